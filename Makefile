@@ -1,0 +1,39 @@
+# make setup      a virtual environment in .venv with the package and all its extras
+# make demo       the main job, from end to end, on embedded data
+# make test       lint, types and the quick test-suite (what CI runs)
+# make test-full  the statistical suites as well
+# make docs       the site, into site/
+PYTHON ?= python3.11
+BIN := .venv/bin
+# Real data sets lie beside the checkout when there are any; tests that need one skip without it.
+export ISOTROPY_DATA ?= $(wildcard $(abspath ../shared/data))
+
+.PHONY: setup demo test test-full lint docs clean
+
+.venv/.installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv || python3 -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev,docs]'
+	touch $@
+
+setup: .venv/.installed
+
+demo: setup
+	$(BIN)/isotropy discover inertia --set nu=0.3 --set n=1000 --seed 0 --out runs/demo-inertia --resume
+	$(BIN)/isotropy discover photos --out runs/demo-photos --resume
+
+lint: setup
+	$(BIN)/ruff check src tests benchmarks examples
+	$(BIN)/ruff format --check src tests benchmarks examples
+	$(BIN)/pyright
+
+test: lint
+	$(BIN)/python -m pytest -m "not slow"
+
+test-full: setup
+	$(BIN)/python -m pytest -m slow
+
+docs: setup
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf runs site build dist

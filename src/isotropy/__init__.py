@@ -1,0 +1,32 @@
+"""Isotropy: find the symmetries in your data, measure them in your models, and build them in.
+
+The roof of the house: every public name is imported when it is first used, so that ``import isotropy`` stays fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from isotropy.discover import Audit as Audit
+    from isotropy.discover import Discovery as Discovery
+    from isotropy.discover import SymmetricRegressor as SymmetricRegressor
+    from isotropy.discover import audit as audit
+    from isotropy.discover import discover as discover
+
+__version__ = "0.1.0.dev0"
+
+_ROOMS = dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discover")
+
+__all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOMS:
+        raise AttributeError(f"module 'isotropy' has no attribute {name!r}")
+    return getattr(importlib.import_module(_ROOMS[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,85 @@
+"""What goes wrong, said in three parts: what was given, what was expected, what to write instead."""
+
+from __future__ import annotations
+
+
+class IsotropyError(Exception):
+    """Base of every error that this library raises on purpose.
+
+    >>> raise ShapeError("x of shape (3, 2)", "(n, 5)", "declare the two columns in the schema")
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.ShapeError: given x of shape (3, 2); expected (n, 5); declare the two columns in the schema
+    """
+
+    def __init__(self, given: object, expected: object, hint: str = "") -> None:
+        self.given, self.expected, self.hint = str(given), str(expected), hint
+        parts = [f"given {self.given}", f"expected {self.expected}", hint]
+        super().__init__("; ".join(part for part in parts if part))
+
+    def __reduce__(self) -> tuple[type[IsotropyError], tuple[str, str, str]]:
+        # Errors travel back from worker processes, which rebuild them from their arguments.
+        return type(self), (self.given, self.expected, self.hint)
+
+
+class ShapeError(IsotropyError, ValueError):
+    """Sizes that do not fit together."""
+
+
+class DomainError(IsotropyError, ValueError):
+    """A value outside the domain of an operation: NaN, a singular matrix, a zero vector, an empty segment."""
+
+
+class SchemaError(IsotropyError, ValueError):
+    """A description of data that cannot be read, or that the data contradict."""
+
+
+class AmbiguousRankError(IsotropyError, ValueError):
+    """A spectrum without a gap wide enough to decide which directions are null."""
+
+
+class DegenerateError(IsotropyError, ValueError):
+    """A spectrum, a cloud or a frame that is too symmetric for what was asked."""
+
+
+class LogUndefinedError(IsotropyError, ValueError):
+    """A group element with no logarithm, or none that is unique."""
+
+
+class InfeasibleError(IsotropyError, ValueError):
+    """A budget or a constraint that nothing can meet."""
+
+
+class DtypeError(IsotropyError, TypeError):
+    """A wrong dtype or device: integers, mixed precision, complex numbers outside U(d)."""
+
+
+class NonDeterministicError(IsotropyError, RuntimeError):
+    """Two evaluations that had to agree and did not."""
+
+
+class MissingExtraError(IsotropyError, ImportError):
+    """An optional dependency that is not installed.
+
+    >>> raise MissingExtraError.of("pyarrow", "tables")
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.MissingExtraError: given no package 'pyarrow'; expected the extra [tables]; \
+pip install 'isotropy[tables]'
+    """
+
+    @classmethod
+    def of(cls, package: str, extra: str) -> MissingExtraError:
+        return cls(f"no package {package!r}", f"the extra [{extra}]", f"pip install 'isotropy[{extra}]'")
+
+
+class ConvergenceWarning(UserWarning):
+    """An iteration that stopped before it converged."""
+
+
+class InfeasibleWarning(UserWarning):
+    """A bound that training could not reach."""
+
+
+class EffectiveSampleWarning(UserWarning):
+    """Importance weights so uneven that few samples carry the estimate."""

@@ -1,0 +1,21 @@
+"""Shared by all tests: one thread per process, and the folder of real data."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; tests that need it skip, with the reason, where there is none."""
+    folder = os.environ.get("ISOTROPY_DATA") or str(Path(__file__).parents[2] / "shared" / "data")
+    if not Path(folder).is_dir():
+        pytest.skip(f"no real data: ISOTROPY_DATA names no folder ({folder})")
+    os.environ["ISOTROPY_DATA"] = folder
+    return Path(folder)

@@ -1,0 +1,89 @@
+"""The house stands: a room imports only from the floors below it (docs/architecture.md), read from the source."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[1] / "src" / "isotropy"
+DOORSTEP = {"errors", "random", "estimate"}
+BELOW_DISCOVER = {
+    *(
+        "linalg",
+        "groups",
+        "reps",
+        "optics",
+        "measure",
+        "frames",
+        "nn",
+        "soft",
+        "runs",
+        "train",
+        "data",
+        "report",
+    )
+}
+FLOORS: dict[str, set[str]] = {
+    "errors": set(),
+    "random": set(),
+    "estimate": set(),
+    "linalg": set(),
+    "groups": {"linalg"},
+    "reps": {"groups", "linalg"},
+    "optics": {"reps", "groups"},
+    "measure": {"optics", "reps", "groups", "linalg"},
+    "frames": {"measure", "optics", "reps", "groups", "linalg"},
+    "nn": {"frames", "reps", "groups", "linalg"},
+    "soft": {"nn", "measure", "optics", "reps", "groups", "runs"},
+    "runs": set(),
+    "train": {"soft", "runs"},
+    "data": {"reps", "groups", "linalg"},
+    "report": {"runs"},
+    "testing": {"measure", "reps", "groups", "linalg"},
+    "discover": BELOW_DISCOVER,
+    "represent": BELOW_DISCOVER,
+    "federate": BELOW_DISCOVER,
+    "control": BELOW_DISCOVER,
+    "physics": BELOW_DISCOVER,
+    "experiments": BELOW_DISCOVER | {"discover", "represent", "federate", "control", "physics", "testing"},
+    "cli": BELOW_DISCOVER
+    | {"discover", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
+    # The roof imports lazily whatever it publishes.
+    "__init__": {"discover"},
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """The rooms of this house that a file imports, at its top or inside a function."""
+    rooms: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: write imports from the roof, not relative ones"
+            if node.module == "isotropy":
+                names = [f"isotropy.{alias.name}" for alias in node.names]
+            else:
+                names = [node.module or ""]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "isotropy":
+                rooms.add(parts[1] if len(parts) > 1 and (HOUSE / parts[1]).with_suffix("").exists() else "")
+                if len(parts) > 1 and (HOUSE / f"{parts[1]}.py").exists():
+                    rooms.add(parts[1])
+    return rooms - {""}
+
+
+@pytest.mark.parametrize("path", sorted(HOUSE.rglob("*.py")), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_a_file_imports_only_from_the_floors_below(path: Path) -> None:
+    room = room_of(path)
+    assert room in FLOORS, f"a new room {room!r}: say in docs/architecture.md where it stands, then here"
+    above = rooms_imported(path) - FLOORS[room] - DOORSTEP - {room}
+    assert not above, f"{room} must not import {sorted(above)}"
