@@ -1,0 +1,160 @@
+"""Multiplier rules that need only the values of the penalties: fixed, dual ascent, the one-shot ratio schedule."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from isotropy.errors import DomainError, InfeasibleWarning
+from isotropy.soft._rule import Number, Rule, RuleState, Sight, Values, per_penalty
+
+
+@dataclass(frozen=True)
+class Fixed(Rule):
+    """A constant weight on each penalty: one number, or one for each.
+
+    >>> Fixed(0.1).begin(2).multiplier.tolist()
+    [0.1, 0.1]
+    """
+
+    weight: Number | Sequence[Number]
+
+    def begin(self, count: int) -> RuleState:
+        return RuleState(per_penalty(self.weight, count, "weight"), settled=True)
+
+
+@dataclass(frozen=True)
+class Ascent(Rule):
+    """Dual ascent: ``m <- max(0, m + lr (penalty - bound))`` after each step, so that m is the price of the bound.
+
+    ``proportional`` adds ``k (penalty - bound)`` to the multiplier in use (a PI controller: less oscillation), ``cap``
+    limits it. An epoch that raises the multiplier although its violation has not fallen for ``patience`` epochs warns
+    ``InfeasibleWarning`` once. On a feasible bound the settled multiplier is the sensitivity -d optimum / d bound.
+    Source: Chamon, Ribeiro, NeurIPS 2020.
+
+    >>> Ascent(lr=0.1).begin(1).multiplier.tolist()
+    [0.0]
+    """
+
+    lr: Number = 1e-4
+    start: Number | Sequence[Number] = 0.0
+    cap: Number | None = None
+    proportional: Number = 0.0
+    patience: int = 10
+
+    watches = True
+
+    def __post_init__(self) -> None:
+        if not (self.lr > 0 and self.proportional >= 0 and (self.cap is None or self.cap > 0)):
+            raise DomainError(f"{self}", "lr > 0, proportional >= 0, cap > 0 or None")
+
+    def begin(self, count: int) -> RuleState:
+        start = per_penalty(self.start, count, "start")
+        memory = {"integral": start.tolist(), "sum": [0.0] * count, "steps": 0, "stuck": 0, "warned": False}
+        return RuleState(start, memory=memory)
+
+    def after_step(self, state: RuleState, sight: Sight) -> RuleState:
+        violation = sight.values - sight.bound
+        integral = self._clip(torch.tensor(state.memory["integral"], dtype=torch.float64) + self.lr * violation)
+        memory = state.memory | {
+            "integral": integral.tolist(),
+            "sum": (torch.tensor(state.memory["sum"], dtype=torch.float64) + violation).tolist(),
+            "steps": state.memory["steps"] + 1,
+        }
+        return replace(state, multiplier=self._clip(integral + self.proportional * violation), memory=memory)
+
+    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
+        memory, steps = dict(state.memory), max(state.memory["steps"], 1)
+        mean = [total / steps for total in memory["sum"]]
+        integral, before = memory["integral"], memory.get("integral_before")
+        rising = lowest = None
+        if before is not None:
+            rising = any(now > then and v > 0 for now, then, v in zip(integral, before, mean, strict=True))
+            lowest = min(memory["lowest"], max(mean))
+            # The worst violation has to fall by one per cent of its best value, or the epoch counts as stuck.
+            stuck = rising and max(mean) > 0.99 * memory["lowest"]
+            memory["stuck"] = memory["stuck"] + 1 if stuck else 0
+        settled = before is not None and all(
+            abs(now - then) <= 0.01 * max(now, then) for now, then in zip(integral, before, strict=True)
+        )
+        if memory["stuck"] >= self.patience and not memory["warned"]:
+            memory["warned"] = True
+            warnings.warn(
+                f"bound {sight.bound.tolist()} looks out of reach: violation {max(mean):.3g} has not fallen for "
+                f"{self.patience} epochs while the multiplier grew to {max(integral):.3g}; raise the bound or set cap=",
+                InfeasibleWarning,
+                stacklevel=2,
+            )
+        zeros = [0.0] * len(mean)
+        memory |= {"sum": zeros, "steps": 0, "integral_before": integral}
+        memory["lowest"] = max(mean) if lowest is None else lowest
+        return replace(state, settled=settled and memory["stuck"] == 0, memory=memory)
+
+    def _clip(self, multiplier: Values) -> Values:
+        return multiplier.clamp(min=0.0, max=math.inf if self.cap is None else self.cap)
+
+
+@dataclass(frozen=True)
+class Ratio(Rule):
+    """The one-shot schedule of Kim et al. (ICML 2023): at epoch ``at`` weaken each group by what it could not obey.
+
+    ``m_j <- m_j / (R_j / min R)^power`` with R the whole vector of penalties at the last epoch, among the ``window``
+    before ``at`` less its first ``skip``, where any entry fell below its stored value; the minimum runs over the
+    penalties with m != 0, and a zero multiplier stays zero (§2.4).
+
+    >>> Ratio(at=2000, power=2, start=(0, 100, 100)).begin(3).multiplier.tolist()
+    [0.0, 100.0, 100.0]
+    """
+
+    at: int
+    power: Number
+    start: Number | Sequence[Number] = 1.0
+    window: int = 100
+    skip: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.skip < min(self.at, self.window):
+            raise DomainError(
+                f"at={self.at}, window={self.window}, skip={self.skip}",
+                "0 <= skip < min(at, window)",
+                "on a short schedule lower window and skip",
+            )
+
+    def begin(self, count: int) -> RuleState:
+        start = per_penalty(self.start, count, "start")
+        return RuleState(start, memory={"evaluations": 0, "lowest": None})
+
+    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
+        epoch = sight.info.epoch
+        if not self.at - self.window <= epoch < self.at:
+            return state
+        memory = dict(state.memory)
+        memory["evaluations"] += 1
+        if memory["evaluations"] > self.skip:
+            values = sight.evaluate().tolist()
+            lowest = memory["lowest"]
+            if lowest is None or any(now < then for now, then in zip(values, lowest, strict=True)):
+                memory["lowest"] = values
+        if epoch < self.at - 1:
+            return replace(state, memory=memory)
+        lowest = torch.tensor(memory["lowest"], dtype=torch.float64)
+        return RuleState(ratio_update(state.multiplier, lowest, self.power), settled=True, memory=memory)
+
+
+def ratio_update(multiplier: Values, lowest: Values, power: Number) -> Values:
+    """``m_j / (R_j / min R)^power`` over the penalties with ``m != 0``, the others left at zero (§2.4).
+
+    >>> ratio_update(torch.tensor([0.0, 1.0, 1.0]).double(), torch.tensor([9.0, 2.0, 4.0]).double(), 2.0).tolist()
+    [0.0, 1.0, 0.25]
+    """
+    live = multiplier != 0
+    if not bool(live.any()):
+        return multiplier
+    least = lowest[live].min()
+    # A penalty that reached exactly zero is its own unit; whatever did not reach it is then infinitely worse.
+    ratio = torch.where(lowest == least, torch.ones_like(lowest), lowest / least)
+    return torch.where(live, multiplier / ratio**power, multiplier)
