@@ -22,10 +22,8 @@ class Eigen:
     cluster: Int[Tensor, "*batch d"]
 
 
-def eigh(
-    C: Float[Tensor, "*batch d d"], *, tol: float | None = None, grad: Literal["exact", "detach"] = "exact"
-) -> Eigen:
-    """Eigenvalues and eigenvectors of the symmetric part of ``C``, in descending order.
+def eigh(C: Float[Tensor, "..."], *, tol: float | None = None, grad: Literal["exact", "detach"] = "exact") -> Eigen:
+    """Eigenvalues and eigenvectors of the symmetric part of ``C`` (..., d, d), in descending order.
 
     Neighbours whose gap is at most ``tol`` times the largest absolute value share a cluster (default 1e-9 in float64,
     1e-5 in float32). Derivatives, forward and reverse, are exact between clusters and leave out the factor
