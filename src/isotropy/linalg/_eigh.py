@@ -22,7 +22,7 @@ class Eigen:
     cluster: Int[Tensor, "*batch d"]
 
 
-def eigh(C: Float[Tensor, "..."], *, tol: float | None = None, grad: Literal["exact", "detach"] = "exact") -> Eigen:
+def eigh(C: Tensor, *, tol: float | None = None, grad: Literal["exact", "detach"] = "exact") -> Eigen:
     """Eigenvalues and eigenvectors of the symmetric part of ``C`` (..., d, d), in descending order.
 
     Neighbours whose gap is at most ``tol`` times the largest absolute value share a cluster (default 1e-9 in float64,
