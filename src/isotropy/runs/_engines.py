@@ -1,0 +1,143 @@
+"""Where jobs run: in this process, in spawned processes, or on Ray. The same job gives the same bits in each."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from typing import Any, cast
+
+import torch
+
+from isotropy import random
+from isotropy.errors import MissingExtraError
+from isotropy.runs._job import Job, store
+from isotropy.runs._run import Run
+from isotropy.runs._threads import threads_limited
+
+Engine = Callable[[Sequence[Job], Run, int, int, str | None], Iterator[Job]]
+
+
+def execute(job: Job, run: Run, threads: int) -> None:
+    """Runs one job and stores its outcome; an error leaves with the job's description."""
+    # The global generator is seeded too, because layers draw their first weights from it.
+    with threads_limited(threads), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(random.derive(job.seed, job.key))
+        try:
+            store(run, job, job.call(run))
+        except Exception as error:
+            error.add_note(f"in the job {job}")
+            raise
+
+
+def serial(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str | None) -> Iterator[Job]:
+    """One job after the other, in this process."""
+    for job in jobs:
+        execute(job, run, threads)
+        yield job
+
+
+def process(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str | None) -> Iterator[Job]:
+    """A pool of spawned processes on this machine."""
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    finished = False
+    try:
+        futures = {pool.submit(_report, job, str(run.path), threads): job for job in jobs}
+        for future in as_completed(futures):
+            try:
+                failure = future.result()
+            except BrokenExecutor as error:
+                raise RuntimeError(
+                    f"a worker process died, perhaps for want of memory, at or before the job {futures[future]}; "
+                    "finished jobs are kept: lower workers and resume. (A script that maps jobs to processes needs "
+                    "the guard: if __name__ == '__main__')"
+                ) from error
+            _raise(failure)
+            yield futures[future]
+        finished = True
+    finally:
+        # Jobs may be killed at any instant, so whoever leaves early (an error, Ctrl-C) need not wait for them.
+        children = list(cast(Any, pool)._processes.values()) if not finished else []
+        pool.shutdown(wait=finished, cancel_futures=True)
+        for child in children:
+            child.kill()
+        for child in children:
+            child.join()
+
+
+def ray(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str | None) -> Iterator[Job]:
+    """Tasks of Ray: on this machine, or on the cluster at ``address`` (the run directory on shared storage)."""
+    try:
+        import ray as cluster
+    except ImportError as error:
+        raise MissingExtraError.of("ray", "ray") from error
+    ours = not cluster.is_initialized()
+    if ours:
+        local: dict[str, Any] = {} if address else {"num_cpus": workers * threads, "include_dashboard": False}
+        cluster.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+    try:
+        task = cluster.remote(max_retries=0, num_cpus=threads)(_report_elsewhere)
+        pending = {task.remote(job, str(run.path), threads, sys.path): job for job in jobs}
+        while pending:
+            done, _ = cluster.wait(list(pending), num_returns=1)
+            job = pending.pop(done[0])
+            _raise(cluster.get(done[0]))
+            if not run.has(job.file):
+                raise FileNotFoundError(f"{run.path}: the run directory must lie on storage that every machine sees")
+            yield job
+    finally:
+        if ours:
+            cluster.shutdown()
+
+
+ENGINES: dict[str, Engine] = {"serial": serial, "process": process, "ray": ray}
+
+
+def _begin_worker() -> None:
+    # Ctrl-C reaches the whole foreground group: the parent decides, workers are ended by it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+
+
+def _die_with_parent() -> None:
+    # A killed parent cannot end its pool, and its workers would wait for it for ever.
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+Failure = tuple[BaseException, list[str]] | None
+
+
+def _report(job: Job, path: str, threads: int) -> Failure:
+    """Executes a job in a worker; returns its error, fit to travel, with its notes and its traceback, or None."""
+    try:
+        execute(job, Run.attach(path), threads)
+    except Exception as error:
+        text = "".join(traceback.format_exception(error))
+        try:
+            # An error that cannot be rebuilt would break the pool instead of telling what happened.
+            return pickle.loads(pickle.dumps(error)), [*getattr(error, "__notes__", []), text]
+        except Exception:
+            return RuntimeError(text), []
+    return None
+
+
+def _report_elsewhere(job: Job, path: str, threads: int, search: list[str]) -> Failure:
+    sys.path.extend(entry for entry in search if entry not in sys.path)
+    return _report(job, path, threads)
+
+
+def _raise(failure: Failure) -> None:
+    if failure is not None:
+        error, notes = failure
+        error.__notes__ = notes
+        raise error

@@ -1,0 +1,183 @@
+"""One run, one directory: whole files, one writer, and a config that cannot change under a resumed run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import filelock
+import safetensors.torch
+import yaml
+from torch import nn
+
+from isotropy.errors import DomainError, SchemaError
+from isotropy.runs._storage import PARTIAL, decode, encode, json_text, safe_name, write_whole
+
+
+class RunDirectoryError(DomainError):
+    """A directory that this run must not write into: not empty, in use, or of a run with another config."""
+
+
+class Run:
+    """A directory that one process writes: ``config.yaml``, results, ``metrics.jsonl``, weights, each file whole.
+
+    An occupied directory is refused unless ``resume`` says that it is this run's own; a second simultaneous writer is
+    refused (the lock belongs to the process, so that of a dead one is free). Raises ``RunDirectoryError``.
+    A copy sent to another process is an attached run: it reads and writes files, and holds no lock.
+
+    >>> import tempfile
+    >>> with Run(tempfile.mkdtemp()) as run:
+    ...     run.write("result.json", {"level": 0.95})
+    ...     run.read("result.json")
+    {'level': 0.95}
+    """
+
+    def __init__(self, path: str | os.PathLike[str], resume: bool = False) -> None:
+        self.path = Path(path).absolute()
+        self._lock: filelock.BaseFileLock | None = None
+        if self.path.exists() and not self.path.is_dir():
+            raise RunDirectoryError(f"the file {self.path}", "a directory, new or empty", "choose another --out")
+        entries = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set[str]()
+        if entries - {PARTIAL} and not resume:
+            raise RunDirectoryError(
+                f"{self.path}, which is not empty",
+                "a new or empty directory",
+                "add --resume (resume=True) to continue that run, or choose another --out",
+            )
+        if entries and PARTIAL not in entries:
+            raise RunDirectoryError(
+                f"resume in {self.path}, which holds no run",
+                "the directory of an interrupted run",
+                "choose another --out",
+            )
+        partial = self.path / PARTIAL
+        partial.mkdir(parents=True, exist_ok=True)
+        self._lock = filelock.FileLock(partial / "lock")
+        try:
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout:
+            self._lock = None
+            raise RunDirectoryError(
+                f"{self.path}, which another run is writing",
+                "one run for each directory",
+                "wait for it, or choose another --out",
+            ) from None
+        # We are the only writer: whatever is half written was left by a killed run.
+        for draft in self.path.rglob(f"{PARTIAL}/*"):
+            if draft.name != "lock":
+                draft.unlink(missing_ok=True)
+        self._mend_metrics()
+
+    @classmethod
+    def attach(cls, path: str | os.PathLike[str]) -> Run:
+        """The run at ``path`` as a reader, or as the worker of its owner, sees it: no lock, nothing cleaned."""
+        run = cls.__new__(cls)
+        run.path, run._lock = Path(path).absolute(), None
+        return run
+
+    def part(self, name: str) -> Run:
+        """An attached run in the folder ``name`` of this one, for a piece of work with files of its own."""
+        return Run.attach(self.path / safe_name(name))
+
+    def close(self) -> None:
+        """Lets go of the directory; a closed run still reads and writes."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, tuple[Path]]:
+        return Run.attach, (self.path,)
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What ``configure`` recorded; empty before."""
+        return self.read("config.yaml") if self.has("config.yaml") else {}
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Records the settings of this run; a resumed one has the same, or ``RunDirectoryError`` names the keys."""
+        given = json.loads(json_text(dict(config), "the config"))
+        if not self.has("config.yaml"):
+            self.write("config.yaml", given)
+            return
+        before = self.config
+        differing = [
+            f"{key} = {given.get(key, '(not set)')} (was {before.get(key, '(not set)')})"
+            for key in sorted(before.keys() | given.keys())
+            if (key in before) != (key in given) or before.get(key) != given.get(key)
+        ]
+        if differing:
+            raise RunDirectoryError(
+                f"to resume {self.path} with {', '.join(differing)}",
+                "the settings that the run was begun with",
+                "repeat them, or choose another --out",
+            )
+
+    def write(self, name: str, content: Any) -> None:
+        """Writes a whole file or none: ``.json .jsonl .yaml``, ``.npz`` (arrays), ``.safetensors``, text or bytes."""
+        path, data = self.path / safe_name(name), encode(name, content)
+        write_whole(path, lambda draft: draft.write_bytes(data), self._partial)
+
+    def read(self, name: str) -> Any:
+        """The content of a file; raises ``FileNotFoundError`` where there is none, ``SchemaError`` if it is damaged."""
+        data = (self.path / safe_name(name)).read_bytes()
+        try:
+            return decode(name, data)
+        except (ValueError, OSError, KeyError, yaml.YAMLError, safetensors.SafetensorError) as error:
+            raise SchemaError(f"{self.path / name}: {error}", "a file that this run wrote", "delete it") from error
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there; if it is, it is whole."""
+        return (self.path / safe_name(name)).is_file()
+
+    def metrics(self, row: Mapping[str, Any]) -> None:
+        """Appends a row to ``metrics.jsonl``; a number that is not finite is recorded as null (read: ``read``)."""
+        finite = {key: None if isinstance(v, float) and not math.isfinite(v) else v for key, v in row.items()}
+        line = json_text(finite, "a row of metrics").encode() + b"\n"
+        self.path.mkdir(parents=True, exist_ok=True)
+        # One unbuffered write of one line: a killed process leaves at most a torn last line, which readers ignore.
+        with open(self.path / "metrics.jsonl", "ab", buffering=0) as file:
+            file.write(line)
+
+    def save(self, module: nn.Module, name: str = "model.safetensors") -> None:
+        """Writes the weights and buffers of ``module``."""
+        # save_model knows which tensors are tied and keeps one of each.
+        write_whole(
+            self.path / safe_name(name),
+            lambda draft: safetensors.torch.save_model(module, str(draft)),
+            self._partial,
+        )
+
+    def load(self, module: nn.Module, name: str = "model.safetensors") -> None:
+        """Reads weights into ``module``; raises ``SchemaError`` where the file is of another architecture."""
+        path = self.path / safe_name(name)
+        if not path.is_file():
+            raise FileNotFoundError(path)
+        try:
+            safetensors.torch.load_model(module, path)
+        except (RuntimeError, safetensors.SafetensorError) as error:
+            raise SchemaError(f"{path}: {error}", f"the weights of a {type(module).__name__}") from error
+
+    @property
+    def _partial(self) -> Path:
+        return self.path / PARTIAL
+
+    def _mend_metrics(self) -> None:
+        path = self.path / "metrics.jsonl"
+        if path.is_file():
+            data = path.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                os.truncate(path, whole)

@@ -1,0 +1,68 @@
+"""Jobs of the tests, in a module of their own so that worker processes can import them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import torch
+
+from isotropy.errors import ShapeError
+from isotropy.random import spawn
+from isotropy.runs import Run
+
+
+def algebra(run: Run, *, seed: int, size: int) -> dict[str, Any]:
+    """Products and spectra large enough that the number of threads shows in the last bits."""
+    draw = torch.randn(size, size, generator=spawn(seed, "algebra"))
+    values, vectors = torch.linalg.eigh(draw @ draw.mT)
+    start = torch.nn.Linear(size, 3).weight  # from the global generator
+    return {
+        "values": values.numpy(),
+        "vectors": vectors.numpy(),
+        "sum": float((draw @ draw @ draw).sum()),
+        "start": start.detach().numpy(),
+        "mean": float(draw.double().exp().mean()),
+    }
+
+
+def count(run: Run, *, seed: int, name: str) -> int:
+    """Leaves a trace of each call."""
+    with open(run.path / "calls.txt", "a") as file:
+        file.write(name + "\n")
+    return seed
+
+
+def read_rows(run: Run, *, seed: int, table: str, row: int) -> float:
+    return float(run.read(table)["x"][row].sum())
+
+
+def refuse(run: Run, *, seed: int) -> None:
+    raise ShapeError("3 columns", "4 columns", "add one")
+
+
+class Untravelled(Exception):
+    """An error that cannot be rebuilt in another process."""
+
+    def __init__(self, first: int, second: int) -> None:
+        super().__init__(f"only here {first + second}")
+
+
+def fail_strangely(run: Run, *, seed: int) -> None:
+    raise Untravelled(1, 2)
+
+
+def die(run: Run, *, seed: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def slow(run: Run, *, seed: int, seconds: float) -> dict[str, Any]:
+    (run.path / "begun.txt").write_text(str(os.getpid()))
+    time.sleep(seconds)
+    return {"x": torch.arange(200_000).numpy(), "seed": seed}
+
+
+def a_tensor(run: Run, *, seed: int) -> Any:
+    return {"fine": 1, "bad": [torch.ones(2)]}
