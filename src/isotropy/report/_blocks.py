@@ -1,0 +1,280 @@
+"""What a report is made of: plain frozen descriptions. Rooms make them; only this room draws them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isotropy.errors import ShapeError
+from isotropy.estimate import Estimate
+from isotropy.report._palette import Tone
+from isotropy.report._verdicts import Chip
+
+# Written out because the run-time checker takes ``float`` to exclude integers.
+Number = float | int
+Format = Literal["text", "number", "percent", "signed percent", "p"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """What all blocks share: the section they stand in, a title, a caption, and an explanation that is folded away.
+
+    ``name`` is the stem of the figure's files (made from the title when empty); ``alt`` replaces the automatic
+    description for readers who cannot see the figure; ``half`` figures stand two in a row on a wide screen.
+    """
+
+    section: str = ""
+    title: str = ""
+    caption: str = ""
+    explain: str = ""
+    name: str = ""
+    alt: str = ""
+    half: bool = False
+
+
+@dataclass(frozen=True)
+class Text(Block):
+    """Paragraphs (an empty line between them), lists (lines that begin with ``- ``), `` `code` ``; the rest is literal.
+
+    >>> Text("Build in `O(2)@z`.", style="headline").style
+    'headline'
+    """
+
+    body: str
+    style: Literal["body", "headline", "note", "warning", "details"] = "body"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its interval; ``worst`` is a second, worst-case upper end.
+
+    >>> Interval.of(Estimate(0.1, 0.0, 0.2, n=9)).high
+    0.2
+    """
+
+    value: Number | None
+    low: Number | None = None
+    high: Number | None = None
+    worst: Number | None = None
+
+    @classmethod
+    def of(cls, estimate: Estimate, worst: Number | None = None) -> Interval:
+        return cls(estimate.mean, estimate.low, estimate.high, worst)
+
+
+@dataclass(frozen=True)
+class Meter:
+    """A share between 0 and 1 as a small bar inside a table, with the ends of its interval."""
+
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
+    tone: Tone = "plain"
+
+
+Cell = str | float | int | bool | None | Estimate | Interval | Chip | Meter
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column; ``explain`` says what it holds, ``terminal=False`` keeps it out of terminals."""
+
+    label: str
+    format: Format = "text"
+    unit: str = ""
+    explain: str = ""
+    terminal: bool = True
+
+
+@dataclass(frozen=True)
+class Table(Block):
+    """Rows of cells under columns; the first column names the row; ``grey`` lists rows that must not be relied on.
+
+    Raises ShapeError when a row has another length than the columns.
+
+    >>> table = Table((Column("group"), Column("share", "percent")), (("O(3)", 0.047),))
+    >>> print(table.columns[1].label)
+    share
+    """
+
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    grey: Sequence[int] = ()
+    notes: Sequence[str] = ()
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows):
+            if len(row) != len(self.columns):
+                raise ShapeError(f"row {number} with {len(row)} cells", f"{len(self.columns)} cells, one a column")
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One horizontal bar with an asymmetric interval, a worst-case upper end and, for known problems, the truth."""
+
+    label: str
+    value: Number | None
+    low: Number | None = None
+    high: Number | None = None
+    worst: Number | None = None
+    truth: Number | None = None
+    tone: Tone = "plain"
+    grey: bool = False
+
+
+@dataclass(frozen=True)
+class Bars(Block):
+    """Horizontal bars on one axis; ``tolerance`` is a vertical line, ``band`` a shaded stretch (the null band).
+
+    ``scale="root"`` stretches small values (the axis follows the square root); ``percent`` writes shares as per cent.
+
+    >>> Bars((Bar("O(3)", 0.047, 0.031, 0.066),), xlabel="share of the signal").percent
+    False
+    """
+
+    bars: Sequence[Bar]
+    xlabel: str = ""
+    percent: bool = False
+    scale: Literal["linear", "root"] = "linear"
+    tolerance: Number | None = None
+    band: tuple[Number, Number] | None = None
+    band_label: str = "null band"
+    interval_label: str = "interval"
+    worst_label: str = "worst case"
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
+
+    Raises ShapeError when they differ.
+    """
+
+    label: str
+    x: Sequence[Number]
+    y: Sequence[Number]
+    low: Sequence[Number] | None = None
+    high: Sequence[Number] | None = None
+    tone: Tone | None = None
+
+    def __post_init__(self) -> None:
+        for name, values in (("y", self.y), ("low", self.low), ("high", self.high)):
+            if values is not None and len(values) != len(self.x):
+                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
+
+
+@dataclass(frozen=True)
+class Curves(Block):
+    """Lines on common axes; ``band`` shades a horizontal stretch of y, ``marks`` are labelled vertical lines.
+
+    ``angle`` says that x is in radians and writes it in fractions of pi.
+
+    >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
+    True
+    """
+
+    curves: Sequence[Curve]
+    xlabel: str = ""
+    ylabel: str = ""
+    xlog: bool = False
+    ylog: bool = False
+    angle: bool = False
+    percent: bool = False
+    band: tuple[Number, Number] | None = None
+    band_label: str = "null band"
+    marks: Sequence[tuple[str, Number]] = ()
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """Points with optional vertical intervals and labels; all sequences of one length. Raises ShapeError otherwise."""
+
+    label: str
+    x: Sequence[Number]
+    y: Sequence[Number]
+    low: Sequence[Number] | None = None
+    high: Sequence[Number] | None = None
+    labels: Sequence[str] | None = None
+    tone: Tone | None = None
+
+    def __post_init__(self) -> None:
+        rest = (("y", self.y), ("low", self.low), ("high", self.high), ("labels", self.labels))
+        for name, values in rest:
+            if values is not None and len(values) != len(self.x):
+                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
+
+
+@dataclass(frozen=True)
+class Scatter(Block):
+    """Clouds of points on common axes; ``diagonal`` draws y = x (found against true), ``band`` shades a stretch of y.
+
+    >>> Scatter((Cloud("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
+    True
+    """
+
+    clouds: Sequence[Cloud]
+    xlabel: str = ""
+    ylabel: str = ""
+    diagonal: bool = False
+    percent: bool = False
+    band: tuple[Number, Number] | None = None
+    band_label: str = "null band"
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image: ``pixels`` (h, w) grey or (h, w, 3) colour, scaled from ``[low, high]`` (default: their range)."""
+
+    pixels: NDArray[np.float64] | NDArray[np.float32] | NDArray[np.uint8]
+    label: str = ""
+    low: Number | None = None
+    high: Number | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)) or 0 in shape:
+            raise ShapeError(f"pixels of shape {shape}", "(h, w) for grey or (h, w, 3) for colour")
+
+
+@dataclass(frozen=True)
+class Images(Block):
+    """A row of small pictures, such as sample patches and what the group makes of them.
+
+    >>> Images((Picture(np.zeros((3, 3)), "patch"),), title="Patches").pictures[0].label
+    'patch'
+    """
+
+    pictures: Sequence[Picture]
+
+
+@dataclass(frozen=True)
+class Node:
+    """A group in the lattice: ``level`` in [0, 1] is the share of the signal that keeps it, None where unknown."""
+
+    name: str
+    level: Number | None
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Lattice(Block):
+    """Candidates ordered by inclusion; an edge ``(H, G)`` says that H is a subgroup of G, by name.
+
+    Edges that follow from others are not drawn. Raises ShapeError for an edge to a name that is no node.
+
+    >>> Lattice((Node("O(3)", 0.95), Node("O(2)@z", 1.0)), (("O(2)@z", "O(3)"),)).edges[0][1]
+    'O(3)'
+    """
+
+    nodes: Sequence[Node]
+    edges: Sequence[tuple[str, str]] = field(default=())
+
+    def __post_init__(self) -> None:
+        names = {node.name for node in self.nodes}
+        for edge in self.edges:
+            if not names.issuperset(edge):
+                raise ShapeError(f"the edge {edge}", f"names of nodes: {sorted(names)}")

@@ -1,0 +1,203 @@
+"""Curves with bands and clouds of points, on common axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
+
+from isotropy.report._blocks import Cloud, Curves, Number, Scatter
+from isotropy.report._figure import PIXELS, SMALL, Width, canvas, quiet_axes, shorten
+from isotropy.report._format import number_text
+from isotropy.report._palette import DASHES, SERIES, Tone, light
+
+_HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
+_LEGEND_LINE = 21.0
+
+
+def draw_curves(block: Curves, width: Width) -> Figure:
+    """Lines with bands; each line differs from the others in its colour and in its dashes."""
+    labels = [curve.label for curve in block.curves if curve.label]
+    figure, axes = _axes(block.xlabel, block.ylabel, width, len(labels) + (block.band is not None))
+    if block.xlog:
+        _log_axis(axes, "x")
+    if block.ylog:
+        _log_axis(axes, "y")
+    _band(axes, block.band, block.band_label)
+    for number, curve in enumerate(block.curves):
+        colour = _colour(curve.tone, number)
+        x = np.asarray(curve.x, dtype=float)
+        if curve.low is not None and curve.high is not None:
+            low, high = np.asarray(curve.low, dtype=float), np.asarray(curve.high, dtype=float)
+            axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
+        dashes = DASHES[number % len(DASHES)]
+        # A single point is a curve that nobody would see.
+        marker = "o" if len(x) == 1 else ""
+        axes.plot(x, np.asarray(curve.y, dtype=float), color=colour, ls=dashes, marker=marker, label=_name(curve.label))
+    for label, x_mark in block.marks:
+        axes.axvline(x_mark, color=light("muted"), linewidth=1, linestyle=(0, (2, 2.5)), zorder=1)
+        axes.annotate(
+            shorten(label, 160, SMALL),
+            (x_mark, 1),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(4, -4),
+            textcoords="offset points",
+            va="top",
+            fontsize=SMALL,
+            color=light("muted"),
+        )
+    if block.angle:
+        _angle_axis(axes, [v for curve in block.curves for v in curve.x])
+    if block.percent:
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(float(value))))
+    if not block.ylog and not block.band:
+        _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
+    _legend(figure, axes, width)
+    return figure
+
+
+def draw_scatter(block: Scatter, width: Width) -> Figure:
+    """Points with vertical intervals; the diagonal is where found equals true."""
+    labels = [cloud.label for cloud in block.clouds if cloud.label]
+    figure, axes = _axes(block.xlabel, block.ylabel, width, len(labels) + (block.band is not None) + block.diagonal)
+    _band(axes, block.band, block.band_label)
+    if block.diagonal:
+        values = [float(v) for cloud in block.clouds for v in (*cloud.x, *cloud.y) if math.isfinite(v)] or [0.0, 1.0]
+        ends = [min(values), max(values)]
+        axes.plot(ends, ends, color=light("faint"), linewidth=1.2, zorder=1, label="found = true")
+    markers = ("o", "s", "^", "D", "v", "P")
+    for number, cloud in enumerate(block.clouds):
+        colour = _colour(cloud.tone, number)
+        x, y = np.asarray(cloud.x, dtype=float), np.asarray(cloud.y, dtype=float)
+        if cloud.low is not None and cloud.high is not None:
+            low, high = np.asarray(cloud.low, dtype=float), np.asarray(cloud.high, dtype=float)
+            axes.vlines(x, low, high, color=colour, linewidth=1.6, alpha=0.75)
+        marker = markers[number % len(markers)]
+        axes.plot(x, y, marker, color=colour, ms=6.5, mew=0, ls="", label=_name(cloud.label), alpha=0.9)
+        _name_points(axes, cloud)
+    if block.percent:
+        percent = FuncFormatter(lambda value, _: _percent(float(value)))
+        axes.yaxis.set_major_formatter(percent)
+        if block.diagonal:
+            axes.xaxis.set_major_formatter(percent)
+    axes.grid(visible=True, axis="both")
+    axes.margins(0.06)
+    _legend(figure, axes, width)
+    return figure
+
+
+def _axes(xlabel: str, ylabel: str, width: Width, keys: int) -> tuple[Figure, Axes]:
+    per_line = 3 if width == "wide" else 2
+    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * math.ceil(keys / per_line))
+    figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06)
+    axes = figure.add_subplot()
+    axes.set_xlabel(shorten(xlabel, PIXELS[width] - 90), labelpad=6)
+    if ylabel:
+        # Upright above the axis: a title on its side is read last or not at all.
+        axes.set_title(
+            shorten(ylabel, PIXELS[width] - 90), loc="left", fontsize=SMALL + 0.5, color=light("muted"), pad=10
+        )
+    axes.xaxis.set_major_locator(MaxNLocator(6 if width == "wide" else 4))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    quiet_axes(axes)
+    return figure, axes
+
+
+def _colour(tone: Tone | None, number: int) -> str:
+    return light(tone) if tone is not None else SERIES[number % len(SERIES)]
+
+
+def _log_axis(axes: Axes, which: Literal["x", "y"]) -> None:
+    """Powers of ten, and 2 and 5 between them where there is room; plain numbers, since formulas are not parsed."""
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
+
+
+def _name(label: str) -> str:
+    # matplotlib leaves labels that begin with an underscore out of legends.
+    return f"\N{WORD JOINER}{label}" if label.startswith("_") else label or "_"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.4g} %".replace("-", "−")
+
+
+def _band(axes: Axes, band: tuple[Number, Number] | None, label: str) -> None:
+    if band is not None:
+        axes.axhspan(*band, color=light("faint"), alpha=0.28, linewidth=0, zorder=0.5, label=label)
+
+
+def _floor_at_zero(axes: Axes, values: Sequence[float]) -> None:
+    """Errors start at zero, unless they vary little far from it."""
+    known = [v for v in values if math.isfinite(v)]
+    if known and 0 <= min(known) < 0.5 * max(known):
+        axes.set_ylim(bottom=0)
+
+
+def _angle_axis(axes: Axes, angles: Sequence[Number]) -> None:
+    reach = max((abs(a) for a in angles), default=math.pi)
+    step = math.pi / 2 if reach > 0.75 * math.pi else math.pi / 4 if reach > 0.4 * math.pi else math.pi / 8
+    axes.xaxis.set_major_locator(MultipleLocator(step))
+    axes.xaxis.set_major_formatter(
+        FuncFormatter(lambda value, _: f"{round(math.degrees(value), 1):g}°".replace("-", "−"))
+    )
+
+
+def _name_points(axes: Axes, cloud: Cloud) -> None:
+    for x, y, label in zip(cloud.x, cloud.y, cloud.labels or (), strict=bool(cloud.labels)):
+        axes.annotate(
+            shorten(label, 140, SMALL),
+            (x, y),
+            xytext=(7, 5),
+            textcoords="offset points",
+            fontsize=SMALL,
+            color=light("muted"),
+        )
+
+
+def _legend(figure: Figure, axes: Axes, width: Width) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 3 if width == "wide" else 2
+    if handles:
+        figure.legend(
+            handles,
+            [shorten(label, PIXELS[width] / columns - 60, SMALL) for label in labels],
+            loc="outside lower left",
+            ncols=columns,
+            labelcolor=light("muted"),
+            handlelength=2.4,
+            columnspacing=1.6,
+        )
+
+
+def describe_curves(block: Curves) -> str:
+    """The curves in words: where each starts and ends, and its range."""
+    parts: list[str] = []
+    form = "percent" if block.percent else "number"
+    for curve in block.curves:
+        known = [float(v) for v in curve.y if math.isfinite(v)]
+        if known:
+            low, high, last = (number_text(v, form) for v in (min(known), max(known), known[-1]))
+            parts.append(f"{curve.label or 'the curve'} runs from {low} to {high} and ends at {last}")
+    return f"Curves of {block.ylabel or block.title} over {block.xlabel}: " + "; ".join(parts) + "."
+
+
+def describe_scatter(block: Scatter) -> str:
+    """The clouds in words: how many points, and the first of them."""
+    parts: list[str] = []
+    form = "percent" if block.percent else "number"
+    for cloud in block.clouds:
+        shown = [
+            f"{label} ({number_text(x, form if block.diagonal else 'number')}, {number_text(y, form)})".strip()
+            for x, y, label in list(zip(cloud.x, cloud.y, cloud.labels or [""] * len(cloud.x), strict=True))[:12]
+        ]
+        parts.append(f"{cloud.label or 'cloud'} with {len(cloud.x)} points: {', '.join(shown)}")
+    return f"{block.ylabel or block.title} against {block.xlabel}: " + "; ".join(parts) + "."

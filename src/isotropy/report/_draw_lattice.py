@@ -1,0 +1,132 @@
+"""The candidates by inclusion, big groups above, each box coloured by the share of the signal that keeps it."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import FancyBboxPatch, Patch
+
+from isotropy.report._blocks import Lattice, Node
+from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, shorten, text_width
+from isotropy.report._format import number_text
+from isotropy.report._layering import covers, layers
+from isotropy.report._palette import Tone, light
+from isotropy.report._verdicts import VERDICTS
+
+# Steps rather than a continuous ramp: the eye cannot read a shade off a scale, and these are where decisions turn.
+STEPS: Final[tuple[tuple[float, Tone, str], ...]] = (
+    (0.99, "holds", "99 % or more"),
+    (0.90, "small", "90 to 99 %"),
+    (0.50, "partial", "50 to 90 %"),
+    (-math.inf, "broken", "under 50 %"),
+)
+_UNKNOWN: Final = ("not identifiable", "no signal")
+_BOX: Final = 46.0
+_LAYER: Final = 92.0
+_GAP: Final = 16.0
+
+
+def step_of(node: Node) -> Tone:
+    """The tone of a node's box: that of its step, or grey when nothing can be said."""
+    if node.level is None or not math.isfinite(node.level) or node.verdict in _UNKNOWN:
+        return "blind"
+    return next(tone for threshold, tone, _ in STEPS if node.level >= threshold)
+
+
+def draw_lattice(block: Lattice, width: Width) -> Figure:
+    """Boxes in layers (longest chain below), joined by the inclusions that do not follow from others."""
+    nodes = {node.name: node for node in block.nodes}
+    rows = list(reversed(layers(list(nodes), block.edges)))
+    most = max((len(row) for row in rows), default=1)
+    natural = max((max(text_width(n.name, FONT), text_width(_second_line(n), SMALL)) for n in block.nodes), default=40)
+    box = min(max(natural + 26, 84), 190 if width == "wide" else 150)
+    # A wide lattice keeps legible boxes and scrolls, rather than shrinking them.
+    pixels = max(PIXELS[width], math.ceil(most * (box + _GAP) + 2 * _GAP))
+    keys = _legend(block)
+    per_line = 5 if width == "wide" else 2
+    legend = 22.0 * math.ceil(len(keys) / per_line) + 26
+    height = _LAYER * (len(rows) - 1) + _BOX + 24 + legend
+    figure = canvas(pixels, height)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, pixels)
+    axes.set_ylim(0, height)
+    axes.set_axis_off()
+    place: dict[str, tuple[float, float]] = {}
+    for level, row in enumerate(rows):
+        # Rows are centred with one distance between boxes, so that a lattice looks like one.
+        distance = min((pixels - 2 * _GAP) / max(len(row), 1), box + 64)
+        for number, name in enumerate(row):
+            x = pixels / 2 + (number - (len(row) - 1) / 2) * distance
+            place[name] = (x, height - 12 - _BOX / 2 - level * _LAYER)
+    for low, high in covers(block.edges):
+        (x0, y0), (x1, y1) = place[low], place[high]
+        axes.add_line(Line2D([x0, x1], [y0 + _BOX / 2, y1 - _BOX / 2], color=light("faint"), lw=1.3, zorder=1))
+    for name, (x, y) in place.items():
+        node, tone = nodes[name], step_of(nodes[name])
+        axes.add_patch(
+            FancyBboxPatch(
+                (x - box / 2, y - _BOX / 2),
+                box,
+                _BOX,
+                boxstyle="round,pad=0,rounding_size=8",
+                facecolor=light(f"{tone}-tint"),
+                edgecolor=light(tone),
+                linewidth=1.2,
+                linestyle=(0, (3, 2)) if tone == "blind" else "-",
+                zorder=2,
+            )
+        )
+        grey = tone == "blind"
+        ink = light("muted") if grey else light("ink")
+        axes.text(x, y + 8.5, shorten(name, box - 14), ha="center", va="center", color=ink, zorder=3)
+        axes.text(
+            x,
+            y - 10,
+            shorten(_second_line(node), box - 12, SMALL),
+            ha="center",
+            va="center",
+            fontsize=SMALL,
+            color=light("muted"),
+            zorder=3,
+        )
+    figure.legend(
+        handles=keys,
+        loc="lower center",
+        ncols=per_line,
+        labelcolor=light("muted"),
+        title="share of the signal that keeps the symmetry",
+        title_fontproperties={"size": SMALL},
+        handlelength=1.3,
+        handleheight=0.9,
+        columnspacing=1.4,
+        borderpad=0.1,
+    ).get_title().set_color(light("muted"))
+    return figure
+
+
+def _second_line(node: Node) -> str:
+    glyph = VERDICTS[node.verdict].glyph + " " if node.verdict in VERDICTS else ""
+    if step_of(node) == "blind":
+        return f"{glyph}{node.verdict or 'unknown'}"
+    return f"{glyph}{number_text(node.level, 'percent')}"
+
+
+def _legend(block: Lattice) -> list[Patch]:
+    keys = [Patch(facecolor=light(f"{t}-tint"), edgecolor=light(t), lw=1.2, label=label) for _, t, label in STEPS]
+    if any(step_of(node) == "blind" for node in block.nodes):
+        keys.append(
+            Patch(
+                facecolor=light("blind-tint"), edgecolor=light("blind"), lw=1.2, ls=(0, (3, 2)), label="cannot be told"
+            )
+        )
+    return keys
+
+
+def describe_lattice(block: Lattice) -> str:
+    """The lattice in words: each group with its level, then the inclusions that are drawn."""
+    groups = "; ".join(f"{node.name} {_second_line(node)}" for node in block.nodes)
+    inclusions = "; ".join(f"{low} lies in {high}" for low, high in covers(block.edges))
+    return f"Lattice of subgroups: {groups}." + (f" Inclusions: {inclusions}." if inclusions else "")

@@ -1,0 +1,95 @@
+"""The report as one file: no script, no external resource, nothing that is not escaped."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from isotropy.report._blocks import Block, Text
+from isotropy.report._page import prose, sections, views
+from isotropy.report._palette import PALETTE
+
+
+def write_html(
+    title: str,
+    blocks: Sequence[Block],
+    path: str | Path,
+    *,
+    subtitle: str = "",
+    kicker: str = "Isotropy",
+    provenance: Mapping[str, object] | None = None,
+    figures: bool = True,
+) -> Path:
+    """Write blocks as one self-contained HTML page; figures also as PNG and SVG in ``figures/`` beside it.
+
+    ``path`` ends in ``.html``, or names a folder that receives ``report.html``. ``provenance`` (command, seed,
+    versions, seconds) becomes the footer. Files appear whole or not at all. Equal blocks give equal bytes.
+    Raises BlockError for something that is no block. Returns the path of the page.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> page = write_html("Inertia", [Text("Build in `O(2)@z`.", style="headline")], folder)
+    >>> page.name, "<code>O(2)@z</code>" in page.read_text()
+    ('report.html', True)
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        target = target / "report.html"
+    shown = views(blocks)
+    is_lead = [isinstance(view.block, Text) and view.block.style == "headline" for view in shown]
+    page = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            title=title,
+            subtitle=prose(subtitle),
+            kicker=kicker,
+            lead=[view for view, lead in zip(shown, is_lead, strict=True) if lead],
+            sections=sections([view for view, lead in zip(shown, is_lead, strict=True) if not lead]),
+            provenance=[(str(key), str(value)) for key, value in (provenance or {}).items()],
+            palette=PALETTE,
+            figures=figures,
+        )
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if figures:
+        for view in shown:
+            if view.drawing is not None:
+                folder = target.parent / "figures"
+                folder.mkdir(exist_ok=True)
+                write_atomically(folder / f"{view.name}.svg", view.drawing.svg)
+                write_atomically(folder / f"{view.name}.png", view.drawing.png)
+    write_atomically(target, page.encode("utf-8", "replace"))
+    return target
+
+
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("isotropy.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name and rename it, so that a reader never meets half of it."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkstemp makes files that only their owner can read; a report is there to be shared.
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(temporary).chmod(0o666 & ~umask)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,115 @@
+"""What every verb returns: rows for programs, a table for terminals, blocks for the report, JSON for all three."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar, TypeVar, cast
+
+from isotropy.errors import SchemaError
+from isotropy.estimate import Estimate
+from isotropy.report._blocks import Block, Column, Format, Number, Table
+from isotropy.report._html import write_atomically, write_html
+from isotropy.report._record import Json, finite, is_stored, jsonable, restore
+from isotropy.report._terminal import table_text
+
+SCHEMA = 1
+R = TypeVar("R", bound="Result")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result(ABC):
+    """A frozen dataclass that can be printed, written as JSON, read back, and shown as a report.
+
+    Subclasses are frozen dataclasses that set ``kind`` and write ``rows`` and ``blocks``. Their fields may be numbers,
+    strings, Estimates, frozen dataclasses, tuples and dictionaries of these; a field that is none of them belongs into
+    ``field(compare=False, metadata={"json": False})`` with a default. One with its own contract overrides ``payload``
+    and ``from_payload``. Law: ``from_json(to_json(r)) == r``.
+    """
+
+    kind: ClassVar[str]
+    seconds: float = 0.0
+
+    @abstractmethod
+    def rows(self) -> Sequence[Mapping[str, Number | str | None]]:
+        """One flat record for each thing that was judged; an Estimate is ``name, low, high`` (see ``flatten``)."""
+
+    @abstractmethod
+    def blocks(self) -> Sequence[Block]:
+        """What the report shows, in order."""
+
+    def title(self) -> str:
+        """The heading of the report."""
+        return self.kind.replace("_", " ").capitalize()
+
+    def provenance(self) -> Mapping[str, object]:
+        """What the footer of the report says: command, seed, versions, seconds."""
+        return {"seconds": f"{self.seconds:.1f}"}
+
+    def summary(self) -> Table:
+        """The table for terminals; by default one column for each key of the rows."""
+        rows = self.rows()
+        keys = list(dict.fromkeys(key for row in rows for key in row))
+        formats: dict[str, Format] = {
+            key: "text" if any(isinstance(row.get(key), str) for row in rows) else "number" for key in keys
+        }
+        columns = [Column(key.replace("_", " "), formats[key]) for key in keys]
+        return Table(columns, [[row.get(key) for key in keys] for row in rows])
+
+    def table(self) -> str:
+        """The summary as text, ready to print."""
+        return table_text(self.summary())
+
+    def payload(self) -> dict[str, Json]:
+        """The fields as JSON values; numbers that are not finite become null."""
+        return {
+            field.name: jsonable(getattr(self, field.name)) for field in dataclasses.fields(self) if is_stored(field)
+        }
+
+    @classmethod
+    def from_payload(cls: type[R], payload: Mapping[str, Json]) -> R:
+        """The result that ``payload`` describes. Raises SchemaError when it does not fit the fields."""
+        return cast(R, restore(dict(payload), cls, cls.__name__))
+
+    def to_json(self, path: str | Path | None = None) -> str:
+        """The result as JSON text with sorted keys, and into a file (whole or not at all) when a path is given."""
+        record = {**self.payload(), "schema": SCHEMA, "kind": self.kind, "seconds": jsonable(self.seconds)}
+        text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if path is not None:
+            write_atomically(Path(path), text.encode())
+        return text
+
+    @classmethod
+    def from_json(cls: type[R], text: str) -> R:
+        """The result that ``to_json`` wrote. Raises SchemaError for another schema, another kind, or damaged text."""
+        try:
+            record = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise SchemaError(f"text that is not JSON ({error})", f"what {cls.__name__}.to_json wrote") from error
+        if not isinstance(record, dict):
+            raise SchemaError(f"a JSON {type(record).__name__}", "an object with the keys schema and kind")
+        payload = cast(dict[str, Json], record)
+        for key, wanted in (("schema", SCHEMA), ("kind", cls.kind)):
+            if payload.pop(key, None) != wanted:
+                raise SchemaError(f"{key} {record.get(key)!r}", f"{key} {wanted!r}", "use another class or version")
+        return cls.from_payload(payload)
+
+    def report(self, path: str | Path) -> Path:
+        """Write ``report.html`` into a folder (or to a path ending in .html), with ``figures/`` beside it."""
+        kicker = f"Isotropy · {self.kind}"
+        return write_html(self.title(), self.blocks(), path, kicker=kicker, provenance=self.provenance())
+
+
+def flatten(name: str, estimate: Estimate | None, *, headline: bool = False) -> dict[str, Number | None]:
+    """An Estimate in a flat row: ``name, low, high`` as its headline, ``name, name_low, name_high`` otherwise.
+
+    >>> flatten("price", Estimate(0.1, 0.0, 0.2, n=9))
+    {'price': 0.1, 'price_low': 0.0, 'price_high': 0.2}
+    """
+    low, high = ("low", "high") if headline else (f"{name}_low", f"{name}_high")
+    if estimate is None:
+        return {name: None, low: None, high: None}
+    return {name: finite(estimate.mean), low: finite(estimate.low), high: finite(estimate.high)}

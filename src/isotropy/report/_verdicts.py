@@ -1,0 +1,70 @@
+"""The words of a verdict: how each is coloured, marked and explained to somebody who reads it for the first time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from isotropy.report._palette import Tone
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A word in a coloured pill; ``note`` is one plain sentence, shown in the legend under the table.
+
+    >>> Chip.of("approximate").tone
+    'partial'
+    """
+
+    word: str
+    tone: Tone = "plain"
+    glyph: str = ""
+    note: str = ""
+
+    @classmethod
+    def of(cls, verdict: str, note: str = "") -> Chip:
+        """The chip of a verdict word; a word that is not a verdict gets a plain chip."""
+        known = VERDICTS.get(verdict)
+        if known is None:
+            return cls(verdict, note=note)
+        return cls(known.word, known.tone, known.glyph, note or known.note)
+
+
+VERDICTS: Final[dict[str, Chip]] = {
+    chip.word: chip
+    for chip in (
+        Chip(
+            "no breaking detected",
+            "holds",
+            "●",
+            "The data show no violation, and one larger than the tolerance would have been seen. Safe to build in.",
+        ),
+        Chip(
+            "negligible",
+            "small",
+            "◕",
+            "A violation was found, too small to matter on either yardstick. Building it in costs next to nothing.",
+        ),
+        Chip(
+            "approximate",
+            "partial",
+            "◑",
+            "The symmetry holds in part. Encourage it softly; imposing it exactly costs the price shown.",
+        ),
+        Chip("absent", "broken", "○", "Most of the signal violates this symmetry. Do not build it in."),
+        Chip("undecided", "open", "?", "The interval is too wide to tell. More rows, or a better model, would decide."),
+        Chip(
+            "not identifiable",
+            "blind",
+            "∅",
+            "Transformed inputs hardly occur in these data, so nothing in them can confirm or refute the symmetry. "
+            "Greyed figures say what averaging this model would do, not what retraining would cost.",
+        ),
+        Chip(
+            "no signal",
+            "silent",
+            "–",
+            "No model predicts the targets better than a constant, so there is nothing whose symmetry could be judged.",
+        ),
+    )
+}
