@@ -1,0 +1,9 @@
+"""The one training loop: seeds, checkpoints, metrics and devices for every model in the house."""
+
+from isotropy.train._batches import Batches
+from isotropy.train._fit import fit
+from isotropy.train._history import History
+from isotropy.train._schedule import Cosine, Schedule
+from isotropy.train._writers import CSVMetrics, TensorBoardMetrics, Writer
+
+__all__ = ["Batches", "CSVMetrics", "Cosine", "History", "Schedule", "TensorBoardMetrics", "Writer", "fit"]

@@ -1,0 +1,58 @@
+"""The state of a training as one safetensors file: tensors by name, and the tree that they hang on as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.runs import Run
+
+_TREE = "tree"
+
+
+def write_state(run: Run, name: str, state: Any) -> None:
+    """Writes a tree of dictionaries, lists and tuples with tensors, numbers and text at its leaves, whole or not."""
+    tensors: dict[str, Tensor] = {}
+    text = json.dumps(_take(state, tensors, name))
+    tree = torch.from_numpy(np.frombuffer(text.encode(), dtype=np.uint8).copy())
+    run.write(name, {_TREE: tree, **tensors})
+
+
+def read_state(run: Run, name: str) -> Any:
+    """What ``write_state`` wrote, bit for bit, on the CPU; keys and tuples included."""
+    tensors = run.read(name)
+    return _put(json.loads(tensors.pop(_TREE).numpy().tobytes()), tensors)
+
+
+def _take(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
+    if isinstance(value, Tensor):
+        name = f"t{len(tensors)}"
+        tensors[name] = value
+        return {"tensor": name}
+    if isinstance(value, dict):
+        # As pairs, because the states of optimisers have integers for keys.
+        items = cast(dict[Any, Any], value).items()
+        return {"dict": [[_take(k, tensors, where), _take(v, tensors, f"{where}.{k}")] for k, v in items]}
+    if isinstance(value, list | tuple):
+        kind = "list" if isinstance(value, list) else "tuple"
+        return {kind: [_take(item, tensors, f"{where}[{i}]") for i, item in enumerate(cast(list[Any], value))]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise DomainError(f"{where}: {type(value).__name__}", "numbers, text, tensors, lists, tuples and dictionaries")
+
+
+def _put(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    [(kind, content)] = cast(dict[str, Any], value).items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "dict":
+        return {_put(k, tensors): _put(v, tensors) for k, v in content}
+    items = [_put(item, tensors) for item in content]
+    return items if kind == "list" else tuple(items)

@@ -1,0 +1,100 @@
+"""Where the rows of a training go: the run's metrics.jsonl, a CSV file, TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from isotropy.errors import MissingExtraError
+from isotropy.runs import Run
+from isotropy.train._history import Row
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """Receives the rows of a training; ``begin`` gets those of the epochs before a resume, and forgets later ones."""
+
+    def begin(self, rows: Sequence[Row]) -> None: ...
+
+    def write(self, row: Row) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class RunMetrics:
+    """Rows in the ``metrics.jsonl`` of a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        self.run.write("metrics.jsonl", [])
+        for row in rows:
+            self.write(row)
+
+    def write(self, row: Row) -> None:
+        self.run.metrics(row)
+
+    def close(self) -> None:
+        pass
+
+
+class CSVMetrics:
+    """Rows in a CSV file whose header is the first row's keys; an empty cell is a number that does not exist.
+
+    >>> import tempfile
+    >>> writer = CSVMetrics(Path(tempfile.mkdtemp()) / "metrics.csv")
+    >>> writer.begin([{"epoch": 0, "loss": 0.5}])
+    >>> writer.path.read_text().split()
+    ['epoch,loss', '0,0.5']
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._columns: list[str] = []
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.write_text("")
+        self._columns = []
+        for row in rows:
+            self.write(row)
+
+    def write(self, row: Row) -> None:
+        with open(self.path, "a", newline="") as file:
+            if not self._columns:
+                self._columns = list(row)
+                csv.writer(file).writerow(self._columns)
+            csv.writer(file).writerow(["" if row[key] is None else row[key] for key in self._columns])
+
+    def close(self) -> None:
+        pass
+
+
+class TensorBoardMetrics:
+    """Rows as scalars of TensorBoard in ``folder``, over epochs; raises ``MissingExtraError`` without [tensorboard]."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ImportError as error:
+            raise MissingExtraError.of("tensorboard", "tensorboard") from error
+        self.folder = Path(folder)
+        self._make: Any = SummaryWriter
+        self._writer: Any = None
+
+    def begin(self, rows: Sequence[Row]) -> None:
+        # Rows before the resume are there already; purge_step hides those after it.
+        self._writer = self._make(str(self.folder), purge_step=rows[-1]["epoch"] + 1 if rows else None)
+
+    def write(self, row: Row) -> None:
+        for key, value in row.items():
+            if key != "epoch" and value is not None:
+                self._writer.add_scalar(key, value, row["epoch"])
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
