@@ -1,0 +1,68 @@
+"""What acts: groups, their Lie algebras, subgroups, and measures on them.
+
+Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` with translations, permutations
+``(..., n)`` int64; for a product over several spaces a tuple of these.
+"""
+
+from isotropy.groups._affine import SE, E, T, homogeneous, linear, translation
+from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._classical import SL, SO, GLPlus, Inversion, Lorentz, O, Scale
+from isotropy.groups._cubature import Cubature, integrate, supports_cubature
+from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
+from isotropy.groups._finite import C, D, PermutationMatrices, S, permutation_matrix
+from isotropy.groups._group import Group, LinearGroup
+from isotropy.groups._matrix import MatrixGroup
+from isotropy.groups._measure import DiscreteMeasure, Measure
+from isotropy.groups._parse import parse, parse_list
+from isotropy.groups._placed import Conjugate, Placed
+from isotropy.groups._product import CommutingProduct, Product, product
+from isotropy.groups._subgroups import is_conjugate, is_subgroup, lattice, same
+from isotropy.groups._window import Haar, Window
+
+__all__ = [
+    "SE",
+    "SL",
+    "SO",
+    "C",
+    "CommutingProduct",
+    "Conjugate",
+    "Cubature",
+    "D",
+    "DiscreteMeasure",
+    "E",
+    "Element",
+    "GLPlus",
+    "Group",
+    "Haar",
+    "Inversion",
+    "LieAlgebra",
+    "LinearGroup",
+    "Lorentz",
+    "MatrixGroup",
+    "Measure",
+    "O",
+    "PermutationMatrices",
+    "Placed",
+    "Product",
+    "S",
+    "Scale",
+    "T",
+    "Window",
+    "cartan",
+    "homogeneous",
+    "integrate",
+    "is_conjugate",
+    "is_subgroup",
+    "iwasawa",
+    "kak",
+    "lattice",
+    "linear",
+    "parse",
+    "parse_list",
+    "permutation_matrix",
+    "polar",
+    "product",
+    "same",
+    "supports_cubature",
+    "translation",
+]

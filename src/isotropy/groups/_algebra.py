@@ -1,0 +1,130 @@
+"""The Lie algebra of a group: a basis of matrices, its structure constants, and vectors for matrices and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import DomainError, ShapeError
+
+Element: TypeAlias = Tensor | tuple[Tensor, ...]
+"""A group element, or a batch of them: one tensor, or for a product over several spaces one tensor for each space."""
+
+
+@dataclass(frozen=True, eq=False)
+class LieAlgebra:
+    """A Lie algebra spanned by ``basis (k, m, m)``, with ``[e_i, e_j] = sum_l structure[i, j, l] e_l``.
+
+    For a product of groups on different spaces ``basis`` is a tuple of such tensors, one for each space, all with the
+    same leading k. ``gap`` is the spectral gap that certifies the dimension where it was computed.
+
+    >>> so3 = LieAlgebra.of([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
+    ...                      [[0, -1, 0], [1, 0, 0], [0, 0, 0]]])
+    >>> so3.bracket(torch.tensor([1., 0, 0]), torch.tensor([0, 1., 0]))
+    tensor([0., 0., 1.])
+    >>> so3.killing.diagonal(), so3.is_closed()
+    (tensor([-2.0000, -2.0000, -2.0000], dtype=torch.float64), True)
+    """
+
+    basis: Element
+    structure: Float[Tensor, "k k k"]
+    gap: float = math.inf
+
+    @classmethod
+    def of(cls, basis: Element | Sequence[object], gap: float = math.inf) -> LieAlgebra:
+        """The algebra with this basis (float64), its structure constants found by least squares.
+
+        Raises ShapeError unless the basis is a stack of square matrices, DomainError when it is linearly dependent.
+        """
+        if not isinstance(basis, Tensor) and not (isinstance(basis, tuple) and isinstance(basis[0], Tensor)):
+            basis = torch.as_tensor(basis, dtype=torch.float64)
+        blocks = tuple(b.double() for b in _blocks(basis))  # type: ignore[arg-type]
+        for block in blocks:
+            if block.ndim != 3 or block.shape[1] != block.shape[2]:
+                raise ShapeError(f"a basis of shape {tuple(block.shape)}", "(k, m, m)", "stack the generators")
+        flat = torch.cat([b.flatten(1) for b in blocks], dim=1)
+        k = len(flat)
+        if k and int(torch.linalg.matrix_rank(flat, rtol=1e-10)) < k:
+            raise DomainError("a linearly dependent basis", "independent generators", "leave the superfluous ones out")
+        brackets = torch.cat([_brackets(b).flatten(2) for b in blocks], dim=2)
+        structure = brackets @ torch.linalg.pinv(flat) if k else flat.new_zeros(0, 0, 0)
+        whole = blocks[0] if len(blocks) == 1 else blocks
+        return cls(whole, torch.where(structure.abs() < 1e-14, 0.0, structure), gap)
+
+    @property
+    def dim(self) -> int:
+        """The number of generators."""
+        return len(self._parts[0])
+
+    @cached_property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return _blocks(self.basis)
+
+    @cached_property
+    def _flat(self) -> Tensor:
+        return torch.cat([b.flatten(1) for b in self._parts], dim=1)
+
+    @cached_property
+    def _dual(self) -> Tensor:
+        return torch.linalg.pinv(self._flat) if self.dim else self._flat.mT
+
+    def hat(self, v: Float[Tensor, "... k"]) -> Element:
+        """The algebra element with coordinates ``v (..., k)``, a matrix ``(..., m, m)`` (a tuple for a product).
+
+        >>> LieAlgebra.of([[[0., -1], [1, 0]]]).hat(torch.tensor([2.]))
+        tensor([[ 0., -2.],
+                [ 2.,  0.]])
+        """
+        parts = tuple(torch.tensordot(v, b.to(v), dims=1) for b in self._parts)
+        return parts[0] if len(parts) == 1 else parts
+
+    def vee(self, A: Element, tol: float = 1e-6) -> Float[Tensor, "... k"]:
+        """The coordinates ``(..., k)`` of algebra elements ``(..., m, m)``; the inverse of ``hat``.
+
+        Raises DomainError when an element lies outside the span by more than ``tol`` of its size.
+        """
+        flat = torch.cat([a.flatten(-2) for a in _blocks(A)], dim=-1)
+        v = flat @ self._dual.to(flat)
+        distance = torch.linalg.vector_norm((v @ self._flat.to(flat) - flat).detach(), dim=-1)
+        size = torch.linalg.vector_norm(flat.detach(), dim=-1)
+        if bool((distance > tol * (1 + size)).any()):
+            worst = float(distance.max())
+            raise DomainError(f"a matrix at distance {worst:.2g} from the algebra", "an element of the algebra", "")
+        return v
+
+    def bracket(self, u: Float[Tensor, "... k"], v: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
+        """The coordinates of ``[hat(u), hat(v)]``."""
+        return torch.einsum("...i,...j,ijl->...l", u, v, self.structure.to(u))
+
+    def ad(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "... k k"]:
+        """The matrix of ``u -> [v, u]`` in coordinates."""
+        return torch.einsum("...i,ijl->...lj", v, self.structure.to(v))
+
+    @cached_property
+    def killing(self) -> Float[Tensor, "k k"]:
+        """The Killing form ``tr(ad_i ad_j)``; negative definite iff the algebra is compact and semisimple."""
+        return torch.einsum("iab,jba->ij", self.structure, self.structure)
+
+    def is_closed(self, tol: float = 1e-9) -> bool:
+        """Whether every bracket of two generators lies in the span, to ``tol`` of the size of the generators."""
+        brackets = torch.cat([_brackets(b).flatten(2) for b in self._parts], dim=2)
+        if not self.dim:
+            return True
+        distance = torch.linalg.vector_norm(brackets - self.structure @ self._flat, dim=-1).max()
+        return bool(distance <= tol * (1 + self._flat.square().sum(-1).max()))
+
+
+def _blocks(x: Element) -> tuple[Tensor, ...]:
+    return x if isinstance(x, tuple) else (x,)
+
+
+def _brackets(b: Float[Tensor, "k m m"]) -> Float[Tensor, "k k m m"]:
+    products = b[:, None] @ b[None, :]
+    return products - products.transpose(0, 1)

@@ -1,0 +1,235 @@
+"""Finite groups: rotations and reflections of a polygon, permutations."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from isotropy.errors import ShapeError
+from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._classical import NamedGroup, reflection
+from isotropy.groups._exponential import rotation2
+from isotropy.groups._group import Group, LinearGroup, check_log, check_size, close, matrix
+
+
+def turns(k: Int[Tensor, ...], n: int) -> Float[Tensor, "... 2 2"]:
+    """Rotations of the plane by ``2 pi k / n``, with entries 0, +-1/2 and +-1 exact.
+
+    >>> turns(torch.tensor(1), 4).tolist()
+    [[0.0, -1.0], [1.0, 0.0]]
+    """
+    g = rotation2(2 * math.pi * k.double() / n)
+    exact = (2 * g).round() / 2
+    return torch.where((g - exact).abs() < 1e-15, exact + 0.0, g)
+
+
+class C(NamedGroup):
+    """The n rotations of a regular polygon, on R^2.
+
+    >>> C(4).order, C(4).elements()[1].tolist()
+    (4, [[0.0, -1.0], [1.0, 0.0]])
+    """
+
+    symbol = "C"
+
+    @property
+    def orthogonal(self) -> bool:
+        return True
+
+    @property
+    def degree(self) -> int:
+        return 2
+
+    @property
+    def order(self) -> int:
+        return self.n
+
+    def _discrete(self) -> Tensor:
+        return turns(torch.tensor(1), self.n)[None]
+
+    def _enumerate(self) -> Tensor:
+        return turns(torch.arange(self.n), self.n)
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        return turns(torch.randint(self.n, (count,), generator=generator, device=generator.device), self.n)
+
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+        return close(g, self._nearest(g), tol)
+
+    def _nearest(self, g: Tensor) -> Tensor:
+        angle = torch.atan2(g[..., 1, 0], g[..., 0, 0]).nan_to_num()
+        return turns((angle * self.n / (2 * math.pi)).round().long(), self.n).to(g)
+
+
+class D(C):
+    """The n rotations and n reflections of a regular polygon, on R^2; one of the reflections is y -> -y.
+
+    >>> D(4).order, D(1).elements().tolist()
+    (8, [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, -1.0]]])
+    """
+
+    symbol = "D"
+
+    @property
+    def order(self) -> int:
+        return 2 * self.n
+
+    def _discrete(self) -> Tensor:
+        return torch.stack([turns(torch.tensor(1), self.n), reflection(2)])
+
+    def _enumerate(self) -> Tensor:
+        rotations = turns(torch.arange(self.n), self.n)
+        return torch.cat([rotations, rotations @ reflection(2) + 0.0])
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        rotations = super()._random_component(count, generator)
+        flip = torch.randint(2, (count, 1, 1), generator=generator, device=generator.device) == 1
+        return torch.where(flip, rotations @ reflection(2).to(rotations), rotations)
+
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+        flipped = g @ reflection(2).to(g)
+        return close(g, self._nearest(g), tol) | close(flipped, self._nearest(flipped), tol)
+
+
+def permutation_matrix(p: Int[Tensor, "... n"], dtype: torch.dtype = torch.float64) -> Float[Tensor, "... n n"]:
+    """The matrix P with ``(P x)[p[i]] = x[i]``.
+
+    >>> permutation_matrix(torch.tensor([1, 2, 0])) @ torch.tensor([10., 20., 30.], dtype=torch.float64)
+    tensor([30., 10., 20.], dtype=torch.float64)
+    """
+    return torch.nn.functional.one_hot(p, p.shape[-1]).mT.to(dtype)
+
+
+@dataclass(frozen=True, repr=False)
+class S(Group):
+    """Permutations ``(..., n)`` int64 of n nodes: ``(p.x)[p[i]] = x[i]`` and ``compose(p, q)[i] = p[q[i]]``.
+
+    ``S(n).on("space")`` is the same group as permutation matrices.
+
+    >>> S(3).compose(torch.tensor([1, 0, 2]), torch.tensor([0, 2, 1])).tolist()
+    [1, 2, 0]
+    """
+
+    n: int
+    space: str = "nodes"
+
+    def __post_init__(self) -> None:
+        check_size("S", self.n)
+
+    @property
+    def name(self) -> str:
+        return f"S({self.n})" + ("" if self.space == "nodes" else f'.on("{self.space}")')
+
+    @property
+    def degree(self) -> int:
+        return self.n
+
+    @property
+    def order(self) -> int:
+        return math.factorial(self.n)
+
+    def on(self, space: str) -> Group:
+        return PermutationMatrices(self.n) if space == "space" else replace(self, space=space)
+
+    def _algebra(self) -> LieAlgebra:
+        return LieAlgebra.of(torch.zeros(0, self.n, self.n, dtype=torch.float64))
+
+    def _discrete(self) -> Tensor:
+        swap, cycle = torch.arange(self.n), torch.arange(self.n).roll(-1)
+        swap[: min(2, self.n)] = swap[: min(2, self.n)].flip(0)
+        return torch.stack([swap, cycle])
+
+    def _enumerate(self) -> Tensor:
+        return torch.tensor(list(itertools.permutations(range(self.n))))
+
+    def identity(
+        self, *batch: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> Tensor:
+        return torch.arange(self.n, device=device).expand(*batch, -1).clone()
+
+    def compose(self, g: Element, h: Element) -> Tensor:
+        p, q = torch.broadcast_tensors(matrix(g), matrix(h))
+        return p.gather(-1, q)
+
+    def inverse(self, g: Element) -> Tensor:
+        return matrix(g).argsort(-1)
+
+    def exp(self, A: Element) -> Tensor:
+        return self.identity(*matrix(A).shape[:-2], device=matrix(A).device)
+
+    def log(self, g: Element) -> Tensor:
+        g = matrix(g)
+        check_log(self, (g == self.identity(device=g.device)).all(-1))
+        return torch.zeros(*g.shape, self.n, device=g.device)
+
+    def adjoint(self, g: Element) -> Float[Tensor, "... 0 0"]:
+        return torch.zeros(*matrix(g).shape[:-1], 0, 0, device=matrix(g).device)
+
+    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, ...]:
+        g = matrix(g)
+        if g.is_floating_point() or g.shape[-1:] != (self.n,):
+            raise ShapeError(f"{g.dtype} elements of shape {tuple(g.shape)}", f"int64 (..., {self.n}) for {self}", "")
+        return (g.sort(-1).values == self.identity(device=g.device)).all(-1)
+
+    def _haar(self, count: int, generator: torch.Generator) -> Tensor:
+        return _shuffles(self.n, count, generator)
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        return _shuffles(self.n, count, generator)
+
+
+@dataclass(frozen=True, repr=False)
+class PermutationMatrices(LinearGroup):
+    """S(n) as matrices that permute the coordinates of R^n; written ``S(n).on("space")``.
+
+    >>> S(3).on("space").discrete[0].int().tolist()
+    [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    """
+
+    n: int
+    space: str = "space"
+
+    def __post_init__(self) -> None:
+        check_size("S", self.n)
+
+    @property
+    def name(self) -> str:
+        return f'S({self.n}).on("space")' + ("" if self.space == "space" else f'.on("{self.space}")')
+
+    @property
+    def orthogonal(self) -> bool:
+        return True
+
+    @property
+    def degree(self) -> int:
+        return self.n
+
+    @property
+    def order(self) -> int:
+        return math.factorial(self.n)
+
+    def on(self, space: str) -> Group:
+        return S(self.n) if space == "nodes" else replace(self, space=space)
+
+    def _discrete(self) -> Tensor:
+        return permutation_matrix(S(self.n)._discrete())
+
+    def _enumerate(self) -> Tensor:
+        return permutation_matrix(matrix(S(self.n).elements()))
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        return permutation_matrix(_shuffles(self.n, count, generator))
+
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+        nearest = permutation_matrix(g.nan_to_num().argmax(-2), g.dtype)
+        return close(g, nearest, tol) & (nearest.sum(-1) == 1).all(-1)
+
+
+def _shuffles(n: int, count: int, generator: torch.Generator) -> Int[Tensor, "count n"]:
+    # Ties have probability about n^2 2^-53: sorting uniform draws is unbiased for all purposes.
+    return torch.rand(count, n, generator=generator, dtype=torch.float64, device=generator.device).argsort(-1)

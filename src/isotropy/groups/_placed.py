@@ -1,0 +1,318 @@
+"""A group placed in space: acting about an axis (``O(2)@z``), or conjugated by a matrix."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from functools import cached_property, reduce
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from isotropy.errors import DomainError, ShapeError
+from isotropy.groups._affine import homogeneous
+from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._classical import AXES, SO, O
+from isotropy.groups._group import Group, LinearGroup, close, matrix
+
+Matrix = tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, repr=False)
+class Moved(LinearGroup):
+    """A group ``h (base + identity on the rest) h^-1``: what `Placed` and `Conjugate` have in common."""
+
+    base: LinearGroup
+    space: str = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "space", self.base.space)
+
+    @cached_property
+    def frame(self) -> Float[Tensor, "m m"]:
+        """The matrix h; the coordinates that the base acts on are its first columns."""
+        return self._frame()
+
+    @abstractmethod
+    def _frame(self) -> Tensor: ...
+
+    @cached_property
+    def _frame_inverse(self) -> Tensor:
+        return torch.linalg.inv(self.frame)
+
+    def _push(self, g: Tensor, rest: float = 1.0) -> Tensor:
+        """From the base: a group element (rest = 1) or an element of the algebra (rest = 0)."""
+        extra = self.size - self.base.size
+        if extra:
+            g = torch.nn.functional.pad(g, (0, extra, 0, extra))
+            g = g + rest * torch.diag(torch.tensor([0.0] * self.base.size + [1.0] * extra)).to(g)
+        return self.frame.to(g) @ g @ self._frame_inverse.to(g)
+
+    def _pull(self, g: Tensor) -> Tensor:
+        inner = self._frame_inverse.to(g) @ g @ self.frame.to(g)
+        return inner[..., : self.base.size, : self.base.size]
+
+    @property
+    def compact(self) -> bool:
+        return self.base.compact
+
+    @property
+    def unimodular(self) -> bool:
+        return self.base.unimodular
+
+    @property
+    def affine(self) -> bool:
+        return self.base.affine
+
+    @property
+    def order(self) -> int | None:
+        return self.base.order
+
+    def on(self, space: str) -> LinearGroup:
+        base = self.base.on(space)
+        assert isinstance(base, LinearGroup)
+        return replace(self, base=base)
+
+    def _algebra(self) -> LieAlgebra:
+        basis = self._push(matrix(self.base.algebra.basis), rest=0.0)
+        return LieAlgebra(torch.where(basis.abs() < 1e-15, 0.0, basis), self.base.algebra.structure)
+
+    def _discrete(self) -> Tensor:
+        return self._push(matrix(self.base.discrete))
+
+    def _components(self) -> Tensor:
+        return self._push(self.base.components)
+
+    def _enumerate(self) -> Tensor:
+        return self._push(matrix(self.base.elements()))
+
+    def inverse(self, g: Element) -> Tensor:
+        return matrix(g).mT if self.orthogonal else self._push(self.base.inverse(self._pull(matrix(g))))
+
+    def exp(self, A: Element) -> Tensor:
+        return self._push(self.base.exp(self._pull(matrix(A))))
+
+    def log(self, g: Element) -> Tensor:
+        return self._push(self.base.log(self._pull(matrix(g))), rest=0.0)
+
+    def coords(self, g: Element) -> Float[Tensor, "... k"]:
+        return self.base.coords(self._pull(matrix(g)))
+
+    def from_coords(self, v: Float[Tensor, "... k"]) -> Tensor:
+        return self._push(matrix(self.base.from_coords(v)))
+
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+        return self.base.haar_log_density(v)
+
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+        inner = self._pull(g)
+        size = g.abs().amax((-2, -1), keepdim=True).clamp_min(1.0)
+        return close((self._push(inner) - g) / size, 0.0, tol * self._looseness) & self.base.contains(
+            inner, tol * self._looseness
+        )
+
+    @property
+    def _looseness(self) -> float:
+        return 1.0
+
+    def _haar(self, count: int, generator: torch.Generator) -> Tensor:
+        return self._push(self.base._haar(count, generator))
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        return self._push(self.base._random_component(count, generator))
+
+
+@dataclass(frozen=True, repr=False)
+class Placed(Moved):
+    """A group of degree k acting on the orthogonal complement of ``axis`` in R^(k+1); written ``O(2)@z``.
+
+    The complement of a coordinate axis has the other axes, in cyclic order, for its basis; that of another axis has
+    the basis of the last coordinate axis turned the short way. So SO(2)@z turns x towards y.
+    """
+
+    axis: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        base = f"({self.base.name})" if " " in self.base.name else self.base.name
+        return f"{base}@{axis_text(self.axis)}"
+
+    @property
+    def degree(self) -> int:
+        return self.base.degree + 1
+
+    @property
+    def orthogonal(self) -> bool:
+        return self.base.orthogonal
+
+    @property
+    def generator_names(self) -> tuple[str, ...]:
+        names, d = self.base.generator_names, self.degree
+        if self.base == SO(2) or self.base == O(2):
+            return (f"rotation about {axis_text(self.axis)}",)
+        if d <= 3 and sorted(self.axis) == [0.0] * (d - 1) + [1.0]:
+            at = self.axis.index(1.0)
+            turned = {AXES[i]: AXES[(at + 1 + i) % d] for i in range(d - 1)}
+            words = [" ".join(turned.get(word, word) for word in name.split()) for name in names]
+            return tuple("rotation about " + AXES[at] if w == "rotation" else w for w in words)
+        return tuple(f"{name}, about {axis_text(self.axis)}" for name in names)
+
+    def _frame(self) -> Tensor:
+        basis = axis_frame(self.axis)
+        if not self.affine:
+            return basis
+        # Rows: the coordinates of space, then the homogeneous 1. Columns: the complement, the 1, the axis.
+        d = self.degree
+        return homogeneous(basis)[:, [*range(d - 1), d, d - 1]]
+
+
+@dataclass(frozen=True, repr=False)
+class Conjugate(Moved):
+    """The group ``h G h^-1``, written ``G.conjugate(h)``."""
+
+    by: Matrix
+
+    @property
+    def name(self) -> str:
+        base = f"({self.base.name})" if " " in self.base.name else self.base.name
+        return f"{base}.conjugate({[list(row) for row in self.by]})"
+
+    @property
+    def degree(self) -> int:
+        return self.base.degree
+
+    @property
+    def orthogonal(self) -> bool:
+        return self.base.orthogonal and is_similarity(self.frame)
+
+    @property
+    def generator_names(self) -> tuple[str, ...]:
+        return tuple(f"{name}, conjugated" for name in self.base.generator_names)
+
+    def _frame(self) -> Tensor:
+        return torch.tensor(self.by, dtype=torch.float64)
+
+    @property
+    def _looseness(self) -> float:
+        # Going to the coordinates of the base may magnify rounding by the condition of h.
+        return float(torch.linalg.cond(self.frame))
+
+
+def place(group: Group, axis: str | Sequence[float] | Tensor) -> LinearGroup:
+    """``group @ axis``; raises DomainError for permutations and zero axes, ShapeError for an axis of the wrong length.
+
+    >>> place(O(2), (0, 0, -2)) == O(2) @ "z"
+    True
+    """
+    if not isinstance(group, LinearGroup):
+        raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
+    d = group.degree + 1
+    if isinstance(axis, str):
+        if axis not in AXES[: min(d, 3)] or d > 3:
+            known = " or ".join(AXES[:d]) if d <= 3 else f"{d} numbers"
+            raise ShapeError(f"{group}@{axis}", f"an axis of R^{d}: {known}", f"{group} acts about an axis of R^{d}")
+        axis = [float(i == AXES.index(axis)) for i in range(d)]
+    numbers = tuple(float(a) for a in axis)
+    if len(numbers) != d:
+        raise ShapeError(f"an axis of {len(numbers)} numbers for {group}", f"{d} numbers", "degree + 1 of them")
+    return Placed(group, canonical_axis(numbers))
+
+
+def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGroup:
+    """``h G h^-1`` in its simplest form: G itself where h normalises it, G@(h axis) for a turned axis.
+
+    Raises DomainError for permutations and singular matrices, ShapeError for a matrix of another size.
+
+    >>> conjugate(O(2) @ "z", [[0, 0, 1], [0, 1, 0], [-1, 0, 0]])
+    O(2)@x
+    """
+    if not isinstance(group, LinearGroup):
+        raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
+    H = _homogeneous(torch.as_tensor(h, dtype=torch.float64).detach().cpu(), group)
+    if H.shape != (group.size, group.size):
+        raise ShapeError(f"h of shape {tuple(H.shape)}", f"({group.size}, {group.size})", "")
+    if not bool(H.isfinite().all()) or float(torch.linalg.cond(H)) > 1e10:
+        raise DomainError("a matrix h that is singular, or almost", "an invertible matrix", "")
+    if isinstance(group, Conjugate):
+        return conjugate(group.base, H @ group.frame)
+    if normalises(H, group):
+        return group
+    if isinstance(group, Placed) and not group.affine and is_similarity(H):
+        Q = H / H.det().abs() ** (1 / len(H))
+        turned = Placed(group.base, canonical_axis(tuple((Q @ group.frame[:, -1]).tolist())))
+        inner = turned.frame.mT @ Q @ group.frame
+        if normalises(inner[:-1, :-1], group.base):
+            return turned
+    return Conjugate(group, tuple(tuple(row) for row in H.tolist()))
+
+
+def _homogeneous(h: Tensor, group: LinearGroup) -> Tensor:
+    """h as a matrix of the group's size: a linear map may be given for a group with translations."""
+    return homogeneous(h) if group.affine and h.shape == (group.degree, group.degree) else h
+
+
+def normalises(h: Float[Tensor, "m m"], group: LinearGroup, tol: float = 1e-10) -> bool:
+    """Whether ``h G h^-1 = G``, decided on generators."""
+    inverse = torch.linalg.inv(h)
+    size = float(torch.linalg.cond(h))
+    basis = h @ matrix(group.algebra.basis) @ inverse
+    if group.dim and not bool(close(group._on_algebra(basis) - basis, 0.0, tol * size).all()):
+        return False
+    return bool(group.contains(h @ matrix(group.discrete) @ inverse, tol * size).all())
+
+
+def is_similarity(h: Tensor, tol: float = 1e-12) -> bool:
+    """Whether h is a multiple of an orthogonal matrix."""
+    gram = h.mT @ h
+    scale = gram.diagonal().mean()
+    return bool(((gram / scale - torch.eye(len(h), dtype=h.dtype)).abs() <= tol).all())
+
+
+def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
+    """The same line in its simplest form: whole numbers without a common divisor, or else a unit vector.
+
+    The last entry that is not 0 is positive. Raises DomainError for the zero vector and for NaN.
+
+    >>> canonical_axis((0.6, 0.0, -0.8)), canonical_axis((2, 4, 4))
+    ((-3.0, 0.0, 4.0), (1.0, 2.0, 2.0))
+    """
+    largest = max(abs(a) for a in axis)
+    if not all(math.isfinite(a) for a in axis) or largest == 0:
+        raise DomainError(f"the axis {axis}", "a vector that is finite and not zero", "")
+    last = next(a for a in reversed(axis) if abs(a) > 1e-15 * largest)
+    axis = tuple(a / math.copysign(largest, last) for a in axis)
+    ratios = [Fraction(a).limit_denominator(1000) for a in axis]
+    if all(abs(float(r) - a) < 1e-13 for r, a in zip(ratios, axis, strict=True)):
+        common = math.lcm(*(r.denominator for r in ratios))
+        whole = [int(r * common) for r in ratios]
+        divisor = reduce(math.gcd, whole)
+        return tuple(float(w // divisor) for w in whole)
+    norm = math.hypot(*axis)
+    return tuple(a / norm + 0.0 for a in axis)
+
+
+def axis_text(axis: tuple[float, ...]) -> str:
+    """The axis as it is written: x, y, z, (1,2,2) or (0.6,0.3,...)."""
+    if len(axis) <= 3 and sorted(axis) == [0.0] * (len(axis) - 1) + [1.0]:
+        return AXES[axis.index(1.0)]
+    return "(" + ",".join(str(int(a)) if a.is_integer() else repr(a) for a in axis) + ")"
+
+
+def axis_frame(axis: tuple[float, ...]) -> Float[Tensor, "d d"]:
+    """An orthonormal, positively oriented basis in columns, the axis last."""
+    d = len(axis)
+    one = torch.eye(d, dtype=torch.float64)
+    if sorted(axis) == [0.0] * (d - 1) + [1.0]:
+        at = axis.index(1.0)
+        order = [(at + 1 + i) % d for i in range(d)]
+        frame = one[:, order]
+        # Cyclic orders are even in odd dimensions only; elsewhere one sign makes the frame a rotation.
+        return frame * torch.tensor([float(torch.linalg.det(frame).sign())] + [1.0] * (d - 1), dtype=torch.float64)
+    u = torch.tensor(axis, dtype=torch.float64)
+    u = u / torch.linalg.vector_norm(u)
+    turn = torch.outer(u, one[-1]) - torch.outer(one[-1], u)
+    return one + turn + turn @ turn / (1 + u[-1])
