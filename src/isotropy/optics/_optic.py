@@ -1,0 +1,84 @@
+"""There and back, with what has to be kept in between: lenses and optics with an explicit residual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+S = TypeVar("S")
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@dataclass(frozen=True)
+class Optic(Generic[S, T, A, B]):
+    """``forward: S -> (residual, A)`` and ``backward: (residual, B) -> T``; the residual is what the inside never sees.
+
+    ``f >> g`` puts g inside f, ``f @ g`` runs both on a pair. Source: Clarke et al., "Profunctor optics, a categorical
+    update" (2020), the existential form.
+
+    >>> pose = Optic(lambda x: (x[0], [v - x[0] for v in x]), lambda first, y: y + first)
+    >>> pose.close(max)([3, 5, 4])
+    5
+    """
+
+    forward: Callable[[S], tuple[Any, A]]
+    backward: Callable[[Any, B], T]
+
+    def close(self, f: Callable[[A], B]) -> Callable[[S], T]:
+        """The function S -> T that goes there, applies ``f``, and comes back."""
+
+        def closed(x: S) -> T:
+            residual, inside = self.forward(x)
+            return self.backward(residual, f(inside))
+
+        return closed
+
+    def __rshift__(self, inner: Optic[A, B, Any, Any]) -> Optic[S, T, Any, Any]:
+        outer = self
+
+        def forward(x: S) -> tuple[Any, Any]:
+            first, middle = outer.forward(x)
+            second, inside = inner.forward(middle)
+            return (first, second), inside
+
+        def backward(residuals: Any, y: Any) -> T:
+            first, second = residuals
+            return outer.backward(first, inner.backward(second, y))
+
+        return Optic(forward, backward)
+
+    def __matmul__(self, other: Optic[Any, Any, Any, Any]) -> Optic[Any, Any, Any, Any]:
+        one = self
+
+        def forward(pair: Any) -> tuple[Any, Any]:
+            (left, a), (right, b) = one.forward(pair[0]), other.forward(pair[1])
+            return (left, right), (a, b)
+
+        def backward(residuals: Any, pair: Any) -> Any:
+            return one.backward(residuals[0], pair[0]), other.backward(residuals[1], pair[1])
+
+        return Optic(forward, backward)
+
+    def to_lens(self) -> Lens[S, T, A, B]:
+        """The same journey with the whole of S as the residual."""
+        return Lens(lambda s: self.forward(s)[1], lambda s, b: self.backward(self.forward(s)[0], b))
+
+
+@dataclass(frozen=True)
+class Lens(Generic[S, T, A, B]):
+    """``get: S -> A`` and ``put: (S, B) -> T``: a part of a whole, and the whole with that part replaced.
+
+    >>> first = Lens(lambda s: s[0], lambda s, b: (b, *s[1:]))
+    >>> first.to_optic().close(str.upper)(("a", "b"))
+    ('A', 'b')
+    """
+
+    get: Callable[[S], A]
+    put: Callable[[S, B], T]
+
+    def to_optic(self) -> Optic[S, T, A, B]:
+        """The optic that keeps the whole of S as its residual."""
+        return Optic(lambda s: (s, self.get(s)), self.put)
