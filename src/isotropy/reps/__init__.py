@@ -1,0 +1,53 @@
+"""What is acted on: types of feature vectors, equivariant bases, and typed data."""
+
+from __future__ import annotations
+
+from isotropy.reps._atoms import Adjoint as Adjoint
+from isotropy.reps._atoms import Nodes as Nodes
+from isotropy.reps._atoms import Pixels as Pixels
+from isotropy.reps._atoms import Point as Point
+from isotropy.reps._atoms import Pseudoscalar as Pseudoscalar
+from isotropy.reps._atoms import Pseudovector as Pseudovector
+from isotropy.reps._atoms import Scalar as Scalar
+from isotropy.reps._atoms import Tensor as Tensor
+from isotropy.reps._atoms import Vector as Vector
+from isotropy.reps._basis import Basis as Basis
+from isotropy.reps._basis import Block as Block
+from isotropy.reps._basis import equivariant_basis as equivariant_basis
+from isotropy.reps._basis import projector as projector
+from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
+from isotropy.reps._rep import Dims as Dims
+from isotropy.reps._rep import Factor as Factor
+from isotropy.reps._rep import Part as Part
+from isotropy.reps._rep import Rep as Rep
+from isotropy.reps._rep import Term as Term
+from isotropy.reps._schema import Schema as Schema
+from isotropy.reps._standardise import Standardiser as Standardiser
+from isotropy.reps._standardise import standardise as standardise
+from isotropy.reps._text import parse as parse
+
+__all__ = [
+    "Adjoint",
+    "Basis",
+    "Block",
+    "Dims",
+    "Factor",
+    "Nodes",
+    "Part",
+    "Pixels",
+    "Point",
+    "Pseudoscalar",
+    "Pseudovector",
+    "Rep",
+    "Scalar",
+    "Schema",
+    "StandardisedVectorsWarning",
+    "Standardiser",
+    "Tensor",
+    "Term",
+    "Vector",
+    "equivariant_basis",
+    "parse",
+    "projector",
+    "standardise",
+]

@@ -1,0 +1,123 @@
+"""What one group element does to one tensor factor: a matrix, or an order of entries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError, ShapeError
+from isotropy.groups import Element, Group
+from isotropy.reps._pixels import pixel_order
+from isotropy.reps._rep import Factor
+
+# The factor of the group on each space, with its element (or Lie-algebra element).
+Acting = Mapping[str, tuple[Group, Tensor]]
+
+
+def factor_groups(G: Group) -> tuple[Group, ...]:
+    """The factors of a product over several spaces, one for each; any other group is its own factor."""
+    return tuple(factor for space in G.spaces if (factor := G.factor(space)) is not None)
+
+
+def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
+    """Which factor acts on which space, and with what."""
+    factors = factor_groups(G)
+    parts = g if isinstance(g, tuple) else (g,)
+    if len(parts) != len(factors):
+        raise ShapeError(f"an element of {len(parts)} parts", f"{len(factors)} for {G}")
+    return {factor.space: (factor, part) for factor, part in zip(factors, parts, strict=True)}
+
+
+def whole(g: Element) -> Tensor:
+    """The one tensor of an element of a group on one space."""
+    if isinstance(g, tuple):
+        raise ShapeError(f"a tuple of {len(g)} parts", "one tensor")
+    return g
+
+
+def is_order(g: Tensor) -> bool:
+    """Permutations are integer tensors (..., n); everything else is a matrix (..., d, d)."""
+    return not g.is_floating_point()
+
+
+def batch_shape(g: Tensor) -> torch.Size:
+    return g.shape[:-1] if is_order(g) else g.shape[:-2]
+
+
+def order_matrix(p: Int[Tensor, "... n"], dtype: torch.dtype) -> Float[Tensor, "... n n"]:
+    """The permutation matrix with ``P[p[i], i] = 1``."""
+    return torch.nn.functional.one_hot(p, p.shape[-1]).to(dtype).mT
+
+
+def linear_part(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... d d"]:
+    return order_matrix(g, dtype) if is_order(g) else g[..., : G.degree, : G.degree]
+
+
+def translation_part(G: Group, g: Tensor) -> Float[Tensor, "... d"] | None:
+    """The translation of a homogeneous element; None where the group is linear."""
+    affine = not is_order(g) and g.shape[-1] == G.degree + 1
+    return g[..., : G.degree, G.degree] if affine else None
+
+
+def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... k k"]:
+    """The matrix of ``g`` on one factor; of a Point that nothing translates, that of a Vector."""
+    if factor.kind == "Pixels":
+        return order_matrix(pixel_order(factor.shape, G, linear_part(G, g, dtype)).argsort(-1), dtype)
+    if factor.kind == "Point" and translation_part(G, g) is not None:
+        raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
+    if factor.kind == "Adjoint":
+        matrix = G.adjoint(g).to(dtype)
+    elif factor.kind == "Linearised":
+        matrix = homogeneous(G, g, dtype)
+    else:
+        matrix = linear_part(G, g, dtype)
+    if not factor.dual or is_order(g):
+        return matrix
+    return torch.linalg.inv(matrix).mT
+
+
+def homogeneous(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... e e"]:
+    if translation_part(G, g) is not None:
+        return g
+    matrix = linear_part(G, g, dtype)
+    widened = torch.nn.functional.pad(matrix, (0, 1, 0, 1))
+    corner = torch.zeros_like(widened[..., 0, :])
+    corner[..., -1] = 1.0
+    return torch.cat([widened[..., :-1, :], corner[..., None, :]], dim=-2)
+
+
+def factor_derivative(factor: Factor, G: Group, A: Tensor) -> Float[Tensor, "... k k"]:
+    """The matrix of a Lie-algebra element on one factor."""
+    d = G.degree
+    if factor.kind == "Pixels":
+        if A.numel() and float(A.detach().abs().amax()) > 0:
+            raise DomainError(f"a continuous motion of {factor.kind}{factor.shape}", "a finite group such as D(4)")
+        size = factor.size({})
+        return A.new_zeros(*A.shape[:-2], size, size)
+    if factor.kind == "Point" and A.shape[-1] == d + 1:
+        raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
+    if factor.kind == "Adjoint":
+        matrix = G.algebra.ad(G.algebra.vee(A))
+    elif factor.kind == "Linearised":
+        matrix = A if A.shape[-1] == d + 1 else torch.nn.functional.pad(A, (0, 1, 0, 1))
+    else:
+        matrix = A[..., :d, :d]
+    return -matrix.mT if factor.dual else matrix
+
+
+def orientation(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
+    """sign(det g): whether g turns the space inside out."""
+    return torch.sign(torch.linalg.det(linear_part(G, g, dtype)))
+
+
+def scale(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
+    """|det g|^(1/d): the s of Scale(d), and a character of every linear group."""
+    return torch.linalg.det(linear_part(G, g, dtype)).abs() ** (1.0 / G.degree)
+
+
+def scale_rate(G: Group, A: Tensor) -> Float[Tensor, ...]:
+    """The derivative of ``scale`` along a Lie-algebra element: its trace over d."""
+    return A[..., : G.degree, : G.degree].diagonal(dim1=-2, dim2=-1).sum(-1) / G.degree

@@ -1,0 +1,197 @@
+"""The action of a group on a feature vector: cheaply on rows, as a matrix, and its derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from isotropy.errors import DtypeError, ShapeError
+from isotropy.groups import Element, Group
+from isotropy.reps._acting import (
+    Acting,
+    acting,
+    batch_shape,
+    factor_derivative,
+    factor_matrix,
+    is_order,
+    linear_part,
+    orientation,
+    scale,
+    scale_rate,
+    translation_part,
+)
+from isotropy.reps._layout import blocks, columns, dimension, sizes, term_dimension
+from isotropy.reps._pixels import pixel_order
+from isotropy.reps._rep import Factor, Rep, Term
+
+
+def act(
+    rep: Rep, G: Group, g: Element, x: Shaped[Tensor, "... n"], dims: Mapping[str, int] | None = None
+) -> Float[Tensor, "... n"]:
+    """Factor by factor along the axes of each tensor; no matrix larger than a factor's is formed."""
+    known, moving = sizes(rep, G, dims, x.shape[-1]), acting(G, g)
+    _check(rep, known, moving, x)
+    batch = torch.broadcast_shapes(x.shape[:-1], *(batch_shape(part) for _, part in moving.values()))
+    if any(part.term.tail for part in rep.copies):
+        found = blocks(rep, known)
+        order = torch.cat([where.flatten() for where in found.values()]).to(x.device)
+        pieces = [_moved(term, moving, x[..., where.to(x.device)], known) for term, where in found.items()]
+        return _joined(pieces, batch)[..., order.argsort()]
+    pieces: list[Tensor] = []
+    for part, where in zip(rep.copies, columns(rep, known), strict=True):
+        copies = x[..., where].unflatten(-1, (part.multiplicity, -1))
+        pieces.append(_moved(part.term, moving, copies, known))
+    return _joined(pieces, batch) if pieces else x.expand(*batch, 0)
+
+
+def _check(rep: Rep, known: Mapping[str, int], moving: Acting, x: Tensor) -> None:
+    if not x.is_floating_point():
+        raise DtypeError(f"dtype {x.dtype}", "float32 or float64", "cast the columns first")
+    for group, part in moving.values():
+        if not is_order(part) and part.dtype != x.dtype:
+            raise DtypeError(f"{part.dtype} elements of {group} on {x.dtype} rows", "one dtype", "pass dtype=x.dtype")
+    n = dimension(rep, known)
+    if x.shape[-1] != n:
+        raise ShapeError(f"{x.shape[-1]} columns", f"{n} for {rep}", "check the type, or the group's dimension")
+
+
+def _joined(pieces: list[Tensor], batch: torch.Size) -> Tensor:
+    return torch.cat([piece.flatten(-2).expand(*batch, -1) for piece in pieces], dim=-1)
+
+
+def _moved(term: Term, moving: Acting, copies: Tensor, known: Mapping[str, int]) -> Float[Tensor, "... copies d"]:
+    """One term, ``copies (..., C, d)``: each factor along its own axis, then the twist."""
+    shape, inner = copies.shape[-2:], copies.shape[-1]
+    for factor in term.factors:
+        k = factor.size(known)
+        inner //= k
+        if factor.space in moving:
+            axes = copies.reshape(*copies.shape[:-2], -1, k, inner)
+            copies = _along(factor, *moving[factor.space], axes)
+            copies = copies.reshape(*copies.shape[:-3], *shape)
+    for space in term.sign:
+        if space in moving:
+            copies = copies * orientation(*moving[space], copies.dtype)[..., None, None]
+    for space, power in term.scale:
+        if space in moving:
+            copies = copies * (scale(*moving[space], copies.dtype) ** float(power))[..., None, None]
+    return copies
+
+
+def _along(factor: Factor, G: Group, g: Tensor, axes: Tensor) -> Float[Tensor, "... outer k inner"]:
+    if factor.kind == "Pixels":
+        return _reordered(axes, pixel_order(factor.shape, G, linear_part(G, g, axes.dtype)))
+    if is_order(g) and factor.kind in ("Vector", "Point"):
+        return _reordered(axes, g.argsort(-1))
+    if factor.kind == "Point":
+        moved = _times(linear_part(G, g, axes.dtype), axes)
+        shift = translation_part(G, g)
+        return moved if shift is None else moved + shift[..., None, :, None]
+    return _times(factor_matrix(factor, G, g, axes.dtype), axes)
+
+
+def _times(matrix: Float[Tensor, "... k k"], axes: Float[Tensor, "... outer k inner"]) -> Tensor:
+    if axes.shape[-1] == 1:  # rows times a matrix: one product for all copies
+        return (axes[..., 0] @ matrix.mT)[..., None]
+    return matrix[..., None, :, :] @ axes
+
+
+def _reordered(axes: Float[Tensor, "... outer k inner"], order: Int[Tensor, "... k"]) -> Tensor:
+    index = order[..., None, :, None]
+    dims = max(axes.ndim, index.ndim)
+    padded = [t.reshape(*[1] * (dims - t.ndim), *t.shape) for t in (axes, index)]
+    return torch.take_along_dim(*padded, dim=-2)
+
+
+def rho(rep: Rep, G: Group, g: Element, dims: Mapping[str, int] | None = None) -> Float[Tensor, "... n n"]:
+    """Kronecker products of the factors' matrices, on the diagonal."""
+    known, moving = sizes(rep, G, dims), acting(G, g)
+    dtype = next((part.dtype for _, part in moving.values() if not is_order(part)), torch.float64)
+    return rep_matrix(rep, moving, known, dtype)
+
+
+def rep_matrix(rep: Rep, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Float[Tensor, "... n n"]:
+    batch = torch.broadcast_shapes(*(batch_shape(part) for _, part in moving.values()))
+    device = next((part.device for _, part in moving.values()), torch.device("cpu"))
+    n = dimension(rep, known)
+    matrix = torch.zeros(*batch, n, n, dtype=dtype, device=device)
+    for part, where in zip(rep.copies, columns(rep, known), strict=True):
+        block = term_matrix(part.term, moving, known, dtype)
+        d = block.shape[-1]
+        for start in range(where.start, where.stop, d or 1):
+            matrix[..., start : start + d, start : start + d] = block
+    return matrix
+
+
+def term_matrix(term: Term, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Float[Tensor, "... d d"]:
+    matrices = [_factor_matrix(factor, moving, known, dtype) for factor in term.factors]
+    if term.tail is not None:
+        matrices.append(rep_matrix(term.tail, moving, known, dtype))
+    device = next((part.device for _, part in moving.values()), torch.device("cpu"))
+    product = torch.ones(1, 1, dtype=dtype, device=device)
+    for matrix in matrices:
+        product = kron(product, matrix)
+    for space in term.sign:
+        if space in moving:
+            product = product * orientation(*moving[space], dtype)[..., None, None]
+    for space, power in term.scale:
+        if space in moving:
+            product = product * (scale(*moving[space], dtype) ** float(power))[..., None, None]
+    return product
+
+
+def _factor_matrix(factor: Factor, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Tensor:
+    if factor.space not in moving:
+        return torch.eye(factor.size(known), dtype=dtype)
+    return factor_matrix(factor, *moving[factor.space], dtype)
+
+
+def kron(a: Float[Tensor, "... m m"], b: Float[Tensor, "... n n"]) -> Float[Tensor, "... mn mn"]:
+    """Batched Kronecker product, ``a`` outer."""
+    product = a[..., :, None, :, None] * b[..., None, :, None, :]
+    size = a.shape[-1] * b.shape[-1]
+    return product.reshape(*product.shape[:-4], size, size)
+
+
+def drho(rep: Rep, G: Group, A: Element, dims: Mapping[str, int] | None = None) -> Float[Tensor, "... n n"]:
+    """Kronecker sums of the factors' matrices, on the diagonal (specification 01 §2.1)."""
+    known, moving = sizes(rep, G, dims), acting(G, A)
+    return rep_derivative(rep, moving, known)
+
+
+def rep_derivative(rep: Rep, moving: Acting, known: Mapping[str, int]) -> Float[Tensor, "... n n"]:
+    batch = torch.broadcast_shapes(*(part.shape[:-2] for _, part in moving.values()))
+    like = next(part for _, part in moving.values())
+    n = dimension(rep, known)
+    matrix = like.new_zeros(*batch, n, n)
+    for part, where in zip(rep.copies, columns(rep, known), strict=True):
+        block = term_derivative(part.term, moving, known)
+        d = block.shape[-1]
+        for start in range(where.start, where.stop, d or 1):
+            matrix[..., start : start + d, start : start + d] = block
+    return matrix
+
+
+def term_derivative(term: Term, moving: Acting, known: Mapping[str, int]) -> Float[Tensor, "... d d"]:
+    like = next(part for _, part in moving.values())
+    pieces = [
+        factor_derivative(factor, *moving[factor.space])
+        if factor.space in moving
+        else like.new_zeros(factor.size(known), factor.size(known))
+        for factor in term.factors
+    ]
+    if term.tail is not None:
+        pieces.append(rep_derivative(term.tail, moving, known))
+    total = like.new_zeros(1, 1)
+    for piece in pieces:
+        one = torch.eye(total.shape[-1], dtype=total.dtype, device=total.device)
+        other = torch.eye(piece.shape[-1], dtype=piece.dtype, device=piece.device)
+        total = kron(total, other) + kron(one, piece)
+    for space, power in term.scale:
+        if space in moving:
+            one = torch.eye(term_dimension(term, known), dtype=like.dtype, device=like.device)
+            total = total + float(power) * scale_rate(*moving[space])[..., None, None] * one
+    return total

@@ -1,0 +1,84 @@
+"""A type under the generators of a group: enough to know whether anything moves, and whether lengths are kept."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.groups import Group
+from isotropy.reps._acting import factor_groups, translation_part, whole
+from isotropy.reps._action import term_derivative, term_matrix
+from isotropy.reps._layout import sizes
+from isotropy.reps._rep import Factor, Rep, Term
+
+_EXACT = 1e-10
+
+
+def discrete_matrices(term: Term, G: Group, known: dict[str, int]) -> list[Float[Tensor, "d d"]]:
+    """rho of the discrete generators of each factor of ``G``, the other factors at rest."""
+    found: list[Tensor] = []
+    for H in factor_groups(G):
+        if H.space in term.spaces:
+            found += [term_matrix(term, {H.space: (H, h)}, known, torch.float64) for h in _float64(whole(H.discrete))]
+    return found
+
+
+def algebra_matrices(term: Term, G: Group, known: dict[str, int]) -> list[Float[Tensor, "d d"]]:
+    """drho of the Lie-algebra basis of each factor of ``G``."""
+    found: list[Tensor] = []
+    for H in factor_groups(G):
+        if H.space in term.spaces and H.dim:
+            found += [term_derivative(term, {H.space: (H, A)}, known) for A in _float64(whole(H.algebra.basis))]
+    return found
+
+
+def _float64(g: Tensor) -> Tensor:
+    return g.detach().to("cpu", torch.float64) if g.is_floating_point() else g.to("cpu")
+
+
+def as_linear(rep: Rep) -> Rep:
+    """Points replaced by the Vectors between them: the linear part of the action."""
+
+    def linear(term: Term) -> Term:
+        return Term((Factor("Vector", term.factors[0].space),)) if term.affine else term
+
+    return rep.each(linear).unnamed
+
+
+def translates(G: Group, space: str) -> bool:
+    """Whether ``G`` has elements that translate the points of a space."""
+    return any(H.space == space and translation_part(H, whole(H.identity())) is not None for H in factor_groups(G))
+
+
+def _at_rest(rep: Rep, G: Group) -> dict[str, int]:
+    """Dimensions for questions that do not depend on those of the spaces on which nothing acts."""
+    known = dict.fromkeys(rep.spaces, 1) | {f"Adjoint on {space}": 1 for space in rep.spaces}
+    return known | sizes(Rep(), G)
+
+
+def is_trivial(rep: Rep, G: Group) -> bool:
+    if any(part.term.affine and translates(G, part.term.space) for part in rep.copies):
+        return False
+    linear = as_linear(rep)
+    known = _at_rest(linear, G)
+    for term in {part.term for part in linear.copies}:
+        still = [matrix - torch.eye(len(matrix), dtype=matrix.dtype) for matrix in discrete_matrices(term, G, known)]
+        if any(float(move.abs().max()) > _EXACT for move in still + algebra_matrices(term, G, known)):
+            return False
+    return True
+
+
+@lru_cache(maxsize=1024)
+def is_orthogonal(rep: Rep, G: Group) -> bool:
+    linear = as_linear(rep)
+    known = _at_rest(linear, G)
+    for term in {part.term for part in linear.copies}:
+        turns = discrete_matrices(term, G, known)
+        defects = [turn.mT @ turn - torch.eye(len(turn), dtype=turn.dtype) for turn in turns]
+        defects += [move + move.mT for move in algebra_matrices(term, G, known)]
+        if any(float(defect.abs().max()) > _EXACT for defect in defects):
+            return False
+    return True

@@ -1,0 +1,89 @@
+"""Isotropic tensors: all that SO(n) and O(n) leave fixed is made of delta and epsilon (Weyl, The Classical Groups)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations, permutations
+from math import comb, prod
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import AmbiguousRankError
+
+_LARGEST = 20_000_000  # numbers in the spanning set
+_GAP = 1e6
+
+
+def isotropic_count(rank: int, n: int, *, even: bool, odd: bool) -> int:
+    """How many products of deltas (``even``) and of one epsilon with deltas (``odd``) span the isotropic tensors."""
+    count = _matchings(rank) if even else 0
+    return count + (comb(rank, n) * _matchings(rank - n) if odd and rank >= n else 0)
+
+
+def affordable(rank: int, n: int, *, even: bool, odd: bool) -> bool:
+    return isotropic_count(rank, n, even=even, odd=odd) * n**rank <= _LARGEST
+
+
+def _matchings(rank: int) -> int:
+    return prod(range(1, rank, 2)) if rank % 2 == 0 else 0
+
+
+def isotropic_tensors(rank: int, n: int, *, even: bool, odd: bool) -> tuple[Float[Tensor, "size r"], float]:
+    """Orthonormal isotropic tensors of a rank, flattened row-major, and the gap that certifies their number.
+
+    >>> [isotropic_tensors(rank, 3, even=True, odd=True)[0].shape[1] for rank in range(7)]
+    [1, 0, 1, 1, 3, 6, 15]
+    """
+    delta = torch.eye(n, dtype=torch.float64)
+    spanning: list[Tensor] = []
+    if even:
+        spanning += [_product([delta] * (rank // 2), pairs) for pairs in _pairings(tuple(range(rank)))]
+    if odd:
+        epsilon = _epsilon(n)
+        for chosen in combinations(range(rank), n):
+            rest = tuple(axis for axis in range(rank) if axis not in chosen)
+            spanning += [
+                _product([epsilon] + [delta] * (len(rest) // 2), (*chosen, *pairs)) for pairs in _pairings(rest)
+            ]
+    if not spanning:
+        return torch.zeros(n**rank, 0, dtype=torch.float64), float("inf")
+    span = torch.stack(spanning, dim=1)
+    # The spanning tensors depend on each other once the rank exceeds the dimension; their integer Gram matrix says how.
+    values, vectors = torch.linalg.eigh(span.mT @ span)
+    floor = torch.finfo(torch.float64).eps * values[-1] * len(values)
+    kept = values > 1e-8 * values[-1]
+    null = values[~kept].abs().clamp(min=floor)
+    gap = float((values[kept].min() / null.max()).sqrt()) if len(null) else float("inf")
+    if gap < _GAP:
+        raise AmbiguousRankError(f"isotropic tensors of rank {rank} with a gap of {gap:.1e}", f"{_GAP:.0e}")
+    return torch.linalg.qr(span @ vectors[:, kept]).Q, gap
+
+
+def _pairings(axes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """All perfect matchings of the axes, each as a flat list of pairs."""
+    if not axes:
+        yield ()
+    elif len(axes) % 2 == 0:
+        first = axes[0]
+        for i in range(1, len(axes)):
+            for rest in _pairings(axes[1:i] + axes[i + 1 :]):
+                yield (first, axes[i], *rest)
+
+
+def _product(factors: list[Tensor], axes: tuple[int, ...]) -> Float[Tensor, " size"]:
+    """The outer product whose j-th axis lands on ``axes[j]``, flattened."""
+    product = torch.ones((), dtype=torch.float64)
+    for factor in factors:
+        product = torch.tensordot(product, factor, dims=0)
+    order = sorted(range(len(axes)), key=lambda j: axes[j])
+    return product.permute(order).reshape(-1)
+
+
+def _epsilon(n: int) -> Tensor:
+    epsilon = torch.zeros([n] * n, dtype=torch.float64)
+    for order in permutations(range(n)):
+        inversions = sum(a > b for a, b in combinations(order, 2))
+        epsilon[order] = -1.0 if inversions % 2 else 1.0
+    return epsilon

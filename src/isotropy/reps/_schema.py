@@ -1,0 +1,220 @@
+"""What the columns of a table mean: the types of inputs and targets, read from Python or YAML and checked on data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError, field_validator, model_validator
+from torch import Tensor
+
+from isotropy.errors import SchemaError, ShapeError
+from isotropy.groups import Group
+from isotropy.reps._columns import checked_rows, checked_table, warn_if_standardised
+from isotropy.reps._layout import dimension, sizes, unknown_spaces
+from isotropy.reps._rep import Rep
+from isotropy.reps._text import parse
+
+Array = Tensor | NDArray[Any]
+
+_KEYS = ("x", "y", "dims", "cluster", "names", "columns")
+_LONGEST = 1_000_000
+
+
+class Schema(BaseModel):
+    """The types of the inputs ``x`` and targets ``y``, and what else a table needs to be read.
+
+    ``dims`` pins dimensions of spaces (``{"space": 3}``); ``cluster`` names the array or column of the independent
+    unit; ``columns`` lists the table's columns of x and y in their order; ``names`` labels the columns in reports.
+
+    Raises SchemaError for an unknown key, a type that cannot be read, and widths that contradict ``columns``.
+
+    >>> schema = Schema.of({"x": '5*Scalar("mass") + 5*Vector("position")', "y": "Tensor(2)", "dims": {"space": 3}})
+    >>> schema.widths(), Schema.from_yaml(schema.to_yaml()) == schema
+    ((20, 9), True)
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    x: Rep
+    y: Rep
+    dims: dict[StrictStr, StrictInt] | None = None
+    cluster: StrictStr | None = None
+    names: dict[StrictStr, tuple[StrictStr, ...]] | None = None
+    columns: dict[StrictStr, tuple[StrictStr, ...]] | None = None
+
+    def __init__(self, **values: Any) -> None:
+        unknown = [key for key in values if key not in _KEYS]
+        if unknown:
+            near = difflib.get_close_matches(str(unknown[0]), _KEYS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else 'write x: 5*Scalar("mass") and so on'
+            raise SchemaError(f"the key {unknown[0]!r} in a schema", f"one of {', '.join(_KEYS)}", hint)
+        for key in ("x", "y"):
+            if key not in values:
+                raise SchemaError(f"a schema without {key!r}", "types of x and of y", f"add {key}: Scalar")
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _plain(error) from None
+
+    @classmethod
+    def of(cls, types: Schema | Mapping[str, Any]) -> Schema:
+        """A schema from a dictionary of types (text or Rep); a Schema is returned as it is."""
+        if isinstance(types, Schema):
+            return types
+        if not isinstance(types, Mapping) or not all(isinstance(key, str) for key in types):
+            raise SchemaError(f"types as {type(types).__name__}", "a dict such as dict(x=3*Vector, y=Scalar)")
+        return cls(**types)
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> Schema:
+        """A schema from YAML text, or from a file where a Path is given; no tags, aliases or repeated keys."""
+        try:
+            text = source.read_text("utf-8") if isinstance(source, Path) else source
+        except (OSError, UnicodeDecodeError) as error:
+            raise SchemaError(f"the schema file {source}", "a readable UTF-8 text file", str(error)) from None
+        if len(text) > _LONGEST:
+            raise SchemaError(f"a schema of {len(text)} characters", f"at most {_LONGEST}")
+        try:
+            found = yaml.load(text, Loader=_Plain)
+        except (yaml.YAMLError, RecursionError, ValueError) as error:
+            lines = " ".join(str(error).split())[:300]
+            raise SchemaError("a schema that is not YAML", "lines such as x: 5*Vector", lines) from None
+        if not isinstance(found, dict):
+            raise SchemaError(f"a schema of {type(found).__name__}", "lines such as x: 5*Vector")
+        return cls.of(found)
+
+    def to_yaml(self) -> str:
+        """The schema as YAML text, which ``from_yaml`` reads back to an equal schema."""
+        plain: dict[str, Any] = {"x": str(self.x), "y": str(self.y)}
+        for key in ("dims", "cluster"):
+            if getattr(self, key) is not None:
+                plain[key] = getattr(self, key)
+        for key in ("names", "columns"):
+            if getattr(self, key) is not None:
+                plain[key] = {side: list(columns) for side, columns in getattr(self, key).items()}
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=10_000)
+
+    @field_validator("x", "y", mode="before")
+    @classmethod
+    def _read(cls, value: object) -> Rep:
+        if isinstance(value, Rep):
+            return value
+        if not isinstance(value, str):
+            raise SchemaError(f"a type given as {type(value).__name__}", 'a Rep, or text such as 5*Scalar("mass")')
+        return parse(value)
+
+    @field_validator("names", "columns", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if isinstance(value, Mapping):
+            return {key: tuple(part) if isinstance(part, list) else part for key, part in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _agree(self) -> Schema:
+        for space, size in (self.dims or {}).items():
+            if size < 1:
+                raise SchemaError(f"dims {{{space}: {size}}}", "positive whole numbers")
+        for field in ("names", "columns"):
+            lists: dict[str, tuple[str, ...]] = getattr(self, field) or {}
+            for side in lists:
+                if side not in ("x", "y"):
+                    raise SchemaError(f"the key {side!r} in {field}", "x and y")
+        if self.columns is not None:
+            listed = [name for side in ("x", "y") for name in self.columns.get(side, ())]
+            twice = sorted({name for name in listed if listed.count(name) > 1})
+            if twice:
+                raise SchemaError(f"the column {twice[0]!r} twice", "each column once")
+            if not {"x", "y"} <= set(self.columns):
+                raise SchemaError(f"columns of {sorted(self.columns)}", "columns of x and of y")
+        for field in ("names", "columns"):
+            lists = getattr(self, field) or {}
+            for side, found in lists.items():
+                self._fitted(side, len(found), dict(self.dims or {}), field)
+        return self
+
+    def __hash__(self) -> int:
+        return hash(self.to_yaml())
+
+    # Sizes.
+    def widths(self, group: Group | None = None) -> tuple[int, int]:
+        """Numbers of columns of x and y; dimensions that ``dims`` leaves open are the group's.
+
+        Raises ShapeError where neither knows a dimension, or where they disagree.
+        """
+        known = sizes(self.x + self.y, group, self.dims)
+        return dimension(self.x, known), dimension(self.y, known)
+
+    def known_dims(self, x_width: int, y_width: int) -> dict[str, int]:
+        """The dimensions of all spaces: the declared ones, and those that the numbers of columns determine.
+
+        Raises SchemaError for widths that the types cannot have.
+        """
+        known = dict(self.dims or {})
+        for side, width in (("x", x_width), ("y", y_width), ("x", x_width)):
+            known = self._fitted(side, width, known, "columns")
+        return known
+
+    def _fitted(self, side: str, width: int, known: dict[str, int], what: str) -> dict[str, int]:
+        """``known`` and what the width of one side adds to it."""
+        rep: Rep = getattr(self, side)
+        try:
+            found = sizes(rep, None, known, width)
+        except ShapeError as error:
+            raise SchemaError(f"{width} {what} of {side}", error.expected, "correct the type, or the columns") from None
+        if not unknown_spaces(rep, found) and dimension(rep, found) != width:
+            raise SchemaError(
+                f"{width} {what} of {side}", f"{dimension(rep, found)} for {rep}", "correct the type, or the columns"
+            )
+        return found
+
+    def check(self, x: Array, y: Array, group: Group | None = None, *, min_rows: int = 50) -> tuple[Tensor, Tensor]:
+        """The data as tensors ``(n, p)`` and ``(n, q)``, refused unless they are what the schema says.
+
+        Raises DtypeError for object, complex and integer arrays; SchemaError for widths, and for fewer than
+        ``min_rows`` rows; DomainError for NaN and infinity, naming the first rows; ShapeError for a group of another
+        dimension; SchemaError for a group that moves no column. Warns where vectors were standardised axis by axis.
+        """
+        tables = checked_table(x, "x"), checked_table(y, "y")
+        checked_rows(*tables, min_rows=min_rows)
+        known = self.known_dims(tables[0].shape[1], tables[1].shape[1])
+        if group is not None:
+            sizes(self.x + self.y, group, known)
+            if self.x.is_trivial(group) and self.y.is_trivial(group):
+                hint = "choose a group of the space that the types live on"
+                raise SchemaError(f"the vacuous candidate {group}", "a group that moves some column", hint)
+        for rep, table in ((self.x, tables[0]), (self.y, tables[1])):
+            warn_if_standardised(rep, table, known)
+        return tables
+
+
+class _Plain(yaml.SafeLoader):
+    """Plain YAML: no aliases, which unfold without end, and no key twice, of which one would be lost."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read in a schema")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        keys = [key.value for key, _ in node.value]
+        twice = [key for key in keys if keys.count(key) > 1]
+        if twice:
+            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice")
+        return super().construct_mapping(node, deep)
+
+
+def _plain(error: ValidationError) -> SchemaError:
+    """The first complaint of pydantic in three parts."""
+    first = error.errors(include_url=False)[0]
+    cause = first.get("ctx", {}).get("error")
+    where = ".".join(str(part) for part in first["loc"])
+    if isinstance(cause, SchemaError):
+        return cause
+    given = f"{where}: {str(first['input'])[:100]!r}" if where else str(cause)
+    return SchemaError(given, f"{first['msg']}", "see the schema of the documentation" if not where else "")
