@@ -1,0 +1,88 @@
+"""A network for any group from the types of its data: equivariant layers, bilinear blocks and gates."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Literal
+
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from isotropy.groups import Group, parse
+from isotropy.nn._bilinear import BilinearBlock
+from isotropy.nn._gated import GatedNonlinearity, gated
+from isotropy.nn._hidden import uniform_rep
+from isotropy.nn._linear import EquivariantLinear
+from isotropy.nn._points import centroid_map, centroids, linear_part, moved_points
+from isotropy.reps import Rep
+
+
+class EMLPBlock(nn.Module):
+    """One hidden layer: linear to ``gated(rep_out)``, plus its bilinear block, then the gates (§2.3).
+
+    >>> from isotropy.random import spawn
+    >>> from isotropy.reps import Scalar, Vector
+    >>> EMLPBlock(Vector, 2 * Scalar + Vector, "O(3)", generator=spawn(0, "block")).linear.weight.shape
+    torch.Size([6, 3])
+    """
+
+    def __init__(self, rep_in: Rep, rep_out: Rep, group: Group | str, *, generator: Generator) -> None:
+        super().__init__()
+        self.rep_in, self.rep_out = rep_in, rep_out
+        self.group = parse(group) if isinstance(group, str) else group
+        middle = gated(rep_out, self.group)
+        self.linear = EquivariantLinear(rep_in, middle, self.group, generator=generator)
+        self.bilinear = BilinearBlock(middle, self.group, generator=generator)
+        self.gate = GatedNonlinearity(rep_out, self.group)
+
+    def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
+        z = self.linear(x)
+        return self.gate(z + self.bilinear(z))
+
+
+class EMLP(nn.Module):
+    """An exactly equivariant network from ``rep_in`` to ``rep_out``: ``depth`` hidden blocks and a linear layer.
+
+    x ``(..., n_in)`` -> ``(..., n_out)``; ``ch`` is the width of the hidden layers, filled by ``uniform_rep``, or their
+    type itself. Points under a group with translations are read relative to their centroid, and written to it.
+    Source: Finzi, Welling, Wilson, ICML 2021; §2.3.
+
+    >>> from isotropy.random import spawn
+    >>> import torch
+    >>> from isotropy.reps import Tensor as T, Scalar, Vector
+    >>> EMLP(5 * Scalar + 5 * Vector, T(2), "O(3)", ch=32, generator=spawn(0, "net"))(torch.ones(7, 20)).shape
+    torch.Size([7, 9])
+    """
+
+    def __init__(
+        self,
+        rep_in: Rep,
+        rep_out: Rep,
+        group: Group | str,
+        ch: int | Rep = 128,
+        depth: int = 3,
+        *,
+        rule: Literal["exact", "paper"] = "exact",
+        generator: Generator,
+    ) -> None:
+        super().__init__()
+        self.rep_in, self.rep_out = rep_in, rep_out
+        self.group = parse(group) if isinstance(group, str) else group
+        hidden = uniform_rep(ch, self.group.degree, rule, self.group.space) if isinstance(ch, int) else ch
+        moved = [self.group] if moved_points(rep_in + rep_out, [self.group]) else []
+        self.centre: Tensor | None
+        self.place: Tensor | None
+        self.register_buffer("centre", centroid_map(rep_in, rep_in, moved) if moved else None, persistent=False)
+        self.register_buffer("place", centroid_map(rep_in, rep_out, moved) if moved else None, persistent=False)
+        types = [linear_part(rep_in)] + [hidden] * depth
+        self.blocks = nn.ModuleList(
+            EMLPBlock(before, after, self.group, generator=generator) for before, after in pairwise(types)
+        )
+        self.head = EquivariantLinear(types[-1], linear_part(rep_out), self.group, generator=generator)
+
+    def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
+        z = x if self.centre is None else x - centroids(x, self.centre)
+        for block in self.blocks:
+            z = block(z)
+        y = self.head(z)
+        return y if self.place is None else y + centroids(x, self.place)

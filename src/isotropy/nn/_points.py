@@ -1,0 +1,85 @@
+"""Points under translations: read and written relative to their centroid, where everything is linear again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.groups import Group
+from isotropy.nn._copies import copies, size
+from isotropy.reps import Rep, Vector
+
+
+def translates(group: Group, space: str) -> bool:
+    """Whether ``group`` moves the origin of ``space``: its elements are homogeneous matrices there.
+
+    >>> from isotropy.groups import parse
+    >>> translates(parse("SE(3)"), "space"), translates(parse("SO(3)"), "space")
+    (True, False)
+    """
+    factor = group.factor(space)
+    if factor is None:
+        return False
+    e = factor.identity()
+    return isinstance(e, Tensor) and e.is_floating_point() and e.shape[-1] == factor.degree + 1
+
+
+def linear_part(rep: Rep) -> Rep:
+    """``rep`` with its Points read as Vectors, differences from a point of reference.
+
+    >>> from isotropy.reps import Point, Scalar
+    >>> print(linear_part(Scalar + 3 * Point))
+    Scalar + 3*Vector
+    """
+    result = 0 * rep
+    for part in rep.parts():
+        atom = Vector.on(part.term.space) if part.term.affine else part.atom
+        result = result + part.multiplicity * (atom(part.name) if part.name else atom)
+    return result
+
+
+def moved_points(rep: Rep, groups: Sequence[Group]) -> bool:
+    """Whether ``rep`` has Points on a space that one of ``groups`` translates."""
+    spaces = {part.term.space for part in rep.parts() if part.term.affine}
+    return any(translates(group, space) for group in groups for space in spaces)
+
+
+def centroid_map(rep_in: Rep, rep_out: Rep, groups: Sequence[Group]) -> Float[Tensor, "n_out n_in"]:
+    """A matrix of 0 and 1: which coordinates of the Points of x are averaged for each coordinate of the Points of y.
+
+    Raises ``DomainError`` where y has Points and x has none: no translation could be seen.
+
+    >>> from isotropy.groups import parse
+    >>> from isotropy.reps import Point, Scalar
+    >>> centroid_map(2 * Point, Scalar + Point, [parse("T(1)")])
+    tensor([[0., 0.],
+            [1., 1.]])
+    """
+    result = torch.zeros(size(rep_out, groups), size(rep_in, groups))
+    sources = {part.term.space: part.atom for part in rep_in.parts() if part.term.affine}
+    for atom in {part.atom for part in rep_out.parts() if part.term.affine}:
+        space = atom.parts()[0].term.space
+        if space not in sources:
+            raise DomainError(
+                f"Points of {space!r} in {rep_out} but none in {rep_in}",
+                "input Points that say where they are",
+                "predict Vectors, differences from a place that the input does not contain",
+            )
+        columns = copies(rep_in, groups)[sources[space]]
+        for row in copies(rep_out, groups)[atom]:
+            result[row[None, :], columns] = 1.0
+    return result
+
+
+def centroids(x: Float[Tensor, "... n_in"], chosen: Float[Tensor, "n_out n_in"]) -> Float[Tensor, "... n_out"]:
+    """The means that ``centroid_map`` asks for, exact in the dtype of x; 0 where it asks for none.
+
+    >>> centroids(torch.tensor([1.0, 3.0]), torch.tensor([[0.0, 0.0], [1.0, 1.0]]))
+    tensor([0., 2.])
+    """
+    # The weights 1/m are not stored: cast from single precision they would be wrong in double.
+    return torch.nn.functional.linear(x, chosen) / chosen.sum(1).clamp(min=1)
