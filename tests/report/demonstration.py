@@ -119,7 +119,7 @@ def level_bars() -> Bars:
         explain="A dot near zero and a short solid line that ends before the dotted tolerance: the symmetry holds.\n\n"
         "- A solid line that starts right of zero: a violation was found.\n"
         "- A long dashed line: much of the signal is unexplained, so a larger violation could hide there.\n"
-        "- Hollow diamonds mark the truth, which is known for built-in problems only.",
+        "- Small triangles mark the truth, which is known for built-in problems only.",
     )
 
 

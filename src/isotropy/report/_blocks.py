@@ -16,7 +16,7 @@ from isotropy.report._verdicts import Chip
 
 # Written out because the run-time checker takes ``float`` to exclude integers.
 Number = float | int
-Format = Literal["text", "number", "percent", "signed percent", "p"]
+Format = Literal["text", "number", "percent", "signed percent", "share", "p"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +81,10 @@ Cell = str | float | int | bool | None | Estimate | Interval | Chip | Meter
 
 @dataclass(frozen=True)
 class Column:
-    """The head of a column; ``explain`` says what it holds, ``terminal=False`` keeps it out of terminals."""
+    """The head of a column, and how its numbers are written (``share``: per cent, exact where it nears 100 %).
+
+    ``explain`` says what it holds, ``terminal=False`` keeps it out of terminals.
+    """
 
     label: str
     format: Format = "text"

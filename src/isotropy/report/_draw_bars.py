@@ -14,12 +14,12 @@ from matplotlib.patches import Patch, Rectangle
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from isotropy.report._blocks import Bar, Bars, Interval, Number
-from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width
+from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width, wrap
 from isotropy.report._format import interval_text, number_text
 from isotropy.report._palette import light
 
-_ROW: Final = 34.0
-_NARROW_ROW: Final = 48.0
+_ROW: Final = 36.0
+_NARROW_ROW: Final = 52.0
 _LEGEND_LINE: Final = 20.0
 
 
@@ -30,7 +30,8 @@ def draw_bars(block: Bars, width: Width) -> Figure:
     keys = _legend(block)
     per_line = 4 if width == "wide" else 2
     legend = _LEGEND_LINE * math.ceil(len(keys) / per_line) + 8 if keys else 0.0
-    bottom = 46.0 if block.xlabel else 26.0
+    xlabel = wrap(block.xlabel, pixels - 40)
+    bottom = 28.0 + 20 * bool(xlabel) + 16 * xlabel.count("\n")
     height = row * count + bottom + legend + 10
     figure = canvas(pixels, height)
     left = right = 14.0
@@ -40,7 +41,7 @@ def draw_bars(block: Bars, width: Width) -> Figure:
     axes = figure.add_axes(
         (left / pixels, (bottom + legend) / height, 1 - (left + right) / pixels, row * count / height)
     )
-    _axis(axes, block, count, ticks=6 if width == "wide" else 4, room=pixels - 28)
+    _axis(axes, block, count, ticks=6 if width == "wide" else 4, xlabel=xlabel)
     _references(axes, block)
     for position, bar in enumerate(block.bars):
         _bar(axes, bar, position, thick=0.20 if width == "wide" else 0.13, lift=0.0 if width == "wide" else 0.14)
@@ -68,7 +69,7 @@ def _known(*values: Number | None) -> list[float]:
     return [float(v) for v in values if v is not None and math.isfinite(v)]
 
 
-def _axis(axes: Axes, block: Bars, count: int, ticks: int, room: float) -> None:
+def _axis(axes: Axes, block: Bars, count: int, ticks: int, xlabel: str) -> None:
     values = [v for bar in block.bars for v in _known(bar.value, bar.low, bar.high, bar.worst, bar.truth)]
     values += _known(block.tolerance, *(block.band or ()))
     low, high = min([*values, 0.0]), max([*values, 0.0])
@@ -92,8 +93,8 @@ def _axis(axes: Axes, block: Bars, count: int, ticks: int, room: float) -> None:
     axes.spines["bottom"].set_visible(False)
     if low < 0:
         axes.spines["left"].set_position(("data", 0.0))
-    if block.xlabel:
-        axes.set_xlabel(shorten(block.xlabel, room), labelpad=6)
+    if xlabel:
+        axes.set_xlabel(xlabel, labelpad=6)
     quiet_axes(axes, "x")
 
 
@@ -139,7 +140,8 @@ def _bar(axes: Axes, bar: Bar, position: int, thick: float, lift: float) -> None
         face = light("paper") if bar.grey else colour
         axes.plot([value], [y], "o", color=colour, mfc=face, mec=colour, mew=1.6, ms=7.5, zorder=4, clip_on=False)
     if bar.truth is not None:
-        axes.plot([bar.truth], [y], "D", mfc=light("paper"), mec=light("ink"), mew=1.4, ms=5.2, zorder=5, clip_on=False)
+        # Below the line: on it, a good estimate would hide the truth or be hidden by it.
+        axes.plot([bar.truth], [y + thick + 0.10], "^", color=light("ink"), mew=0, ms=6.5, zorder=5, clip_on=False)
 
 
 def _labels(axes: Axes, bar: Bar, block: Bars, position: int, width: Width, left: float) -> None:
@@ -170,8 +172,10 @@ def _labels(axes: Axes, bar: Bar, block: Bars, position: int, width: Width, left
         return
     place, room = axes.get_yaxis_transform(), PIXELS[width] - 36 - text_width(figures, SMALL)
     y = position - 0.26
-    axes.text(0, y, shorten(bar.label, room), transform=place, va="center", color=ink, fontsize=FONT)
-    axes.text(1, y, figures, transform=place, va="center", ha="right", color=light("muted"), fontsize=SMALL)
+    paper = {"facecolor": light("paper"), "linewidth": 0, "pad": 1.5}  # Grid lines stop at the words.
+    axes.text(0, y, shorten(bar.label, room), transform=place, va="center", color=ink, fontsize=FONT, bbox=paper)
+    figures_ink = light("muted")
+    axes.text(1, y, figures, transform=place, va="center", ha="right", color=figures_ink, fontsize=SMALL, bbox=paper)
 
 
 def _legend(block: Bars) -> list[Line2D | Patch]:
@@ -183,11 +187,7 @@ def _legend(block: Bars) -> list[Line2D | Patch]:
     if any(_known(bar.worst) for bar in block.bars):
         keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (3, 2)), label=block.worst_label))
     if any(bar.truth is not None for bar in block.bars):
-        keys.append(
-            Line2D(
-                [], [], ls="", marker="D", ms=5.2, mfc=light("paper"), mec=light("ink"), mew=1.4, label="known truth"
-            )
-        )
+        keys.append(Line2D([], [], color=light("ink"), ls="", marker="^", ms=6.5, mew=0, label="known truth"))
     if block.tolerance is not None:
         shown = number_text(block.tolerance, "percent" if block.percent else "number")
         keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (2, 2.5)), label=f"tolerance {shown}"))

@@ -12,18 +12,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
 from isotropy.report._blocks import Cloud, Curves, Number, Scatter
-from isotropy.report._figure import PIXELS, SMALL, Width, canvas, quiet_axes, shorten
+from isotropy.report._figure import PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width, wrap
 from isotropy.report._format import number_text
 from isotropy.report._palette import DASHES, SERIES, Tone, light
 
 _HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
 _LEGEND_LINE = 21.0
+_DIAGONAL = "found = true"
 
 
 def draw_curves(block: Curves, width: Width) -> Figure:
     """Lines with bands; each line differs from the others in its colour and in its dashes."""
-    labels = [curve.label for curve in block.curves if curve.label]
-    figure, axes = _axes(block.xlabel, block.ylabel, width, len(labels) + (block.band is not None))
+    labels = [curve.label for curve in block.curves if curve.label] + ([block.band_label] if block.band else [])
+    columns = _legend_columns(labels, width)
+    figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
     if block.xlog:
         _log_axis(axes, "x")
     if block.ylog:
@@ -51,25 +53,28 @@ def draw_curves(block: Curves, width: Width) -> Figure:
             fontsize=SMALL,
             color=light("muted"),
         )
+    axes.margins(x=0.015)
     if block.angle:
         _angle_axis(axes, [v for curve in block.curves for v in curve.x])
     if block.percent:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(float(value))))
     if not block.ylog and not block.band:
         _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
-    _legend(figure, axes, width)
+    _legend(figure, axes, width, columns)
     return figure
 
 
 def draw_scatter(block: Scatter, width: Width) -> Figure:
     """Points with vertical intervals; the diagonal is where found equals true."""
-    labels = [cloud.label for cloud in block.clouds if cloud.label]
-    figure, axes = _axes(block.xlabel, block.ylabel, width, len(labels) + (block.band is not None) + block.diagonal)
+    labels = [cloud.label for cloud in block.clouds if cloud.label] + ([block.band_label] if block.band else [])
+    labels += [_DIAGONAL] if block.diagonal else []
+    columns = _legend_columns(labels, width)
+    figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
     _band(axes, block.band, block.band_label)
     if block.diagonal:
         values = [float(v) for cloud in block.clouds for v in (*cloud.x, *cloud.y) if math.isfinite(v)] or [0.0, 1.0]
         ends = [min(values), max(values)]
-        axes.plot(ends, ends, color=light("faint"), linewidth=1.2, zorder=1, label="found = true")
+        axes.plot(ends, ends, color=light("faint"), linewidth=1.2, zorder=1, label=_DIAGONAL)
     markers = ("o", "s", "^", "D", "v", "P")
     for number, cloud in enumerate(block.clouds):
         colour = _colour(cloud.tone, number)
@@ -87,20 +92,29 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
             axes.xaxis.set_major_formatter(percent)
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
-    _legend(figure, axes, width)
+    _legend(figure, axes, width, columns)
     return figure
 
 
-def _axes(xlabel: str, ylabel: str, width: Width, keys: int) -> tuple[Figure, Axes]:
-    per_line = 3 if width == "wide" else 2
-    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * math.ceil(keys / per_line))
+def _legend_columns(labels: Sequence[str], width: Width) -> int:
+    """As many keys in a row as fit."""
+    widest = max((text_width(label, SMALL) for label in labels), default=0.0)
+    return min(max(int((PIXELS[width] - 30) // (widest + 62)), 1), 5)
+
+
+def _axes(xlabel: str, ylabel: str, width: Width, lines: int) -> tuple[Figure, Axes]:
+    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * lines)
     figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06)
     axes = figure.add_subplot()
-    axes.set_xlabel(shorten(xlabel, PIXELS[width] - 90), labelpad=6)
+    axes.set_xlabel(wrap(xlabel, PIXELS[width] - 90), labelpad=6)
     if ylabel:
         # Upright above the axis: a title on its side is read last or not at all.
         axes.set_title(
-            shorten(ylabel, PIXELS[width] - 90), loc="left", fontsize=SMALL + 0.5, color=light("muted"), pad=10
+            wrap(ylabel, PIXELS[width] - 90, SMALL + 0.5),
+            loc="left",
+            fontsize=SMALL + 0.5,
+            color=light("muted"),
+            pad=10,
         )
     axes.xaxis.set_major_locator(MaxNLocator(6 if width == "wide" else 4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
@@ -152,24 +166,27 @@ def _angle_axis(axes: Axes, angles: Sequence[Number]) -> None:
 
 
 def _name_points(axes: Axes, cloud: Cloud) -> None:
+    left, right = axes.get_xlim()
     for x, y, label in zip(cloud.x, cloud.y, cloud.labels or (), strict=bool(cloud.labels)):
+        # Names lean inwards, so that none leaves the figure.
+        inwards = -1 if x > left + 0.65 * (right - left) else 1
         axes.annotate(
             shorten(label, 140, SMALL),
             (x, y),
-            xytext=(7, 5),
+            xytext=(7 * inwards, 5),
             textcoords="offset points",
+            ha="left" if inwards > 0 else "right",
             fontsize=SMALL,
             color=light("muted"),
         )
 
 
-def _legend(figure: Figure, axes: Axes, width: Width) -> None:
+def _legend(figure: Figure, axes: Axes, width: Width, columns: int) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    columns = 3 if width == "wide" else 2
     if handles:
         figure.legend(
             handles,
-            [shorten(label, PIXELS[width] / columns - 60, SMALL) for label in labels],
+            [shorten(label, PIXELS[width] - 80, SMALL) for label in labels],
             loc="outside lower left",
             ncols=columns,
             labelcolor=light("muted"),

@@ -25,7 +25,6 @@ STEPS: Final[tuple[tuple[float, Tone, str], ...]] = (
 )
 _UNKNOWN: Final = ("not identifiable", "no signal")
 _BOX: Final = 46.0
-_LAYER: Final = 92.0
 _GAP: Final = 16.0
 
 
@@ -39,38 +38,53 @@ def step_of(node: Node) -> Tone:
 def draw_lattice(block: Lattice, width: Width) -> Figure:
     """Boxes in layers (longest chain below), joined by the inclusions that do not follow from others."""
     nodes = {node.name: node for node in block.nodes}
-    rows = list(reversed(layers(list(nodes), block.edges)))
-    most = max((len(row) for row in rows), default=1)
-    natural = max((max(text_width(n.name, FONT), text_width(_second_line(n), SMALL)) for n in block.nodes), default=40)
+    joined = {name for edge in block.edges for name in edge}
+    rows = list(reversed(layers([name for name in nodes if name in joined], block.edges)))
+    lines = {name: _lines(node, width) for name, node in nodes.items()}
+    natural = max((max(text_width(n, FONT), *(text_width(t, SMALL) for t in lines[n])) for n in nodes), default=40)
     box = min(max(natural + 26, 84), 190 if width == "wide" else 150)
+    tall = _BOX + 15 * (width == "wide")
+    # Groups in no inclusion stand below the rest, as many in a row as fit.
+    fit = max(int((PIXELS[width] - _GAP) // (box + _GAP)), 1)
+    single = [name for name in nodes if name not in joined]
+    apart = [single[start : start + fit] for start in range(0, len(single), fit)]
+    most = max((len(row) for row in rows + apart), default=1)
     # A wide lattice keeps legible boxes and scrolls, rather than shrinking them.
     pixels = max(PIXELS[width], math.ceil(most * (box + _GAP) + 2 * _GAP))
     keys = _legend(block)
     per_line = 5 if width == "wide" else 2
     legend = 22.0 * math.ceil(len(keys) / per_line) + 26
-    height = _LAYER * (len(rows) - 1) + _BOX + 24 + legend
+    layer = tall + 40
+    lead = 26.0 if rows and apart else 0.0
+    height = layer * len(rows) + lead + (tall + _GAP) * len(apart) + 12 + legend
     figure = canvas(pixels, height)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_xlim(0, pixels)
     axes.set_ylim(0, height)
     axes.set_axis_off()
     place: dict[str, tuple[float, float]] = {}
-    for level, row in enumerate(rows):
+    heights = [height - 12 - tall / 2 - layer * level for level in range(len(rows))]
+    start = height - 12 - layer * len(rows) - lead
+    heights += [start - tall / 2 - (tall + _GAP) * level for level in range(len(apart))]
+    if lead:
+        words = "neither contained in another candidate nor containing one:"
+        axes.text(pixels / 2, start + 14, words, ha="center", va="center", fontsize=SMALL, color=light("muted"))
+    for row, y in zip(rows + apart, heights, strict=True):
         # Rows are centred with one distance between boxes, so that a lattice looks like one.
         distance = min((pixels - 2 * _GAP) / max(len(row), 1), box + 64)
         for number, name in enumerate(row):
             x = pixels / 2 + (number - (len(row) - 1) / 2) * distance
-            place[name] = (x, height - 12 - _BOX / 2 - level * _LAYER)
+            place[name] = (x, y)
     for low, high in covers(block.edges):
         (x0, y0), (x1, y1) = place[low], place[high]
-        axes.add_line(Line2D([x0, x1], [y0 + _BOX / 2, y1 - _BOX / 2], color=light("faint"), lw=1.3, zorder=1))
+        axes.add_line(Line2D([x0, x1], [y0 + tall / 2, y1 - tall / 2], color=light("faint"), lw=1.3, zorder=1))
     for name, (x, y) in place.items():
-        node, tone = nodes[name], step_of(nodes[name])
+        tone = step_of(nodes[name])
         axes.add_patch(
             FancyBboxPatch(
-                (x - box / 2, y - _BOX / 2),
+                (x - box / 2, y - tall / 2),
                 box,
-                _BOX,
+                tall,
                 boxstyle="round,pad=0,rounding_size=8",
                 facecolor=light(f"{tone}-tint"),
                 edgecolor=light(tone),
@@ -81,17 +95,12 @@ def draw_lattice(block: Lattice, width: Width) -> Figure:
         )
         grey = tone == "blind"
         ink = light("muted") if grey else light("ink")
-        axes.text(x, y + 8.5, shorten(name, box - 14), ha="center", va="center", color=ink, zorder=3)
-        axes.text(
-            x,
-            y - 10,
-            shorten(_second_line(node), box - 12, SMALL),
-            ha="center",
-            va="center",
-            fontsize=SMALL,
-            color=light("muted"),
-            zorder=3,
-        )
+        top = y + 7.5 * len(lines[name]) + 1
+        axes.text(x, top, shorten(name, box - 14), ha="center", va="center", color=ink, zorder=3)
+        for number, line in enumerate(lines[name], start=1):
+            fitted = shorten(line, box - 12, SMALL)
+            below = top - 1.5 - 16 * number
+            axes.text(x, below, fitted, ha="center", va="center", fontsize=SMALL, color=light("muted"), zorder=3)
     figure.legend(
         handles=keys,
         loc="lower center",
@@ -107,11 +116,15 @@ def draw_lattice(block: Lattice, width: Width) -> Figure:
     return figure
 
 
-def _second_line(node: Node) -> str:
+def _lines(node: Node, width: Width) -> list[str]:
+    """What stands under the name: the level and the verdict, on narrow screens the verdict's glyph alone."""
     glyph = VERDICTS[node.verdict].glyph + " " if node.verdict in VERDICTS else ""
     if step_of(node) == "blind":
-        return f"{glyph}{node.verdict or 'unknown'}"
-    return f"{glyph}{number_text(node.level, 'percent')}"
+        return [f"{glyph}{node.verdict or 'unknown'}"]
+    level = number_text(node.level, "share")
+    if width != "wide":
+        return [f"{glyph}{level}"]
+    return [level, f"{glyph}{node.verdict}"] if node.verdict else [level]
 
 
 def _legend(block: Lattice) -> list[Patch]:
@@ -127,6 +140,6 @@ def _legend(block: Lattice) -> list[Patch]:
 
 def describe_lattice(block: Lattice) -> str:
     """The lattice in words: each group with its level, then the inclusions that are drawn."""
-    groups = "; ".join(f"{node.name} {_second_line(node)}" for node in block.nodes)
+    groups = "; ".join(f"{node.name} {', '.join(_lines(node, 'wide'))}" for node in block.nodes)
     inclusions = "; ".join(f"{low} lies in {high}" for low, high in covers(block.edges))
     return f"Lattice of subgroups: {groups}." + (f" Inclusions: {inclusions}." if inclusions else "")

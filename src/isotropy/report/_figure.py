@@ -29,7 +29,7 @@ from isotropy.report._palette import PALETTE, light
 Width = Literal["wide", "half", "narrow"]
 
 # Widths in CSS pixels; a figure of 72 dots per inch makes points, pixels and user units the same.
-PIXELS: Final[dict[Width, int]] = {"wide": 760, "half": 450, "narrow": 360}
+PIXELS: Final[dict[Width, int]] = {"wide": 920, "half": 450, "narrow": 360}
 FONT: Final = 12.5
 SMALL: Final = 11.5
 _DPI: Final = 72
@@ -111,10 +111,23 @@ def shorten(text: str, width: float, size: float = FONT) -> str:
     return text[:low] + "…"
 
 
+def wrap(text: str, width: float, size: float = FONT) -> str:
+    """The text in at most two lines of so many pixels, cut with an ellipsis where even these do not hold it."""
+    words = printable(text).split(" ")
+    first = words[0]
+    rest = 1
+    while rest < len(words) and text_width(f"{first} {words[rest]}", size) <= width:
+        first, rest = f"{first} {words[rest]}", rest + 1
+    lines = [shorten(first, width, size)]
+    if rest < len(words):
+        lines.append(shorten(" ".join(words[rest:]), width, size))
+    return "\n".join(lines)
+
+
 def quiet_axes(axes: Axes, grid: Literal["x", "y", "both", ""] = "y") -> None:
     """Hairline grid behind the data and no tick marks."""
     axes.set_axisbelow(True)
-    axes.tick_params(length=0, pad=5)
+    axes.tick_params(length=0, pad=6)
     if grid:
         axes.grid(visible=True, axis=grid)
 

@@ -16,12 +16,22 @@ def _known(value: Number | None) -> bool:
     return value is not None and math.isfinite(value)
 
 
-def _decimals(values: list[float]) -> int:
-    """Decimals that show two or three significant digits of the largest value, and no more than five."""
-    top = max((abs(v) for v in values), default=0.0)
-    if top == 0:
-        return 0
-    return min(max(2 - math.floor(math.log10(top)) - (top >= 10), 0), 5)
+def _decimals(values: list[float], digits: int) -> int:
+    """Decimals that show so many significant digits of the largest value, and no more than six."""
+    top = max(abs(v) for v in values)
+    return 0 if top == 0 else min(max(digits - 1 - math.floor(math.log10(top)), 0), 6)
+
+
+def _percent_decimals(values: list[float], complement: bool) -> int:
+    """Decimals for per cent: none where they are noise, more where the value (or what it lacks to 100) is small."""
+    if complement:
+        left = max(abs(100 - v) for v in values)
+        return 0 if left == 0 or left >= 10 else 1 if left >= 1 else 2
+    top = max(abs(v) for v in values)
+    least = min((abs(v) for v in values if v != 0), default=0.0)
+    if top >= 10 or top == 0:
+        return 0 if least >= 2 or top >= 1000 or top == 0 else 1
+    return 1 if top >= 1 else 2 if top >= 0.1 else 3
 
 
 def _fixed(value: float, decimals: int) -> str:
@@ -51,27 +61,30 @@ def interval_text(cell: Interval, form: Format = "number") -> tuple[str, str]:
         return (MISSING if value is None or math.isnan(value) else "∞" if value > 0 else "−∞"), ""
     if form == "p":
         return (f"<{_SPACE}0.001" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"), ""
-    percent = form in ("percent", "signed percent")
+    bounded = low is not None or high is not None
+    percent = form in ("percent", "signed percent", "share")
     scale = 100.0 if percent else 1.0
     known = [scale * v for v in (value, low, high) if v is not None and math.isfinite(v)]
     top = max(abs(v) for v in known)
     if not percent and top != 0 and (top >= 1e6 or top < 1e-4):
-        ends = [f"{v:.2g}" if v is not None and _known(v) else MISSING for v in (low, high)]
-        return f"{value:.3g}".replace("-", "−"), f"[{', '.join(ends)}]".replace("-", "−") if _known(low) else ""
+        digits = 2 if bounded else 3
+        texts = [
+            f"{v:.{digits}g}".replace("-", "−") if v is not None and _known(v) else MISSING for v in (value, low, high)
+        ]
+        return texts[0], f"[{texts[1]}, {texts[2]}]" if bounded else ""
+    if form == "share" and not bounded and 0.9999 < value < 1:
+        return f">{_SPACE}99.99{_SPACE}%", ""
     if percent:
-        # One decimal serves shares from 1 % to 100 %; below it the digits that are left carry the meaning.
-        decimals = 1 if top >= 1 or top == 0 else 2 if top >= 0.1 else 3
-        if top >= 1000:
-            decimals = 0
-    elif all(v == int(v) for v in known) and top < 1e6:
+        decimals = _percent_decimals(known, form == "share")
+    elif all(v == int(v) for v in known):
         decimals = 0
     else:
-        decimals = _decimals(known)
+        decimals = _decimals(known, 2 if bounded else 3)
     sign = "+" if form == "signed percent" and value > 0 else ""
-    main = sign + _fixed(scale * value, decimals) + (f"{_SPACE}%" if percent else "")
-    if not percent and low is None:
-        main = _trim(main)
-    if low is None and high is None:
+    digits = _fixed(scale * value, decimals)
+    # Without an interval beside it, a trailing zero says nothing; near 100 % it does.
+    main = sign + (_trim(digits) if not bounded and form != "share" else digits) + (f"{_SPACE}%" if percent else "")
+    if not bounded:
         return main, ""
     ends = [_fixed(scale * v, decimals) if v is not None and _known(v) else MISSING for v in (low, high)]
     return main, f"[{ends[0]}, {ends[1]}]"
@@ -85,7 +98,7 @@ def cell_text(cell: Cell, form: Format = "text") -> str:
     """Any cell of a table as one line of plain text, for terminals and for alternative descriptions.
 
     >>> cell_text(Estimate(0.1, 0.05, 0.15, n=4), "percent"), cell_text(True)
-    ('10.0\u202f% [5.0, 15.0]', 'yes')
+    ('10\u202f% [5, 15]', 'yes')
     """
     if cell is None:
         return MISSING
@@ -96,7 +109,7 @@ def cell_text(cell: Cell, form: Format = "text") -> str:
     if isinstance(cell, Chip):
         return cell.word
     if isinstance(cell, Meter):
-        return number_text(cell.value, "percent")
+        return number_text(cell.value, "share")
     if isinstance(cell, Estimate | Interval):
         shown = Interval.of(cell) if isinstance(cell, Estimate) else cell
         return " ".join(part for part in interval_text(shown, "number" if form == "text" else form) if part)

@@ -91,7 +91,7 @@ def cell_view(cell: Cell, form: Format) -> CellView:
         return CellView("chip", cell.word, tone=cell.tone, glyph=cell.glyph)
     if isinstance(cell, Meter):
         shown = Interval(cell.value, cell.low, cell.high)
-        main, sub = interval_text(shown, "percent")
+        main, sub = interval_text(shown, "share")[0], ""
         low, high = (
             None if v is None or not math.isfinite(v) else min(max(v, 0.0), 1.0) for v in (cell.low, cell.high)
         )

@@ -93,8 +93,9 @@ class Result(ABC):
             raise SchemaError(f"a JSON {type(record).__name__}", "an object with the keys schema and kind")
         payload = cast(dict[str, Json], record)
         for key, wanted in (("schema", SCHEMA), ("kind", cls.kind)):
-            if payload.pop(key, None) != wanted:
-                raise SchemaError(f"{key} {record.get(key)!r}", f"{key} {wanted!r}", "use another class or version")
+            found = payload.pop(key, None)
+            if found != wanted:
+                raise SchemaError(f"{key} {found!r:.80}", f"{key} {wanted!r}", "use another class or version")
         return cls.from_payload(payload)
 
     def report(self, path: str | Path) -> Path:
