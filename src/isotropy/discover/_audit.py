@@ -1,0 +1,289 @@
+"""How symmetric is the model that I already have, and where does it break?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from isotropy.data import Dataset
+from isotropy.discover._candidates import Candidate, CandidateLike, candidates
+from isotropy.errors import DomainError, SchemaError
+from isotropy.estimate import Estimate
+from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error, units
+from isotropy.random import spawn
+from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
+from isotropy.reps import Schema
+
+_ERROR_ROWS = 2_000
+_LIE_ROWS = 1_000
+_LAYER_ROWS = 512
+_DRAWS = 32
+
+
+@dataclass(frozen=True)
+class Generator:
+    """The infinitesimal error along one generator of the algebra, per unit of it."""
+
+    name: str
+    error: Estimate
+
+
+@dataclass(frozen=True)
+class GroupAudit:
+    """What was found about one group: the relative error, the Lie error along each generator, and the layers.
+
+    ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
+    derivative torch cannot see; ``layers`` is empty where the model shows none. ``width`` is the window of a group
+    without a uniform law.
+    """
+
+    name: str
+    error: Estimate
+    lie: Estimate | None = None
+    generators: tuple[Generator, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    width: tuple[float, ...] | None = None
+
+    def worst(self) -> Layer | None:
+        """The layer that adds most to the error, None where no layers were seen."""
+        return max(self.layers, key=lambda layer: layer.error, default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit(Result):
+    """How far a model is from each symmetry, with intervals, and where it breaks.
+
+    ``audit["SO(3)"]`` is what was found about one group; errors are relative: sqrt(sum |f(gx) - gf(x)|^2 / sum s^2)
+    with s^2 = |f(gx)|^2 + |gf(x)|^2, so 0 is equivariant and 1 is as far as unrelated outputs are.
+    """
+
+    kind: ClassVar[str] = "audit"
+    model: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    groups: tuple[GroupAudit, ...] = ()
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __getitem__(self, name: str) -> GroupAudit:
+        """What was found about the group printed as ``name``."""
+        for found in self.groups:
+            if found.name == name:
+                return found
+        raise KeyError(f"{name!r} is not among {[found.name for found in self.groups]}")
+
+    @property
+    def layers(self) -> GroupAudit:
+        """The group that is broken most among those whose layers were seen; ``.worst()`` names the layer.
+
+        Raises DomainError where no layers were seen.
+        """
+        seen = [found for found in self.groups if found.layers]
+        if not seen:
+            raise DomainError("an audit without layers", "a torch module that was audited under a continuous group")
+        return max(seen, key=lambda found: found.error.mean)
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for found in self.groups:
+            worst = found.worst()
+            rows.append(
+                {
+                    "group": found.name,
+                    **flatten("error", found.error, headline=True),
+                    "max": found.error.max,
+                    **flatten("lie_error", found.lie),
+                    "worst_layer": worst.name if worst else None,
+                    "worst_layer_share": worst.share if worst else None,
+                }
+            )
+        return rows
+
+    def summary(self) -> Table:
+        columns = (
+            Column("group"),
+            Column("equivariance error", "number", explain="Relative rms over data and group; 0 is equivariant."),
+            Column("worst pair", "number", explain="The largest error of one row under one element."),
+            Column("per unit generator", "number", explain="The infinitesimal error, over all generators."),
+            Column("breaks most in"),
+            Column("share", "percent", explain="That layer's part of all that layers add."),
+        )
+        cells = [
+            (
+                found.name,
+                found.error,
+                found.error.max,
+                found.lie,
+                worst.name if (worst := found.worst()) else None,
+                worst.share if worst else None,
+            )
+            for found in self.groups
+        ]
+        return Table(columns, cells, section="How symmetric", title="Errors", notes=self.notes)
+
+    def title(self) -> str:
+        return f"Audit of {self.model or 'a model'}"
+
+    def provenance(self) -> Mapping[str, object]:
+        return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
+
+    def blocks(self) -> Sequence[Block]:
+        best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
+        shown: list[Block] = [
+            Text(_headline(best, broken), style="headline"),
+            self.summary(),
+            Bars(
+                [_bar(found.name, found.error) for found in self.groups],
+                section="How symmetric",
+                title="Error under each group",
+                xlabel="relative equivariance error",
+                scale="root",
+                interval_label="95 % interval over rows",
+                caption="0 is exactly equivariant; 1 is as far apart as unrelated outputs.",
+            ),
+        ]
+        shown += [_directions(found) for found in self.groups if found.generators]
+        shown += [_where(found) for found in self.groups if found.layers and found.error.mean > 1e-6]
+        shown.append(Text(_HOW_TO_READ, section="How to read this", style="details"))
+        return shown
+
+
+def _directions(found: GroupAudit) -> Bars:
+    return Bars(
+        [_bar(each.name, each.error) for each in found.generators],
+        section="Along which directions",
+        title=f"Generators of {found.name}",
+        xlabel="relative error per unit generator",
+        scale="root",
+        half=True,
+    )
+
+
+def _where(found: GroupAudit) -> Bars:
+    return Bars(
+        [Bar(layer.name + ("" if layer.typed else " *"), layer.share) for layer in found.layers],
+        section="Where it breaks",
+        title=f"Layers, under {found.name}",
+        xlabel="share of what the layers add",
+        percent=True,
+        half=True,
+        caption="* declares no hidden type: charged with what no linear action on its features can follow.",
+    )
+
+
+_HOW_TO_READ = """The error compares f(g x) with g f(x) for the rows of the data and random elements g of the group. \
+It speaks about the model, not about the data: an unconstrained network trained on perfectly symmetric data has an \
+error above zero. To learn which symmetries the data have, run `isotropy discover`.
+
+- The interval says how far the error would move with other rows, or with other clusters where rows are not independent.
+- The error per unit generator is the limit of small group elements; it shows along which direction the model breaks.
+- Layers: the infinitesimal error is split exactly over the modules through which everything flows; contributions may \
+cancel, so shares are of their total size."""
+
+
+def audit(
+    model: Callable[..., Any],
+    x: Tensor | NDArray[np.float64] | NDArray[np.float32] | Dataset,
+    types: Schema | Mapping[str, Any] | None = None,
+    *,
+    groups: str | CandidateLike | Sequence[CandidateLike],
+    cluster: Sequence[Any] | Tensor | None = None,
+    windows: Mapping[str, float] | None = None,
+    name: str = "",
+    seed: int = 0,
+) -> Audit:
+    """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
+
+    ``x`` may be a Dataset, which brings types and clusters; else ``types`` declares the columns of input and output.
+    A module is put in eval mode for the audit and left as it was; data are read in its dtype. At most 2000 rows are
+    used for the errors, 1000 for the Lie errors, 512 for the layers, drawn with ``seed``. ``windows`` gives the
+    width for groups without a uniform law.
+
+    Raises SchemaError where types are missing or do not fit, and what ``equivariance_error`` raises.
+
+    >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> found = audit(lambda v: v * v[:, :1], x, dict(x="Vector", y="Vector"), groups=["SO(3)", "SO(2)@x"])
+    >>> found["SO(2)@x"].error.mean < 1e-12 < found["SO(3)"].error.mean
+    True
+    """
+    began = time.perf_counter()
+    if isinstance(x, Dataset):
+        types, x, cluster = types or x.types, x.x, x.cluster if cluster is None else cluster
+    if types is None:
+        raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
+    schema, rows = Schema.of(types), torch.as_tensor(x)
+    listed = candidates(groups, schema, rows.double(), windows)
+    unit, rows = units(cluster, len(rows)), rows.to(_dtype(model, rows))
+    chosen = torch.randperm(len(rows), generator=spawn(seed, "audit rows"))[:_ERROR_ROWS]
+    training = model.training if isinstance(model, nn.Module) else False
+    notes: list[str] = []
+    try:
+        if isinstance(model, nn.Module):
+            model.eval()
+        found = tuple(_judge(model, rows[chosen], unit[chosen], schema, one, seed, notes) for one in listed)
+    finally:
+        if isinstance(model, nn.Module):
+            model.train(training)
+    return Audit(
+        model=name or type(model).__name__,
+        data={"rows": len(rows), "used": len(chosen), "columns": rows.shape[1], "units": len(torch.unique(unit))},
+        groups=found,
+        notes=tuple(dict.fromkeys(notes)),
+        settings={"seed": seed, "groups": ", ".join(one.name for one in listed)},
+        seconds=time.perf_counter() - began,
+    )
+
+
+def _judge(
+    model: Callable[..., Any],
+    x: Tensor,
+    unit: Tensor,
+    schema: Schema,
+    candidate: Candidate,
+    seed: int,
+    notes: list[str],
+) -> GroupAudit:
+    group, types = candidate.group, (schema.x, schema.y)
+    error = equivariance_error(model, candidate.measured, x, *types, n=_DRAWS, cluster=unit, seed=seed)
+    if not group.dim:
+        return GroupAudit(candidate.name, error, width=candidate.width)
+    try:
+        few = x[:_LIE_ROWS]
+        lie = lie_error(model, group, few, *types, cluster=unit[:_LIE_ROWS])
+    except (DomainError, NotImplementedError) as reason:
+        notes.append(f"No Lie errors: {reason}.")
+        return GroupAudit(candidate.name, error, width=candidate.width)
+    generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))
+    layers: tuple[Layer, ...] = ()
+    if isinstance(model, nn.Module) and any(True for _ in model.children()):
+        layers = layer_errors(model, group, x[:_LAYER_ROWS], *types).layers
+    return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width)
+
+
+def _dtype(model: Callable[..., Any], x: Tensor) -> torch.dtype:
+    """The precision of the model's weights, else that of the data."""
+    if isinstance(model, nn.Module):
+        for weight in [*model.parameters(), *model.buffers()]:
+            if weight.is_floating_point():
+                return weight.dtype
+    return x.dtype if x.is_floating_point() else torch.float64
+
+
+def _headline(best: GroupAudit, broken: GroupAudit) -> str:
+    text = f"Closest to {best.name}: relative error {best.error}."
+    if broken is not best:
+        text += f" Furthest from {broken.name}: {broken.error}."
+        worst = broken.worst()
+        if worst:
+            text += f" There, {worst.share:.0%} of what the layers add enters at `{worst.name}`."
+    return text
+
+
+def _bar(label: str, error: Estimate) -> Bar:
+    return Bar(label, error.mean, error.low, error.high)

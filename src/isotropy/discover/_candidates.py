@@ -1,0 +1,138 @@
+"""Candidates: groups with the measure along which each is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import SchemaError, ShapeError
+from isotropy.groups import Group, MatrixGroup, Window, parse, parse_list
+from isotropy.reps import Schema
+
+# A declared window where nothing says how far to look: stretches by about a third, translations by half the spread.
+_STRETCH = 0.3
+_SPREAD = 0.5
+
+CandidateLike = str | Group | Window
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A group, and for one without a uniform law the window within which it is judged (width per generator)."""
+
+    name: str
+    group: Group
+    width: tuple[float, ...] | None = None
+
+    @property
+    def measured(self) -> Group | Window:
+        """What draws are taken from."""
+        return self.group if self.width is None else Window(self.group, self.width)
+
+    def as_json(self) -> dict[str, object]:
+        """A description from which ``from_json`` rebuilds the candidate in another process."""
+        described: dict[str, object] = {"name": self.name, "width": self.width}
+        if isinstance(self.group, MatrixGroup):
+            basis, discrete = self.group.generators
+            assert isinstance(basis, Tensor)
+            assert isinstance(discrete, Tensor)
+            described |= {"algebra": basis.tolist(), "discrete": discrete.tolist(), "space": self.group.space}
+        return described
+
+    @classmethod
+    def from_json(cls, described: Mapping[str, Any]) -> Candidate:
+        name, width = str(described["name"]), described["width"]
+        group = (
+            MatrixGroup(name, algebra=described["algebra"], discrete=described["discrete"], space=described["space"])
+            if "algebra" in described
+            else parse(name)
+        )
+        return cls(name, group, None if width is None else tuple(width))
+
+
+def candidates(
+    groups: str | CandidateLike | Sequence[CandidateLike],
+    types: Schema,
+    x: Float[Tensor, "n p"],
+    windows: Mapping[str, float] | None = None,
+) -> tuple[Candidate, ...]:
+    """The candidates, largest group first, duplicates merged.
+
+    Raises SchemaError for unknown names and for a group that acts on no column ("vacuous"), ShapeError where the
+    dimension of a group is not that of the types.
+    """
+    if isinstance(groups, str):
+        listed: list[CandidateLike] = list(parse_list(groups))
+    elif isinstance(groups, Group | Window):
+        listed = [groups]
+    else:
+        listed = [group for item in groups for group in (parse_list(item) if isinstance(item, str) else [item])]
+    if not listed:
+        raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
+    found: list[Candidate] = []
+    for item in listed:
+        group = item.group if isinstance(item, Window) else parse(item) if isinstance(item, str) else item
+        _fits(group, types)
+        if any(group <= other.group and other.group <= group for other in found):
+            continue
+        width = _width(item, group, types, x, windows or {})
+        found.append(Candidate(str(group), group, width))
+    return tuple(sorted(found, key=lambda c: -sum(other.group <= c.group for other in found)))
+
+
+def _fits(group: Group, types: Schema) -> None:
+    dims = dict(types.dims or {})
+    for space in group.spaces:
+        factor = group.factor(space)
+        if factor is not None and space in dims and factor.degree != dims[space]:
+            raise ShapeError(
+                f"{group}, which acts on {factor.degree} dimensions",
+                f"a group of the {dims[space]}-dimensional {space} that the types declare",
+                f"e.g. SO({dims[space]})",
+            )
+    if types.x.is_trivial(group) and types.y.is_trivial(group):
+        raise SchemaError(
+            f"{group}, which moves no column of {types.x} -> {types.y}",
+            "a group that acts on some column",
+            "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
+        )
+
+
+def _width(
+    item: CandidateLike, group: Group, types: Schema, x: Tensor, windows: Mapping[str, float]
+) -> tuple[float, ...] | None:
+    if isinstance(item, Window):
+        width = item.width
+        return (float(width),) * group.dim if isinstance(width, int | float) else tuple(float(w) for w in width)
+    if group.compact:
+        return None
+    if str(group) in windows:
+        return (float(windows[str(group)]),) * group.dim
+    spread = _SPREAD * _point_spread(types, x, group)
+    return tuple(spread if "translation" in name else _STRETCH for name in group.generator_names)
+
+
+def _point_spread(types: Schema, x: Tensor, group: Group) -> float:
+    """Root mean square distance of declared Points from their common mean, per coordinate."""
+    points = [
+        x[:, columns].reshape(-1, group.degree)
+        for part, columns in zip(types.x.parts(), types.x.columns(types.dims or {}), strict=True)
+        if part.term.affine
+    ]
+    if not points:
+        return 1.0
+    cloud = torch.cat(points)
+    return max(float((cloud - cloud.mean(0)).square().mean().sqrt()), 1e-12)
+
+
+def subgroups(found: Sequence[Candidate]) -> dict[str, list[str]]:
+    """For each candidate the names of the others that are its subgroups."""
+    return {
+        big.name: [small.name for small in found if small.name != big.name and small.group <= big.group]
+        for big in found
+    }

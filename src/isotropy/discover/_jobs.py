@@ -1,0 +1,204 @@
+"""The pure jobs of a discovery: fit on half of the data, judge a candidate on the other half, test the inputs.
+
+Each is called as ``function(run, seed=..., **arguments)``, reads the problem from the run, and returns JSON with
+arrays; a job that needs another's outcome asks for it by its description.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isotropy.discover._learners import learn, revive
+from isotropy.discover._model import Model
+from isotropy.discover._problem import Problem
+from isotropy.groups import Window
+from isotropy.measure import (
+    BreakingTerms,
+    bonferroni,
+    breaking_terms,
+    draw_orbits,
+    input_invariance_test,
+    lie_gram,
+    pulled_back,
+    randomisation_test,
+)
+from isotropy.random import spawn
+from isotropy.runs import Job, Run, map_jobs
+
+_HERE = "isotropy.discover._jobs"
+_REFIT_COPIES = 8
+_CURVE_ROWS = 400
+_CURVE_ANGLES = 33
+_GRAM_ROWS = 4000
+_REPLICATES = 400
+
+
+def fit_job(problem: Problem, learner: str, split: int, fold: int) -> Job:
+    return Job(f"{_HERE}:fit_half", {"learner": learner, "split": split, "fold": fold}, problem.seed)
+
+
+def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dict[str, Any]:
+    """A model fitted without the rows of half ``fold``, and its squared errors on them."""
+    problem = Problem.load(run)
+    held_out = problem.half(split) == fold
+    x, y, unit = problem.x[~held_out], problem.y[~held_out], problem.unit[~held_out]
+    state, curves = learn(learner, problem, x, y, unit, seed=seed, stream=("fit", split, fold))
+    model = revive(learner, problem, state)
+    loss = (problem.y[held_out] - model(problem.x[held_out])).square().sum(-1)
+    return {"state": state, "curves": curves, "loss": loss.numpy()}
+
+
+def fitted(run: Run, problem: Problem, learner: str, split: int, fold: int) -> Model:
+    """The model that has not seen half ``fold``; fitted now if no engine has done it before."""
+    (outcome,) = map_jobs([fit_job(problem, learner, split, fold)], run, progress=False)
+    return revive(learner, problem, outcome["state"])
+
+
+def measure_job(problem: Problem, learner: str, index: int, split: int) -> Job:
+    return Job(f"{_HERE}:measure", {"learner": learner, "index": index, "split": split}, problem.seed)
+
+
+def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:
+    """Per-row terms of the breaking of one candidate, each row judged by the model of the other half."""
+    problem = Problem.load(run)
+    candidate = problem.candidates[index]
+    rows, half = problem.measured(candidate), problem.half(split)
+    models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
+    terms: dict[str, Tensor] = {}
+    p_values: list[float] = []
+    for fold in (0, 1):
+        at = (half[rows] == fold).nonzero()[:, 0]
+        x, y = problem.x[rows[at]], problem.y[rows[at]]
+        unit = torch.unique(problem.unit[rows[at]], return_inverse=True)[1]
+        generator = spawn(seed, "measure", candidate.name, split, fold)
+        part = breaking_terms(
+            models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
+            unit=unit, draws=problem.draws, generator=generator,
+        )  # fmt: skip
+        p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
+        for name, values in part.tensors().items():
+            if name != "orbit_loss":
+                terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
+    return {"terms": {name: values.numpy() for name, values in terms.items()}, "p_value": bonferroni(p_values)}
+
+
+def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
+    """The terms of a stored ``measure``; losses along the orbit are not kept."""
+    tensors = {name: torch.from_numpy(values) for name, values in outcome["terms"].items()}
+    return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0))
+
+
+def inputs_job(problem: Problem, index: int) -> Job:
+    return Job(f"{_HERE}:inputs", {"index": index}, problem.seed)
+
+
+def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
+    """Whether the law of the inputs is invariant, and how much of the moved inputs lies on data."""
+    problem = Problem.load(run)
+    candidate = problem.candidates[index]
+    generator = spawn(seed, "inputs", candidate.name)
+    test = input_invariance_test(problem.x, candidate.measured, problem.rep_in, unit=problem.unit, generator=generator)
+    return {"p_value": test.p_value, "shift": test.shift, "overlap": test.overlap, "invariant": test.invariant}
+
+
+def refit_job(problem: Problem, learner: str, index: int, split: int) -> Job:
+    return Job(f"{_HERE}:refit", {"learner": learner, "index": index, "split": split}, problem.seed)
+
+
+def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:
+    """Paired held-out losses of the free model and of one refitted with the symmetry imposed.
+
+    Where the inputs are not invariant, averaging a model trained without the symmetry asks for its values where there
+    are no data; a model refitted on moved copies of the rows answers what imposing the symmetry would really cost.
+    """
+    problem = Problem.load(run)
+    candidate, half = problem.candidates[index], problem.half(split)
+    free, imposed = torch.empty(len(half), dtype=problem.x.dtype), torch.empty(len(half), dtype=problem.x.dtype)
+    for fold in (0, 1):
+        held_out = half == fold
+        generator = spawn(seed, "refit", candidate.name, split, fold)
+        unit = torch.unique(problem.unit[~held_out], return_inverse=True)[1]
+        x, y, moved_unit = _moved_copies(problem, candidate.measured, ~held_out, unit, generator)
+        state, _ = learn(learner, problem, x, y, moved_unit, seed=seed, stream=("refit", index, split, fold))
+        model = revive(learner, problem, state)
+        test_x, test_y = problem.x[held_out], problem.y[held_out]
+        if not isinstance(candidate.measured, Window):
+            test_unit = torch.unique(problem.unit[held_out], return_inverse=True)[1]
+            orbit = draw_orbits(candidate.group, int(test_unit.max()) + 1, draws=_REFIT_COPIES, generator=generator)
+            prediction = pulled_back(model, orbit, test_x, test_unit, problem.rep_in, problem.rep_out).mean(1)
+        else:
+            prediction = model(test_x)
+        imposed[held_out] = (test_y - prediction).square().sum(-1)
+        free[held_out] = (test_y - fitted(run, problem, learner, split, fold)(test_x)).square().sum(-1)
+    return {"free": free.numpy(), "imposed": imposed.numpy()}
+
+
+def _moved_copies(
+    problem: Problem, measured: Any, rows: Tensor, unit: Tensor, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    orbit = draw_orbits(measured, int(unit.max()) + 1, draws=_REFIT_COPIES, generator=generator)
+    g, group = orbit.rows(unit), orbit.group
+    x = problem.rep_in.act(group, g, problem.x[rows][:, None])
+    y = problem.rep_out.act(group, g, problem.y[rows][:, None])
+    return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(orbit.draws)
+
+
+def curves_job(problem: Problem, learner: str, index: int) -> Job:
+    return Job(f"{_HERE}:curves", {"learner": learner, "index": index}, problem.seed)
+
+
+def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
+    """Half the mean squared change of f along each one-parameter subgroup, as a share of the energy.
+
+    The product of two models from disjoint halves, so that independent errors cancel; one curve per generator.
+    """
+    problem = Problem.load(run)
+    candidate = problem.candidates[index]
+    group, models = candidate.group, [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]
+    rows = torch.randperm(len(problem.x), generator=spawn(seed, "curves"))[:_CURVE_ROWS]
+    x, V = problem.x[rows], float(problem.energy().mean())
+    at = [model(x) for model in models]
+    reach = math.pi if candidate.width is None else 2 * max(candidate.width)
+    angles = torch.linspace(-reach, reach, _CURVE_ANGLES, dtype=x.dtype)
+    basis, _ = group.generators
+    values: list[list[float]] = []
+    for A in basis:
+        g = group.exp(angles[:, None, None] * A)
+        moved = problem.rep_in.act(group, g, x[:, None])
+        change = [
+            f - problem.rep_out.act(group, group.inverse(g), model(moved.flatten(0, 1)).unflatten(0, moved.shape[:2]))
+            .transpose(0, 1)
+            for f, model in zip(at, models, strict=True)
+        ]  # fmt: skip
+        values.append(((change[0] * change[1]).sum(-1).mean(1) / (2 * V)).tolist())
+    return {"angles": angles.tolist(), "names": list(group.generator_names), "values": values}
+
+
+def gram_job(problem: Problem, learner: str, index: int, splits: int) -> Job:
+    return Job(f"{_HERE}:gram", {"learner": learner, "index": index, "splits": splits}, problem.seed)
+
+
+def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[str, Any]:
+    """The cross-fitted Gram matrix of Lie derivatives of the largest algebra, averaged over splits (section 3.4)."""
+    problem = Problem.load(run)
+    group = problem.candidates[index].group
+    rows = torch.randperm(len(problem.x), generator=spawn(seed, "gram"))[:_GRAM_ROWS]
+    V = float(problem.energy().mean())
+    grams = [
+        lie_gram(
+            (fitted(run, problem, learner, split, 0), fitted(run, problem, learner, split, 1)),
+            group, problem.x[rows], problem.rep_in, problem.rep_out,
+            scale=V, cluster=problem.unit[rows], replicates=_REPLICATES, seed=seed,
+        )
+        for split in range(splits)
+    ]  # fmt: skip
+    return {
+        "matrices": np.stack([gram.matrix.numpy() for gram in grams]),
+        "replicates": torch.cat([gram.replicates for gram in grams]).numpy(),
+    }

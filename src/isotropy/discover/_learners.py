@@ -1,0 +1,83 @@
+"""The base learners that compete on held-out rows: kernel ridge regression, and a softly equivariant network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from isotropy.discover._kernel import KernelRidge
+from isotropy.discover._model import Model, Preparation
+from isotropy.discover._problem import Problem
+from isotropy.errors import SchemaError
+from isotropy.random import derive, spawn
+
+State = dict[str, Any]  # JSON with numpy arrays at its leaves, as outcomes of jobs are
+Stream = tuple[object, ...]
+
+
+class Learner(Protocol):
+    """Fits standardised features to standardised targets; ``state`` is all that a revival needs."""
+
+    def learn(self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int) -> tuple[State, State]:
+        """The state of a fitted core, and curves of its training for the report (empty where there are none)."""
+        ...
+
+    def revive(self, problem: Problem, state: Mapping[str, Any]) -> Any:
+        """The core, a callable on standardised features."""
+        ...
+
+
+@dataclass(frozen=True)
+class KernelLearner:
+    """Kernel ridge regression with a kernel chosen on the training rows."""
+
+    def learn(self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int) -> tuple[State, State]:
+        f = KernelRidge.fit(z, t, unit=unit, bodies=problem.bodies, generator=spawn(seed, "kernel"))
+        return {
+            "kernel": f.kernel,
+            "landmarks": f.landmarks.numpy(),
+            "weights": f.weights.numpy(),
+            "validation": f.validation,
+        }, {}
+
+    def revive(self, problem: Problem, state: Mapping[str, Any]) -> KernelRidge:
+        return KernelRidge(
+            state["kernel"],
+            torch.from_numpy(state["landmarks"]),
+            torch.from_numpy(state["weights"]),
+            float(state["validation"]),
+            problem.bodies,
+        )
+
+
+def learner(name: str) -> Learner:
+    """The learner of that name; raises SchemaError for another."""
+    if name == "kernel":
+        return KernelLearner()
+    if name == "network":
+        from isotropy.discover._network import NetworkLearner
+
+        return NetworkLearner()
+    raise SchemaError(f"the learner {name!r}", "kernel or network")
+
+
+def learn(
+    name: str, problem: Problem, x: Tensor, y: Tensor, unit: Tensor, *, seed: int, stream: Stream
+) -> tuple[State, State]:
+    """Fit on raw rows; ``stream`` names the random stream, so that every fit has its own."""
+    preparation = Preparation.fit(problem, x, y)
+    targets = preparation.targets.apply(y, preparation.origin(x))
+    core, curves = learner(name).learn(
+        problem, preparation.inputs.apply(x), targets, unit, derive(seed, "learn", name, *stream)
+    )
+    return {"core": core, "preparation": preparation.state()}, curves
+
+
+def revive(name: str, problem: Problem, state: Mapping[str, Any]) -> Model:
+    """The model of a stored state."""
+    preparation = Preparation.from_state(problem, state["preparation"])
+    return Model(preparation, learner(name).revive(problem, state["core"]))

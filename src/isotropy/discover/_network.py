@@ -1,0 +1,123 @@
+"""A network trained with one soft constraint per candidate, their strengths chosen by the evidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isotropy.discover._problem import Problem
+from isotropy.groups import Group, parse
+from isotropy.random import derive, spawn
+from isotropy.soft import Constraint, Evidence, ProjectionPenalty, SoftMLP
+from isotropy.train import Batches, Cosine, fit
+
+_WIDTH, _DEPTH = 128, 3
+_STEPS, _BATCH, _RATE = 3000, 256, 2e-3
+_VALIDATION = 0.15
+_POINTS_SHOWN = 120
+
+
+@dataclass(frozen=True)
+class NetworkLearner:
+    """``SoftMLP`` of width 128 and three hidden layers, stopped at its best error on held-out units."""
+
+    def learn(
+        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        units = torch.unique(unit)
+        shuffled = units[torch.randperm(len(units), generator=spawn(seed, "validation units"))]
+        held_out = torch.isin(unit, shuffled[: max(1, round(_VALIDATION * len(units)))])
+        z, t = z.float(), t.float()
+        model = _network(problem, seed)
+        constraints = _constraints(problem, model)
+        batches = Batches(z[~held_out], t[~held_out], batch_size=_BATCH, seed=derive(seed, "batches"))
+        history = fit(
+            model,
+            _squared_error,
+            batches,
+            optimizer=torch.optim.Adam(model.parameters(), lr=_RATE),
+            constraints=constraints,
+            schedule=Cosine(),
+            max_steps=_STEPS,
+            validation=Batches(z[held_out], t[held_out], batch_size=4096, shuffle=False),
+            validate_every=max(1, _STEPS // len(batches) // _POINTS_SHOWN),
+            seed=seed,
+            progress=False,
+        )
+        state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+        return state, _curves(history.rows, constraints)
+
+    def revive(self, problem: Problem, state: Mapping[str, Any]) -> Core:
+        model = _network(problem, 0)
+        model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
+        return Core(model.double().eval().requires_grad_(False))
+
+
+@dataclass(frozen=True)
+class Core:
+    """The trained network on float64 features, without a graph of its own."""
+
+    network: nn.Module
+
+    def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
+        return self.network(z)
+
+
+def penalised(problem: Problem) -> list[Group]:
+    """The candidates that act orthogonally and translate nothing: layers have subspaces that are theirs to keep."""
+    return [
+        candidate.group
+        for candidate in problem.candidates
+        if candidate.group.compact and problem.rep_in.orthogonal(candidate.group)
+        and problem.rep_out.orthogonal(candidate.group)
+    ]  # fmt: skip
+
+
+def _network(problem: Problem, seed: int) -> SoftMLP:
+    # Without any such candidate the groups only choose the shape of the hidden features; nothing is penalised.
+    groups = penalised(problem) or [parse(f"SO({max(problem.dims.values(), default=1)})")]
+    return SoftMLP(
+        problem.rep_in, problem.rep_out, groups, ch=_WIDTH, depth=_DEPTH, generator=spawn(seed, "network")
+    )  # fmt: skip
+
+
+def _constraints(problem: Problem, model: SoftMLP) -> list[Constraint]:
+    return [Constraint(ProjectionPenalty(model), multiplier=Evidence())] if penalised(problem) else []
+
+
+def _squared_error(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    x, y = batch
+    return (model(x) - y).square().mean(-1)
+
+
+def _curves(rows: list[dict[str, Any]], constraints: list[Constraint]) -> dict[str, Any]:
+    """The history thinned to what a figure can show."""
+    shown = sorted({round(i * (len(rows) - 1) / (_POINTS_SHOWN - 1)) for i in range(_POINTS_SHOWN)})
+    validation = [rows[i].get("validation") for i in shown]
+    curves: dict[str, Any] = {
+        "epochs": [int(rows[i]["epoch"]) for i in shown],
+        "loss": [float(rows[i]["loss"]) for i in shown],
+        "validation": _last_known(validation),
+        "strengths": {},
+        "penalties": {},
+    }
+    for constraint in constraints:
+        for j, name in enumerate(constraint.names):
+            curves["strengths"][name] = [float(constraint.history[i]["multiplier"][j]) for i in shown]
+            curves["penalties"][name] = [float(constraint.history[i]["penalty"][j]) for i in shown]
+    return curves
+
+
+def _last_known(values: list[float | None]) -> list[float]:
+    """Epochs that were not validated repeat the last validation."""
+    known = next(value for value in values if value is not None)
+    filled: list[float] = []
+    for value in values:
+        known = known if value is None else value
+        filled.append(float(known))
+    return filled

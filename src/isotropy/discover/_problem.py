@@ -1,0 +1,144 @@
+"""What every job of one discovery reads: the data, the candidates and a few settings, as files of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.discover._candidates import Candidate
+from isotropy.linalg import nullspace
+from isotropy.measure import split_halves
+from isotropy.random import spawn
+from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
+from isotropy.runs import Run
+
+# Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
+_EVALUATIONS = 150_000
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Typed data and candidates; ``unit (n,)`` numbers the independent units 0, 1, ... without gaps."""
+
+    x: Float[Tensor, "n p"]
+    y: Float[Tensor, "n q"]
+    unit: Int[Tensor, " n"]
+    types: Schema
+    candidates: tuple[Candidate, ...]
+    seed: int
+    draws: int = 32
+
+    @property
+    def rep_in(self) -> Rep:
+        return self.types.x
+
+    @property
+    def rep_out(self) -> Rep:
+        return self.types.y
+
+    @property
+    def dims(self) -> dict[str, int]:
+        """Dimensions of the spaces: those that the types declare, else those on which the candidates act."""
+        dims = dict(self.types.dims or {})
+        for candidate in self.candidates:
+            for space in candidate.group.spaces:
+                factor = candidate.group.factor(space)
+                if factor is not None:
+                    dims.setdefault(space, factor.degree)
+        return dims
+
+    @property
+    def translated(self) -> bool:
+        """Whether a candidate translates, so that only places relative to each other may matter."""
+        return any(getattr(candidate.group, "affine", False) for candidate in self.candidates)
+
+    @cached_property
+    def bodies(self) -> Int[Tensor, "m k"] | None:
+        """The columns of each body where the inputs are m copies of everything, ``5*Scalar + 5*Vector``; else None."""
+        parts = self.rep_in.parts()
+        counts = {part.multiplicity for part in parts}
+        if len(counts) != 1 or counts == {1}:
+            return None
+        (m,) = counts
+        columns = [torch.arange(where.start, where.stop) for where in self.rep_in.columns(self.dims)]
+        return torch.cat([part.unflatten(0, (m, -1)) for part in columns], dim=1)
+
+    def half(self, split: int) -> Int[Tensor, " n"]:
+        """The half, 0 or 1, of each row in a split; units stay whole."""
+        return split_halves(self.unit, self.seed, split)
+
+    def measured(self, candidate: Candidate) -> Int[Tensor, " m"]:
+        """The rows on which a candidate is judged: all, or a random subset that the budget affords."""
+        order = candidate.group.order
+        draws = order if order is not None and order <= self.draws else self.draws
+        affordable = 2 * _EVALUATIONS // draws
+        if affordable >= len(self.x):
+            return torch.arange(len(self.x))
+        chosen = torch.randperm(len(self.x), generator=spawn(self.seed, "measured rows"))[:affordable]
+        return chosen.sort().values
+
+    def energy(self) -> Float[Tensor, " n"]:
+        """|y - c|^2 of each row, c the mean target projected on the constants that every candidate leaves alone."""
+        return (self.y - self.centre(self.y)).square().sum(-1)
+
+    def centre(self, y: Float[Tensor, "n q"]) -> Float[Tensor, " q"]:
+        """The best constant for these targets that is invariant under all candidates (the largest, if there is one)."""
+        moved = [_not_invariant(self.rep_out, candidate, self.dims) for candidate in self.candidates]
+        basis = nullspace(torch.cat(moved)).basis.to(self.y)
+        return basis @ (basis.mT @ y.mean(0))
+
+    def save(self, run: Run) -> None:
+        run.write("data.npz", {"x": self.x.numpy(), "y": self.y.numpy(), "unit": self.unit.numpy()})
+        run.write(
+            "problem.json",
+            {
+                "types": self.types.to_yaml(),
+                "candidates": [candidate.as_json() for candidate in self.candidates],
+                "seed": self.seed,
+                "draws": self.draws,
+            },
+        )
+
+    @staticmethod
+    def load(run: Run) -> Problem:
+        stamp = (run.path / "problem.json").stat().st_mtime_ns
+        return _load(run.path, stamp)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path, stamp: int) -> Problem:
+    """One reading per process: jobs of one run share it; ``stamp`` tells a rewritten problem from the old one."""
+    run = Run.attach(path)
+    arrays, described = run.read("data.npz"), run.read("problem.json")
+    described_candidates: Sequence[dict[str, Any]] = described["candidates"]
+    return Problem(
+        *(torch.from_numpy(arrays[name]) for name in ("x", "y", "unit")),
+        types=Schema.from_yaml(described["types"]),
+        candidates=tuple(Candidate.from_json(item) for item in described_candidates),
+        seed=described["seed"],
+        draws=described["draws"],
+    )
+
+
+def has_points(rep: Rep) -> bool:
+    """Whether a type has places in affine space."""
+    return any(part.term.affine for part in rep.parts())
+
+
+def _not_invariant(rep_out: Rep, candidate: Candidate, dims: dict[str, int]) -> Float[Tensor, "q q"]:
+    """The projector on what the candidate moves among constant targets; a Point that is translated has none fixed."""
+    group = candidate.group
+    size = rep_out.dim(group, dims)
+    identity = torch.eye(size, dtype=torch.float64)
+    if has_points(rep_out):
+        return identity
+    basis = equivariant_basis(Scalar, rep_out, group)
+    inside = basis.maps.reshape(basis.dim, size).to(torch.float64)
+    return identity - inside.mT @ inside

@@ -1,0 +1,64 @@
+"""What to do about it, in one or two sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from isotropy.discover._verdicts import Verdict
+
+_HOLDS: tuple[Verdict, ...] = ("no breaking detected", "negligible")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One group as the recommendation sees it; ``cost_rmse`` in the unit of the targets."""
+
+    name: str
+    verdict: Verdict
+    cost_rmse: float
+    price: float
+    imposed: bool = False
+
+
+def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]) -> str:
+    """The advice for these findings; ``contains`` lists for each group the candidates that are its subgroups.
+
+    >>> recommend([Finding("O(3)", "approximate", 0.81, 3.0), Finding("O(2)@z", "no breaking detected", 0, 0)],
+    ...           {"O(3)": ["O(2)@z"]})
+    'build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE'
+    """
+    if all(finding.verdict == "no signal" for finding in findings):
+        return "no model predicts these targets, so no symmetry can be judged: check the inputs before anything else"
+    holding = [f for f in findings if f.verdict in _HOLDS and not f.imposed]
+    maximal = [f for f in holding if not any(f.name in contains.get(other.name, ()) for other in holding)]
+    parts: list[str] = []
+    if maximal:
+        parts.append(f"build in {_names(maximal)} exactly")
+    approximate = [f for f in findings if f.verdict == "approximate"]
+    above = [f for f in approximate if not any(f.name in contains.get(other.name, ()) for other in approximate)]
+    if above:
+        worst = max(above, key=lambda f: f.cost_rmse)
+        if maximal:
+            parts.append(f"imposing {worst.name} would cost {worst.cost_rmse:.2g} RMSE")
+        else:
+            cheapest = min(approximate, key=lambda f: f.cost_rmse)
+            parts.append(
+                f"build in none of these exactly; encourage {cheapest.name} softly "
+                f"(imposing it would cost {cheapest.cost_rmse:.2g} RMSE, {cheapest.price:+.0%} of the error)"
+            )
+    absent = [f for f in findings if f.verdict == "absent"]
+    if absent:
+        parts.append(f"leave out {_names(absent)}")
+    unclear = [f for f in findings if f.verdict == "undecided"]
+    if unclear:
+        parts.append(f"{_names(unclear)} needs more data" if len(unclear) == 1 else f"{_names(unclear)} need more data")
+    blind = [f for f in findings if f.verdict == "not identifiable"]
+    if blind:
+        parts.append(f"these inputs cannot tell about {_names(blind)}: compare models that are retrained with it")
+    return "; ".join(parts) if parts else "keep an unconstrained model"
+
+
+def _names(findings: Sequence[Finding]) -> str:
+    names = [finding.name for finding in findings]
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " and " + names[-1]

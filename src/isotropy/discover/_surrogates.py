@@ -1,0 +1,83 @@
+"""Calibration: the same analysis on copies of the data that are exactly symmetric by construction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from isotropy.discover._candidates import Candidate
+from isotropy.discover._learners import learn, revive
+from isotropy.discover._problem import Problem
+from isotropy.groups import Window
+from isotropy.measure import breaking_terms, combine, draw_orbits
+from isotropy.random import spawn
+from isotropy.runs import Job, Run
+
+
+def surrogate_job(problem: Problem, learner: str, copy: int, rows: int) -> Job:
+    return Job(
+        "isotropy.discover._surrogates:surrogate", {"learner": learner, "copy": copy, "rows": rows}, problem.seed
+    )
+
+
+def surrogate(run: Run, *, seed: int, learner: str, copy: int, rows: int) -> dict[str, Any]:
+    """The breaking read off one symmetric copy (g_i x_i, g_i y_i), for every compact candidate.
+
+    Turned under the largest compact candidate, the copy is symmetric under all candidates inside it, with the noise
+    and the invariants of the data; candidates outside get a copy of their own.
+    """
+    problem = Problem.load(run)
+    order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:rows]
+    problem = replace(
+        problem,
+        x=problem.x[order],
+        y=problem.y[order],
+        unit=torch.unique(problem.unit[order], return_inverse=True)[1],
+    )
+    compact = [candidate for candidate in problem.candidates if not isinstance(candidate.measured, Window)]
+    breaking: dict[str, float] = {}
+    for top in compact:
+        if top.name in breaking:
+            continue
+        inside = [c for c in compact if c.group <= top.group and c.name not in breaking]
+        breaking |= _analyse(problem, top, inside, learner, seed, copy)
+    return {"breaking": breaking}
+
+
+def _analyse(
+    problem: Problem, top: Candidate, inside: list[Candidate], learner: str, seed: int, copy: int
+) -> dict[str, float]:
+    generator = spawn(seed, "surrogate", copy, top.name)
+    g = draw_orbits(top.group, int(problem.unit.max()) + 1, draws=1, generator=generator).rows(problem.unit)
+    x = problem.rep_in.act(top.group, g, problem.x[:, None])[:, 0]
+    y = problem.rep_out.act(top.group, g, problem.y[:, None])[:, 0]
+    turned = replace(problem, x=x, y=y)
+    half, models = turned.half(0), []
+    for fold in (0, 1):
+        kept = half != fold
+        state, _ = learn(
+            learner, turned, x[kept], y[kept], turned.unit[kept], seed=seed, stream=("surrogate", copy, top.name, fold)
+        )
+        models.append(revive(learner, turned, state))
+    found: dict[str, float] = {}
+    for candidate in inside:
+        names, parts = [], []
+        for fold in (0, 1):
+            at = (half == fold).nonzero()[:, 0]
+            unit = torch.unique(turned.unit[at], return_inverse=True)[1]
+            parts.append(
+                breaking_terms(
+                    models[fold], models[1 - fold], x[at], y[at], candidate.measured, turned.rep_in, turned.rep_out,
+                    unit=unit, draws=turned.draws, generator=generator,
+                )
+            )  # fmt: skip
+            names.append(at)
+        order = torch.cat(names)
+        terms = type(parts[0])(
+            **{key: torch.cat([part.tensors()[key] for part in parts]) for key in parts[0].tensors()}
+        )
+        answer = combine([terms], turned.energy()[order], y.shape[1], turned.unit[order])
+        found[candidate.name] = answer.cross
+    return found

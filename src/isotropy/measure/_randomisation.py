@@ -1,0 +1,40 @@
+"""An exact test of invariance in law that retrains nothing: is the data as it stands special on its own orbit?"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+
+def randomisation_test(
+    orbit_loss: Float[Tensor, "n K"], unit: Int[Tensor, " n"], *, permutations: int = 999, generator: torch.Generator
+) -> float:
+    """p-value of "the joint law of (x, y) is invariant", exact in finite samples for any model fixed beforehand.
+
+    ``orbit_loss[:, 0]`` is the loss of each row as it is, the other columns its loss moved by independent Haar
+    elements (or by all other elements of a finite group). Under the null the K points of an orbit are exchangeable,
+    so the observed mean loss is ranked among means that take one random point of each unit's orbit.
+
+    >>> loss = torch.rand(50, 9, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> randomisation_test(loss, torch.arange(50), generator=torch.Generator().manual_seed(1)) > 0.01
+    True
+    """
+    units, K = int(unit.max()) + 1, orbit_loss.shape[1]
+    sums = torch.zeros(units, K, dtype=orbit_loss.dtype).index_add_(0, unit, orbit_loss)
+    observed = sums[:, 0].sum()
+    drawn = torch.stack(
+        [sums.gather(1, torch.randint(0, K, (units, 1), generator=generator)).sum() for _ in range(permutations)]
+    )
+    # Equal sums differ by rounding when the model is exactly invariant: such ties count against rejection.
+    ties = observed.abs() * 1e-12
+    return (1 + int((drawn <= observed + ties).sum())) / (1 + permutations)
+
+
+def bonferroni(p_values: list[float]) -> float:
+    """One p-value from several whose dependence is unknown: K times the smallest.
+
+    >>> bonferroni([0.01, 0.6])
+    0.02
+    """
+    return min(1.0, len(p_values) * min(p_values))
