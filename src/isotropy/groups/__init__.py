@@ -6,16 +6,20 @@ Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` 
 
 from isotropy.groups._affine import SE, E, T, homogeneous, linear, translation
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._classical import SL, SO, GLPlus, Inversion, Lorentz, O, Scale
+from isotropy.groups._commuting import CommutingProduct
 from isotropy.groups._cubature import Cubature, integrate, supports_cubature
 from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
 from isotropy.groups._finite import C, D, PermutationMatrices, S, permutation_matrix
-from isotropy.groups._group import Group, LinearGroup
+from isotropy.groups._group import Group
+from isotropy.groups._linear import LinearGroup
+from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._measure import DiscreteMeasure, Measure
 from isotropy.groups._parse import parse, parse_list
 from isotropy.groups._placed import Conjugate, Placed
-from isotropy.groups._product import CommutingProduct, Product, product
+from isotropy.groups._product import Product, product
+from isotropy.groups._rotations import SO, O
+from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
 from isotropy.groups._subgroups import is_conjugate, is_subgroup, lattice, same
 from isotropy.groups._window import Haar, Window
 

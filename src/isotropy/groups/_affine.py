@@ -9,16 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._classical import (
-    SO,
-    NamedGroup,
-    axis_name,
-    is_orthogonal,
-    reflection,
-    rotation_basis,
-    rotation_names,
-)
-from isotropy.groups._group import check_log, close, matrix
+from isotropy.groups._linear import check_log, close, matrix
+from isotropy.groups._named import NamedGroup, axis_name
+from isotropy.groups._rotations import SO, is_orthogonal, reflection, rotation_basis, rotation_names
 
 
 def linear(g: Float[Tensor, "... m m"]) -> Float[Tensor, "... d d"]:

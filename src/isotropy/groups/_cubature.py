@@ -16,12 +16,14 @@ from torch import Tensor
 from isotropy.errors import DomainError, EffectiveSampleWarning, InfeasibleError, ShapeError
 from isotropy.estimate import Estimate
 from isotropy.groups._algebra import Element
-from isotropy.groups._classical import SO, O, reflection
+from isotropy.groups._commuting import CommutingProduct
 from isotropy.groups._exponential import rotation2, rotation3
-from isotropy.groups._group import Group, matrix
+from isotropy.groups._group import Group
+from isotropy.groups._linear import matrix
 from isotropy.groups._measure import DiscreteMeasure, Measure, cast
 from isotropy.groups._placed import Moved
-from isotropy.groups._product import CommutingProduct, Product, grid
+from isotropy.groups._product import Product, grid
+from isotropy.groups._rotations import SO, O, reflection
 from isotropy.groups._window import Window, needed
 
 Rule = tuple[Element, Tensor]

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from isotropy.errors import ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._classical import NamedGroup, reflection
 from isotropy.groups._exponential import rotation2
-from isotropy.groups._group import Group, LinearGroup, check_log, check_size, close, matrix
+from isotropy.groups._group import Group
+from isotropy.groups._linear import LinearGroup, check_log, check_size, close, matrix
+from isotropy.groups._named import NamedGroup
+from isotropy.groups._rotations import reflection
 
 
 def turns(k: Int[Tensor, ...], n: int) -> Float[Tensor, "... 2 2"]:

@@ -15,7 +15,8 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._algebra import LieAlgebra
 from isotropy.groups._exponential import matrix_log
-from isotropy.groups._group import MOST_ELEMENTS, LinearGroup, close
+from isotropy.groups._group import MOST_ELEMENTS
+from isotropy.groups._linear import LinearGroup, close
 
 Stack = tuple[tuple[tuple[float, ...], ...], ...]
 MOST_COMPONENTS = 1000

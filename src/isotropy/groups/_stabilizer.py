@@ -9,10 +9,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.groups._classical import SO, GLPlus, Lorentz, O, Scale
-from isotropy.groups._group import Group, LinearGroup, matrix
+from isotropy.groups._group import Group
+from isotropy.groups._linear import LinearGroup, matrix
+from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._placed import Conjugate, Placed, place
+from isotropy.groups._rotations import SO, O
+from isotropy.groups._stretches import GLPlus, Scale
 
 
 def stabilizer(group: Group, *vectors: Tensor | Sequence[float]) -> Group:

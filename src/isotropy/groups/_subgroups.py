@@ -9,7 +9,8 @@ from torch import Tensor
 
 from isotropy.groups._affine import homogeneous, linear, translation
 from isotropy.groups._finite import S
-from isotropy.groups._group import Group, LinearGroup, close, matrix
+from isotropy.groups._group import Group
+from isotropy.groups._linear import LinearGroup, close, matrix
 from isotropy.groups._placed import Placed
 from isotropy.groups._product import Product
 

@@ -134,7 +134,7 @@ class Window(Measure):
 
 def component_count(group: Group) -> int:
     """The number of connected components."""
-    from isotropy.groups._group import LinearGroup
+    from isotropy.groups._linear import LinearGroup
     from isotropy.groups._product import Product
 
     if group.order is not None:

@@ -1,0 +1,129 @@
+"""Groups whose elements are matrices, and the checks that they share."""
+
+from __future__ import annotations
+
+import operator
+from abc import abstractmethod
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from isotropy.errors import DomainError, LogUndefinedError, ShapeError
+from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._exponential import matrix_log
+from isotropy.groups._group import Group
+
+
+class LinearGroup(Group):
+    """A group of matrices ``(..., m, m)``, with m = degree, or degree + 1 where there are translations."""
+
+    @property
+    def affine(self) -> bool:
+        """Whether elements are homogeneous matrices, with translations in the last column."""
+        return False
+
+    @property
+    def orthogonal(self) -> bool:
+        """Whether all elements are orthogonal matrices."""
+        return False
+
+    @property
+    def size(self) -> int:
+        """The number of rows of an element."""
+        return self.degree + self.affine
+
+    @cached_property
+    def components(self) -> Float[Tensor, "c m m"]:
+        """One element of each connected component, the identity first."""
+        return self._components()
+
+    def _components(self) -> Tensor:
+        if self.finite:
+            elements = self.elements()
+            assert isinstance(elements, Tensor)
+            return elements
+        return torch.eye(self.size, dtype=torch.float64)[None]
+
+    def _discrete(self) -> Tensor:
+        return torch.zeros(0, self.size, self.size, dtype=torch.float64)
+
+    def _algebra(self) -> LieAlgebra:
+        return LieAlgebra.of(torch.zeros(0, self.size, self.size, dtype=torch.float64))
+
+    def identity(
+        self, *batch: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
+    ) -> Tensor:
+        return torch.eye(self.size, dtype=dtype, device=device).expand(*batch, -1, -1).clone()
+
+    def compose(self, g: Element, h: Element) -> Tensor:
+        return matrix(g) @ matrix(h)
+
+    def inverse(self, g: Element) -> Tensor:
+        return matrix(g).mT if self.orthogonal else torch.linalg.inv(matrix(g))
+
+    def exp(self, A: Element) -> Tensor:
+        return torch.linalg.matrix_exp(matrix(A))
+
+    def log(self, g: Element) -> Tensor:
+        log, exists = matrix_log(matrix(g))
+        A = torch.where(exists[..., None, None], log, 0.0)
+        inside = self._on_algebra(A)
+        size = A.detach().abs().amax((-2, -1))
+        distance = (inside - A).detach().abs().amax((-2, -1))
+        check_log(self, exists & (distance <= (1e-9 if matrix(g).dtype == torch.float64 else 1e-4) * (1 + size)))
+        return inside.to(matrix(g).dtype)
+
+    def _on_algebra(self, A: Tensor) -> Tensor:
+        """The orthogonal projection of matrices on the algebra."""
+        algebra = self.algebra
+        return matrix(algebra.hat(A.flatten(-2) @ algebra._dual.to(A)))
+
+    def adjoint(self, g: Element) -> Float[Tensor, "... k k"]:
+        g = matrix(g)
+        moved = g[..., None, :, :] @ matrix(self.algebra.basis).to(g) @ self.inverse(g)[..., None, :, :]
+        return self.algebra.vee(moved).mT
+
+    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, ...]:
+        g = matrix(g)
+        if g.shape[-2:] != (self.size, self.size):
+            raise ShapeError(f"elements of shape {tuple(g.shape)}", f"(..., {self.size}, {self.size}) for {self}", "")
+        tol = tol if tol is not None else (1e-9 if g.dtype == torch.float64 else 1e-4)
+        return self._contains(g, tol) & g.isfinite().flatten(-2).all(-1)
+
+    @abstractmethod
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]: ...
+
+    def _haar(self, count: int, generator: torch.Generator) -> Tensor:
+        return self._random_component(count, generator)
+
+    def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
+        which = torch.randint(len(self.components), (count,), generator=generator, device=generator.device)
+        return self.components.to(generator.device)[which]
+
+
+def matrix(g: Element) -> Tensor:
+    """The one tensor of an element of a matrix group; raises ShapeError for the tuple of a product."""
+    if isinstance(g, tuple):
+        raise ShapeError(f"a tuple of {len(g)} parts", "one matrix", "this group acts on one space")
+    return g
+
+
+def check_log(group: Group, exists: Bool[Tensor, ...]) -> None:
+    """Raise LogUndefinedError, naming the first element, unless all logarithms exist."""
+    if not bool(exists.all()):
+        first = (~exists).flatten().nonzero()[0].item()
+        hint = "elements outside the identity component, and half turns, have no unique logarithm"
+        raise LogUndefinedError(f"element {first} of {group}", "one with a unique principal logarithm", hint)
+
+
+def check_size(name: str, n: int, least: int = 1) -> None:
+    """Raise DomainError unless ``n`` is an integer of at least ``least``."""
+    if isinstance(n, bool) or operator.index(n) < least:
+        raise DomainError(f"{name}({n})", f"an integer of at least {least}", f"e.g. {name}({max(3, least)})")
+
+
+def close(A: Tensor, B: Tensor | float, tol: float) -> Bool[Tensor, ...]:
+    """Whether two stacks of matrices agree entrywise to ``tol``."""
+    return ((A - B).abs() <= tol).flatten(-2).all(-1)
