@@ -1,0 +1,25 @@
+"""Typed data: a registry by name, files with a schema, and problems whose symmetries are known."""
+
+from __future__ import annotations
+
+from isotropy.data import synthetic
+from isotropy.data._dataset import Dataset
+from isotropy.data._files import load_file, save
+from isotropy.data._load import load
+from isotropy.data._mirror import DataNotFoundError
+from isotropy.data._registry import Entry, Verification, list_datasets, verify
+from isotropy.data._schema_file import read_schema
+
+__all__ = [
+    "DataNotFoundError",
+    "Dataset",
+    "Entry",
+    "Verification",
+    "list_datasets",
+    "load",
+    "load_file",
+    "read_schema",
+    "save",
+    "synthetic",
+    "verify",
+]

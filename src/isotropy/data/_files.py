@@ -1,0 +1,188 @@
+"""Tables in files: npz arrays, csv and parquet, checked at the door; no pickle is ever loaded."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isotropy.data._columns import read_csv, read_parquet
+from isotropy.data._dataset import Dataset, check_rows
+from isotropy.data._schema_file import read_schema
+from isotropy.errors import DtypeError, IsotropyError, SchemaError, ShapeError
+from isotropy.reps import Schema
+
+SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
+_LARGEST_EXACT = 2**53  # integers above are not exact in float64
+
+
+def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Dataset:
+    """The rows of an .npz (arrays x, y and optionally cluster), .csv, .csv.gz or .parquet file, typed by its schema.
+
+    Numbers become float64 here and nowhere else. Raises ``SchemaError`` for a file or schema that cannot be read or
+    that do not fit each other, ``ShapeError`` for sizes, ``DtypeError`` for objects, text or complex numbers,
+    ``DomainError`` for NaN, ``MissingExtraError`` for parquet without the extra [tables].
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(Path(folder) / "data.npz", torch.ones(60, 3).double(), torch.ones(60, 1).double())
+    ...     load_file(path, {"x": "Vector", "y": "Scalar", "dims": {"space": 3}}).rows
+    60
+    """
+    path = Path(path)
+    name = path.name.lower()
+    if not name.endswith(SUFFIXES):
+        raise SchemaError(
+            f"the file {path.name}",
+            "one of " + ", ".join(SUFFIXES),
+            "pickles (.pkl, .pt, .npy of objects) are never read",
+        )
+    if not path.is_file():
+        raise SchemaError(f"no file {path}", "a file that exists")
+    if schema is None:
+        raise SchemaError(
+            f"{path.name} without a schema",
+            "--schema schema.yaml (schema= in Python)",
+            'two lines will do, such as  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")',
+        )
+    types = _schema(schema)
+    x, y, labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
+    cluster = None if labels is None else numbered(labels)
+    _check_shapes(types, x, y)
+    check_rows(x, y, cluster)
+    return Dataset(x=x, y=y, types=types, cluster=cluster, source=path.name, name=path.name, title="Data from a file")
+
+
+def _schema(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
+    return read_schema(schema) if isinstance(schema, str | Path) else Schema.of(schema)
+
+
+def _check_shapes(types: Schema, x: Tensor, y: Tensor) -> None:
+    for name, table in (("x", x), ("y", y)):
+        if table.ndim != 2:
+            hint = f"save {name}[:, None] for a single column"
+            raise ShapeError(f"{name} of shape {tuple(table.shape)}", "a table (rows, columns)", hint)
+    types.known_dims(x.shape[1], y.shape[1])  # raises where the types cannot have these widths
+
+
+def _npz(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | None]:
+    try:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as file:
+            tables = _arrays(np.load(file, allow_pickle=False), path.name, types.cluster)
+    except IsotropyError:
+        raise
+    except Exception as error:
+        # A damaged archive can fail anywhere below zipfile, zlib and the header's parser: whatever it is, refuse it.
+        pickled = "pickle" in str(error).lower() or "object arrays" in str(error).lower()
+        raise SchemaError(
+            f"{path.name}: {'pickled or object arrays' if pickled else str(error)[:200] or type(error).__name__}",
+            "an .npz archive of plain numeric arrays",
+            "convert each column to float64 and save again; pickles are never loaded",
+        ) from error
+    x, y, *labels = tables
+    return _numeric(x, "x"), _numeric(y, "y"), labels[0] if labels else None
+
+
+def _arrays(archive: object, name: str, cluster: str | None) -> list[NDArray[Any]]:
+    """The arrays x and y, and the labels of the clusters where there are any."""
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise SchemaError(f"{name}, a single array", "an .npz archive with arrays x and y")
+    with archive:
+        wanted = ["x", "y"] + ([cluster] if cluster else ["cluster"] if "cluster" in archive.files else [])
+        if not set(wanted) <= set(archive.files):
+            raise SchemaError(
+                f"{name} with arrays {', '.join(archive.files) or '(none)'}",
+                "arrays " + ", ".join(wanted),
+                "numpy.savez(path, x=..., y=...), or isotropy.data.save",
+            )
+        return [np.asarray(archive[key]) for key in wanted]
+
+
+def _numeric(array: NDArray[Any], name: str) -> Tensor:
+    if array.dtype.kind not in "fiub":
+        raise DtypeError(f"{name} of dtype {array.dtype}", "real numbers", f"save {name}.astype(float)")
+    if array.dtype.kind in "iu" and array.size and max(abs(int(array.max())), abs(int(array.min()))) > _LARGEST_EXACT:
+        raise DtypeError(f"{name} with integers above 2^53", "numbers that float64 holds exactly", "save them as float")
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
+
+
+def _table(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | None]:
+    columns = dict(types.columns or {})
+    for key in ("x", "y"):
+        if not columns.get(key):
+            raise SchemaError(
+                f"no columns of {key} for {path.name}",
+                "a list of names",
+                "columns: {x: [a, b, ...], y: [...]} in the schema",
+            )
+    x, y = list(columns["x"]), list(columns["y"])
+    repeated = sorted({column for column in x + y if (x + y).count(column) > 1})
+    if repeated:
+        raise SchemaError(f"the column {repeated[0]!r} twice in the schema", "each column once, in x or in y")
+    read = read_parquet if path.name.lower().endswith(".parquet") else read_csv
+    values, labels = read(path, x + y, types.cluster)
+    table = torch.from_numpy(values)
+    return table[:, : len(x)].contiguous(), table[:, len(x) :].contiguous(), labels
+
+
+def numbered(labels: NDArray[Any]) -> Int[Tensor, " n"]:
+    """Labels of any plain kind as numbers 0, 1, ...
+
+    >>> numbered(np.array(["b", "a", "b"])).tolist()
+    [1, 0, 1]
+    """
+    if labels.ndim != 1:
+        raise ShapeError(f"cluster of shape {labels.shape}", "one label for each row")
+    if labels.dtype.kind not in "iubfUS":
+        raise DtypeError(
+            f"cluster of dtype {labels.dtype}", "numbers or text", "save the labels as integers or strings"
+        )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise SchemaError(
+            "cluster with missing labels (NaN)", "a label for each row", "give lone rows a label of their own"
+        )
+    return torch.from_numpy(np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1))
+
+
+def save(
+    path: str | Path,
+    x: Float[Tensor, "n p"],
+    y: Float[Tensor, "n q"],
+    cluster: Int[Tensor, " n"] | None = None,
+) -> Path:
+    """Write tables as an .npz that ``load`` reads; the file appears whole or not at all.
+
+    Raises ``SchemaError`` for another suffix, and for tables that ``load`` would refuse.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Path(folder) / "data.npz", torch.ones(2, 3).double(), torch.ones(2, 1).double()).name
+    'data.npz'
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    check_rows(x, y, cluster)
+    arrays = {"x": x, "y": y} | ({} if cluster is None else {"cluster": cluster})
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            np.savez_compressed(
+                file, allow_pickle=False, **{key: value.detach().cpu().numpy() for key, value in arrays.items()}
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

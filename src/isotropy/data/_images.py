@@ -1,0 +1,184 @@
+"""Real pictures that scikit-learn ships: patches of two photographs, and handwritten digits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.data._dataset import Dataset
+from isotropy.data._mirror import File
+from isotropy.errors import DomainError
+from isotropy.reps import Schema
+
+_LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, on the encoded values
+_SHIPPED = "shipped by scikit-learn; reinstall it"
+PHOTOGRAPHS = (
+    File(
+        "images/china.jpg",
+        "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
+        _SHIPPED,
+        package="sklearn.datasets",
+    ),
+    File(
+        "images/flower.jpg",
+        "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
+        _SHIPPED,
+        package="sklearn.datasets",
+    ),
+)
+DIGITS = File(
+    "data/digits.csv.gz",
+    "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
+    _SHIPPED,
+    package="sklearn.datasets",
+)
+_PATCH, _HOLE = 7, 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Photos:
+    """Patches of the photographs that scikit-learn ships: from the ring of a 7x7 patch to its 3x3 centre.
+
+    Each picture is cut into square cells of ``cell`` pixels; patches lie ``stride`` pixels apart and wholly inside
+    one cell, so that cells share no pixel and serve as independent units. Grey values in [0, 1]; ring and centre are
+    relative to the mean of the ring.
+
+    >>> data = Photos(stride=20).dataset()
+    >>> data.x.shape[1], data.y.shape[1], bool(data.x.sum(1).abs().max() < 1e-12)
+    (40, 9, True)
+    """
+
+    stride: int = 4
+    cell: int = 53
+
+    name: ClassVar[str] = "photos"
+    title: ClassVar[str] = "Patches of two photographs"
+    story: ClassVar[str] = (
+        "From the 40 grey values around a hole, predict the nine inside it, in two ordinary photographs. Level "
+        "horizons, upright trunks and slanting petals distinguish directions, so quarter turns and mirrors should "
+        "break. A patch and its point reflection C(2) are hard to tell apart: the autocorrelation of any stationary "
+        "image is even, so second-order statistics, and every linear predictor, are the same for both; only "
+        "statistics of higher order (light from above, perspective) can tell them apart."
+    )
+    source: ClassVar[str] = "china.jpg and flower.jpg as shipped by scikit-learn (sklearn.datasets.load_sample_images)"
+    licence: ClassVar[str] = (
+        "CC BY 2.0; flickr.com/photos/danielbuechele/6061409035 and flickr.com/photos/vultilion/6056698931"
+    )
+    groups: ClassVar[tuple[str, ...]] = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+
+    def __post_init__(self) -> None:
+        if self.stride < 1:
+            raise DomainError(f"stride = {self.stride}", "at least 1 pixel")
+        if not _PATCH <= self.cell <= 200:
+            raise DomainError(f"cell = {self.cell}", f"between {_PATCH} and 200 pixels")
+
+    def dataset(self) -> Dataset:
+        """All patches, in the order of pictures, cells and positions."""
+        patches: list[Tensor] = []
+        clusters: list[Tensor] = []
+        for picture in photographs():
+            found, cell = cut(picture, self.cell, self.stride)
+            clusters.append(cell + sum(int(c[-1]) + 1 for c in clusters[-1:]))
+            patches.append(found)
+        x, y = ring_and_centre(torch.cat(patches))
+        cluster = torch.cat(clusters)
+        image = torch.repeat_interleave(torch.arange(len(patches)), torch.tensor([len(found) for found in patches]))
+        return Dataset(
+            x=x,
+            y=y,
+            types=Schema(x="Pixels(7, 7, hole=3)", y="Pixels(3, 3)", dims={"space": 2}),
+            cluster=cluster,
+            groups=self.groups,
+            split={name: (image == i).nonzero()[:, 0] for i, name in enumerate(("china", "flower"))},
+            source=self.source,
+            name=self.name,
+            title=self.title,
+            story=self.story,
+            licence=self.licence,
+            settings=asdict(self),
+        )
+
+
+def photographs() -> list[Float[Tensor, "height width"]]:
+    """The two photographs in grey, values in [0, 1], row 0 at the top."""
+    from sklearn.datasets import load_sample_image
+
+    weights = np.array(_LUMINANCE)
+    names = [Path(file.path).name for file in PHOTOGRAPHS]
+    return [torch.from_numpy(np.asarray(load_sample_image(name), float) @ weights / 255) for name in names]
+
+
+def cut(
+    picture: Float[Tensor, "height width"], cell: int, stride: int
+) -> tuple[Float[Tensor, "n 7 7"], Int[Tensor, " n"]]:
+    """Patches ``stride`` pixels apart, each inside one square cell, and the number of that cell.
+
+    >>> patches, cells = cut(torch.zeros(40, 60, dtype=torch.float64), cell=20, stride=5)
+    >>> len(patches), cells.unique().tolist()
+    (54, [0, 1, 2, 3, 4, 5])
+    """
+    cells = picture.unfold(0, cell, cell).unfold(1, cell, cell).flatten(0, 1)
+    patches = cells.unfold(1, _PATCH, stride).unfold(2, _PATCH, stride).flatten(1, 2)
+    return patches.flatten(0, 1), torch.repeat_interleave(torch.arange(len(cells)), patches.shape[1])
+
+
+def ring_and_centre(patches: Float[Tensor, "n 7 7"]) -> tuple[Float[Tensor, "n 40"], Float[Tensor, "n 9"]]:
+    """Ring and centre of each patch, row by row, less the ring's mean.
+
+    >>> ring, centre = ring_and_centre(torch.ones(1, 7, 7, dtype=torch.float64))
+    >>> ring.shape, float(centre.abs().max())
+    (torch.Size([1, 40]), 0.0)
+    """
+    low = (_PATCH - _HOLE) // 2
+    hole = torch.zeros(_PATCH, _PATCH, dtype=torch.bool)
+    hole[low : low + _HOLE, low : low + _HOLE] = True
+    ring, centre = patches[:, ~hole], patches[:, hole]
+    mean = ring.mean(1, keepdim=True)
+    return ring - mean, centre - mean
+
+
+@dataclass(frozen=True, kw_only=True)
+class Digits:
+    """The 1797 handwritten digits of 8x8 pixels that scikit-learn ships, and their classes as one-hot targets.
+
+    >>> data = Digits().dataset()
+    >>> data.rows, data.x.shape[1], data.y.shape[1]
+    (1797, 64, 10)
+    """
+
+    name: ClassVar[str] = "digits"
+    title: ClassVar[str] = "Handwritten digits"
+    story: ClassVar[str] = (
+        "Small grey pictures of written digits and which digit each one is. Nobody wrote them upside down or in "
+        "mirror writing, so nothing in the data says what a turned digit should be called: the honest answer about "
+        "turning and mirroring is mostly that these data cannot tell."
+    )
+    source: ClassVar[str] = (
+        "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak; UCI repository), test part, as shipped "
+        "by scikit-learn (sklearn.datasets.load_digits)"
+    )
+    licence: ClassVar[str] = "CC BY 4.0 (UCI repository)"
+    groups: ClassVar[tuple[str, ...]] = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+
+    def dataset(self) -> Dataset:
+        """All digits, grey values in [0, 1]."""
+        from sklearn.datasets import load_digits
+
+        pixels, classes = load_digits(return_X_y=True)
+        return Dataset(
+            x=torch.from_numpy(np.asarray(pixels, float) / 16),
+            y=torch.nn.functional.one_hot(torch.from_numpy(np.asarray(classes, np.int64)), 10).double(),
+            types=Schema(x="Pixels(8, 8)", y='10*Scalar("class")', dims={"space": 2}),
+            groups=self.groups,
+            source=self.source,
+            name=self.name,
+            title=self.title,
+            story=self.story,
+            licence=self.licence,
+        )

@@ -1,0 +1,159 @@
+"""Mean cosine similarity of three vectors: rotations and scale, each kept or broken."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar, Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from scipy import integrate, special
+from scipy.stats import qmc
+from torch import Tensor
+
+from isotropy.data.synthetic._lengths import mean_length_product, scale_defect
+from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.errors import DomainError
+from isotropy.reps import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosineSimilarity(Problem):
+    """s = mean over cyclic pairs of cos(x_i, x_j), x_i ~ N(0, I) in R^3, less what the variant adds.
+
+    ``variant`` says what still holds: "so3-scale" is s; "so3" is s - nu * mean radius; "scale" is s - nu * frac with
+    frac = |x_1|_1 / |(x_2, x_3)|_1; "none" is s - nu * radius + nu * frac. ``width`` is that of the window on log
+    scale. ``generator="paper"`` seeds as the authors' code does (n + k + 9 + seed, float32).
+
+    Kim et al., ICML 2023 (arXiv 2306.00356).
+
+    >>> CosineSimilarity(variant="so3").truth().shares["SO(3)"]
+    0.0
+    """
+
+    variant: Literal["so3-scale", "so3", "scale", "none"] = "so3-scale"
+    nu: float = 1.0
+    width: float = 0.25
+    generator: Literal["own", "paper"] = "own"
+
+    name: ClassVar[str] = "cossim"
+    title: ClassVar[str] = "Mean cosine similarity of three vectors"
+    story: ClassVar[str] = (
+        "How parallel three vectors are, which neither turning nor stretching all of them changes; the variants add "
+        "a term that feels their length, a term that feels the axes, or both."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width <= 0:
+            raise DomainError(f"width = {self.width}", "a positive width on log scale")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return ("SO(3) x Scale(3)", "SO(3)", "Scale(3)")
+
+    @property
+    def types(self) -> Schema:
+        return Schema(x="3*Vector", y='Scalar("similarity")', dims={"space": 3})
+
+    @property
+    def windows(self) -> dict[str, float]:
+        return {"SO(3) x Scale(3)": self.width, "Scale(3)": self.width}
+
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
+        if self.generator == "paper":
+            return torch.randn(n, 9, generator=torch.Generator().manual_seed(n + 3 + 9 + self.seed)).double()
+        return torch.randn(n, 9, generator=generator, dtype=torch.float64)
+
+    def align(self, x: Float[Tensor, "n 9"]) -> Float[Tensor, "n 9"]:
+        return principal_pose(x.unflatten(1, (3, 3))).flatten(1)
+
+    def function(self, x: Float[Tensor, "... 9"]) -> Float[Tensor, "... 1"]:
+        v = x.unflatten(-1, (3, 3))
+        following = v.roll(-1, -2)
+        lengths = v.norm(dim=-1)
+        y = ((v * following).sum(-1) / (lengths * lengths.roll(-1, -1))).mean(-1)
+        if self.variant in ("so3", "none"):
+            y = y - self.nu * lengths.mean(-1)
+        if self.variant in ("scale", "none"):
+            frac = v[..., 0, :].abs().sum(-1) / v[..., 1:, :].abs().sum((-1, -2))
+            y = y + self.nu * frac * (1 if self.variant == "none" else -1)
+        return y[..., None]
+
+    def truth(self) -> Truth:
+        """Closed forms, but for three integrals over a sphere that have none (quasi-Monte Carlo to about 1e-4)."""
+        moments = fraction_moments()
+        radius, radius2 = math.sqrt(8 / math.pi), (3 * 3 + 6 * mean_length_product(0, 3)) / 9
+        has_radius, has_fraction = self.variant in ("so3", "none"), self.variant in ("scale", "none")
+        nu2 = self.nu**2
+        sign = 1 if self.variant == "none" else -1
+        mean = self.nu * (sign * moments.mean * has_fraction - radius * has_radius)
+        square = 1 / 9 + nu2 * (radius2 * has_radius + moments.square * has_fraction)
+        if self.variant == "none":
+            square -= 2 * nu2 * moments.with_radius
+        scale = nu2 * radius2 * scale_defect(self.width) / 2 * has_radius
+        broken = {"SO(3)": nu2 * (moments.square - moments.averaged_square) * has_fraction, "Scale(3)": scale}
+        if not has_fraction or self.nu == 0:
+            # The rotations of a window are not uniform; they do not matter while rotations hold.
+            broken = {"SO(3) x Scale(3)": scale} | broken
+        return Truth(square - mean**2, square, broken)
+
+
+class FractionMoments(NamedTuple):
+    """Moments of frac: E frac, E frac^2, E (R frac)^2 for R the mean over SO(3), and E frac * mean radius."""
+
+    mean: float
+    square: float
+    averaged_square: float
+    with_radius: float
+
+
+@lru_cache(maxsize=1)
+def fraction_moments(power: int = 17) -> FractionMoments:
+    """By one-dimensional integrals where they suffice, and 2^power Sobol points on S^5 x SO(3) where not.
+
+    With L(y) = |y|_1 on R^6, E 1/L^k comes from E exp(-t L) = erfcx(t / sqrt 2)^6; a mean over pairs (x, g x) splits
+    into E|x_1|_1 |g x_1|_1, elementary, and E 1/(L(y) L(g y)) = E 1/(L(u) L(g u)) / 4 with u uniform on S^5.
+
+    >>> m = fraction_moments()
+    >>> m.mean**2 < m.averaged_square < m.square
+    True
+    """
+
+    def inverse(k: int) -> float:
+        value, _ = integrate.quad(lambda t: t ** (k - 1) * float(special.erfcx(t / math.sqrt(2))) ** 6, 0, math.inf)
+        return float(value)
+
+    points = special.ndtri(np.clip(qmc.Sobol(10, scramble=True, rng=0).random_base2(power), 1e-12, 1 - 1e-12))
+    u = points[:, :6] / np.linalg.norm(points[:, :6], axis=1, keepdims=True)
+    g = _rotations(points[:, 6:])
+    pair = u.reshape(-1, 2, 3)
+    turned = np.einsum("nij,nkj->nki", g, pair)
+    here, there = np.abs(pair).sum((1, 2)), np.abs(turned).sum((1, 2))
+    rho = np.clip(g, -1, 1)
+    products = (2 / math.pi * (np.sqrt(1 - rho**2) + rho * np.arcsin(rho))).sum((1, 2))
+    radius_share = float(np.mean(np.linalg.norm(pair, axis=2).mean(1) / here))
+    first = 3 * math.sqrt(2 / math.pi)  # E|x_1|_1
+    return FractionMoments(
+        mean=first * inverse(1),
+        square=(3 + 12 / math.pi) * inverse(2),
+        averaged_square=float(np.mean(products / (here * there))) / 4,
+        with_radius=(4.5 * inverse(1) + 2 * first * radius_share) / 3,
+    )
+
+
+def _rotations(q: np.ndarray) -> np.ndarray:
+    """Rotations of the unit quaternions along ``q (n, 4)``; Gaussian rows give uniform rotations."""
+    w, x, y, z = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
+    return np.stack(
+        [
+            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], -1),
+            np.stack([2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)], -1),
+            np.stack([2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)], -1),
+        ],
+        1,
+    )

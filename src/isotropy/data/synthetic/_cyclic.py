@@ -1,0 +1,60 @@
+"""A potential with four equal valleys: quarter turns hold, other turns do not."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.reps import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Problem):
+    """f = r^2 + eps cos(4 theta) at a point of the plane with r uniform in [1/2, 3/2] and theta uniform.
+
+    >>> {name: round(b, 4) for name, b in Cyclic(eps=0.5).truth().shares.items()}
+    {'O(2)': 0.2695, 'SO(2)': 0.2695, 'D(4)': 0.0, 'C(4)': 0.0, 'C(8)': 0.2695}
+    """
+
+    eps: float = 0.5
+
+    name: ClassVar[str] = "cyclic"
+    title: ClassVar[str] = "A potential with four valleys"
+    story: ClassVar[str] = (
+        "The energy of an atom on a square lattice of neighbours: the same after a quarter turn or in a mirror, and "
+        "not after any smaller turn."
+    )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return ("O(2)", "SO(2)", "D(4)", "C(4)", "C(8)")
+
+    @property
+    def types(self) -> Schema:
+        return Schema(x='Vector("position")', y='Scalar("energy")', dims={"space": 2})
+
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 2"]:
+        z = torch.rand(n, 2, generator=generator, dtype=torch.float64)
+        r, theta = 0.5 + z[:, 0], 2 * math.pi * z[:, 1]
+        return torch.stack([r * theta.cos(), r * theta.sin()], 1)
+
+    def align(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
+        return principal_pose(x[:, None])[:, 0]
+
+    def function(self, x: Float[Tensor, "... 2"]) -> Float[Tensor, "... 1"]:
+        a, b = x[..., 0], x[..., 1]
+        r2 = a.square() + b.square()
+        return (r2 + self.eps * (r2.square() - 8 * (a * b).square()) / r2.square())[..., None]
+
+    def truth(self) -> Truth:
+        """E r^2 = 13/12 and E r^4 = 121/80; cos(4 theta) averages to 0 over any group with another turn."""
+        V = 121 / 80 - (13 / 12) ** 2 + self.eps**2 / 2
+        broken = dict.fromkeys(self.groups, self.eps**2 / 2) | {"D(4)": 0.0, "C(4)": 0.0}
+        return Truth(V, V + (13 / 12) ** 2, broken)

@@ -1,0 +1,98 @@
+"""Mean distance of three points, and terms that know the origin or the axes: translations and rotations of SE(3)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.data.synthetic._lengths import mean_length_product
+from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.errors import DomainError
+from isotropy.reps import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Distances(Problem):
+    """y = mean of |x_i - x_j| over the three pairs, less nu * err; x_i ~ N(0, I) are points in R^3.
+
+    ``err`` is "none", "ball" (|x_1|, which knows the origin and breaks translations) or "l1distance" (the first
+    coordinate of |x_1 - x_2|, which breaks rotations). ``width`` is that of the window of translations.
+
+    Kim et al., ICML 2023 (arXiv 2306.00356).
+
+    >>> Distances(err="l1distance").truth().shares["T(3)"]
+    0.0
+    """
+
+    err: Literal["none", "ball", "l1distance"] = "ball"
+    nu: float = 0.5
+    width: float = 1.0
+
+    name: ClassVar[str] = "distances"
+    title: ClassVar[str] = "Mean distance of three points"
+    story: ClassVar[str] = (
+        "Distances between points do not care where the points are or how they are turned; the added term either "
+        "measures from a fixed origin or along a fixed axis."
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width <= 0:
+            raise DomainError(f"width = {self.width}", "a positive width, in the unit of the points")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return ("SE(3)", "SO(3)", "T(3)")
+
+    @property
+    def types(self) -> Schema:
+        return Schema(x="3*Point", y='Scalar("distance")', dims={"space": 3})
+
+    @property
+    def windows(self) -> dict[str, float]:
+        return {"SE(3)": self.width, "T(3)": self.width}
+
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
+        return torch.randn(n, 9, generator=generator, dtype=torch.float64)
+
+    def align(self, x: Float[Tensor, "n 9"]) -> Float[Tensor, "n 9"]:
+        points = x.unflatten(1, (3, 3))
+        return principal_pose(points - points.mean(1, keepdim=True)).flatten(1)
+
+    def function(self, x: Float[Tensor, "... 9"]) -> Float[Tensor, "... 1"]:
+        points = x.unflatten(-1, (3, 3))
+        sides = points - points.roll(-1, -2)
+        y = sides.norm(dim=-1).mean(-1)
+        if self.err == "ball":
+            y = y - self.nu * points[..., 0, :].norm(dim=-1)
+        elif self.err == "l1distance":
+            y = y - self.nu * sides[..., 0, 0].abs()
+        return y[..., None]
+
+    def truth(self) -> Truth:
+        """Everything from E|a||b| of correlated Gaussian vectors; components along an axis are half as long."""
+        sides = 2 * mean_length_product(0.5, 3)  # E|x_1 - x_2||x_2 - x_3|: correlation -1/2, variance 2
+        length = math.sqrt(8 / math.pi)  # E|x_1|
+        square, mean = (6 + 2 * sides) / 3, math.sqrt(2) * length
+        translation = rotation = 0.0
+        if self.err == "ball":
+            cross = (2 * math.sqrt(2) * mean_length_product(math.sqrt(0.5), 3) + mean * length) / 3
+            square, mean = square + self.nu**2 * 3 - 2 * self.nu * cross, mean - self.nu * length
+            spread = math.sqrt(1 + self.width**2)
+            moved = spread * mean_length_product(1 / spread, 3)
+            translation = self.nu**2 * (3 + 3 * spread**2 - 2 * moved) / 2
+        elif self.err == "l1distance":
+            cross = (3 + 2 * sides / 2) / 3
+            square = square + self.nu**2 * 2 - 2 * self.nu * cross
+            mean = mean - self.nu * math.sqrt(4 / math.pi)
+            rotation = self.nu**2 * (2 - 6 / 4)
+        broken = {"SO(3)": rotation, "T(3)": translation}
+        if translation == rotation == 0:
+            broken = {"SE(3)": 0.0} | broken
+        return Truth(square - mean**2, square, broken)

@@ -1,0 +1,67 @@
+"""A pendulum that swings in all directions, in a wind: gravity leaves rotations about the vertical, wind one mirror."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.reps import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pendulum(Problem):
+    """Acceleration of a bob on a rod of length 1 at direction q (uniform on the sphere), velocity v tangent to it:
+
+    f = P_q (-gravity e_z + drag (wind e_x - v)) - |v|^2 q, with P_q = I - q q^T and v = P_q N(0, I).
+
+    >>> {name: round(b, 4) for name, b in Pendulum(wind=0.0).truth().shares.items()}
+    {'O(3)': 0.0727, 'O(2)@z': 0.0, 'SO(2)@z': 0.0, 'D(1)@z': 0.0}
+    """
+
+    gravity: float = 1.0
+    drag: float = 0.5
+    wind: float = 2.0
+
+    name: ClassVar[str] = "pendulum"
+    title: ClassVar[str] = "A spherical pendulum in the wind"
+    story: ClassVar[str] = (
+        "Direction and velocity of a pendulum, and its acceleration. Gravity singles out the vertical, so only "
+        "rotations about it can hold, and a steady wind along x leaves nothing but the mirror image y -> -y."
+    )
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return ("O(3)", "O(2)@z", "SO(2)@z", "D(1)@z")
+
+    @property
+    def types(self) -> Schema:
+        return Schema(x='Vector("direction") + Vector("velocity")', y='Vector("acceleration")', dims={"space": 3})
+
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 6"]:
+        z = torch.randn(n, 2, 3, generator=generator, dtype=torch.float64)
+        q = z[:, 0] / z[:, 0].norm(dim=1, keepdim=True)
+        return torch.cat([q, _tangent(q, z[:, 1])], 1)
+
+    def align(self, x: Float[Tensor, "n 6"]) -> Float[Tensor, "n 6"]:
+        return principal_pose(x.unflatten(1, (2, 3))).flatten(1)
+
+    def function(self, x: Float[Tensor, "... 6"]) -> Float[Tensor, "... 3"]:
+        q, v = x[..., :3], x[..., 3:]
+        outside = torch.tensor([self.drag * self.wind, 0.0, -self.gravity], dtype=x.dtype, device=x.device)
+        return _tangent(q, outside - self.drag * v) - v.square().sum(-1, keepdim=True) * q
+
+    def truth(self) -> Truth:
+        """E|P_q a|^2 = 2 |a|^2 / 3; the rest, -drag v - |v|^2 q, commutes with O(3)."""
+        gravity, wind = 2 / 3 * self.gravity**2, 2 / 3 * (self.drag * self.wind) ** 2
+        V = 2 * self.drag**2 + 8 + gravity + wind
+        return Truth(V, V, {"O(3)": gravity + wind, "O(2)@z": wind, "SO(2)@z": wind, "D(1)@z": 0.0})
+
+
+def _tangent(q: Tensor, a: Tensor) -> Tensor:
+    return a - (q * a).sum(-1, keepdim=True) * q
