@@ -104,17 +104,21 @@ def _tick(value: float, percent: bool) -> str:
 
 
 def _root_ticks(low: float, high: float, wanted: int) -> list[float]:
-    """Round numbers that stand evenly on an axis of square roots."""
-    side = max(math.sqrt(high), math.sqrt(-low) if low < 0 else 0.0)
-    ticks: list[float] = []
-    for part in range(wanted + 1):
-        value = (side * part / wanted) ** 2
-        if value > 0:
-            magnitude = 10 ** math.floor(math.log10(value))
-            value = min((1, 2, 3, 5, 7, 10), key=lambda m: abs(m * magnitude - value)) * magnitude
-        if value <= high and value not in ticks:
-            ticks.append(value)
-    return [-t for t in reversed(ticks) if t > 0 and -t >= low] + ticks
+    """Round numbers that stand evenly, and never close together, on an axis of (signed) square roots."""
+    left, right = math.sqrt(max(-low, 0.0)), math.sqrt(high)
+    step = (left + right) / wanted
+    ticks = [0.0]
+    for side, sign in ((right, 1.0), (left, -1.0)):
+        last = 0.0
+        for part in range(1, wanted + 1):
+            target = (step * part) ** 2
+            magnitude = 10 ** math.floor(math.log10(target))
+            value = min((1, 2, 3, 5, 7, 10), key=lambda m, t=target / magnitude: abs(m - t)) * magnitude
+            root = math.sqrt(value)
+            if root <= side and root - last >= 0.6 * step:
+                ticks.append(sign * value)
+                last = root
+    return sorted(ticks)
 
 
 def _references(axes: Axes, block: Bars) -> None:

@@ -26,10 +26,6 @@ def draw_curves(block: Curves, width: Width) -> Figure:
     labels = [curve.label for curve in block.curves if curve.label] + ([block.band_label] if block.band else [])
     columns = _legend_columns(labels, width)
     figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
-    if block.xlog:
-        _log_axis(axes, "x")
-    if block.ylog:
-        _log_axis(axes, "y")
     _band(axes, block.band, block.band_label)
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
@@ -41,6 +37,10 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         # A single point is a curve that nobody would see.
         marker = "o" if len(x) == 1 else ""
         axes.plot(x, np.asarray(curve.y, dtype=float), color=colour, ls=dashes, marker=marker, label=_name(curve.label))
+    if block.xlog:
+        _log_axis(axes, "x")
+    if block.ylog:
+        _log_axis(axes, "y")
     for label, x_mark in block.marks:
         axes.axvline(x_mark, color=light("muted"), linewidth=1, linestyle=(0, (2, 2.5)), zorder=1)
         axes.annotate(
@@ -130,7 +130,9 @@ def _log_axis(axes: Axes, which: Literal["x", "y"]) -> None:
     """Powers of ten, and 2 and 5 between them where there is room; plain numbers, since formulas are not parsed."""
     axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=7))
+    low, high = axis.get_data_interval()
+    wide = low <= 0 or high <= 0 or math.log10(high / low) > 2.5
+    axis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5), numticks=7))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
 
@@ -183,7 +185,7 @@ def _name_points(axes: Axes, cloud: Cloud) -> None:
 
 def _legend(figure: Figure, axes: Axes, width: Width, columns: int) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    if handles:
+    if len(handles) > 1:  # A single curve is named by the title.
         figure.legend(
             handles,
             [shorten(label, PIXELS[width] - 80, SMALL) for label in labels],
