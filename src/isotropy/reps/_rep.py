@@ -186,6 +186,7 @@ class Rep:
         if power < 0:
             raise SchemaError(f"the power {power} of {self}", "a power that is not negative", "write A.dual ** k")
         _afford(power)
+        _afford(10 * max(len(self.copies), 1) ** power)  # a power of a sum has as many terms as there are words
         result = Rep.of(Term())
         for _ in range(power):
             result = result * self

@@ -1,0 +1,274 @@
+"""The algebra of types, and their text."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
+from isotropy.groups import SO, C, GLPlus, S
+from isotropy.reps import (
+    Adjoint,
+    Nodes,
+    Pixels,
+    Point,
+    Pseudoscalar,
+    Pseudovector,
+    Rep,
+    Scalar,
+    Vector,
+    parse,
+)
+from isotropy.reps import Tensor as TensorRep
+
+G = GLPlus(2) * S(3)
+SIZES = {"space": 2, "nodes": 3}
+ATOMS = (
+    *(Scalar, Pseudoscalar, Vector, Pseudovector, Vector.dual, Nodes, Nodes.pseudo),
+    *(Scalar.weighted("1/3"), Pseudoscalar.on("nodes"), Point.linearised, Vector.weighted(2)),
+)
+# Types are made inside the tests, from plain trees: the run-time checks of our functions draw on `random`, which
+# hypothesis wants to itself while it generates.
+TREES = st.recursive(
+    st.sampled_from(range(len(ATOMS))),
+    lambda inner: st.one_of(
+        st.tuples(st.sampled_from(["+", "*"]), inner, inner),
+        st.tuples(st.just("n"), st.integers(0, 3), inner),
+        st.tuples(st.just("dual"), st.just(0), inner),
+    ),
+    max_leaves=5,
+)
+NAMES = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1, max_size=8).filter(str.isprintable)
+QUICK = settings(max_examples=60, deadline=None)
+
+
+def element(seed: int = 0) -> tuple[torch.Tensor, ...]:
+    g = G.sample((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64, within=0.3)
+    assert isinstance(g, tuple)
+    return g
+
+
+def grown(tree: Any, largest: int = 60) -> Rep:
+    """The type that a tree describes, if it is small enough to be compared as a matrix."""
+    rep = _grown(tree)
+    assume(rep.size(SIZES) <= largest)
+    return rep
+
+
+def _grown(tree: Any) -> Rep:
+    if isinstance(tree, int):
+        return ATOMS[tree]
+    how, left, right = tree
+    if how == "n":
+        return left * _grown(right)
+    if how == "dual":
+        return _grown(right).dual
+    return _grown(left) + _grown(right) if how == "+" else _grown(left) * _grown(right)
+
+
+def rho(rep: Rep) -> torch.Tensor:
+    return rep.rho(G, element())
+
+
+@QUICK
+@given(TREES, TREES)
+def test_sums_are_direct_and_products_are_kronecker(left: Any, right: Any) -> None:
+    a, b = grown(left), grown(right)
+    assert torch.allclose(rho(a + b), torch.block_diag(rho(a), rho(b)), atol=1e-12)
+    if a.size(SIZES) * b.size(SIZES) <= 200:
+        assert torch.allclose(rho(a * b), torch.kron(rho(a).contiguous(), rho(b).contiguous()), atol=1e-12)
+
+
+@QUICK
+@given(TREES, st.integers(0, 3))
+def test_multiples_are_consecutive_copies(tree: Any, n: int) -> None:
+    a = grown(tree)
+    total = 0 * Scalar
+    for _ in range(n):
+        total = total + a
+    assert n * a == total
+    assert torch.allclose(rho(n * a), torch.kron(torch.eye(n, dtype=torch.float64), rho(a)), atol=1e-12)
+
+
+@QUICK
+@given(TREES, TREES, TREES)
+def test_the_algebra_is_associative_with_units(first: Any, second: Any, third: Any) -> None:
+    a, b, c = grown(first), grown(second), grown(third)
+    assert (a + b) + c == a + (b + c)
+    if max(rep.size(SIZES) for rep in (a, b, c)) <= 12:
+        assert (a * b) * c == a * (b * c)
+        assert (a + b) * c == a * c + b * c
+    assert a * Scalar == a.unnamed == Scalar * a
+    assert a + 0 * Scalar == a
+    assert a**0 == Scalar
+    assert a**1 == a
+
+
+@QUICK
+@given(TREES)
+def test_the_dual_is_an_involution_and_the_inverse_transpose(tree: Any) -> None:
+    a = grown(tree)
+    assert a.dual.dual == a
+    assert torch.allclose(rho(a.dual), torch.linalg.inv(rho(a)).mT, atol=1e-9)
+
+
+@QUICK
+@given(TREES, NAMES)
+def test_text_is_read_back(tree: Any, name: str) -> None:
+    plain = grown(tree)
+    rep = plain + plain(name) + 2 * Point("p")
+    assert parse(str(plain)) == plain
+    assert parse(str(rep)) == rep
+    assert hash(parse(str(rep))) == hash(rep)
+
+
+@QUICK
+@given(TREES, TREES, TREES)
+def test_isomorphic_layouts_differ_by_the_order_of_columns(first: Any, second: Any, third: Any) -> None:
+    a, b, c = grown(first, 8), grown(second, 8), grown(third, 8)
+    left, right = a * (b + 2 * c) + b, b + 2 * (c * a) + b * a
+    p = left.isomorphism(right, SIZES)
+    x = torch.randn(left.size(SIZES), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    g = element()
+    assert torch.allclose(left.act(G, g, x)[p], right.act(G, g, x[p]), atol=1e-10)
+    assert p.sort().values.tolist() == list(range(len(x)))
+
+
+@QUICK
+@given(st.text(max_size=30) | st.text("Vector*+().2dualpseudo\"' ,", max_size=30))
+def test_any_text_is_a_type_or_a_clear_refusal(text: str) -> None:
+    try:
+        rep = parse(text)
+    except IsotropyError:
+        return
+    assert parse(str(rep)) == rep
+
+
+@pytest.mark.parametrize(
+    ("text", "rep"),
+    [
+        ('5*Scalar("mass") + 5*Vector("position") + Tensor(2)("inertia")', None),
+        ("Vector**2", TensorRep(2)),
+        ("Tensor(0)", Scalar),
+        (" ( Vector + Scalar ) * Nodes", Vector * Nodes + Nodes),
+        ("2*3*Vector", 6 * Vector),
+        ("2*Vector**2", 2 * TensorRep(2)),
+        ("Pixels(7, 7, hole=3)", Pixels(7, 7, hole=3)),
+        ("Pixels(7,7,3)", Pixels(7, 7, 3)),
+        ("Vector.dual.pseudo.weighted(-1/2)", Vector.dual.pseudo.weighted(Fraction(-1, 2))),
+        ('Vector.weighted("1/3")', Vector.weighted(Fraction(1, 3))),
+        ("Vector.on('hue')", Vector.on("hue")),
+        ('(Vector*Nodes)("pos")', (Vector * Nodes)("pos")),
+        ("Point.linearised.dual", Point.linearised.dual),
+        ("0*Vector", 0 * Scalar),
+        ("Adjoint", Adjoint),
+        ("((((Vector))))", Vector),
+    ],
+)
+def test_types_as_they_are_written(text: str, rep: Rep | None) -> None:
+    expected = rep or 5 * Scalar("mass") + 5 * Vector("position") + TensorRep(2)("inertia")
+    assert parse(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "the end of ''"),
+        ("5*", "a number or"),
+        ("5", "'*' and a type"),
+        ("Vektor", "Scalar, Pseudoscalar, Vector"),
+        ("Vector + + Scalar", "column 10"),
+        ("Vector Scalar", "column 8"),
+        ("Vector.shape", "dual, pseudo"),
+        ("Vector(3)", "plain quotes"),
+        ("Vector('a'", "balanced|expected"),
+        ("Tensor()", r"Tensor\(k\)"),
+        ("Tensor(2, 3)", r"Tensor\(k\)"),
+        ("Pixels(3)", r"Pixels\(height"),
+        ("Pixels(3, 3, hole=2)", "centred"),
+        ("Pixels(3, 3, hole=3)", "at least one pixel"),
+        ("Vector*3", "a type"),
+        ("Vector**-1", "whole number"),
+        ("Vector**999999999999", "whole number"),
+        ("Vector**99999", "at most"),
+        ("(Vector+Scalar)**14", "at most"),
+        ("9999999*Vector", "at most|whole number"),
+        ("1000*1000*1000*Vector", "at most"),
+        ("(" * 60 + "Vector" + ")" * 60, "nested"),
+        ("Vector*" * 4000, "at most"),
+        ('__import__("os")', "one of Scalar"),
+        ("Vector.__class__", "dual, pseudo"),
+        ('f"{1}"', "a type"),
+        ('Vector("""a""")', "plain quotes"),
+        ("Vector.weighted(1/0)", "not zero"),
+        ("Vector.weighted(1/99999)", "small numbers"),
+        ("Vector.weighted(0.5)", "whole number"),
+        ('Vector.on("a b")', "identifier"),
+        ("Vector # a comment", "leave it out"),
+        ("Vector\n+ Scalar", "one line"),
+        ("Point*Vector", "linear type"),
+        ("Point.dual", "linear type"),
+        ("Vector.linearised", "Points"),
+        ('Scalar("")', "printable"),
+        ("Vector;Scalar", "column 7"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_its_place(text: str, message: str) -> None:
+    with pytest.raises((SchemaError, DomainError), match=message):
+        parse(text)
+
+
+def test_python_refuses_what_the_text_refuses() -> None:
+    for wrong in (lambda: Vector * 3, lambda: 2.5 * Vector, lambda: True * Vector, lambda: Vector + 1):
+        with pytest.raises(TypeError):
+            wrong()  # type: ignore[operator]
+    with pytest.raises(SchemaError, match="not negative"):
+        (-1) * Vector
+    with pytest.raises(SchemaError, match="dual"):
+        Vector**-1
+    with pytest.raises(SchemaError, match="Fraction"):
+        Vector.weighted(1 / 3)
+    with pytest.raises(SchemaError, match="one space"):
+        (Vector * Nodes).pseudo
+    with pytest.raises(DomainError, match="Point"):
+        Point * Vector
+    with pytest.raises(DomainError, match="linearised"):
+        Point.pseudo
+    with pytest.raises(DomainError, match="linearised"):
+        Point.weighted(0)
+
+
+def test_pieces_of_a_type() -> None:
+    rep = 5 * Scalar("mass") + 5 * Vector("position") + TensorRep(2)("inertia")
+    assert [(part.name, part.multiplicity, str(part.atom)) for part in rep.parts()] == [
+        ("mass", 5, "Scalar"),
+        ("position", 5, "Vector"),
+        ("inertia", 1, "Tensor(2)"),
+    ]
+    assert rep.columns({"space": 3}) == rep.columns(SO(3)) == (slice(0, 5), slice(5, 20), slice(20, 29))
+    assert rep.dim(SO(3)) == rep.size({"space": 3}) == 29
+    assert Adjoint.dim(SO(4)) == 6
+    assert Point.linearised.dim(SO(3)) == 4
+    with pytest.raises(ShapeError, match="group"):
+        Adjoint.size({"space": 3})
+    with pytest.raises(ShapeError, match="positive"):
+        rep.dim(C(4), {"hue": 0})
+
+
+def test_isomorphism_refuses_other_terms() -> None:
+    with pytest.raises(DomainError, match="same terms"):
+        (Vector + Scalar).isomorphism(Vector + Pseudoscalar, SO(3))
+    assert (0 * Scalar).isomorphism(0 * Scalar, {}).tolist() == []
+    interleaved = (2 * (Vector + Scalar)).isomorphism(2 * Vector + 2 * Scalar, {"space": 2})
+    assert interleaved.tolist() == [0, 1, 3, 4, 2, 5]
+
+
+def test_pack_refuses_other_parts() -> None:
+    rep = 2 * Scalar + Vector
+    with pytest.raises(ShapeError, match=r"\[2, 1\] copies"):
+        rep.pack([torch.zeros(1, 1), torch.zeros(1, 3)])
