@@ -1,0 +1,38 @@
+"""How symmetric is it? Errors of functions, and breaking of data, with intervals.
+
+Of a function: ``equivariance_error`` (sampled), ``lie_error`` (infinitesimal), ``layer_errors`` (where it enters),
+``lie_gram`` (directions that nobody listed), ``projection_error`` (of a weight). Of data: ``breaking_terms`` and
+``combine`` (the share of the signal that breaks a symmetry), ``randomisation_test``, and what the inputs alone can
+tell: ``input_invariance_test`` and ``overlap``.
+"""
+
+from isotropy.measure._breaking import Breaking as Breaking
+from isotropy.measure._breaking import BreakingTerms as BreakingTerms
+from isotropy.measure._breaking import breaking_terms as breaking_terms
+from isotropy.measure._breaking import clustered_mean as clustered_mean
+from isotropy.measure._breaking import combine as combine
+from isotropy.measure._breaking import split_halves as split_halves
+from isotropy.measure._defects import Defects as Defects
+from isotropy.measure._defects import units as units
+from isotropy.measure._error import equivariance_defects as equivariance_defects
+from isotropy.measure._error import equivariance_error as equivariance_error
+from isotropy.measure._gram import Gram as Gram
+from isotropy.measure._gram import lie_gram as lie_gram
+from isotropy.measure._inputs import InputTest as InputTest
+from isotropy.measure._inputs import input_invariance_test as input_invariance_test
+from isotropy.measure._inputs import overlap as overlap
+from isotropy.measure._layers import Layer as Layer
+from isotropy.measure._layers import LayerErrors as LayerErrors
+from isotropy.measure._layers import layer_errors as layer_errors
+from isotropy.measure._lie import LieError as LieError
+from isotropy.measure._lie import lie_derivative as lie_derivative
+from isotropy.measure._lie import lie_error as lie_error
+from isotropy.measure._multiple import along_lattice as along_lattice
+from isotropy.measure._multiple import holm as holm
+from isotropy.measure._orbits import OrbitDraws as OrbitDraws
+from isotropy.measure._orbits import draw_orbits as draw_orbits
+from isotropy.measure._orbits import pulled_back as pulled_back
+from isotropy.measure._projection import projection_error as projection_error
+from isotropy.measure._randomisation import bonferroni as bonferroni
+from isotropy.measure._randomisation import randomisation_test as randomisation_test
+from isotropy.optics import Type as Type

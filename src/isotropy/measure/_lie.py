@@ -1,0 +1,159 @@
+"""Infinitesimal equivariance: the Lie derivative of a function along the generators of a group, in forward mode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import jvp
+from torch.utils import _pytree as tree
+
+from isotropy.errors import DomainError
+from isotropy.estimate import Estimate
+from isotropy.groups import Group, parse
+from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
+from isotropy.optics import Type, transform
+
+_CHUNK = 8_192  # rows that enter f at once
+
+
+@dataclass(frozen=True)
+class LieError:
+    """The size of the Lie derivative: ``total`` over all generators, and one Estimate for each of ``generators``."""
+
+    total: Estimate
+    generators: tuple[Estimate, ...]
+
+
+def lie_derivative(
+    f: Callable[..., Any], group: Group | str, x: Any, rep_in: Type = None, rep_out: Type = None, *, chunk: int = _CHUNK
+) -> Any:
+    """(L_A f)(x) = d/dt rho_out(exp(-tA)) f(rho_in(exp(tA)) x) at t = 0, for each generator A: (k, rows, ...).
+
+    ``x`` (rows, ..., features) or a tuple of such inputs of f(*x); the result has the dtype of f(x), per unit of the
+    basis ``group.algebra.basis``, and is a tuple where f(x) is one. It is differentiable in the parameters of f.
+
+    Raises DomainError for a group without generators, and when torch cannot see the derivative of f (numpy inside,
+    detached values). Source: Gruver et al. 2022 (arXiv:2210.02984), by forward mode instead of double backward.
+
+    >>> from isotropy.reps import Scalar, Vector
+    >>> x = torch.tensor([[3.0, 4.0]])
+    >>> lie_derivative(lambda v: v[:, :1], "SO(2)", x, Vector, Scalar).tolist()  # x moves along -y
+    [[[-4.0]]]
+    """
+    return lie_fields(f, parse(group) if isinstance(group, str) else group, x, rep_in, rep_out, chunk)[0]
+
+
+def lie_fields(f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type, chunk: int) -> tuple[Any, Any]:
+    """The Lie derivatives (k, rows, ...) and the values f(x) (rows, ...)."""
+    rows, fields, values = check_rows(x), [], []
+    for start in range(0, rows, chunk):
+        found, value = _block(f, group, take(x, slice(start, start + chunk)), rep_in, rep_out)
+        fields.append(found)
+        values.append(value)
+    return (
+        tree.tree_map(lambda *parts: torch.cat(parts, 1), *fields),
+        tree.tree_map(lambda *parts: torch.cat(parts), *values),
+    )
+
+
+def _block(f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type) -> tuple[Any, Any]:
+    def run(z: Any) -> Any:
+        return call(f, z)
+
+    y, fields, seen = run(x), [], False
+    directions = generators(group)
+    for A in directions:
+        moved = tangent(rep_in, group, A, x)
+        change = jvp(run, (x,), (moved,))[1]
+        seen = seen or any(bool(part.detach().any()) for part in tree.tree_leaves(change))
+        fields.append(tree.tree_map(torch.sub, change, tangent(rep_out, group, A, y)))
+    if not seen:
+        _refuse_hidden(
+            run,
+            x,
+            tree.tree_map(
+                lambda *parts: torch.stack(parts).sum(0), *[tangent(rep_in, group, A, x) for A in directions]
+            ),
+        )
+    return tree.tree_map(lambda *parts: torch.stack(parts), *fields), y
+
+
+def generators(group: Group) -> list[Any]:
+    """The basis of the Lie algebra, one element (a matrix, or a tuple for a product over spaces) after another."""
+    basis = group.algebra.basis
+    count = len(tree.tree_leaves(basis)[0])
+    if not count:
+        raise DomainError(f"{group}, which has no generators", "a continuous group", "use equivariance_error")
+    return [take(basis, a) for a in range(count)]
+
+
+def tangent(type_: Type, group: Group, A: Any, x: Any) -> Any:
+    """d/dt exp(tA).x at t = 0, of the shape of ``x``: the action at the dual number e + tA."""
+    like = tree.tree_leaves(x)[0]
+
+    def batched(part: Tensor) -> Tensor:
+        return part.detach().to(like.device, like.dtype).expand(len(like), *part.shape).clone()
+
+    e = tree.tree_map(batched, group.identity())
+    return jvp(lambda g: transform(type_, group, g, x), (e,), (tree.tree_map(batched, A),))[1]
+
+
+def _refuse_hidden(f: Callable[..., Any], x: Any, v: Any) -> None:
+    """A derivative that is zero everywhere is believed only if f does not move under finite steps either."""
+    few, along = take(x, slice(8)), take(v, slice(8))
+    with torch.no_grad():
+        # Steps to both sides: the curvature of an invariant function cancels.
+        there, back = (f(tree.tree_map(lambda a, b: a + h * b, few, along)) for h in (1e-2, -1e-2))  # noqa: B023
+        change = tree.tree_map(torch.sub, there, back)
+    size = max(float(row_norm(there).max()), 1e-300)
+    if float(row_norm(change).max()) > 1e-4 * size:
+        raise DomainError(
+            "a function whose derivative torch cannot see", "one made of torch operations", "use equivariance_error"
+        )
+
+
+def lie_error(
+    f: Callable[..., Any],
+    group: Group | str,
+    x: Any,
+    rep_in: Type = None,
+    rep_out: Type = None,
+    *,
+    norm: Norm = "relative",
+    cluster: Iterable[Any] | None = None,
+    confidence: float = 0.95,
+    chunk: int = _CHUNK,
+) -> LieError:
+    """The equivariance error per unit of each generator, lim equivariance_error(exp tA) / t, and over all of them.
+
+    With s^2 = 2 |f|^2: "relative" is sqrt(sum |L_A f|^2 / sum s^2); "absolute" is the rms of L_A f per output
+    component, whose square is the local equivariance error LEE; "pairwise" is the mean of |L_A f| / 2|f|. ``total``
+    takes the root of the sum of squares over generators. Arguments are those of ``lie_derivative``; the interval is
+    over rows, or ``cluster``. Source: Gruver et al. 2022 (arXiv:2210.02984).
+
+    >>> from isotropy.reps import Scalar, Vector
+    >>> x = torch.randn(40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> found = lie_error(lambda v: v[:, 2:], "SO(3)", x, Vector, Scalar)  # turning about z keeps it
+    >>> [each.mean > 1e-9 for each in found.generators]
+    [True, True, False]
+    """
+    with torch.no_grad():
+        G = parse(group) if isinstance(group, str) else group
+        fields, y = lie_fields(f, G, x, rep_in, rep_out, chunk)
+        size, directions = row_norm(y), range(len(tree.tree_leaves(fields)[0]))
+        sizes = torch.stack([row_norm(take(fields, a)) for a in directions])
+    unit = units(cluster, len(size)).to(size.device)
+    components = sum(part[0].numel() for part in tree.tree_leaves(y))
+    each = [_estimate(distance, size, components, norm, unit, confidence) for distance in sizes]
+    total = _estimate(sizes.square().sum(0).sqrt(), size, components, norm, unit, confidence)
+    return LieError(total, tuple(each))
+
+
+def _estimate(distance: Tensor, size: Tensor, components: int, norm: Norm, unit: Tensor, confidence: float) -> Estimate:
+    one = distance.new_ones(1)
+    found = Defects(distance[:, None], size[:, None], size[:, None], one, components, int(distance.argmax()), None)
+    return found.estimate(norm, unit, confidence, bounded=False)
