@@ -26,15 +26,17 @@ def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
     if not all(math.isfinite(a) for a in axis) or largest == 0:
         raise DomainError(f"the axis {axis}", "a vector that is finite and not zero", "")
     last = next(a for a in reversed(axis) if abs(a) > 1e-15 * largest)
-    axis = tuple(a / math.copysign(largest, last) for a in axis)
-    ratios = [Fraction(a).limit_denominator(1000) for a in axis]
-    if all(abs(float(r) - a) < 1e-13 for r, a in zip(ratios, axis, strict=True)):
+    sign = math.copysign(1.0, last)
+    ratios = [Fraction(sign * a / largest).limit_denominator(1000) for a in axis]
+    if all(abs(float(r) - sign * a / largest) < 1e-13 for r, a in zip(ratios, axis, strict=True)):
         common = math.lcm(*(r.denominator for r in ratios))
         whole = [int(r * common) for r in ratios]
         divisor = reduce(math.gcd, whole)
         return tuple(float(w // divisor) for w in whole)
     norm = math.hypot(*axis)
-    return tuple(a / norm + 0.0 for a in axis)
+    # A unit vector stays as it is to the last digit, so that a printed axis is read back unchanged.
+    norm = 1.0 if abs(norm - 1) < 1e-14 else norm
+    return tuple(sign * a / norm + 0.0 for a in axis)
 
 
 def axis_text(axis: tuple[float, ...]) -> str:

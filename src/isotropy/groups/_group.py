@@ -261,3 +261,14 @@ class Group(ABC):
         from isotropy.groups._subgroups import is_subgroup
 
         return is_subgroup(other, self)
+
+
+def generator_names(group: Group | str) -> tuple[str, ...]:
+    """What each generator of the algebra does, in words.
+
+    >>> generator_names("SO(2)@(1,2,2)")
+    ('rotation about (1,2,2)',)
+    """
+    from isotropy.groups._parse import parse
+
+    return parse(group).generator_names

@@ -62,7 +62,7 @@ class MatrixGroup(LinearGroup):
             hint = "add the brackets [A, B] = AB - BA of the generators that are missing"
             raise DomainError(f"generators of {self.title} whose brackets leave their span", "a Lie algebra", hint)
         for h in self._discrete():
-            if not bool(h.isfinite().all()) or float(torch.linalg.cond(h)) > 1e10:
+            if not float(torch.linalg.cond(h)) <= 1e10:
                 raise DomainError(f"a singular discrete generator of {self.title}", "invertible matrices", "")
             moved = h @ self._basis @ torch.linalg.inv(h)
             if self.dim and not bool(close(self._on_algebra(moved), moved, 1e-8).all()):
@@ -223,7 +223,7 @@ def _keys(g: Float[Tensor, "n d d"]) -> list[tuple[int, ...]]:
 
 
 def _stack(name: str, matrices: Tensor | Sequence[object]) -> Stack:
-    if not isinstance(matrices, Tensor) and not len(matrices):
+    if not len(matrices):
         return ()
     try:
         stack = torch.stack([torch.as_tensor(m, dtype=torch.float64).cpu() for m in matrices])

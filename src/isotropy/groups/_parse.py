@@ -153,8 +153,12 @@ class _Reader:
             return self.matrix_group()
         name = {"GLPlus": "GL+"}.get(name, name)
         if name not in NAMES:
-            near = difflib.get_close_matches(name, NAMES, 1, 0.5)
-            hint = f"did you mean {near[0]}(n)?" if near else "your own group: MatrixGroup(name, algebra=, discrete=)"
+            near = difflib.get_close_matches(name.upper(), [known.upper() for known in NAMES], 1, 0.6)
+            hint = (
+                f"did you mean {next(k for k in NAMES if k.upper() == near[0])}(n)?"
+                if near
+                else "your own group: MatrixGroup(name, algebra=, discrete=)"
+            )
             raise self.error(f"the unknown group {name!r}", f"one of {', '.join(NAMES)}", at, hint)
         self.expect("(")
         n = self.take("number", "a whole number")

@@ -236,7 +236,7 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
     H = _homogeneous(torch.as_tensor(h, dtype=torch.float64).detach().cpu(), group)
     if H.shape != (group.size, group.size):
         raise ShapeError(f"h of shape {tuple(H.shape)}", f"({group.size}, {group.size})", "")
-    if not bool(H.isfinite().all()) or float(torch.linalg.cond(H)) > 1e10:
+    if not bool(H.isfinite().all()) or not float(torch.linalg.cond(H)) <= 1e10:
         raise DomainError("a matrix h that is singular, or almost", "an invertible matrix", "")
     if isinstance(group, Conjugate):
         return conjugate(group.base, H @ group.frame)
