@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from demonstration import verdict_table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -134,6 +135,22 @@ def test_a_terminal_reads_no_markup_and_keeps_only_its_columns() -> None:
     assert "\x1b" not in text
     assert "unseen" not in text
     assert "[red]n" in text
+
+
+def test_a_narrow_terminal_breaks_no_word_and_no_interval() -> None:
+    wide, narrow = table_text(verdict_table()), table_text(verdict_table(), width=80)
+    assert max(map(len, narrow.splitlines())) <= 80 < max(map(len, wide.splitlines()))
+    for text in (wide, narrow):
+        assert "[0.00, 0.58]" in text
+        assert "identifiable" in text
+    assert "4.7 % [3.1, 6.6]" in wide
+
+
+@pytest.mark.parametrize("width", [30, 50, 70, 80, 100, 200])
+def test_no_terminal_is_so_narrow_that_figures_are_cut(width: int) -> None:
+    text = table_text(verdict_table(), width=width)
+    digits = sum(c.isdigit() for c in text)
+    assert digits == sum(c.isdigit() for c in table_text(verdict_table(), width=400))
 
 
 def test_ragged_rows_and_curves_are_refused() -> None:

@@ -151,6 +151,8 @@ def render(draw: Callable[[Width], Figure], *, name: str, alt: str, half: bool =
             narrow = draw("narrow")
             pages.append((_svg(narrow), narrow, "figure-narrow"))
         buffer = io.BytesIO()
+        # The layout is settled: the same figure at twice the pixels.
+        main.set_layout_engine("none")
         main.set_dpi(2 * _DPI)
         FigureCanvasAgg(main).print_png(buffer, metadata={"Software": None})
         inline = Markup("").join(

@@ -9,7 +9,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text as RichText
 
-from isotropy.report._blocks import Cell, Column, Table
+from isotropy.estimate import Estimate
+from isotropy.report._blocks import Cell, Column, Interval, Table
 from isotropy.report._figure import printable
 from isotropy.report._format import cell_text
 from isotropy.report._palette import Tone
@@ -27,19 +28,41 @@ _STYLE: dict[Tone, str] = {
 }
 
 
-def rich_table(table: Table) -> RichTable:
-    """The table for a rich console: chips in colour, grey rows dimmed, nothing read as markup."""
+def rich_table(table: Table, *, width: int | None = None) -> RichTable:
+    """The table for a rich console: chips in colour, grey rows dimmed, nothing read as markup.
+
+    Where it is wider than ``width`` columns, intervals go below their values.
+    """
+    drawn, console = _drawn(table), Console(width=10_000, file=io.StringIO())
+    if width is not None and console.measure(drawn).maximum > width:
+        drawn = _drawn(table, stacked=True)
+        if console.measure(drawn).minimum > width:
+            # rich would cut what it cannot place; broken words are ugly, but a number without its end is wrong.
+            drawn = _drawn(table, stacked=True, whole=False)
+    return drawn
+
+
+def _drawn(table: Table, *, stacked: bool = False, whole: bool = True) -> RichTable:
     shown = [number for number, column in enumerate(table.columns) if column.terminal]
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, title=RichText(table.title) if table.title else None)
+    drawn = RichTable(
+        box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=stacked, title=RichText(printable(table.title)) or None
+    )
     for number in shown:
         column = table.columns[number]
         head = f"{column.label} ({column.unit})" if column.unit else column.label
-        numeric = column.format != "text"
-        drawn.add_column(RichText(printable(head)), justify="right" if numeric else "left", overflow="fold")
+        cells = [_cell(row[number], column, stacked) for row in table.rows]
+        # No word and no number is broken while another column can still give way.
+        least = max((len(word) for cell in cells for word in _pieces(cell.plain, column)), default=1) if whole else 1
+        justify = "left" if column.format == "text" else "right"
+        drawn.add_column(RichText(printable(head)), justify=justify, overflow="fold", min_width=min(least, 24))
     for number, row in enumerate(table.rows):
-        cells = [_cell(row[i], table.columns[i]) for i in shown]
+        cells = [_cell(row[i], table.columns[i], stacked) for i in shown]
         drawn.add_row(*cells, style="dim" if number in table.grey else None)
     return drawn
+
+
+def _pieces(text: str, column: Column) -> list[str]:
+    return text.split() if column.format == "text" else text.splitlines()
 
 
 def table_text(table: Table, *, width: int = 120) -> str:
@@ -52,15 +75,18 @@ def table_text(table: Table, *, width: int = 120) -> str:
     """
     console = Console(file=io.StringIO(), width=width, color_system=None, force_terminal=False, legacy_windows=False)
     with console.capture() as capture:
-        console.print(rich_table(table))
+        console.print(rich_table(table, width=width))
         for note in table.notes:
             console.print(RichText(printable(note)))
     lines = capture.get().replace("\N{NARROW NO-BREAK SPACE}", " ").splitlines()
     return "\n".join(line.rstrip() for line in lines).strip("\n")
 
 
-def _cell(cell: Cell, column: Column) -> RichText:
-    text = RichText(printable(cell_text(cell, column.format)))
+def _cell(cell: Cell, column: Column, stacked: bool) -> RichText:
+    line = printable(cell_text(cell, column.format))
+    if stacked and isinstance(cell, Estimate | Interval):
+        line = line.replace(" [", "\n[")
+    text = RichText(line)
     if isinstance(cell, Chip):
         text.stylize(_STYLE[cell.tone])
     return text
