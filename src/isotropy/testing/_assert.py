@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -15,15 +15,13 @@ from isotropy.measure import Type, equivariance_defects
 from isotropy.random import spawn
 from isotropy.reps import Rep
 
-_DECLARED: Any = object()
-
 
 def assert_equivariant(
     f: Callable[..., Any],
     group: Group | Window | str,
     x: Any = None,
-    rep_in: Type = _DECLARED,
-    rep_out: Type = _DECLARED,
+    rep_in: Type | Literal["declared"] = "declared",
+    rep_out: Type | Literal["declared"] = "declared",
     *,
     tol: float | None = None,
     measure: Measure | DiscreteMeasure | None = None,
@@ -73,8 +71,8 @@ def _drawn(f: object, group: Group, rep_in: Type, seed: int) -> Tensor:
     return drawn.to(dtype)
 
 
-def _declared(f: object, name: str, given: Type) -> Type:
-    if given is not _DECLARED:
+def _declared(f: object, name: str, given: Any) -> Type:
+    if not isinstance(given, str):
         return given
     if not hasattr(f, name):
         raise SchemaError(f"no {name}, and {type(f).__name__} declares none", "a type", f"pass {name}=Vector, or None")
