@@ -123,8 +123,10 @@ def test_a_resumed_run_keeps_its_config(tmp_path: Path) -> None:
     with Run(tmp_path / "a", resume=True) as run:
         run.configure(dict(reversed(config.items())))
         assert run.config == config
-        with pytest.raises(RunDirectoryError, match=r"seed = 1 \(was 0\), tol = 0.01 \(was \(not set\)\)") as refused:
-            run.configure(config | {"seed": 1, "tol": 0.01})
+        with pytest.raises(
+            RunDirectoryError, match=r"data.n = 4 \(was 3\), seed = 1 \(was 0\), tol = 0.01 \(was \(not set\)\)"
+        ) as refused:
+            run.configure(config | {"seed": 1, "tol": 0.01, "data": {"n": 4}})
         assert "groups" not in str(refused.value)
         assert run.config == config
 

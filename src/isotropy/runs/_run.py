@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import filelock
 import safetensors.torch
@@ -112,11 +112,11 @@ class Run:
         if not self.has("config.yaml"):
             self.write("config.yaml", given)
             return
-        before = self.config
+        before, now = _flat(self.config), _flat(given)
         differing = [
-            f"{key} = {given.get(key, '(not set)')} (was {before.get(key, '(not set)')})"
-            for key in sorted(before.keys() | given.keys())
-            if (key in before) != (key in given) or before.get(key) != given.get(key)
+            f"{key} = {now.get(key, '(not set)')} (was {before.get(key, '(not set)')})"
+            for key in sorted(before.keys() | now.keys())
+            if before.get(key) != now.get(key)
         ]
         if differing:
             raise RunDirectoryError(
@@ -181,3 +181,14 @@ class Run:
             whole = data.rfind(b"\n") + 1
             if whole < len(data):
                 os.truncate(path, whole)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Every setting by its dotted name, as JSON text."""
+    flat: dict[str, str] = {}
+    for key, value in config.items():
+        if isinstance(value, dict):
+            flat |= _flat(cast(dict[str, Any], value), f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = json.dumps(value)
+    return flat
