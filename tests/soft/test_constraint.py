@@ -55,7 +55,7 @@ def right(model: nn.Module, batch: Any, generator: Generator | None) -> Tensor:
     return (model.get_parameter("theta") + 1).square()
 
 
-def solve(constraint: Constraint, epochs: int, steps: int = 50, lr: float = 0.05) -> Number:
+def solve(constraint: Constraint, epochs: int, steps: int = 25, lr: float = 0.05) -> Number:
     model = Number()
     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
     step = 0
@@ -76,8 +76,8 @@ def solve(constraint: Constraint, epochs: int, steps: int = 50, lr: float = 0.05
 def test_ascent_finds_the_closed_form_optimum(
     bound: float, theta: float, multiplier: float, proportional: float
 ) -> None:
-    constraint = Constraint(right, bound, Ascent(lr=0.02, proportional=proportional))
-    model = solve(constraint, epochs=120)
+    constraint = Constraint(right, bound, Ascent(lr=0.1, proportional=proportional))
+    model = solve(constraint, epochs=50)
     assert model.theta.item() == pytest.approx(theta, abs=0.01)
     assert constraint.multiplier.item() == pytest.approx(multiplier, rel=0.01, abs=1e-12)
     assert constraint.settled
@@ -114,14 +114,14 @@ def test_an_unreachable_bound_warns_once_and_respects_its_cap() -> None:
     def distance(model: nn.Module, batch: Any, generator: Generator | None) -> Tensor:
         return 1 + right(model, batch, generator)
 
-    constraint = Constraint(distance, 0.5, Ascent(lr=0.02, cap=20.0))
+    constraint = Constraint(distance, 0.5, Ascent(lr=0.04, cap=20.0))
     with pytest.warns(InfeasibleWarning, match="out of reach") as caught:
         solve(constraint, epochs=40, lr=0.02)
     assert len(caught) == 1
     assert constraint.multiplier.item() == 20.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        solve(Constraint(distance, 1.5, Ascent(lr=0.02)), epochs=40)
+        solve(Constraint(distance, 1.5, Ascent(lr=0.04)), epochs=20)
 
 
 def test_the_term_is_the_weighted_excess_over_the_bound() -> None:

@@ -10,7 +10,6 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import InfeasibleError, SchemaError, ShapeError
 from isotropy.soft._rule import (
-    Number,
     PenaltyFunction,
     Rule,
     RuleState,
@@ -42,7 +41,7 @@ class Constraint:
     def __init__(
         self,
         penalty: PenaltyFunction,
-        bound: Number | Sequence[Number] = 0.0,
+        bound: float | Sequence[float] = 0.0,
         multiplier: Rule | None = None,
         *,
         decoupled: bool = False,
@@ -92,7 +91,7 @@ class Constraint:
             values = values - self.bound.to(values)
         return (weights * values).sum()
 
-    def decoupled_step(self, model: nn.Module, lr: Number) -> None:
+    def decoupled_step(self, model: nn.Module, lr: float) -> None:
         """Shrinks the penalised parts of the weights by ``lr * multiplier``, after the optimiser's own step."""
         if self.decoupled and bool((self._state.multiplier != 0).any()):
             getattr(self.penalty, "decay")(model, lr * self._state.multiplier)  # noqa: B009

@@ -13,7 +13,6 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 
-Number = float | int
 Values = Float[Tensor, " J"]
 PenaltyFunction = Callable[[nn.Module, Any, Generator | None], Tensor]
 
@@ -31,10 +30,10 @@ class StepInfo:
 
     epoch: int
     step: int
-    loss: Number
+    loss: float
     n: int
     model: nn.Module
-    validation: Number | None = None
+    validation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ def as_values(values: Tensor) -> Values:
     return values.detach().to(device="cpu", dtype=torch.float64).reshape(-1)
 
 
-def per_penalty(given: Number | Sequence[Number] | Tensor, count: int, what: str) -> Values:
+def per_penalty(given: float | Sequence[float] | Tensor, count: int, what: str) -> Values:
     """One number for all penalties, or one for each: a float64 vector ``(J,)``, none of them negative or NaN.
 
     >>> per_penalty(0.5, 3, "start").tolist()

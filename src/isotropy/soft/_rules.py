@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from isotropy.errors import DomainError, InfeasibleWarning
-from isotropy.soft._rule import Number, Rule, RuleState, Sight, Values, per_penalty
+from isotropy.soft._rule import Rule, RuleState, Sight, Values, per_penalty
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Fixed(Rule):
     [0.1, 0.1]
     """
 
-    weight: Number | Sequence[Number]
+    weight: float | Sequence[float]
 
     def begin(self, count: int) -> RuleState:
         return RuleState(per_penalty(self.weight, count, "weight"), settled=True)
@@ -40,10 +40,10 @@ class Ascent(Rule):
     [0.0]
     """
 
-    lr: Number = 1e-4
-    start: Number | Sequence[Number] = 0.0
-    cap: Number | None = None
-    proportional: Number = 0.0
+    lr: float = 1e-4
+    start: float | Sequence[float] = 0.0
+    cap: float | None = None
+    proportional: float = 0.0
     patience: int = 10
 
     watches = True
@@ -111,8 +111,8 @@ class Ratio(Rule):
     """
 
     at: int
-    power: Number
-    start: Number | Sequence[Number] = 1.0
+    power: float
+    start: float | Sequence[float] = 1.0
     window: int = 100
     skip: int = 50
 
@@ -145,7 +145,7 @@ class Ratio(Rule):
         return RuleState(ratio_update(state.multiplier, lowest, self.power), settled=True, memory=memory)
 
 
-def ratio_update(multiplier: Values, lowest: Values, power: Number) -> Values:
+def ratio_update(multiplier: Values, lowest: Values, power: float) -> Values:
     """``m_j / (R_j / min R)^power`` over the penalties with ``m != 0``, the others left at zero (§2.4).
 
     >>> ratio_update(torch.tensor([0.0, 1.0, 1.0]).double(), torch.tensor([9.0, 2.0, 4.0]).double(), 2.0).tolist()

@@ -1,0 +1,111 @@
+"""Strengths from the evidence: each complement gets the precision that its own weights ask for (MacKay's update)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from isotropy.errors import DomainError
+from isotropy.soft._functional import rows
+from isotropy.soft._projection import ProjectionPenalty
+from isotropy.soft._rule import Rule, RuleState, Sight, Values, per_penalty
+
+
+@dataclass(frozen=True)
+class Evidence(Rule):
+    """Type-II likelihood: every ``every`` epochs ``m_j <- gamma_j sigma^2 / (n q penalty_j)``, damped on a log scale.
+
+    The penalty is read as a Gaussian prior of precision beta_j on complement j of the weights, the loss (mean squared
+    error over n rows and q outputs) as a Gaussian likelihood of variance sigma^2, so that
+    ``m_j = 2 sigma^2 beta_j / (n q scale_j)``. gamma_j counts the directions of the complement that the data determine:
+    ``beta_j tr[(M^+ - (H + M)^+) P_j]`` with P_j the complement's projector, ``M = sum_k beta_k P_k`` the joint
+    precision of overlapping complements and H the Gauss-Newton curvature, its diagonal estimated on the last batch by
+    ``probes`` random projections and averaged within each block. sigma^2 is the loss on validation rows where the loop
+    has them, else on the training rows. A multiplier that starts at zero stays zero; all others stay within ``limits``.
+    Needs a ``ProjectionPenalty`` of distance "mse". Source: MacKay, Neural Computation 4 (1992); §3.6.3.
+
+    >>> Evidence(every=20, start=(0.0, 1e-2)).begin(2).multiplier.tolist()
+    [0.0, 0.01]
+    """
+
+    every: int = 20
+    damping: float = 0.5
+    start: float | Sequence[float] = 1e-2
+    limits: tuple[float, float] = (1e-8, 1e8)
+    probes: int = 4
+
+    def __post_init__(self) -> None:
+        if not (self.every > 0 and 0 < self.damping <= 1 and 0 < self.limits[0] < self.limits[1] and self.probes > 0):
+            raise DomainError(f"{self}", "every, probes > 0, 0 < damping <= 1, 0 < low < high")
+
+    def begin(self, count: int) -> RuleState:
+        return RuleState(per_penalty(self.start, count, "start"))
+
+    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
+        if (sight.info.epoch + 1) % self.every:
+            return state
+        penalty = sight.penalty
+        if not isinstance(penalty, ProjectionPenalty) or penalty.distance != "mse":
+            raise DomainError(f"Evidence on {type(penalty).__name__}", "ProjectionPenalty(..., distance='mse')")
+        variance = float(sight.info.loss if sight.info.validation is None else sight.info.validation)
+        curvature, outputs = gauss_newton_diagonal(penalty, sight, self.probes)
+        terms = sight.info.n * outputs
+        live = state.multiplier > 0
+        precision = terms * state.multiplier * penalty.scale / (2 * max(variance, 1e-300))
+        gamma = determined(penalty, curvature / max(variance, 1e-300), precision)
+        values = sight.evaluate()
+        wanted = (gamma * variance / (terms * values.clamp(min=1e-300))).clamp(*self.limits)
+        # Where the data determine nothing (or nothing is left to shrink) the old strength is as good as any.
+        wanted = torch.where(live & (gamma > 0), wanted, state.multiplier)
+        moved = state.multiplier ** (1 - self.damping) * wanted**self.damping
+        moved = torch.where(live, moved, state.multiplier)
+        change = torch.where(live, (moved / state.multiplier).log().abs(), 0.0)
+        memory = state.memory | {"effective": gamma.tolist(), "variance": variance}
+        return replace(state, multiplier=moved, settled=bool((change < 0.05).all()), memory=memory)
+
+
+def gauss_newton_diagonal(penalty: ProjectionPenalty, sight: Sight, probes: int) -> tuple[Float[Tensor, " P"], int]:
+    """The diagonal of ``sum over rows and outputs of (df/dw)^2`` for the flat penalised weights, and the outputs q.
+
+    For v ~ N(0, 1) on rows and outputs, E (grad <v, f>)^2 is that diagonal; scaled from the batch to all n rows.
+    """
+    x, model = rows(sight.batch), sight.info.model
+    if sight.generator is None:
+        raise DomainError("no generator", "the generator of the constraint's term", "pass one to term(...)")
+    parameters = penalty.parameters(model)
+    total = torch.zeros(sum(parameter.numel() for parameter in parameters), dtype=torch.float64)
+    with torch.enable_grad():
+        y = model(x)
+        for probe in range(probes):
+            v = _normal(y, sight.generator)
+            grads = torch.autograd.grad((v * y).sum(), parameters, retain_graph=probe + 1 < probes)
+            total += torch.cat([grad.reshape(-1) for grad in grads]).cpu().double().square()
+    return total * sight.info.n / (probes * len(x)), y.shape[-1]
+
+
+def determined(penalty: ProjectionPenalty, curvature: Float[Tensor, " P"], precision: Values) -> Values:
+    """gamma_j: how many directions of complement j the data determine, given the curvature of the flat weights.
+
+    Within a block (one pair of copies) the curvature is replaced by its mean, so that H and M share eigenvectors.
+    """
+    complement = penalty.complement
+    ordered = curvature[complement.order]
+    gamma = torch.zeros(len(precision), dtype=torch.float64)
+    for kind in complement.kinds:
+        projectors = torch.stack(kind.complements)  # (J, D, D)
+        values, vectors = torch.linalg.eigh(torch.einsum("j,jab->ab", precision, projectors))
+        shares = torch.einsum("ae,jab,be->je", vectors, projectors, vectors)
+        h = ordered[kind.start : kind.stop].view(kind.count, kind.size).mean(1)
+        bound = values > 1e-12 * values.max().clamp(min=1e-300)
+        mu = torch.where(bound, values, 1.0)
+        gain = torch.where(bound, (h[:, None] / (mu * (h[:, None] + mu))).sum(0), 0.0)
+        gamma += precision * (shares @ gain)
+    return gamma
+
+
+def _normal(like: Tensor, generator: Generator) -> Tensor:
+    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=generator.device).to(like.device)

@@ -1,0 +1,97 @@
+"""Penalties on what a model does rather than on its weights: sampled moves, infinitesimal moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.groups import Group, Window, parse
+from isotropy.measure import lie_derivative
+from isotropy.reps import Rep
+
+
+class SamplePenalty:
+    """``penalty(model, batch, generator) -> (J,)``: ``E |f(g x) - g f(x)|^2`` per output, over the rows and draws of g.
+
+    ``batch`` is x ``(B, n_in)`` or a tuple that begins with it. Each candidate is a compact group (Haar) or a
+    ``Window`` on a group; another group raises ``DomainError`` when it samples. Every row and draw has
+    its own element.
+
+    >>> from isotropy.random import spawn
+    >>> from isotropy.reps import Vector
+    >>> penalty = SamplePenalty(Vector, Vector, ["O(3)", "O(2)@z"])
+    >>> model = nn.Linear(3, 3, bias=False)
+    >>> with torch.no_grad():
+    ...     _ = model.weight.copy_(torch.diag(torch.tensor([1.0, 1.0, 2.0])))
+    >>> values = penalty(model, torch.ones(50, 3), spawn(0, "draws"))
+    >>> bool(values[0] > 0.1), bool(values[1] < 1e-10)
+    (True, True)
+    """
+
+    def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | Window | str], *, draws: int = 1) -> None:
+        self.rep_in, self.rep_out, self.draws = rep_in, rep_out, draws
+        self.candidates = tuple(parse(group) if isinstance(group, str) else group for group in groups)
+        self.names = tuple(str(_group(candidate)) for candidate in self.candidates)
+
+    def __call__(self, model: nn.Module, batch: Any, generator: Generator | None) -> Float[Tensor, " J"]:
+        x = rows(batch)
+        if generator is None:
+            raise DomainError("no generator", "the generator that draws the group elements")
+        fx = model(x)
+        moved: list[Tensor] = []
+        targets: list[Tensor] = []
+        for candidate in self.candidates:
+            group, within = _group(candidate), candidate if isinstance(candidate, Window) else None
+            shape = (self.draws, len(x))
+            g = group.sample(shape, generator=generator, dtype=x.dtype, device=x.device, within=within)
+            moved.append(self.rep_in.act(group, g, x))
+            targets.append(self.rep_out.act(group, g, fx))
+        # One pass of the model over the rows of all groups: small batches cost mostly their number of calls.
+        found = model(torch.cat([part.reshape(-1, part.shape[-1]) for part in moved]))
+        gap = found.reshape(len(targets), -1, fx.shape[-1]) - torch.stack([t.flatten(0, 1) for t in targets])
+        return gap.square().mean((1, 2))
+
+
+class LiePenalty:
+    """``penalty(model, batch, generator) -> (J,)``: the mean of ``|L_A f|^2`` over outputs and generators.
+
+    ``(L_A f)(x) = d/dt rho_out(exp(-tA)) f(exp(tA) x)`` at t = 0, by forward-mode derivatives through the model, which
+    the optimiser then differentiates backwards; it sees the identity component only. A group without a Lie algebra
+    raises ``DomainError``. Source: Gruver, Finzi, Goldblum, Wilson, ICLR 2023; §2.8.
+
+    >>> from isotropy.reps import Vector
+    >>> penalty = LiePenalty(Vector, Vector, ["SO(3)"])
+    >>> bool(penalty(nn.Identity(), torch.ones(5, 3), None).abs() < 1e-12)
+    True
+    """
+
+    def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | str]) -> None:
+        self.rep_in, self.rep_out = rep_in, rep_out
+        self.groups = tuple(parse(group) if isinstance(group, str) else group for group in groups)
+        self.names = tuple(str(group) for group in self.groups)
+        finite = [name for name, group in zip(self.names, self.groups, strict=True) if group.dim == 0]
+        if finite:
+            raise DomainError(f"{', '.join(finite)}", "groups with a Lie algebra", "use SamplePenalty for these")
+
+    def __call__(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Float[Tensor, " J"]:
+        x = rows(batch)
+        return torch.stack(
+            [lie_derivative(model, group, x, self.rep_in, self.rep_out).square().mean() for group in self.groups]
+        )
+
+
+def rows(batch: Any) -> Float[Tensor, "B n"]:
+    """The inputs of a batch: the batch itself, or the first of its parts."""
+    x = batch[0] if isinstance(batch, (tuple, list)) else batch
+    if not isinstance(x, Tensor):
+        raise DomainError(f"a batch of type {type(x).__name__}", "a tensor (B, n), or a tuple that begins with one")
+    return x
+
+
+def _group(candidate: Group | Window) -> Group:
+    return candidate.group if isinstance(candidate, Window) else candidate
