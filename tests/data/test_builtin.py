@@ -36,6 +36,23 @@ def test_what_ships_is_intact(name: str) -> None:
     assert verify(name).ok, str(verify(name))
 
 
+@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits"])
+def test_what_is_built_in_passes_the_check_of_its_schema(name: str) -> None:
+    data = load(name)
+    x, y = data.types.check(data.x, data.y)  # a warning, such as that of standardised axes, would be an error here
+    assert (x.shape, y.shape) == (data.x.shape, data.y.shape)
+    for group in data.groups:
+        data.types.check(data.x, data.y, parse(group))
+
+
+@pytest.mark.usefixtures("real_data")
+def test_pedestrians_pass_the_check_of_their_schema() -> None:
+    for centre in ("last", "none"):
+        data = load("eth-ucy", centre=centre)
+        for group in data.groups:
+            data.types.check(data.x, data.y, parse(group))
+
+
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(SchemaError, match=r"inertia, cossim.*write photos"):
         load("photo")

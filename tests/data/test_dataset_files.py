@@ -87,6 +87,16 @@ def test_parquet_reads_columns_and_clusters(tmp_path: Path, table: Path) -> None
     assert data.units == 30
 
 
+def test_long_tables_are_read_in_pieces(tmp_path: Path, table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    x, y = rows()
+    (tmp_path / "data.csv").write_text(csv_text(x, y))
+    for piece in (1, 7, 60, 61):
+        monkeypatch.setattr("isotropy.data._columns._PIECE", piece)
+        data = load(tmp_path / "data.csv", schema=table)
+        assert torch.equal(data.x, x)
+        assert torch.equal(data.y, y)
+
+
 def test_text_labels_number_the_clusters(tmp_path: Path, table: Path) -> None:
     x, y = rows(6)
     lines = csv_text(x, y).splitlines()

@@ -6,7 +6,7 @@ import csv
 import difflib
 import gzip
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
+
+_PIECE = 50_000  # rows
 
 Columns = tuple[NDArray[np.float64], NDArray[Any] | None]
 
@@ -47,39 +49,56 @@ def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str 
     if not any(header):
         raise SchemaError(f"{name}, which is empty", "a header and rows")
     at = _positions(header, columns, cluster, name)
+    pieces: list[NDArray[np.float64]] = []
     values: list[list[float]] = []
     labels: list[str] = []
     for row in reader:
         if not row:
             continue  # a blank line, such as the last one
         if len(row) != len(header):
-            raise SchemaError(
-                f"{len(row)} cells in line {reader.line_num} of {name}", f"{len(header)}, as in its header"
-            )
-        values.append(list(_numbers(row, at[: len(columns)], header, reader.line_num, name)))
+            given = f"{len(row)} cells in line {reader.line_num} of {name}"
+            raise SchemaError(given, f"{len(header)}, as in its header")
+        values.append(_numbers(row, at[: len(columns)], header, reader.line_num, name))
         if cluster is not None:
             labels.append(row[at[-1]].strip())
-    if not values:
+        if len(values) == _PIECE:
+            # Python's numbers take four times the memory of an array of them.
+            pieces.append(np.array(values))
+            values = []
+    if values:
+        pieces.append(np.array(values))
+    if not pieces:
         raise SchemaError(f"{name} without rows below its header", "at least one row")
     if cluster is not None and "" in labels:
         raise SchemaError(f"an empty cell of the cluster column {cluster!r} in {name}", "a label for each row")
-    return np.array(values), np.array(labels) if cluster is not None else None
+    return np.concatenate(pieces), np.array(labels) if cluster is not None else None
 
 
-def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, name: str) -> Iterator[float]:
-    for column in at:
-        cell = row[column]
-        try:
-            # Python would also read 1_000 as a number; a table that holds it means something else.
-            if "_" in cell:
-                raise ValueError
-            yield float(cell)
-        except ValueError:
-            raise SchemaError(
-                f"{cell[:40]!r} in line {line}, column {header[column]!r} of {name}",
-                "a number",
-                "remove or repair the row; empty cells are not filled in",
-            ) from None
+def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, name: str) -> list[float]:
+    try:
+        return [_number(row[column]) for column in at]
+    except ValueError:
+        column = next(column for column in at if not _reads(row[column]))
+        raise SchemaError(
+            f"{row[column][:40]!r} in line {line}, column {header[column]!r} of {name}",
+            "a number",
+            "remove or repair the row; empty cells are not filled in",
+        ) from None
+
+
+def _number(cell: str) -> float:
+    # Python would also read 1_000 as a number; a table that holds it means something else.
+    if "_" in cell:
+        raise ValueError(cell)
+    return float(cell)
+
+
+def _reads(cell: str) -> bool:
+    try:
+        _number(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str) -> list[int]:
