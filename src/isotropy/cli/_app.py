@@ -1,0 +1,95 @@
+"""The command line: what is refused is said in one message, what is interrupted says how to continue."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.text import Text
+from typer.core import TyperGroup
+
+from isotropy import __version__
+from isotropy.errors import IsotropyError
+
+REFUSED, INTERRUPTED = 2, 130
+
+
+class _Commands(TyperGroup):
+    """The commands, with what the library raises on purpose turned into messages and exit codes."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        ctx.obj = list(args)
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            _say_interrupted(ctx.obj)
+            raise typer.Exit(INTERRUPTED) from None
+        except IsotropyError as error:
+            _say_refused(error.given, error.expected, error.hint)
+            raise typer.Exit(REFUSED) from None
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _say_refused(f"{error.filename}: {error.strerror}", "a path that can be read or written", "")
+            raise typer.Exit(REFUSED) from None
+
+
+def _say_refused(given: str, expected: str, hint: str) -> None:
+    console = Console(stderr=True, highlight=False)
+    console.print(Text("refused", style="bold red"))
+    for word, text, style in (("given", given, ""), ("expected", expected, ""), ("instead", hint, "green")):
+        if text:
+            line = Text(f"  {word:9s} ", style="dim").append(text, style=style)
+            console.print(line, soft_wrap=True)
+
+
+def _say_interrupted(args: Sequence[str]) -> None:
+    console = Console(stderr=True, highlight=False)
+    message = Text("interrupted", style="bold yellow")
+    if "--out" in args or any(arg.startswith("--out=") for arg in args):
+        again = [*args, *(() if "--resume" in args else ("--resume",))]
+        message.append("; finished pieces are kept. Continue with\n  ", style="not bold")
+        message.append(shlex.join(["isotropy", *again]), style="green")
+    else:
+        message.append("; with --out DIR finished pieces are kept, and --resume continues", style="not bold")
+    console.print(message, soft_wrap=True)
+
+
+app = typer.Typer(
+    name="isotropy",
+    cls=_Commands,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    rich_markup_mode=None,
+    help="Find the symmetries in your data, measure them in your models, and build them in.",
+)
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        print(f"isotropy {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Find the symmetries in your data, measure them in your models, and build them in."""
+
+
+def main() -> None:
+    """The entry point ``isotropy``: 0 when finished, 2 for refused input, 130 when interrupted."""
+    try:
+        app()
+    except KeyboardInterrupt:  # before a command began, or after it ended
+        sys.exit(INTERRUPTED)

@@ -1,0 +1,46 @@
+"""``isotropy datasets``: what there is, and whether its files are intact."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from isotropy.cli._app import REFUSED, app
+
+datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
+app.add_typer(datasets, name="datasets")
+
+
+@datasets.command("list")
+def list_() -> None:
+    """All data sets by name, with their settings and defaults."""
+    from isotropy.data import list_datasets
+
+    table = Table("name", "what it is", "kind", "there", "settings", box=None, pad_edge=False)
+    for entry in list_datasets():
+        settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
+        cells = (entry.name, entry.title, entry.kind, "yes" if entry.available else "no", settings)
+        table.add_row(*map(Text, cells))
+    console = Console(highlight=False)
+    # Away from a terminal lines are for other programs, which want them whole.
+    console = console if console.is_terminal else Console(highlight=False, width=400)
+    console.print(table)
+
+
+@datasets.command("verify")
+def verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Names from the list; all of them by default.")] = None,
+) -> None:
+    """Whether the files of the data sets are there and are the known ones, byte for byte."""
+    from isotropy.data import list_datasets
+    from isotropy.data import verify as check
+
+    results = [check(name) for name in (names or [entry.name for entry in list_datasets()])]
+    for result in results:
+        print(result)
+    if not all(result.ok for result in results):
+        raise typer.Exit(REFUSED)

@@ -1,0 +1,49 @@
+"""Options that several commands share, and the reading of KEY=VALUE."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from isotropy.errors import SchemaError
+
+
+class Engine(StrEnum):
+    """Where jobs run."""
+
+    serial = "serial"
+    process = "process"
+    ray = "ray"
+
+
+Data = Annotated[str, typer.Argument(help="A built-in data set by name, or a file: .npz, .csv[.gz], .parquet.")]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", help="The YAML file that declares the types of the columns.")
+]
+Settings = Annotated[
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of a built-in data set; may be repeated.")
+]
+Out = Annotated[Path | None, typer.Option("--out", help="The directory of this run: results, report, finished jobs.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")]
+Seed = Annotated[int, typer.Option("--seed", help="Equal seeds give equal results.")]
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, object]:
+    """``["nu=0.3", "n=1000"]`` as a dictionary of texts; raises ``SchemaError`` for anything that is not KEY=VALUE.
+
+    >>> settings_of(["nu=0.3", "n=1000"])
+    {'nu': '0.3', 'n': '1000'}
+    """
+    settings: dict[str, object] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip().isidentifier():
+            raise SchemaError(f"--set {pair}", "KEY=VALUE", "--set nu=0.3")
+        if key.strip() in settings:
+            raise SchemaError(f"--set {key.strip()} twice", "each setting once")
+        settings[key.strip()] = value.strip()
+    return settings

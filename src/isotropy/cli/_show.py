@@ -1,0 +1,25 @@
+"""Results on a terminal, with its colours and its width; as plain text elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+
+def show(result: Any, sentence: str = "") -> None:
+    """Prints the table of a result and the sentence that follows from it."""
+    from isotropy.report import rich_table
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        table = result.summary()
+        console.print(rich_table(table))
+        for note in table.notes:
+            console.print(Text(note, style="dim"))
+    else:
+        print(result.table())
+    if sentence:
+        console.print()
+        console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)

@@ -1,0 +1,222 @@
+"""The command line: what it prints, what it writes, and with which code it ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from isotropy import __version__
+from isotropy.cli import app
+from isotropy.runs import Run
+
+QUICK = ["discover", "inertia", "--set", "nu=1.0", "--set", "n=300", "--groups", "O(3),O(2)@z", "--quick"]
+MAIN = [sys.executable, "-c", "from isotropy.cli import main; main()"]
+
+
+def isotropy(*args: str) -> Result:
+    return CliRunner().invoke(app, list(args))
+
+
+def test_help_names_the_verbs_without_loading_torch() -> None:
+    shown = isotropy("--help")
+    assert shown.exit_code == 0
+    assert all(verb in shown.output for verb in ("discover", "audit", "datasets", "reproduce", "bench"))
+    code = "import sys, isotropy.cli; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_version_is_printed() -> None:
+    assert isotropy("--version").output == f"isotropy {__version__}\n"
+
+
+def test_discover_prints_a_verdict_for_each_group_and_writes_the_run(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shown = isotropy(*QUICK, "--out", str(out))
+    assert shown.exit_code == 0, shown.output
+    assert "O(2)@z" in shown.output
+    assert "no breaking detected" in shown.output
+    assert f"report: {out / 'report.html'}" in shown.output
+    result = json.loads((out / "result.json").read_text())
+    assert result["schema"] == 1
+    assert result["recommendation"] in shown.output
+    assert "<html" in (out / "report.html").read_text()
+
+    again = isotropy(*QUICK, "--out", str(out))
+    assert again.exit_code == 2
+    assert "not empty" in again.output
+    assert "--resume" in again.output
+    finished = {file: file.stat().st_mtime_ns for file in (out / "jobs").iterdir()}
+    resumed = isotropy(*QUICK, "--out", str(out), "--resume")
+    assert resumed.exit_code == 0
+    assert {file: file.stat().st_mtime_ns for file in (out / "jobs").iterdir()} == finished
+    other = isotropy(*QUICK, "--out", str(out), "--resume", "--seed", "1")
+    assert other.exit_code == 2
+    assert "seed = 1 (was 0)" in other.output
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["discover", "inertai"], "inertia"),
+        (["discover", "nowhere.npz"], "nowhere.npz"),
+        (["discover", "inertia", "--set", "nu"], "KEY=VALUE"),
+        (["discover", "inertia", "--set", "nu=1", "--set", "nu=2"], "each setting once"),
+        (["discover", "inertia", "--set", "mu=1"], "nu"),
+        (["discover", "inertia", "--set", "n=100", "--groups", "E3"], "E3"),
+        (["discover", "inertia", "--resume"], "--out DIR --resume"),
+        (["discover", "inertia", "--address", "here"], "--engine ray"),
+        (["discover", "inertia", "--engine", "threads"], "threads"),
+        (["discover", "inertia", "--workers", "0"], "workers"),
+        (["discover"], "data"),
+        (["datasets", "verify", "moons"], "moons"),
+        (["bench", "nothing"], "train-overhead"),
+        (["audit", "model.pt", "inertia", "--group", "O(3)"], "pickle"),
+        (["audit", "model", "inertia", "--group", "O(3)"], "module:attr"),
+        (["audit", "no.such:model", "inertia", "--group", "O(3)"], "no.such:model"),
+        (["audit", "torch.nn:Linear", "inertia", "--group", "O(3)"], "name an instance"),
+        (["audit", "nowhere.pt2", "inertia", "--group", "O(3)"], "nowhere.pt2"),
+    ],
+)
+def test_what_is_refused_is_said_in_one_message(args: list[str], said: str) -> None:
+    shown = isotropy(*args)
+    assert shown.exit_code == 2
+    assert said in shown.output
+    assert "Traceback" not in shown.output
+
+
+def test_a_refusal_says_given_expected_and_what_to_write_instead() -> None:
+    shown = isotropy("discover", "inertia", "--set", "nu")
+    lines = [line.split(maxsplit=1) for line in shown.output.splitlines()]
+    assert lines == [["refused"], ["given", "--set nu"], ["expected", "KEY=VALUE"], ["instead", "--set nu=0.3"]]
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--out", "runs/a b"], "isotropy discover inertia --out 'runs/a b' --resume"),
+        (["--out", "runs/a", "--resume"], "isotropy discover inertia --out runs/a --resume\n"),
+        ([], "with --out DIR finished pieces are kept"),
+    ],
+)
+def test_an_interrupt_says_how_to_continue(args: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("isotropy.discover.discover", interrupted)
+    shown = isotropy("discover", "inertia", *args)
+    assert shown.exit_code == 130
+    assert said in shown.output
+
+
+@pytest.mark.parametrize("engine", ["serial", "process"])
+def test_ctrl_c_ends_a_run_with_130_and_what_is_finished_stays(engine: str, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    args = ["discover", "inertia", "--set", "n=300", "--engine", engine, "--out", str(out)]
+    # A group of its own, as a terminal gives: the workers hear the interrupt too.
+    process = subprocess.Popen([*MAIN, *args], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    while not list(out.glob("jobs/*.npz")):
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "--resume" in said
+    assert "Traceback" not in said
+    with Run(out, resume=True) as run:
+        files = [f"jobs/{file.name}" for file in (out / "jobs").iterdir()]
+        assert files
+        assert all("json" in run.read(file) for file in files)
+        assert not run.has("result.json")
+
+
+def test_datasets_are_listed_and_verified() -> None:
+    listed = isotropy("datasets", "list")
+    assert listed.exit_code == 0
+    assert any(line.startswith("inertia ") and "nu=0.3" in line for line in listed.output.splitlines())
+    checked = isotropy("datasets", "verify", "inertia", "digits")
+    assert checked.exit_code == 0
+    assert checked.output.count(": ok") == 2
+
+
+def test_a_data_set_whose_files_are_missing_is_not_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ISOTROPY_DATA", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    shown = isotropy("datasets", "verify", "eth-ucy")
+    assert shown.exit_code == 2
+    assert "NOT ok" in shown.output
+
+
+def test_benchmarks_are_listed_run_and_missed_outside_a_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "train-overhead" in isotropy("bench").output
+    package = tmp_path / "checkout/src/isotropy/__init__.py"
+    folder = tmp_path / "checkout/benchmarks"
+    folder.mkdir(parents=True)
+    monkeypatch.setattr("isotropy.__file__", str(package))
+    (folder / "own_speed.py").write_text(
+        f"import sys, pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).write_text(sys.argv[1])"
+    )
+    assert isotropy("bench", "own-speed", "--rows=3").exit_code == 0
+    assert (tmp_path / "ran").read_text() == "--rows=3"
+    (folder / "own_speed.py").write_text("raise SystemExit(7)")
+    assert isotropy("bench", "own-speed").exit_code == 7
+    monkeypatch.setattr("isotropy.__file__", str(tmp_path / "site-packages/lib/isotropy/__init__.py"))
+    outside = isotropy("bench")
+    assert outside.exit_code == 2
+    assert "checkout" in outside.output
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    size: int
+    seed: int = 0
+
+
+def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Outcome:
+        def __init__(self, config: Config) -> None:
+            self.config = config
+
+        def table(self) -> str:
+            return f"size {self.config.size}, seed {self.config.seed}"
+
+        def to_json(self, path: Path) -> None:
+            path.write_text("{}")
+
+        def report(self, path: Path) -> None:
+            path.write_text("<html>")
+
+    claims = [
+        types.SimpleNamespace(text="it is large", holds=lambda result: result.config.size > 5),
+        types.SimpleNamespace(text="it is odd", holds=lambda result: result.config.size % 2 == 1),
+    ]
+    experiment = types.SimpleNamespace(
+        small=Config(3), full=Config(30), run=lambda config, run: Outcome(config), claims=claims
+    )
+    room = types.ModuleType("isotropy.experiments")
+    room.REGISTRY = {"measuring": experiment}  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "isotropy.experiments", room)
+    small = isotropy("reproduce", "measuring", "--out", str(tmp_path / "small"), "--seed", "4")
+    assert small.exit_code == 0, small.output
+    assert small.output.splitlines()[:3] == ["size 3, seed 4", "NOT held  it is large", "held      it is odd"]
+    assert (tmp_path / "small/report.html").exists()
+    assert Run.attach(tmp_path / "small").config == {"experiment": "measuring", "full": False, "seed": 4}
+    full = isotropy("reproduce", "measuring", "--full", "--out", str(tmp_path / "full"))
+    assert full.output.splitlines()[:3] == ["size 30, seed 0", "held      it is large", "NOT held  it is odd"]
+    unknown = isotropy("reproduce", "guessing")
+    assert unknown.exit_code == 2
+    assert "measuring" in unknown.output
