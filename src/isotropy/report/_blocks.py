@@ -174,7 +174,7 @@ class Curve:
 class Curves(Block):
     """Lines on common axes; ``band`` shades a horizontal stretch of y, ``marks`` are labelled vertical lines.
 
-    ``angle`` says that x is in radians and writes it in fractions of pi.
+    ``angle`` says that x is in radians; it is written in degrees.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
