@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 
 from isotropy.groups import MatrixGroup, parse
-from isotropy.reps import Tensor, Vector, equivariant_basis
+from isotropy.reps import Scalar, Tensor, Vector, _basis, equivariant_basis
 from isotropy.reps import _invariants as solver
-from isotropy.reps._cache import cache_folder, cache_key, remembered
+from isotropy.reps._cache import Kept, cache_folder, cache_key, remembered
 
 G = parse("O(2)@z")
 
@@ -24,8 +25,6 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def forget() -> None:
-    from isotropy.reps import _basis
-
     _basis._solved.cache_clear()
     solver._solved.cache_clear()
 
@@ -119,7 +118,25 @@ def test_keys_tell_questions_apart() -> None:
     assert cache_key(["a"], [one]) == cache_key(["a"], [one.clone()])
 
 
-def test_a_file_for_another_size_is_not_taken(folder: Path) -> None:
-    remembered("key", 2, lambda: (torch.eye(2, dtype=torch.float64), 1e9))
-    basis, gap = remembered("key", 3, lambda: (torch.eye(3, dtype=torch.float64), 1e8))
-    assert (len(basis), gap) == (3, 1e8)
+def test_a_file_that_does_not_fit_the_question_is_not_taken(folder: Path) -> None:
+    def solve(n: int) -> Callable[[], Kept]:
+        return lambda: ({"basis": torch.eye(n, dtype=torch.float64)}, str(n))
+
+    def fits(n: int) -> Callable[[Kept], bool]:
+        return lambda kept: len(kept[0]["basis"]) == n
+
+    assert remembered("key", solve(2), fits(2))[1] == "2"
+    assert remembered("key", solve(3), fits(3))[1] == "3"
+    assert remembered("key", solve(4), fits(3))[1] == "3"
+
+
+def test_a_whole_basis_comes_back_in_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rep = 3 * Scalar + 2 * Vector + Tensor(2) + Tensor(3)
+    forget()
+    first = equivariant_basis(rep, rep, G)
+    forget()
+    monkeypatch.setattr(_basis, "invariants", None)  # calling it would raise
+    again = equivariant_basis(rep, rep, G)
+    assert again is not first
+    assert (again.dim, again.gap, again.method) == (first.dim, first.gap, first.method)
+    assert torch.equal(again.maps, first.maps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 import torch
@@ -13,12 +13,15 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError, ShapeError
 from isotropy.groups import Group, parse
+from isotropy.reps._acting import factor_groups
+from isotropy.reps._cache import cache_key, generators_of, remembered
 from isotropy.reps._generators import as_linear, translates
-from isotropy.reps._invariants import METHODS, Invariants, invariants
+from isotropy.reps._invariants import METHODS, Invariants, invariants, restored, stored
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
 
 _LARGEST_PROJECTOR = 5000
+_WORTH_A_FILE, _LARGEST_FILE = 200, 100_000  # unknowns: below, solving is faster; above, files grow large
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,25 +228,32 @@ def _solved(rep_in: Rep, rep_out: Rep, G: Group, method: str, dims: tuple[tuple[
                 )
     linear_in, linear_out = as_linear(rep_in), as_linear(rep_out)
     known = sizes(linear_in + linear_out, G, dict(dims))
+    rows, columns = blocks(linear_out, known), blocks(linear_in, known)
+    pairs = [_pair(out_term, in_term) for out_term in rows for in_term in columns]
+    sides = [math.prod(factor.size(known) for factor in pair.factors) for pair in pairs]
+
+    def solved() -> list[Invariants]:
+        return [invariants(pair, G, known, method) for pair in pairs]
+
+    words, tensors = generators_of(factor_groups(G))
+    if sum(sides) < _WORTH_A_FILE or sum(sides) > _LARGEST_FILE:
+        found = solved()
+    else:
+        key = cache_key([repr(pairs), method, repr(sorted(known.items())), *words], tensors)
+        kept = remembered(key, lambda: stored(solved()), lambda kept: [one.size for one in restored(kept)] == sides)
+        found = restored(kept)
+    each = iter(found)
     lines = tuple(
-        tuple(
-            Block(rows, columns, invariants(_pair(out_term, in_term), G, known, method))
-            for in_term, columns in blocks(linear_in, known).items()
-        )
-        for out_term, rows in blocks(linear_out, known).items()
+        tuple(Block(where_out, where_in, next(each)) for where_in in columns.values()) for where_out in rows.values()
     )
     return Basis(rep_in, rep_out, G, dimension(linear_in, known), dimension(linear_out, known), lines)
 
 
 def _pair(out_term: Term, in_term: Term) -> Term:
     """The term out * in.dual, in which vec(W) lives."""
-    dual = Rep.of(in_term).dual.copies[0].term
-    powers = dict(out_term.scale)
-    for space, power in dual.scale:
-        powers[space] = powers.get(space, power * 0) + power
-    sign = tuple(sorted(set(out_term.sign) ^ set(dual.sign)))
-    scale = tuple(sorted((space, power) for space, power in powers.items() if power))
-    return replace(out_term, factors=out_term.factors + dual.factors, sign=sign, scale=scale)
+    dual = in_term.dual
+    product = Term(out_term.factors + dual.factors, out_term.sign, out_term.scale)
+    return product.twisted(dual.sign, dict(dual.scale)) if dual.sign or dual.scale else product
 
 
 def projector(

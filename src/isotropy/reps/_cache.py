@@ -14,15 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pooch
-import torch
-from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from isotropy import __version__
+from isotropy.groups import Group
+from isotropy.reps._acting import whole
 
-Solved = tuple[Float[Tensor, "n r"], float]
+Kept = tuple[dict[str, Tensor], str]
+"""What a file holds: named tensors, and a line of text about them."""
 
 _FORMAT = "1"  # goes up when the solvers change their answers
 
@@ -42,39 +43,44 @@ def cache_key(words: Sequence[str], tensors: Sequence[Tensor]) -> str:
         digest.update(f"{len(word)}:{word}".encode())
     for tensor in tensors:
         digest.update(f"{tensor.dtype}{tuple(tensor.shape)}".encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(tensor.detach().cpu().contiguous().numpy().data)
     return digest.hexdigest()
 
 
-def remembered(key: str, rows: int, solve: Callable[[], Solved]) -> Solved:
-    """The basis ``(rows, r)`` and gap kept under ``key``, else solved now and kept."""
+def generators_of(groups: Sequence[Group]) -> tuple[list[str], list[Tensor]]:
+    """What tells groups apart, by what they do and not by name: words and tensors for ``cache_key``."""
+    words = [f"{H.space} of dimension {H.degree}" for H in groups]
+    return words, [part for H in groups for part in (whole(H.discrete), whole(H.algebra.basis))]
+
+
+def remembered(key: str, solve: Callable[[], Kept], fits: Callable[[Kept], bool]) -> Kept:
+    """What is kept under ``key`` and ``fits`` the question, else solved now and kept."""
     folder = cache_folder()
     if folder is None:
         return solve()
     path = folder / f"{key}.safetensors"
-    found = _read(path, rows)
-    if found is None:
+    found = _read(path)
+    if found is None or not fits(found):
         found = solve()
         _write(path, *found)
     return found
 
 
-def _read(path: Path, rows: int) -> Solved | None:
+def _read(path: Path) -> Kept | None:
     try:
         with safe_open(path, framework="pt") as file:
             about: dict[str, str] = file.metadata() or {}
-            basis: Tensor = file.get_tensor("basis")
-        gap = float(about["gap"])
-    except (OSError, SafetensorError, KeyError, ValueError):
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except (OSError, SafetensorError, ValueError):
         return None
-    whole = basis.dtype == torch.float64 and basis.ndim == 2 and len(basis) == rows
-    return (basis, gap) if whole and about.get("checksum") == _checksum(basis, gap) else None
+    text = about.get("about", "")
+    return (tensors, text) if about.get("checksum") == _checksum(tensors, text) else None
 
 
-def _write(path: Path, basis: Tensor, gap: float) -> None:
+def _write(path: Path, tensors: dict[str, Tensor], text: str) -> None:
     """By rename, so that no reader sees half a file; a folder that cannot be written only costs time."""
-    about = {"gap": repr(gap), "checksum": _checksum(basis, gap)}
-    content = save({"basis": basis.contiguous()}, metadata=about)
+    whole_tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    content = save(whole_tensors, metadata={"about": text, "checksum": _checksum(whole_tensors, text)})
     with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
@@ -88,5 +94,9 @@ def _write(path: Path, basis: Tensor, gap: float) -> None:
             raise
 
 
-def _checksum(basis: Tensor, gap: float) -> str:
-    return hashlib.blake2b(repr(gap).encode() + basis.contiguous().numpy().tobytes(), digest_size=16).hexdigest()
+def _checksum(tensors: dict[str, Tensor], text: str) -> str:
+    digest = hashlib.blake2b(text.encode(), digest_size=16)
+    for name in sorted(tensors):
+        digest.update(f"{name}{tensors[name].dtype}{tuple(tensors[name].shape)}".encode())
+        digest.update(tensors[name].contiguous().numpy().data)
+    return digest.hexdigest()

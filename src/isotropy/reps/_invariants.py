@@ -5,8 +5,9 @@ Equivariant maps are a case: W rho_in = rho_out W says that the row-major vec(W)
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -28,11 +29,13 @@ from isotropy.reps._acting import (
     whole,
 )
 from isotropy.reps._action import kron
-from isotropy.reps._cache import Solved, cache_key, remembered
+from isotropy.reps._cache import Kept, cache_key, generators_of, remembered
 from isotropy.reps._generators import algebra_matrices, discrete_matrices, is_orthogonal
 from isotropy.reps._isotropic import affordable, isotropic_tensors
 from isotropy.reps._orbits import SignedOrder, signed_orbits, signed_order
 from isotropy.reps._rep import Rep, Term
+
+Solved = tuple[Float[Tensor, "size r"], float]
 
 METHODS = ("auto", "degrees", "orbits", "isotropic", "average", "nullspace")
 _LARGEST_SYSTEM = 3000
@@ -96,7 +99,7 @@ def invariants(term: Term, G: Group, known: Mapping[str, int], method: str = "au
         )
         size = math.prod(shape[i] for i in axes)
         found = _on_space(own, groups[space], size, method) if space in groups else Invariants.all(size)
-        total = _product(total, found)
+        total = _product(total, found) if order else found
         order += axes
     return total if order == sorted(order) else _transposed(total, [shape[i] for i in order], order)
 
@@ -120,9 +123,10 @@ def _transposed(found: Invariants, shape: list[int], order: list[int]) -> Invari
 
 
 def _on_space(term: Term, H: Group, size: int, method: str) -> Invariants:
-    if is_orthogonal(Rep.of(*(Term((factor,)) for factor in dict.fromkeys(term.factors))), H):
+    plain = tuple(replace(factor, dual=False) if factor.dual else factor for factor in term.factors)
+    if plain != term.factors and is_orthogonal(Rep.of(*(Term((factor,)) for factor in dict.fromkeys(plain))), H):
         # rho(g^-1)^T = rho(g): maps between ranks p and q are the invariants of rank p + q, solved once.
-        term = replace(term, factors=tuple(replace(f, dual=False) for f in term.factors))
+        term = replace(term, factors=plain)
     return _solved(term, H, size, method)
 
 
@@ -156,12 +160,50 @@ def _solved(term: Term, H: Group, size: int, method: str) -> Invariants:
 
 def _kept(term: Term, H: Group, method: str, size: int, solve: Callable[[], Solved]) -> Invariants:
     """Through the disk where solving takes longer than opening a file."""
-    if size < _WORTH_A_FILE:
-        basis, gap = solve()
-    else:
-        words = (repr(term), method, f"degree {H.degree}")
-        basis, gap = remembered(cache_key(words, [whole(H.discrete), whole(H.algebra.basis)]), size, solve)
+    basis, gap = solve() if size < _WORTH_A_FILE else _from_disk(term, H, method, size, solve)
     return Invariants(size, basis.shape[1], gap, method.removeprefix("auto: "), basis)
+
+
+def _from_disk(term: Term, H: Group, method: str, size: int, solve: Callable[[], Solved]) -> Solved:
+    def solved() -> Kept:
+        basis, gap = solve()
+        return {"basis": basis}, repr(gap)
+
+    words, tensors = generators_of([H])
+    key = cache_key([repr(term), method, *words], tensors)
+    kept, gap = remembered(key, solved, lambda found: len(found[0]["basis"]) == size)
+    return kept["basis"], float(gap)
+
+
+def stored(found: Sequence[Invariants]) -> Kept:
+    """Several solutions in one file, each once however often it is used."""
+    distinct = list({id(one): one for one in found}.values())
+    place = {id(one): i for i, one in enumerate(distinct)}
+    about = [(one.size, one.dim, repr(one.gap), one.method) for one in distinct]
+    tensors: dict[str, Tensor] = {}
+    for i, one in enumerate(distinct):
+        fields = {"dense": one.dense, "label": one.label, "weight": one.weight}
+        tensors |= {f"{name}.{i}": tensor.clone() for name, tensor in fields.items() if tensor is not None}
+    return tensors, json.dumps([[place[id(one)] for one in found], about])
+
+
+def restored(kept: Kept) -> list[Invariants]:
+    """The inverse of ``stored``."""
+    tensors, text = kept
+    order, about = json.loads(text)
+    found = [
+        Invariants(
+            size,
+            dim,
+            float(gap),
+            method,
+            tensors.get(f"dense.{i}"),
+            tensors.get(f"label.{i}"),
+            tensors.get(f"weight.{i}"),
+        )
+        for i, (size, dim, gap, method) in enumerate(about)
+    ]
+    return [found[i] for i in order]
 
 
 def _asked(found: Invariants, method: str) -> Invariants:

@@ -88,6 +88,15 @@ class Term:
     def nodes(self) -> int:
         return 1 + len(self.factors) + (self.tail.nodes if self.tail else 0)
 
+    @property
+    def dual(self) -> Term:
+        """rho(g^-1)^T: every factor and weight turned round; pixels and signs are their own duals."""
+        if self.affine:
+            raise DomainError(f"the dual of {Rep.of(self)}", "a linear type", "use Vector, or Point.linearised")
+        factors = tuple(f if f.kind == "Pixels" else replace(f, dual=not f.dual) for f in self.factors)
+        scale = tuple((space, -power) for space, power in self.scale)
+        return Term(factors, self.sign, scale, self.tail.dual if self.tail else None)
+
     def twisted(self, sign: Sequence[str], scale: Mapping[str, Fraction]) -> Term:
         """Times sign(det) on the spaces ``sign`` and times the given powers of the scale."""
         if self.affine and (sign or any(scale.values())):
@@ -206,7 +215,7 @@ class Rep:
         Vector.dual*Vector
         (True, None)
         """
-        return self.each(_dual)
+        return self.each(lambda term: term.dual)
 
     @property
     def pseudo(self) -> Rep:
@@ -378,14 +387,6 @@ def _merged(parts: list[Part]) -> Rep:
 def _afford(nodes: int) -> None:
     if nodes > _LARGEST_TREE:
         raise SchemaError(f"a type of {nodes} terms", f"at most {_LARGEST_TREE}", "write n*A + n*B for n*(A + B)")
-
-
-def _dual(term: Term) -> Term:
-    if term.affine:
-        raise DomainError(f"the dual of {Rep.of(term)}", "a linear type", "use Vector, or Point.linearised")
-    factors = tuple(f if f.kind == "Pixels" else replace(f, dual=not f.dual) for f in term.factors)
-    scale = tuple((space, -power) for space, power in term.scale)
-    return replace(term, factors=factors, scale=scale, tail=term.tail.dual if term.tail else None)
 
 
 def _moved(term: Term, old: str, new: str) -> Term:
