@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -193,7 +193,7 @@ def audit(
     types: Schema | Mapping[str, Any] | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike],
-    cluster: Sequence[Any] | Tensor | None = None,
+    cluster: Iterable[Any] | None = None,
     windows: Mapping[str, float] | None = None,
     name: str = "",
     seed: int = 0,
@@ -256,13 +256,14 @@ def _judge(
     try:
         few = x[:_LIE_ROWS]
         lie = lie_error(model, group, few, *types, cluster=unit[:_LIE_ROWS])
-    except (DomainError, NotImplementedError) as reason:
-        notes.append(f"No Lie errors: {reason}.")
+    except (DomainError, RuntimeError) as reason:  # numpy inside, or an operation without forward derivatives
+        notes.append(f"No Lie errors: {str(reason).splitlines()[0]}.")
         return GroupAudit(candidate.name, error, width=candidate.width)
     generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))
     layers: tuple[Layer, ...] = ()
     if isinstance(model, nn.Module) and any(True for _ in model.children()):
         layers = layer_errors(model, group, x[:_LAYER_ROWS], *types).layers
+        layers = layers if len(layers) > 1 else ()  # one layer is the whole model, as in an exported program
     return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width)
 
 

@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -73,6 +74,8 @@ a .pt file is a pickle, which runs code: torch.export.save(torch.export.export(m
 
 
 def _imported(module: str, attribute: str) -> Callable[..., Any]:
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # as python does: a person's own module lies where they stand
     try:
         found: Any = importlib.import_module(module)
         for name in attribute.split("."):
@@ -86,7 +89,22 @@ def _imported(module: str, attribute: str) -> Callable[..., Any]:
     return found.eval() if isinstance(found, nn.Module) else found
 
 
-def _exported(path: Path) -> nn.Module:
+class Program(nn.Module):
+    """An exported program, which knows no modes of training, as a module that can be put in any."""
+
+    def __init__(self, program: nn.Module) -> None:
+        super().__init__()
+        self.program = program
+
+    def train(self, mode: bool = True) -> Program:
+        self.training = mode
+        return self
+
+    def forward(self, *x: Any) -> Any:
+        return self.program(*x)
+
+
+def _exported(path: Path) -> Program:
     try:
         parts = _records(path)
         program = _program(parts)
@@ -101,10 +119,10 @@ def _exported(path: Path) -> nn.Module:
             archive.writestr(f"model/{name}", content)
     clean.seek(0)
     try:
-        module = torch.export.load(clean).module(check_guards=False)
+        rebuilt = torch.export.load(clean).module(check_guards=False)
     except Exception as error:
         raise _refusal(path, f"torch cannot rebuild it: {error}") from error
-    return module
+    return Program(rebuilt)
 
 
 def _refusal(path: Path | str, why: str) -> SchemaError:
