@@ -157,6 +157,8 @@ def test_act_refuses_what_does_not_fit() -> None:
         Vector.act(SO(3), g, torch.zeros(3, dtype=torch.int64))
     with pytest.raises(DtypeError, match="float32"):
         Vector.act(SO(3), g, torch.zeros(3, dtype=torch.float64))
+    with pytest.raises(DtypeError, match="complex"):
+        Vector.act(SO(3), g + 0j, torch.zeros(3))
     with pytest.raises(ShapeError, match="dims"):
         Vector.dim(S(3))
     with pytest.raises(ShapeError, match="dimension 2"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps import (
     Nodes,
@@ -126,6 +126,8 @@ def test_what_cannot_be_standardised_is_refused() -> None:
     x = torch.zeros(3, 4)
     with pytest.raises(ShapeError, match="4 columns"):
         standardise(Scalar + 2 * TensorRep(2), x)
+    with pytest.raises(DomainError, match="at least one row"):
+        standardise(Scalar + Vector, x[:0])
     with pytest.raises(SchemaError, match="Points on one space"):
         standardise(Scalar + Vector, x, centre=True)
     with pytest.raises(SchemaError, match="centre=True"):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import Element, Group
 from isotropy.reps._pixels import pixel_order
 from isotropy.reps._rep import Factor
@@ -28,6 +28,8 @@ def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
     parts = g if isinstance(g, tuple) else (g,)
     if len(parts) != len(factors):
         raise ShapeError(f"an element of {len(parts)} parts", f"{len(factors)} for {G}")
+    if any(part.is_complex() for part in parts):
+        raise DtypeError(f"complex elements of {G}", "real matrices, or permutations", "no type here is complex")
     return {factor.space: (factor, part) for factor, part in zip(factors, parts, strict=True)}
 
 

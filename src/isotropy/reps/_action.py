@@ -145,7 +145,8 @@ def term_matrix(term: Term, moving: Acting, known: Mapping[str, int], dtype: tor
 
 def _factor_matrix(factor: Factor, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Tensor:
     if factor.space not in moving:
-        return torch.eye(factor.size(known), dtype=dtype)
+        device = next((part.device for _, part in moving.values()), torch.device("cpu"))
+        return torch.eye(factor.size(known), dtype=dtype, device=device)
     return factor_matrix(factor, *moving[factor.space], dtype)
 
 

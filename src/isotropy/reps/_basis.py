@@ -16,9 +16,10 @@ from isotropy.groups import Group, parse
 from isotropy.reps._acting import factor_groups
 from isotropy.reps._cache import cache_key, generators_of, remembered
 from isotropy.reps._generators import as_linear, translates
-from isotropy.reps._invariants import METHODS, Invariants, invariants, restored, stored
+from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
+from isotropy.reps._solution import Invariants, restored, stored
 
 _LARGEST_PROJECTOR = 5000
 _WORTH_A_FILE, _LARGEST_FILE = 200, 100_000  # unknowns: below, solving is faster; above, files grow large
@@ -77,6 +78,12 @@ class Block:
         if not self.invariants.dim:
             return torch.zeros(*theta.shape[:-1], self.invariants.size, dtype=theta.dtype, device=theta.device)
         return theta[..., basis] * weight
+
+    def project(self, w: Float[Tensor, "... size"]) -> Float[Tensor, "... size"]:
+        """Q Q^T w; nothing is computed where all maps or none are equivariant."""
+        if self.invariants.dim == self.invariants.size:
+            return w
+        return self.expand(self.coords(w)) if self.invariants.dim else torch.zeros_like(w)
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,7 +181,7 @@ class Basis:
     def project(self, W: Float[Tensor, "... n_out n_in"]) -> Float[Tensor, "... n_out n_in"]:
         """The equivariant map nearest to ``W`` in the Frobenius norm: Q Q^T vec W, block by block."""
         pieces = [
-            [block.expand(block.coords(piece)) for block, piece in zip(line, strip, strict=True)]
+            [block.project(piece) for block, piece in zip(line, strip, strict=True)]
             for line, strip in zip(self.blocks, self._pieces(W), strict=True)
         ]
         return self._assembled(pieces, W, W.shape[:-2])

@@ -5,14 +5,13 @@ Equivariant maps are a case: W rho_in = rho_out W says that the row-major vec(W)
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import AmbiguousRankError, DomainError, InfeasibleError
@@ -34,6 +33,7 @@ from isotropy.reps._generators import algebra_matrices, discrete_matrices, is_or
 from isotropy.reps._isotropic import affordable, isotropic_tensors
 from isotropy.reps._orbits import SignedOrder, signed_orbits, signed_order
 from isotropy.reps._rep import Rep, Term
+from isotropy.reps._solution import Invariants
 
 Solved = tuple[Float[Tensor, "size r"], float]
 
@@ -41,43 +41,6 @@ METHODS = ("auto", "degrees", "orbits", "isotropic", "average", "nullspace")
 _LARGEST_SYSTEM = 3000
 _LARGEST_AVERAGE = 30_000_000
 _WORTH_A_FILE = 64  # smaller systems are solved faster than a file is opened
-
-
-@dataclass(frozen=True, eq=False)
-class Invariants:
-    """An orthonormal basis of the fixed vectors: a matrix ``dense (size, dim)``, or orbits of entries.
-
-    With orbits entry i belongs to basis vector ``label[i]`` with ``weight[i]``, so that nothing large is stored.
-    """
-
-    size: int
-    dim: int
-    gap: float
-    method: str
-    dense: Float[Tensor, "size dim"] | None = None
-    label: Int[Tensor, " size"] | None = None
-    weight: Float[Tensor, " size"] | None = None
-
-    @staticmethod
-    def of_orbits(label: Tensor, weight: Tensor, dim: int, method: str) -> Invariants:
-        return Invariants(len(label), dim, math.inf, method, None, label, weight)
-
-    @staticmethod
-    def all(size: int, method: str = "degrees") -> Invariants:
-        return Invariants.of_orbits(torch.arange(size), torch.ones(size, dtype=torch.float64), size, method)
-
-    @staticmethod
-    def none(size: int, method: str) -> Invariants:
-        zeros = torch.zeros(size, dtype=torch.float64)
-        return Invariants.of_orbits(torch.zeros(size, dtype=torch.int64), zeros, 0, method)
-
-    def matrix(self) -> Float[Tensor, "size dim"]:
-        if self.dense is not None:
-            return self.dense
-        assert self.label is not None
-        assert self.weight is not None
-        matrix = torch.zeros(self.size, self.dim, dtype=torch.float64)
-        return matrix.scatter(1, self.label[:, None], self.weight[:, None]) if self.dim else matrix
 
 
 def invariants(term: Term, G: Group, known: Mapping[str, int], method: str = "auto") -> Invariants:
@@ -173,37 +136,6 @@ def _from_disk(term: Term, H: Group, method: str, size: int, solve: Callable[[],
     key = cache_key([repr(term), method, *words], tensors)
     kept, gap = remembered(key, solved, lambda found: len(found[0]["basis"]) == size)
     return kept["basis"], float(gap)
-
-
-def stored(found: Sequence[Invariants]) -> Kept:
-    """Several solutions in one file, each once however often it is used."""
-    distinct = list({id(one): one for one in found}.values())
-    place = {id(one): i for i, one in enumerate(distinct)}
-    about = [(one.size, one.dim, repr(one.gap), one.method) for one in distinct]
-    tensors: dict[str, Tensor] = {}
-    for i, one in enumerate(distinct):
-        fields = {"dense": one.dense, "label": one.label, "weight": one.weight}
-        tensors |= {f"{name}.{i}": tensor.clone() for name, tensor in fields.items() if tensor is not None}
-    return tensors, json.dumps([[place[id(one)] for one in found], about])
-
-
-def restored(kept: Kept) -> list[Invariants]:
-    """The inverse of ``stored``."""
-    tensors, text = kept
-    order, about = json.loads(text)
-    found = [
-        Invariants(
-            size,
-            dim,
-            float(gap),
-            method,
-            tensors.get(f"dense.{i}"),
-            tensors.get(f"label.{i}"),
-            tensors.get(f"weight.{i}"),
-        )
-        for i, (size, dim, gap, method) in enumerate(about)
-    ]
-    return [found[i] for i in order]
 
 
 def _asked(found: Invariants, method: str) -> Invariants:

@@ -10,48 +10,14 @@ from functools import cached_property
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Element, Group
+from isotropy.reps._factor import Factor as Factor
+from isotropy.reps._factor import exact_weight
 
 Dims = Mapping[str, int] | Group
 
 _LARGEST_TREE = 10_000  # a type with more nodes than this was not meant, and would not end
-
-
-@dataclass(frozen=True)
-class Factor:
-    """One factor of a tensor product: what acts on its ``space`` acts on it in the way that ``kind`` names.
-
-    ``shape`` is ``(height, width, hole)`` of Pixels and empty otherwise.
-    """
-
-    kind: str
-    space: str = "space"
-    dual: bool = False
-    shape: tuple[int, ...] = ()
-
-    @property
-    def weight(self) -> int:
-        """Weight under scaling: a vector scales as s, its dual as 1/s, numbers and pixels stay."""
-        return (-1 if self.dual else 1) if self.kind in ("Vector", "Point") else 0
-
-    @property
-    def size_key(self) -> str:
-        """Which dimension its own depends on; empty for Pixels, which know theirs."""
-        if self.kind == "Pixels":
-            return ""
-        return f"Adjoint on {self.space}" if self.kind == "Adjoint" else self.space
-
-    def size(self, sizes: Mapping[str, int]) -> int:
-        """Dimension, given the ``sizes`` of the spaces (and of the Lie algebras, for Adjoint)."""
-        if self.kind == "Pixels":
-            height, width, hole = self.shape
-            return height * width - hole * hole
-        key = self.size_key
-        if key not in sizes:
-            hint = "only the group knows it" if self.kind == "Adjoint" else f"pass dims={{{self.space!r}: d}}"
-            raise ShapeError(f"no dimension of {key!r}", f"one for {self.kind}", hint)
-        return sizes[key] + (self.kind == "Linearised")
 
 
 @dataclass(frozen=True)
@@ -246,7 +212,7 @@ class Rep:
         ``weight`` is exact: an integer, a Fraction, or text such as "1/3"; a float that is a short binary fraction
         (0.5) is taken for what it is, another (1/3) raises SchemaError.
         """
-        exact = _exact(weight)
+        exact = exact_weight(weight)
 
         def weigh(term: Term) -> Term:
             if term.tail is not None:
@@ -395,13 +361,3 @@ def _moved(term: Term, old: str, new: str) -> Term:
     scale = tuple(sorted((new if space == old else space, power) for space, power in term.scale))
     tail = term.tail.each(lambda inner: _moved(inner, old, new)) if term.tail else None
     return Term(factors, sign, scale, tail)
-
-
-def _exact(weight: Fraction | int | float | str) -> Fraction:
-    try:
-        exact = Fraction(weight)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        exact = Fraction(1, 1 << 30)
-    if exact.denominator > 1024 or abs(exact) > 1024:
-        raise SchemaError(f"the weight {weight!r}", "a fraction of small numbers", 'write Fraction(1, 3) or "1/3"')
-    return exact

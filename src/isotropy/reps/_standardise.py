@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.reps._layout import columns, dimension, known_sizes
 from isotropy.reps._rep import Dims, Part, Rep
 
@@ -35,11 +35,14 @@ class Standardiser:
     def fit(rep: Rep, x: Float[Tensor, "rows n"], *, centre: bool = False, dims: Dims | None = None) -> Standardiser:
         """Means and scales of the columns of ``x``; a column that does not vary keeps scale 1.
 
-        Raises ShapeError for a width that the type does not have; SchemaError to centre a type without Points.
+        Raises ShapeError for a width that the type does not have; SchemaError to centre a type without Points;
+        DomainError for a table without rows.
         """
         known = known_sizes(rep, dims, x.shape[-1])
         if dimension(rep, known) != x.shape[-1]:
             raise ShapeError(f"{x.shape[-1]} columns", f"{dimension(rep, known)} for {rep}")
+        if not len(x):
+            raise DomainError("no rows", "at least one row to take means of")
         shift, scale = torch.zeros_like(x[0]), torch.ones_like(x[0])
         points = _points(rep, known) if centre else None
         if points is not None:
