@@ -120,7 +120,7 @@ class Audit(Result):
                 found.error,
                 found.error.max,
                 found.lie,
-                worst.name if (worst := found.worst()) else None,
+                _label(worst) if (worst := found.worst()) else None,
                 worst.share if worst else None,
             )
             for found in self.groups
@@ -167,7 +167,7 @@ def _directions(found: GroupAudit) -> Bars:
 
 def _where(found: GroupAudit) -> Bars:
     return Bars(
-        [Bar(layer.name + ("" if layer.typed else " *"), layer.share) for layer in found.layers],
+        [Bar(_label(layer) + ("" if layer.typed else " *"), layer.share) for layer in found.layers],
         section="Where it breaks",
         title=f"Layers, under {found.name}",
         xlabel="share of what the layers add",
@@ -282,8 +282,12 @@ def _headline(best: GroupAudit, broken: GroupAudit) -> str:
         text += f" Furthest from {broken.name}: {broken.error}."
         worst = broken.worst()
         if worst:
-            text += f" There, {worst.share:.0%} of what the layers add enters at `{worst.name}`."
+            text += f" There, {worst.share:.0%} of what the layers add enters at `{_label(worst)}`."
     return text
+
+
+def _label(layer: Layer) -> str:
+    return f"{layer.name} ({layer.kind})" if layer.kind else layer.name
 
 
 def _bar(label: str, error: Estimate) -> Bar:

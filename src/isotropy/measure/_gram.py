@@ -115,7 +115,8 @@ def lie_gram(
     drawn_values, drawn_vectors = torch.linalg.eigh(drawn)
     tail = (1 - confidence) / 2
     ends = torch.quantile(drawn_values, drawn_values.new_tensor([tail, 1 - tail]), dim=0)
-    overlap = (drawn_vectors.mT @ vectors).abs().amax(1).clamp(max=1)
+    # The i-th with the i-th: where resampling changes the order, the direction was not pinned down.
+    overlap = (drawn_vectors * vectors).sum(-2).abs().clamp(max=1)
     angles = torch.quantile(torch.rad2deg(overlap.arccos()), confidence, dim=0)
     # Reflected at the point value: resampling spreads equal eigenvalues apart, and twice over would count it twice.
     estimates = tuple(

@@ -24,13 +24,15 @@ _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosi
 class Layer:
     """What one module adds: ``error``, in the norm of the total, and ``share`` of all that is added, in [0, 1].
 
-    ``typed`` says whether the module declares the type of its output, or a linear action was fitted to it.
+    ``kind`` is the class of the module; ``typed`` says whether it declares the type of its output, or a linear action
+    was fitted to it.
     """
 
     name: str
     error: float
     share: float
     typed: bool
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -74,24 +76,24 @@ def layer_errors(
         total = lie_error(model, G, x, rep_in, rep_out)
         fields = _Fields(model, G, x, rep_in, rep_out)
         broken = fields.start
-        layers: list[tuple[str, bool, Tensor]] = []
+        layers: list[tuple[str, str, bool, Tensor]] = []
         for name, module in _in_order(model, x):
             found = fields.after(module)
             if found is not None:
                 after, typed = found
-                layers.append((name, typed, broken - after))
+                layers.append((name, type(module).__name__, typed, broken - after))
                 broken = after
         # What is broken after the last cut enters behind it, in the forward of the model itself.
         if bool(broken.abs().max() > 1e-6 * fields.size):
-            layers.append(("(after the last layer)", True, broken))
+            layers.append(("(after the last layer)", "", True, broken))
     energies = [float(added.square().sum()) for *_, added in layers]
     whole = sum(energies) or 1.0
     per_row = 2 * fields.size**2 * len(fields.rows)
     return LayerErrors(
         total,
         tuple(
-            Layer(name, (energy / per_row) ** 0.5, energy / whole, typed)
-            for (name, typed, _), energy in zip(layers, energies, strict=True)
+            Layer(name, (energy / per_row) ** 0.5, energy / whole, typed, kind)
+            for (name, kind, typed, _), energy in zip(layers, energies, strict=True)
         ),
     )
 
