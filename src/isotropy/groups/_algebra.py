@@ -85,12 +85,14 @@ class LieAlgebra:
         parts = tuple(torch.tensordot(v, b.to(v), dims=1) for b in self._parts)
         return parts[0] if len(parts) == 1 else parts
 
-    def vee(self, A: Element, tol: float = 1e-6) -> Float[Tensor, "... k"]:
+    def vee(self, A: Element, tol: float | None = None) -> Float[Tensor, "... k"]:
         """The coordinates ``(..., k)`` of algebra elements ``(..., m, m)``; the inverse of ``hat``.
 
-        Raises DomainError when an element lies outside the span by more than ``tol`` of its size.
+        Raises DomainError when an element lies outside the span by more than ``tol`` of its size (1e-6 in float64, 1e-4
+        in float32).
         """
         flat = torch.cat([a.flatten(-2) for a in _blocks(A)], dim=-1)
+        tol = tol if tol is not None else (1e-6 if flat.dtype == torch.float64 else 1e-4)
         v = flat @ self._dual.to(flat)
         distance = torch.linalg.vector_norm((v @ self._flat.to(flat) - flat).detach(), dim=-1)
         size = torch.linalg.vector_norm(flat.detach(), dim=-1)

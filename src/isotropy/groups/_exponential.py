@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Complex, Float
 from torch import Tensor
 
 
@@ -109,4 +109,16 @@ def _square_root(g: Tensor, one: Tensor) -> Tensor:
         ratio = (one + (ratio + inverse) / 2) / 2
         if _distance(ratio, one) < 1e-15 * len(one):
             break
-    return root
+    # A matrix without a principal root wanders for ever: it is given up here and not tried again.
+    settled = (ratio - one).detach().abs().sum(-1).amax(-1) < 1e-6
+    return torch.where(settled[..., None, None], root, torch.nan)
+
+
+def eigenvalues(A: Float[Tensor, "... m m"]) -> Complex[Tensor, "... m"]:
+    """The eigenvalues of real matrices; where LAPACK's iteration does not converge, those of a neighbour at 1e-14."""
+    try:
+        return torch.linalg.eigvals(A)
+    except torch.linalg.LinAlgError:  # pyright: ignore[reportPrivateImportUsage]
+        generator = torch.Generator().manual_seed(0)
+        noise = torch.randn(A.shape[-2:], generator=generator, dtype=torch.float64).to(A)
+        return torch.linalg.eigvals(A + 1e-14 * torch.linalg.matrix_norm(A)[..., None, None] * noise)

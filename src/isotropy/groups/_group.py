@@ -13,6 +13,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._exponential import eigenvalues
 from isotropy.groups._measure import Measure, cast
 
 MOST_ELEMENTS = 100_000
@@ -149,10 +150,10 @@ class Group(ABC):
 
         In exponential coordinates it is ``det((1 - e^-ad)/ad)`` (Helgason, Groups and Geometric Analysis, I.1.14).
         """
-        eigenvalues = torch.linalg.eigvals(self.algebra.ad(v.double()))
-        small = eigenvalues.abs() < 1e-6
-        safe = torch.where(small, torch.ones_like(eigenvalues), eigenvalues)
-        ratio = torch.where(small, (1 - eigenvalues / 2).abs(), ((1 - (-safe).exp()) / safe).abs())
+        roots = eigenvalues(self.algebra.ad(v.double()))
+        small = roots.abs() < 1e-6
+        safe = torch.where(small, torch.ones_like(roots), roots)
+        ratio = torch.where(small, (1 - roots / 2).abs(), ((1 - (-safe).exp()) / safe).abs())
         return ratio.log().sum(-1).to(v.dtype)
 
     # Chance.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from abc import abstractmethod
 from functools import cached_property
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, LogUndefinedError, ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._exponential import matrix_log
+from isotropy.groups._exponential import eigenvalues, matrix_log
 from isotropy.groups._group import Group
 
 
@@ -91,6 +92,17 @@ class LinearGroup(Group):
             raise ShapeError(f"elements of shape {tuple(g.shape)}", f"(..., {self.size}, {self.size}) for {self}", "")
         tol = tol if tol is not None else (1e-9 if g.dtype == torch.float64 else 1e-4)
         return self._contains(g, tol) & g.isfinite().flatten(-2).all(-1)
+
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+        """The log density of left Haar measure in the coordinates v, up to a constant unless the group fixes it.
+
+        It is -inf outside the chart, where an element would be counted a second time: for principal logarithms where
+        an eigenvalue turns by more than pi. A group with no chart of all of it is covered by the chart in part.
+        """
+        density = super().haar_log_density(v)
+        A = matrix(self.algebra.hat(v.double()))
+        turns = eigenvalues(A).imag.abs().amax(-1) if self.dim else torch.zeros(v.shape[:-1])
+        return torch.where((turns > math.pi).to(v.device), -math.inf, density)
 
     @abstractmethod
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]: ...

@@ -63,7 +63,11 @@ class SO(NamedGroup):
 
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
         """The log density of the Haar probability in the rotation vector: for SO(3) ``(1 - cos a) / (4 pi^2 a^2)``."""
-        return super().haar_log_density(v) - rotation_log_volume(self.n)
+        # Skew matrices: i A is Hermitian, and |(1 - e^-ir) / ir| = |sin(r/2) / (r/2)| for the roots r.
+        turns = torch.linalg.eigvalsh(1j * matrix(self.algebra.hat(v.double())))
+        roots = torch.linalg.eigvalsh(1j * self.algebra.ad(v.double())) if self.dim else turns
+        density = torch.sinc(roots / (2 * math.pi)).abs().log().sum(-1) - rotation_log_volume(self.n)
+        return torch.where(turns.abs().amax(-1) > math.pi, -math.inf, density).to(v.dtype)
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
         q = haar_orthogonal(self.n, count, generator)
