@@ -61,6 +61,14 @@ def die(run: Run, *, seed: int) -> None:
 def slow(run: Run, *, seed: int, seconds: float) -> dict[str, Any]:
     (run.path / "begun.txt").write_text(str(os.getpid()))
     time.sleep(seconds)
+    return {"seed": seed}
+
+
+def gated(run: Run, *, seed: int, gate: int) -> dict[str, Any]:
+    """A large outcome; from seed ``gate`` on only once the file ``open`` is there, so that a kill comes before."""
+    (run.path / "begun.txt").write_text(str(os.getpid()))
+    while seed >= gate and not (run.path / "open").exists():
+        time.sleep(0.01)
     return {"x": torch.arange(200_000).numpy(), "seed": seed}
 
 

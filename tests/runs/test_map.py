@@ -149,7 +149,7 @@ def test_jobs_read_large_arrays_from_files(run: Run) -> None:
     assert map_jobs(jobs, run) == [3.0, 12.0, 21.0, 30.0]
 
 
-@pytest.mark.parametrize("engine", ["serial", "process"])
+@pytest.mark.parametrize("engine", ["serial", "process", pytest.param("ray", marks=pytest.mark.slow)])
 def test_an_error_keeps_its_type_and_names_the_job(engine: str, run: Run) -> None:
     with pytest.raises(ShapeError, match="given 3 columns; expected 4 columns; add one") as caught:
         map_jobs([Job("jobs_to_map:refuse", seed=5)], run, engine)
@@ -162,10 +162,11 @@ def test_an_error_that_cannot_travel_is_told_in_words(run: Run) -> None:
         map_jobs([Job("jobs_to_map:fail_strangely")], run, "process")
 
 
-def test_a_worker_that_dies_is_reported_and_finished_jobs_stay(run: Run) -> None:
+@pytest.mark.parametrize("engine", ["process", pytest.param("ray", marks=pytest.mark.slow)])
+def test_a_worker_that_dies_is_reported_and_finished_jobs_stay(engine: str, run: Run) -> None:
     good, bad = Job("jobs_to_map:count", {"name": "a"}), Job("jobs_to_map:die")
     with pytest.raises(RuntimeError, match="worker process died"):
-        map_jobs([good, bad], run, "process", workers=1)
+        map_jobs([good, bad], run, engine, workers=1)
     assert run.has(good.file)
 
 
@@ -222,14 +223,14 @@ from isotropy.runs import Job, Run, map_jobs
 sys.path.insert(0, {here!r})
 if __name__ == "__main__":
     with Run({path!r}, resume=True) as run:
-        jobs = [Job("jobs_to_map:slow", {{"seconds": 0.02}}, seed) for seed in range({count})]
+        jobs = [Job("jobs_to_map:gated", {{"gate": 8}}, seed) for seed in range({count})]
         map_jobs(jobs, run, {engine!r}, workers=2)
 """
 
 
 @pytest.mark.parametrize("engine", ["serial", "process"])
 def test_a_kill_leaves_whole_files_no_workers_and_a_run_that_continues(engine: str, tmp_path: Path) -> None:
-    path, count, delays = tmp_path / "run", 40, iter((0.013, 0.037, 0.11))
+    path, count, delays = tmp_path / "run", 12, iter((0.013, 0.037))
     script = tmp_path / "script.py"
     script.write_text(MAP.format(here=str(HERE), path=str(path), engine=engine, count=count))
     for finished_before in (1, 5):
@@ -246,8 +247,9 @@ def test_a_kill_leaves_whole_files_no_workers_and_a_run_that_continues(engine: s
             with np.load(file, allow_pickle=False) as arrays:
                 assert arrays["a0"].shape == (200_000,)
     assert len(finished) < count
+    (path / "open").touch()
     with Run(path, resume=True) as run:
-        outcomes = map_jobs([Job("jobs_to_map:slow", {"seconds": 0.02}, seed) for seed in range(count)], run)
+        outcomes = map_jobs([Job("jobs_to_map:gated", {"gate": 8}, seed) for seed in range(count)], run)
     assert [outcome["seed"] for outcome in outcomes] == list(range(count))
     assert {file: file.stat().st_mtime_ns for file in finished} == finished
     assert [entry.name for entry in (path / ".run").iterdir()] == ["lock"]

@@ -54,11 +54,8 @@ def process(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: 
             try:
                 failure = future.result()
             except BrokenExecutor as error:
-                raise RuntimeError(
-                    f"a worker process died, perhaps for want of memory, at or before the job {futures[future]}; "
-                    "finished jobs are kept: lower workers and resume. (A script that maps jobs to processes needs "
-                    "the guard: if __name__ == '__main__')"
-                ) from error
+                guard = "a script that maps jobs to processes needs the guard: if __name__ == '__main__'"
+                raise _death(futures[future], guard) from error
             _raise(failure)
             yield futures[future]
         finished = True
@@ -76,6 +73,7 @@ def ray(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str 
     """Tasks of Ray: on this machine, or on the cluster at ``address`` (the run directory on shared storage)."""
     try:
         import ray as cluster
+        from ray.exceptions import RayError
     except ImportError as error:
         raise MissingExtraError.of("ray", "ray") from error
     ours = not cluster.is_initialized()
@@ -88,7 +86,11 @@ def ray(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str 
         while pending:
             done, _ = cluster.wait(list(pending), num_returns=1)
             job = pending.pop(done[0])
-            _raise(cluster.get(done[0]))
+            try:
+                failure = cluster.get(done[0])
+            except RayError as error:
+                raise _death(job, "see the logs of Ray") from error
+            _raise(failure)
             if not run.has(job.file):
                 raise FileNotFoundError(f"{run.path}: the run directory must lie on storage that every machine sees")
             yield job
@@ -98,6 +100,13 @@ def ray(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str 
 
 
 ENGINES: dict[str, Engine] = {"serial": serial, "process": process, "ray": ray}
+
+
+def _death(job: Job, hint: str) -> RuntimeError:
+    return RuntimeError(
+        f"a worker process died, perhaps for want of memory, at or before the job {job}; finished jobs are kept: "
+        f"lower workers and resume ({hint})"
+    )
 
 
 def _begin_worker() -> None:
