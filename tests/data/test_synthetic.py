@@ -75,6 +75,7 @@ def test_closed_forms_by_monte_carlo(name: str, settings: dict[str, object]) -> 
 def check_closed_forms(problem: Problem, n: int) -> None:
     truth = problem.truth()
     assert truth is not None
+    assert tuple(truth.broken) == problem.groups
     x = problem.draw(n, generator=spawn(0, "monte carlo", "energy"))
     y = problem.function(x)
     assert agrees(y.square().sum(1), truth.uncentred), "e"

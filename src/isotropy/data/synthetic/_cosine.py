@@ -10,15 +10,19 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import NDArray
 from scipy import integrate, special
+from scipy.spatial.transform import Rotation
 from scipy.stats import qmc
 from torch import Tensor
 
-from isotropy.data.synthetic._lengths import mean_length_product, scale_defect
+from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
 from isotropy.data.synthetic._poses import principal_pose
 from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
+
+_POWER = 16  # 2^16 points give the integrals without closed form to about 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +30,9 @@ class CosineSimilarity(Problem):
     """s = mean over cyclic pairs of cos(x_i, x_j), x_i ~ N(0, I) in R^3, less what the variant adds.
 
     ``variant`` says what still holds: "so3-scale" is s; "so3" is s - nu * mean radius; "scale" is s - nu * frac with
-    frac = |x_1|_1 / |(x_2, x_3)|_1; "none" is s - nu * radius + nu * frac. ``width`` is that of the window on log
-    scale. ``generator="paper"`` seeds as the authors' code does (n + k + 9 + seed, float32).
+    frac = |x_1|_1 / |(x_2, x_3)|_1; "none" is s - nu * radius + nu * frac. ``width`` is that of the windows, on
+    log scale and in radians of the rotation vector. ``generator="paper"`` seeds as the paper does (n + 3 + 9 + seed,
+    float32).
 
     Kim et al., ICML 2023 (arXiv 2306.00356).
 
@@ -85,7 +90,7 @@ class CosineSimilarity(Problem):
         return y[..., None]
 
     def truth(self) -> Truth:
-        """Closed forms, but for three integrals over a sphere that have none (quasi-Monte Carlo to about 1e-4)."""
+        """Closed forms, but for three integrals over spheres and rotations (quasi-Monte Carlo to about 1e-4)."""
         moments = fraction_moments()
         radius, radius2 = math.sqrt(8 / math.pi), (3 * 3 + 6 * mean_length_product(0, 3)) / 9
         has_radius, has_fraction = self.variant in ("so3", "none"), self.variant in ("scale", "none")
@@ -95,32 +100,31 @@ class CosineSimilarity(Problem):
         square = 1 / 9 + nu2 * (radius2 * has_radius + moments.square * has_fraction)
         if self.variant == "none":
             square -= 2 * nu2 * moments.with_radius
+        # Lengths feel scale alone and frac rotations alone, and their changes are uncorrelated.
         scale = nu2 * radius2 * scale_defect(self.width) / 2 * has_radius
-        broken = {"SO(3)": nu2 * (moments.square - moments.averaged_square) * has_fraction, "Scale(3)": scale}
-        if not has_fraction or self.nu == 0:
-            # The rotations of a window are not uniform; they do not matter while rotations hold.
-            broken = {"SO(3) x Scale(3)": scale} | broken
-        return Truth(square - mean**2, square, broken)
+        turned = nu2 * (moments.square - turned_square(self.width)) if has_fraction else 0.0
+        rotation = nu2 * (moments.square - turned_square(None)) if has_fraction else 0.0
+        return Truth(
+            square - mean**2, square, {"SO(3) x Scale(3)": scale + turned, "SO(3)": rotation, "Scale(3)": scale}
+        )
 
 
 class FractionMoments(NamedTuple):
-    """Moments of frac: E frac, E frac^2, E (R frac)^2 for R the mean over SO(3), and E frac * mean radius."""
+    """E frac, E frac^2 and E frac * mean radius."""
 
     mean: float
     square: float
-    averaged_square: float
     with_radius: float
 
 
 @lru_cache(maxsize=1)
-def fraction_moments(power: int = 17) -> FractionMoments:
-    """By one-dimensional integrals where they suffice, and 2^power Sobol points on S^5 x SO(3) where not.
+def fraction_moments() -> FractionMoments:
+    """By one-dimensional integrals: with L(y) = |y|_1 on R^6, E 1/L^k follows from E exp(-t L) = erfcx(t / sqrt 2)^6.
 
-    With L(y) = |y|_1 on R^6, E 1/L^k comes from E exp(-t L) = erfcx(t / sqrt 2)^6; a mean over pairs (x, g x) splits
-    into E|x_1|_1 |g x_1|_1, elementary, and E 1/(L(y) L(g y)) = E 1/(L(u) L(g u)) / 4 with u uniform on S^5.
+    E |x_2|/L, of degree 0, is a mean over directions u on S^5.
 
     >>> m = fraction_moments()
-    >>> m.mean**2 < m.averaged_square < m.square
+    >>> m.mean**2 < turned_square(None) < turned_square(0.25) < m.square
     True
     """
 
@@ -128,32 +132,34 @@ def fraction_moments(power: int = 17) -> FractionMoments:
         value, _ = integrate.quad(lambda t: t ** (k - 1) * float(special.erfcx(t / math.sqrt(2))) ** 6, 0, math.inf)
         return float(value)
 
-    points = special.ndtri(np.clip(qmc.Sobol(10, scramble=True, rng=0).random_base2(power), 1e-12, 1 - 1e-12))
-    u = points[:, :6] / np.linalg.norm(points[:, :6], axis=1, keepdims=True)
-    g = _rotations(points[:, 6:])
-    pair = u.reshape(-1, 2, 3)
-    turned = np.einsum("nij,nkj->nki", g, pair)
-    here, there = np.abs(pair).sum((1, 2)), np.abs(turned).sum((1, 2))
-    rho = np.clip(g, -1, 1)
-    products = (2 / math.pi * (np.sqrt(1 - rho**2) + rho * np.arcsin(rho))).sum((1, 2))
-    radius_share = float(np.mean(np.linalg.norm(pair, axis=2).mean(1) / here))
+    pair, _ = _points()
+    share = float(np.mean(np.linalg.norm(pair, axis=2).mean(1) / np.abs(pair).sum((1, 2))))
     first = 3 * math.sqrt(2 / math.pi)  # E|x_1|_1
     return FractionMoments(
         mean=first * inverse(1),
         square=(3 + 12 / math.pi) * inverse(2),
-        averaged_square=float(np.mean(products / (here * there))) / 4,
-        with_radius=(4.5 * inverse(1) + 2 * first * radius_share) / 3,
+        with_radius=(4.5 * inverse(1) + 2 * first * share) / 3,
     )
 
 
-def _rotations(q: np.ndarray) -> np.ndarray:
-    """Rotations of the unit quaternions along ``q (n, 4)``; Gaussian rows give uniform rotations."""
-    w, x, y, z = (q / np.linalg.norm(q, axis=1, keepdims=True)).T
-    return np.stack(
-        [
-            np.stack([1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)], -1),
-            np.stack([2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)], -1),
-            np.stack([2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)], -1),
-        ],
-        1,
-    )
+@lru_cache(maxsize=16)
+def turned_square(width: float | None) -> float:
+    """E frac(x) frac(R x) for a uniform rotation R (width None), or one with rotation vector N(0, width^2 I).
+
+    The first is the mean square of R_G frac over SO(3). It splits into E|x_1|_1|R x_1|_1, elementary, and
+    E 1/(L(y) L(R y)) = E 1/(L(u) L(R u)) / 4 with u uniform on S^5.
+    """
+    pair, z = _points()
+    g = Rotation.from_quat(z) if width is None else Rotation.from_rotvec(width * z[:, :3])
+    matrix = g.as_matrix()
+    turned = np.einsum("nij,nkj->nki", matrix, pair)
+    products = mean_absolute_product(matrix).sum((1, 2))
+    return float(np.mean(products / (np.abs(pair).sum((1, 2)) * np.abs(turned).sum((1, 2))))) / 4
+
+
+@lru_cache(maxsize=1)
+def _points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Sobol points: directions in R^6 as pairs ``(n, 2, 3)``, and four normal numbers ``(n, 4)`` for a rotation."""
+    uniform = qmc.Sobol(10, scramble=True, rng=0).random_base2(_POWER)
+    z = special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+    return (z[:, :6] / np.linalg.norm(z[:, :6], axis=1, keepdims=True)).reshape(-1, 2, 3), z[:, 6:]

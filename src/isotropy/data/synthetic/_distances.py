@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data.synthetic._lengths import mean_length_product
+from isotropy.data.synthetic._lengths import mean_length_product, mean_turned_product
 from isotropy.data.synthetic._poses import principal_pose
 from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
@@ -22,7 +22,8 @@ class Distances(Problem):
     """y = mean of |x_i - x_j| over the three pairs, less nu * err; x_i ~ N(0, I) are points in R^3.
 
     ``err`` is "none", "ball" (|x_1|, which knows the origin and breaks translations) or "l1distance" (the first
-    coordinate of |x_1 - x_2|, which breaks rotations). ``width`` is that of the window of translations.
+    coordinate of |x_1 - x_2|, which breaks rotations). ``width`` is that of the windows, in the
+    points' unit for translations and in radians for the rotation vector.
 
     Kim et al., ICML 2023 (arXiv 2306.00356).
 
@@ -92,7 +93,6 @@ class Distances(Problem):
             square = square + self.nu**2 * 2 - 2 * self.nu * cross
             mean = mean - self.nu * math.sqrt(4 / math.pi)
             rotation = self.nu**2 * (2 - 6 / 4)
-        broken = {"SO(3)": rotation, "T(3)": translation}
-        if translation == rotation == 0:
-            broken = {"SE(3)": 0.0} | broken
-        return Truth(square - mean**2, square, broken)
+        # A window on SE(3) turns by a Gaussian rotation vector, then translates; no term feels both.
+        turned = translation if self.err != "l1distance" else self.nu**2 * 2 * (1 - mean_turned_product(self.width))
+        return Truth(square - mean**2, square, {"SE(3)": turned, "SO(3)": rotation, "T(3)": translation})

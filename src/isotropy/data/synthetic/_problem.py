@@ -25,8 +25,7 @@ class Truth:
 
     ``energy`` is V = E|f - c|^2 with c the best constant invariant under the largest candidate, ``uncentred`` is
     e = E|f|^2, and ``broken`` maps a group's printed name to E|f - R f|^2 (over a window W of a group without Haar
-    probability: half of E|f - g.f|^2, which agrees where both exist). A group whose breaking has no closed form is
-    left out of ``broken``.
+    probability: half of E|f - g.f|^2, which agrees where both exist).
     """
 
     energy: float

@@ -72,5 +72,5 @@ class Trap(Problem):
         mean = 3 * one + self.eps * 2 / 3
         # f(x + t) - f(x) = eps (2 c.t + |t|^2) with the centroid c ~ N(0, I / 3) and t ~ N(0, width^2 I).
         moved = self.eps**2 * (8 * self.width**2 / 3 + 8 * self.width**4) / 2
-        broken = {"T(2)": moved, "O(2)": 0.0}
-        return Truth(V, V + mean**2, ({"SE(2)": 0.0} | broken) if self.eps == 0 else broken)
+        # A window on SE(2) turns, which f does not feel, and then translates as that on T(2) does.
+        return Truth(V, V + mean**2, {"SE(2)": moved, "T(2)": moved, "O(2)": 0.0})
