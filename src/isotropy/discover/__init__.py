@@ -5,6 +5,7 @@ from isotropy.discover._audit import GroupAudit as GroupAudit
 from isotropy.discover._audit import audit as audit
 from isotropy.discover._candidates import Candidate as Candidate
 from isotropy.discover._discover import discover as discover
+from isotropy.discover._estimator import SymmetricRegressor as SymmetricRegressor
 from isotropy.discover._findings import GroupFinding as GroupFinding
 from isotropy.discover._model_file import load_model as load_model
 from isotropy.discover._result import Continuous as Continuous

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import SchemaError, ShapeError
-from isotropy.groups import Group, MatrixGroup, Window, parse, parse_list
+from isotropy.groups import Group, Window, parse, parse_list, same
 from isotropy.reps import Schema
 
 # A declared window where nothing says how far to look: stretches by about a third, translations by half the spread.
@@ -34,25 +34,14 @@ class Candidate:
         """What draws are taken from."""
         return self.group if self.width is None else Window(self.group, self.width)
 
-    def as_json(self) -> dict[str, object]:
+    def as_json(self) -> dict[str, Any]:
         """A description from which ``from_json`` rebuilds the candidate in another process."""
-        described: dict[str, object] = {"name": self.name, "width": self.width}
-        if isinstance(self.group, MatrixGroup):
-            basis, discrete = self.group.generators
-            assert isinstance(basis, Tensor)
-            assert isinstance(discrete, Tensor)
-            described |= {"algebra": basis.tolist(), "discrete": discrete.tolist(), "space": self.group.space}
-        return described
+        return {"group": str(self.group), "width": self.width}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Candidate:
-        name, width = str(described["name"]), described["width"]
-        group = (
-            MatrixGroup(name, algebra=described["algebra"], discrete=described["discrete"], space=described["space"])
-            if "algebra" in described
-            else parse(name)
-        )
-        return cls(name, group, None if width is None else tuple(width))
+        group, width = parse(described["group"]), described["width"]
+        return cls(group.name, group, None if width is None else tuple(width))
 
 
 def candidates(
@@ -77,27 +66,34 @@ def candidates(
     found: list[Candidate] = []
     for item in listed:
         group = item.group if isinstance(item, Window) else parse(item) if isinstance(item, str) else item
-        _fits(group, types)
-        if any(group <= other.group and other.group <= group for other in found):
+        _fits(group, types, x.shape[1])
+        if any(same(group, other.group) for other in found):
             continue
         width = _width(item, group, types, x, windows or {})
-        found.append(Candidate(str(group), group, width))
+        found.append(Candidate(group.name, group, width))
     return tuple(sorted(found, key=lambda c: -sum(other.group <= c.group for other in found)))
 
 
-def _fits(group: Group, types: Schema) -> None:
+def _fits(group: Group, types: Schema, columns: int) -> None:
     dims = dict(types.dims or {})
     for space in group.spaces:
         factor = group.factor(space)
         if factor is not None and space in dims and factor.degree != dims[space]:
             raise ShapeError(
-                f"{group}, which acts on {factor.degree} dimensions",
+                f"{group.name}, which acts on {factor.degree} dimensions",
                 f"a group of the {dims[space]}-dimensional {space} that the types declare",
                 f"e.g. SO({dims[space]})",
             )
+    wanted = types.x.dim(group, dims)
+    if wanted != columns:
+        raise ShapeError(
+            f"{group.name}, under which {types.x} has {wanted} columns",
+            f"the {columns} columns of x",
+            "name a group of the right dimension, or correct the types",
+        )
     if types.x.is_trivial(group) and types.y.is_trivial(group):
         raise SchemaError(
-            f"{group}, which moves no column of {types.x} -> {types.y}",
+            f"{group.name}, which moves no column of {types.x} -> {types.y}",
             "a group that acts on some column",
             "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
         )
@@ -111,8 +107,8 @@ def _width(
         return (float(width),) * group.dim if isinstance(width, int | float) else tuple(float(w) for w in width)
     if group.compact:
         return None
-    if str(group) in windows:
-        return (float(windows[str(group)]),) * group.dim
+    if group.name in windows:
+        return (float(windows[group.name]),) * group.dim
     spread = _SPREAD * _point_spread(types, x, group)
     return tuple(spread if "translation" in name else _STRETCH for name in group.generator_names)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data import Dataset
@@ -37,12 +38,12 @@ _NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is bette
 
 
 def discover(
-    x: Dataset | Tensor | np.ndarray[Any, Any],
-    y: Tensor | np.ndarray[Any, Any] | None = None,
+    x: Dataset | Tensor | NDArray[np.generic],
+    y: Tensor | NDArray[np.generic] | None = None,
     types: Schema | Mapping[str, Any] | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
-    cluster: Tensor | np.ndarray[Any, Any] | None = None,
+    cluster: Tensor | NDArray[np.generic] | None = None,
     seed: int = 0,
     tolerance: float = 0.01,
     quick: bool = False,

@@ -54,10 +54,14 @@ def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dic
     return {"state": state, "curves": curves, "loss": loss.numpy()}
 
 
+def _state(run: Run, problem: Problem, learner: str, split: int, fold: int) -> dict[str, Any]:
+    (outcome,) = map_jobs([fit_job(problem, learner, split, fold)], run, progress=False)
+    return outcome["state"]
+
+
 def fitted(run: Run, problem: Problem, learner: str, split: int, fold: int) -> Model:
     """The model that has not seen half ``fold``; fitted now if no engine has done it before."""
-    (outcome,) = map_jobs([fit_job(problem, learner, split, fold)], run, progress=False)
-    return revive(learner, problem, outcome["state"])
+    return revive(learner, problem, _state(run, problem, learner, split, fold))
 
 
 def measure_job(problem: Problem, learner: str, index: int, split: int) -> Job:
@@ -125,7 +129,8 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         generator = spawn(seed, "refit", candidate.name, split, fold)
         unit = torch.unique(problem.unit[~held_out], return_inverse=True)[1]
         x, y, moved_unit = _moved_copies(problem, candidate.measured, ~held_out, unit, generator)
-        state, _ = learn(learner, problem, x, y, moved_unit, seed=seed, stream=("refit", index, split, fold))
+        like = _state(run, problem, learner, split, fold)
+        state, _ = learn(learner, problem, x, y, moved_unit, seed=seed, stream=("refit", index, split, fold), like=like)
         model = revive(learner, problem, state)
         test_x, test_y = problem.x[held_out], problem.y[held_out]
         if not isinstance(candidate.measured, Window):
@@ -135,7 +140,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         else:
             prediction = model(test_x)
         imposed[held_out] = (test_y - prediction).square().sum(-1)
-        free[held_out] = (test_y - fitted(run, problem, learner, split, fold)(test_x)).square().sum(-1)
+        free[held_out] = (test_y - revive(learner, problem, like)(test_x)).square().sum(-1)
     return {"free": free.numpy(), "imposed": imposed.numpy()}
 
 

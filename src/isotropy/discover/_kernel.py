@@ -6,7 +6,7 @@ rotated fit: the learner itself favours no axis.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -24,13 +24,20 @@ _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
 
 
 def _power(degree: int, scale: float) -> Kernel:
-    return lambda a, b: (1 + a @ b.mT / (scale * a.shape[-1])) ** degree
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        inner = a @ b.mT / (scale * a.shape[-1]) + 1
+        power = inner
+        for _ in range(degree - 1):
+            power = power * inner
+        return power
+
+    return kernel
 
 
 def _gaussian(width: float) -> Kernel:
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         # Written out, because torch.cdist has no forward-mode derivative.
-        distance2 = a.square().sum(-1, keepdim=True) + b.square().sum(-1) - 2 * a @ b.mT
+        distance2 = a.square().sum(-1, keepdim=True) + b.square().sum(-1)[..., None, :] - 2 * a @ b.mT
         return torch.exp(distance2.clamp_min(0) / (-2 * width**2 * a.shape[-1]))
 
     return kernel
@@ -56,24 +63,17 @@ ADDITIVE = ("cubic", "gaussian", "gaussian, wide")
 """Kernels that also compete as sums over bodies, each body read by itself (f = sum_i phi(body_i) + const)."""
 
 
-def kernel(name: str, bodies: Int[Tensor, "m k"] | None) -> Kernel:
+def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Kernel:
     """The kernel of that name; ``bodies`` holds the columns of each body for the additive ones."""
     if not name.startswith(_OVER_BODIES):
         return KERNELS[name]
     base = KERNELS[name.removeprefix(_OVER_BODIES)]
     assert bodies is not None
-    columns = bodies.unbind(0)
-
-    def additive(a: Tensor, b: Tensor) -> Tensor:
-        total = base(a[..., columns[0]], b[..., columns[0]])
-        for body in columns[1:]:
-            total = total + base(a[..., body], b[..., body])
-        return total / len(columns)
-
-    return additive
+    # One product for all bodies: (bodies, n, k) against (bodies, m, k).
+    return lambda a, b: base(a[..., bodies].movedim(-2, 0), b[..., bodies].movedim(-2, 0)).mean(0)
 
 
-def competing(bodies: Int[Tensor, "m k"] | None) -> list[str]:
+def competing(bodies: Int[Tensor, "bodies k"] | None) -> list[str]:
     """The names of the kernels that compete for data with these bodies."""
     return [*KERNELS, *([_OVER_BODIES + name for name in ADDITIVE] if bodies is not None else [])]
 
@@ -86,7 +86,7 @@ class KernelRidge:
     landmarks: Float[Tensor, "m p"]
     weights: Float[Tensor, "m q"]
     validation: float
-    bodies: Int[Tensor, "m k"] | None = None
+    bodies: Int[Tensor, "bodies k"] | None = None
 
     def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
         k = kernel(self.kernel, self.bodies)
@@ -101,9 +101,10 @@ class KernelRidge:
         y: Float[Tensor, "n q"],
         *,
         unit: Int[Tensor, " n"] | None = None,
-        bodies: Int[Tensor, "m k"] | None = None,
+        bodies: Int[Tensor, "bodies k"] | None = None,
         generator: torch.Generator,
         landmarks: int = _LANDMARKS,
+        kernels: Sequence[str] | None = None,
     ) -> KernelRidge:
         """The kernel and the ridge that predict held-out units best (leave-one-out where every row is its own unit).
 
@@ -122,11 +123,12 @@ class KernelRidge:
         order = torch.randperm(n, generator=generator)
         few = _whole_units(unit, _SELECTION_ROWS, generator) if clustered else order[:_SELECTION_ROWS]
         held_out = _held_out(unit, generator) if clustered else None
-        scores = {
-            name: _solve(kernel(name, bodies), z[few], y[few], z[few], None if held_out is None else held_out[few])[1]
-            for name in competing(bodies)
-        }
-        best = min(scores, key=lambda name: scores[name])
+        names, rows = kernels or competing(bodies), z[few]
+        held = None if held_out is None else held_out[few]
+        scores = (
+            [_solve(kernel(name, bodies), rows, y[few], rows, held)[1] for name in names] if len(names) > 1 else [0]
+        )
+        best = names[min(range(len(names)), key=scores.__getitem__)]
         at = z if n <= landmarks else z[order[:landmarks]]
         weights, score = _solve(kernel(best, bodies), z, y, at, held_out)
         return cls(best, at, weights, score, bodies)

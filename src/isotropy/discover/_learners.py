@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -19,11 +19,17 @@ State = dict[str, Any]  # JSON with numpy arrays at its leaves, as outcomes of j
 Stream = tuple[object, ...]
 
 
+@runtime_checkable
 class Learner(Protocol):
     """Fits standardised features to standardised targets; ``state`` is all that a revival needs."""
 
-    def learn(self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int) -> tuple[State, State]:
-        """The state of a fitted core, and curves of its training for the report (empty where there are none)."""
+    def learn(
+        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int, like: Mapping[str, Any] | None
+    ) -> tuple[State, State]:
+        """The state of a fitted core, and curves of its training for the report (empty where there are none).
+
+        ``like`` is the state of a core whose choices (not its weights) are to be taken over.
+        """
         ...
 
     def revive(self, problem: Problem, state: Mapping[str, Any]) -> Any:
@@ -35,8 +41,12 @@ class Learner(Protocol):
 class KernelLearner:
     """Kernel ridge regression with a kernel chosen on the training rows."""
 
-    def learn(self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int) -> tuple[State, State]:
-        f = KernelRidge.fit(z, t, unit=unit, bodies=problem.bodies, generator=spawn(seed, "kernel"))
+    def learn(
+        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int, like: Mapping[str, Any] | None
+    ) -> tuple[State, State]:
+        chosen = None if like is None else (str(like["kernel"]),)
+        generator = spawn(seed, "kernel")
+        f = KernelRidge.fit(z, t, unit=unit, bodies=problem.bodies, kernels=chosen, generator=generator)
         return {
             "kernel": f.kernel,
             "landmarks": f.landmarks.numpy(),
@@ -66,13 +76,29 @@ def learner(name: str) -> Learner:
 
 
 def learn(
-    name: str, problem: Problem, x: Tensor, y: Tensor, unit: Tensor, *, seed: int, stream: Stream
+    name: str,
+    problem: Problem,
+    x: Tensor,
+    y: Tensor,
+    unit: Tensor,
+    *,
+    seed: int,
+    stream: Stream,
+    like: Mapping[str, Any] | None = None,
 ) -> tuple[State, State]:
-    """Fit on raw rows; ``stream`` names the random stream, so that every fit has its own."""
+    """Fit on raw rows; ``stream`` names the random stream, so that every fit has its own.
+
+    ``like`` is an earlier state whose choices (the kernel) are taken over instead of made again.
+    """
     preparation = Preparation.fit(problem, x, y)
     targets = preparation.targets.apply(y, preparation.origin(x))
     core, curves = learner(name).learn(
-        problem, preparation.inputs.apply(x), targets, unit, derive(seed, "learn", name, *stream)
+        problem,
+        preparation.inputs.apply(x),
+        targets,
+        unit,
+        derive(seed, "learn", name, *stream),
+        None if like is None else like["core"],
     )
     return {"core": core, "preparation": preparation.state()}, curves
 

@@ -27,7 +27,7 @@ class NetworkLearner:
     """``SoftMLP`` of width 128 and three hidden layers, stopped at its best error on held-out units."""
 
     def learn(
-        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int
+        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int, like: Mapping[str, Any] | None
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         units = torch.unique(unit)
         shuffled = units[torch.randperm(len(units), generator=spawn(seed, "validation units"))]

@@ -60,7 +60,7 @@ class Problem:
         return any(getattr(candidate.group, "affine", False) for candidate in self.candidates)
 
     @cached_property
-    def bodies(self) -> Int[Tensor, "m k"] | None:
+    def bodies(self) -> Int[Tensor, "bodies k"] | None:
         """The columns of each body where the inputs are m copies of everything, ``5*Scalar + 5*Vector``; else None."""
         parts = self.rep_in.parts()
         counts = {part.multiplicity for part in parts}

@@ -1,0 +1,145 @@
+"""The numbered checks of the method on simulated data with known truth (section 6, checks 7 to 12 and 14).
+
+Seeds are 0, 1, 2, ... and every failure counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from crossfit import crossfit, kernel_fit, problem_of
+from torch import Tensor, nn
+
+from isotropy.data import load
+from isotropy.discover import discover
+from isotropy.discover._model import Model, Preparation
+from isotropy.discover._problem import Problem
+from isotropy.measure import Breaking
+from isotropy.train import Batches, Cosine, fit
+
+pytestmark = pytest.mark.slow
+
+WEAK = kernel_fit(("cubic",))
+BEST = kernel_fit()
+
+
+def plain_mlp(problem: Problem, x: Tensor, y: Tensor, unit: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
+    """An ordinary network of width 128, trained for 1500 steps, blind to every symmetry."""
+    prepared = Preparation.fit(problem, x, y)
+    z, t = prepared.inputs.apply(x).float(), prepared.targets.apply(y).float()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        layers = [nn.Linear(z.shape[1], 128), nn.SiLU(), nn.Linear(128, 128), nn.SiLU(), nn.Linear(128, t.shape[1])]
+        model = nn.Sequential(*layers)
+    fit(
+        model,
+        lambda net, batch: (net(batch[0]) - batch[1]).square().mean(-1),
+        Batches(z, t, batch_size=250),
+        optimizer=torch.optim.Adam(model.parameters(), lr=3e-3),
+        schedule=Cosine(),
+        max_steps=1500,
+        progress=False,
+    )
+    return Model(prepared, model.double().requires_grad_(False))
+
+
+def uncentred(answer: Breaking, data_energy: float, value: float) -> float:
+    """A share of the centred energy as a share of the whole energy e."""
+    return value * answer.energy / data_energy
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+@pytest.mark.parametrize("nu", [0.0, 0.3, -1.0])
+def test_7_the_cross_estimate_is_right_where_the_naive_reading_is_not(nu: float, noise: float) -> None:
+    data = load("inertia", nu=nu, n=2000, noise=noise, seed=0)
+    e = float((data.y.square().sum(1)).mean()) - 9 * noise**2
+    answers, _ = crossfit(problem_of(data), plain_mlp, splits=1)
+    X = {name: uncentred(answer, e, answer.cross) for name, answer in answers.items()}
+    assert data.truth_uncentred is not None
+    if nu == 0:
+        assert all(abs(value) < 0.008 for value in X.values()), X
+        assert uncentred(answers["O(3)"], e, answers["O(3)"].plug_in) > 0.03
+    elif nu == -1:
+        assert all(abs(X[name] - data.truth_uncentred[name]) < 0.04 for name in X), X
+    else:
+        assert 0.010 <= X["O(3)"] <= 0.024, X
+        assert X["O(2)@z"] < 0.006, X
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+@pytest.mark.parametrize("nu", [0.0, 0.3, -1.0])
+def test_7_intervals_cover_the_truth_even_with_a_weak_learner(nu: float, noise: float) -> None:
+    covered = {"O(3)": 0, "O(2)@z": 0, "O(2)@x": 0, "O(2)@y": 0}
+    sets = 40
+    for seed in range(sets):
+        data = load("inertia", nu=nu, n=400, noise=noise, seed=seed)
+        assert data.truth is not None
+        answers, _ = crossfit(problem_of(data, seed=seed), WEAK)
+        for name in covered:
+            covered[name] += data.truth[name] in answers[name].estimate
+    assert all(count >= 0.85 * sets for count in covered.values()), covered
+
+
+@pytest.mark.parametrize("noise", [0.0, 2.0])
+def test_8_under_exact_symmetry_little_is_rejected(noise: float) -> None:
+    sets, rejected, contained = 100, 0, 0
+    for seed in range(sets):
+        data = load("inertia", nu=0.0, n=300, noise=noise, seed=seed)
+        answers, p_values = crossfit(problem_of(data, "O(3)", seed=seed), WEAK if noise == 0 else BEST)
+        rejected += p_values["O(3)"] <= 0.05
+        contained += answers["O(3)"].estimate.low <= 0
+    assert 0.02 <= rejected / sets <= 0.09 + 1e-9, rejected
+    assert contained / sets >= 0.90, contained
+
+
+def test_9_broken_groups_are_found_and_the_intact_one_is_left_alone() -> None:
+    sets, found, false = 40, {"O(3)": 0, "O(2)@x": 0, "O(2)@y": 0}, 0
+    for seed in range(sets):
+        result = discover(load("inertia", nu=0.3, n=1000, seed=seed), quick=True, seed=seed, progress=False)
+        for name in found:
+            found[name] += result[name].verdict in ("approximate", "absent")
+        false += result["O(2)@z"].verdict in ("approximate", "absent", "negligible")
+    assert all(count >= 0.95 * sets for count in found.values()), found
+    assert false <= 0.10 * sets, false
+
+
+def _angle(nu: float, seed: int) -> float:
+    """Degrees between the axis found and the tilted axis (1, 2, 2)/3."""
+    data = load("inertia", nu=nu, u="1,2,2", n=1000, seed=seed)
+    result = discover(data, groups="O(3)", quick=True, seed=seed, progress=False)
+    axis = torch.tensor(result.continuous.axes[0], dtype=torch.float64)
+    truth = torch.tensor([1.0, 2.0, 2.0], dtype=torch.float64) / 3
+    return float(torch.rad2deg((axis @ truth).abs().clamp(max=1).arccos()))
+
+
+@pytest.mark.parametrize(("nu", "limit"), [(0.3, 10.0), (-1.0, 3.0)])
+def test_10_a_tilted_axis_is_found_without_listing_it(nu: float, limit: float) -> None:
+    angles = torch.tensor([_angle(nu, seed) for seed in range(9)])
+    assert float(angles.median()) < limit, angles
+
+
+def test_10_no_axis_is_preferred_where_all_hold() -> None:
+    for seed in range(5):
+        data = load("inertia", nu=0.0, u="1,2,2", n=1000, seed=seed)
+        result = discover(data, groups="O(3)", quick=True, seed=seed, progress=False)
+        assert result.continuous.dimension == 3
+        assert result["O(3)"].verdict == "no breaking detected"
+
+
+def test_14_noise_moves_the_naive_reading_and_not_the_cross_estimate() -> None:
+    shifts: list[float] = []
+    naive: list[float] = []
+    for seed in range(20):
+        quiet, loud = (
+            crossfit(problem_of(load("inertia", nu=0.3, n=400, noise=noise, seed=seed), "O(3)", seed=seed), WEAK)[0][
+                "O(3)"
+            ]
+            for noise in (0.0, 2.0)
+        )
+        shifts.append(loud.cross * loud.energy - quiet.cross * quiet.energy)
+        naive.append(loud.plug_in * loud.energy - quiet.plug_in * quiet.energy)
+    shift, moved = torch.tensor(shifts), torch.tensor(naive)
+    assert abs(float(shift.mean())) < 2 * float(shift.std()) / len(shifts) ** 0.5
+    assert float(moved.mean()) > 3 * float(moved.std()) / len(naive) ** 0.5

@@ -1,0 +1,135 @@
+"""The verb from end to end on small data: its contract, its determinism, its resume, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isotropy.data import load
+from isotropy.discover import Discovery, SymmetricRegressor, discover
+from isotropy.errors import IsotropyError, SchemaError, ShapeError
+from isotropy.groups import MatrixGroup, Window
+from isotropy.reps import Scalar, Vector
+
+CONTRACT = {
+    *("name", "breaking", "low", "high", "level", "verdict", "p_value", "overlap", "inputs_invariant"),
+    *("price", "price_low", "price_high", "cost_rmse"),
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Discovery, Path]:
+    out = tmp_path_factory.mktemp("runs") / "a"
+    data = load("inertia", nu=0.3, n=300)
+    return discover(data, quick=True, out=out, progress=False), out
+
+
+def test_the_broken_axis_is_found_and_the_surviving_group_recommended(found: tuple[Discovery, Path]) -> None:
+    result, _ = found
+    assert result["O(2)@z"].verdict == "no breaking detected"
+    assert all(result[name].verdict == "approximate" for name in ("O(3)", "O(2)@x", "O(2)@y"))
+    assert 0.0467 in result["O(3)"].breaking
+    assert result.recommendation.startswith("build in O(2)@z exactly; imposing O(3) would cost 0.")
+    assert result.continuous.dimension == 1
+    assert abs(result.continuous.axes[0][2]) > 0.99
+
+
+def test_the_result_file_keeps_the_contract_and_reads_back(found: tuple[Discovery, Path]) -> None:
+    result, out = found
+    text = (out / "result.json").read_text()
+    record = json.loads(text)
+    assert record["schema"] == 1
+    assert all(set(group) >= CONTRACT for group in record["groups"])
+    assert set(record["continuous"]) >= {"dimension", "axes", "eigenvalues", "intervals"}
+    assert {"data", "recommendation", "seconds"} <= set(record)
+    assert Discovery.from_json(text) == result
+    assert (out / "report.html").stat().st_size > 10_000
+
+
+def test_the_same_seed_gives_the_same_bytes_but_for_the_seconds(found: tuple[Discovery, Path], tmp_path: Path) -> None:
+    _, out = found
+    discover(load("inertia", nu=0.3, n=300), quick=True, out=tmp_path / "b", progress=False)
+
+    def told(folder: Path) -> str:
+        record = json.loads((folder / "result.json").read_text())
+        record.pop("seconds")
+        return json.dumps(record)
+
+    assert told(out) == told(tmp_path / "b")
+
+
+def test_a_resumed_run_computes_nothing_again(found: tuple[Discovery, Path]) -> None:
+    result, out = found
+    jobs = sorted((out / "jobs").iterdir())
+    stamps = [job.stat().st_mtime_ns for job in jobs]
+    again = discover(load("inertia", nu=0.3, n=300), quick=True, out=out, resume=True, progress=False)
+    assert [job.stat().st_mtime_ns for job in jobs] == stamps
+    assert again.groups == result.groups
+
+
+def test_other_data_or_settings_cannot_continue_a_run(found: tuple[Discovery, Path]) -> None:
+    _, out = found
+    with pytest.raises(IsotropyError, match="sha256"):
+        discover(load("inertia", nu=0.5, n=300), quick=True, out=out, resume=True, progress=False)
+
+
+def test_label_noise_alone_is_no_signal() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(200, 3, generator=generator, dtype=torch.float64)
+    y = torch.randn(200, 1, generator=generator, dtype=torch.float64)
+    result = discover(x, y, {"x": Vector, "y": Scalar}, groups="O(3)", quick=True, progress=False)
+    assert result["O(3)"].verdict == "no signal"
+
+
+def test_inputs_in_one_pose_say_nothing_about_turned_ones() -> None:
+    data = load("inertia", nu=0.0, n=600, inputs="aligned")
+    result = discover(data, groups="O(3)", quick=True, progress=False)
+    assert result["O(3)"].verdict == "not identifiable"
+
+
+def test_a_group_of_ones_own_is_judged_in_a_declared_window() -> None:
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(300, 2, generator=generator, dtype=torch.float64)
+    y = x[:, :1] ** 2 - x[:, 1:] ** 2
+    boosts = MatrixGroup("SO+(1,1)", algebra=[[[0.0, 1.0], [1.0, 0.0]]])
+    result = discover(x, y, {"x": Vector, "y": Scalar}, groups=[Window(boosts, 0.3)], quick=True, progress=False)
+    assert result["SO+(1,1)"].width == (0.3,)
+    assert result["SO+(1,1)"].breaking.mean < 0.05
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "said"),
+    [
+        ({"groups": "O(4)"}, ShapeError, "O(4)"),
+        ({"groups": "Q(3)"}, SchemaError, "Q(3)"),
+        ({"groups": []}, SchemaError, "no candidate"),
+        ({"types": {"x": "5*Vector", "y": "Scalar"}}, IsotropyError, "5*Vector"),
+        ({"types": {"x": 3 * Scalar, "y": Scalar}}, SchemaError, "vacuous"),
+        ({"y": None}, SchemaError, "x, y and types"),
+        ({"x": np.ones((100, 3), dtype=int)}, IsotropyError, "int64"),
+        ({"x": np.full((100, 3), np.nan)}, IsotropyError, "NaN"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[Exception], said: str) -> None:
+    generator = torch.Generator().manual_seed(0)
+    arguments: dict[str, object] = {
+        "x": torch.randn(100, 3, generator=generator, dtype=torch.float64),
+        "y": torch.randn(100, 1, generator=generator, dtype=torch.float64),
+        "types": {"x": Vector, "y": Scalar},
+        "groups": "O(3)",
+    }
+    arguments |= change
+    with pytest.raises(error, match=re.escape(said)):
+        discover(arguments.pop("x"), arguments.pop("y"), arguments.pop("types"), quick=True, **arguments)  # type: ignore[arg-type]
+
+
+def test_the_estimator_builds_in_what_holds() -> None:
+    train, test = load("inertia", nu=0.0, n=200, seed=1), load("inertia", nu=0.0, n=50, seed=2)
+    model = SymmetricRegressor(train.types, groups="O(3)", quick=True).fit(train.x.numpy(), train.y.numpy())
+    assert model.group_ == "O(3)"
+    assert model.score(test.x.numpy(), test.y.numpy()) > 0.9
