@@ -84,7 +84,6 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
             axes.vlines(x, low, high, color=colour, linewidth=1.6, alpha=0.75)
         marker = markers[number % len(markers)]
         axes.plot(x, y, marker, color=colour, ms=6.5, mew=0, ls="", label=_name(cloud.label), alpha=0.9)
-        _name_points(axes, cloud)
     if block.percent:
         percent = FuncFormatter(lambda value, _: _percent(float(value)))
         axes.yaxis.set_major_formatter(percent)
@@ -92,6 +91,8 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
             axes.xaxis.set_major_formatter(percent)
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
+    for cloud in block.clouds:
+        _name_points(axes, cloud)
     _legend(figure, axes, width, columns)
     return figure
 
@@ -168,12 +169,22 @@ def _angle_axis(axes: Axes, angles: Sequence[Number]) -> None:
 
 
 def _name_points(axes: Axes, cloud: Cloud) -> None:
-    left, right = axes.get_xlim()
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    named: list[tuple[float, float, list[str]]] = []
     for x, y, label in zip(cloud.x, cloud.y, cloud.labels or (), strict=bool(cloud.labels)):
+        if not label or not (math.isfinite(x) and math.isfinite(y)):
+            continue
+        # Points that lie on each other share one line of names.
+        near = [n for a, b, n in named if abs(a - x) < 0.08 * (right - left) and abs(b - y) < 0.06 * (top - bottom)]
+        if near:
+            near[0].append(label)
+        else:
+            named.append((float(x), float(y), [label]))
+    for x, y, names in named:
         # Names lean inwards, so that none leaves the figure.
         inwards = -1 if x > left + 0.65 * (right - left) else 1
         axes.annotate(
-            shorten(label, 140, SMALL),
+            shorten(", ".join(names), 190, SMALL),
             (x, y),
             xytext=(7 * inwards, 5),
             textcoords="offset points",

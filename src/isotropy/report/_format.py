@@ -66,6 +66,12 @@ def interval_text(cell: Interval, form: Format = "number") -> tuple[str, str]:
     scale = 100.0 if percent else 1.0
     known = [scale * v for v in (value, low, high) if v is not None and math.isfinite(v)]
     top = max(abs(v) for v in known)
+    if percent and form != "share" and 0 < top < 0.001:
+        return f"≈{_SPACE}0{_SPACE}%", ""
+    if form == "signed percent" and top >= 1000:
+        # Beyond tenfold, per cent are no longer read; what is left is by which factor.
+        factor, ends = interval_text(Interval(*(None if v is None else 1 + v for v in (value, low, high))))
+        return f"×{_SPACE}{factor}", ends
     if not percent and top != 0 and (top >= 1e6 or top < 1e-4):
         digits = 2 if bounded else 3
         texts = [

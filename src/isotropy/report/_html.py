@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import cast
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -49,7 +50,7 @@ def write_html(
             kicker=kicker,
             lead=[view for view, lead in zip(shown, is_lead, strict=True) if lead],
             sections=sections([view for view, lead in zip(shown, is_lead, strict=True) if not lead]),
-            provenance=[(str(key), str(value)) for key, value in (provenance or {}).items()],
+            provenance=[(str(key), _told(value)) for key, value in (provenance or {}).items()],
             palette=PALETTE,
             figures=figures,
         )
@@ -64,6 +65,20 @@ def write_html(
                 write_atomically(folder / f"{view.name}.png", view.drawing.png)
     write_atomically(target, page.encode("utf-8", "replace"))
     return target
+
+
+def _told(value: object) -> str:
+    """A value of the footer without the punctuation of Python.
+
+    >>> _told({"nu": 0.3, "groups": ["O(3)", "SO(3)"]})
+    'nu=0.3, groups=O(3), SO(3)'
+    """
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[object, object], value).items()
+        return ", ".join(f"{key}={_told(item)}" for key, item in pairs) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_told(item) for item in cast(Sequence[object], value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def _environment() -> Environment:

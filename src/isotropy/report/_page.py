@@ -31,7 +31,7 @@ from isotropy.report._draw_curves import describe_curves, describe_scatter, draw
 from isotropy.report._draw_images import data_uri, describe_images, draw_images
 from isotropy.report._draw_lattice import describe_lattice, draw_lattice
 from isotropy.report._figure import Drawing, render
-from isotropy.report._format import cell_text, interval_text
+from isotropy.report._format import cell_text, interval_text, number_text
 from isotropy.report._verdicts import Chip
 
 
@@ -90,8 +90,7 @@ def cell_view(cell: Cell, form: Format) -> CellView:
     if isinstance(cell, Chip):
         return CellView("chip", cell.word, tone=cell.tone, glyph=cell.glyph)
     if isinstance(cell, Meter):
-        shown = Interval(cell.value, cell.low, cell.high)
-        main, sub = interval_text(shown, "share")[0], ""
+        main, sub = number_text(cell.value, "share"), ""
         low, high = (
             None if v is None or not math.isfinite(v) else min(max(v, 0.0), 1.0) for v in (cell.low, cell.high)
         )
