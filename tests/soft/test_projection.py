@@ -266,3 +266,21 @@ def test_the_penalty_of_a_network_sums_its_layers() -> None:
     assert all(a.rep_out == b.rep_in for a, b in pairwise(layers))
     total = torch.stack([one.penalty(normalised=False) for one in layers]).sum(0)
     torch.testing.assert_close(ProjectionPenalty(net, normalised=False)(net), total)
+
+
+def test_the_weighted_sum_is_the_sum_of_the_weighted() -> None:
+    for dtype, tolerance in ((torch.float64, 1e-12), (torch.float32, 1e-5)):
+        net = SoftMLP(RICH, T(2), GROUPS, ch=40, depth=2, generator=spawn(0, "net")).to(dtype)
+        multiplier = torch.tensor([0.0, 1.0, 0.3, 2.0, 0.1, 5.0]).double()
+        for penalty in (ProjectionPenalty(net), ResidualPathwayPenalty(net), ProjectionPenalty(net, distance="log")):
+            apart = (multiplier.to(dtype) * penalty(net)).sum()
+            whole = penalty.weighted(net, multiplier)
+            assert whole.item() == pytest.approx(apart.item(), rel=tolerance)
+            parameters = list(net.parameters())
+            for a, b in zip(
+                torch.autograd.grad(apart, parameters), torch.autograd.grad(whole, parameters), strict=True
+            ):
+                torch.testing.assert_close(a, b, rtol=tolerance, atol=tolerance * float(a.abs().max()))
+        through = Constraint(ProjectionPenalty(net), bound=0.01, multiplier=Fixed(multiplier.tolist()))
+        expected = (multiplier.to(dtype) * (ProjectionPenalty(net)(net) - 0.01)).sum().item()
+        assert through.term(net, None, None).item() == pytest.approx(expected, rel=tolerance)

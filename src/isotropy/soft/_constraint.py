@@ -78,22 +78,25 @@ class Constraint:
     def term(self, model: nn.Module, batch: Any, generator: Generator | None) -> Tensor:
         """What to add to the loss of this step, a scalar tensor on the model's device."""
         self._batch, self._generator, self._values = batch, generator, None
-        reference = next(model.parameters())
-        if self.decoupled or not bool((self._state.multiplier != 0).any()):
+        if self.decoupled or not any(self._state.multiplier.tolist()):
             if self.rule.watches:
                 with torch.no_grad():
                     self._keep(self.penalty(model, batch, generator))
+            reference = next(model.parameters())
             return torch.zeros((), dtype=reference.dtype, device=reference.device)
+        weighted = getattr(self.penalty, "weighted", None)
+        if weighted is not None and not self.rule.watches:
+            # Nobody asks for the single values in each step; history evaluates them at the end of the epoch.
+            term = weighted(model, self._state.multiplier)
+            offset = float(self._state.multiplier @ self.bound)
+            return term - offset if offset else term
         values = self.penalty(model, batch, generator).reshape(-1)
         self._keep(values)
-        weights = self._state.multiplier.to(values)
-        if bool((self.bound != 0).any()):
-            values = values - self.bound.to(values)
-        return (weights * values).sum()
+        return (self._state.multiplier.to(values) * (values - self.bound.to(values))).sum()
 
     def decoupled_step(self, model: nn.Module, lr: float) -> None:
         """Shrinks the penalised parts of the weights by ``lr * multiplier``, after the optimiser's own step."""
-        if self.decoupled and bool((self._state.multiplier != 0).any()):
+        if self.decoupled and any(self._state.multiplier.tolist()):
             getattr(self.penalty, "decay")(model, lr * self._state.multiplier)  # noqa: B009
 
     def after_step(self, info: StepInfo) -> None:

@@ -53,6 +53,10 @@ class ResidualPathwayPenalty(ProjectionPenalty):
         whole = torch.stack([weight.square().sum() for weight in weights]).sum()
         return self.inside * whole + (self.outside - self.inside) * self.complement.squares(weights)
 
+    def weighted(self, model: nn.Module, multiplier: Float[Tensor, " J"]) -> Float[Tensor, ""]:
+        values = self(model)
+        return (multiplier.to(values) * values).sum()
+
     @torch.no_grad()
     def decay(self, model: nn.Module, amounts: Float[Tensor, " J"]) -> None:
         """The decoupled step of this prior: both parts shrink, each by its own precision, never past zero."""

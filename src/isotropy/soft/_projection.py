@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
@@ -68,7 +69,14 @@ class ProjectionPenalty:
         values = squares * self.scale.to(squares) / 2
         return values if self.distance == "mse" else torch.log(values + torch.finfo(values.dtype).tiny)
 
-    @property
+    def weighted(self, model: nn.Module, multiplier: Float[Tensor, " J"]) -> Float[Tensor, ""]:
+        """``sum_j multiplier_j penalty_j`` at a third of the cost of the single penalties; differentiable once."""
+        if self.distance != "mse":
+            values = self(model)
+            return (multiplier.to(values) * values).sum()
+        return self.complement.weighted(self.weights(model), multiplier * self.scale)
+
+    @functools.cached_property
     def scale(self) -> Float[Tensor, " J"]:
         """The gradient of the ``"mse"`` penalty of group j is ``scale_j (W - P_j W)``."""
         dims = self.complement.dims.to(torch.float64)
