@@ -58,15 +58,22 @@ def die(run: Run, *, seed: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def announce(run: Run) -> None:
+    """Leaves this process's id, whole even if the process is killed here."""
+    draft = run.path / f"begun-{os.getpid()}.txt"
+    draft.write_text(str(os.getpid()))
+    os.replace(draft, run.path / "begun.txt")
+
+
 def slow(run: Run, *, seed: int, seconds: float) -> dict[str, Any]:
-    (run.path / "begun.txt").write_text(str(os.getpid()))
+    announce(run)
     time.sleep(seconds)
     return {"seed": seed}
 
 
 def gated(run: Run, *, seed: int, gate: int) -> dict[str, Any]:
     """A large outcome; from seed ``gate`` on only once the file ``open`` is there, so that a kill comes before."""
-    (run.path / "begun.txt").write_text(str(os.getpid()))
+    announce(run)
     while seed >= gate and not (run.path / "open").exists():
         time.sleep(0.01)
     return {"x": torch.arange(200_000).numpy(), "seed": seed}
