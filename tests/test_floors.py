@@ -9,7 +9,7 @@ import pytest
 
 HOUSE = Path(__file__).parents[1] / "src" / "isotropy"
 DOORSTEP = {"errors", "random", "estimate"}
-BELOW_DISCOVER = {
+BELOW_DISCOVERY = {
     *(
         "linalg",
         "groups",
@@ -42,16 +42,16 @@ FLOORS: dict[str, set[str]] = {
     "data": {"reps", "groups", "linalg"},
     "report": {"runs"},
     "testing": {"measure", "reps", "groups", "linalg"},
-    "discover": BELOW_DISCOVER,
-    "represent": BELOW_DISCOVER,
-    "federate": BELOW_DISCOVER,
-    "control": BELOW_DISCOVER,
-    "physics": BELOW_DISCOVER,
-    "experiments": BELOW_DISCOVER | {"discover", "represent", "federate", "control", "physics", "testing"},
-    "cli": BELOW_DISCOVER
-    | {"discover", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
+    "discovery": BELOW_DISCOVERY,
+    "represent": BELOW_DISCOVERY,
+    "federate": BELOW_DISCOVERY,
+    "control": BELOW_DISCOVERY,
+    "physics": BELOW_DISCOVERY,
+    "experiments": BELOW_DISCOVERY | {"discovery", "represent", "federate", "control", "physics", "testing"},
+    "cli": BELOW_DISCOVERY
+    | {"discovery", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
-    "__init__": {"discover"},
+    "__init__": {"discovery"},
 }
 
 

@@ -9,15 +9,15 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from isotropy.discover import Audit as Audit
-    from isotropy.discover import Discovery as Discovery
-    from isotropy.discover import SymmetricRegressor as SymmetricRegressor
-    from isotropy.discover import audit as audit
-    from isotropy.discover import discover as discover
+    from isotropy.discovery import Audit as Audit
+    from isotropy.discovery import Discovery as Discovery
+    from isotropy.discovery import SymmetricRegressor as SymmetricRegressor
+    from isotropy.discovery import audit as audit
+    from isotropy.discovery import discover as discover
 
 __version__ = "0.1.0.dev0"
 
-_ROOMS = dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discover")
+_ROOMS = dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery")
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 

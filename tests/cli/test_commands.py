@@ -113,7 +113,7 @@ def test_an_interrupt_says_how_to_continue(args: list[str], said: str, monkeypat
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("isotropy.discover.discover", interrupted)
+    monkeypatch.setattr("isotropy.discovery.discover", interrupted)
     shown = isotropy("discover", "inertia", *args)
     assert shown.exit_code == 130
     assert said in shown.output

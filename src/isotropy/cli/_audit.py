@@ -30,7 +30,7 @@ def audit(
     dataset = rooms.load(data, schema=schema, **settings)
     loaded = load_model(model)
     check_batches(loaded, dataset.x, model)
-    from isotropy.discover import audit as examine
+    from isotropy.discovery import audit as examine
     from isotropy.runs import Run
 
     groups = ",".join(group)

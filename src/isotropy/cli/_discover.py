@@ -40,7 +40,7 @@ def discover(
         raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
     settings = settings_of(setting)
     from isotropy import data as rooms
-    from isotropy.discover import discover as find
+    from isotropy.discovery import discover as find
 
     found = find(
         rooms.load(data, schema=schema, **settings),

@@ -28,7 +28,7 @@ class Job:
     Equal jobs have equal keys, in every process and on every machine; another version of the package has other keys.
     Raises ``SchemaError`` for a name that is not ``module:name`` and ``DomainError`` for arguments that JSON refuses.
 
-    >>> Job("isotropy.discover:fit_fold", {"fold": 1}, seed=0).key == Job("isotropy.discover:fit_fold", {"fold": 1}).key
+    >>> Job("isotropy.runs:echo", {"fold": 1}, seed=0).key == Job("isotropy.runs:echo", {"fold": 1}).key
     True
     """
 

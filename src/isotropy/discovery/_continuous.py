@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isotropy.discover._candidates import Candidate
-from isotropy.discover._result import Continuous
+from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._result import Continuous
 from isotropy.groups import LieAlgebra
 
 # A direction is not shown to be broken while its eigenvalue may lie below twice the tolerated share of the signal.

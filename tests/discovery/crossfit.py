@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
-from isotropy.discover._candidates import candidates
-from isotropy.discover._kernel import KernelRidge
-from isotropy.discover._model import Model, Preparation
-from isotropy.discover._problem import Problem
+from isotropy.discovery._candidates import candidates
+from isotropy.discovery._kernel import KernelRidge
+from isotropy.discovery._model import Model, Preparation
+from isotropy.discovery._problem import Problem
 from isotropy.measure import Breaking, BreakingTerms, bonferroni, breaking_terms, combine, randomisation_test
 from isotropy.random import derive, spawn
 
@@ -29,7 +29,7 @@ def kernel_fit(kernels: Sequence[str] | None = None) -> Fit:
 
     def fit(problem: Problem, x: Tensor, y: Tensor, unit: Tensor, seed: int) -> Callable[[Tensor], Tensor]:
         prepared = Preparation.fit(problem, x, y)
-        z, t = prepared.inputs.apply(x), prepared.targets.apply(y, prepared.origin(x))
+        z, t = prepared.inputs.apply(x), prepared.targets.apply(y)
         core = KernelRidge.fit(z, t, unit=unit, bodies=problem.bodies, kernels=kernels, generator=spawn(seed, "kernel"))
         return Model(prepared, core)
 

@@ -7,9 +7,9 @@ from typing import get_args
 
 import pytest
 
-from isotropy.discover._lattice import monotone
-from isotropy.discover._recommendation import Finding, recommend
-from isotropy.discover._verdicts import Evidence, Verdict, rows_to_decide, verdict
+from isotropy.discovery._lattice import monotone
+from isotropy.discovery._recommendation import Finding, recommend
+from isotropy.discovery._verdicts import Evidence, Verdict, rows_to_decide, verdict
 from isotropy.report import VERDICTS
 
 HOLDS = Evidence(

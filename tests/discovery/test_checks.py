@@ -13,9 +13,9 @@ from crossfit import crossfit, kernel_fit, problem_of
 from torch import Tensor, nn
 
 from isotropy.data import load
-from isotropy.discover import discover
-from isotropy.discover._model import Model, Preparation
-from isotropy.discover._problem import Problem
+from isotropy.discovery import discover
+from isotropy.discovery._model import Model, Preparation
+from isotropy.discovery._problem import Problem
 from isotropy.measure import Breaking
 from isotropy.train import Batches, Cosine, fit
 

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from scipy import stats
 
-from isotropy.discover._candidates import subgroups
-from isotropy.discover._jobs import terms_of
-from isotropy.discover._lattice import monotone
-from isotropy.discover._problem import Problem
-from isotropy.discover._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
+from isotropy.discovery._candidates import subgroups
+from isotropy.discovery._jobs import terms_of
+from isotropy.discovery._lattice import monotone
+from isotropy.discovery._problem import Problem
+from isotropy.discovery._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import Breaking, along_lattice, clustered_mean, combine, holm
 

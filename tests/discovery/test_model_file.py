@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from isotropy.discover._model_file import load_model
+from isotropy.discovery._model_file import load_model
 from isotropy.errors import SchemaError
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isotropy.data import Dataset
-from isotropy.discover._candidates import Candidate, CandidateLike, candidates
+from isotropy.discovery._candidates import Candidate, CandidateLike, candidates
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error, units

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.discover._problem import Problem
+from isotropy.discovery._problem import Problem
 from isotropy.groups import Group, parse
 from isotropy.random import derive, spawn
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, SoftMLP

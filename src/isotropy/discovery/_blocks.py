@@ -25,8 +25,8 @@ from isotropy.report import (
 )
 
 if TYPE_CHECKING:
-    from isotropy.discover._findings import GroupFinding
-    from isotropy.discover._result import Discovery
+    from isotropy.discovery._findings import GroupFinding
+    from isotropy.discovery._result import Discovery
 
 _WHAT, _WHERE, _FIT = "What holds", "Where it breaks", "How the model was fitted"
 _TRUST, _READ = "Can the method be trusted here?", "How to read this report"
@@ -192,7 +192,7 @@ def _patches(found: Discovery) -> list[Block]:
     dataset = found.samples
     if dataset is None or not str(found.data.get("inputs", "")).startswith("Pixels("):
         return []
-    from isotropy.discover._pictures import pictures
+    from isotropy.discovery._pictures import pictures
 
     drawn: Sequence[tuple[str, object]] = pictures(dataset, [f.name for f in found.groups])
     return [

@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data import Dataset
-from isotropy.discover._candidates import CandidateLike, candidates, subgroups
-from isotropy.discover._continuous import continuous
-from isotropy.discover._findings import GroupFinding, Refit, findings, refit_of
-from isotropy.discover._jobs import curves_job, fit_job, gram_job, inputs_job, measure_job, refit_job
-from isotropy.discover._learners import learn, revive
-from isotropy.discover._problem import Problem
-from isotropy.discover._recommendation import Finding, recommend
-from isotropy.discover._result import Curve, Discovery, Learnt, Training
-from isotropy.discover._surrogates import surrogate_job
+from isotropy.discovery._candidates import CandidateLike, candidates, subgroups
+from isotropy.discovery._continuous import continuous
+from isotropy.discovery._findings import GroupFinding, Refit, findings, refit_of
+from isotropy.discovery._jobs import curves_job, fit_job, gram_job, inputs_job, measure_job, refit_job
+from isotropy.discovery._learners import learn, revive
+from isotropy.discovery._problem import Problem
+from isotropy.discovery._recommendation import Finding, recommend
+from isotropy.discovery._result import Curve, Discovery, Learnt, Training
+from isotropy.discovery._surrogates import surrogate_job
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Window
 from isotropy.reps import Schema

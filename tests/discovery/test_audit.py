@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.data import load
-from isotropy.discover import Audit, audit
+from isotropy.discovery import Audit, audit
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Window, parse
 from isotropy.measure import equivariance_error

@@ -9,9 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from isotropy.discover._kernel import KernelRidge
-from isotropy.discover._model import Model, Preparation
-from isotropy.discover._problem import Problem
+from isotropy.discovery._kernel import KernelRidge
+from isotropy.discovery._model import Model, Preparation
+from isotropy.discovery._problem import Problem
 from isotropy.errors import SchemaError
 from isotropy.random import derive, spawn
 
@@ -69,7 +69,7 @@ def learner(name: str) -> Learner:
     if name == "kernel":
         return KernelLearner()
     if name == "network":
-        from isotropy.discover._network import NetworkLearner
+        from isotropy.discovery._network import NetworkLearner
 
         return NetworkLearner()
     raise SchemaError(f"the learner {name!r}", "kernel or network")
@@ -91,7 +91,7 @@ def learn(
     ``like`` is an earlier state whose choices (the kernel) are taken over instead of made again.
     """
     preparation = Preparation.fit(problem, x, y)
-    targets = preparation.targets.apply(y, preparation.origin(x))
+    targets = preparation.targets.apply(y)
     core, curves = learner(name).learn(
         problem,
         preparation.inputs.apply(x),

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
-from isotropy.discover._findings import GroupFinding
-from isotropy.discover._model import Model
+from isotropy.discovery._findings import GroupFinding
+from isotropy.discovery._model import Model
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
 from isotropy.report import Block, Chip, Column, Interval, Meter, Result, Table, flatten, jsonable, restore
@@ -125,7 +125,7 @@ class Discovery(Result):
         return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
 
     def blocks(self) -> Sequence[Block]:
-        from isotropy.discover._blocks import blocks
+        from isotropy.discovery._blocks import blocks
 
         return blocks(self)
 

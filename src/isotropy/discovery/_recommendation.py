@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isotropy.discover._verdicts import Verdict
+from isotropy.discovery._verdicts import Verdict
 
 _HOLDS: tuple[Verdict, ...] = ("no breaking detected", "negligible")
 

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.discover._candidates import Candidate
+from isotropy.discovery._candidates import Candidate
 from isotropy.linalg import nullspace
 from isotropy.measure import split_halves
 from isotropy.random import spawn

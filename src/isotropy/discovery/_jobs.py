@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isotropy.discover._learners import learn, revive
-from isotropy.discover._model import Model
-from isotropy.discover._problem import Problem
+from isotropy.discovery._learners import learn, revive
+from isotropy.discovery._model import Model
+from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
 from isotropy.measure import (
     BreakingTerms,
@@ -31,7 +31,7 @@ from isotropy.measure import (
 from isotropy.random import spawn
 from isotropy.runs import Job, Run, map_jobs
 
-_HERE = "isotropy.discover._jobs"
+_HERE = "isotropy.discovery._jobs"
 _REFIT_COPIES = 8
 _CURVE_ROWS = 400
 _CURVE_ANGLES = 33

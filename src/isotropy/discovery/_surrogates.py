@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from isotropy.discover._candidates import Candidate
-from isotropy.discover._learners import learn, revive
-from isotropy.discover._problem import Problem
+from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._learners import learn, revive
+from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
 from isotropy.measure import breaking_terms, combine, draw_orbits
 from isotropy.random import spawn
@@ -18,7 +18,7 @@ from isotropy.runs import Job, Run
 
 def surrogate_job(problem: Problem, learner: str, copy: int, rows: int) -> Job:
     return Job(
-        "isotropy.discover._surrogates:surrogate", {"learner": learner, "copy": copy, "rows": rows}, problem.seed
+        "isotropy.discovery._surrogates:surrogate", {"learner": learner, "copy": copy, "rows": rows}, problem.seed
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from isotropy.data import load
-from isotropy.discover import Discovery, SymmetricRegressor, discover
+from isotropy.discovery import Discovery, SymmetricRegressor, discover
 from isotropy.errors import IsotropyError, SchemaError, ShapeError
 from isotropy.groups import MatrixGroup, Window
 from isotropy.reps import Scalar, Vector
