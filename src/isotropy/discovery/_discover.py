@@ -33,6 +33,7 @@ from isotropy.reps import Schema
 from isotropy.runs import Job, Run, map_jobs
 
 _SURROGATES = 10
+_LONG = 5000
 _CALIBRATED_ROWS = 2000  # calibration redoes the analysis many times, on at most this many rows
 _NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is better by more than noise
 
@@ -188,6 +189,8 @@ def _refits(work: _Work, learner: str, splits: int, tested: Mapping[str, Any]) -
         for i, candidate in enumerate(problem.candidates)
         if isinstance(candidate.measured, Window) or not tested[candidate.name]["invariant"]
     ]
+    # Each split refits twice for each candidate; on long tables two splits tell enough.
+    splits = min(splits, 2) if len(problem.x) > _LONG else splits
     jobs = [refit_job(problem, learner, i, split) for i, _ in wanted for split in range(splits)]
     outcomes = work.map(jobs, "imposing and refitting") if jobs else []
     return {

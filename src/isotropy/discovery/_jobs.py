@@ -33,6 +33,7 @@ from isotropy.runs import Job, Run, map_jobs
 
 _HERE = "isotropy.discovery._jobs"
 _REFIT_COPIES = 8
+_REFIT_ROWS = 16_000  # copies in all, beyond which fewer copies of each row are made
 _CURVE_ROWS = 400
 _CURVE_ANGLES = 33
 _GRAM_ROWS = 4000
@@ -147,7 +148,8 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
 def _moved_copies(
     problem: Problem, measured: Any, rows: Tensor, unit: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    orbit = draw_orbits(measured, int(unit.max()) + 1, draws=_REFIT_COPIES, generator=generator)
+    copies = max(2, min(_REFIT_COPIES, _REFIT_ROWS // int(rows.sum())))
+    orbit = draw_orbits(measured, int(unit.max()) + 1, draws=copies, generator=generator)
     g, group = orbit.rows(unit), orbit.group
     x = problem.rep_in.act(group, g, problem.x[rows][:, None])
     y = problem.rep_out.act(group, g, problem.y[rows][:, None])

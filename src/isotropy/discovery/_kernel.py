@@ -17,9 +17,11 @@ from isotropy.errors import ShapeError
 
 Kernel = Callable[[Tensor, Tensor], Tensor]
 
-_LANDMARKS = 1000
+_LANDMARKS = 800
+_ROWS = 8000  # more rows cost time and hardly help that many landmarks
 _SELECTION_ROWS = 500  # rows on which the kernels compete; the ridge is chosen again on all rows
-_PIECE = 16_384  # rows of a kernel matrix held at once
+# Entries of a kernel matrix held at once: pieces that stay in the cache, where larger ones would be paged in anew.
+_PIECE = 1 << 19
 _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
 
 
@@ -91,7 +93,9 @@ class KernelRidge:
     def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
         k = kernel(self.kernel, self.bodies)
         rows = z.reshape(-1, z.shape[-1])
-        out = torch.cat([k(piece, self.landmarks) @ self.weights for piece in rows.split(_PIECE)])
+        out = torch.cat(
+            [k(piece, self.landmarks) @ self.weights for piece in _pieces(rows, self.landmarks, self.bodies)]
+        )
         return out.reshape(*z.shape[:-1], self.weights.shape[-1])
 
     @classmethod
@@ -104,6 +108,7 @@ class KernelRidge:
         bodies: Int[Tensor, "bodies k"] | None = None,
         generator: torch.Generator,
         landmarks: int = _LANDMARKS,
+        rows: int = _ROWS,
         kernels: Sequence[str] | None = None,
     ) -> KernelRidge:
         """The kernel and the ridge that predict held-out units best (leave-one-out where every row is its own unit).
@@ -115,6 +120,9 @@ class KernelRidge:
         >>> bool((f(z) - z**3).abs().max() < 1e-3)
         True
         """
+        if len(z) > rows:
+            kept = torch.randperm(len(z), generator=generator)[:rows]
+            z, y, unit = z[kept], y[kept], None if unit is None else unit[kept]
         n = len(z)
         if n < 4:
             raise ShapeError(f"{n} rows", "at least 4 rows to fit on", "give more data")
@@ -123,15 +131,21 @@ class KernelRidge:
         order = torch.randperm(n, generator=generator)
         few = _whole_units(unit, _SELECTION_ROWS, generator) if clustered else order[:_SELECTION_ROWS]
         held_out = _held_out(unit, generator) if clustered else None
-        names, rows = kernels or competing(bodies), z[few]
+        names, sample = kernels or competing(bodies), z[few]
         held = None if held_out is None else held_out[few]
         scores = (
-            [_solve(kernel(name, bodies), rows, y[few], rows, held)[1] for name in names] if len(names) > 1 else [0]
+            [_solve(kernel(name, bodies), sample, y[few], sample, held)[1] for name in names] if len(names) > 1 else [0]
         )
         best = names[min(range(len(names)), key=scores.__getitem__)]
         at = z if n <= landmarks else z[order[:landmarks]]
         weights, score = _solve(kernel(best, bodies), z, y, at, held_out)
         return cls(best, at, weights, score, bodies)
+
+
+def _pieces(rows: Tensor, landmarks: Tensor, bodies: Tensor | None) -> tuple[Tensor, ...]:
+    """The rows in pieces whose kernel matrix, one for each body, is of a handy size."""
+    matrices = 1 if bodies is None else len(bodies)
+    return rows.split(max(1, _PIECE // (matrices * len(landmarks))))
 
 
 def _whole_units(unit: Tensor, rows: int, generator: torch.Generator) -> Tensor:
@@ -160,7 +174,7 @@ def _solve(k: Kernel, z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None)
         # All rows are landmarks: Phi = U sqrt(e), and its Gram matrix is diagonal already.
         phi, s, V = U * e.sqrt(), e, torch.eye(len(e), dtype=e.dtype)
     else:
-        phi = torch.cat([k(piece, at) @ root for piece in z.split(_PIECE)])
+        phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at, None)])
         s, V = torch.linalg.eigh(phi.mT @ phi)
     if held_out is None or bool(held_out.all()) or not bool(held_out.any()):
         ridge, score = _leave_one_out(phi @ V if at is not z else phi, s, y)

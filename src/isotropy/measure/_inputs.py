@@ -20,7 +20,7 @@ from isotropy.reps import Rep
 
 _ROWS = 4000  # rows that the classifier sees; more only sharpens the p-value of differences too small to matter
 _NEIGHBOURS = 5
-_SMALL_SHIFT = 0.05
+_SMALL_SHIFT = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class InputTest:
 
     @property
     def invariant(self) -> bool:
-        """No difference found, or one too small to matter (below 5 % of the probability mass)."""
+        """No difference found, or one too small to matter (below 10 % of the probability mass)."""
         return self.p_value >= 0.05 or self.shift < _SMALL_SHIFT
 
 

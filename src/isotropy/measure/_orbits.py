@@ -25,8 +25,8 @@ _PIECE = 65_536
 class OrbitDraws:
     """Group elements for each independent unit of the data: ``g`` has shape ``(units, M, *element)``.
 
-    ``complete`` says that the M elements are all of a finite group, the identity first; otherwise they are
-    independent draws from the group's measure.
+    ``complete`` says that the M elements are all of a finite group, the identity first, the same for all units
+    (``(1, M, *element)``); otherwise they are independent draws from the group's measure.
     """
 
     group: Group
@@ -36,7 +36,9 @@ class OrbitDraws:
     probability: bool
 
     def rows(self, unit: Int[Tensor, " n"]) -> Element:
-        """The elements of each row, ``(n, M, *element)``: rows of one unit move together."""
+        """The elements of each row, ``(n or 1, M, *element)``: rows of one unit move together."""
+        if self.complete:
+            return self.g
         return tree.tree_map(lambda part: part[unit], self.g)
 
 
@@ -51,7 +53,7 @@ def draw_orbits(
     """
     group = candidate.group if isinstance(candidate, Window) else candidate
     if group.finite and group.order is not None and group.order <= draws:
-        g = tree.tree_map(lambda part: part.expand(units, *part.shape), group.elements(dtype=dtype))
+        g = tree.tree_map(lambda part: part[None], group.elements(dtype=dtype))
         return OrbitDraws(group, g, int(group.order), complete=True, probability=True)
     within = candidate if isinstance(candidate, Window) else None
     g = group.sample((units, draws), generator=generator, dtype=dtype, within=within)
