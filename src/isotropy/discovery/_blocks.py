@@ -91,7 +91,7 @@ def _levels(found: Discovery) -> Block:
         interval_label="one-sided 95 % ends",
         caption="The solid interval assumes that what the model cannot explain is no more asymmetric than what it can; "
         "the dashed line assumes the worst, that all of it is."
-        + (" Diamonds mark the truth, which is known for this problem." if known else ""),
+        + (" Triangles mark the truth, which is known for this problem." if known else ""),
         explain=explain,
     )
 

@@ -34,7 +34,7 @@ from isotropy.runs import Job, Run, map_jobs
 
 _SURROGATES = 10
 _LONG = 5000
-_CALIBRATED_ROWS = 2000  # calibration redoes the analysis many times, on at most this many rows
+_CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
 _NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is better by more than noise
 
 
@@ -105,7 +105,7 @@ class _Work:
 
 def _analyse(work: _Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
     problem = work.problem
-    learner, splits, fits, scores = _compete(work, quick)
+    learner, splits, fits, scores, training = _compete(work, quick)
     indices = range(len(problem.candidates))
     jobs = [inputs_job(problem, i) for i in indices]
     jobs += [measure_job(problem, learner, i, split) for i in indices for split in range(splits)]
@@ -125,7 +125,7 @@ def _analyse(work: _Work, dataset: Dataset, *, tolerance: float, quick: bool) ->
     mse, V = float(losses.mean()), float(energy.mean())
     below = subgroups(problem.candidates)
     advice = recommend([Finding(f.name, f.verdict, f.cost_rmse, f.price.mean, bool(f.imposed)) for f in found], below)
-    state, training = learn(learner, problem, problem.x, problem.y, problem.unit, seed=problem.seed, stream=("final",))
+    state, _ = learn(learner, problem, problem.x, problem.y, problem.unit, seed=problem.seed, stream=("final",))
     return Discovery(
         data={
             "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
@@ -151,26 +151,27 @@ def _analyse(work: _Work, dataset: Dataset, *, tolerance: float, quick: bool) ->
     )  # fmt: skip
 
 
-def _compete(work: _Work, quick: bool) -> tuple[str, int, dict[tuple[int, int], Any], dict[str, float]]:
-    """The learner with the smaller held-out error, the number of splits, its fits, and the scores of all learners."""
+def _compete(work: _Work, quick: bool) -> tuple[str, int, dict[tuple[int, int], Any], dict[str, float], dict[str, Any]]:
+    """The learner that predicts one held-out half better, with the number of splits, its fits, the scores of all
+    learners and the curves of the network's training."""
     problem = work.problem
     splits = 5 if len(problem.x) <= 2500 else 3
 
-    def fit(learner: str, which: range) -> dict[tuple[int, int], Any]:
-        pairs = [(split, fold) for split in which for fold in (0, 1)]
+    def fit(learner: str, pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Any]:
         jobs = [fit_job(problem, learner, split, fold) for split, fold in pairs]
         return dict(zip(pairs, work.map(jobs, f"fitting: {learner}"), strict=True))
 
-    fits = fit("kernel", range(splits))
+    fits = fit("kernel", [(split, fold) for split in range(splits) for fold in (0, 1)])
     V = float(problem.energy().mean())
-    scores = {"kernel": float(_losses(problem, fits, 0).mean()) / V}
+    scores = {"kernel": float(fits[0, 0]["loss"].mean()) / V}
     if quick:
-        return "kernel", splits, fits, scores
-    network = fit("network", range(1))
-    scores["network"] = float(_losses(problem, network, 0).mean()) / V
+        return "kernel", splits, fits, scores, {}
+    trial = fit("network", [(0, 0)])[0, 0]
+    scores["network"] = float(trial["loss"].mean()) / V
     if scores["network"] > _NETWORK_MARGIN * scores["kernel"]:
-        return "kernel", splits, fits, scores
-    return "network", 3, fit("network", range(3)), scores
+        return "kernel", splits, fits, scores, trial["curves"]
+    fits = fit("network", [(split, fold) for split in range(3) for fold in (0, 1)])
+    return "network", 3, fits, scores, trial["curves"]
 
 
 def _losses(problem: Problem, fits: Mapping[tuple[int, int], Any], split: int) -> Tensor:

@@ -145,6 +145,10 @@ def _finding(
         price = Estimate(mean / left, max(refit.low, 0.0) / left, max(refit.high, 0.0) / left, n, confidence)
         b = Estimate(mean / V, max(refit.low, 0.0) / V, max(b.high, refit.high / V), n, confidence)
         cost = math.sqrt(mean / problem.y.shape[1])
+    if imposed:
+        # True by construction: the preparation of the data leaves nothing to estimate.
+        b = price = Estimate(0.0, 0.0, 0.0, estimate.n, estimate.confidence)
+        cost = 0.0
     # A constant predicts as well: nothing that could be symmetric or not.
     signal = answer.held_out < answer.energy * (1 - 1e-3)
     evidence = Evidence(

@@ -17,7 +17,8 @@ from isotropy.soft import Constraint, Evidence, ProjectionPenalty, SoftMLP
 from isotropy.train import Batches, Cosine, fit
 
 _WIDTH, _DEPTH = 128, 3
-_STEPS, _BATCH, _RATE = 3000, 256, 2e-3
+_STEPS, _BATCH, _RATE = 2000, 256, 2e-3
+_UPDATES = 15  # of the strengths, over the whole training
 _VALIDATION = 0.15
 _POINTS_SHOWN = 120
 
@@ -34,8 +35,9 @@ class NetworkLearner:
         held_out = torch.isin(unit, shuffled[: max(1, round(_VALIDATION * len(units)))])
         z, t = z.float(), t.float()
         model = _network(problem, seed)
-        constraints = _constraints(problem, model)
         batches = Batches(z[~held_out], t[~held_out], batch_size=_BATCH, seed=derive(seed, "batches"))
+        epochs = max(1, _STEPS // len(batches))
+        constraints = _constraints(problem, model, every=max(1, epochs // _UPDATES))
         history = fit(
             model,
             _squared_error,
@@ -45,7 +47,7 @@ class NetworkLearner:
             schedule=Cosine(),
             max_steps=_STEPS,
             validation=Batches(z[held_out], t[held_out], batch_size=4096, shuffle=False),
-            validate_every=max(1, _STEPS // len(batches) // _POINTS_SHOWN),
+            validate_every=max(1, epochs // _POINTS_SHOWN),
             seed=seed,
             progress=False,
         )
@@ -86,8 +88,8 @@ def _network(problem: Problem, seed: int) -> SoftMLP:
     )  # fmt: skip
 
 
-def _constraints(problem: Problem, model: SoftMLP) -> list[Constraint]:
-    return [Constraint(ProjectionPenalty(model), multiplier=Evidence())] if penalised(problem) else []
+def _constraints(problem: Problem, model: SoftMLP, every: int) -> list[Constraint]:
+    return [Constraint(ProjectionPenalty(model), multiplier=Evidence(every=every))] if penalised(problem) else []
 
 
 def _squared_error(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -46,9 +46,10 @@ def verdict(evidence: Evidence, tolerance: float = SHARE_TOLERANCE) -> Verdict:
         return "no breaking detected"
     if evidence.overlap < MINIMAL_OVERLAP:
         return "not identifiable"
-    if evidence.low <= 0 and evidence.high < tolerance:
+    found = evidence.low > 0 and evidence.significant
+    if not found and evidence.high < tolerance:
         return "no breaking detected"
-    if evidence.low > 0 and evidence.significant:
+    if found:
         if evidence.breaking < tolerance and evidence.price_low < PRICE_TOLERANCE:
             return "negligible"
         return "approximate" if evidence.breaking <= ABSENT else "absent"
