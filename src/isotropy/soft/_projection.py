@@ -88,7 +88,7 @@ class ProjectionPenalty:
 
     def weights(self, model: nn.Module) -> list[Tensor]:
         """The same as matrices (n_out, n_in) and biases (n_out,): kernels of convolutions flattened."""
-        return [tensor.flatten(1) if tensor.dim() > 1 else tensor for tensor in self.parameters(model)]
+        return [tensor.flatten(1) if tensor.dim() > 2 else tensor for tensor in self.parameters(model)]
 
     @torch.no_grad()
     def decay(self, model: nn.Module, amounts: Float[Tensor, " J"]) -> None:
