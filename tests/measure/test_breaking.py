@@ -1,0 +1,192 @@
+"""The estimators of breaking, on functions that are known: what each is the mean of, and what would bias it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from isotropy.data import load
+from isotropy.groups import Window, parse
+from isotropy.measure import (
+    along_lattice,
+    breaking_terms,
+    clustered_mean,
+    combine,
+    draw_orbits,
+    holm,
+    input_invariance_test,
+    overlap,
+    pulled_back,
+    randomisation_test,
+    split_halves,
+)
+from isotropy.random import spawn
+from isotropy.reps import Pixels, Scalar, Vector
+
+ROWS = torch.arange(4000)
+
+
+def exact(nu: float, groups: str, noise: float = 0.0):
+    data = load("inertia", nu=nu, n=len(ROWS), noise=noise)
+    assert data.function is not None
+    terms = breaking_terms(
+        data.function, data.function, data.x, data.y, parse(groups), data.types.x, data.types.y,
+        unit=ROWS, generator=spawn(0, "draws"),
+    )  # fmt: skip
+    return data, terms
+
+
+@pytest.mark.parametrize("group", ["O(3)", "O(2)@z", "O(2)@x"])
+@pytest.mark.parametrize("nu", [0.0, 0.3, -1.0])
+def test_for_the_true_function_every_estimate_is_the_closed_form(nu: float, group: str) -> None:
+    data, terms = exact(nu, group)
+    assert data.truth is not None
+    assert data.energy is not None
+    B = data.truth[group] * data.energy
+    for values in (terms.cross, terms.plug_in, terms.model_cross):
+        mean, se = float(values.mean()), float(values.std()) / len(ROWS) ** 0.5
+        assert abs(mean - B) <= 4 * se + 1e-9, (mean, B, se)
+
+
+def test_noise_in_the_targets_does_not_move_the_cross_estimate_of_a_fixed_model() -> None:
+    data, terms = exact(0.3, "O(3)", noise=2.0)
+    assert data.truth is not None
+    assert data.energy is not None
+    mean, se = float(terms.cross.mean()), float(terms.cross.std()) / len(ROWS) ** 0.5
+    assert abs(mean - data.truth["O(3)"] * data.energy) <= 4 * se
+
+
+def test_a_model_that_breaks_an_exact_symmetry_reads_as_broken_only_naively() -> None:
+    data = load("inertia", nu=0.0, n=len(ROWS))
+    assert data.function is not None
+    truth = data.function
+
+    def wrong(x: Tensor) -> Tensor:
+        return truth(x) + 0.3 * x[:, 5:14]
+
+    terms = breaking_terms(
+        wrong, wrong, data.x, data.y, parse("O(3)"), data.types.x, data.types.y, unit=ROWS, generator=spawn(0, "d")
+    )
+    assert float(terms.plug_in.mean()) > 20 * float(terms.plug_in.std()) / len(ROWS) ** 0.5
+    assert abs(float(terms.cross.mean())) < 4 * float(terms.cross.std()) / len(ROWS) ** 0.5
+
+
+def test_a_finite_group_is_averaged_exactly_and_the_identity_comes_first() -> None:
+    group, rep = parse("D(4)"), Pixels(3, 3)
+    orbit = draw_orbits(group, 5, draws=32, generator=spawn(0, "g"))
+    assert orbit.complete
+    assert orbit.draws == 8
+    x = torch.rand(5, 9, generator=spawn(0, "x"), dtype=torch.float64)
+    moved = pulled_back(lambda v: v, orbit, x, torch.arange(5), rep, rep)
+    assert torch.allclose(moved, x[:, None].expand(-1, 8, -1))
+    first = pulled_back(lambda v: v, orbit, x, torch.arange(5), rep, 9 * Scalar)[:, 0]
+    assert torch.equal(first, x)
+
+
+def test_rows_of_one_unit_move_together() -> None:
+    orbit = draw_orbits(parse("SO(3)"), 2, draws=4, generator=spawn(0, "g"))
+    g = orbit.rows(torch.tensor([0, 0, 1]))
+    assert torch.equal(g[0], g[1])
+    assert not torch.allclose(g[0], g[2])
+
+
+def test_without_a_uniform_law_half_the_change_along_the_window_is_read() -> None:
+    # f(x) = |x|^2 under Scale(1): (f(x) - f(sx))^2 / 2, with log s ~ N(0, 0.1^2).
+    x = torch.ones(2000, 1, dtype=torch.float64)
+    window = Window(parse("Scale(1)"), 0.1)
+    terms = breaking_terms(
+        lambda v: v.square(), lambda v: v.square(), x, x.square(), window, Vector, Scalar,
+        unit=torch.arange(2000), draws=64, generator=spawn(0, "w"),
+    )  # fmt: skip
+    s = torch.exp(0.1 * torch.randn(400_000, generator=spawn(1, "mc"), dtype=torch.float64))
+    assert float(terms.cross.mean()) == pytest.approx(float((1 - s**2).square().mean()) / 2, rel=0.05)
+
+
+def test_shrunken_models_are_scaled_back_and_never_beyond_the_truth() -> None:
+    """A model that has learnt only 60 % of the broken part reads 0.6 B in X and the whole of B in A."""
+    data = load("inertia", nu=-1.0, n=len(ROWS))
+    assert data.function is not None
+    assert data.truth is not None
+    whole, kept = data.function, load("inertia", nu=0.0, n=8).function
+    assert kept is not None
+
+    def shrunken(x: Tensor) -> Tensor:
+        return 0.6 * whole(x) + 0.4 * kept(x)
+
+    terms = breaking_terms(
+        shrunken, shrunken, data.x, data.y, parse("O(3)"), data.types.x, data.types.y, unit=ROWS,
+        generator=spawn(0, "d"),
+    )  # fmt: skip
+    assert data.energy is not None
+    energy = torch.full((len(ROWS),), data.energy, dtype=torch.float64)
+    answer = combine([terms], energy, 9, ROWS)
+    assert answer.cross == pytest.approx(0.6 * data.truth["O(3)"], rel=0.1)
+    assert answer.estimate.mean == pytest.approx(data.truth["O(3)"], rel=0.1)
+
+
+def test_the_standard_error_sees_clusters_and_the_spread_over_splits() -> None:
+    generator = spawn(0, "values")
+    unit = torch.arange(50).repeat_interleave(20)
+    level = torch.randn(50, generator=generator, dtype=torch.float64)[unit]
+    single = level[None] + 0.01 * torch.randn(1, 1000, generator=generator, dtype=torch.float64)
+    clustered, degrees = clustered_mean(single, unit)
+    naive, _ = clustered_mean(single, torch.arange(1000))
+    assert clustered > 3 * naive
+    assert degrees == pytest.approx(49, rel=0.01)
+    shifted = torch.cat([single - 1, single + 1])
+    assert clustered_mean(shifted, unit)[0] > 1.0
+
+
+def test_the_randomisation_test_is_exact_and_has_power() -> None:
+    generator = spawn(0, "losses")
+    unit = torch.arange(60)
+    null = [
+        randomisation_test(
+            torch.rand(60, 9, generator=generator, dtype=torch.float64), unit, permutations=99, generator=generator
+        )
+        for _ in range(400)
+    ]
+    rejected = sum(p <= 0.05 for p in null) / len(null)
+    assert 0.02 <= rejected <= 0.085
+    better = torch.rand(60, 9, generator=generator, dtype=torch.float64)
+    better[:, 0] -= 0.3
+    assert randomisation_test(better, unit, generator=generator) < 0.01
+
+
+def test_an_exactly_invariant_model_is_never_rejected_by_rounding() -> None:
+    loss = torch.rand(200, 1, generator=spawn(0, "l"), dtype=torch.float64).expand(-1, 17).clone()
+    loss[:, 1:] *= 1 + 1e-15
+    assert randomisation_test(loss, torch.arange(200), generator=spawn(0, "r")) > 0.9
+
+
+def test_inputs_that_are_invariant_pass_and_others_do_not() -> None:
+    x = torch.randn(1500, 3, generator=spawn(0, "x"), dtype=torch.float64)
+    group = parse("SO(3)")
+    assert input_invariance_test(x, group, Vector, generator=spawn(1, "t")).invariant
+    squashed = x * torch.tensor([1.0, 1.0, 0.1], dtype=torch.float64)
+    test = input_invariance_test(squashed, group, Vector, generator=spawn(1, "t"))
+    assert not test.invariant
+    assert test.p_value < 0.01
+    aligned = torch.cat([torch.zeros_like(x[:, :2]), x.norm(dim=1, keepdim=True)], 1)
+    assert input_invariance_test(aligned, group, Vector, generator=spawn(1, "t")).overlap < 0.2
+
+
+def test_overlap_counts_points_that_lie_where_data_are() -> None:
+    x = torch.randn(900, 2, generator=spawn(0, "x"), dtype=torch.float64)
+    assert overlap(x[:300], x[300:600], x[600:]) > 0.9
+    assert overlap(x[:300], x[300:600], x[600:] + 10) == 0.0
+
+
+def test_halves_keep_units_whole_and_differ_between_splits() -> None:
+    unit = torch.arange(100).repeat_interleave(3)
+    first, second = split_halves(unit, 0, 0), split_halves(unit, 0, 1)
+    assert all(len(first[unit == u].unique()) == 1 for u in range(100))
+    assert int(first.sum()) == 150
+    assert not torch.equal(first, second)
+
+
+def test_holm_and_the_lattice() -> None:
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.6]) == pytest.approx([1.0, 1.0])
+    assert along_lattice({"G": 0.5, "H": 0.01}, {"G": ["H"]})["G"] == 0.01
