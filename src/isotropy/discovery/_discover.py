@@ -309,7 +309,7 @@ def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
             notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} rows would decide.")
         if finding.verdict == "not identifiable":
             notes.append(
-                f"{finding.name}: only {finding.overlap:.0%} of moved inputs lie where there are data. Its figures say "
-                "what averaging this model would do, not what imposing the symmetry and retraining would cost."
+                f"{finding.name}: only {finding.overlap:.0%} of moved inputs lie where there are data. Its price comes "
+                "from refitting with the symmetry imposed; whether the symmetry holds, these data cannot tell."
             )
     return notes

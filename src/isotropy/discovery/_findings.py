@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from scipy import stats
 
-from isotropy.discovery._candidates import subgroups
+from isotropy.discovery._candidates import Candidate, subgroups
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import monotone
 from isotropy.discovery._problem import Problem
 from isotropy.discovery._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
-from isotropy.measure import Breaking, along_lattice, clustered_mean, combine, holm
+from isotropy.measure import SMALLEST_ERROR, Breaking, along_lattice, clustered_mean, combine, holm
+
+_LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
 
 
 @dataclass(frozen=True)
@@ -104,61 +106,95 @@ def findings(
     edges = [(index[small], index[big]) for big, smalls in below.items() for small in smalls]
     weights = [1 / max(answers[c.name].standard_error, 1e-6) ** 2 for c in problem.candidates]
     level = monotone([answers[c.name].estimate.mean for c in problem.candidates], weights, edges)
-    found: list[GroupFinding] = []
-    for i, candidate in enumerate(problem.candidates):
-        name, answer, test = candidate.name, answers[candidate.name], tested[candidate.name]
-        found.append(
-            _finding(
-                problem, name, answer, max(level[i], 0.0), test, refits.get(name),
-                p_value=p_values[name], p_adjusted=consistent[name], width=candidate.width,
-                imposed=imposed.get(name, ""), truth=truth.get(name), tolerance=tolerance,
-            )
-        )  # fmt: skip
-    return found
+    return [
+        _finding(
+            problem,
+            candidate,
+            answers[candidate.name],
+            max(level[i], 0.0),
+            tested[candidate.name],
+            refits.get(candidate.name),
+            p_values=(p_values[candidate.name], consistent[candidate.name]),
+            imposed=imposed.get(candidate.name, ""),
+            truth=truth.get(candidate.name),
+            tolerance=tolerance,
+        )
+        for i, candidate in enumerate(problem.candidates)
+    ]
 
 
 def _finding(
     problem: Problem,
-    name: str,
+    candidate: Candidate,
     answer: Breaking,
     consistent: float,
     test: Mapping[str, Any],
     refit: Refit | None,
     *,
-    p_value: float,
-    p_adjusted: float,
-    width: tuple[float, ...] | None,
+    p_values: tuple[float, float],
     imposed: str,
     truth: float | None,
     tolerance: float,
 ) -> GroupFinding:
-    estimate, price, cost = answer.estimate, answer.price, answer.cost_rmse
-    shifted = consistent - estimate.mean
-    b = Estimate(
-        consistent, max(estimate.low + min(shifted, 0.0), 0.0), min(estimate.high + max(shifted, 0.0), 1.0),
-        estimate.n, estimate.confidence,
-    )  # fmt: skip
-    if refit is not None:
-        V, n, confidence = answer.energy, estimate.n, estimate.confidence
-        mean = max(refit.difference, 0.0)
-        left = max(refit.error, 1e-4 * V)
-        price = Estimate(mean / left, max(refit.low, 0.0) / left, max(refit.high, 0.0) / left, n, confidence)
-        b = Estimate(mean / V, max(refit.low, 0.0) / V, max(b.high, refit.high / V), n, confidence)
-        cost = math.sqrt(mean / problem.y.shape[1])
+    breaking, price = _along_orbits(answer, consistent) if refit is None else _by_refitting(answer, refit)
     if imposed:
         # True by construction: the preparation of the data leaves nothing to estimate.
-        b = price = Estimate(0.0, 0.0, 0.0, estimate.n, estimate.confidence)
-        cost = 0.0
-    # A constant predicts as well: nothing that could be symmetric or not.
-    signal = answer.held_out < answer.energy * (1 - 1e-3)
+        breaking = price = Estimate(0.0, 0.0, 0.0, answer.estimate.n, answer.estimate.confidence)
+    p_value, p_adjusted = p_values
     evidence = Evidence(
-        b.mean, b.low, b.high, price.low, p_adjusted, test["overlap"],
-        significant=p_adjusted < ALPHA, imposed=bool(imposed), signal=signal,
-    )  # fmt: skip
+        breaking=breaking.mean,
+        low=breaking.low,
+        high=breaking.high,
+        price_low=price.low,
+        p_value=p_adjusted,
+        overlap=test["overlap"],
+        significant=p_adjusted < ALPHA,
+        imposed=bool(imposed),
+        # A constant predicts as well: then there is nothing that could be symmetric or not.
+        signal=answer.held_out < answer.energy * (1 - _LEAST_SIGNAL),
+    )
     word = verdict(evidence, tolerance)
-    needed = rows_to_decide(len(problem.x), answer.standard_error, b.mean, tolerance) if word == "undecided" else None
+    undecided = word == "undecided"
+    rows_needed = rows_to_decide(len(problem.x), answer.standard_error, breaking.mean, tolerance)
     return GroupFinding(
-        name, b, max(answer.upper_worst, b.high), price, cost, p_value, p_adjusted, test["overlap"], test["shift"],
-        test["invariant"], word, estimate.mean, answer.cross, answer.plug_in, answer.standard_error, width, imposed,
-        needed, truth, "refit" if refit is not None else "orbit",
-    )  # fmt: skip
+        name=candidate.name,
+        breaking=breaking,
+        upper_worst=breaking.high if imposed else max(answer.upper_worst, breaking.high),
+        price=price,
+        cost_rmse=math.sqrt(breaking.mean * answer.energy / problem.y.shape[1]),
+        p_value=p_value,
+        p_adjusted=p_adjusted,
+        overlap=test["overlap"],
+        shift=test["shift"],
+        inputs_invariant=test["invariant"],
+        verdict=word,
+        raw=answer.estimate.mean,
+        cross=answer.cross,
+        plug_in=answer.plug_in,
+        standard_error=answer.standard_error,
+        width=candidate.width,
+        imposed=imposed,
+        rows_needed=rows_needed if undecided else None,
+        truth=truth,
+        basis="orbit" if refit is None else "refit",
+    )
+
+
+def _along_orbits(answer: Breaking, consistent: float) -> tuple[Estimate, Estimate]:
+    """Breaking and price from averages over orbits, the interval moved with the level that the lattice calls for."""
+    raw = answer.estimate
+    shifted = consistent - raw.mean
+    low, high = max(raw.low + min(shifted, 0.0), 0.0), min(raw.high + max(shifted, 0.0), 1.0)
+    return Estimate(consistent, low, high, raw.n, raw.confidence), answer.price
+
+
+def _by_refitting(answer: Breaking, refit: Refit) -> tuple[Estimate, Estimate]:
+    """Breaking and price from what the refitted model loses; its gain from moved copies can hide some breaking.
+
+    The upper end of the breaking is therefore the larger of both readings.
+    """
+    V, n, confidence = answer.energy, answer.estimate.n, answer.estimate.confidence
+    left = max(refit.error, SMALLEST_ERROR * V)
+    low, mean, high = (max(value, 0.0) for value in (refit.low, refit.difference, refit.high))
+    price = Estimate(mean / left, low / left, high / left, n, confidence)
+    return Estimate(mean / V, low / V, max(answer.estimate.high, high / V), n, confidence), price

@@ -6,6 +6,7 @@ Of a function: ``equivariance_error`` (sampled), ``lie_error`` (infinitesimal), 
 tell: ``input_invariance_test`` and ``overlap``.
 """
 
+from isotropy.measure._breaking import SMALLEST_ERROR as SMALLEST_ERROR
 from isotropy.measure._breaking import Breaking as Breaking
 from isotropy.measure._breaking import BreakingTerms as BreakingTerms
 from isotropy.measure._breaking import breaking_terms as breaking_terms

@@ -22,7 +22,7 @@ from isotropy.random import spawn
 from isotropy.reps import Rep
 
 # Below this share of the energy the error left is no yardstick any more; a price is quoted against at least this.
-_SMALLEST_ERROR = 1e-4
+SMALLEST_ERROR = 1e-4
 _ONE_SIDED = 0.95  # each end of an interval of breaking is a one-sided bound; as a pair they cover 0.90
 
 
@@ -162,7 +162,7 @@ def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], outputs
     low = max(b - t * se, 0.0)
     typical = min(b / (1 - u) + t * se, 1.0) if u < 1 else 1.0
     worst = min(b + u + t * se, 1.0)
-    left = max(mse, _SMALLEST_ERROR * V)
+    left = max(mse, SMALLEST_ERROR * V)
     price_se, price_degrees = clustered_mean((rows - a / left * loss) / left, unit)
     price_t = float(stats.t.ppf(_ONE_SIDED, price_degrees)) * price_se
     n, confidence = len(torch.unique(unit)), 2 * _ONE_SIDED - 1

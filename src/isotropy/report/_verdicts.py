@@ -58,7 +58,7 @@ VERDICTS: Final[dict[str, Chip]] = {
             "blind",
             "∅",
             "Transformed inputs hardly occur in these data, so nothing in them can confirm or refute the symmetry. "
-            "Greyed figures say what averaging this model would do, not what retraining would cost.",
+            "The greyed price is that of a model refitted with the symmetry imposed.",
         ),
         Chip(
             "no signal",
