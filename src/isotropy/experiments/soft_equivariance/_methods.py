@@ -1,0 +1,74 @@
+"""Which methods are compared on a setting, and how their outcomes become rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from isotropy.experiments.soft_equivariance._config import Plan
+
+
+@dataclass(frozen=True)
+class Method:
+    """A line of the table: the key of a builder, its argument (a group, a strength, or nothing), and its name.
+
+    >>> Method("emlp", "O(3)").name
+    'EMLP O(3)'
+    """
+
+    key: str
+    argument: str = ""
+
+    @property
+    def name(self) -> str:
+        if self.key in _FIXED_NAMES:
+            return _FIXED_NAMES[self.key]
+        return f"{_NAMES[self.key]} {self.argument}"
+
+    @property
+    def group(self) -> str | None:
+        """The group that the network obeys exactly, None for a network that is free to break everything."""
+        return self.argument if self.key == "emlp" else None
+
+
+_FIXED_NAMES = {
+    "mlp": "MLP",
+    "augmented": "MLP + augmentation",
+    "rpp": "RPP",
+    "free": "SoftEMLP, no penalty",
+    "evidence": "ours (evidence)",
+}
+_NAMES = {"emlp": "EMLP", "ratio": "PER, start"}
+EXACT = 1e-9  # closed forms leave rounding
+VALIDATED = "PER"  # the strength whose networks validate best; its rows are made of those of "PER, start ..."
+
+
+def methods(truth: Mapping[str, float], plan: Plan) -> tuple[Method, ...]:
+    """All methods for candidates with known breaking (largest first); augmentation and RPP use the largest group.
+
+    Exact networks are built for the largest candidate and, where that one is broken, for those that are not (oracles).
+
+    >>> [method.name for method in methods({"O(3)": 0.6, "O(2)@z": 0.0, "O(2)@x": 0.4}, Plan())][:4]
+    ['MLP', 'MLP + augmentation', 'EMLP O(3)', 'EMLP O(2)@z']
+    """
+    largest = next(iter(truth))
+    return (
+        Method("mlp"),
+        Method("augmented", largest),
+        *(Method("emlp", group) for group in dict.fromkeys((largest, *oracles(truth)))),
+        Method("rpp", largest),
+        Method("free"),
+        *(Method("ratio", f"{start:g}") for start in plan.starts),
+        Method("evidence"),
+    )
+
+
+def oracles(truth: Mapping[str, float]) -> tuple[str, ...]:
+    """The unbroken candidates; the largest alone where it holds, since it contains the others.
+
+    >>> oracles({"O(3)": 0.6, "O(2)@z": 0.0}), oracles({"O(3)": 0.0, "O(2)@z": 0.0})
+    (('O(2)@z',), ('O(3)',))
+    """
+    exact = tuple(group for group, breaking in truth.items() if breaking < EXACT)
+    largest = next(iter(truth))
+    return (largest,) if largest in exact else exact

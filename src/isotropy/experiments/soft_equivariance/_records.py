@@ -1,0 +1,67 @@
+"""What the experiment records: scores of methods, levels found by ``discover``, strengths over time, verdicts."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Score:
+    """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean seconds.
+
+    ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free.
+    """
+
+    setting: str
+    method: str
+    test: tuple[float, ...]
+    validation: tuple[float, ...]
+    train: tuple[float, ...]
+    seconds: float
+    parameters: int
+    group: str | None = None
+    floor: float | None = None
+    chosen: tuple[str, ...] = ()
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.test)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation over seeds, None for a single one."""
+        return statistics.stdev(self.test) if len(self.test) > 1 else None
+
+
+@dataclass(frozen=True)
+class Level:
+    """What ``discover`` said about one group in one problem, and the exact breaking."""
+
+    problem: str
+    seed: int
+    group: str
+    breaking: float
+    low: float
+    high: float
+    truth: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """The strengths of one tuned network by epoch, one curve for each group."""
+
+    setting: str
+    method: str
+    epochs: tuple[int, ...]
+    groups: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim in words, and whether it held."""
+
+    text: str
+    held: bool

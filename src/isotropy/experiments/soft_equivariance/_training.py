@@ -1,0 +1,205 @@
+"""One network of one method on one setting: a pure job, trained by the one loop of ``isotropy.train``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.data import Dataset, load
+from isotropy.experiments.soft_equivariance._config import Plan
+from isotropy.groups import parse
+from isotropy.nn import EMLP, EquivariantLinear
+from isotropy.random import derive, spawn
+from isotropy.reps import Rep
+from isotropy.runs import Run
+from isotropy.soft import (
+    Constraint,
+    Evidence,
+    Fixed,
+    GateLeakPenalty,
+    ProjectionPenalty,
+    Ratio,
+    ResidualPathwayPenalty,
+    SoftEMLP,
+    SoftLinear,
+    SoftMLP,
+)
+from isotropy.train import Batches, Cosine, fit
+
+_SHOWN = 60  # points of a curve that a figure can show
+Built = tuple[nn.Module, list[Constraint]]
+
+
+def train_job(
+    run: Run, *, seed: int, nu: float | int, axis: int, method: str, argument: str, plan: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Trains ``method`` (a key of ``BUILDERS``) on a third of the rows; mean squared errors per entry of the others.
+
+    The seed makes the rows, the first weights and the order of the batches; the test rows choose nothing.
+    """
+    began = time.monotonic()
+    settings = Plan(**plan)
+    data = load("inertia", nu=nu, axis=axis, n=3 * settings.rows, seed=seed)
+    parts = [(x, y) for x, y in zip(data.x.float().chunk(3), data.y.float().chunk(3), strict=True)]
+    (x, y), held_out, test = parts
+    model, constraints = BUILDERS[method](data, settings, argument, seed)
+    batches = Batches(x, y, batch_size=settings.batch, seed=derive(seed, "batches"))
+    name = f"training/{method}-{argument or 'plain'}-{nu}-{axis}-{seed}".replace("@", "-")
+    history = fit(
+        model,
+        squared_error,
+        Turned(batches, data, argument, seed) if method == "augmented" else batches,
+        optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else settings.decay), lr=settings.rate),
+        constraints=constraints,
+        schedule=Cosine(),
+        max_epochs=settings.epochs,
+        validation=Batches(*held_out, batch_size=4096, shuffle=False),
+        validate_every=settings.validate_every,
+        best_from=2 * settings.adjust_at,
+        run=run.part(name),
+        checkpoint_every=60.0,
+        seed=seed,
+        progress=False,
+    )
+    with torch.no_grad():
+        error = float(squared_error(model, test).double().mean())
+    return {
+        "test": error,
+        "validation": history.best,
+        "train": history.rows[-1]["loss"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seconds": time.monotonic() - began,
+        "strengths": _curves(constraints),
+    }
+
+
+def squared_error(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """The mean over outputs of the squared error, one number for each row."""
+    x, y = batch
+    return (model(x) - y).square().mean(-1)
+
+
+def decayed(model: nn.Module, amount: float | int) -> list[dict[str, Any]]:
+    """The parameters in two groups: weights and biases of linear maps decay, coefficients of products and gates not.
+
+    >>> from isotropy.reps import Vector
+    >>> net = EMLP(Vector, Vector, "O(3)", ch=8, depth=1, generator=spawn(0, "net"))
+    >>> [group["weight_decay"] for group in decayed(net, 0.1)]
+    [0.1, 0.0]
+    """
+    linear = [module for module in model.modules() if isinstance(module, (SoftLinear, EquivariantLinear))]
+    first = {id(parameter): parameter for module in linear for parameter in module.parameters()}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in first]
+    groups = [{"params": list(first.values()), "weight_decay": float(amount)}, {"params": rest, "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
+
+
+@dataclass
+class Turned:
+    """Batches whose rows are moved by a group, each row by its own Haar element, drawn anew in each epoch."""
+
+    batches: Batches
+    data: Dataset
+    group: str
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def rows(self) -> int:
+        return self.batches.rows
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        group, (rep_in, rep_out) = parse(self.group), _reps(self.data)
+        # One stream for each epoch, so that a resumed training moves its rows as an uninterrupted one does.
+        generator = spawn(self.seed, "augmentation", self.batches.epoch)
+        for x, y in self.batches:
+            g = group.sample((len(x),), generator=generator, dtype=x.dtype, device=x.device)
+            yield rep_in.act(group, g, x), rep_out.act(group, g, y)
+
+
+def _plain(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    # Soft layers under no constraint are linear layers; the groups only name the type of the hidden features.
+    generator = spawn(seed, "network")
+    return SoftMLP(*_reps(data), data.groups[:1], ch=plan.width, depth=plan.depth, generator=generator), []
+
+
+def _exact(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    generator = spawn(seed, "network")
+    return EMLP(*_reps(data), argument, ch=plan.ch_exact, depth=plan.depth, rule="paper", generator=generator), []
+
+
+def _free(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    model = _soft(data, plan, seed)
+    return model, [_leak()]
+
+
+def _ratio(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    model = _soft(data, plan, seed)
+    # The first, largest group has no penalty of its own: it only shapes the gates and products (§2.2).
+    start = (0.0, *[float(argument)] * (len(data.groups) - 1))
+    rule = Ratio(at=plan.adjust_at, power=float(plan.power), start=start, window=plan.window, skip=plan.skip)
+    return model, [Constraint(ProjectionPenalty(model, normalised=False), multiplier=rule), _leak()]
+
+
+def _evidence(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    model = _soft(data, plan, seed)
+    return model, [Constraint(ProjectionPenalty(model), multiplier=Evidence(every=plan.every)), _leak()]
+
+
+def _pathway(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
+    model = SoftEMLP(
+        *_reps(data),
+        [argument],
+        ch=plan.ch_exact,
+        depth=plan.depth,
+        rule="paper",
+        init="rpp",
+        generator=spawn(seed, "network"),
+    )
+    prior = ResidualPathwayPenalty(model, equivariant=float(plan.rpp_equivariant), residual=float(plan.rpp_residual))
+    return model, [Constraint(prior, multiplier=Fixed(1.0)), _leak()]
+
+
+BUILDERS: dict[str, Callable[[Dataset, Plan, str, int], Built]] = {
+    "mlp": _plain,
+    "augmented": _plain,
+    "emlp": _exact,
+    "rpp": _pathway,
+    "free": _free,
+    "ratio": _ratio,
+    "evidence": _evidence,
+}
+
+
+def _soft(data: Dataset, plan: Plan, seed: int) -> SoftEMLP:
+    generator = spawn(seed, "network")
+    return SoftEMLP(*_reps(data), data.groups, ch=plan.ch, depth=plan.depth, rule="paper", generator=generator)
+
+
+def _leak() -> Constraint:
+    return Constraint(GateLeakPenalty(), multiplier=Fixed(1.0))
+
+
+def _reps(data: Dataset) -> tuple[Rep, Rep]:
+    return data.types.x, data.types.y
+
+
+def _curves(constraints: list[Constraint]) -> dict[str, Any]:
+    """The strengths of the tuned constraint by epoch, thinned; empty where nothing is tuned."""
+    tuned = [constraint for constraint in constraints if isinstance(constraint.rule, (Ratio, Evidence))]
+    if not tuned:
+        return {}
+    history = tuned[0].history
+    shown = sorted({round(i * (len(history) - 1) / (_SHOWN - 1)) for i in range(_SHOWN)})
+    strengths = {name: [float(history[i]["multiplier"][j]) for i in shown] for j, name in enumerate(tuned[0].names)}
+    return {"epochs": shown, "groups": strengths}

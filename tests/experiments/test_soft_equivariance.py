@@ -1,0 +1,236 @@
+"""The reproduction of Kim et al.: the run from end to end, its floors, its claims, its published numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from isotropy.experiments import REGISTRY, Claim
+from isotropy.experiments.soft_equivariance import (
+    FULL,
+    PUBLISHED,
+    SMALL,
+    Config,
+    Level,
+    Plan,
+    Question,
+    Score,
+    Setting,
+    SoftEquivariance,
+    ordered,
+    run_experiment,
+)
+from isotropy.runs import Run
+
+PLAN = Plan(
+    rows=60,
+    batch=30,
+    epochs=6,
+    ch=8,
+    ch_exact=8,
+    width=16,
+    depth=1,
+    starts=(0.01, 1.0),
+    adjust_at=2,
+    window=2,
+    skip=1,
+    every=2,
+    validate_every=2,
+)
+TINY = Config(
+    settings=(Setting(-1.0, 2, 2), Setting(0.0)),
+    questions=(Question("inertia", {"nu": -1.0, "axis": 2}), Question("cossim", {"variant": "so3"})),
+    plan=PLAN,
+    question_rows=200,
+    quick=True,
+    engine="serial",
+)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SoftEquivariance]:
+    path = tmp_path_factory.mktemp("experiment") / "run"
+    with Run(path) as run:
+        return path, run_experiment(TINY, run)
+
+
+def test_every_method_has_a_row_on_every_setting(finished: tuple[Path, SoftEquivariance]) -> None:
+    _, result = finished
+    table = {(score.setting, score.method) for score in result.scores}
+    free = ["MLP", "MLP + augmentation", "RPP", "SoftEMLP, no penalty", "PER", "PER, start 0.01", "ours (evidence)"]
+    assert {(setting, method) for setting in ("nu=-1, a=2", "nu=0") for method in free} <= table
+    assert ("nu=-1, a=2", "EMLP O(2)@z") in table, "the oracle subgroup"
+    assert ("nu=0", "EMLP O(2)@z") not in table, "where O(3) holds it is the oracle"
+    assert result.score("nu=-1, a=2", "MLP").sd is not None
+    assert result.score("nu=0", "MLP").sd is None
+    assert all(row["test_mse"] > 0 and row["seconds"] > 0 for row in result.rows())  # type: ignore[operator]
+
+
+def test_floors_are_the_closed_forms_of_the_specification(finished: tuple[Path, SoftEquivariance]) -> None:
+    floors = finished[1].floors
+    assert floors["nu=-1, a=2"] == pytest.approx(
+        {"O(3)": 7.262, "O(2)@z": 0.0, "O(2)@x": 5.447, "O(2)@y": 5.447}, abs=1e-3
+    )
+    assert set(floors["nu=0"].values()) == {0.0}
+    assert finished[1].score("nu=-1, a=2", "EMLP O(3)").floor == floors["nu=-1, a=2"]["O(3)"]
+    assert finished[1].score("nu=-1, a=2", "MLP").floor is None
+
+
+def test_the_paper_schedule_counts_with_the_start_that_validates_best(
+    finished: tuple[Path, SoftEquivariance],
+) -> None:
+    result = finished[1]
+    best = result.score("nu=-1, a=2", "PER")
+    starts = {start: result.score("nu=-1, a=2", f"PER, start {start}") for start in ("0.01", "1")}
+    for seed, chosen in enumerate(best.chosen):
+        assert best.validation[seed] == min(score.validation[seed] for score in starts.values())
+        assert best.test[seed] == starts[chosen].test[seed]
+    assert best.seconds == pytest.approx(sum(score.seconds for score in starts.values()))
+
+
+def test_strengths_move_by_the_rules_of_each_method(finished: tuple[Path, SoftEquivariance]) -> None:
+    curves = {(one.setting, one.method): one for one in finished[1].strengths}
+    paper, ours = curves[("nu=-1, a=2", "PER, start 1")], curves[("nu=-1, a=2", "ours (evidence)")]
+    assert set(paper.groups["O(3)"]) == {0.0}, "the largest group is never penalised in the paper's schedule"
+    assert paper.groups["O(2)@x"][0] == 1.0
+    assert max(values[-1] for group, values in paper.groups.items() if group != "O(3)") == 1.0
+    assert min(values[-1] for group, values in paper.groups.items() if group != "O(3)") < 1.0
+    assert len(set(ours.groups["O(3)"])) > 1
+
+
+def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
+    finished: tuple[Path, SoftEquivariance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, result = finished
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a finished job was computed again")
+
+    monkeypatch.setattr("isotropy.experiments.soft_equivariance.train_job", refuse)
+    monkeypatch.setattr("isotropy.experiments.soft_equivariance.discover_job", refuse)
+    with Run(path, resume=True) as run:
+        assert run_experiment(TINY, run) == result
+        with pytest.raises(AssertionError, match="computed again"):
+            run_experiment(replace(TINY, seed=7), run)
+
+
+def test_the_same_seed_trains_the_same_networks(finished: tuple[Path, SoftEquivariance], tmp_path: Path) -> None:
+    again = replace(TINY, settings=(Setting(0.0),), questions=())
+    with Run(tmp_path / "again") as run, pytest.raises(KeyError, match="nu=-1"):
+        run_experiment(again, run)  # claims about a setting that was not run are refused, not guessed
+    assert len(list((tmp_path / "again/jobs").glob("*.npz"))) == 8
+    keys = {path.name for path in (tmp_path / "again/jobs").glob("*.npz")}
+    assert keys <= {path.name for path in (finished[0] / "jobs").glob("*.npz")}
+
+
+def test_the_result_is_written_read_back_and_reported(finished: tuple[Path, SoftEquivariance], tmp_path: Path) -> None:
+    result = finished[1]
+    assert SoftEquivariance.from_json(result.to_json()) == result
+    page = result.report(tmp_path / "report").read_text()
+    assert "not run here" in page
+    assert all(claim.text in page.replace("&lt;", "<").replace("&#39;", "'") for claim in result.claims)
+    text = result.table()
+    assert "published, nu=0, 1000 rows: EMLP O(3) 0.136" in text
+
+
+def score(setting: str, method: str, *test: float, floor: float | None = None) -> Score:
+    return Score(setting, method, test, test, test, 1.0, 10, floor=floor)
+
+
+def level(problem: str, group: str, breaking: float, truth: float, verdict: str = "undecided", seed: int = 0) -> Level:
+    return Level(problem, seed, group, breaking, 0.0, 1.0, truth, verdict)
+
+
+def invented(**errors: float) -> SoftEquivariance:
+    """A result in which everything holds, but for the errors given."""
+    good = {
+        "EMLP O(3)": 7.5,
+        "EMLP O(2)@z": 1.0,
+        "MLP": 6.0,
+        "MLP + augmentation": 5.0,
+        "RPP": 3.0,
+        "SoftEMLP, no penalty": 4.0,
+        "PER": 1.5,
+        "ours (evidence)": 1.2,
+    }
+    broken = [score("nu=-1, a=2", name, errors.get(name, value), floor=7.262) for name, value in good.items()]
+    whole = [score("nu=0", name, 0.5 if name == "EMLP O(3)" else value) for name, value in good.items()]
+    levels = [
+        level(problem, group, truth + 0.01, truth)
+        for problem in ("inertia nu=-1", "cossim variant=so3")
+        for group, truth in (("O(3)", 0.5), ("O(2)@z", 0.0))
+    ]
+    return SoftEquivariance(
+        scores=(*broken, *whole),
+        levels=tuple(levels),
+        truth={"nu=-1, a=2": {"O(3)": 0.6, "O(2)@z": 0.0}, "nu=0": {"O(3)": 0.0}},
+    )
+
+
+def verdicts(result: SoftEquivariance) -> dict[str, bool]:
+    return {claim.text: claim.holds(result) for claim in REGISTRY["soft-equivariance"].claims}
+
+
+def test_claims_hold_where_they_should() -> None:
+    failing = [text for text, held in verdicts(invented()).items() if not held]
+    assert failing == []
+
+
+@pytest.mark.parametrize(
+    ("errors", "failing"),
+    [
+        ({"EMLP O(3)": 8.5}, {"EMLP O(3) ends within 15 % of its closed-form floor at nu=-1"}),
+        ({"EMLP O(3)": 6.1}, {"EMLP O(3) ends within 15 % of its closed-form floor at nu=-1"}),
+        ({"EMLP O(2)@z": 1.6}, {"oracle EMLP <= PER at nu=-1"}),
+        ({"EMLP O(2)@z": 0.7}, {"PER within twice the oracle EMLP at nu=-1"}),
+        ({"RPP": 1.4}, {"PER < RPP at nu=-1"}),
+        ({"RPP": 6.5}, {"RPP < MLP at nu=-1"}),
+        ({"ours (evidence)": 1.6}, {"ours < PER at nu=-1"}),
+    ],
+)
+def test_claims_fail_where_they_should(errors: dict[str, float], failing: set[str]) -> None:
+    assert {text for text, held in verdicts(invented(**errors)).items() if not held} == failing
+
+
+def test_levels_are_ordered_only_where_the_truth_tells_them_apart() -> None:
+    assert ordered((level("p", "G", 0.5, 0.6), level("p", "H", 0.1, 0.0)))
+    assert not ordered((level("p", "G", 0.1, 0.6), level("p", "H", 0.5, 0.3)))
+    assert ordered((level("p", "G", 0.1, 0.305), level("p", "H", 0.5, 0.3))), "a tie has no order"
+    assert not ordered((level("p", "G", 0.1, 0.0, "approximate"),)), "an unbroken group is called broken"
+
+
+def test_one_wrong_seed_is_enough_to_lose_the_claim_on_levels() -> None:
+    result = invented()
+    wrong = (level("inertia nu=-1", "O(3)", 0.1, 0.5, seed=1), level("inertia nu=-1", "O(2)@z", 0.2, 0.0, seed=1))
+    held = verdicts(replace(result, levels=(*result.levels, *wrong)))
+    assert not held["discover orders the groups correctly in every inertia setting and seed"]
+    assert held["discover orders the groups correctly in every cosine similarity setting and seed"]
+    assert not any(held for text, held in verdicts(replace(result, levels=())).items() if "discover" in text)
+
+
+def test_published_numbers_are_those_of_the_specification() -> None:
+    found = {(problem, method, rows): error for problem, method, rows, error, _ in PUBLISHED.rows}
+    sizes = (100, 300, 1000, 3000, 10000)
+    assert [found["nu=0", "EMLP O(3)", n] for n in sizes] == [1.44, 0.303, 0.136, 0.028, 0.018]
+    assert [found["nu=0", "EMLP SO(3)", n] for n in sizes] == [1.16, 0.316, 0.060, 0.029, 0.019]
+    assert [found["nu=0", "MLP", n] for n in sizes] == [7.91, 4.94, 3.24, 0.84, 0.154]
+    assert [found["nu=0", "MLP + augmentation", n] for n in sizes] == [1.78, 0.464, 0.130, 0.112, 0.112]
+    assert (found["nu=0.3, a=2", "MLP", 1000], found["nu=0.3, a=2", "EMLP O(3)", 1000]) == (4.79, 1.185)
+    assert len(found) == 22
+
+
+def test_the_full_version_has_the_sizes_of_the_paper() -> None:
+    plan = FULL.plan
+    assert (plan.rows, plan.batch, plan.epochs, plan.adjust_at) == (1000, 500, 8000, 2000)
+    assert (plan.power, plan.starts, plan.decay, plan.rate, plan.ch) == (2.0, (100.0,), 2e-4, 1e-3, 128)
+    assert [(setting.nu, setting.axis, setting.seeds) for setting in FULL.settings] == [
+        (-1.0, 2, 5),
+        (0.0, 2, 5),
+        (-1.0, 0, 5),
+        (-1.0, 1, 5),
+        (-0.3, -1, 5),
+    ]
+    assert {setting.name for setting in SMALL.settings} == {setting.name for setting in FULL.settings}
+    assert isinstance(REGISTRY["soft-equivariance"].claims[0], Claim)
