@@ -103,16 +103,16 @@ def questions(settings: tuple[Setting, ...], seeds: int) -> tuple[Question, ...]
 
 
 _SHORT = Plan(
-    batch=250,
-    epochs=150,
+    batch=200,
+    epochs=100,
     rate=1e-2,
     ch=32,
     ch_exact=32,
     width=128,
     starts=(0.01, 1.0),
-    adjust_at=50,
-    window=30,
-    skip=15,
+    adjust_at=33,
+    window=20,
+    skip=10,
     every=5,
     validate_every=5,
 )

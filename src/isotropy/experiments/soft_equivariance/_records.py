@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Score:
-    """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean seconds.
+    """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
 
     ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free.
     """

@@ -79,7 +79,7 @@ class SoftEquivariance(Result):
             Column("sd", "number", explain="standard deviation over seeds"),
             Column("floor", "number", explain="B_G / 9: the least error of any network with this symmetry"),
             Column("seeds", "number"),
-            Column("seconds", "number", explain="wall time of one training"),
+            Column("CPU s", "number", explain="processor seconds of one training, one core"),
         )
         rows = [(s.setting, s.method, s.mean, s.sd, s.floor, len(s.test), s.seconds) for s in self.scores]
         published = [

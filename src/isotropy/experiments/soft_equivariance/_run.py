@@ -23,7 +23,8 @@ Outcome = Mapping[str, Any]
 def run_experiment(config: Config, run: Run) -> SoftEquivariance:
     """Trains and questions whatever ``run`` does not hold yet, and says which claims held.
 
-    The time is the sum of the jobs' times, on one core each. Source: Kim et al., ICML 2023; §5.1-5.4.
+    ``seconds`` of the result is the sum of the jobs' processor seconds, whatever the engine.
+    Source: Kim et al., ICML 2023; §5.1-5.4.
     """
     truth = {setting.name: _truth(setting) for setting in config.settings}
     trainings = [
