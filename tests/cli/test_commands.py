@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -10,14 +11,19 @@ import subprocess
 import sys
 import time
 import types
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from isotropy import __version__
 from isotropy.cli import app
+from isotropy.errors import SchemaError
+from isotropy.report import Column, Interval, Table
+from isotropy.reps import StandardisedVectorsWarning
 from isotropy.runs import Run
 
 QUICK = ["discover", "inertia", "--set", "nu=1.0", "--set", "n=300", "--groups", "O(3),O(2)@z", "--quick"]
@@ -82,9 +88,12 @@ def test_discover_prints_a_verdict_for_each_group_and_writes_the_run(tmp_path: P
         (["datasets", "verify", "moons"], "moons"),
         (["bench", "nothing"], "train-overhead"),
         (["audit", "model.pt", "inertia", "--group", "O(3)"], "pickle"),
-        (["audit", "model", "inertia", "--group", "O(3)"], "module:attr"),
+        (["audit", "model", "inertia", "--group", "O(3)"], "module:attribute"),
         (["audit", "no.such:model", "inertia", "--group", "O(3)"], "no.such:model"),
         (["audit", "torch.nn:Linear", "inertia", "--group", "O(3)"], "name an instance"),
+        (["audit", "torch:sin", "inertia", "--group", "O(3)", "--resume"], "--out DIR --resume"),
+        (["discover", "inertia", "--tol", "7"], "tol"),
+        (["discover", "inertia", "--groups", ""], "--groups"),
         (["audit", "nowhere.pt2", "inertia", "--group", "O(3)"], "nowhere.pt2"),
     ],
 )
@@ -220,3 +229,39 @@ def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
     unknown = isotropy("reproduce", "guessing")
     assert unknown.exit_code == 2
     assert "measuring" in unknown.output
+
+
+def test_warnings_of_the_library_are_lines_and_others_are_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_, **__: others.append(str(message)))
+
+    def warning(*_: Any, **__: Any) -> None:
+        warnings.warn("axes in other units", StandardisedVectorsWarning, stacklevel=1)
+        warnings.warn("from elsewhere", RuntimeWarning, stacklevel=1)
+        raise SchemaError("enough", "nothing more")
+
+    monkeypatch.setattr("isotropy.discovery.discover", warning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        shown = isotropy("discover", "inertia", "--set", "n=60")
+    assert shown.output.splitlines()[0] == "warning    axes in other units"
+    assert others == ["from elsewhere"]
+
+
+def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    from isotropy.cli import _show
+
+    table = Table(
+        (Column("group"), Column("how much it breaks", "percent"), Column("verdict"), Column("overlap", "percent")),
+        [("O(3)", Interval(0.047, 0.031, 0.066), "approximate", 0.97)],
+    )
+    result = types.SimpleNamespace(summary=lambda: table)
+    screen = io.StringIO()
+    monkeypatch.setattr(
+        _show, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
+    )
+    _show.show(result)
+    assert "97" in screen.getvalue()
+    assert "[3.1, 6.6]" in screen.getvalue()

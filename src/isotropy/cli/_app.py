@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import typer
@@ -27,7 +29,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _warnings_as_lines():
+                return super().invoke(ctx)
         except KeyboardInterrupt:
             _say_interrupted(ctx.obj)
             raise typer.Exit(INTERRUPTED) from None
@@ -39,6 +42,24 @@ class _Commands(TyperGroup):
                 raise
             _say_refused(f"{error.filename}: {error.strerror}", "a path that can be read or written", "")
             raise typer.Exit(REFUSED) from None
+
+
+@contextmanager
+def _warnings_as_lines() -> Generator[None]:
+    """Shows the library's own warnings as one line for a person, without the place in the code that raised them."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if not category.__module__.startswith("isotropy"):
+            original(message, category, *where, **more)
+            return
+        line = Text("warning", style="bold yellow").append(f"    {message}", style="not bold default")
+        Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+
+    original, warnings.showwarning = warnings.showwarning, show
+    try:
+        yield
+    finally:
+        warnings.showwarning = original
 
 
 def _say_refused(given: str, expected: str, hint: str) -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
 from isotropy.cli._app import app
 from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, settings_of
 from isotropy.cli._show import show
+from isotropy.errors import IsotropyError, SchemaError
 
 
-@app.command()
+@app.command(short_help="How symmetric is the model that I have?")
 def audit(
     model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
     data: Data,
@@ -23,19 +25,21 @@ def audit(
     resume: Resume = False,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?"""
+    if resume and out is None:
+        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
     settings = settings_of(setting)
     from isotropy import data as rooms
-    from isotropy.cli._model import check_batches, load_model
-
-    dataset = rooms.load(data, schema=schema, **settings)
-    loaded = load_model(model)
-    check_batches(loaded, dataset.x, model)
     from isotropy.discovery import audit as examine
+    from isotropy.discovery import load_model
     from isotropy.runs import Run
 
+    loaded = _loaded(load_model, model)
+    dataset = rooms.load(data, schema=schema, **settings)
+    check_batches(loaded, dataset.x, model)
     groups = ",".join(group)
     if out is None:
         show(examine(loaded, dataset, groups=groups, seed=seed, name=model))
+        print("\nWith --out DIR the report is written there.")
         return
     with Run(out, resume=resume) as run:
         run.configure({"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed})
@@ -44,3 +48,42 @@ def audit(
         found.report(run.path / "report.html")
     show(found)
     print(f"\nreport: {out / 'report.html'}")
+
+
+def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[..., Any]:
+    """The model; what a person's own module raises when it is imported, or its class when it is made, is told as a
+    refusal."""
+    try:
+        return load(given)
+    except IsotropyError:
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        raise SchemaError(
+            f"{given}, which raises {type(error).__name__}: {said}",
+            "a model that can be imported: a function, an nn.Module, or its class if it takes no arguments",
+            "name an instance, as in mypackage.models:net",
+        ) from error
+
+
+def check_batches(model: Callable[..., Any], x: Any, given: str) -> None:
+    """Calls the model on two and on three rows of ``x (n, p)``; raises ``SchemaError`` where it takes only batches of
+    one size, or gives another number of rows back."""
+    import torch
+    from torch import nn
+
+    weight = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
+    x = x if weight is None else x.to(weight.dtype)
+    hint = "export with dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)" if given.endswith(".pt2") else ""
+    for count in (2, 3):
+        rows = f"{count} rows of shape {tuple(x.shape[1:])}"
+        wanted = f"a function of rows (B, {x.shape[1]}) for every B"
+        try:
+            with torch.no_grad():
+                y = model(x[:count])
+        except Exception as error:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise SchemaError(f"{given}, which fails on {rows}: {said}", wanted, hint) from error
+        if not isinstance(y, torch.Tensor) or y.ndim < 1 or len(y) != count:
+            gave = f"a tensor of shape {tuple(y.shape)}" if isinstance(y, torch.Tensor) else f"a {type(y).__name__}"
+            raise SchemaError(f"{given}, which makes {gave} of {rows}", f"{wanted}, with one row of values for each")

@@ -26,7 +26,7 @@ def scripts() -> dict[str, Path]:
     return {path.stem.replace("_", "-"): path for path in sorted(folder.glob("*.py")) if path.stem[0] != "_"}
 
 
-@app.command(context_settings={"ignore_unknown_options": True})
+@app.command(short_help="How fast is it? (from a checkout)", context_settings={"ignore_unknown_options": True})
 def bench(
     name: Annotated[str | None, typer.Argument(help="The benchmark; without one they are listed.")] = None,
     arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the script.")] = None,

@@ -31,7 +31,7 @@ def list_() -> None:
     console.print(table)
 
 
-@datasets.command("verify")
+@datasets.command("verify", short_help="Whether their files are there and intact.")
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names from the list; all of them by default.")] = None,
 ) -> None:

@@ -12,7 +12,7 @@ from isotropy.cli._show import show
 from isotropy.errors import SchemaError
 
 
-@app.command()
+@app.command(short_help="Which symmetries hold in my data, and how far?")
 def discover(
     data: Data,
     schema: SchemaFile = None,
@@ -31,7 +31,9 @@ def discover(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look, in seconds: one learner, no calibration.")
     ] = False,
-    tol: Annotated[float, typer.Option("--tol", help="Breaking below this share of the signal is negligible.")] = 0.01,
+    tol: Annotated[
+        float, typer.Option("--tol", min=0.0, max=1.0, help="Breaking below this share of the signal is negligible.")
+    ] = 0.01,
 ) -> None:
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
     if resume and out is None:
@@ -42,8 +44,11 @@ def discover(
     from isotropy import data as rooms
     from isotropy.discovery import discover as find
 
+    dataset = rooms.load(data, schema=schema, **settings)
+    if not (groups if groups is not None else dataset.groups):
+        raise SchemaError(f"no candidate groups for {data}", "at least one", '--groups "O(3),O(2)@z"')
     found = find(
-        rooms.load(data, schema=schema, **settings),
+        dataset,
         groups=groups,
         seed=seed,
         tolerance=tol,

@@ -15,7 +15,7 @@ from isotropy.cli._show import show
 from isotropy.errors import SchemaError
 
 
-@app.command()
+@app.command(short_help="Does it do what the papers say?")
 def reproduce(
     name: Annotated[str, typer.Argument(help="The experiment, e.g. soft-equivariance.")],
     full: Annotated[bool, typer.Option("--full", help="The paper's own sizes (hours) instead of minutes.")] = False,

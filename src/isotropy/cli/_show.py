@@ -15,7 +15,7 @@ def show(result: Any, sentence: str = "") -> None:
     console = Console(highlight=False)
     if console.is_terminal:
         table = result.summary()
-        console.print(rich_table(table))
+        console.print(rich_table(table, width=console.width))
         for note in table.notes:
             console.print(Text(note, style="dim"))
     else:
