@@ -1,0 +1,59 @@
+"""The examples run, and say what they are there to show."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parents[2] / "examples"
+
+
+def lines(name: str, cwd: Path, *args: str) -> list[str]:
+    """What an example prints, run as a person runs it, from another folder and with warnings as errors."""
+    command = [sys.executable, "-W", "error", str(FOLDER / name), *args]
+    # torch.jit is touched by dependencies when they are imported; these warnings are theirs.
+    command[3:3] = ["-W", "ignore::DeprecationWarning"]
+    ran = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()
+
+
+def row(printed: list[str], group: str) -> str:
+    return next(line for line in printed if line.split()[:1] == [group])
+
+
+def test_discover_inertia_finds_the_axis_and_writes_a_report(tmp_path: Path) -> None:
+    printed = lines("discover_inertia.py", tmp_path, str(tmp_path / "out"))
+    assert "no breaking detected" in row(printed, "O(2)@z")
+    assert "approximate" in row(printed, "O(3)")
+    assert "approximate" in row(printed, "O(2)@x")
+    assert printed[-1].startswith("build in O(2)@z exactly")
+    assert "<html" in (tmp_path / "out/report.html").read_text()
+
+
+def test_audit_a_model_tells_the_two_networks_apart(tmp_path: Path) -> None:
+    printed = lines("audit_a_model.py", tmp_path)
+    errors = [float(line.split()[1].replace("−", "-")) for line in printed if line.split()[:1] == ["O(3)"]]
+    assert len(errors) == 2
+    assert errors[0] > 0.1
+    assert errors[1] < 1e-5
+    assert printed[-1] == "assert_equivariant: passed"
+
+
+def test_my_own_group_is_a_group_and_a_candidate(tmp_path: Path) -> None:
+    printed = lines("my_own_group.py", tmp_path)
+    assert any("boosts: 2 dimensions" in line for line in printed)
+    exact, disturbed = (line for line in printed if line.split()[:1] == ["SO+(1,1)"])
+    assert "no breaking detected" in exact
+    assert "no breaking detected" not in disturbed
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
+def test_every_example_has_a_test(path: Path) -> None:
+    assert f'lines("{path.name}"' in Path(__file__).read_text()
