@@ -18,8 +18,8 @@ export ISOTROPY_DATA ?= $(wildcard $(abspath ../shared/data))
 setup: .venv/.installed
 
 demo: setup
-	$(BIN)/isotropy discover inertia --set nu=0.3 --set n=1000 --seed 0 --out runs/demo-inertia --resume
-	$(BIN)/isotropy discover photos --out runs/demo-photos --resume
+	$(BIN)/isotropy discover inertia --set nu=0.3 --set n=1000 --seed 0 --out runs/demo-inertia --engine process --resume
+	$(BIN)/isotropy discover photos --out runs/demo-photos --engine process --resume
 
 lint: setup
 	$(BIN)/ruff check src tests benchmarks examples
@@ -27,13 +27,13 @@ lint: setup
 	$(BIN)/pyright
 
 test: lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-full: setup
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 docs: setup
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf runs site build dist

@@ -13,8 +13,8 @@ import torch
 from isotropy.data import load
 from isotropy.discovery import Discovery, SymmetricRegressor, discover
 from isotropy.errors import IsotropyError, SchemaError, ShapeError
-from isotropy.groups import MatrixGroup, Window
-from isotropy.reps import Scalar, Vector
+from isotropy.groups import SO, MatrixGroup, S, Window
+from isotropy.reps import Nodes, Scalar, Vector
 
 CONTRACT = {
     *("name", "breaking", "low", "high", "level", "verdict", "p_value", "overlap", "inputs_invariant"),
@@ -126,6 +126,23 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[
     arguments |= change
     with pytest.raises(error, match=re.escape(said)):
         discover(arguments.pop("x"), arguments.pop("y"), arguments.pop("types"), quick=True, **arguments)  # type: ignore[arg-type]
+
+
+def test_repeated_rows_stay_together_and_are_told() -> None:
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64).repeat(2, 1)
+    y = x.square().sum(1, keepdim=True)
+    with pytest.warns(UserWarning, match="60 rows repeat"):
+        result = discover(x, y, {"x": Vector, "y": Scalar}, groups="O(3)", quick=True, progress=False)
+    assert result["O(3)"].breaking.n == 60
+
+
+def test_a_product_over_two_spaces_is_judged() -> None:
+    x = torch.randn(150, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    lengths = x.reshape(-1, 3, 2).square().sum(2)
+    y = lengths.sum(1, keepdim=True)
+    result = discover(x, y, {"x": Nodes * Vector, "y": Scalar}, groups=[S(3) * SO(2)], quick=True, progress=False)
+    assert result.groups[0].verdict == "no breaking detected"
+    assert len(result.curves) == 1
 
 
 def test_the_estimator_builds_in_what_holds() -> None:

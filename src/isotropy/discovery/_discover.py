@@ -6,6 +6,7 @@ import hashlib
 import platform
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -255,16 +256,31 @@ def _problem(dataset: Dataset, groups: Any, windows: Mapping[str, float] | None,
     listed = dataset.groups if groups is None else groups
     if not listed:
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
-    if dataset.units < 8:
-        raise ShapeError(
-            f"{dataset.units} independent units", "at least 8", "declare finer clusters, or give more data"
-        )
+    unit = _units(dataset)
+    units = int(unit.max()) + 1
+    if units < 8:
+        raise ShapeError(f"{units} independent units", "at least 8", "declare finer clusters, or give more data")
     found = candidates(listed, dataset.types, dataset.x, {**dict(dataset.windows), **(windows or {})})
-    dataset.types.check(dataset.x, dataset.y)
-    unit = (
-        torch.arange(dataset.rows) if dataset.cluster is None else torch.unique(dataset.cluster, return_inverse=True)[1]
-    )
-    return Problem(dataset.x, dataset.y, unit, dataset.types, found, seed)
+    problem = Problem(dataset.x, dataset.y, unit, dataset.types, found, seed)
+    # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
+    types = dataset.types.model_copy(update={"dims": problem.dims})
+    types.check(dataset.x, dataset.y)
+    return replace(problem, types=types)
+
+
+def _units(dataset: Dataset) -> Tensor:
+    """Independent units 0, 1, ...: the declared clusters, else the rows, equal inputs together."""
+    if dataset.cluster is not None:
+        return torch.unique(dataset.cluster, return_inverse=True)[1]
+    unit = torch.unique(dataset.x, dim=0, return_inverse=True)[1]
+    repeated = dataset.rows - int(unit.max()) - 1
+    if repeated:
+        warnings.warn(
+            f"{repeated} rows repeat the inputs of others; rows with equal inputs are kept together. Where rows are "
+            "repeated measurements or steps of one series, declare cluster=",
+            stacklevel=3,
+        )
+    return unit
 
 
 def _settings(dataset: Dataset, problem: Problem, *, quick: bool, tolerance: float) -> dict[str, Any]:

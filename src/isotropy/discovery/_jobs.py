@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._model import Model
@@ -175,8 +176,9 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     angles = torch.linspace(-reach, reach, _CURVE_ANGLES, dtype=x.dtype)
     basis, _ = group.generators
     values: list[list[float]] = []
-    for A in basis:
-        g = group.exp(angles[:, None, None] * A)
+    for a in range(group.dim):
+        # Elements of a product over several spaces are tuples, and so are those of its algebra.
+        g = group.exp(tree.tree_map(lambda part, a=a: angles[:, None, None] * part[a], basis))
         moved = problem.rep_in.act(group, g, x[:, None])
         change = [
             f - problem.rep_out.act(group, group.inverse(g), model(moved.flatten(0, 1)).unflatten(0, moved.shape[:2]))

@@ -10,7 +10,7 @@ from isotropy.discovery._findings import GroupFinding
 from isotropy.discovery._model import Model
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
-from isotropy.report import Block, Chip, Column, Interval, Meter, Result, Table, flatten, jsonable, restore
+from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, flatten, jsonable, restore
 
 _SHARES = ("breaking", "price")
 
@@ -130,41 +130,52 @@ class Discovery(Result):
         return blocks(self)
 
     def summary(self) -> Table:
-        """The verdict table, for terminals and at the head of the report."""
-        columns = (
-            Column("group"),
-            Column(
-                "how much it breaks", "percent",
-                explain="The share of the signal's energy that violates the symmetry, with one-sided 95 % ends.",
-            ),
-            Column("level", explain="What is left: the share that respects the symmetry.", terminal=False),
-            Column("verdict"),
-            Column(
-                "price of imposing it", "signed percent",
-                explain="By how much the best error reached would rise if the symmetry were built in exactly.",
-            ),
-            Column("p-value", "p", explain="Test of exact symmetry, corrected for testing several groups."),
-            Column(
-                "overlap", "percent",
-                explain="Share of moved inputs that lie where there are data; under 20 % nothing can be said.",
-            ),
-            Column("inputs invariant", explain="Whether moved inputs look like inputs to a classifier."),
-        )  # fmt: skip
-        rows = [
-            (
-                f.name,
-                Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
-                Meter(f.level, 1 - f.breaking.high, 1 - f.breaking.low, Chip.of(f.verdict).tone),
-                Chip.of(f.verdict),
-                Interval(f.price.mean, f.price.low, f.price.high),
-                f.p_adjusted,
-                f.overlap,
-                f.inputs_invariant,
-            )
-            for f in self.groups
-        ]
+        """The verdict table, for terminals and at the head of the report; with the truth where a problem has one."""
+        known = any(f.truth is not None for f in self.groups)
+        columns = [column for column in _COLUMNS if known or column.label != "truth"]
+        rows = [_cells(f) if known else _cells(f)[:1] + _cells(f)[2:] for f in self.groups]
         grey = [i for i, f in enumerate(self.groups) if f.verdict in ("not identifiable", "no signal")]
         return Table(columns, rows, grey=grey, section="What holds", title="Verdicts")
+
+
+_COLUMNS = (
+    Column("group"),
+    Column("truth", "percent", explain="The share that breaks the symmetry in truth, known for this problem."),
+    Column(
+        "how much it breaks",
+        "percent",
+        explain="The share of the signal's energy that violates the symmetry, with one-sided 95 % ends.",
+    ),
+    Column("level", explain="What is left: the share that respects the symmetry.", terminal=False),
+    Column("verdict"),
+    Column(
+        "price of imposing it",
+        "signed percent",
+        explain="By how much the best error reached would rise if the symmetry were built in exactly; against at least "
+        "0.01 % of the signal, below which an error is no yardstick.",
+    ),
+    Column("p-value", "p", explain="Test of exact symmetry, corrected for testing several groups."),
+    Column(
+        "overlap",
+        "percent",
+        explain="Share of moved inputs that lie where there are data; under 20 % nothing can be said.",
+    ),
+    Column("inputs invariant", explain="Whether moved inputs look like inputs to a classifier."),
+)
+
+
+def _cells(f: GroupFinding) -> tuple[Cell, ...]:
+    return (
+        f.name,
+        f.truth,
+        Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
+        Meter(f.level, 1 - f.breaking.high, 1 - f.breaking.low, Chip.of(f.verdict).tone),
+        Chip.of(f.verdict),
+        Interval(f.price.mean, f.price.low, f.price.high),
+        f.p_adjusted,
+        f.overlap,
+        f.inputs_invariant,
+    )
 
 
 def flat(finding: GroupFinding) -> dict[str, Any]:

@@ -96,10 +96,21 @@ def tangent(type_: Type, group: Group, A: Any, x: Any) -> Any:
     like = tree.tree_leaves(x)[0]
 
     def batched(part: Tensor) -> Tensor:
-        return part.detach().to(like.device, like.dtype).expand(len(like), *part.shape).clone()
+        dtype = like.dtype if part.is_floating_point() else part.dtype
+        return part.detach().to(like.device, dtype).expand(len(like), *part.shape).clone()
 
-    e = tree.tree_map(batched, group.identity())
-    return jvp(lambda g: transform(type_, group, g, x), (e,), (tree.tree_map(batched, A),))[1]
+    e, form = tree.tree_flatten(tree.tree_map(batched, group.identity()))
+    # Permutations, the integer parts of an element, have no directions.
+    smooth = [i for i, part in enumerate(e) if part.is_floating_point()]
+    directions = tree.tree_leaves(A)
+
+    def act(*parts: Tensor) -> Any:
+        g = list(e)
+        for i, part in zip(smooth, parts, strict=True):
+            g[i] = part
+        return transform(type_, group, tree.tree_unflatten(g, form), x)
+
+    return jvp(act, tuple(e[i] for i in smooth), tuple(batched(directions[i]) for i in smooth))[1]
 
 
 def _refuse_hidden(f: Callable[..., Any], x: Any, v: Any) -> None:
