@@ -6,7 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+from isotropy.data import load
 from isotropy.experiments import REGISTRY, Claim
 from isotropy.experiments.soft_equivariance import (
     FULL,
@@ -22,6 +24,8 @@ from isotropy.experiments.soft_equivariance import (
     ordered,
     run_experiment,
 )
+from isotropy.nn import EMLP
+from isotropy.random import spawn
 from isotropy.runs import Run
 
 PLAN = Plan(
@@ -133,6 +137,34 @@ def test_the_result_is_written_read_back_and_reported(finished: tuple[Path, Soft
     assert all(claim.text in page.replace("&lt;", "<").replace("&#39;", "'") for claim in result.claims)
     text = result.table()
     assert "published, nu=0, 1000 rows: EMLP O(3) 0.136" in text
+
+
+def test_exact_networks_of_width_54_can_only_scale_the_identity() -> None:
+    """Why the floor is out of reach at §5.4's width: outer products of vectors need a hidden tensor of rank 3.
+
+    A bilinear block makes rank 2 out of rank 3 times rank 1; with ranks up to 2 every O(3)-equivariant output of rank
+    2 is a multiple of the identity, whose least error at nu=-1 is 9.54 per entry, not 7.26.
+    """
+    data = load("inertia", nu=-1.0, axis=2, n=20)
+    traceless = {}
+    for ch in (32, 108):
+        net = EMLP(data.types.x, data.types.y, "O(3)", ch=ch, rule="paper", generator=spawn(0, "net")).double()
+        with torch.no_grad():
+            matrix = net(data.x).unflatten(-1, (3, 3))
+        mean = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)
+        traceless[ch] = float((matrix - mean[:, None, None] * torch.eye(3).double()).norm() / matrix.norm())
+    assert traceless[32] < 1e-14
+    assert traceless[108] > 1e-9  # small at the start, since every layer starts as a projection; not zero
+
+
+def test_the_least_error_of_multiples_of_the_identity() -> None:
+    """At nu=-1 the best multiple of the identity is tr(y)/3, given everything about the row."""
+    y = load("inertia", nu=-1.0, axis=2, n=200_000).y.unflatten(-1, (3, 3))
+    tensor = load("inertia", nu=0.0, n=200_000).y.unflatten(-1, (3, 3))
+    # An O(3)-equivariant function of the row sees J, not the axis: J / 3 per entry of the diagonal, times 2 for nu.
+    isotropic = (tensor.diagonal(dim1=-2, dim2=-1).mean(-1) * 2 / 3)[:, None, None] * torch.eye(3, dtype=y.dtype)
+    error = (y - isotropic).square().mean((1, 2))
+    assert abs(float(error.mean()) - 9.54) < 3 * float(error.std()) / len(error) ** 0.5
 
 
 def score(setting: str, method: str, *test: float, floor: float | None = None) -> Score:
