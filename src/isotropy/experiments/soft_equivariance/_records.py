@@ -11,7 +11,8 @@ from dataclasses import dataclass
 class Score:
     """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
 
-    ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free.
+    ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free; ``oracle``
+    marks exact networks of a group that holds, ``chosen`` the starts that validated best, one for each seed.
     """
 
     setting: str
@@ -24,6 +25,7 @@ class Score:
     group: str | None = None
     floor: float | None = None
     chosen: tuple[str, ...] = ()
+    oracle: bool = False
 
     @property
     def mean(self) -> float:

@@ -14,7 +14,6 @@ from isotropy.experiments.soft_equivariance._blocks import (
     score_blocks,
     strength_blocks,
 )
-from isotropy.experiments.soft_equivariance._methods import oracles
 from isotropy.experiments.soft_equivariance._published import ROWS
 from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
 from isotropy.report import Block, Column, Result, Table
@@ -24,7 +23,7 @@ from isotropy.report import Block, Column, Result, Table
 class SoftEquivariance(Result):
     """Soft against exact equivariance on inertia (§5), with closed-form floors and the levels that ``discover`` finds.
 
-    ``truth`` maps a setting to the exact breaking of each candidate, largest first; ``floors`` to the test error per
+    ``truth`` maps a setting to the exact breaking of each candidate, ``floors`` to the test error per
     entry that obeying the candidate exactly costs.
     """
 
@@ -45,8 +44,10 @@ class SoftEquivariance(Result):
         raise KeyError(f"no {method!r} on {setting!r}")
 
     def oracle(self, setting: str) -> Score:
-        """The exact network of an unbroken candidate, the best of them where there are several."""
-        found = [self.score(setting, f"EMLP {group}") for group in oracles(self.truth[setting])]
+        """The exact network of an unbroken candidate, the best of several; raises ``KeyError`` for none."""
+        found = [score for score in self.scores if score.setting == setting and score.oracle]
+        if not found:
+            raise KeyError(f"no oracle on {setting!r}")
         return min(found, key=lambda score: score.mean)
 
     def rows(self) -> Sequence[Mapping[str, float | int | str | None]]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from isotropy.data import load
 from isotropy.experiments.soft_equivariance._claims import CLAIMS
 from isotropy.experiments.soft_equivariance._config import Config, Question, Setting
-from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, methods
+from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, methods, oracles
 from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
 from isotropy.experiments.soft_equivariance._result import SoftEquivariance
 from isotropy.report import jsonable
@@ -46,7 +46,7 @@ def run_experiment(config: Config, run: Run) -> SoftEquivariance:
     for (setting, method, _, _), outcome in zip(trainings, trained, strict=True):
         outcomes.setdefault((setting.name, method), []).append(outcome)
     result = SoftEquivariance(
-        scores=tuple(_scores(outcomes, floors)),
+        scores=tuple(_scores(outcomes, truth)),
         levels=tuple(
             Level(problem=question.name, seed=config.seed + number, **row)
             for (question, number, _), answer in zip(questions, answers, strict=True)
@@ -91,16 +91,18 @@ def _question(config: Config, question: Question, number: int) -> Job:
 
 
 def _scores(
-    outcomes: Mapping[tuple[str, Method], Sequence[Outcome]], floors: Mapping[str, Mapping[str, float]]
+    outcomes: Mapping[tuple[str, Method], Sequence[Outcome]],
+    truth: Mapping[str, tuple[Mapping[str, float], Mapping[str, float]]],
 ) -> list[Score]:
     scores: list[Score] = []
-    for setting in floors:
+    for setting, (shares, floors) in truth.items():
         starts: dict[str, Sequence[Outcome]] = {}
         for (where, method), found in outcomes.items():
             if where != setting:
                 continue
-            floor = None if method.group is None else floors[setting][method.group]
-            scores.append(_score(setting, method.name, found, method.group, floor))
+            floor = None if method.group is None else floors[method.group]
+            score = _score(setting, method.name, found, method.group, floor)
+            scores.append(replace(score, oracle=method.group in oracles(shares)))
             if method.key == "ratio":
                 starts[method.argument] = found
         if starts:
