@@ -1,0 +1,57 @@
+"""The README: its Python runs, its links lead somewhere, its commands exist."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from isotropy.cli import app
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_example_is_ten_lines_and_runs(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+    (tmp_path / "example.py").write_text(code)
+    ran = subprocess.run(
+        [sys.executable, "example.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert ran.returncode == 0, ran.stderr
+    lines = ran.stdout.splitlines()
+    assert "approximate" in next(line for line in lines if line.split()[:1] == ["O(3)"])
+    assert lines[-1].startswith("build in O(2)@z exactly")
+    assert "<html" in (tmp_path / "runs/mine/report.html").read_text()
+
+
+def test_links_lead_to_files() -> None:
+    targets = [target for target in re.findall(r"\]\(([^)]+)\)", README) if not target.startswith("https://")]
+    assert len(targets) > 5
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+    assert (ROOT / "docs/images/report.png").stat().st_size < 300_000
+
+
+def test_commands_and_their_options_exist() -> None:
+    written = re.findall(r"(?:\$ |`)isotropy ([^`\n]+)", README)
+    assert len(written) >= 5
+    for command in written:
+        verb, *rest = shlex.split(command)
+        if verb.startswith("-"):
+            assert CliRunner().invoke(app, [verb]).exit_code == 0
+            continue
+        subcommand = rest[:1] if verb == "datasets" else []
+        shown = CliRunner().invoke(app, [verb, *subcommand, "--help"])
+        assert shown.exit_code == 0, command
+        assert all(word in shown.output for word in rest if word.startswith("--")), command
