@@ -146,7 +146,7 @@ def test_a_product_over_two_spaces_is_judged() -> None:
 
 
 def test_the_estimator_builds_in_what_holds() -> None:
-    train, test = load("inertia", nu=0.0, n=200, seed=1), load("inertia", nu=0.0, n=50, seed=2)
+    train, test = load("inertia", nu=0.0, n=300, seed=1), load("inertia", nu=0.0, n=50, seed=2)
     model = SymmetricRegressor(train.types, groups="O(3)", quick=True).fit(train.x.numpy(), train.y.numpy())
     assert model.group_ == "O(3)"
     assert model.score(test.x.numpy(), test.y.numpy()) > 0.9

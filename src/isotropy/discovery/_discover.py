@@ -274,12 +274,13 @@ def _units(dataset: Dataset) -> Tensor:
         return torch.unique(dataset.cluster, return_inverse=True)[1]
     unit = torch.unique(dataset.x, dim=0, return_inverse=True)[1]
     repeated = dataset.rows - int(unit.max()) - 1
-    if repeated:
-        warnings.warn(
-            f"{repeated} rows repeat the inputs of others; rows with equal inputs are kept together. Where rows are "
-            "repeated measurements or steps of one series, declare cluster=",
-            stacklevel=3,
-        )
+    if not repeated:
+        return torch.arange(dataset.rows)
+    warnings.warn(
+        f"{repeated} rows repeat the inputs of others; rows with equal inputs are kept together. Where rows are "
+        "repeated measurements or steps of one series, declare cluster=",
+        stacklevel=3,
+    )
     return unit
 
 
