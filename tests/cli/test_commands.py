@@ -262,6 +262,7 @@ def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(
         _show, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
     )
-    _show.show(result)
+    _show.show(result, "do this", ["O(3): [undecided]"])
     assert "97" in screen.getvalue()
     assert "[3.1, 6.6]" in screen.getvalue()
+    assert screen.getvalue().index("O(3): [undecided]") < screen.getvalue().index("do this")

@@ -59,5 +59,5 @@ def discover(
         out=out,
         resume=resume,
     )
-    show(found, found.recommendation)
+    show(found, found.recommendation, found.notes)
     print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
 
-def show(result: Any, sentence: str = "") -> None:
-    """Prints the table of a result and the sentence that follows from it."""
+def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
+    """Prints the table of a result, what has to be known to read it, and the sentence that follows from it."""
     from isotropy.report import rich_table
 
     console = Console(highlight=False)
@@ -20,6 +21,8 @@ def show(result: Any, sentence: str = "") -> None:
             console.print(Text(note, style="dim"))
     else:
         print(result.table())
+    for note in notes:
+        console.print(Text(note, style="dim"), soft_wrap=not console.is_terminal)
     if sentence:
         console.print()
         console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)
