@@ -240,13 +240,14 @@ def test_warnings_of_the_library_are_lines_and_others_are_left_alone(
     def warning(*_: Any, **__: Any) -> None:
         warnings.warn("axes in other units", StandardisedVectorsWarning, stacklevel=1)
         warnings.warn("from elsewhere", RuntimeWarning, stacklevel=1)
+        warnings.warn_explicit("rows repeat", UserWarning, str(Path(__file__).parents[2] / "src/isotropy/data/a.py"), 1)
         raise SchemaError("enough", "nothing more")
 
     monkeypatch.setattr("isotropy.discovery.discover", warning)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         shown = isotropy("discover", "inertia", "--set", "n=60")
-    assert shown.output.splitlines()[0] == "warning    axes in other units"
+    assert shown.output.splitlines()[:2] == ["warning    axes in other units", "warning    rows repeat"]
     assert others == ["from elsewhere"]
 
 

@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -48,13 +49,15 @@ class _Commands(TyperGroup):
 def _warnings_as_lines() -> Generator[None]:
     """Shows the library's own warnings as one line for a person, without the place in the code that raised them."""
 
-    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if not category.__module__.startswith("isotropy"):
-            original(message, category, *where, **more)
+    def show(message: Warning | str, category: type[Warning], filename: str, *rest: Any, **more: Any) -> None:
+        ours = category.__module__.startswith("isotropy") or Path(filename).is_relative_to(package)
+        if not ours:
+            original(message, category, filename, *rest, **more)
             return
         line = Text("warning", style="bold yellow").append(f"    {message}", style="not bold default")
         Console(stderr=True, highlight=False).print(line, soft_wrap=True)
 
+    package = Path(__file__).parents[1]
     original, warnings.showwarning = warnings.showwarning, show
     try:
         yield
