@@ -1,4 +1,4 @@
-"""Shared by all tests: one thread per process, and the folder of real data."""
+"""Shared by all tests: one thread per process, the same examples each time, and the folder of real data."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
 torch.set_num_threads(1)
+# The gate is the same on every machine; HYPOTHESIS_PROFILE=default searches with fresh examples.
+settings.register_profile("gate", derandomize=True, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -108,7 +109,8 @@ def _exported(path: Path) -> Program:
     try:
         parts = _records(path)
         program = _program(parts)
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, TypeError, RecursionError) as error:
+    # A damaged archive may also claim features of zip that Python lacks, encryption, or streams that do not unpack.
+    except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, KeyError, ValueError, TypeError) as error:
         if isinstance(error, SchemaError):
             raise
         raise _refusal(path, f"it cannot be read: {error}") from error

@@ -25,7 +25,7 @@ def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
     largest = max(abs(a) for a in axis)
     if not all(math.isfinite(a) for a in axis) or largest == 0:
         raise DomainError(f"the axis {axis}", "a vector that is finite and not zero", "")
-    last = next(a for a in reversed(axis) if abs(a) > 1e-15 * largest)
+    last = next(a for a in reversed(axis) if abs(a) > 1e-13 * largest)
     sign = math.copysign(1.0, last)
     ratios = [Fraction(sign * a / largest).limit_denominator(1000) for a in axis]
     if all(abs(float(r) - sign * a / largest) < 1e-13 for r, a in zip(ratios, axis, strict=True)):
