@@ -25,7 +25,6 @@ from isotropy.report import (
 )
 
 if TYPE_CHECKING:
-    from isotropy.discovery._findings import GroupFinding
     from isotropy.discovery._result import Discovery
 
 _WHAT, _WHERE, _FIT = "What holds", "Where it breaks", "How the model was fitted"
@@ -70,7 +69,7 @@ def _levels(found: Discovery) -> Block:
     bars = [
         Bar(
             f.name, f.breaking.mean, f.breaking.low, f.breaking.high, f.upper_worst, f.truth, Chip.of(f.verdict).tone,
-            grey=_grey(f),
+            grey=f.unreliable,
         )
         for f in found.groups
     ]  # fmt: skip
@@ -94,10 +93,6 @@ def _levels(found: Discovery) -> Block:
         + (" Triangles mark the truth, which is known for this problem." if known else ""),
         explain=explain,
     )
-
-
-def _grey(finding: GroupFinding) -> bool:
-    return finding.verdict in ("not identifiable", "no signal")
 
 
 def _lattice(found: Discovery) -> list[Block]:

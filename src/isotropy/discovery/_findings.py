@@ -55,6 +55,11 @@ class GroupFinding:
     def level(self) -> float:
         return 1 - self.breaking.mean
 
+    @property
+    def unreliable(self) -> bool:
+        """Whether the figures say nothing about the world, and are shown greyed."""
+        return self.verdict in ("not identifiable", "no signal")
+
 
 @dataclass(frozen=True)
 class Refit:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isotropy.discovery._verdicts import Verdict
-
-_HOLDS: tuple[Verdict, ...] = ("no breaking detected", "negligible")
+from isotropy.discovery._verdicts import HOLDS, Verdict
 
 
 @dataclass(frozen=True)
@@ -30,7 +28,7 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     """
     if all(finding.verdict == "no signal" for finding in findings):
         return "no model predicts these targets, so no symmetry can be judged: check the inputs before anything else"
-    holding = [f for f in findings if f.verdict in _HOLDS and not f.imposed]
+    holding = [f for f in findings if f.verdict in HOLDS and not f.imposed]
     maximal = [f for f in holding if not any(f.name in contains.get(other.name, ()) for other in holding)]
     parts: list[str] = []
     if maximal:

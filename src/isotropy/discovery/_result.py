@@ -134,7 +134,7 @@ class Discovery(Result):
         known = any(f.truth is not None for f in self.groups)
         columns = [column for column in _COLUMNS if known or column.label != "truth"]
         rows = [_cells(f) if known else _cells(f)[:1] + _cells(f)[2:] for f in self.groups]
-        grey = [i for i, f in enumerate(self.groups) if f.verdict in ("not identifiable", "no signal")]
+        grey = [i for i, f in enumerate(self.groups) if f.unreliable]
         return Table(columns, rows, grey=grey, section="What holds", title="Verdicts")
 
 

@@ -10,6 +10,9 @@ Verdict = Literal[
     "no breaking detected", "negligible", "approximate", "absent", "undecided", "not identifiable", "no signal"
 ]
 
+HOLDS: tuple[Verdict, ...] = ("no breaking detected", "negligible")
+"""The verdicts on which a symmetry may be built in exactly."""
+
 ALPHA = 0.05
 SHARE_TOLERANCE = 0.01  # of the signal's energy
 PRICE_TOLERANCE = 0.05  # of the held-out error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -66,7 +66,6 @@ class Breaking:
     energy: float
     held_out: float
     standard_error: float
-    extra: dict[str, float] = field(default_factory=dict)
 
 
 def breaking_terms(

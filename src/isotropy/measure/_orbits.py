@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.groups import Group, Haar, Window
+from isotropy.groups import Group, Window
 from isotropy.reps import Rep
 
 Function = Callable[[Tensor], Tensor]
@@ -72,8 +72,3 @@ def pulled_back(
         fgx = f(gx.flatten(0, 1)).unflatten(0, gx.shape[:2])
         values.append(rep_out.act(group, group.inverse(g), fgx))
     return torch.cat(values)
-
-
-def haar_or_window(candidate: Group | Window | Haar) -> Group | Window:
-    """The candidate as the sampler wants it: a group that has a uniform law, or a declared window."""
-    return candidate.group if isinstance(candidate, Haar) else candidate
