@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy import stats
+from scipy import special
 
 from isotropy.discovery._candidates import Candidate, subgroups
 from isotropy.discovery._jobs import terms_of
@@ -79,8 +79,8 @@ def refit_of(outcomes: Sequence[Mapping[str, Any]], unit: torch.Tensor) -> Refit
     )
     difference = imposed - free
     mean, (se, degrees) = float(difference.mean()), clustered_mean(difference, unit)
-    t = float(stats.t.ppf(0.95, degrees))
-    p = float(stats.t.sf(mean / se, degrees)) if se > 0 else float(mean <= 0)
+    t = float(special.stdtrit(degrees, 0.95))
+    p = float(special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
     return Refit(mean, mean - t * se, mean + t * se, p, float(free.mean()))
 
 

@@ -56,6 +56,17 @@ def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dic
     return {"state": state, "curves": curves, "loss": loss.numpy()}
 
 
+def final_job(problem: Problem, learner: str) -> Job:
+    return Job(f"{_HERE}:fit_all", {"learner": learner}, problem.seed)
+
+
+def fit_all(run: Run, *, seed: int, learner: str) -> dict[str, Any]:
+    """The model of all rows, which predicts for the user and judges nothing."""
+    problem = Problem.load(run)
+    state, _ = learn(learner, problem, problem.x, problem.y, problem.unit, seed=seed, stream=("final",))
+    return {"state": state}
+
+
 def _state(run: Run, problem: Problem, learner: str, split: int, fold: int) -> dict[str, Any]:
     (outcome,) = map_jobs([fit_job(problem, learner, split, fold)], run, progress=False)
     return outcome["state"]
@@ -85,7 +96,7 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
         generator = spawn(seed, "measure", candidate.name, split, fold)
         part = breaking_terms(
             models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
-            unit=unit, draws=problem.draws, generator=generator,
+            unit=unit, draws=problem.draws(candidate), generator=generator,
         )  # fmt: skip
         p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
         for name, values in part.tensors().items():

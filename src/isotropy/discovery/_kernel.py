@@ -6,8 +6,10 @@ rotated fit: the learner itself favours no axis.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -21,13 +23,18 @@ _LANDMARKS = 800
 _ROWS = 8000  # more rows cost time and hardly help that many landmarks
 _SELECTION_ROWS = 500  # rows on which the kernels compete; the ridge is chosen again on all rows
 # Entries of a kernel matrix held at once: pieces that stay in the cache, where larger ones would be paged in anew.
-_PIECE = 1 << 19
+_PIECE = 1 << 17
 _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
+
+
+def _columns(a: Tensor, *more: Tensor | int) -> Tensor:
+    """``a`` with further columns, where a number stands for a column of it."""
+    return torch.cat([a, *[c if isinstance(c, Tensor) else torch.full_like(a[..., :1], c) for c in more]], -1)
 
 
 def _power(degree: int, scale: float) -> Kernel:
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        inner = a @ b.mT / (scale * a.shape[-1]) + 1
+        inner = _columns(a / (scale * a.shape[-1]), 1) @ _columns(b, 1).mT  # <a, b> / (scale p) + 1 in one product
         power = inner
         for _ in range(degree - 1):
             power = power * inner
@@ -38,9 +45,10 @@ def _power(degree: int, scale: float) -> Kernel:
 
 def _gaussian(width: float) -> Kernel:
     def kernel(a: Tensor, b: Tensor) -> Tensor:
-        # Written out, because torch.cdist has no forward-mode derivative.
-        distance2 = a.square().sum(-1, keepdim=True) + b.square().sum(-1)[..., None, :] - 2 * a @ b.mT
-        return torch.exp(distance2.clamp_min(0) / (-2 * width**2 * a.shape[-1]))
+        # -|a - b|^2 / 2 in one product (torch.cdist has no forward-mode derivative); the matrix is touched twice more.
+        a, b = (part / (width * math.sqrt(part.shape[-1])) for part in (a, b))
+        half_a, half_b = (part.square().sum(-1, keepdim=True) / -2 for part in (a, b))
+        return (_columns(a, half_a, 1) @ _columns(b, 1, half_b).mT).clamp_max_(0).exp_()
 
     return kernel
 
@@ -67,12 +75,19 @@ ADDITIVE = ("cubic", "gaussian", "gaussian, wide")
 
 def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Kernel:
     """The kernel of that name; ``bodies`` holds the columns of each body for the additive ones."""
+    base, parts = _terms(name, bodies)
+    return lambda a, b: (
+        sum((base(a[..., part], b[..., part]) for part in parts[1:]), base(a[..., parts[0]], b[..., parts[0]]))
+        / len(parts)
+    )
+
+
+def _terms(name: str, bodies: Int[Tensor, "bodies k"] | None) -> tuple[Kernel, list[Any]]:
+    """The kernel that is averaged, and the columns that each of its terms reads."""
     if not name.startswith(_OVER_BODIES):
-        return KERNELS[name]
-    base = KERNELS[name.removeprefix(_OVER_BODIES)]
+        return KERNELS[name], [slice(None)]
     assert bodies is not None
-    # One product for all bodies: (bodies, n, k) against (bodies, m, k).
-    return lambda a, b: base(a[..., bodies].movedim(-2, 0), b[..., bodies].movedim(-2, 0)).mean(0)
+    return KERNELS[name.removeprefix(_OVER_BODIES)], list(bodies)
 
 
 def competing(bodies: Int[Tensor, "bodies k"] | None) -> list[str]:
@@ -91,12 +106,13 @@ class KernelRidge:
     bodies: Int[Tensor, "bodies k"] | None = None
 
     def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
-        k = kernel(self.kernel, self.bodies)
-        rows = z.reshape(-1, z.shape[-1])
-        out = torch.cat(
-            [k(piece, self.landmarks) @ self.weights for piece in _pieces(rows, self.landmarks, self.bodies)]
-        )
-        return out.reshape(*z.shape[:-1], self.weights.shape[-1])
+        base, parts = _terms(self.kernel, self.bodies)
+        out = z.new_zeros(())
+        for part in parts:
+            at = self.landmarks[:, part]
+            pieces = _pieces(z[..., part].flatten(0, -2), at)
+            out = out + torch.cat([base(piece, at) @ self.weights for piece in pieces])
+        return (out / len(parts)).reshape(*z.shape[:-1], self.weights.shape[-1])
 
     @classmethod
     def fit(
@@ -142,10 +158,9 @@ class KernelRidge:
         return cls(best, at, weights, score, bodies)
 
 
-def _pieces(rows: Tensor, landmarks: Tensor, bodies: Tensor | None) -> tuple[Tensor, ...]:
-    """The rows in pieces whose kernel matrix, one for each body, is of a handy size."""
-    matrices = 1 if bodies is None else len(bodies)
-    return rows.split(max(1, _PIECE // (matrices * len(landmarks))))
+def _pieces(rows: Tensor, landmarks: Tensor) -> tuple[Tensor, ...]:
+    """The rows in pieces whose kernel matrix is of a handy size."""
+    return rows.split(max(1, _PIECE // len(landmarks)))
 
 
 def _whole_units(unit: Tensor, rows: int, generator: torch.Generator) -> Tensor:
@@ -174,7 +189,7 @@ def _solve(k: Kernel, z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None)
         # All rows are landmarks: Phi = U sqrt(e), and its Gram matrix is diagonal already.
         phi, s, V = U * e.sqrt(), e, torch.eye(len(e), dtype=e.dtype)
     else:
-        phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at, None)])
+        phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at)])
         s, V = torch.linalg.eigh(phi.mT @ phi)
     if held_out is None or bool(held_out.all()) or not bool(held_out.any()):
         ridge, score = _leave_one_out(phi @ V if at is not z else phi, s, y)
@@ -186,15 +201,13 @@ def _solve(k: Kernel, z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None)
 
 def _leave_one_out(q: Tensor, s: Tensor, y: Tensor) -> tuple[float, float]:
     """Ridge and closed-form leave-one-out error for features ``q`` with orthogonal columns of squared lengths ``s``."""
-    qy, q2 = q.mT @ y, q.square()
-    best = (0.0, float("inf"))
-    for ridge in (_RIDGES * s[-1]).tolist():
-        shrink = 1 / (s.clamp_min(0) + ridge)
-        leverage = (q2 @ shrink).clamp_max(1 - 1e-9)
-        residual = (y - q @ (shrink[:, None] * qy)) / (1 - leverage)[:, None]
-        score = float(residual.square().sum(1).mean())
-        best = min(best, (ridge, score), key=lambda pair: pair[1])
-    return best
+    ridges = _RIDGES * s[-1]
+    shrink = 1 / (s.clamp_min(0) + ridges[:, None])  # (ridges, m)
+    leverage = (q.square() @ shrink.mT).clamp_max(1 - 1e-9)
+    fitted = (q @ (shrink.mT[:, :, None] * (q.mT @ y)[:, None]).flatten(1)).unflatten(1, (len(ridges), -1))
+    scores = ((y[:, None] - fitted) / (1 - leverage)[..., None]).square().sum(-1).mean(0)
+    best = int(scores.argmin())
+    return float(ridges[best]), float(scores[best])
 
 
 def _leave_units_out(phi: Tensor, y: Tensor, held_out: Tensor) -> tuple[float, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import nnls
 
 
 def monotone(breaking: Sequence[float], weights: Sequence[float], edges: Sequence[tuple[int, int]]) -> list[float]:
@@ -16,6 +15,8 @@ def monotone(breaking: Sequence[float], weights: Sequence[float], edges: Sequenc
     >>> monotone([0.3, 0.1], [1.0, 1.0], [(0, 1)])
     [0.2, 0.2]
     """
+    from scipy.optimize import nnls
+
     b, w = np.asarray(breaking, float), np.asarray(weights, float)
     if not edges:
         return b.tolist()

@@ -21,6 +21,9 @@ from isotropy.runs import Run
 
 # Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
 _EVALUATIONS = 150_000
+# Elements drawn for each row. The rows, not the draws, limit what can be known: long tables do with fewer draws.
+_MOST_DRAWS, _FEWEST_DRAWS = 32, 8
+_SHORT, _DRAWS = 1000, 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +36,6 @@ class Problem:
     types: Schema
     candidates: tuple[Candidate, ...]
     seed: int
-    draws: int = 32
 
     @property
     def rep_in(self) -> Rep:
@@ -74,11 +76,18 @@ class Problem:
         """The half, 0 or 1, of each row in a split; units stay whole."""
         return split_halves(self.unit, self.seed, split)
 
+    def draws(self, candidate: Candidate) -> int:
+        """How many elements move each row: all of a small finite group, else as many random ones as help."""
+        order = candidate.group.order
+        if order is not None and order <= _MOST_DRAWS:
+            return order
+        if len(self.x) < _SHORT:
+            return _MOST_DRAWS
+        return max(_FEWEST_DRAWS, min(_DRAWS, 2 * _EVALUATIONS // len(self.x)))
+
     def measured(self, candidate: Candidate) -> Int[Tensor, " m"]:
         """The rows on which a candidate is judged: all, or a random subset that the budget affords."""
-        order = candidate.group.order
-        draws = order if order is not None and order <= self.draws else self.draws
-        affordable = 2 * _EVALUATIONS // draws
+        affordable = 2 * _EVALUATIONS // self.draws(candidate)
         if affordable >= len(self.x):
             return torch.arange(len(self.x))
         chosen = torch.randperm(len(self.x), generator=spawn(self.seed, "measured rows"))[:affordable]
@@ -102,7 +111,6 @@ class Problem:
                 "types": self.types.to_yaml(),
                 "candidates": [candidate.as_json() for candidate in self.candidates],
                 "seed": self.seed,
-                "draws": self.draws,
             },
         )
 
@@ -123,7 +131,6 @@ def _load(path: Path, stamp: int) -> Problem:
         types=Schema.from_yaml(described["types"]),
         candidates=tuple(Candidate.from_json(item) for item in described_candidates),
         seed=described["seed"],
-        draws=described["draws"],
     )
 
 

@@ -70,7 +70,7 @@ def _analyse(
             parts.append(
                 breaking_terms(
                     models[fold], models[1 - fold], x[at], y[at], candidate.measured, turned.rep_in, turned.rep_out,
-                    unit=unit, draws=turned.draws, generator=generator,
+                    unit=unit, draws=turned.draws(candidate), generator=generator,
                 )
             )  # fmt: skip
             names.append(at)

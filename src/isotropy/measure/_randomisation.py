@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+_PIECE = 1 << 20  # unit x permutation draws held at once
+
 
 def randomisation_test(
     orbit_loss: Float[Tensor, "n K"], unit: Int[Tensor, " n"], *, permutations: int = 999, generator: torch.Generator
@@ -23,8 +25,11 @@ def randomisation_test(
     units, K = int(unit.max()) + 1, orbit_loss.shape[1]
     sums = torch.zeros(units, K, dtype=orbit_loss.dtype).index_add_(0, unit, orbit_loss)
     observed = sums[:, 0].sum()
-    drawn = torch.stack(
-        [sums.gather(1, torch.randint(0, K, (units, 1), generator=generator)).sum() for _ in range(permutations)]
+    drawn = torch.cat(
+        [
+            sums.gather(1, torch.randint(0, K, (units, len(some)), generator=generator)).sum(0)
+            for some in torch.arange(permutations).split(max(1, _PIECE // units))
+        ]
     )
     # Equal sums differ by rounding when the model is exactly invariant: such ties count against rejection.
     ties = observed.abs() * 1e-12

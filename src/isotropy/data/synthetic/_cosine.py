@@ -11,9 +11,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy import integrate, special
-from scipy.spatial.transform import Rotation
-from scipy.stats import qmc
+from scipy import special
 from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
@@ -128,6 +126,8 @@ def fraction_moments() -> FractionMoments:
     True
     """
 
+    from scipy import integrate  # here and below: these take half a second to import, and other problems need none
+
     def inverse(k: int) -> float:
         value, _ = integrate.quad(lambda t: t ** (k - 1) * float(special.erfcx(t / math.sqrt(2))) ** 6, 0, math.inf)
         return float(value)
@@ -149,6 +149,8 @@ def turned_square(width: float | None) -> float:
     The first is the mean square of R_G frac over SO(3). It splits into E|x_1|_1|R x_1|_1, elementary, and
     E 1/(L(y) L(R y)) = E 1/(L(u) L(R u)) / 4 with u uniform on S^5.
     """
+    from scipy.spatial.transform import Rotation
+
     pair, z = _points()
     g = Rotation.from_quat(z) if width is None else Rotation.from_rotvec(width * z[:, :3])
     matrix = g.as_matrix()
@@ -160,6 +162,8 @@ def turned_square(width: float | None) -> float:
 @lru_cache(maxsize=1)
 def _points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Sobol points: directions in R^6 as pairs ``(n, 2, 3)``, and four normal numbers ``(n, 4)`` for a rotation."""
+    from scipy.stats import qmc
+
     uniform = qmc.Sobol(10, scramble=True, rng=0).random_base2(_POWER)
     z = special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
     return (z[:, :6] / np.linalg.norm(z[:, :6], axis=1, keepdims=True)).reshape(-1, 2, 3), z[:, 6:]

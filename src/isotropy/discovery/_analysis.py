@@ -1,0 +1,205 @@
+"""The phases of a discovery: learners compete, candidates are judged, and what the data say beyond them is sought."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from isotropy.data import Dataset
+from isotropy.discovery._candidates import subgroups
+from isotropy.discovery._continuous import continuous
+from isotropy.discovery._findings import GroupFinding, Refit, findings, refit_of
+from isotropy.discovery._jobs import curves_job, final_job, fit_job, gram_job, inputs_job, measure_job, refit_job
+from isotropy.discovery._learners import revive
+from isotropy.discovery._problem import Problem
+from isotropy.discovery._recommendation import Finding, recommend
+from isotropy.discovery._result import Continuous, Curve, Discovery, Learnt, Training
+from isotropy.discovery._surrogates import surrogate_job
+from isotropy.groups import Window
+from isotropy.runs import Job, Run, map_jobs
+
+_SURROGATES = 10
+_LONG = 5000
+_CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
+_NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is better by more than noise
+
+
+@dataclass(frozen=True)
+class Work:
+    """A problem, the run that its jobs are stored in, and the engine that does them."""
+
+    run: Run
+    problem: Problem
+    engine: str
+    workers: int | None
+    address: str | None
+    progress: bool | None
+
+    def map(self, jobs: Sequence[Job], description: str) -> list[Any]:
+        return map_jobs(
+            jobs,
+            self.run,
+            description=description,
+            engine=self.engine,
+            workers=self.workers,
+            address=self.address,
+            progress=self.progress,
+        )
+
+
+@dataclass(frozen=True)
+class _Winner:
+    """The learner that predicts one held-out half better, on how many splits, and how both did."""
+
+    learner: str
+    splits: int
+    loss: float  # mean squared error of held-out rows over all splits, summed over the targets
+    scores: Mapping[str, float]
+    curves: Mapping[str, Any]  # of the training of the network
+
+
+def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
+    """All phases, one after the other; the jobs of each run side by side."""
+    problem = work.problem
+    winner = _compete(work, quick)
+    measured, tested = _judge(work, winner)
+    refits = _refits(work, winner, tested)
+    state, curves, found_axes, calibration = _beyond(work, winner, quick)
+    found = findings(
+        problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
+    )
+    below = subgroups(problem.candidates)
+    V = float(problem.energy().mean())
+    return Discovery(
+        data={
+            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
+            "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
+            "source": dataset.source, "noise": dataset.noise,
+            "settings": {key: str(value) for key, value in dataset.settings.items()},
+        },
+        groups=tuple(found),
+        edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
+        continuous=found_axes,
+        recommendation=recommend(
+            [Finding(f.name, f.verdict, f.cost_rmse, f.price.mean, bool(f.imposed)) for f in found], below
+        ),
+        tolerance=tolerance,
+        learnt=Learnt(
+            winner.learner, 1 - winner.loss / V, (winner.loss / problem.y.shape[1]) ** 0.5, V, winner.splits,
+            winner.scores, str(state["core"].get("kernel", "")),
+        ),
+        curves=tuple(curves),
+        training=Training(**winner.curves),
+        calibration=calibration,
+        notes=tuple(_notes(dataset, found)),
+        model=revive(winner.learner, problem, state),
+        samples=dataset,
+    )  # fmt: skip
+
+
+def _compete(work: Work, quick: bool) -> _Winner:
+    problem = work.problem
+    splits = 5 if len(problem.x) <= 2500 else 3
+    halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
+    # The network is tried on one half, beside the kernels, and first, because it takes longest.
+    trial = [] if quick else [fit_job(problem, "network", 0, 0)]
+    jobs = [*trial, *(fit_job(problem, "kernel", *half) for half in halves)]
+    outcomes = work.map(jobs, "fitting")
+    curves, fits = (outcomes[0]["curves"] if trial else {}), outcomes[len(trial) :]
+    V = float(problem.energy().mean())
+    scores = {"kernel": float(fits[0]["loss"].mean()) / V}
+    if trial:
+        scores["network"] = float(outcomes[0]["loss"].mean()) / V
+    if scores["kernel"] * _NETWORK_MARGIN < scores.get("network", float("inf")):
+        return _Winner("kernel", splits, _mean_loss(fits), scores, curves)
+    fits = work.map([fit_job(problem, "network", *half) for half in halves[:6]], "fitting networks")
+    return _Winner("network", 3, _mean_loss(fits), scores, curves)
+
+
+def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:
+    return float(torch.cat([torch.from_numpy(fit["loss"]) for fit in fits]).mean())
+
+
+def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """For every candidate the terms of its breaking in each split, and what its inputs say."""
+    problem = work.problem
+    names, splits = [candidate.name for candidate in problem.candidates], range(winner.splits)
+    jobs = [inputs_job(problem, i) for i in range(len(names))]
+    jobs += [measure_job(problem, winner.learner, i, split) for i in range(len(names)) for split in splits]
+    outcomes = iter(work.map(jobs, "judging candidates"))
+    tested = {name: next(outcomes) for name in names}
+    return {name: [next(outcomes) for _ in splits] for name in names}, tested
+
+
+def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, Refit]:
+    """Refits with the symmetry imposed, for candidates whose inputs are not invariant or that have no uniform law."""
+    problem = work.problem
+    wanted = [
+        (i, candidate)
+        for i, candidate in enumerate(problem.candidates)
+        if isinstance(candidate.measured, Window) or not tested[candidate.name]["invariant"]
+    ]
+    # Each split refits twice for each candidate; on long tables two splits tell enough.
+    splits = range(min(winner.splits, 2) if len(problem.x) > _LONG else winner.splits)
+    jobs = [refit_job(problem, winner.learner, i, split) for i, _ in wanted for split in splits]
+    outcomes = iter(work.map(jobs, "imposing and refitting") if jobs else [])
+    return {candidate.name: refit_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
+
+
+def _beyond(
+    work: Work, winner: _Winner, quick: bool
+) -> tuple[Mapping[str, Any], list[Curve], Continuous, dict[str, tuple[float, ...]]]:
+    """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, and what the same
+    analysis reads off exactly symmetric copies of the data, for every compact candidate."""
+    problem = work.problem
+    index = max(range(len(problem.candidates)), key=lambda i: problem.candidates[i].group.dim)
+    largest = problem.candidates[index]
+    compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)
+    jobs = [final_job(problem, winner.learner)]
+    if largest.group.dim:
+        jobs += [gram_job(problem, winner.learner, index, winner.splits), curves_job(problem, winner.learner, index)]
+    if compact and not quick:
+        jobs += [surrogate_job(problem, "kernel", copy, _CALIBRATED_ROWS) for copy in range(_SURROGATES)]
+    final, *outcomes = work.map(jobs, "continuous subgroups" if quick else "continuous subgroups and calibration")
+    curves: list[Curve] = []
+    gram = None
+    if largest.group.dim:
+        gram, along, *outcomes = outcomes
+        curves = [
+            Curve(name, tuple(along["angles"]), tuple(values), largest.width is None)
+            for name, values in zip(along["names"], along["values"], strict=True)
+        ]
+    read = {
+        name: tuple(float(o["breaking"][name]) for o in outcomes)
+        for name in (outcomes[0]["breaking"] if outcomes else ())
+    }
+    return final["state"], curves, continuous(largest, gram), read
+
+
+def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
+    notes: list[str] = []
+    for finding in found:
+        if finding.imposed:
+            notes.append(f"{finding.name}: {finding.imposed}")
+        elif not finding.inputs_invariant:
+            notes.append(
+                f"{finding.name}: the law of the inputs is not invariant (a classifier tells moved inputs apart on "
+                f"{finding.shift:.0%} of the probability mass). That is a fact about the inputs, not about the map "
+                "from inputs to targets, which is judged by refitting with the symmetry imposed."
+            )
+        if finding.width is not None:
+            widths = ", ".join(f"{w:.3g}" for w in sorted(set(finding.width)))
+            notes.append(
+                f"{finding.name}: no uniform law exists on this group; judged within a window of width {widths}."
+            )
+        if finding.rows_needed is not None:
+            notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} rows would decide.")
+        if finding.verdict == "not identifiable":
+            notes.append(
+                f"{finding.name}: only {finding.overlap:.0%} of moved inputs lie where there are data. Its price comes "
+                "from refitting with the symmetry imposed; whether the symmetry holds, these data cannot tell."
+            )
+    return notes
