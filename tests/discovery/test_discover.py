@@ -12,7 +12,7 @@ import torch
 
 from isotropy.data import load
 from isotropy.discovery import Discovery, SymmetricRegressor, discover
-from isotropy.errors import IsotropyError, SchemaError, ShapeError
+from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
 from isotropy.groups import SO, MatrixGroup, S, Window
 from isotropy.reps import Nodes, Scalar, Vector
 
@@ -113,6 +113,11 @@ def test_a_group_of_ones_own_is_judged_in_a_declared_window() -> None:
         ({"y": None}, SchemaError, "x, y and types"),
         ({"x": np.ones((100, 3), dtype=int)}, IsotropyError, "int64"),
         ({"x": np.full((100, 3), np.nan)}, IsotropyError, "NaN"),
+        ({"x": np.ones((100, 3), dtype=complex)}, SchemaError, "imaginary"),
+        ({"y": np.ones((100, 1))}, DomainError, "the same in every row"),
+        ({"y": np.zeros((100, 1))}, DomainError, "the same in every row"),
+        ({"tolerance": 0.0}, DomainError, "tolerance=0.0"),
+        ({"tolerance": float("nan")}, DomainError, "tolerance=nan"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[Exception], said: str) -> None:
@@ -126,6 +131,35 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[
     arguments |= change
     with pytest.raises(error, match=re.escape(said)):
         discover(arguments.pop("x"), arguments.pop("y"), arguments.pop("types"), quick=True, **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("winner", ["kernel", "network"])
+def test_a_full_run_in_miniature(winner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("isotropy.discovery._network._STEPS", 30)
+    monkeypatch.setattr("isotropy.discovery._analysis._SURROGATES", 2)
+    monkeypatch.setattr("isotropy.discovery._analysis._NETWORK_MARGIN", 0.0 if winner == "kernel" else float("inf"))
+    result = discover(load("inertia", n=60), groups="O(3),O(2)@z", out=tmp_path / "run", progress=False)
+    assert result.learnt.learner == winner
+    assert set(result.learnt.scores) == {"kernel", "network"}
+    assert len(result.training.loss) == len(result.training.epochs) > 0
+    assert set(result.training.strengths) == {"O(3)", "O(2)@z"}
+    assert {len(values) for values in result.calibration.values()} == {2}
+    assert result.model(torch.zeros(3, 20, dtype=torch.float64)).shape == (3, 9)
+    assert "<svg" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_a_constant_vector_is_not_symmetric() -> None:
+    x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.tensor([[1.0, 0.0, 0.0]], dtype=torch.float64).repeat(200, 1)
+    result = discover(x, y, {"x": Vector, "y": Vector}, groups="O(3),O(2)@z", quick=True, progress=False)
+    assert [finding.verdict for finding in result.groups] == ["absent", "absent"]
+    assert all(1.0 in finding.breaking for finding in result.groups)
+
+
+def test_a_candidate_named_twice_is_judged_once() -> None:
+    with pytest.warns(UserWarning, match="same group"):
+        result = discover(load("inertia", n=60), groups="O(3),SO(2)@z,SO(2)@(0,0,2)", quick=True, progress=False)
+    assert [finding.name for finding in result.groups] == ["O(3)", "SO(2)@z"]
 
 
 def test_repeated_rows_stay_together_and_are_told() -> None:

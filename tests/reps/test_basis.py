@@ -169,6 +169,13 @@ ROUTES: list[tuple[Rep, Rep, str, str, dict[str, int]]] = [
 ]
 
 
+@pytest.mark.parametrize(("group", "count"), [("SO(2)", 70), ("O(2)", 35), ("SO(3)", 91)])
+def test_the_rank_stays_certain_where_hundreds_of_tensors_span(group: str, count: int) -> None:
+    basis = equivariant_basis(TensorRep(4), TensorRep(4), parse(group))
+    assert basis.dim == count  # C(8, 4), half of it, and the Riordan number of 8
+    assert basis.gap > 1e12
+
+
 @pytest.mark.parametrize(
     ("rep_in", "rep_out", "name", "route", "dims"), ROUTES, ids=[f"{name}: {a} to {b}" for a, b, name, _, _ in ROUTES]
 )

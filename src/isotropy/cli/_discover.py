@@ -23,7 +23,10 @@ def discover(
     seed: Seed = 0,
     out: Out = None,
     resume: Resume = False,
-    engine: Annotated[Engine, typer.Option("--engine", help="Where jobs run.")] = Engine.serial,
+    engine: Annotated[
+        Engine | None,
+        typer.Option("--engine", help="Where jobs run; by default on all cores, a quick look in this process."),
+    ] = None,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")
     ] = None,
@@ -38,6 +41,8 @@ def discover(
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
     if resume and out is None:
         raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
+    # Processes take longer to start than a quick look has to do.
+    engine = engine or (Engine.serial if quick else Engine.process)
     if address is not None and engine is not Engine.ray:
         raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
     settings = settings_of(setting)

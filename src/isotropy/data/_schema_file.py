@@ -33,7 +33,8 @@ def read_schema(path: str | Path) -> Schema:
             raw = file.read(_LARGEST + 1)
         text = raw.decode("utf-8-sig")
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a null character
-        raise SchemaError(f"the schema file {path}: {error}", "a UTF-8 text file that can be read", _EXAMPLE) from error
+        why = getattr(error, "strerror", None) or error
+        raise SchemaError(f"the schema file {path} ({why})", "a UTF-8 text file that can be read", _EXAMPLE) from error
     if len(raw) > _LARGEST:
         raise SchemaError(f"{path.name} of more than {_LARGEST} bytes", "a schema of a few lines", _EXAMPLE)
     refuse_tags(text, path.name)

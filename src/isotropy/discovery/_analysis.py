@@ -58,7 +58,7 @@ class _Winner:
     splits: int
     loss: float  # mean squared error of held-out rows over all splits, summed over the targets
     scores: Mapping[str, float]
-    curves: Mapping[str, Any]  # of the training of the network
+    training: Training  # of the network
 
 
 def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
@@ -92,7 +92,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
             winner.scores, str(state["core"].get("kernel", "")),
         ),
         curves=tuple(curves),
-        training=Training(**winner.curves),
+        training=winner.training,
         calibration=calibration,
         notes=tuple(_notes(dataset, found)),
         model=revive(winner.learner, problem, state),
@@ -108,15 +108,24 @@ def _compete(work: Work, quick: bool) -> _Winner:
     trial = [] if quick else [fit_job(problem, "network", 0, 0)]
     jobs = [*trial, *(fit_job(problem, "kernel", *half) for half in halves)]
     outcomes = work.map(jobs, "fitting")
-    curves, fits = (outcomes[0]["curves"] if trial else {}), outcomes[len(trial) :]
+    training = _training(outcomes[0]["curves"]) if trial else Training()
+    fits = outcomes[len(trial) :]
     V = float(problem.energy().mean())
     scores = {"kernel": float(fits[0]["loss"].mean()) / V}
     if trial:
         scores["network"] = float(outcomes[0]["loss"].mean()) / V
     if scores["kernel"] * _NETWORK_MARGIN < scores.get("network", float("inf")):
-        return _Winner("kernel", splits, _mean_loss(fits), scores, curves)
+        return _Winner("kernel", splits, _mean_loss(fits), scores, training)
     fits = work.map([fit_job(problem, "network", *half) for half in halves[:6]], "fitting networks")
-    return _Winner("network", 3, _mean_loss(fits), scores, curves)
+    return _Winner("network", 3, _mean_loss(fits), scores, training)
+
+
+def _training(curves: Mapping[str, Any]) -> Training:
+    strengths, penalties = (
+        {group: tuple(values) for group, values in curves[name].items()} for name in ("strengths", "penalties")
+    )
+    epochs, loss, validation = (tuple(curves[name]) for name in ("epochs", "loss", "validation"))
+    return Training(epochs, loss, validation, strengths, penalties)
 
 
 def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:
@@ -172,10 +181,8 @@ def _beyond(
             Curve(name, tuple(along["angles"]), tuple(values), largest.width is None)
             for name, values in zip(along["names"], along["values"], strict=True)
         ]
-    read = {
-        name: tuple(float(o["breaking"][name]) for o in outcomes)
-        for name in (outcomes[0]["breaking"] if outcomes else ())
-    }
+    copies = [outcome["breaking"] for outcome in outcomes]
+    read = {name: tuple(float(copy[name]) for copy in copies) for name in (copies[0] if copies else ())}
     return final["state"], curves, continuous(largest, gram), read
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -67,7 +68,9 @@ def candidates(
     for item in listed:
         group = item.group if isinstance(item, Window) else parse(item) if isinstance(item, str) else item
         _fits(group, types, x.shape[1])
-        if any(same(group, other.group) for other in found):
+        twin = next((other for other in found if same(group, other.group)), None)
+        if twin is not None:
+            warnings.warn(f"{group.name} is the same group as {twin.name} and is judged once", stacklevel=3)
             continue
         width = _width(item, group, types, x, windows or {})
         found.append(Candidate(group.name, group, width))

@@ -23,6 +23,7 @@ from isotropy.discovery._candidates import CandidateLike
 from isotropy.discovery._door import dataset_of, problem_of
 from isotropy.discovery._problem import Problem
 from isotropy.discovery._result import Discovery
+from isotropy.errors import DomainError
 from isotropy.reps import Schema
 from isotropy.runs import Run
 
@@ -61,6 +62,8 @@ def discover(
     True
     """
     began = time.monotonic()
+    if not 0 < tolerance < 1:
+        raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
     problem = problem_of(dataset, groups, windows, seed)
     with ExitStack() as stack:

@@ -14,8 +14,10 @@ from torch import Tensor
 from isotropy.data import Dataset
 from isotropy.discovery._candidates import candidates
 from isotropy.discovery._problem import Problem
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.reps import Schema
+
+_CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
 
 
 def dataset_of(x: Any, y: Any, types: Any, cluster: Any) -> Dataset:
@@ -34,7 +36,12 @@ def _table(name: str, values: Any) -> Tensor:
     """A float64 table from a tensor or array of floating numbers; nothing else is converted."""
     if isinstance(values, np.ndarray):
         if values.dtype.kind not in "f":
-            raise SchemaError(f"{name} with dtype {values.dtype}", "floating-point numbers", f"{name}.astype(float)")
+            hint = (
+                "real and imaginary parts in columns of their own"
+                if values.dtype.kind == "c"
+                else f"{name}.astype(float)"
+            )
+            raise SchemaError(f"{name} with dtype {values.dtype}", "floating-point numbers", hint)
         values = torch.from_numpy(np.ascontiguousarray(values))
     if not isinstance(values, Tensor) or not values.is_floating_point():
         raise SchemaError(f"{name} of type {type(values).__name__}", "a floating-point tensor or array")
@@ -54,6 +61,12 @@ def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | Non
     # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
     types = dataset.types.model_copy(update={"dims": problem.dims})
     types.check(dataset.x, dataset.y)
+    if float(problem.energy().mean()) <= _CONSTANT**2 * float(problem.y.square().sum(-1).mean()):
+        raise DomainError(
+            "targets y that are the same in every row",
+            "targets that vary",
+            "a constant has every symmetry of its type, and nothing is there to predict",
+        )
     return replace(problem, types=types)
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.discovery._problem import Problem
@@ -54,20 +53,10 @@ class NetworkLearner:
         state = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         return state, _curves(history.rows, constraints)
 
-    def revive(self, problem: Problem, state: Mapping[str, Any]) -> Core:
+    def revive(self, problem: Problem, state: Mapping[str, Any]) -> nn.Module:
         model = _network(problem, 0)
         model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
-        return Core(model.double().eval().requires_grad_(False))
-
-
-@dataclass(frozen=True)
-class Core:
-    """The trained network on float64 features, without a graph of its own."""
-
-    network: nn.Module
-
-    def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
-        return self.network(z)
+        return model.double().eval().requires_grad_(False)
 
 
 def penalised(problem: Problem) -> list[Group]:

@@ -50,15 +50,16 @@ def isotropic_tensors(rank: int, n: int, *, even: bool, odd: bool) -> tuple[Floa
     if not spanning:
         return torch.zeros(n**rank, 0, dtype=torch.float64), float("inf")
     span = torch.stack(spanning, dim=1)
-    # The spanning tensors depend on each other once the rank exceeds the dimension; their integer Gram matrix says how.
-    values, vectors = torch.linalg.eigh(span.mT @ span)
-    floor = torch.finfo(torch.float64).eps * values[-1] * len(values)
-    kept = values > 1e-8 * values[-1]
-    null = values[~kept].abs().clamp(min=floor)
-    gap = float((values[kept].min() / null.max()).sqrt()) if len(null) else float("inf")
+    # The spanning tensors depend on each other once the rank exceeds the dimension. Their Gram matrix would say how at
+    # half the digits, too few for hundreds of them.
+    vectors, values, _ = torch.linalg.svd(span, full_matrices=False)
+    floor = torch.finfo(torch.float64).eps * values[0]
+    kept = values > 1e-8 * values[0]
+    null = values[~kept].clamp(min=floor)
+    gap = float(values[kept].min() / null.max()) if len(null) else float("inf")
     if gap < _GAP:
         raise AmbiguousRankError(f"isotropic tensors of rank {rank} with a gap of {gap:.1e}", f"{_GAP:.0e}")
-    return torch.linalg.qr(span @ vectors[:, kept]).Q, gap
+    return vectors[:, kept], gap
 
 
 def _pairings(axes: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
