@@ -169,3 +169,15 @@ def test_a_broken_layer_is_seen() -> None:
     assert worst(broken, parse("O(3)"), 2 * Vector, Vector, torch.float64) > 1e-8
     with pytest.raises(ShapeError):
         EMLP(Scalar, Vector, "S(3)", generator=spawn(0, "l"))
+
+
+@torch.no_grad()
+def test_features_keep_their_size_whatever_their_type() -> None:
+    rep = 30 * Scalar + 10 * Vector + 4 * T(2) + 2 * T(3)
+    x = torch.randn(4000, rep.dim(parse("O(3)")), generator=spawn(0, "x"))
+    layer = EquivariantLinear(rep, rep, "O(3)", bias=False, generator=spawn(0, "layer"))
+    block = BilinearBlock(rep, "O(3)", generator=spawn(0, "block"))
+    # A copy multiplied with itself is larger than two independent ones.
+    for name, y, size in (("linear", layer(x), 1.0), ("bilinear", block(x), 0.1)):
+        for atom, places in copies(rep, parse("O(3)")).items():
+            assert size / 3 < float(y[:, places.flatten()].square().mean().sqrt()) < 3 * size, (name, atom)

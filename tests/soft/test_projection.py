@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import parse
+from isotropy.nn import copies
 from isotropy.random import spawn
 from isotropy.reps import Nodes, Pixels, Point, Pseudovector, Rep, Scalar, Vector, equivariant_basis
 from isotropy.reps import Tensor as T
@@ -257,6 +258,14 @@ def test_starts_lean_to_the_largest_group(init: str, inside: float, outside: flo
     torch.testing.assert_close(leaning.project(0), inside * plain.project(0), rtol=1e-4, atol=1e-6)
     assert plain.bias is not None
     assert 0 <= plain.bias.min() < plain.bias.max() < len(plain.weight) ** -0.5
+
+
+@torch.no_grad()
+def test_the_start_near_an_exact_layer_keeps_every_type_of_copy_alive() -> None:
+    near = SoftLinear(RICH, RICH, ["O(3)", "O(2)@z"], init="near", generator=spawn(0, "l"))
+    assert float(near.residual(0).norm()) < 2e-3 * float(near.weight.norm())
+    for places in copies(RICH, near.groups).values():
+        assert abs(float(near.weight[places.flatten()].square().sum(1).mean()) - 1) < 0.01
 
 
 def test_the_penalty_of_a_network_sums_its_layers() -> None:

@@ -7,7 +7,7 @@ from isotropy.nn._copies import copies, dimensions, size
 from isotropy.nn._emlp import EMLP, EMLPBlock
 from isotropy.nn._gated import GatedNonlinearity, gated
 from isotropy.nn._hidden import uniform_counts, uniform_rep
-from isotropy.nn._linear import EquivariantLinear, orthogonal
+from isotropy.nn._linear import EquivariantLinear, balanced, orthogonal
 from isotropy.nn._points import centroid_map, centroids, linear_part, moved_points, translates
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "EMLPBlock",
     "EquivariantLinear",
     "GatedNonlinearity",
+    "balanced",
     "centroid_map",
     "centroids",
     "copies",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -27,9 +28,10 @@ class BilinearBlock(nn.Module):
     """``B(x) = 0.1 W(x) x``, equivariant for any weights; x and B(x) are ``(..., dim rep)`` (§2.3).
 
     For each pair of ranks (q, p) with tensors of rank p + q >= 1 in x, at most ``d^(p + q)`` of these, chosen at
-    random, are reshaped to ``d^q x d^p`` and act on every copy of rank p; theta ~ N(0, 1) mixes the results into the
-    copies of rank q. Indices are contracted with indices, which only an orthogonal group allows: for others p = 0.
-    Parts that are not ``Tensor(r)`` on the space of ``group`` pass through as zero.
+    random, are reshaped to ``d^q x d^p`` and act on every copy of rank p; theta mixes the results into the copies of
+    rank q, and starts normal with the variance that makes W(x) x as large as x where the entries of x are about 1.
+    Indices are contracted with indices, which only an orthogonal group allows: for others p = 0. Parts that are not
+    ``Tensor(r)`` on the space of ``group`` pass through as zero.
 
     >>> from isotropy.random import spawn
     >>> from isotropy.reps import Vector
@@ -57,6 +59,12 @@ class BilinearBlock(nn.Module):
                 chosen = acting[torch.randperm(len(acting), generator=generator)[:count]]
                 self.pairs.append(_Pair(q, p, chosen.reshape(count, d**q, d**p)))
                 self.theta.append(nn.Parameter(torch.randn(len(targets), count * len(sources), generator=generator)))
+        summed = {
+            q: sum(theta.shape[1] * d**pair.p for pair, theta in self._terms() if pair.q == q) for q in self.ranks
+        }
+        with torch.no_grad():
+            for pair, theta in self._terms():
+                theta.div_(math.sqrt(summed[pair.q]))
         # Results come out rank by rank; this puts them back where the copies of x stand, the rest at zero.
         placed = torch.cat([places.flatten() for places in self.ranks.values()] or [torch.zeros(0, dtype=torch.int64)])
         self.placed: Array
@@ -66,10 +74,13 @@ class BilinearBlock(nn.Module):
         for rank, places in self.ranks.items():
             self.register_buffer(f"places_{rank}", places, persistent=False)
 
+    def _terms(self) -> list[tuple[_Pair, Array]]:
+        return list(zip(self.pairs, self.theta, strict=True))
+
     def forward(self, x: Float[Array, "... n"]) -> Float[Array, "... n"]:
         rows = x.reshape(-1, x.shape[-1])
         results: dict[int, Array] = {}
-        for number, (pair, theta) in enumerate(zip(self.pairs, self.theta, strict=True)):
+        for number, (pair, theta) in enumerate(self._terms()):
             acting = rows[:, self.get_buffer(f"coefficients_{number}")]  # (B, n, d^q, d^p)
             moved = rows[:, self.get_buffer(f"places_{pair.p}")]  # (B, m, d^p)
             # Acting before mixing saves a factor d^p over building W(x).

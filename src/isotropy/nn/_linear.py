@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from isotropy.groups import Group, parse
+from isotropy.nn._copies import copies
 from isotropy.reps import Rep, Scalar, equivariant_basis
 
 
 class EquivariantLinear(nn.Module):
     """``y = W x + b`` with ``W = sum_r theta_r Q_r`` over the equivariant maps Q_r: exact for any weights.
 
-    x ``(..., n_in)`` -> y ``(..., n_out)``. Starts from an orthogonal matrix projected on the basis (§2.1, §2.3).
+    x ``(..., n_in)`` -> y ``(..., n_out)``. Starts from random coordinates that keep the size of the features: each
+    type of copy in y is as large as x, however few maps lead to it. (An orthogonal matrix projected on the basis, the
+    start of the paper's code, loses nearly all of every tensor of rank two or more; networks then learn no matrices.)
     Raises ``ShapeError`` from the basis when a type and the group do not fit.
     Source: Finzi, Welling, Wilson, ICML 2021.
 
@@ -34,9 +38,10 @@ class EquivariantLinear(nn.Module):
         self.group = parse(group) if isinstance(group, str) else group
         self.basis = equivariant_basis(rep_in, rep_out, self.group)
         self.bias_basis = equivariant_basis(Scalar, rep_out, self.group) if bias else None
-        n_in, n_out = rep_in.dim(self.group), rep_out.dim(self.group)
-        self.theta = nn.Parameter(self.basis.coords(orthogonal(n_out, n_in, generator)))
+        start = self.basis.expand(torch.randn(self.basis.dim, generator=generator))
+        self.theta = nn.Parameter(self.basis.coords(balanced(start, rep_out, [self.group])))
         if self.bias_basis is not None:
+            n_out = rep_out.dim(self.group)
             start = torch.rand(n_out, 1, generator=generator) / math.sqrt(n_out)
             self.phi = nn.Parameter(self.bias_basis.coords(start))
 
@@ -52,6 +57,23 @@ class EquivariantLinear(nn.Module):
 
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
         return nn.functional.linear(x, self.weight, self.bias)
+
+
+def balanced(weight: Float[Tensor, "n_out n_in"], rep_out: Rep, groups: Sequence[Group]) -> Float[Tensor, "n_out n_in"]:
+    """The weight with the rows to each type of copy scaled to a mean square length of one; equivariance is kept.
+
+    >>> from isotropy.groups import parse
+    >>> from isotropy.reps import Vector
+    >>> balanced(torch.tensor([[2.0], [3.0], [0.0], [0.0]]), Scalar + Vector, [parse("O(3)")]).square().sum(1)
+    tensor([1., 3., 0., 0.])
+    """
+    weight = weight.clone()
+    for places in copies(rep_out, groups).values():
+        rows = weight[places.flatten()]
+        length = rows.square().sum(1).mean().sqrt()
+        if length > 0:
+            weight[places.flatten()] = rows / length
+    return weight
 
 
 def orthogonal(n_out: int, n_in: int, generator: Generator) -> Float[Tensor, "n_out n_in"]:

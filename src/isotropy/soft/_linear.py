@@ -13,18 +13,19 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group, parse
-from isotropy.nn import orthogonal, size
+from isotropy.nn import balanced, orthogonal, size
 from isotropy.reps import Rep
 from isotropy.soft._complement import Complement, Layer
 
-Init = Literal["orthogonal", "rpp", "halfsoft"]
+Init = Literal["orthogonal", "rpp", "halfsoft", "near"]
 
 
 class SoftLinear(nn.Module):
     """``y = W x + b`` with free W ``(n_out, n_in)``; x ``(..., n_in)`` -> ``(..., n_out)``.
 
-    ``groups`` are J candidates; the first, the largest, is the one that the starts ``"rpp"`` (``P_0 W + 1e-3 W``) and
-    ``"halfsoft"`` (``(P_0 W + W) / 2``) lean to. W starts orthogonal, b uniform on [0, 1) / sqrt(n_out) (§2.3).
+    W starts orthogonal, b uniform on [0, 1) / sqrt(n_out) (§2.3). ``groups`` are J candidates; the first, the largest,
+    is the one that the other starts lean to: ``"rpp"`` (``P_0 W + 1e-3 W``), ``"halfsoft"`` (``(P_0 W + W) / 2``), and
+    ``"near"``, the first with ``P_0 W`` brought to the size of W (``nn.balanced``): else little of any matrix is left.
     Source: Kim, Lee, Yang, Lee, ICML 2023.
 
     >>> from isotropy.random import spawn
@@ -52,9 +53,11 @@ class SoftLinear(nn.Module):
         self.weight = nn.Parameter(orthogonal(n_out, n_in, generator))
         self.bias = nn.Parameter(torch.rand(n_out, generator=generator) / math.sqrt(n_out)) if bias else None
         if init != "orthogonal":
-            inside, rest = {"rpp": (1.0, 1e-3), "halfsoft": (0.5, 0.5)}[init]
+            inside, rest = {"rpp": (1.0, 1e-3), "halfsoft": (0.5, 0.5), "near": (1.0, 1e-3)}[init]
             with torch.no_grad():
-                self.weight.copy_(inside * self.project(0) + rest * self.weight)
+                exact = self.project(0)
+                exact = balanced(exact, rep_out, self.groups[:1]) if init == "near" else exact
+                self.weight.copy_(inside * exact + rest * self.weight)
 
     @functools.cached_property
     def complement(self) -> Complement:

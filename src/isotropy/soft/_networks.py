@@ -113,7 +113,7 @@ class SoftBlock(nn.Module):
         rep_out: Rep,
         groups: Sequence[Group | str],
         *,
-        init: Init = "orthogonal",
+        init: Init = "near",
         leak: float | None = 1e-3,
         generator: Generator,
     ) -> None:
@@ -134,7 +134,8 @@ class SoftEMLP(nn.Module):
 
     x ``(..., n_in)`` -> ``(..., n_out)``; ``depth`` hidden blocks (the paper's ``layers=4`` is depth 3) of type
     ``uniform_rep(ch, d, rule)``. Only weights and biases are penalised; ``leak`` starts the elementwise swish that lets
-    the gates leave the group (§2.3), held down by ``GateLeakPenalty``, or None for gates that never do.
+    the gates leave the group (§2.3), held down by ``GateLeakPenalty``, or None for gates that never do. The default
+    ``init`` starts it next to an exact network of that group; from free weights it learns half as much.
     Source: Kim, Lee, Yang, Lee, ICML 2023.
 
     >>> from isotropy.random import spawn
@@ -153,7 +154,7 @@ class SoftEMLP(nn.Module):
         depth: int = 3,
         *,
         rule: Rule = "exact",
-        init: Init = "orthogonal",
+        init: Init = "near",
         leak: float | None = 1e-3,
         generator: Generator,
     ) -> None:

@@ -61,7 +61,7 @@ def train_job(
         max_epochs=settings.epochs,
         validation=Batches(*held_out, batch_size=4096, shuffle=False),
         validate_every=settings.validate_every,
-        best_from=2 * settings.adjust_at,
+        best_from=2 * settings.adjust_at if method == "ratio" else 0,
         run=run.part(name),
         checkpoint_every=60.0,
         seed=seed,
@@ -164,7 +164,6 @@ def _pathway(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
         ch=plan.ch_exact,
         depth=plan.depth,
         rule="paper",
-        init="rpp",
         generator=spawn(seed, "network"),
     )
     prior = ResidualPathwayPenalty(model, equivariant=float(plan.rpp_equivariant), residual=float(plan.rpp_residual))
