@@ -218,14 +218,13 @@ def calibration() -> tuple[Block, ...]:
     return (
         Scatter(
             (
-                Cloud("exactly symmetric copies of your data", list(range(1, 11)), draws.tolist()),
-                Cloud("your data", [11], [0.0468], [0.0311], [0.0655], ["O(3)"]),
+                Cloud("exactly symmetric copies of your data", [0, 1] * 5, draws.tolist()),
+                Cloud("your data", [0, 1], [0.0468, 0.0011], [0.0311, 0.0], [0.0655, 0.002]),
             ),
             section="Can the method be trusted here?",
             title="The same analysis on exactly symmetric data",
-            xlabel="copy",
             ylabel="breaking found",
-            band=(-0.0035, 0.0047),
+            ticks=("O(3)", "SO(3) x Scale(3) with a long name"),
             percent=True,
             half=True,
             caption="Each copy was made symmetric by turning every row at random. What is found there is noise.",

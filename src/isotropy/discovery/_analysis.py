@@ -23,7 +23,6 @@ from isotropy.runs import Job, Run, map_jobs
 
 _SURROGATES = 10
 _LONG = 5000
-_CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
 _NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is better by more than noise
 
 
@@ -171,7 +170,7 @@ def _beyond(
     if largest.group.dim:
         jobs += [gram_job(problem, winner.learner, index, winner.splits), curves_job(problem, winner.learner, index)]
     if compact and not quick:
-        jobs += [surrogate_job(problem, "kernel", copy, _CALIBRATED_ROWS) for copy in range(_SURROGATES)]
+        jobs += [surrogate_job(problem, "kernel", copy) for copy in range(_SURROGATES)]
     final, *outcomes = work.map(jobs, "continuous subgroups" if quick else "continuous subgroups and calibration")
     curves: list[Curve] = []
     gram = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from isotropy.discovery._surrogates import CALIBRATED_ROWS
 from isotropy.report import (
     Bar,
     Bars,
@@ -247,6 +248,13 @@ def _by_group(epochs: Sequence[int], values: Mapping[str, Sequence[float]]) -> l
     return [Curve(name, epochs, series) for name, series in values.items()]
 
 
+def _smaller(found: Discovery) -> str:
+    rows = int(str(found.data["rows"]))
+    if rows <= CALIBRATED_ROWS:
+        return ""
+    return f" Copies have {CALIBRATED_ROWS:,} of the {rows:,} rows, so they scatter more than these data do."
+
+
 def _calibration(found: Discovery) -> list[Block]:
     drawn: list[Block] = []
     if found.calibration:
@@ -257,20 +265,19 @@ def _calibration(found: Discovery) -> list[Block]:
                 [i for i, name in enumerate(names) for _ in found.calibration[name]],
                 [value for name in names for value in found.calibration[name]],
             ),
-            Cloud("these data", list(range(len(names))), [found[name].cross for name in names], labels=names),
+            Cloud("these data", list(range(len(names))), [found[name].cross for name in names]),
         ]
-        values = [value for name in names for value in found.calibration[name]]
         drawn.append(
             Scatter(
                 null,
                 section=_TRUST,
                 title="The same analysis on exactly symmetric copies",
-                xlabel="candidate",
                 ylabel="breaking read off (cross estimate)",
-                band=(min(values), max(values)),
+                ticks=names,
                 percent=True,
                 half=True,
-                caption="Each copy was made symmetric by moving every row at random. What is read off there is noise.",
+                caption="Each copy was made symmetric by moving every unit at random. What is read off there is noise."
+                + _smaller(found),
             )
         )
     known = [f for f in found.groups if f.truth is not None]

@@ -15,19 +15,17 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
+from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._model import Model
 from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
 from isotropy.measure import (
     BreakingTerms,
-    bonferroni,
-    breaking_terms,
     draw_orbits,
     input_invariance_test,
     lie_gram,
     pulled_back,
-    randomisation_test,
 )
 from isotropy.random import spawn
 from isotropy.runs import Job, Run, map_jobs
@@ -87,22 +85,10 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
     candidate = problem.candidates[index]
     rows, half = problem.measured(candidate), problem.half(split)
     models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
-    terms: dict[str, Tensor] = {}
-    p_values: list[float] = []
-    for fold in (0, 1):
-        at = (half[rows] == fold).nonzero()[:, 0]
-        x, y = problem.x[rows[at]], problem.y[rows[at]]
-        unit = torch.unique(problem.unit[rows[at]], return_inverse=True)[1]
-        generator = spawn(seed, "measure", candidate.name, split, fold)
-        part = breaking_terms(
-            models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
-            unit=unit, draws=problem.draws(candidate), generator=generator,
-        )  # fmt: skip
-        p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
-        for name, values in part.tensors().items():
-            if name != "orbit_loss":
-                terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
-    return {"terms": {name: values.numpy() for name, values in terms.items()}, "p_value": bonferroni(p_values)}
+    generator = spawn(seed, "measure", candidate.name, split)
+    terms, p_value = judge(problem, candidate, models, half, rows, generator)
+    kept = {name: values.numpy() for name, values in terms.tensors().items() if name != "orbit_loss"}
+    return {"terms": kept, "p_value": p_value}
 
 
 def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:

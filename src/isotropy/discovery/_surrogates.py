@@ -8,28 +8,29 @@ from typing import Any
 import torch
 
 from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
-from isotropy.measure import breaking_terms, combine, draw_orbits
+from isotropy.measure import combine, draw_orbits
 from isotropy.random import spawn
 from isotropy.runs import Job, Run
 
-
-def surrogate_job(problem: Problem, learner: str, copy: int, rows: int) -> Job:
-    return Job(
-        "isotropy.discovery._surrogates:surrogate", {"learner": learner, "copy": copy, "rows": rows}, problem.seed
-    )
+CALIBRATED_ROWS = 2000  # calibration redoes the analysis many times, on at most this many rows
 
 
-def surrogate(run: Run, *, seed: int, learner: str, copy: int, rows: int) -> dict[str, Any]:
+def surrogate_job(problem: Problem, learner: str, copy: int) -> Job:
+    return Job("isotropy.discovery._surrogates:surrogate", {"learner": learner, "copy": copy}, problem.seed)
+
+
+def surrogate(run: Run, *, seed: int, learner: str, copy: int) -> dict[str, Any]:
     """The breaking read off one symmetric copy (g_i x_i, g_i y_i), for every compact candidate.
 
     Turned under the largest compact candidate, the copy is symmetric under all candidates inside it, with the noise
     and the invariants of the data; candidates outside get a copy of their own.
     """
     problem = Problem.load(run)
-    order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:rows]
+    order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:CALIBRATED_ROWS]
     problem = replace(
         problem,
         x=problem.x[order],
@@ -62,22 +63,8 @@ def _analyse(
         )
         models.append(revive(learner, turned, state))
     found: dict[str, float] = {}
+    rows, energy = torch.arange(len(x)), turned.energy()
     for candidate in inside:
-        names, parts = [], []
-        for fold in (0, 1):
-            at = (half == fold).nonzero()[:, 0]
-            unit = torch.unique(turned.unit[at], return_inverse=True)[1]
-            parts.append(
-                breaking_terms(
-                    models[fold], models[1 - fold], x[at], y[at], candidate.measured, turned.rep_in, turned.rep_out,
-                    unit=unit, draws=turned.draws(candidate), generator=generator,
-                )
-            )  # fmt: skip
-            names.append(at)
-        order = torch.cat(names)
-        terms = type(parts[0])(
-            **{key: torch.cat([part.tensors()[key] for part in parts]) for key in parts[0].tensors()}
-        )
-        answer = combine([terms], turned.energy()[order], y.shape[1], turned.unit[order])
-        found[candidate.name] = answer.cross
+        terms, _ = judge(turned, candidate, models, half, rows, generator)
+        found[candidate.name] = combine([terms], energy, y.shape[1], turned.unit).cross
     return found

@@ -213,7 +213,7 @@ class Cloud:
 
 @dataclass(frozen=True)
 class Scatter(Block):
-    """Clouds of points on common axes; ``diagonal`` draws y = x (found against true), ``band`` shades a stretch of y.
+    """Clouds of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, 2, ...
 
     >>> Scatter((Cloud("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
@@ -224,8 +224,7 @@ class Scatter(Block):
     ylabel: str = ""
     diagonal: bool = False
     percent: bool = False
-    band: tuple[Number, Number] | None = None
-    band_label: str = "null band"
+    ticks: Sequence[str] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -19,6 +19,7 @@ from isotropy.report._palette import DASHES, SERIES, Tone, light
 _HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
 _LEGEND_LINE = 21.0
 _DIAGONAL = "found = true"
+_SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
 
 
 def draw_curves(block: Curves, width: Width) -> Figure:
@@ -66,11 +67,10 @@ def draw_curves(block: Curves, width: Width) -> Figure:
 
 def draw_scatter(block: Scatter, width: Width) -> Figure:
     """Points with vertical intervals; the diagonal is where found equals true."""
-    labels = [cloud.label for cloud in block.clouds if cloud.label] + ([block.band_label] if block.band else [])
+    labels = [cloud.label for cloud in block.clouds if cloud.label]
     labels += [_DIAGONAL] if block.diagonal else []
     columns = _legend_columns(labels, width)
     figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
-    _band(axes, block.band, block.band_label)
     if block.diagonal:
         values = [float(v) for cloud in block.clouds for v in (*cloud.x, *cloud.y) if math.isfinite(v)] or [0.0, 1.0]
         ends = [min(values), max(values)]
@@ -91,6 +91,10 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
             axes.xaxis.set_major_formatter(percent)
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
+    if block.ticks:
+        crowded = sum(text_width(name, SMALL) + 12 for name in block.ticks) > PIXELS[width] - 90
+        axes.set_xticks(range(len(block.ticks)), block.ticks, **(_SLANTED if crowded else {}))
+        axes.set_xlim(-0.5, len(block.ticks) - 0.5)
     for cloud in block.clouds:
         _name_points(axes, cloud)
     _legend(figure, axes, width, columns)
