@@ -157,7 +157,7 @@ def test_exact_networks_of_width_54_can_only_scale_the_identity() -> None:
         mean = matrix.diagonal(dim1=-2, dim2=-1).mean(-1)
         traceless[ch] = float((matrix - mean[:, None, None] * torch.eye(3).double()).norm() / matrix.norm())
     assert traceless[32] < 1e-14
-    assert traceless[108] > 1e-9  # small at the start, since every layer starts as a projection; not zero
+    assert traceless[108] > 1e-3
 
 
 def test_the_least_error_of_multiples_of_the_identity() -> None:
