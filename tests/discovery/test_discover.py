@@ -144,7 +144,8 @@ def test_a_full_run_in_miniature(winner: str, tmp_path: Path, monkeypatch: pytes
     assert len(result.training.loss) == len(result.training.epochs) > 0
     assert set(result.training.strengths) == {"O(3)", "O(2)@z"}
     assert {len(values) for values in result.calibration.values()} == {2}
-    assert result.model(torch.zeros(3, 20, dtype=torch.float64)).shape == (3, 9)
+    for shape in ((), (3,), (2, 3), (0,)):
+        assert result.model(torch.zeros(*shape, 20, dtype=torch.float64)).shape == (*shape, 9)
     assert "<svg" in (tmp_path / "run" / "report.html").read_text()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import torch
@@ -76,10 +77,7 @@ ADDITIVE = ("cubic", "gaussian", "gaussian, wide")
 def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Kernel:
     """The kernel of that name; ``bodies`` holds the columns of each body for the additive ones."""
     base, parts = _terms(name, bodies)
-    return lambda a, b: (
-        sum((base(a[..., part], b[..., part]) for part in parts[1:]), base(a[..., parts[0]], b[..., parts[0]]))
-        / len(parts)
-    )
+    return lambda a, b: reduce(torch.add, (base(a[..., part], b[..., part]) for part in parts)) / len(parts)
 
 
 def _terms(name: str, bodies: Int[Tensor, "bodies k"] | None) -> tuple[Kernel, list[Any]]:
@@ -110,7 +108,7 @@ class KernelRidge:
         out = z.new_zeros(())
         for part in parts:
             at = self.landmarks[:, part]
-            pieces = _pieces(z[..., part].flatten(0, -2), at)
+            pieces = _pieces(z[..., part].reshape(-1, at.shape[1]), at)
             out = out + torch.cat([base(piece, at) @ self.weights for piece in pieces])
         return (out / len(parts)).reshape(*z.shape[:-1], self.weights.shape[-1])
 
