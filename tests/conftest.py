@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,8 @@ import torch
 from hypothesis import settings
 
 torch.set_num_threads(1)
+# A shell lets what it starts in the background ignore Ctrl-C, and their children too; here it must interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The gate is the same on every machine; HYPOTHESIS_PROFILE=default searches with fresh examples.
 settings.register_profile("gate", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))

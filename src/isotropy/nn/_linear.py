@@ -64,8 +64,8 @@ def balanced(weight: Float[Tensor, "n_out n_in"], rep_out: Rep, groups: Sequence
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
-    >>> balanced(torch.tensor([[2.0], [3.0], [0.0], [0.0]]), Scalar + Vector, [parse("O(3)")]).square().sum(1)
-    tensor([1., 3., 0., 0.])
+    >>> balanced(torch.tensor([[2.0], [4.0], [4.0], [4.0]]), Scalar + Vector, [parse("O(3)")])[:, 0]
+    tensor([1., 1., 1., 1.])
     """
     weight = weight.clone()
     for places in copies(rep_out, groups).values():

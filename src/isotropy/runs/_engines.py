@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from typing import Any, cast
 
 import torch
@@ -21,6 +21,9 @@ from isotropy.errors import MissingExtraError
 from isotropy.runs._job import Job, store
 from isotropy.runs._run import Run
 from isotropy.runs._threads import threads_limited
+
+# Seconds of one wait. A signal that arrives between two looks does not end a wait, so none may last until a job ends.
+_PATIENCE = 1.0
 
 Engine = Callable[[Sequence[Job], Run, int, int, str | None], Iterator[Job]]
 
@@ -50,14 +53,17 @@ def process(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: 
     finished = False
     try:
         futures = {pool.submit(_report, job, str(run.path), threads): job for job in jobs}
-        for future in as_completed(futures):
-            try:
-                failure = future.result()
-            except BrokenExecutor as error:
-                guard = "a script that maps jobs to processes needs the guard: if __name__ == '__main__'"
-                raise _death(futures[future], guard) from error
-            _raise(failure)
-            yield futures[future]
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, _PATIENCE, FIRST_COMPLETED)
+            for future in done:
+                try:
+                    failure = future.result()
+                except BrokenExecutor as error:
+                    guard = "a script that maps jobs to processes needs the guard: if __name__ == '__main__'"
+                    raise _death(futures[future], guard) from error
+                _raise(failure)
+                yield futures[future]
         finished = True
     finally:
         # Jobs may be killed at any instant, so whoever leaves early (an error, Ctrl-C) need not wait for them.
@@ -84,7 +90,9 @@ def ray(jobs: Sequence[Job], run: Run, workers: int, threads: int, address: str 
         task = cluster.remote(max_retries=0, num_cpus=threads)(_report_elsewhere)
         pending = {task.remote(job, str(run.path), threads, sys.path): job for job in jobs}
         while pending:
-            done, _ = cluster.wait(list(pending), num_returns=1)
+            done, _ = cluster.wait(list(pending), num_returns=1, timeout=_PATIENCE)
+            if not done:
+                continue
             job = pending.pop(done[0])
             try:
                 failure = cluster.get(done[0])
