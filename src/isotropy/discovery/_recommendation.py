@@ -25,6 +25,8 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     >>> recommend([Finding("O(3)", "approximate", 0.81, 3.0), Finding("O(2)@z", "no breaking detected", 0, 0)],
     ...           {"O(3)": ["O(2)@z"]})
     'build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE'
+    >>> recommend([Finding("SO(2)", "negligible", 0.01, 0.04)], {})
+    'build in SO(2) exactly (SO(2) costs +4.0% of the error)'
     """
     if all(finding.verdict == "no signal" for finding in findings):
         return "no model predicts these targets, so no symmetry can be judged: check the inputs before anything else"
@@ -33,6 +35,9 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     parts: list[str] = []
     if maximal:
         parts.append(f"build in {_names(maximal)} exactly")
+        # "negligible" is found to be broken: the reader should know what building it in anyway costs.
+        small = [f"{f.name} costs {f.price:+.1%} of the error" for f in maximal if f.verdict == "negligible"]
+        parts[-1] += f" ({', '.join(small)})" if small else ""
     approximate = [f for f in findings if f.verdict == "approximate"]
     above = [f for f in approximate if not any(f.name in contains.get(other.name, ()) for other in approximate)]
     if above:

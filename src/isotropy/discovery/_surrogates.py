@@ -16,7 +16,7 @@ from isotropy.measure import combine, draw_orbits
 from isotropy.random import spawn
 from isotropy.runs import Job, Run
 
-CALIBRATED_ROWS = 2000  # calibration redoes the analysis many times, on at most this many rows
+CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
 
 
 def surrogate_job(problem: Problem, learner: str, copy: int) -> Job:
