@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,15 @@ def test_a_constant_vector_is_not_symmetric() -> None:
     result = discover(x, y, {"x": Vector, "y": Vector}, groups="O(3),O(2)@z", quick=True, progress=False)
     assert [finding.verdict for finding in result.groups] == ["absent", "absent"]
     assert all(1.0 in finding.breaking for finding in result.groups)
+
+
+def test_what_the_preparation_imposed_is_neither_judged_nor_advised() -> None:
+    data = replace(load("inertia", n=60), imposed={"O(3)": "imposed by hand"})
+    result = discover(data, groups="O(3),O(2)@z", quick=True, progress=False)
+    assert result["O(3)"].breaking.high == 0
+    assert result.continuous.group == "O(2)@z"
+    assert "O(3)" not in result.recommendation
+    assert "O(3): imposed by hand" in result.notes
 
 
 def test_a_candidate_named_twice_is_judged_once() -> None:

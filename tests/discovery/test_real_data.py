@@ -28,6 +28,8 @@ def test_15_pedestrians(real_data: Path) -> None:
     assert scale.verdict in ("no breaking detected", "negligible", "undecided")
     assert scale.width is not None
     assert any(note.startswith("Scale(2)") for note in found.notes)
+    # Nothing is said along translations: centring left no data there.
+    assert found.continuous.group == "O(2)"
 
 
 def test_photographs() -> None:

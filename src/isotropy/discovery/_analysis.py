@@ -66,7 +66,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     winner = _compete(work, quick)
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
-    state, curves, found_axes, calibration = _beyond(work, winner, quick)
+    state, curves, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
     found = findings(
         problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
     )
@@ -158,23 +158,25 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
 
 
 def _beyond(
-    work: Work, winner: _Winner, quick: bool
+    work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool
 ) -> tuple[Mapping[str, Any], list[Curve], Continuous, dict[str, tuple[float, ...]]]:
     """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, and what the same
     analysis reads off exactly symmetric copies of the data, for every compact candidate."""
     problem = work.problem
-    index = max(range(len(problem.candidates)), key=lambda i: problem.candidates[i].group.dim)
+    # Along a symmetry that the preparation of the data imposed there are no data at all.
+    dims = [0 if candidate.name in imposed else candidate.group.dim for candidate in problem.candidates]
+    index = dims.index(max(dims))
     largest = problem.candidates[index]
     compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)
     jobs = [final_job(problem, winner.learner)]
-    if largest.group.dim:
+    if dims[index]:
         jobs += [gram_job(problem, winner.learner, index, winner.splits), curves_job(problem, winner.learner, index)]
     if compact and not quick:
         jobs += [surrogate_job(problem, "kernel", copy) for copy in range(_SURROGATES)]
     final, *outcomes = work.map(jobs, "continuous subgroups" if quick else "continuous subgroups and calibration")
     curves: list[Curve] = []
     gram = None
-    if largest.group.dim:
+    if dims[index]:
         gram, along, *outcomes = outcomes
         curves = [
             Curve(name, tuple(along["angles"]), tuple(values), largest.width is None)
@@ -187,16 +189,19 @@ def _beyond(
 
 def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
     notes: list[str] = []
+    moved = [finding for finding in found if not finding.imposed and not finding.inputs_invariant]
+    if moved:
+        names = ", ".join(finding.name for finding in moved)
+        least, most = (f"{edge(finding.shift for finding in moved):.0%}" for edge in (min, max))
+        notes.append(
+            f"{names}: the law of the inputs is not invariant (a classifier tells moved inputs apart on "
+            f"{least if least == most else f'{least} to {most}'} of the probability mass). That is a fact about the "
+            "inputs, not about the map from inputs to targets, which is judged by refitting with the symmetry imposed."
+        )
     for finding in found:
         if finding.imposed:
             notes.append(f"{finding.name}: {finding.imposed}")
-        elif not finding.inputs_invariant:
-            notes.append(
-                f"{finding.name}: the law of the inputs is not invariant (a classifier tells moved inputs apart on "
-                f"{finding.shift:.0%} of the probability mass). That is a fact about the inputs, not about the map "
-                "from inputs to targets, which is judged by refitting with the symmetry imposed."
-            )
-        if finding.width is not None:
+        elif finding.width is not None:
             widths = ", ".join(f"{w:.3g}" for w in sorted(set(finding.width)))
             notes.append(
                 f"{finding.name}: no uniform law exists on this group; judged within a window of width {widths}."

@@ -152,8 +152,10 @@ def _spectrum(found: Discovery) -> list[Block]:
         )
         for i, axis in enumerate(c.axes)
     ]
-    word = "direction is" if c.dimension == 1 else "directions are"
-    said = f"{c.dimension} {word} not shown to be broken within the Lie algebra of {c.group}."
+    said = (
+        f"Within the Lie algebra of {c.group} {c.dimension} of {len(c.axes)} directions "
+        f"{'is' if c.dimension == 1 else 'are'} not shown to be broken."
+    )
     if not c.closes:
         said += " Their brackets leave their span: together they do not form an algebra."
     return [

@@ -43,7 +43,7 @@ VERDICTS: Final[dict[str, Chip]] = {
             "negligible",
             "small",
             "◕",
-            "A violation was found, too small to matter on either yardstick. Building it in costs next to nothing.",
+            "A violation was found, small on both yardsticks. The price says what building it in costs.",
         ),
         Chip(
             "approximate",
