@@ -128,22 +128,35 @@ def test_10_no_axis_is_preferred_where_all_hold() -> None:
         assert result["O(3)"].verdict == "no breaking detected"
 
 
-def test_14_noise_moves_the_naive_reading_and_not_the_cross_estimate() -> None:
+def _readings(seed: int, n: int, learner: Callable[..., Callable[[Tensor], Tensor]], splits: int) -> list[Breaking]:
+    """O(3) at nu=0.3 without noise, and with sigma=2."""
+    return [
+        crossfit(
+            problem_of(load("inertia", nu=0.3, n=n, noise=noise, seed=seed), "O(3)", seed=seed), learner, splits=splits
+        )[0]["O(3)"]
+        for noise in (0.0, 2.0)
+    ]
+
+
+def test_14_noise_does_not_move_the_cross_estimate() -> None:
+    # A stiff learner misses the same part with noise and without; X is shrunk by what the model misses.
+    shifts: list[float] = []
+    for seed in range(20):
+        quiet, loud = _readings(seed, 400, WEAK, splits=5)
+        shifts.append(loud.cross * loud.energy - quiet.cross * quiet.energy)
+    shift = torch.tensor(shifts)
+    assert abs(float(shift.mean())) < 2 * float(shift.std()) / len(shifts) ** 0.5
+
+
+def test_14_noise_moves_the_naive_reading_of_a_plain_network() -> None:
     shifts, naive, errors = [], [], []
     for seed in range(10):
-        quiet, loud = (
-            crossfit(
-                problem_of(load("inertia", nu=0.3, n=2000, noise=noise, seed=seed), "O(3)", seed=seed),
-                plain_mlp,
-                splits=1,
-            )[0]["O(3)"]
-            for noise in (0.0, 2.0)
-        )
+        quiet, loud = _readings(seed, 2000, plain_mlp, splits=1)
         shifts.append(loud.cross * loud.energy - quiet.cross * quiet.energy)
         naive.append(loud.plug_in * loud.energy - quiet.plug_in * quiet.energy)
         errors.append(quiet.standard_error * quiet.energy)
-    # Against the error of one reading: X is shrunk by what the model misses, and noise changes what it misses.
-    assert abs(sum(shifts)) < 2 * sum(errors), (shifts, errors)
     moved = torch.tensor(naive)
     assert float(moved.mean()) > 3 * float(moved.std()) / len(naive) ** 0.5, naive
     assert float(moved.mean()) > 10 * abs(sum(shifts)) / len(shifts)
+    # Noise changes what a network misses, so its X moves a little: by less than the error of one reading allows.
+    assert abs(sum(shifts)) < 2 * sum(errors), (shifts, errors)
