@@ -65,7 +65,7 @@ def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | Non
         raise DomainError(
             "targets y that are the same in every row",
             "targets that vary",
-            "a constant has every symmetry of its type, and nothing is there to predict",
+            "such a constant has every candidate symmetry, and nothing is there to predict",
         )
     return replace(problem, types=types)
 
