@@ -19,6 +19,7 @@ from isotropy.groups._parse import parse, parse_list
 from isotropy.groups._placed import Conjugate, Placed
 from isotropy.groups._product import Product, product
 from isotropy.groups._rotations import SO, O
+from isotropy.groups._similarity import Similarity
 from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
 from isotropy.groups._subgroups import is_conjugate, is_subgroup, lattice, same
 from isotropy.groups._window import Haar, Window
@@ -50,6 +51,7 @@ __all__ = [
     "Product",
     "S",
     "Scale",
+    "Similarity",
     "T",
     "Window",
     "cartan",

@@ -2,6 +2,7 @@
 
 from isotropy.linalg._eigh import Eigen, eigh
 from isotropy.linalg._nullspace import Nullspace, nullspace
+from isotropy.linalg._procrustes import Alignment, procrustes
 from isotropy.linalg._segments import Segments
 
-__all__ = ["Eigen", "Nullspace", "Segments", "eigh", "nullspace"]
+__all__ = ["Alignment", "Eigen", "Nullspace", "Segments", "eigh", "nullspace", "procrustes"]
