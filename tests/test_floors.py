@@ -32,7 +32,7 @@ FLOORS: dict[str, set[str]] = {
     "linalg": set(),
     "groups": {"linalg"},
     "reps": {"groups", "linalg"},
-    "optics": {"reps", "groups"},
+    "optics": {"reps", "groups", "linalg"},
     "measure": {"optics", "reps", "groups", "linalg"},
     "frames": {"measure", "optics", "reps", "groups", "linalg"},
     "nn": {"frames", "reps", "groups", "linalg"},

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
+from torch.utils.checkpoint import checkpoint
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Cubature, DiscreteMeasure, Group
+from isotropy.linalg import Segments
+from isotropy.optics._copies import Copies
 from isotropy.optics._optic import Optic
-from isotropy.optics._transform import Type, transform
+from isotropy.optics._transform import Type, pull, transform
 
-Frame = Callable[[Any], DiscreteMeasure]
+Frame = Callable[..., DiscreteMeasure]
 Source = Group | Cubature | DiscreteMeasure | Frame
+Mode = Literal["average", "stochastic", "first"]
 
 
 def average(
@@ -26,7 +30,10 @@ def average(
     *,
     group: Group | None = None,
     degree: int = 6,
+    mode: Mode = "average",
     chunk: int | None = None,
+    generator: torch.Generator | None = None,
+    segments: Segments | None = None,
 ) -> Optic[Any, Any, Any, Any]:
     """The optic with close(f)(x) = sum_i w_i g_i . f(g_i^-1 . x): pull back by g^-1, push forward by g.
 
@@ -34,10 +41,16 @@ def average(
     exact for polynomials of total degree ``degree`` in the entries of g (degree of f times that of ``rep_in``, plus
     that of ``rep_out``); a Cubature; a DiscreteMeasure, shared by all rows or one for each row; or a frame, a callable
     that gives the latter for x. The last two need ``group`` unless the frame has one. Inputs are rows (rows, ...,
-    features) or a tuple of such; f sees (atoms * rows, ..., features), at most ``chunk`` atoms at a time.
+    features), or a tuple or dictionary of such; f sees (copies, ..., features), one copy for each atom of each row.
+    With ``segments`` rows are sets, Clouds are flat, the frame is called with (x, segments) and f with (inside,
+    segments of the copies).
 
-    Raises DomainError where no group is known, ShapeError for one-dimensional input. Source: CORE §4; specification
-    01 §2.8, R_G f; frame averaging of Puny et al. 2022.
+    ``mode`` "stochastic" draws one atom for each row from ``generator``, "first" takes the heaviest. With ``chunk``
+    that many atoms are run at a time, and again for the backward pass, so that the memory is that of ``chunk`` atoms.
+
+    Raises DomainError where no group is known, or a draw without a generator; ShapeError for one-dimensional input, or
+    an output without one row for each copy. Source: CORE §4; specification 01 §2.8, R_G f; frame averaging of Puny et
+    al. 2022, eq. 1-2; stochastic frames of Duval et al. 2023.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -51,9 +64,14 @@ def average(
         group = getattr(source, "group", None)
         if not isinstance(group, Group):
             raise DomainError("a measure that does not say on which group", "a group", "pass group=G")
+    if mode == "stochastic" and generator is None:
+        raise DomainError("mode='stochastic' without a generator", "generator=torch.Generator()")
+    if chunk is not None and chunk < 1:
+        raise DomainError(f"chunk={chunk}", "at least one atom at a time")
     if isinstance(source, Cubature):
         source = source.discretise()
-    return _Average(*_pair(source, group, rep_in, rep_out), chunk=chunk)
+    journey = _Journey(source, group, rep_in, rep_out, mode, generator, segments)
+    return _Average(journey.forward, journey.backward, journey=journey, chunk=chunk)
 
 
 def canonicalise(
@@ -62,7 +80,7 @@ def canonicalise(
     """The one-atom case of ``average``: go to the pose of the heaviest atom of each row, and come back from it.
 
     The residual is the group element. Exact for equivariant outputs where x has no stabiliser; otherwise for invariant
-    ones only. Arguments and errors are those of ``average``.
+    ones only. Arguments and errors are those of ``average``. Source: specification 13 §2.5.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -72,18 +90,7 @@ def canonicalise(
     >>> odd.close(lambda v: v + 1)(torch.tensor([[2.0], [-2.0]])).tolist()
     [[3.0], [-3.0]]
     """
-
-    def heaviest(x: Any) -> DiscreteMeasure:
-        found = source if isinstance(source, DiscreteMeasure) else source(x)
-        g, weight = _for_rows(found, x)
-        first, rows = weight.argmax(1), torch.arange(len(weight), device=weight.device)
-        return DiscreteMeasure(
-            tree.tree_map(lambda part: part[rows, first][:, None], g), torch.zeros_like(weight[:, :1])
-        )
-
-    if group is None:
-        group = getattr(source, "group", None)
-    return average(heaviest, rep_in, rep_out, group=group)
+    return average(source, rep_in, rep_out, group=group, mode="first")
 
 
 def _uniform(group: Group, degree: int) -> DiscreteMeasure | Cubature:
@@ -94,69 +101,98 @@ def _uniform(group: Group, degree: int) -> DiscreteMeasure | Cubature:
     return Cubature(group, degree)
 
 
-def _pair(
-    source: DiscreteMeasure | Frame, group: Group, rep_in: Type, rep_out: Type
-) -> tuple[Callable[[Any], Any], Callable[[Any, Any], Any]]:
-    def forward(x: Any) -> tuple[Any, Any]:
-        found = source if isinstance(source, DiscreteMeasure) else source(x)
-        g, weight = _for_rows(found, x)
-        atoms = weight.shape[1]
-        # Atom by atom, so that the first rows are the first atom of every row.
-        flat = tree.tree_map(lambda part: part.transpose(0, 1).flatten(0, 1), g)
-        many = tree.tree_map(lambda part: part.expand(atoms, *part.shape).flatten(0, 1), x)
-        return (flat, weight), transform(rep_in, group, group.inverse(flat), many)
+@dataclass(frozen=True)
+class _Journey:
+    """There by g^-1 and back by g, for the atoms that the mode asks for."""
 
-    def backward(residual: Any, y: Any) -> Any:
-        flat, weight = residual
-        back = transform(rep_out, group, flat, y)
-        return tree.tree_map(lambda part: _weighted(part, weight), back)
+    source: DiscreteMeasure | Frame
+    group: Group
+    rep_in: Type
+    rep_out: Type
+    mode: Mode
+    generator: torch.Generator | None
+    segments: Segments | None
 
-    return forward, backward
+    def copies(self, x: Any) -> Copies:
+        sets = () if self.segments is None else (self.segments,)
+        found = self.source if isinstance(self.source, DiscreteMeasure) else self.source(x, *sets)
+        g, weight = _for_rows(found, x, self.segments)
+        if self.mode != "average":
+            g, weight = self._one(g, weight)
+        return Copies.of(g, weight, self.segments)
+
+    def _one(self, g: Any, weight: Tensor) -> tuple[Any, Tensor]:
+        if self.mode == "first":
+            chosen = weight.argmax(1)
+        else:
+            assert self.generator is not None
+            drawn = torch.multinomial(weight.detach().to(self.generator.device), 1, generator=self.generator)
+            chosen = drawn[:, 0].to(weight.device)
+        rows = torch.arange(len(weight), device=weight.device)
+        return tree.tree_map(lambda part: part[rows, chosen][:, None], g), torch.ones_like(weight[:, :1])
+
+    def there(self, copies: Copies, x: Any) -> Any:
+        return pull(self.rep_in, self.group, copies.g, copies.take(self.rep_in, x), copies.inner)
+
+    def back(self, copies: Copies, y: Any) -> Any:
+        y = copies.check(self.rep_out, y)
+        return copies.sum(self.rep_out, transform(self.rep_out, self.group, copies.g, y, copies.inner))
+
+    def forward(self, x: Any) -> tuple[Copies, Any]:
+        copies = self.copies(x)
+        return copies, self.there(copies, x)
+
+    def backward(self, copies: Copies, y: Any) -> Any:
+        return self.back(copies, y)
 
 
 @dataclass(frozen=True)
 class _Average(Optic[Any, Any, Any, Any]):
     """The same optic, closed a few atoms at a time where memory asks for it."""
 
+    journey: _Journey | None = None
     chunk: int | None = None
 
-    def close(self, f: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        if self.chunk is None:
-            return super().close(f)
+    def close(self, f: Callable[..., Any]) -> Callable[[Any], Any]:
+        journey = self.journey
+        assert journey is not None
+
+        def run(copies: Copies, x: Any) -> Any:
+            inside = journey.there(copies, x)
+            return journey.back(copies, f(inside) if copies.inner is None else f(inside, copies.inner))
 
         def closed(x: Any) -> Any:
-            (flat, weight), inside = self.forward(x)
-            rows, atoms = weight.shape
-            parts: list[Any] = []
-            for few in torch.arange(atoms).split(self.chunk or atoms):
-                some = slice(int(few[0]) * rows, (int(few[-1]) + 1) * rows)
-                parts.append(self.backward((_take(flat, some), weight[:, few]), f(_take(inside, some))))
-            return tree.tree_map(lambda *terms: torch.stack(terms).sum(0), *parts)
+            copies = journey.copies(x)
+            if self.chunk is None:
+                return run(copies, x)
+            total: Any = None
+            for few in copies.split(self.chunk):
+                term = checkpoint(run, few, x, use_reentrant=False) if torch.is_grad_enabled() else run(few, x)
+                total = term if total is None else tree.tree_map(torch.add, total, term)
+            return total
 
         return closed
 
 
-def _for_rows(measure: DiscreteMeasure, x: Any) -> tuple[Any, Tensor]:
+def _for_rows(measure: DiscreteMeasure, x: Any, segments: Segments | None) -> tuple[Any, Tensor]:
     """Elements (rows, F, *element) and weights (rows, F), in the dtype and place of ``x``."""
-    like = tree.tree_leaves(x)[0]
-    if any(part.ndim < 2 for part in tree.tree_leaves(x)):
+    like = _like(x)
+    if segments is None and any(part.ndim < 2 for part in tree.tree_leaves(x)):
         raise ShapeError(f"x of shape {tuple(like.shape)}", "(rows, ..., features)", "add a row axis: x[None]")
+    rows = len(like) if segments is None else segments.count
     shared = measure.log_weight.ndim == 1
 
     def placed(part: Tensor) -> Tensor:
         part = part.to(like) if part.is_floating_point() else part.to(like.device)
-        return part.expand(len(like), *part.shape) if shared else part
+        return part.expand(rows, *part.shape) if shared else part
 
     weight = placed(measure.log_weight.exp())
-    if len(weight) != len(like):
-        raise ShapeError(f"a measure for {len(weight)} rows", f"one for each of {len(like)}")
+    if len(weight) != rows:
+        raise ShapeError(f"a measure for {len(weight)} rows", f"one for each of {rows}")
     return tree.tree_map(placed, measure.g), weight
 
 
-def _weighted(y: Tensor, weight: Tensor) -> Tensor:
-    rows, atoms = weight.shape
-    return torch.einsum("ar...,ra->r...", y.unflatten(0, (atoms, rows)), weight)
-
-
-def _take(value: Any, some: slice) -> Any:
-    return tree.tree_map(lambda part: part[some], value)
+def _like(x: Any) -> Tensor:
+    """The tensor that says in which dtype to compute: the first with a fractional part."""
+    leaves = tree.tree_leaves(x)
+    return next((part for part in leaves if part.is_floating_point()), leaves[0])

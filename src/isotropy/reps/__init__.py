@@ -15,6 +15,8 @@ from isotropy.reps._basis import Basis as Basis
 from isotropy.reps._basis import Block as Block
 from isotropy.reps._basis import equivariant_basis as equivariant_basis
 from isotropy.reps._basis import projector as projector
+from isotropy.reps._cloud import Cloud as Cloud
+from isotropy.reps._cloud import Pairs as Pairs
 from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
 from isotropy.reps._rep import Dims as Dims
 from isotropy.reps._rep import Factor as Factor
@@ -30,9 +32,11 @@ __all__ = [
     "Adjoint",
     "Basis",
     "Block",
+    "Cloud",
     "Dims",
     "Factor",
     "Nodes",
+    "Pairs",
     "Part",
     "Pixels",
     "Point",

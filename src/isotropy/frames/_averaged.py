@@ -1,0 +1,170 @@
+"""Any backbone, exactly symmetric: pulled back by each atom of a frame, pushed forward, and averaged."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.errors import SchemaError
+from isotropy.frames._frame import Frame, vectors_of
+from isotropy.groups import DiscreteMeasure, Group
+from isotropy.linalg import Segments
+from isotropy.optics import Mode, Type, average, over
+from isotropy.random import spawn
+from isotropy.reps import Cloud, Rep
+from isotropy.reps import parse as parse_rep
+
+
+class FrameAveraged(nn.Module):
+    """``sum_i w_i g_i . backbone(g_i^-1 . x)`` over the atoms (g_i, w_i) of ``frame`` at x: equivariant whatever it is.
+
+    ``rep_in`` types the arguments of the backbone: one type, a tuple (positional) or a dictionary (by name);
+    ``rep_out`` its outputs. Types are a Rep, text such as "Vector", Cloud, Pairs, or None where the group does nothing.
+    ``frame`` is computed from the argument ``sees`` (by default the first), of a Rep or Cloud from its Points and
+    Vectors; the others are carried along. Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are flat
+    ``(N, features)``, and the backbone receives the Segments of its copies as its last argument.
+
+    ``mode`` "average" runs every atom, "first" the heaviest, and "stochastic" draws one for each row while training and
+    averages in eval mode (Duval et al. 2023); draws depend on ``seed`` and on the number of calls so far, which is part
+    of the state, so that training resumes where it was. ``chunk`` bounds the memory to that many atoms at a time. A
+    batch of B rows reaches the backbone as B * F copies, and batch statistics are taken over all of them.
+
+    Raises ShapeError or SchemaError for inputs that do not fit the types, and what the frame raises. Source: Puny et
+    al., ICLR 2022, eq. 2; specification 03 §2.1.
+
+    >>> from isotropy.frames import PCAFrame
+    >>> from isotropy.reps import Point, Vector
+    >>> mean = FrameAveraged(lambda x: x.relu().mean(1), PCAFrame("E(2)"), Cloud(Point), Vector)
+    >>> x = torch.tensor([[[0.0, 0.0], [1.0, 0.0], [0.0, 3.0]]])
+    >>> torch.allclose(mean(x), -mean(-x), atol=1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        backbone: Callable[..., Any],
+        frame: Frame,
+        rep_in: Any,
+        rep_out: Any,
+        mode: Mode = "average",
+        chunk: int | None = None,
+        *,
+        sees: int | str | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.frame = backbone, frame
+        self.rep_in: Any = read_type(rep_in)
+        self.rep_out: Any = read_type(rep_out)
+        self.mode: Mode = mode
+        self.chunk, self.seed = chunk, seed
+        self.sees = _first(self.rep_in) if sees is None else sees
+        _refuse_points(self.rep_in, self.rep_out, frame.group)
+        self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
+        self.draws: Tensor
+
+    @property
+    def group(self) -> Group:
+        """The group under which the module is equivariant."""
+        return self.frame.group
+
+    def forward(self, *args: Any, segments: Segments | None = None, **named: Any) -> Any:
+        """The outputs, ``(rows, ...)``; Segments may also be the last positional argument."""
+        if args and isinstance(args[-1], Segments):
+            args, segments = args[:-1], args[-1]
+        x: Any = named if isinstance(self.rep_in, dict) else args if isinstance(self.rep_in, tuple) else _single(args)
+        _refuse_dropout(self)
+        mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
+        optic = average(
+            self._look,
+            self.rep_in,
+            self.rep_out,
+            group=self.group,
+            mode=mode,
+            chunk=self.chunk,
+            generator=self._generator() if mode == "stochastic" else None,
+            segments=segments,
+        )
+        return optic.close(self._inside)(x)
+
+    def _look(self, x: Any, segments: Segments | None = None) -> DiscreteMeasure:
+        """The frame at x, computed from the argument that it sees."""
+        seen, type_ = (x, self.rep_in) if self.sees is None else (x[self.sees], self.rep_in[self.sees])
+        if not isinstance(type_, Cloud):
+            segments = None  # one row for each set, whatever the sets are
+        if isinstance(type_, Rep) or (isinstance(type_, Cloud) and type_.rep is not None):
+            seen, segments = vectors_of(type_, self.group, seen, segments)
+        return self.frame(seen) if segments is None else self.frame(seen, segments)
+
+    def _inside(self, x: Any, segments: Segments | None = None) -> Any:
+        sets = () if segments is None else (segments,)
+        if isinstance(x, dict):
+            return self.backbone(**x) if segments is None else self.backbone(**x, segments=segments)
+        return self.backbone(*x, *sets) if isinstance(x, tuple) else self.backbone(x, *sets)
+
+    def _generator(self) -> torch.Generator:
+        generator = spawn(self.seed, "stochastic frame", int(self.draws))
+        self.draws += 1
+        return generator
+
+    def extra_repr(self) -> str:
+        return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
+
+
+def read_type(type_: Any) -> Type:
+    """A type, or the text of one, in any tree of tuples and dictionaries.
+
+    >>> print(read_type("2*Vector"), read_type("Cloud(Point)"))
+    2*Vector Cloud(Point)
+    """
+    if isinstance(type_, tuple):
+        return tuple(read_type(part) for part in type_)
+    if isinstance(type_, dict):
+        return {name: read_type(part) for name, part in type_.items()}
+    if not isinstance(type_, str):
+        return type_
+    if type_.startswith("Cloud(") and type_.endswith(")"):
+        return Cloud(parse_rep(type_[6:-1]))
+    return parse_rep(type_)
+
+
+def _first(rep_in: Type) -> int | str | None:
+    return 0 if isinstance(rep_in, tuple) else next(iter(rep_in)) if isinstance(rep_in, dict) else None
+
+
+def _single(args: tuple[Any, ...]) -> Any:
+    if len(args) != 1:
+        raise SchemaError(f"{len(args)} arguments", "one, as rep_in is one type", "declare rep_in as a tuple of types")
+    return args[0]
+
+
+def _refuse_points(rep_in: Type, rep_out: Type, group: Group) -> None:
+    """A position can only come out where positions go in: a group without translations knows no origin."""
+    found: list[bool] = []
+    over(rep_out, rep_out, lambda leaf, _: found.append(_has_points(leaf)))
+    if any(found) and not getattr(group, "affine", False):
+        raise SchemaError(
+            f"outputs of type {rep_out} under {group}, which has no translations",
+            "Vectors, or a group with translations such as E(3)",
+            'rep_out="Vector"',
+        )
+
+
+def _has_points(type_: Any) -> bool:
+    rep = type_.rep if isinstance(type_, Cloud) else type_
+    return isinstance(rep, Rep) and any(part.term.affine for part in rep.parts())
+
+
+def _refuse_dropout(model: FrameAveraged) -> None:
+    """Dropout draws another mask for each copy, and no average of those is equivariant."""
+    if model.mode == "average" and not torch.is_grad_enabled() and model.training:
+        drops = [name for name, part in model.named_modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
+        if drops:
+            warnings.warn(
+                f"the backbone drops features at random ({drops[0]}) in train mode: not equivariant, call model.eval()",
+                stacklevel=3,
+            )
