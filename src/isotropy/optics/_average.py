@@ -71,7 +71,8 @@ def average(
     if isinstance(source, Cubature):
         source = source.discretise()
     journey = _Journey(source, group, rep_in, rep_out, mode, generator, segments)
-    return _Average(journey.forward, journey.backward, journey=journey, chunk=chunk)
+    safe = isinstance(source, DiscreteMeasure) and mode != "stochastic"
+    return _Average(journey.forward, journey.backward, recompute_safe=safe, journey=journey, chunk=chunk)
 
 
 def canonicalise(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 S = TypeVar("S")
@@ -16,8 +16,10 @@ B = TypeVar("B")
 class Optic(Generic[S, T, A, B]):
     """``forward: S -> (residual, A)`` and ``backward: (residual, B) -> T``; the residual is what the inside never sees.
 
-    ``f >> g`` puts g inside f, ``f @ g`` runs both on a pair. Source: Clarke et al., "Profunctor optics, a categorical
-    update" (2020), the existential form.
+    ``f >> g`` puts g inside f: residuals add up and nothing runs twice. ``f @ g`` runs both on a pair. An optic is
+    ``recompute_safe`` unless running ``forward`` again may give another residual (chance, or an eigenvector whose sign
+    depends on the device): then the residual has to be kept. Source: Clarke et al., "Profunctor optics, a categorical
+    update" (2020), the existential form; specification 13 §2.1.
 
     >>> pose = Optic(lambda x: (x[0], [v - x[0] for v in x]), lambda first, y: y + first)
     >>> pose.close(max)([3, 5, 4])
@@ -26,6 +28,16 @@ class Optic(Generic[S, T, A, B]):
 
     forward: Callable[[S], tuple[Any, A]]
     backward: Callable[[Any, B], T]
+    recompute_safe: bool = field(default=True, kw_only=True)
+
+    @staticmethod
+    def identity() -> Optic[Any, Any, Any, Any]:
+        """Nothing there, nothing back, nothing kept: the unit of ``>>``.
+
+        >>> Optic.identity().close(abs)(-2)
+        2
+        """
+        return Optic(lambda x: ((), x), lambda _, y: y)
 
     def close(self, f: Callable[[A], B]) -> Callable[[S], T]:
         """The function S -> T that goes there, applies ``f``, and comes back."""
@@ -48,7 +60,7 @@ class Optic(Generic[S, T, A, B]):
             first, second = residuals
             return outer.backward(first, inner.backward(second, y))
 
-        return Optic(forward, backward)
+        return Optic(forward, backward, recompute_safe=outer.recompute_safe and inner.recompute_safe)
 
     def __matmul__(self, other: Optic[Any, Any, Any, Any]) -> Optic[Any, Any, Any, Any]:
         one = self
@@ -60,10 +72,10 @@ class Optic(Generic[S, T, A, B]):
         def backward(residuals: Any, pair: Any) -> Any:
             return one.backward(residuals[0], pair[0]), other.backward(residuals[1], pair[1])
 
-        return Optic(forward, backward)
+        return Optic(forward, backward, recompute_safe=one.recompute_safe and other.recompute_safe)
 
     def to_lens(self) -> Lens[S, T, A, B]:
-        """The same journey with the whole of S as the residual."""
+        """The same journey with the whole of S as the residual: ``forward`` runs again on the way back."""
         return Lens(lambda s: self.forward(s)[1], lambda s, b: self.backward(self.forward(s)[0], b))
 
 
@@ -71,13 +83,40 @@ class Optic(Generic[S, T, A, B]):
 class Lens(Generic[S, T, A, B]):
     """``get: S -> A`` and ``put: (S, B) -> T``: a part of a whole, and the whole with that part replaced.
 
+    ``f >> g`` runs f.get again inside put, ``f @ g`` runs both on a pair. Source: specification 13 §2.1.
+
     >>> first = Lens(lambda s: s[0], lambda s, b: (b, *s[1:]))
     >>> first.to_optic().close(str.upper)(("a", "b"))
     ('A', 'b')
+    >>> (first >> first).put((("a", "b"), "c"), "A")
+    (('A', 'b'), 'c')
     """
 
     get: Callable[[S], A]
     put: Callable[[S, B], T]
+
+    @staticmethod
+    def identity() -> Lens[Any, Any, Any, Any]:
+        """The whole as its own part: the unit of ``>>``.
+
+        >>> Lens.identity().put(1, 2)
+        2
+        """
+        return Lens(lambda s: s, lambda _, b: b)
+
+    def __rshift__(self, inner: Lens[A, B, Any, Any]) -> Lens[S, T, Any, Any]:
+        outer = self
+        return Lens(
+            lambda s: inner.get(outer.get(s)),
+            lambda s, b: outer.put(s, inner.put(outer.get(s), b)),
+        )
+
+    def __matmul__(self, other: Lens[Any, Any, Any, Any]) -> Lens[Any, Any, Any, Any]:
+        one = self
+        return Lens(
+            lambda pair: (one.get(pair[0]), other.get(pair[1])),
+            lambda pair, parts: (one.put(pair[0], parts[0]), other.put(pair[1], parts[1])),
+        )
 
     def to_optic(self) -> Optic[S, T, A, B]:
         """The optic that keeps the whole of S as its residual."""
