@@ -1,0 +1,278 @@
+"""Points from distances: equal to the coordinates they came from, whichever solver, and honest where none exist."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError
+from isotropy.frames._degenerate import DegenerateCloudError
+from isotropy.frames._landmarks import choose_landmarks, landmark_mds
+from isotropy.frames._mds import MDSResult, RankWarning, classical_mds
+from isotropy.frames._mds_solvers import Centred, in_full, randomized
+from isotropy.frames._stress import stress
+from isotropy.linalg import procrustes
+
+
+def cloud(n: int, d: int, seed: int = 0) -> Tensor:
+    widths = torch.linspace(3, 1, d, dtype=torch.float64)
+    return torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) * widths
+
+
+def distances(x: Tensor) -> Tensor:
+    return torch.cdist(x, x, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def cycle(n: int) -> Tensor:
+    """Distances along a circle, which no points of a Euclidean space have."""
+    i = torch.arange(n, dtype=torch.float64)
+    apart = (i[:, None] - i).abs()
+    return torch.minimum(apart, n - apart)
+
+
+def solve(method: str, D: Tensor, k: int) -> MDSResult:
+    generator = torch.Generator().manual_seed(0) if method == "randomized" else None
+    return classical_mds(D=D, k=k, method=method, generator=generator)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["eigh", "lanczos", "randomized", "landmark"])
+@pytest.mark.parametrize("d", [1, 2, 3, 7])
+def test_points_are_found_again(method: str, d: int) -> None:
+    """Specification 08 §5.4: every solver gives the points, up to an isometry."""
+    x = cloud(60, d)
+    found = solve(method, distances(x), d)
+    assert float(procrustes(found.Y, x).error) < 1e-9
+    assert (found.rank, found.negative_mass) == (d, pytest.approx(0.0, abs=1e-12))
+    assert found.stress < 1e-12
+    assert torch.allclose(found.Y.T @ found.Y, torch.diag(found.eigenvalues), atol=1e-9)
+    assert float(found.Y.mean(0).abs().max()) < 1e-12
+
+
+def test_it_is_principal_components() -> None:
+    """Specification 08 §2.2: Y = Xc V and the eigenvalues are those of the scatter matrix."""
+    x = cloud(40, 3)
+    centred = x - x.mean(0)
+    values, V = torch.linalg.eigh(centred.T @ centred)
+    found = classical_mds(distances(x).square())
+    assert torch.allclose(found.eigenvalues, values.flip(0), rtol=1e-12)
+    assert torch.allclose(found.Y.abs(), (centred @ V.flip(1)).abs(), atol=1e-10)
+
+
+def test_the_order_of_points_has_no_say() -> None:
+    x = cloud(30, 3)
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(1))
+    for method in ("eigh", "lanczos", "landmark"):
+        first, second = solve(method, distances(x), 3), solve(method, distances(x[order]), 3)
+        assert torch.allclose(first.Y[order], second.Y, atol=1e-10), method
+
+
+@pytest.mark.parametrize("m", [4, 5, 8, 14, 20])
+def test_landmarks_in_general_position_lose_nothing(m: int) -> None:
+    """Specification 08 §5.4, with the condition number bounded as there."""
+    x, checked = cloud(200, 3), 0
+    D2, full = distances(x).square(), classical_mds(distances(x).square(), k=3)
+    for seed in range(20):
+        chosen = torch.randperm(200, generator=torch.Generator().manual_seed(seed))[:m]
+        spectrum = in_full(Centred(D2[chosen][:, chosen].numpy())).values[:3]
+        if spectrum[0] < 1e6 * spectrum[-1]:
+            found = landmark_mds(D2[:, chosen], chosen, k=3)
+            assert float((found.Y - full.Y).abs().max()) < 1e-7
+            checked += 1
+    assert checked >= 18
+
+
+def test_landmarks_are_chosen_by_rule() -> None:
+    x = cloud(50, 2)
+    D2 = distances(x).square()
+    chosen = choose_landmarks(D2, 6)
+    assert int(chosen[0]) == int(distances(x).sum(1).argmin())
+    for i in range(1, 6):
+        nearest = D2[chosen[:i]].amin(0)
+        assert float(nearest[chosen[i]]) == float(nearest.max())
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(3))
+    again = choose_landmarks(D2[order][:, order], 6)
+    assert torch.equal(order[again], chosen)
+    draw = torch.Generator().manual_seed(0)
+    assert choose_landmarks(D2, 10, "random", generator=draw).unique().numel() == 10
+
+
+@pytest.mark.parametrize("method", ["lanczos", "randomized"])
+def test_the_leading_values_of_many_noisy_distances(method: str) -> None:
+    """Specification 08 §5.6: relative error of the top eigenvalues below 1e-6 (its speed is in benchmarks/mds.py)."""
+    x = cloud(900, 6)
+    D = distances(x)
+    noise = torch.rand(900, 900, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    D = D * (1 + 0.05 * (noise + noise.T - 1)).fill_diagonal_(0)
+    exact = in_full(Centred(D.square().numpy()))
+    assert exact.negative_mass > 0.05
+    found = solve(method, D, 6)
+    assert np.allclose(found.eigenvalues.numpy(), exact.values[:6], rtol=1e-9)
+    assert 0 <= found.negative_mass <= exact.negative_mass
+
+
+@pytest.mark.parametrize("method", ["lanczos", "randomized"])
+def test_multiple_eigenvalues_are_all_found(method: str) -> None:
+    side = torch.arange(6, dtype=torch.float64)
+    lattice = torch.cartesian_prod(side, side, side)
+    found = solve(method, distances(lattice), 3)
+    assert torch.allclose(found.eigenvalues, found.eigenvalues[0].expand(3), rtol=1e-12)
+    assert float(procrustes(found.Y, lattice).error) < 1e-9
+
+
+def test_a_start_that_does_not_settle_is_reported() -> None:
+    noise = torch.rand(60, 60, generator=torch.Generator().manual_seed(5), dtype=torch.float64) + 1
+    D2 = (noise + noise.T).fill_diagonal_(0).numpy()
+    with pytest.warns(ConvergenceWarning, match="lanczos"):
+        randomized(Centred(D2), 3, torch.Generator().manual_seed(0), oversampling=1, most=4)
+
+
+def test_the_default_keeps_99_percent() -> None:
+    D = cycle(40)
+    values = in_full(Centred(D.square().numpy())).values
+    shares = np.cumsum(values[values > 0]) / values[values > 0].sum()
+    found = classical_mds(D=D)
+    k = found.Y.shape[1]
+    assert shares[k - 2] < 0.99 <= shares[k - 1]
+
+
+def test_negative_mass_of_the_circle() -> None:
+    """The doubly centred matrix is circulant: its eigenvalues are the Fourier coefficients of -d^2/2."""
+    n = 32
+    first = cycle(n)[0]
+    fourier = torch.fft.fft(-first.square() / 2).real
+    fourier[0] = 0.0  # what centring removes
+    found = classical_mds(D=cycle(n), k=2)
+    expected = -fourier[fourier < 0].sum() / fourier.abs().sum()
+    assert found.negative_mass == pytest.approx(float(expected), rel=1e-12)
+    assert found.stress > 0.01
+    with pytest.raises(DomainError, match="Euclidean"):
+        classical_mds(D=cycle(n), negative="raise")
+    assert classical_mds(D=distances(cloud(9, 2)), negative="raise").rank == 2
+
+
+@pytest.mark.parametrize("negative", ["lingoes", "cailliez"])
+def test_the_least_constant_makes_distances_euclidean(negative: str) -> None:
+    D = cycle(12)
+    with pytest.warns(RankWarning, match="rank"):
+        found = classical_mds(D=D, k=12, negative=negative)  # type: ignore[arg-type]
+    E = distances(found.Y)
+    change = (E.square() - D.square()) if negative == "lingoes" else E - D
+    apart = ~torch.eye(12, dtype=torch.bool)
+    added = change[apart]
+    assert torch.allclose(added, added[0].expand_as(added), atol=1e-7)
+    assert float(added[0]) > 0
+    # A constant that is 1 % smaller leaves a negative eigenvalue: it is the least one.
+    less = torch.zeros_like(D)
+    less[apart] = (D.square() if negative == "lingoes" else D)[apart] + 0.99 * added[0]
+    less = less.sqrt() if negative == "lingoes" else less
+    assert classical_mds(D=less, k=1).negative_mass > 1e-4
+
+
+def test_lingoes_by_lanczos() -> None:
+    full = classical_mds(D=cycle(30), k=3, negative="lingoes")
+    part = classical_mds(D=cycle(30), k=3, method="lanczos", negative="lingoes")
+    assert torch.allclose(full.eigenvalues, part.eigenvalues, rtol=1e-9)
+
+
+def test_more_axes_than_the_rank_are_zero() -> None:
+    D = distances(cloud(10, 2))
+    for method in ("eigh", "lanczos", "landmark"):
+        with pytest.warns(RankWarning, match="exceeds the rank 2") as caught:
+            found = solve(method, D, 5)
+        assert len(caught) == 1
+        assert (found.Y.shape, found.rank) == ((10, 5), 2)
+        assert not bool(found.Y[:, 2:].any())
+        assert not bool(found.eigenvalues[2:].any())
+
+
+def test_numpy_and_float32_stay_what_they_are() -> None:
+    x = cloud(20, 2)
+    array = classical_mds(D=distances(x).numpy(), k=2)
+    assert isinstance(array.Y, np.ndarray)
+    assert np.array_equal(array.Y, classical_mds(D=distances(x), k=2).Y.numpy())
+    single = classical_mds(D=distances(x).float(), k=2)
+    assert single.Y.dtype == torch.float32
+    assert float(procrustes(single.Y.double(), x).error) < 1e-5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert classical_mds(D=distances(x).float()).rank == 2
+
+
+def test_stress() -> None:
+    x = cloud(30, 3)
+    D = distances(x)
+    assert stress(D, x) < 1e-15
+    assert stress(D, 1.1 * x) == pytest.approx(0.1, rel=1e-12)
+    assert stress(D.numpy(), np.zeros((30, 1))) == pytest.approx(1.0)
+    assert stress(D[:, :4], x, x[:4]) < 1e-15
+    many = cloud(1200, 2)
+    assert stress(distances(many), 2 * many) == pytest.approx(1.0, rel=1e-12)  # over several blocks of rows
+    assert stress(torch.zeros(3, 3), torch.ones(3, 1)) == 0.0
+    assert stress(torch.zeros(3, 3), torch.eye(3)) == float("inf")
+    with pytest.raises(ShapeError, match="shapes"):
+        stress(D, x[:5])
+
+
+def entry(D: Tensor, i: int, j: int, value: float, both: bool = True) -> Tensor:
+    D = D.clone()
+    D[i, j] = value
+    if both:
+        D[j, i] = value
+    return D
+
+
+def test_bad_distances_are_named() -> None:
+    """Specification 08 §7."""
+    D = distances(cloud(8, 2))
+    for bad, match in (
+        (entry(D, 2, 5, torch.nan), r"entry \(2, 5\)"),
+        (entry(D, 2, 5, -1.0), r"entry \(2, 5\) = -1"),
+        (entry(D, 3, 3, 0.5), r"entry \(3, 3\) = 0.5"),
+        (entry(D, 1, 4, float(D[1, 4]) * 1.001, both=False), r"entry \(1, 4\)"),
+    ):
+        for arguments in ({"D": bad}, {"D2": bad}):
+            with pytest.raises(DomainError, match=match):
+                classical_mds(**arguments)
+    assert classical_mds(D=entry(D, 1, 4, float(D[1, 4]) * (1 + 1e-10), both=False)).rank == 2
+    with pytest.raises(ShapeError, match=r"\(n, n\)"):
+        classical_mds(D=D[:5])
+    with pytest.raises(ShapeError, match="at least 2"):
+        classical_mds(D=D[:1, :1])
+    with pytest.raises(DtypeError, match="int64"):
+        classical_mds(D=D.long())
+    with pytest.raises(DegenerateCloudError, match="zero"):
+        classical_mds(D=torch.zeros(4, 4))
+
+
+def test_bad_requests_are_refused() -> None:
+    D = distances(cloud(12, 2))
+    for arguments, match in (
+        ({}, "exactly one"),
+        ({"D": D, "D2": D}, "exactly one"),
+        ({"D": D, "k": 0}, "k=0"),
+        ({"D": D, "method": "lanczos"}, "without k"),
+        ({"D": D, "method": "lanczos", "k": 12}, "1 to 11"),
+        ({"D": D, "method": "randomized", "k": 2}, "generator"),
+        ({"D": D, "method": "power", "k": 2}, "power"),
+        ({"D": D, "negative": "drop"}, "drop"),
+        ({"D": D, "method": "lanczos", "k": 2, "negative": "cailliez"}, "cailliez"),
+        ({"D": D, "landmarks": 4}, "landmark"),
+        ({"D": D, "method": "landmark", "landmarks": [0, 1], "k": 2}, r"k \+ 1"),
+        ({"D": D, "method": "landmark", "landmarks": [0, 1, 1]}, "twice"),
+        ({"D": D, "method": "landmark", "landmarks": [0, 1, 12]}, "indices 0 to 11"),
+        ({"D": D, "method": "landmark", "landmarks": [0.5, 1.0]}, "indices"),
+        ({"D": D, "method": "landmark", "negative": "raise"}, "clip"),
+    ):
+        # Unknown words are also refused by the types, which tests check.
+        with pytest.raises((DomainError, TypeError), match=match):
+            classical_mds(**arguments)
+    twins = cloud(12, 2)
+    twins[5] = twins[3]
+    with pytest.raises(DomainError, match="3 and 5, which coincide"):
+        landmark_mds(distances(twins).square()[:, [1, 3, 5]], [1, 3, 5])
+    with pytest.raises(ShapeError, match="3 landmarks"):
+        landmark_mds(D[:, :4], [0, 1, 2])
