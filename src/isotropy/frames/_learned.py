@@ -1,0 +1,190 @@
+"""Frames that are learned: one element from equivariant vectors, or a distribution of them from noise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
+from isotropy.frames._completion import complement
+from isotropy.frames._minimal import orthonormal
+from isotropy.frames._padded import TOLERANCE, euclidean, padded, placed
+from isotropy.frames._vector_neurons import VectorNeurons
+from isotropy.groups import DiscreteMeasure, Group, linear, parse
+from isotropy.linalg import Segments
+from isotropy.random import spawn
+
+
+class _VectorFrame(nn.Module):
+    """What both learned frames have in common: a network of vectors, then Gram-Schmidt."""
+
+    def __init__(self, group: Group | str, net: nn.Module | None, noise: int) -> None:
+        super().__init__()
+        self._group = parse(group)
+        self.special, self.affine = euclidean(self._group)
+        # d - 1 vectors and the orientation decide the last axis.
+        self.count = max(self._group.degree - self.special, 1)
+        self.net = VectorNeurons(self.count, noise=noise) if net is None else net
+
+    @property
+    def group(self) -> Group:
+        """The group on which the measures are."""
+        return self._group
+
+    def extra_repr(self) -> str:
+        return f"group={self._group}"
+
+    def _centred(self, x: Tensor, segments: Segments | None) -> tuple[Tensor, Tensor, Tensor]:
+        """The cloud about its mean where the group translates, the mean ``(B, d)``, and the length that is nothing."""
+        clouds = padded(self._group, x, segments, centred=self.affine)
+        each = clouds.centre[:, None] if segments is None else segments.gather(clouds.centre)
+        # Vectors of a network that is homogeneous in x are rounding where they are that small beside x.
+        least = clouds.zero if getattr(self.net, "homogeneous", False) else torch.zeros_like(clouds.zero)
+        return (x.double() - each).to(x), clouds.centre, least
+
+    def _rotations(self, vectors: Tensor, least: Tensor) -> Float[Tensor, "rows d d"]:
+        """The elements whose first columns are the vectors, made orthonormal."""
+        d = self._group.degree
+        if vectors.shape != (len(least), self.count, d):
+            given = f"vectors of shape {tuple(vectors.shape)}"
+            raise ShapeError(given, f"{(len(least), self.count, d)} from the network")
+        singular = dependent(vectors.detach(), least)
+        if bool(singular.any()):
+            raise DegenerateError(
+                f"dependent vectors at batch {(singular.nonzero().flatten()[:5]).tolist()}",
+                f"{self.count} independent ones",
+                "the cloud may be symmetric: average it with a PCAFrame, a WeightedTupleFrame or a ProbabilisticFrame",
+            )
+        axes = orthonormal(vectors.double()[:, : d - self.special])
+        return torch.cat([axes.mT, complement(axes)], -1) if self.special else axes.mT
+
+
+class CanonicalizerFrame(_VectorFrame):
+    """One element for each cloud, from vectors of an equivariant network by Gram-Schmidt: a learned canonical pose.
+
+    For O(d) from d vectors, for SO(d) from d - 1 and the orientation; for E(d), SE(d) from the centred cloud, with the
+    mean as translation. ``net`` maps ``(B, n, d) -> (B, count, d)``, or flat with segments as its second argument;
+    VectorNeurons unless given.
+
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DegenerateError, naming the rows, where the
+    vectors are dependent, as symmetric clouds have no canonical pose (where VectorNeurons gives nothing but rounding
+    that is told too); DomainError for other groups; ShapeError and
+    DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization; specification 03 §2.9.
+
+    >>> frame = CanonicalizerFrame("SE(3)")
+    >>> frame(torch.randn(2, 10, 3)).g.shape
+    torch.Size([2, 1, 4, 4])
+    """
+
+    def __init__(self, group: Group | str, net: nn.Module | None = None) -> None:
+        super().__init__(group, net, noise=0)
+
+    def forward(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        y, centre, least = self._centred(x, segments)
+        vectors: Any = self.net(y) if segments is None else self.net(y, segments)
+        R = self._rotations(vectors, least)[:, None]
+        none = torch.zeros(len(R), dtype=torch.bool, device=x.device)
+        return DiscreteMeasure(placed(R, centre, self.affine, x), x.new_zeros(len(R), 1), exact=True, degenerate=none)
+
+
+class ProbabilisticFrame(_VectorFrame):
+    """``num_samples`` draws from a learned equivariant distribution: Gram-Schmidt of vectors computed from x and noise.
+
+    The noise is normal, of standard deviation ``scale`` (lengths are those of x), in ``channels`` vectors at each
+    point: its law is invariant, so that the law of the draws is equivariant, also at symmetric clouds. In train mode
+    each call draws anew, counted in the state, so that training resumes exactly; in eval mode all calls draw the same.
+    ``net`` maps ``(x, segments, noise (..., channels, d)) -> (rows, count, d)``; VectorNeurons unless given.
+
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for other groups, for S(n) too (see
+    ProbabilisticOrderFrame); otherwise as CanonicalizerFrame. Source: Kim et al., NeurIPS 2023, probabilistic
+    symmetrization; specification 03 §2.9.
+
+    >>> frame = ProbabilisticFrame("SO(3)", num_samples=4).eval()
+    >>> x = torch.ones(2, 10, 3)
+    >>> frame(x).g.shape, torch.equal(frame(x).g, frame(x).g)
+    (torch.Size([2, 4, 3, 3]), True)
+    """
+
+    def __init__(
+        self,
+        group: Group | str,
+        num_samples: int = 20,
+        net: nn.Module | None = None,
+        *,
+        channels: int = 2,
+        scale: float = 1.0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(group, net, noise=channels)
+        if num_samples < 1:
+            raise DomainError(f"num_samples={num_samples}", "at least 1")
+        self.num_samples, self.channels, self.scale, self.seed = num_samples, channels, scale, seed
+        self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
+        self.draws: Tensor
+
+    def forward(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        shape = (self.num_samples, *x.shape[:-1], self.channels, x.shape[-1])
+        return self.from_noise(x, self.scale * fresh(self, shape, x), segments)
+
+    def from_noise(
+        self,
+        x: Float[Tensor, "*index d"],
+        noise: Float[Tensor, "F *index channels d"],
+        segments: Segments | None = None,
+    ) -> DiscreteMeasure:
+        """The measure with one atom for each noise; turns with both: ``mu(h.x, h.noise) = h_* mu(x, noise)``."""
+        y, centre, least = self._centred(x, segments)
+        rows, count = len(centre), len(noise)
+        many = y.expand(count, *y.shape).flatten(0, 1)
+        copies = None
+        if segments is not None:
+            shift = rows * torch.arange(count, device=x.device)[:, None]
+            copies = Segments((segments.label + shift).flatten(), rows * count)
+        vectors: Any = self.net(many, copies, noise.flatten(0, 1))
+        R = self._rotations(vectors, least.repeat(count)).unflatten(0, (count, rows)).transpose(0, 1)
+        weight = -x.new_full((rows, count), count).log()
+        none = torch.zeros(rows, dtype=torch.bool, device=x.device)
+        return DiscreteMeasure(placed(R, centre, self.affine, x), weight, exact=False, degenerate=none)
+
+
+def fresh(frame: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """Normal noise: in train mode that of the next call, counted in ``frame.draws``; in eval mode always the same."""
+    if like.dtype not in TOLERANCE:
+        raise DtypeError(f"coordinates of dtype {like.dtype}", "float32 or float64", "x.double()")
+    key = ("draw", int(frame.draws)) if frame.training else ("eval",)
+    if frame.training:
+        frame.draws += 1
+    # Drawn on the CPU in float64, so that it does not depend on where the network runs.
+    return torch.randn(shape, generator=spawn(frame.seed, *key), dtype=torch.float64).to(like)
+
+
+def dependent(vectors: Float[Tensor, "rows k d"], least: Float[Tensor, " rows"]) -> Bool[Tensor, " rows"]:
+    """Which rows have vectors of at most the length ``least``, or dependent ones to rounding, or not finite ones."""
+    tolerance = TOLERANCE[vectors.dtype]
+    v = vectors.double()
+    size = torch.linalg.vector_norm(v, dim=-1)
+    smallest, largest = size.amin(1), size.amax(1)
+    unit = v / torch.where(size > 0, size, 1.0)[..., None]
+    # The Gram determinant of unit vectors is the square of their volume.
+    flat = ~(torch.linalg.det(unit @ unit.mT) > tolerance**2)
+    return flat | ~(smallest > torch.maximum(least, tolerance * largest))
+
+
+def pose_prior(measure: DiscreteMeasure, group: Group) -> Float[Tensor, ""]:
+    """The mean over rows and atoms of ``|R - 1|_F^2``, R the linear part: keeps poses near those of the data.
+
+    A penalty for canonicalizers around a pretrained network. Source: Mondal et al., NeurIPS 2023, prior regulariser.
+
+    >>> from isotropy.groups import SO
+    >>> half_turn = DiscreteMeasure(-torch.eye(2)[None, None], torch.zeros(1, 1))
+    >>> pose_prior(half_turn, SO(2))
+    tensor(8.)
+    """
+    if not isinstance(measure.g, Tensor) or not measure.g.is_floating_point():
+        raise DomainError(f"a measure on {group}", "one of matrices")
+    R = linear(measure.g) if getattr(group, "affine", False) else measure.g
+    one = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device)
+    return ((R - one).square().sum((-2, -1)) * measure.weight).sum(-1).mean()

@@ -1,0 +1,138 @@
+"""The smallest frames there are, for labelled points: axes from the first independent ones in their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from isotropy.errors import DegenerateError
+from isotropy.frames._completion import complete
+from isotropy.frames._padded import TOLERANCE, dense, euclidean, log_of, padded, placed, stacked
+from isotropy.frames._spacetime import spacetime_axes
+from isotropy.groups import SL, DiscreteMeasure, GLPlus, Group, Lorentz, parse
+from isotropy.linalg import Segments
+
+
+@dataclass(frozen=True, init=False)
+class MinimalFrame:
+    """The element that takes coordinate axes to the first independent points of a labelled tuple, by a generalised QR.
+
+    For O, SO, and centred at the mean E, SE: Gram-Schmidt; for Lorentz(d), time first, Gram-Schmidt in its metric; for
+    GL+(d), SL(d) the points themselves, the last one scaled to the right determinant. One atom where the tuple has a
+    trivial stabiliser; a stabiliser O(m), SO(m) of the complement is averaged by a finite rule exact for outputs of
+    degree at most 2, and the row is marked ``degenerate``. Depends on the order of the points, and jumps where a point
+    joins the span of those before it: no frame of one atom is continuous.
+
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for another group, coordinates that
+    are not finite, or a Lorentz tuple with a null vector among its axes; DegenerateError for tuples of GL+, SL without
+    d independent points, or of Lorentz whose stabiliser is not compact; ShapeError and DtypeError for wrong input.
+    Source: Lin et al., ICML 2024, minimal frame averaging; specification 03 §2.6.
+
+    >>> frame = MinimalFrame("SO(2)")
+    >>> frame(torch.tensor([[[0.0, 2.0], [3.0, 3.0]]])).g.int().tolist()
+    [[[[0, -1], [1, 0]]]]
+    """
+
+    group: Group
+
+    def __init__(self, group: Group | str) -> None:
+        group = parse(group)
+        if not isinstance(group, Lorentz | GLPlus):
+            euclidean(group)
+        object.__setattr__(self, "group", group)
+
+    def __call__(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        if isinstance(self.group, GLPlus):
+            return _linear(self.group, x, segments)
+        if isinstance(self.group, Lorentz):
+            return _spacetime(self.group, x, segments)
+        special, affine = euclidean(self.group)
+        clouds = padded(self.group, x, segments, centred=affine)
+        d = x.shape[-1]
+        rank, first = first_independent(clouds.y.detach(), clouds.zero[:, None])
+        # The last axis of SO(d) is decided by the others, whether a point has it or not.
+        length = rank.clamp_max(d - 1) if special else rank
+        parts: list[tuple[Tensor, Tensor]] = []
+        rows: list[Tensor] = []
+        for level in length.unique().tolist():
+            some = (length == level).nonzero().flatten()
+            chosen = torch.take_along_dim(clouds.y[some], first[some, : int(level), None], 1)
+            g, weight = complete(orthonormal(chosen), special)
+            parts.append((g, weight.expand(len(g), -1)))
+            rows.append(some)
+        g, weight = stacked(parts, torch.cat(rows))
+        return DiscreteMeasure(
+            placed(g, clouds.centre, affine, x),
+            log_of(weight).to(x),
+            exact=True,
+            degenerate=length < (d - 1 if special else d),
+        )
+
+
+def _linear(group: GLPlus, x: Tensor, segments: Segments | None) -> DiscreteMeasure:
+    d = group.degree
+    y = dense(group, x, segments)[0].double()
+    zero = TOLERANCE[x.dtype] * torch.linalg.vector_norm(y.detach(), dim=-1)
+    rank, first = first_independent(y.detach(), zero)
+    _refuse(rank < d, f"tuples without {d} independent points", f"{d} of them for {group}")
+    M = torch.take_along_dim(y, first[..., None], 1).mT
+    volume = torch.linalg.det(M)
+    last = 1 / volume if isinstance(group, SL) else volume.detach().sign()
+    g = torch.cat([M[..., :-1], M[..., -1:] * last[:, None, None]], -1)[:, None]
+    return DiscreteMeasure(
+        g.to(x), x.new_zeros(len(g), 1), True, torch.zeros(len(g), dtype=torch.bool, device=x.device)
+    )
+
+
+def _spacetime(group: Lorentz, x: Tensor, segments: Segments | None) -> DiscreteMeasure:
+    y, _ = dense(group, x, segments)
+    parts, rows, degenerate = spacetime_axes(y.double(), TOLERANCE[x.dtype])
+    g, weight = stacked(parts, rows)
+    return DiscreteMeasure(g.to(x), log_of(weight).to(x), True, degenerate)
+
+
+def first_independent(
+    y: Float[Tensor, "B n d"],
+    zero: Float[Tensor, "B _n"],
+) -> tuple[Int[Tensor, " B"], Int[Tensor, "B d"]]:
+    """The rank, and the first points that are each farther than ``zero`` from the span of those before.
+
+    >>> x = torch.tensor([[[1.0, 0.0], [2.0, 0.0], [1.0, 1.0]]])
+    >>> first_independent(x, torch.tensor([[1e-6]]))
+    (tensor([2]), tensor([[0, 2]]))
+    """
+    batch, _, d = y.shape
+    rank = torch.zeros(batch, dtype=torch.int64, device=y.device)
+    first = torch.zeros(batch, d, dtype=torch.int64, device=y.device)
+    left = y
+    for stage in range(d):
+        free = torch.linalg.vector_norm(left, dim=-1) > zero
+        found, at = free.any(1), free.int().argmax(1)
+        first[:, stage] = at
+        rank = rank + found
+        axis = torch.take_along_dim(left, at[:, None, None], 1)
+        size = torch.linalg.vector_norm(axis, dim=-1, keepdim=True)
+        axis = torch.where(found[:, None, None], axis / torch.where(size > 0, size, 1.0), 0.0)
+        for _ in range(2):
+            left = left - (left @ axis.mT) @ axis
+        left = left * found[:, None, None]
+    return rank, first
+
+
+def orthonormal(rows: Float[Tensor, "B l d"]) -> Float[Tensor, "B l d"]:
+    """Gram-Schmidt on independent rows, each projected twice for its digits."""
+    axes: list[Tensor] = []
+    for i in range(rows.shape[1]):
+        v = rows[:, i]
+        for axis in 2 * axes:
+            v = v - (v * axis).sum(-1, keepdim=True) * axis
+        axes.append(v / torch.linalg.vector_norm(v, dim=-1, keepdim=True))
+    return torch.stack(axes, 1) if axes else rows
+
+
+def _refuse(bad: Bool[Tensor, " B"], given: str, expected: str) -> None:
+    if bool(bad.any()):
+        raise DegenerateError(f"{given} at batch {bad.nonzero().flatten()[:5].tolist()}", expected)

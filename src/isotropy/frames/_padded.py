@@ -1,0 +1,131 @@
+"""Clouds as frames read them: checked, dense, in float64, centred where the group translates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.groups import SE, SO, E, Element, Group, O, homogeneous
+from isotropy.linalg import Segments
+
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
+"""Lengths below this fraction of the largest are zero when the rank of a cloud is decided."""
+
+
+@dataclass(frozen=True, eq=False)
+class Padded:
+    """Clouds ``y (B, n, d)`` about ``centre (B, d)``, zero where padded.
+
+    ``rounding (B,)`` is the length that the rounding of the input makes uncertain, ``zero (B,)`` the length that counts
+    as none when a rank is decided.
+    """
+
+    y: Float[Tensor, "B n d"]
+    centre: Float[Tensor, "B d"]
+    rounding: Float[Tensor, " B"]
+    zero: Float[Tensor, " B"]
+
+
+def padded(group: Group, x: Tensor, segments: Segments | None, *, centred: bool) -> Padded:
+    """The clouds ``(B, n, d)``, or flat ``(N, d)`` with segments, as Padded; lengths in the units of x.
+
+    Raises DtypeError unless x is float32 or float64, ShapeError for a wrong shape, DomainError for a cloud without
+    points or with a coordinate that is not finite.
+
+    >>> from isotropy.groups import E
+    >>> padded(E(1), torch.tensor([[[1.0], [3.0]]]), None, centred=True).y.flatten().tolist()
+    [-1.0, 1.0]
+    """
+    x, mask = dense(group, x, segments)
+    y = x.double() * mask
+    count = mask.sum(1)
+    centre = y.sum(1) / count if centred else torch.zeros_like(y[:, 0])
+    y = (y - centre[:, None]) * mask
+    with torch.no_grad():
+        offset = torch.linalg.vector_norm(x.double() * mask, dim=-1).amax(1)
+        spread = torch.linalg.vector_norm(y, dim=-1).amax(1)
+        rounding = 32 * torch.finfo(x.dtype).eps * offset
+        zero = torch.maximum(TOLERANCE[x.dtype] * spread, 2 * rounding)
+    return Padded(y, centre, rounding, zero)
+
+
+def dense(group: Group, x: Tensor, segments: Segments | None) -> tuple[Tensor, Tensor]:
+    """Checked clouds ``(B, n, d)`` and their mask ``(B, n, 1)``."""
+    if x.dtype not in TOLERANCE:
+        raise DtypeError(f"coordinates of dtype {x.dtype}", "float32 or float64", "x.double()")
+    shape = ("B", "n") if segments is None else ("N",)
+    if x.ndim != len(shape) + 1 or x.shape[-1] != group.degree:
+        wanted = f"({', '.join(shape)}, {group.degree}) for {group}"
+        raise ShapeError(f"x of shape {tuple(x.shape)}", wanted, "a flat batch needs segments")
+    if segments is None:
+        if x.shape[1] == 0:
+            raise DomainError("clouds without points", "at least one point in each")
+        mask = torch.ones_like(x[..., :1])
+    else:
+        if len(segments.label) != len(x):
+            raise ShapeError(f"{len(x)} points", f"{len(segments.label)}, one for each label of the segments")
+        if bool((segments.sizes == 0).any()):
+            empty = (segments.sizes == 0).nonzero().flatten()[:5].tolist()
+            raise DomainError(f"empty segments {empty}", "at least one point in each")
+        x, valid = segments.pad(x)
+        mask = valid[..., None].to(x)
+    finite(x)
+    return x, mask
+
+
+def finite(x: Float[Tensor, "*index"]) -> None:
+    """Raises DomainError, naming the clouds, where a coordinate is not finite.
+
+    >>> finite(torch.tensor([[0.0], [math.nan]]))
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.DomainError: given non-finite coordinates at batch [1]; expected finite ones
+    """
+    bad = ~torch.isfinite(x).flatten(1).all(1)
+    if bool(bad.any()):
+        raise DomainError(f"non-finite coordinates at batch {bad.nonzero().flatten()[:5].tolist()}", "finite ones")
+
+
+def euclidean(group: Group) -> tuple[bool, bool]:
+    """Whether a group of isometries keeps orientation, and whether it translates.
+
+    Raises DomainError for a group other than O, SO, E and SE.
+
+    >>> euclidean(SE(3))
+    (True, True)
+    """
+    if isinstance(group, SE):
+        return not isinstance(group, E), True
+    if isinstance(group, SO | O):
+        return isinstance(group, SO), False
+    raise DomainError(f"the group {group}", "O(d), SO(d), E(d) or SE(d)")
+
+
+def placed(R: Float[Tensor, "B F d d"], centre: Float[Tensor, "B d"], affine: bool, like: Tensor) -> Element:
+    """The elements ``x -> R x + centre``, or R alone, in the dtype of ``like``."""
+    return (homogeneous(R, centre[:, None].expand(R.shape[:-1])) if affine else R).to(like)
+
+
+def stacked(parts: list[tuple[Tensor, Tensor]], rows: Int[Tensor, " B"]) -> tuple[Tensor, Tensor]:
+    """Atoms and weights of groups of rows as one batch in its order, padded with identities of weight 0."""
+    most = max(weight.shape[1] for _, weight in parts)
+    elements: list[Tensor] = []
+    weights: list[Tensor] = []
+    for g, weight in parts:
+        missing = most - weight.shape[1]
+        one = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device).expand(len(g), missing, -1, -1)
+        elements.append(torch.cat([g, one], 1))
+        weights.append(torch.nn.functional.pad(weight, (0, missing)))
+    order = rows.argsort()
+    return torch.cat(elements)[order], torch.cat(weights)[order]
+
+
+def log_of(weight: Float[Tensor, "B F"]) -> Float[Tensor, "B F"]:
+    """The logarithm, minus infinity at 0, with no NaN in its derivative."""
+    kept = weight > 0
+    return torch.where(kept, torch.where(kept, weight, 1.0).log(), -math.inf)
