@@ -16,6 +16,7 @@ O(2)@z; O(2)@x; SO(2)@(1,2,2); SO(2)@(0.3,-0.5,0.11); C(4)@z; D(4)@x; D(3)@(1,2,
 SE(2)@z; T(2)@z; SE(2)@(1,2,2); Scale(2)@x; SO(3)@(1,0,2,-1); (SO(2) x Scale(2))@z
 SO(3) x Scale(3); SO(3) x Inversion(3); C(2)@z x Inversion(3); SL(2) x Scale(2); SO(3) x S(5); E(3) x S(4)
 Similarity(1); Similarity(2); Similarity(3); Similarity(2)@z; Similarity(3) x S(4)
+Similarity+(1); Similarity+(2); Similarity+(3)
 SO(2) x Scale(2) x C(3).on("hue"); C(4)@z x C(2)@z; SO(2).on("hue")@z
 SO(2).conjugate([[1,2],[0,1]]); Lorentz(3).conjugate([[1,0,2],[0,1,0],[0,1,1]]); E(2).conjugate([[1,2],[0,1]])
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip

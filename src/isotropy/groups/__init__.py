@@ -19,7 +19,7 @@ from isotropy.groups._parse import parse, parse_list
 from isotropy.groups._placed import Conjugate, Placed
 from isotropy.groups._product import Product, product
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._similarity import Similarity
+from isotropy.groups._similarity import Similarity, SimilarityPlus
 from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
 from isotropy.groups._subgroups import is_conjugate, is_subgroup, lattice, same
 from isotropy.groups._window import Haar, Window
@@ -52,6 +52,7 @@ __all__ = [
     "S",
     "Scale",
     "Similarity",
+    "SimilarityPlus",
     "T",
     "Window",
     "cartan",

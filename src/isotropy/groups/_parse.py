@@ -15,7 +15,7 @@ from isotropy.groups._group import Group
 from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._similarity import Similarity
+from isotropy.groups._similarity import Similarity, SimilarityPlus
 from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
 
 NAMES: dict[str, Callable[[int], Group]] = {
@@ -26,6 +26,7 @@ NAMES: dict[str, Callable[[int], Group]] = {
     "T": T,
     "Scale": Scale,
     "Similarity": Similarity,
+    "Similarity+": SimilarityPlus,
     "GL+": GLPlus,
     "SL": SL,
     "S": S,

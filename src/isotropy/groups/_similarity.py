@@ -15,15 +15,14 @@ from isotropy.groups._named import NamedGroup
 from isotropy.groups._rotations import SO, is_orthogonal, reflection, rotation_basis, rotation_names
 
 
-class Similarity(NamedGroup):
-    """The maps ``x -> s R x + t`` of R^n with s > 0 and R in O(n); coordinates are the rotation, log s, then t.
+class SimilarityPlus(NamedGroup):
+    """The maps ``x -> s R x + t`` of R^n with s > 0 and R in SO(n); coordinates are the rotation, log s, then t.
 
-    >>> g = Similarity(2).from_coords(torch.tensor([0.0, 0.7, 1.0, 2.0]))
-    >>> bool(Similarity(2).contains(g)), Similarity(3).dim
-    (True, 7)
+    >>> SimilarityPlus(3), SimilarityPlus(3).dim
+    (Similarity+(3), 7)
     """
 
-    symbol = "Similarity"
+    symbol = "Similarity+"
 
     @property
     def compact(self) -> bool:
@@ -45,15 +44,9 @@ class Similarity(NamedGroup):
         linear_part = torch.cat([rotation_basis(self.n), torch.eye(self.n, dtype=torch.float64)[None]])
         return LieAlgebra.of(torch.cat([torch.nn.functional.pad(linear_part, (0, 1, 0, 1)), translation_basis(self.n)]))
 
-    def _discrete(self) -> Tensor:
-        return homogeneous(reflection(self.n))[None]
-
-    def _components(self) -> Tensor:
-        return torch.stack([torch.eye(self.size, dtype=torch.float64), homogeneous(reflection(self.n))])
-
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
         s = scale_of(linear(g))
-        return is_affine(g, tol) & is_orthogonal(linear(g) / s[..., None, None], tol)
+        return is_affine(g, tol) & SO(self.n)._contains(linear(g) / s[..., None, None], tol)
 
     def inverse(self, g: Element) -> Tensor:
         A, t = linear(matrix(g)), translation(matrix(g))
@@ -81,9 +74,33 @@ class Similarity(NamedGroup):
         return homogeneous(v[..., k].exp()[..., None, None] * R, v[..., k + 1 :])
 
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
-        """The log density of left Haar measure ``s^-n dR dlog(s) dt``, the two components of O(n) having mass 1."""
+        """The log density of left Haar measure ``s^-n dR dlog(s) dt``, the rotations having mass 1."""
         k = SO(self.n).dim
-        return SO(self.n).haar_log_density(v[..., :k]) - self.n * v[..., k] - math.log(2)
+        return SO(self.n).haar_log_density(v[..., :k]) - self.n * v[..., k]
+
+
+class Similarity(SimilarityPlus):
+    """The maps ``x -> s R x + t`` of R^n with s > 0 and R in O(n): all that keep the ratios of distances.
+
+    >>> g = Similarity(2).from_coords(torch.tensor([0.0, 0.7, 1.0, 2.0]))
+    >>> bool(Similarity(2).contains(g)), Similarity(2) >= SimilarityPlus(2)
+    (True, True)
+    """
+
+    symbol = "Similarity"
+
+    def _discrete(self) -> Tensor:
+        return homogeneous(reflection(self.n))[None]
+
+    def _components(self) -> Tensor:
+        return torch.stack([torch.eye(self.size, dtype=torch.float64), homogeneous(reflection(self.n))])
+
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+        s = scale_of(linear(g))
+        return is_affine(g, tol) & is_orthogonal(linear(g) / s[..., None, None], tol)
+
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+        return super().haar_log_density(v) - math.log(2)
 
 
 def scale_of(A: Float[Tensor, "... d d"]) -> Float[Tensor, ...]:
