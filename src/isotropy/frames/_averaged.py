@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import SchemaError
 from isotropy.frames._frame import Frame, vectors_of
-from isotropy.groups import DiscreteMeasure, Group
+from isotropy.groups import DiscreteMeasure, Group, LinearGroup
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, Type, average, over
 from isotropy.random import spawn
@@ -25,8 +25,9 @@ class FrameAveraged(nn.Module):
     ``rep_in`` types the arguments of the backbone: one type, a tuple (positional) or a dictionary (by name);
     ``rep_out`` its outputs. Types are a Rep, text such as "Vector", Cloud, Pairs, or None where the group does nothing.
     ``frame`` is computed from the argument ``sees`` (by default the first), of a Rep or Cloud from its Points and
-    Vectors; the others are carried along. Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are flat
-    ``(N, features)``, and the backbone receives the Segments of its copies as its last argument.
+    Vectors; the others are carried along. A tuple of arguments is given to the frame as they are. Inputs are
+    ``(rows, ..., features)``; with ``segments`` Clouds are flat ``(N, features)``, and the backbone receives the
+    Segments of its copies as its last argument.
 
     ``mode`` "average" runs every atom, "first" the heaviest, and "stochastic" draws one for each row while training and
     averages in eval mode (Duval et al. 2023); draws depend on ``seed`` and on the number of calls so far, which is part
@@ -53,7 +54,7 @@ class FrameAveraged(nn.Module):
         mode: Mode = "average",
         chunk: int | None = None,
         *,
-        sees: int | str | None = None,
+        sees: int | str | tuple[int | str, ...] | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -92,11 +93,13 @@ class FrameAveraged(nn.Module):
         return optic.close(self._inside)(x)
 
     def _look(self, x: Any, segments: Segments | None = None) -> DiscreteMeasure:
-        """The frame at x, computed from the argument that it sees."""
+        """The frame at x, computed from the arguments that it sees."""
+        if isinstance(self.sees, tuple):
+            return self.frame(*(x[name] for name in self.sees))
         seen, type_ = (x, self.rep_in) if self.sees is None else (x[self.sees], self.rep_in[self.sees])
         if not isinstance(type_, Cloud):
             segments = None  # one row for each set, whatever the sets are
-        if isinstance(type_, Rep) or (isinstance(type_, Cloud) and type_.rep is not None):
+        if isinstance(self.group, LinearGroup) and isinstance(type_, Rep | Cloud) and type_ != Cloud():
             seen, segments = vectors_of(type_, self.group, seen, segments)
         return self.frame(seen) if segments is None else self.frame(seen, segments)
 
