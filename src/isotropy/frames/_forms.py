@@ -1,0 +1,168 @@
+"""Canonical forms of graphs, computed once and kept where the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+
+from isotropy.errors import DomainError, MissingExtraError
+from isotropy.frames._coloured import ColouredGraph, check_graphs
+from isotropy.frames._labelling import join, label
+from isotropy.frames._nauty import available, nauty_automorphisms, nauty_order
+from isotropy.frames._orbits import orbitals
+
+Engine = Literal["auto", "nauty", "python"]
+
+
+class Labelling:
+    """A canonical order of the vertices of one graph, and its automorphisms, each computed when first asked for.
+
+    ``order (n,)``: the i-th vertex of the canonical form is vertex ``order[i]``; as an element of S(n) it takes the
+    form to the graph. ``automorphisms (k, n)`` generate the group that keeps weights and features; ``orbits (n,)`` and
+    ``orbitals (n, n)`` number the classes of vertices and of ordered pairs under it.
+
+    >>> path = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]])
+    >>> found = canonical_labelling(path)
+    >>> found.automorphisms.tolist(), found.orbits.tolist()
+    ([[2, 1, 0]], [0, 1, 0])
+    """
+
+    def __init__(self, graph: ColouredGraph, engine: Literal["nauty", "python"]) -> None:
+        self._graph, self._engine = graph, engine
+
+    @cached_property
+    def _searched(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        return label(self._graph)
+
+    @cached_property
+    def order(self) -> Int[Tensor, " n"]:
+        return torch.from_numpy(nauty_order(self._graph) if self._engine == "nauty" else self._searched[0])
+
+    @cached_property
+    def automorphisms(self) -> Int[Tensor, "k n"]:
+        found = nauty_automorphisms(self._graph) if self._engine == "nauty" else self._searched[1]
+        return torch.from_numpy(np.array(found, np.int64).reshape(-1, self._graph.n))
+
+    @cached_property
+    def orbits(self) -> Int[Tensor, " n"]:
+        names = np.arange(self._graph.n)
+        for g in self.automorphisms.numpy():
+            names = join(names, g)
+        return torch.from_numpy(np.unique(names, return_inverse=True)[1].astype(np.int64))
+
+    @cached_property
+    def orbitals(self) -> Int[Tensor, "n n"]:
+        return orbitals(self.automorphisms)
+
+
+def resolve(engine: Engine) -> Literal["nauty", "python"]:
+    """The engine that "auto" stands for: nauty where pynauty is installed, else our own search.
+
+    Both are exact, but choose different canonical forms: a process uses one, and a model trained with one should be
+    loaded with the same. Raises MissingExtraError, and DomainError for other names.
+    """
+    if engine not in ("auto", "nauty", "python"):
+        raise DomainError(f"engine={engine!r}", "'auto', 'nauty' or 'python'")
+    if engine == "nauty" and not available():
+        raise MissingExtraError.of("pynauty", "graph")
+    if engine == "auto":
+        return "nauty" if available() else "python"
+    return engine
+
+
+def canonical_labelling(
+    A: Float[Tensor, "n n"], X: Shaped[Tensor, "n c"] | None = None, *, engine: Engine = "auto", tol: float = 0.0
+) -> Labelling:
+    """The canonical labelling of one graph: weights ``A``, directed or not, loops allowed, vertex features ``X``.
+
+    Equal weights and features are equal colours; with ``tol`` > 0 values parted by no gap wider than ``tol`` times the
+    largest are equal too. Raises ShapeError, DtypeError, DomainError for values that are not finite, and
+    MissingExtraError for ``engine="nauty"`` without the extra [graph]. Source: McKay and Piperno 2014; specification 03
+    §2.5.
+
+    >>> A = torch.tensor([[0.0, 0.0, 2.0], [0.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
+    >>> p = torch.tensor([2, 0, 1])
+    >>> order, same = canonical_labelling(A).order, canonical_labelling(A[p][:, p]).order
+    >>> torch.equal(A[order][:, order], A[p][:, p][same][:, same])
+    True
+    """
+    check_graphs(A[None], None if X is None else X[None])
+    return Labelling(ColouredGraph.of(A, X, tol), resolve(engine))
+
+
+@dataclass(eq=False)
+class CanonicalForms:
+    """A store of labellings, by the bytes of the graph: training meets the same graphs in every epoch.
+
+    Pass one to a frame or module, or fill it beforehand with ``canonical_forms``. It grows with the number of distinct
+    labelled graphs, about 8 n^2 bytes each, until ``clear``.
+
+    >>> forms = canonical_forms(torch.ones(2, 3, 3))
+    >>> len(forms)
+    1
+    """
+
+    engine: Engine = "auto"
+    tol: float = 0.0
+    found: dict[bytes, Labelling] = field(default_factory=dict[bytes, Labelling], repr=False)
+
+    def __post_init__(self) -> None:
+        self.engine = resolve(self.engine)
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self.found.clear()
+
+    def of(
+        self,
+        A: Float[Tensor, "B n n"],
+        X: Shaped[Tensor, "B n c"] | None = None,
+        sizes: Int[Tensor, " B"] | None = None,
+    ) -> list[Labelling]:
+        """The labelling of each graph of a batch, of its first ``sizes`` vertices; errors as ``canonical_labelling``."""
+        check_graphs(A, X, sizes)
+        A, X = A.detach().cpu(), None if X is None else X.detach().cpu()
+        counts = [A.shape[-1]] * len(A) if sizes is None else sizes.tolist()
+        return [self._one(A[b, :n, :n], None if X is None else X[b, :n]) for b, n in enumerate(counts)]
+
+    def _one(self, A: Tensor, X: Tensor | None) -> Labelling:
+        parts = (A,) if X is None else (A, X)
+        key = b"".join(repr((part.shape, part.dtype)).encode() + part.contiguous().numpy().tobytes() for part in parts)
+        if key not in self.found:
+            self.found[key] = Labelling(ColouredGraph.of(A, X, self.tol), resolve(self.engine))
+        return self.found[key]
+
+
+def canonical_forms(
+    A: Float[Tensor, "B n n"],
+    X: Shaped[Tensor, "B n c"] | None = None,
+    sizes: Int[Tensor, " B"] | None = None,
+    *,
+    engine: Engine = "auto",
+    tol: float = 0.0,
+) -> CanonicalForms:
+    """A store that holds the canonical orders of a batch of graphs; errors as ``canonical_labelling``.
+
+    >>> path = torch.tensor([[[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
+    >>> len(canonical_forms(path, sizes=torch.tensor([2])))
+    1
+    """
+    forms = CanonicalForms(engine, tol)
+    for found in forms.of(A, X, sizes):
+        found.order
+    return forms
+
+
+def padded(parts: list[Tensor], width: int, fill: Callable[[int], Tensor]) -> Tensor:
+    """Vectors of different lengths as rows of one tensor, the rest of each taken from ``fill(length)``."""
+    return torch.stack([torch.cat([part, fill(len(part))]) if len(part) < width else part for part in parts])
