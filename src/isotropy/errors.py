@@ -42,6 +42,10 @@ class DegenerateError(IsotropyError, ValueError):
     """A spectrum, a cloud or a frame that is too symmetric for what was asked."""
 
 
+class FrameSizeError(IsotropyError, ValueError):
+    """A frame with more elements than may be visited."""
+
+
 class LogUndefinedError(IsotropyError, ValueError):
     """A group element with no logarithm, or none that is unique."""
 

@@ -1,0 +1,99 @@
+"""Finite tables of what principal axes leave open: signs, and bases of a space in which the cloud has no extent."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.random import spawn
+
+_LISTED = 14
+"""Sign vectors of at most this many axes are listed; of more, some are drawn."""
+
+
+@lru_cache(maxsize=64)
+def sign_table(d: int) -> Float[Tensor, "F d"]:
+    """All sign vectors of length d, (2^d, d), beginning with ones.
+
+    >>> sign_table(2).tolist()
+    [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]
+    """
+    bits = torch.arange(2**d)[:, None] >> torch.arange(d - 1, -1, -1)
+    return 1.0 - 2.0 * (bits & 1).double()
+
+
+@lru_cache(maxsize=64)
+def rotation_design(m: int) -> Float[Tensor, "F m m"]:
+    """Rotations of R^m whose mean over tensors of rank 0, 1 and 2 is that of all SO(m).
+
+    The cyclic group of order 3 for m = 2; else the signed cyclic permutations of determinant 1, for m = 3 the rotations
+    of the tetrahedron: E g_ij = 0 and E g_ij g_kl = delta_ik delta_jl / m. Source: specification 03 §2.3, null space.
+
+    >>> [len(rotation_design(m)) for m in (1, 2, 3, 4)]
+    [1, 3, 12, 32]
+    """
+    if m == 1:
+        return torch.ones(1, 1, 1, dtype=torch.float64)
+    if m == 2:
+        angle = 2 * math.pi * torch.arange(3, dtype=torch.float64) / 3
+        return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(3, 2, 2)
+    cycles = torch.stack([torch.eye(m, dtype=torch.float64).roll(k, 0) for k in range(m)])
+    signed = (sign_table(m)[:, None, :, None] * cycles).flatten(0, 1)
+    return signed[torch.linalg.det(signed) > 0]
+
+
+def reflect_last(g: Float[Tensor, "... d d"]) -> Float[Tensor, "... d d"]:
+    """The elements with negative determinant, their last axis turned round; the others as they are.
+
+    >>> reflect_last(torch.tensor([[-1.0]])).tolist()
+    [[1.0]]
+    """
+    flip = torch.where(torch.linalg.det(g.detach()) < 0, -1.0, 1.0).to(g)
+    return torch.cat([g[..., :-1], g[..., -1:] * flip[..., None, None]], -1)
+
+
+@lru_cache(maxsize=64)
+def ambiguity(d: int, null: int, proper: bool, most: int, seed: int) -> tuple[Float[Tensor, "F d d"], int]:
+    """What can stand to the right of axes V whose last ``null`` have no extent: at most ``most`` of them, and how many.
+
+    Signs of the other axes times a design on the null space, which is exact for outputs of degree 2 there; with
+    ``proper`` only determinant 1. Where there are more than ``most``, a sample without replacement drawn from ``seed``.
+
+    >>> table, count = ambiguity(3, 0, True, 120, 0)
+    >>> count, table.sum(0).diagonal().tolist()
+    (4, [0.0, 0.0, 0.0])
+    """
+    null = max(null, 1)
+    simple = d - null
+    design = rotation_design(null)
+    count = 2**simple * len(design) * (1 if proper else 2)
+    generator = spawn(seed, "ambiguity", d, null, proper)
+    signs = sign_table(simple) if simple <= _LISTED else _some_signs(simple, most, generator)
+    turns = torch.cat([design, design * _last_negative(null)])
+    sign, turn = signs.repeat_interleave(len(turns), 0), turns.repeat(len(signs), 1, 1)
+    table = torch.zeros(len(sign), d, d, dtype=torch.float64)
+    table[:, :simple, :simple] = torch.diag_embed(sign)
+    table[:, simple:, simple:] = turn
+    if proper:
+        table = table[sign.prod(1) * torch.linalg.det(turn) > 0]
+    if len(table) > most:
+        table = table[torch.randperm(len(table), generator=generator)[:most]]
+    return table, count
+
+
+def _last_negative(m: int) -> Float[Tensor, " m"]:
+    """Minus one for the last of m columns."""
+    return torch.tensor([1.0] * (m - 1) + [-1.0], dtype=torch.float64)
+
+
+def _some_signs(d: int, count: int, generator: torch.Generator) -> Float[Tensor, "F d"]:
+    """``count`` different sign vectors, drawn uniformly, where there are too many to list."""
+    found = torch.zeros(0, d, dtype=torch.int64)
+    while len(found) < min(count, 2**d):
+        drawn = torch.randint(0, 2, (count, d), generator=generator)
+        found = torch.unique(torch.cat([found, drawn]), dim=0)
+    return 1.0 - 2.0 * found[torch.randperm(len(found), generator=generator)[:count]].double()

@@ -1,0 +1,139 @@
+"""Where clouds are and how they lie: centre, principal axes, clusters of equal axes, directions without extent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.linalg import Segments, eigh
+
+ULPS = 16
+"""Coordinates are trusted to this many units of their last place: the rounding of a rotation and a translation."""
+
+
+@dataclass(frozen=True, eq=False)
+class Spectrum:
+    """The principal axes of S clouds in float64; the points ``y`` are dense (S, n, d) or flat (N, d), as they came.
+
+    ``values`` (S, d) are eigenvalues of the second moments sum_i w_i y_i y_i^T, descending, ``vectors`` (S, d, d) their
+    axes in columns, equal ``cluster`` (S, d) marks axes that the second moments do not tell apart, with the relative
+    tolerance ``tol`` (S,). ``size`` (S,) is the largest |y_i|, or 1 for a cloud without extent, and ``noise`` (S, d)
+    the length along each axis that is no more than rounding.
+    """
+
+    y: Float[Tensor, "*points d"]
+    centre: Float[Tensor, "S d"]
+    values: Float[Tensor, "S d"]
+    vectors: Float[Tensor, "S d d"]
+    cluster: Int[Tensor, "S d"]
+    size: Float[Tensor, " S"]
+    tol: Float[Tensor, " S"]
+    noise: Float[Tensor, "S d"]
+    null: Int[Tensor, " S"]
+    """The dimension of the space in which the cloud has no extent, where it is 2 or more; else 0."""
+    tied: Bool[Tensor, " S"]
+    """Whether axes along which the cloud has an extent share a cluster."""
+
+
+def spectrum(
+    x: Float[Tensor, "*points d"],
+    segments: Segments | None = None,
+    *,
+    weights: Float[Tensor, "*points"] | None = None,
+    centred: bool = True,
+    tol: float = 1e-9,
+    resolution: Float[Tensor, " S"] | None = None,
+    grad: Literal["exact", "detach"] = "exact",
+) -> Spectrum:
+    """Centre and principal axes of clouds ``x`` in float64, (S, n, d) or flat (N, d) with ``segments``.
+
+    ``resolution`` (S,) is the unit in the last place of the coordinates as they were given (default: of float64 at the
+    largest of each cloud). Axes share a cluster when their eigenvalues differ by at most ``tol`` times the largest, or
+    by what the resolution hides. Without ``centred`` the origin stays where it is. Raises DomainError for a cloud
+    whose weights vanish. Source: specification 03 §2.2-2.4.
+
+    >>> found = spectrum(torch.tensor([[[1.0, 0.0], [-1.0, 0.0], [0.0, 2.0]]]).double())
+    >>> [round(v, 4) for v in found.values[0].tolist()], found.centre.shape
+    ([2.6667, 2.0], torch.Size([1, 2]))
+    """
+    mass = total(torch.ones_like(x[..., 0]) if weights is None else weights, segments)
+    if weights is not None and not bool((mass > 0).all()):
+        rows = (mass <= 0).nonzero().flatten()[:5].tolist()
+        raise DomainError(f"weights that sum to 0 at batch {rows}", "a positive sum for each cloud")
+    centre = _mean(x, weights, mass, segments) if centred else torch.zeros_like(total(x, segments))
+    y = x - each(centre, segments)
+    with torch.no_grad():
+        length = torch.linalg.vector_norm(y if weights is None else y * (weights > 0)[..., None], dim=-1)
+        size = largest(length, segments)
+        if resolution is None:
+            resolution = torch.finfo(x.dtype).eps * largest(x.abs().amax(-1), segments)
+        blur = ULPS * resolution
+        point = size <= 4 * blur
+        size = torch.where(point, 1.0, size)
+    moments = torch.where(
+        point[:, None, None], 0.0, _second_moments(y / each(size[:, None], segments), weights, segments)
+    )
+    axes = eigh(moments, tol=tol, grad=grad)
+    with torch.no_grad():
+        lead = axes.values[:, :1].clamp_min(0)
+        spread = (lead[:, 0] / mass).sqrt() * size
+        limit = torch.where(point, 0.0, blur / spread.clamp_min(torch.finfo(x.dtype).tiny)).clamp_min(tol)
+        apart = axes.values[:, :-1] - axes.values[:, 1:] > limit[:, None] * lead
+        cluster = torch.cat([torch.zeros_like(lead, dtype=torch.int64), apart.long()], 1).cumsum(1)
+        noise = 4 * blur[:, None] + _tilt(axes.values, cluster) * size[:, None]
+        null, tied = _flat(y, axes.vectors, cluster, noise, segments)
+    values = axes.values * size[:, None] ** 2
+    return Spectrum(y, centre, values, axes.vectors, cluster, size, limit, noise, null, tied)
+
+
+def _mean(x: Tensor, weights: Tensor | None, mass: Tensor, segments: Segments | None) -> Tensor:
+    return total(x if weights is None else x * weights[..., None], segments) / mass[:, None]
+
+
+def _second_moments(y: Tensor, weights: Tensor | None, segments: Segments | None) -> Float[Tensor, "S d d"]:
+    weighted = y if weights is None else y * weights[..., None]
+    if segments is None:
+        return weighted.mT @ y
+    return segments.sum(weighted[:, :, None] * y[:, None, :])
+
+
+def _tilt(values: Float[Tensor, "S d"], cluster: Int[Tensor, "S d"]) -> Float[Tensor, "S d"]:
+    """The length that points far out on longer axes leave on each axis, since those are found to rounding only."""
+    longer = cluster[:, None, :] < cluster[:, :, None]
+    shortest = torch.where(longer, values[:, None, :], torch.inf).amin(-1)
+    return ULPS * torch.finfo(values.dtype).eps * values[:, :1] / shortest.sqrt()
+
+
+def _flat(
+    y: Tensor, vectors: Tensor, cluster: Tensor, noise: Tensor, segments: Segments | None
+) -> tuple[Int[Tensor, " S"], Bool[Tensor, " S"]]:
+    """The dimension of the null space where it is 2 or more, and whether other axes share a cluster."""
+    many = (cluster[:, None, :] == cluster[:, :, None]).sum(-1) > 1
+    if not bool(many.any()):
+        return torch.zeros_like(cluster[:, 0]), many.any(1)
+    along = y @ vectors if segments is None else (y[:, None, :] @ segments.gather(vectors))[:, 0]
+    thin = largest(along.abs(), segments) <= noise
+    # The last cluster is null as a whole, or it is refined with all its axes.
+    last = (cluster == cluster[:, -1:]) & many
+    null = last & (thin | ~last).all(1, keepdim=True)
+    return null.sum(1), (many & ~null).any(1)
+
+
+def total(z: Tensor, segments: Segments | None) -> Tensor:
+    """Sums over the points of each cloud."""
+    return z.sum(1) if segments is None else segments.sum(z)
+
+
+def largest(z: Tensor, segments: Segments | None) -> Tensor:
+    """Largest entries over the points of each cloud."""
+    return z.amax(1) if segments is None else segments.max(z)
+
+
+def each(v: Tensor, segments: Segments | None) -> Tensor:
+    """One value per cloud, laid beside its points."""
+    return v[:, None] if segments is None else segments.gather(v)
