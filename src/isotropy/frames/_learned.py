@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
@@ -42,7 +42,7 @@ class _VectorFrame(nn.Module):
         clouds = padded(self._group, x, segments, centred=self.affine)
         each = clouds.centre[:, None] if segments is None else segments.gather(clouds.centre)
         # Vectors of a network that is homogeneous in x are rounding where they are that small beside x.
-        least = clouds.zero if getattr(self.net, "homogeneous", False) else torch.zeros_like(clouds.zero)
+        least = clouds.zero * clouds.unit if getattr(self.net, "homogeneous", False) else torch.zeros_like(clouds.zero)
         return (x.double() - each).to(x), clouds.centre, least
 
     def _rotations(self, vectors: Tensor, least: Tensor) -> Float[Tensor, "rows d d"]:
@@ -82,7 +82,7 @@ class CanonicalizerFrame(_VectorFrame):
     def __init__(self, group: Group | str, net: nn.Module | None = None) -> None:
         super().__init__(group, net, noise=0)
 
-    def forward(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         y, centre, least = self._centred(x, segments)
         vectors: Any = self.net(y) if segments is None else self.net(y, segments)
         R = self._rotations(vectors, least)[:, None]
@@ -125,7 +125,7 @@ class ProbabilisticFrame(_VectorFrame):
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
 
-    def forward(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         shape = (self.num_samples, *x.shape[:-1], self.channels, x.shape[-1])
         return self.from_noise(x, self.scale * fresh(self, shape, x), segments)
 

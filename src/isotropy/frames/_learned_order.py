@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
@@ -54,7 +54,7 @@ class ProbabilisticOrderFrame(nn.Module):
         """S(n)."""
         return self._group
 
-    def forward(self, x: Float[Tensor, "B n c"], segments: Segments | None = None) -> DiscreteMeasure:
+    def forward(self, x: Shaped[Tensor, "B n c"], segments: Segments | None = None) -> DiscreteMeasure:
         if segments is not None:
             raise SchemaError("segments", "dense sets (B, n, c): permutations act on whole axes", "segments.pad(x)")
         order = self._scores(x).argsort(dim=-1)

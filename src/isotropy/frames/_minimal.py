@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DegenerateError
@@ -44,7 +44,7 @@ class MinimalFrame:
             euclidean(group)
         object.__setattr__(self, "group", group)
 
-    def __call__(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         if isinstance(self.group, GLPlus):
             return _linear(self.group, x, segments)
         if isinstance(self.group, Lorentz):

@@ -19,39 +19,43 @@ TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
 
 @dataclass(frozen=True, eq=False)
 class Padded:
-    """Clouds ``y (B, n, d)`` about ``centre (B, d)``, zero where padded.
+    """Clouds ``unit y (B, n, d)`` about ``centre (B, d)``, y zero where padded and of largest coordinate about 1.
 
-    ``rounding (B,)`` is the length that the rounding of the input makes uncertain, ``zero (B,)`` the length that counts
-    as none when a rank is decided.
+    In the lengths of y, ``rounding (B,)`` is what the rounding of the input makes uncertain, and ``zero (B,)`` what
+    counts as nothing when a rank is decided. ``unit (B,)`` is a constant to derivatives: elements have no scale.
     """
 
     y: Float[Tensor, "B n d"]
     centre: Float[Tensor, "B d"]
+    unit: Float[Tensor, " B"]
     rounding: Float[Tensor, " B"]
     zero: Float[Tensor, " B"]
 
 
 def padded(group: Group, x: Tensor, segments: Segments | None, *, centred: bool) -> Padded:
-    """The clouds ``(B, n, d)``, or flat ``(N, d)`` with segments, as Padded; lengths in the units of x.
+    """The clouds ``(B, n, d)``, or flat ``(N, d)`` with segments, as Padded.
 
     Raises DtypeError unless x is float32 or float64, ShapeError for a wrong shape, DomainError for a cloud without
     points or with a coordinate that is not finite.
 
     >>> from isotropy.groups import E
-    >>> padded(E(1), torch.tensor([[[1.0], [3.0]]]), None, centred=True).y.flatten().tolist()
-    [-1.0, 1.0]
+    >>> clouds = padded(E(1), torch.tensor([[[1.0], [5.0]]]), None, centred=True)
+    >>> clouds.y.flatten().tolist(), clouds.unit.tolist(), clouds.centre.tolist()
+    ([-1.0, 1.0], [2.0], [[3.0]])
     """
     x, mask = dense(group, x, segments)
     y = x.double() * mask
-    count = mask.sum(1)
-    centre = y.sum(1) / count if centred else torch.zeros_like(y[:, 0])
+    centre = y.sum(1) / mask.sum(1) if centred else torch.zeros_like(y[:, 0])
     y = (y - centre[:, None]) * mask
     with torch.no_grad():
-        offset = torch.linalg.vector_norm(x.double() * mask, dim=-1).amax(1)
-        spread = torch.linalg.vector_norm(y, dim=-1).amax(1)
+        # Without a unit squares would overflow or vanish.
+        unit = y.abs().amax((1, 2))
+        unit = torch.where(unit > 0, unit, 1.0)
+        spread = torch.linalg.vector_norm(y / unit[:, None, None], dim=-1).amax(1)
+        offset = (x.double() * mask / unit[:, None, None]).abs().amax((1, 2))
         rounding = 32 * torch.finfo(x.dtype).eps * offset
         zero = torch.maximum(TOLERANCE[x.dtype] * spread, 2 * rounding)
-    return Padded(y, centre, rounding, zero)
+    return Padded(y / unit[:, None, None], centre, unit, rounding, zero)
 
 
 def dense(group: Group, x: Tensor, segments: Segments | None) -> tuple[Tensor, Tensor]:

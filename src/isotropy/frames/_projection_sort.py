@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, SchemaError, ShapeError
@@ -55,7 +55,7 @@ class RandomProjectionFrame:
             raise DomainError("a frame for sets of any size", "the size", f"RandomProjectionFrame({self.n_dirs}, n=5)")
         return S(self.n)
 
-    def __call__(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         if segments is not None:
             raise SchemaError("segments", "dense sets (B, n, d): permutations act on whole axes", "segments.pad(x)")
         if x.ndim != 3 or 0 in x.shape[1:] or (self.n is not None and x.shape[1] != self.n):

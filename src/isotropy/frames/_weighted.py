@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError
@@ -60,7 +60,7 @@ class WeightedTupleFrame:
         for name, value in (("group", group), ("power", power), ("num_samples", num_samples), ("seed", seed)):
             object.__setattr__(self, name, value)
 
-    def __call__(self, x: Float[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         special, affine = euclidean(self.group)
         clouds = padded(self.group, x, segments, centred=affine)
         d = x.shape[-1]
@@ -136,27 +136,20 @@ def drawn_tuples(
     return axes, weight
 
 
-def _left_over(
-    y: Float[Tensor, "B _P n d"],
-    axes: Float[Tensor, "B P l d"],
-) -> Float[Tensor, "B P n d"]:
+def _left_over(y: Float[Tensor, "B _P n d"], axes: Float[Tensor, "B P l d"]) -> Float[Tensor, "B _P n d"]:
     """Each point without its components along the axes of each tuple; removed twice, for its digits."""
     left = y
     for _ in range(2 if axes.shape[2] else 0):
         left = left - (left @ axes.mT) @ axes
-    return left.expand(-1, axes.shape[1], -1, -1) if axes.shape[2] else left
+    return left
 
 
 def _conditional(
     left: Float[Tensor, "B P n d"], power: float, rounding: Float[Tensor, " B"]
 ) -> tuple[Float[Tensor, "B P n"], Float[Tensor, "B P n d"]]:
     """The weight of each point as the next of a tuple, and its direction; both 0 where rounding alone is left."""
-    # Weights and directions have no scale; without one squares neither overflow nor vanish.
-    scale = left.detach().abs().amax((1, 2, 3), keepdim=True)
-    left = left / torch.where(scale > 0, scale, 1.0)
-    floor = (rounding[:, None, None, None] / torch.where(scale > 0, scale, 1.0))[..., 0]
     square = left.square().sum(-1)
-    alive = square.detach() > floor.square()
+    alive = square.detach() > rounding[:, None, None].square()
     safe = torch.where(alive, square, 1.0)
     weight = torch.where(alive, safe**power, 0.0)
     total = weight.sum(-1, keepdim=True)
