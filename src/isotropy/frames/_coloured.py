@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
@@ -18,11 +17,12 @@ Colours = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class ColouredGraph:
-    """Colours of n vertices (n,) and of ordered pairs (n, n): ranks of values, so that isomorphic graphs share them.
+    """Colours of n vertices (n,) and of ordered pairs (n, n), read off their values: isomorphic graphs share them.
 
     The colour of (i, j) is that of the two weights (A_ij, A_ji), 0 exactly where neither edge is there; a loop A_ii
     belongs to the colour of its vertex.
 
+    >>> import torch
     >>> path = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 2.5], [0.0, 2.5, 0.0]])
     >>> ColouredGraph.of(path).pair.tolist()
     [[0, 1, 0], [1, 0, 2], [0, 2, 0]]
@@ -37,10 +37,14 @@ class ColouredGraph:
         weight = _about_zero(A.detach().cpu().numpy(), tol)
         loop = weight.diagonal().copy()
         np.fill_diagonal(weight, 0)
-        columns = [loop] if X is None else [loop, *classes_by_column(X.detach().cpu().numpy(), tol).T]
+        features = [] if X is None else list(classes_by_column(X.detach().cpu().numpy(), tol).T)
+        columns = [column for column in (loop, *features) if column.any()]
+        vertex = rank_rows(np.stack(columns, 1)) if columns else np.zeros_like(loop)
+        if np.array_equal(weight, weight.T):
+            return cls(vertex, weight)
         # One number for two: |weight| < span, so the number is 0 only where both weights are.
         span = 2 * int(np.abs(weight).max()) + 1
-        return cls(rank_rows(np.stack(columns, 1)), _about_zero(weight * span + weight.T))
+        return cls(vertex, _about_zero(weight * span + weight.T))
 
     @property
     def n(self) -> int:
@@ -65,6 +69,7 @@ def check_graphs(A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None
 
     Raises ShapeError, DtypeError for integer weights, DomainError for values that are not finite (naming the row).
 
+    >>> import torch
     >>> check_graphs(torch.zeros(1, 2, 2), torch.tensor([[[1.0], [torch.nan]]]))
     Traceback (most recent call last):
         ...
@@ -97,8 +102,8 @@ def classes(values: NDArray[np.generic], tol: float = 0.0) -> Colours:
     >>> classes(np.array([0.3, 0.1 + 0.2, 1.0]), tol=1e-9).tolist()
     [0, 0, 1]
     """
-    # Adding 0 makes one value of 0.0 and -0.0.
-    distinct, inverse = np.unique(values + np.zeros_like(values), return_inverse=True)
+    # 0.0 and -0.0 are one value.
+    distinct, inverse = np.unique(np.where(values == 0, 0, values), return_inverse=True)
     inverse = inverse.reshape(values.shape)
     if tol == 0 or not len(distinct):
         return inverse.astype(np.int64)
@@ -126,6 +131,8 @@ def rank_rows(rows: Colours) -> Colours:
 
 
 def _about_zero(values: NDArray[np.generic], tol: float = 0.0) -> Colours:
-    """Classes counted from that of zero, which is class 0 whether or not it occurs."""
+    """Classes counted from that of zero, which is class 0 whether or not it occurs; small integers are their own."""
+    if tol == 0 and np.abs(values).max() < 1 << 20 and np.array_equal(whole := values.astype(np.int64), values):
+        return whole
     rank = classes(np.append(values.reshape(-1), values.dtype.type(0)), tol)
     return (rank[:-1] - rank[-1]).reshape(values.shape)

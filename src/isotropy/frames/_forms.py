@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -13,7 +12,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DomainError, MissingExtraError
-from isotropy.frames._coloured import ColouredGraph, check_graphs
+from isotropy.frames._coloured import ColouredGraph, Colours, check_graphs
 from isotropy.frames._labelling import join, label
 from isotropy.frames._nauty import available, nauty_automorphisms, nauty_order
 from isotropy.frames._orbits import orbitals
@@ -38,8 +37,12 @@ class Labelling:
         self._graph, self._engine = graph, engine
 
     @cached_property
-    def _searched(self) -> tuple[np.ndarray, list[np.ndarray]]:
+    def _searched(self) -> tuple[Colours, list[Colours], int]:
         return label(self._graph)
+
+    @cached_property
+    def _group(self) -> tuple[list[Colours], int]:
+        return nauty_automorphisms(self._graph) if self._engine == "nauty" else self._searched[1:]
 
     @cached_property
     def order(self) -> Int[Tensor, " n"]:
@@ -47,8 +50,12 @@ class Labelling:
 
     @cached_property
     def automorphisms(self) -> Int[Tensor, "k n"]:
-        found = nauty_automorphisms(self._graph) if self._engine == "nauty" else self._searched[1]
-        return torch.from_numpy(np.array(found, np.int64).reshape(-1, self._graph.n))
+        return torch.from_numpy(np.array(self._group[0], np.int64).reshape(-1, self._graph.n))
+
+    @property
+    def symmetries(self) -> int:
+        """The number of automorphisms; its first ten digits where nauty counts them."""
+        return self._group[1]
 
     @cached_property
     def orbits(self) -> Int[Tensor, " n"]:
@@ -129,7 +136,7 @@ class CanonicalForms:
         X: Shaped[Tensor, "B n c"] | None = None,
         sizes: Int[Tensor, " B"] | None = None,
     ) -> list[Labelling]:
-        """The labelling of each graph of a batch, of its first ``sizes`` vertices; errors as ``canonical_labelling``."""
+        """The labelling of each graph of a batch, of its first ``sizes`` vertices."""
         check_graphs(A, X, sizes)
         A, X = A.detach().cpu(), None if X is None else X.detach().cpu()
         counts = [A.shape[-1]] * len(A) if sizes is None else sizes.tolist()
@@ -137,10 +144,23 @@ class CanonicalForms:
 
     def _one(self, A: Tensor, X: Tensor | None) -> Labelling:
         parts = (A,) if X is None else (A, X)
-        key = b"".join(repr((part.shape, part.dtype)).encode() + part.contiguous().numpy().tobytes() for part in parts)
+        key = b"".join(f"{part.dtype}{part.shape}".encode() + part.numpy().tobytes() for part in parts)
         if key not in self.found:
             self.found[key] = Labelling(ColouredGraph.of(A, X, self.tol), resolve(self.engine))
         return self.found[key]
+
+
+def store(forms: CanonicalForms | None, engine: Engine, tol: float) -> CanonicalForms:
+    """The store to use: the one given, or an empty one.
+
+    Raises DomainError where a store was made with another engine or tolerance than is asked for.
+    """
+    if forms is None:
+        return CanonicalForms(engine, tol)
+    asked = (forms.engine if engine == "auto" else engine, tol)
+    if asked != (forms.engine, forms.tol):
+        raise DomainError(f"forms of {(forms.engine, forms.tol)}", f"engine and tol {asked}", "leave both to the store")
+    return forms
 
 
 def canonical_forms(
@@ -159,10 +179,5 @@ def canonical_forms(
     """
     forms = CanonicalForms(engine, tol)
     for found in forms.of(A, X, sizes):
-        found.order
+        _ = found.order
     return forms
-
-
-def padded(parts: list[Tensor], width: int, fill: Callable[[int], Tensor]) -> Tensor:
-    """Vectors of different lengths as rows of one tensor, the rest of each taken from ``fill(length)``."""
-    return torch.stack([torch.cat([part, fill(len(part))]) if len(part) < width else part for part in parts])

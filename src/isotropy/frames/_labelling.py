@@ -11,20 +11,20 @@ from isotropy.frames._coloured import ColouredGraph, Colours
 from isotropy.frames._refinement import Partition, Refiner
 
 
-def label(graph: ColouredGraph) -> tuple[Colours, list[Colours]]:
-    """The canonical order (n,) of the vertices, and generators (n,) of the automorphisms that keep all colours.
+def label(graph: ColouredGraph) -> tuple[Colours, list[Colours], int]:
+    """The canonical order (n,) of the vertices; the automorphisms that keep all colours, as generators (n,) and number.
 
     ``graph.ordered(order)`` is the same array for every relabelling of the graph, and for no other graph. A generator g
     takes vertex i to ``g[i]``. Exponential in the worst case. Source: McKay and Piperno, J. Symb. Comput. 60, 2014.
 
     >>> import torch
     >>> square = torch.tensor([[0.0, 1, 0, 1], [1, 0, 1, 0], [0, 1, 0, 1], [1, 0, 1, 0]])
-    >>> order, generators = label(ColouredGraph.of(square))
-    >>> order.tolist(), [g.tolist() for g in generators]
-    ([0, 2, 1, 3], [[0, 3, 2, 1], [1, 0, 3, 2]])
+    >>> order, generators, count = label(ColouredGraph.of(square))
+    >>> len(generators), count
+    (2, 8)
     """
     search = _Search(graph)
-    return search.run(), search.generators
+    return search.run(), search.generators, search.count
 
 
 _WORSE, _EQUAL, _BETTER = -1, 0, 1
@@ -100,6 +100,7 @@ class _Search:
     def __init__(self, graph: ColouredGraph) -> None:
         self.graph, self.refiner = graph, Refiner(graph)
         self.generators: list[Colours] = []
+        self.count = 1
         self.path: list[int] = []
         self.partitions = [self.refiner.start()]
         self.stack: list[_Node] = []
@@ -107,7 +108,7 @@ class _Search:
         self.best: _Path | None = None
 
     def run(self) -> Colours:
-        """The canonical order; ``generators`` are then complete."""
+        """The canonical order; ``generators`` and their ``count`` are then complete."""
         root = self.partitions[0]
         if root.discrete:
             return root.order
@@ -118,6 +119,9 @@ class _Search:
                 self._descend(self.stack[-1], v)
             else:
                 done = self.stack.pop()
+                if self.first is not None and self.path == self.first.vertices[: len(self.path)]:
+                    # Orbit by orbit down the chain of stabilisers.
+                    self.count *= int(np.count_nonzero(done.orbit == done.orbit[done.tried[0]]))
                 self._cut(len(self.stack) - 1)
                 if self.stack:
                     self.stack[-1].inherit(done, self.generators, self.path)

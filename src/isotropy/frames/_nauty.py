@@ -29,10 +29,13 @@ def nauty_order(graph: ColouredGraph) -> Colours:
     return np.array(pynauty.canon_label(layered)[: graph.n], np.int64)
 
 
-def nauty_automorphisms(graph: ColouredGraph) -> list[Colours]:
-    """Generators (n,) of the automorphisms that keep all colours; raises MissingExtraError."""
+def nauty_automorphisms(graph: ColouredGraph) -> tuple[list[Colours], int]:
+    """Generators (n,) of the automorphisms that keep all colours, and their number, to ten digits."""
     pynauty, layered = _layered(graph)
-    return [] if layered is None else [np.array(g[: graph.n], np.int64) for g in pynauty.autgrp(layered)[0]]
+    if layered is None:
+        return [], 1
+    generators, mantissa, exponent, _, _ = pynauty.autgrp(layered)
+    return [np.array(g[: graph.n], np.int64) for g in generators], round(mantissa) * 10**exponent
 
 
 def _layered(graph: ColouredGraph) -> tuple[Any, Any]:
@@ -46,20 +49,21 @@ def _layered(graph: ColouredGraph) -> tuple[Any, Any]:
     except ImportError as missing:
         raise MissingExtraError.of("pynauty", "graph") from missing
     n, vertex, pair = graph.n, graph.vertex, graph.pair
-    colours = np.unique(pair[pair != 0])
-    if len(colours) > 1:
+    plain = pair.min() >= 0 and pair.max() <= 1
+    if not plain:
         start = Refiner(graph).start()
         if start.discrete:
             return pynauty, None
         vertex = start.colour
-    number = np.where(pair == 0, 0, np.searchsorted(colours, pair) + 1)
-    layers = max(int(number.max()).bit_length(), 1)
-    cells = [set((vertex == c).nonzero()[0].tolist()) for c in np.unique(vertex)]
+        # 0 stays 0; the other colours, in order, count from 1.
+        colours = np.unique(pair[pair != 0])
+        pair = np.where(pair == 0, 0, np.searchsorted(colours, pair) + 1)
+    layers = max(int(pair.max()).bit_length(), 1)
+    cells = [set((vertex == c).nonzero()[0].tolist()) for c in np.unique(vertex)] if vertex.any() else [set(range(n))]
     adjacency: dict[int, list[int]] = {}
     for layer in range(layers):
-        for i, row in enumerate(number >> layer & 1):
-            above = [i + (layer + 1) * n] if layer + 1 < layers else []
-            below = [i + (layer - 1) * n] if layer else []
-            adjacency[i + layer * n] = (row.nonzero()[0] + layer * n).tolist() + above + below
+        for i, row in enumerate((pair >> layer & 1).tolist(), layer * n):
+            adjacency[i] = [j for j, edge in enumerate(row, layer * n) if edge]
+            adjacency[i] += [i + n] * (layer + 1 < layers) + [i - n] * (layer > 0)
     colouring = [{i + layer * n for i in cell} for layer in range(layers) for cell in cells]
     return pynauty, pynauty.Graph(n * layers, graph.directed, adjacency, colouring)

@@ -55,7 +55,7 @@ class Refiner:
         seen = np.where(graph.pair.T == 0, np.uint64(0), mix(graph.pair.T.astype(np.uint64)))
         sparse = n > 100 and 8 * np.count_nonzero(seen) < seen.size
         self._of_pair = seen if not sparse else None
-        self._transposed = scipy.sparse.csr_array(seen.T) if sparse else None
+        self._transposed = scipy.sparse.csr_array(seen.T) if sparse else seen.T
         self._of_colour = mix(np.arange(n, dtype=np.uint64) + np.uint64(1 << 32))
         self._of_place = mix(np.arange(n, dtype=np.uint64) + np.uint64(1 << 33))
         self._places = np.arange(n)

@@ -1,0 +1,105 @@
+"""Any backbone, made invariant or equivariant under permutations of vertices in one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError, ShapeError
+from isotropy.frames._forms import CanonicalForms, Engine, Labelling, store
+from isotropy.frames._graph import padded
+from isotropy.frames._orbits import orbit_mean, orbital_mean
+
+
+class CanonicalGraph(nn.Module):
+    """The backbone at the canonical form of each graph; its outputs led back and averaged over the automorphisms.
+
+    ``backbone(A)``, ``(A, X)`` or ``(A, X, sizes)``, the arguments that the module is called with, returns one value of
+    any shape for each graph (``output="graph"``), ``(B, n, c)`` for ``"node"`` or ``(B, n, n, c)`` for ``"pair"``. The
+    module is then invariant, or equivariant, under all permutations of the vertices, and to the last bit where the
+    backbone treats rows of a batch alike; isomorphic graphs get one value, and the means over orbits are exact averages
+    over all automorphisms. Padding, ``sizes (B,)``, stays last. Labels are kept in ``forms``, if given; for ``engine``
+    and ``tol`` see ``canonical_labelling``. Gradients flow through the weights and features, the labels being constant.
+
+    Raises ShapeError, DtypeError, DomainError (NaN), MissingExtraError. Source: specification 03 §2.1, §2.5.
+
+    >>> first = CanonicalGraph(lambda A: A[..., :1], output="node")
+    >>> star = torch.tensor([[[0.0, 1.0, 1.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]])
+    >>> y = first(star)
+    >>> torch.equal(y[0, 1], y[0, 2])
+    True
+    """
+
+    def __init__(
+        self,
+        backbone: Callable[..., Any],
+        output: Literal["graph", "node", "pair"] = "graph",
+        *,
+        engine: Engine = "auto",
+        tol: float = 0.0,
+        forms: CanonicalForms | None = None,
+    ) -> None:
+        super().__init__()
+        if output not in ("graph", "node", "pair"):
+            raise DomainError(f"output={output!r}", "'graph', 'node' or 'pair'")
+        store(forms, engine, tol)
+        self.backbone, self.output = backbone, output
+        self.engine: Engine = engine
+        self.tol, self.forms = tol, forms
+
+    def forward(
+        self,
+        A: Float[Tensor, "B n n"],
+        X: Shaped[Tensor, "B n c"] | None = None,
+        sizes: Int[Tensor, " B"] | None = None,
+    ) -> Any:
+        found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
+        n = A.shape[-1]
+        order = torch.cat([padded(one.order[None], n) for one in found]).to(A.device)
+        posed = None if X is None else X.take_along_dim(order[..., None], 1)
+        arguments = (posed_pairs(A, order), posed, sizes)
+        given = 3 if sizes is not None else 2 if X is not None else 1
+        y = self.backbone(*arguments[:given])
+        if self.output == "graph":
+            return y
+        expected = (len(A), n) if self.output == "node" else (len(A), n, n)
+        if not isinstance(y, Tensor) or y.ndim != len(expected) + 1 or y.shape[:-1] != expected:
+            given_shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise ShapeError(f"a backbone's output {given_shape}", f"{expected} + (c,) for output={self.output!r}")
+        back = order.argsort(-1)
+        if self.output == "node":
+            return orbit_mean(y.take_along_dim(back[..., None], 1), _orbits(found, n).to(y.device))
+        return orbital_mean(posed_pairs(y, back), _orbitals(found, n).to(y.device))
+
+    def extra_repr(self) -> str:
+        return f"output={self.output!r}"
+
+
+def posed_pairs(A: Shaped[Tensor, "B n n ..."], order: Int[Tensor, "B n"]) -> Shaped[Tensor, "B n n ..."]:
+    """Values of pairs of vertices, whose i-th vertex becomes ``order[i]``.
+
+    >>> posed_pairs(torch.tensor([[[0, 1], [2, 3]]]), torch.tensor([[1, 0]])).tolist()
+    [[[3, 2], [1, 0]]]
+    """
+    rows = torch.arange(len(A), device=A.device)[:, None, None]
+    return A[rows, order[:, :, None], order[:, None, :]]
+
+
+def _orbits(found: list[Labelling], n: int) -> Int[Tensor, "B n"]:
+    """Padding is in orbits of its own."""
+    return torch.cat([padded(one.orbits[None], n) for one in found])
+
+
+def _orbitals(found: list[Labelling], n: int) -> Int[Tensor, "B n n"]:
+    names = torch.empty(len(found), n, n, dtype=torch.int64)
+    for row, one in enumerate(found):
+        m = len(one.order)
+        inside = torch.zeros(n, n, dtype=torch.bool)
+        inside[:m, :m] = True
+        names[row, :m, :m] = one.orbitals
+        names[row][~inside] = torch.arange(m * m, n * n)
+    return names

@@ -1,0 +1,123 @@
+"""The frame of a graph: the permutation that takes its canonical form to it, times its automorphisms where needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from isotropy.errors import DomainError, FrameSizeError
+from isotropy.frames._coloured import Colours
+from isotropy.frames._forms import CanonicalForms, Engine, Labelling, resolve, store
+from isotropy.groups import DiscreteMeasure, S
+from isotropy.linalg import Segments
+
+
+@dataclass(frozen=True, eq=False)
+class CanonicalGraphFrame:
+    """Permutations that take the canonical form of a graph to the graph: exact, for directed and weighted graphs too.
+
+    Called with ``A (B, n, n)``, or ``(A, X)`` with vertex features ``X (B, n, c)``, and ``sizes (B,)`` where graphs are
+    padded: vertices from ``sizes`` on stay last and in place. ``outputs="invariant"`` gives one atom, which is all an
+    invariant output needs; the law of a frame then holds up to automorphisms. ``"equivariant"`` lists them all, at most
+    ``max_frames``; where there are more, ``CanonicalGraph`` averages over orbits instead. ``n`` is needed only for
+    ``group``. Labels are kept in ``forms``, if given; with ``engine`` and ``tol`` see ``canonical_labelling``.
+
+    Raises ShapeError, DtypeError, DomainError (NaN), FrameSizeError, MissingExtraError. Source: specification 03 §2.5.
+
+    >>> A = torch.tensor([[[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
+    >>> len(CanonicalGraphFrame(3)(A)), len(CanonicalGraphFrame(3, outputs="equivariant")(A))
+    (1, 2)
+    """
+
+    n: int | None = None
+    outputs: Literal["invariant", "equivariant"] = "invariant"
+    engine: Engine = "auto"
+    tol: float = 0.0
+    max_frames: int = 96
+    forms: CanonicalForms | None = None
+
+    def __post_init__(self) -> None:
+        if self.outputs not in ("invariant", "equivariant"):
+            raise DomainError(f"outputs={self.outputs!r}", "'invariant' or 'equivariant'")
+        resolve(self.engine)
+        store(self.forms, self.engine, self.tol)
+
+    @property
+    def group(self) -> S:
+        if self.n is None:
+            raise DomainError("a graph frame for any number of vertices", "their number", "CanonicalGraphFrame(n)")
+        return S(self.n)
+
+    def __call__(
+        self,
+        A: Tensor | tuple[Tensor, Tensor],
+        X: Tensor | Segments | None = None,
+        sizes: Int[Tensor, " B"] | None = None,
+    ) -> DiscreteMeasure:
+        if isinstance(X, Segments):
+            raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")
+        if isinstance(A, tuple):
+            A, X = A
+        found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
+        width, every = A.shape[-1], self.outputs == "equivariant"
+        atoms = [
+            padded(coset(one, self.max_frames, row) if every else one.order[None], width)
+            for row, one in enumerate(found)
+        ]
+        return uniform(atoms, A, exact=True)
+
+
+def coset(found: Labelling, most: int, row: int = 0) -> Int[Tensor, "F n"]:
+    """All permutations that take the canonical form to the graph: the canonical order after each automorphism.
+
+    Raises FrameSizeError, naming the row, where there are more than ``most``.
+    """
+    if found.symmetries > most:
+        raise FrameSizeError(
+            f"a graph with {found.symmetries} automorphisms in row {row}",
+            f"at most max_frames={most}",
+            'CanonicalGraph(backbone, output="node" or "pair") averages over orbits at no such cost',
+        )
+    return S(len(found.order)).compose(_elements(found.automorphisms.numpy()), found.order)
+
+
+def _elements(generators: Colours) -> Int[Tensor, "F n"]:
+    """All products of the generators."""
+    known = {tuple(range(generators.shape[1])): None}
+    fresh = list(known)
+    while fresh:
+        products = {tuple(g[list(p)].tolist()) for p in fresh for g in generators}
+        fresh = [p for p in sorted(products) if p not in known]
+        known.update(dict.fromkeys(fresh))
+    return torch.tensor(list(known))
+
+
+def padded(p: Int[Tensor, "F m"], width: int) -> Int[Tensor, "F n"]:
+    """The same permutations of ``width`` things, of which the last stay in place.
+
+    >>> padded(torch.tensor([[1, 0]]), 3).tolist()
+    [[1, 0, 2]]
+    """
+    return torch.cat([p, torch.arange(p.shape[1], width).expand(len(p), -1)], 1)
+
+
+def uniform(
+    atoms: list[Int[Tensor, "_ n"]], like: Tensor, *, exact: bool, degenerate: Tensor | None = None
+) -> DiscreteMeasure:
+    """The measure whose row b has the permutations ``atoms[b]``, all of one weight, in the dtype and place of ``like``.
+
+    >>> uniform([torch.tensor([[0, 1]]), torch.tensor([[0, 1], [1, 0]])], torch.zeros(2), exact=True).weight.tolist()
+    [[1.0, 0.0], [0.5, 0.5]]
+    """
+    most = max(len(p) for p in atoms)
+    still = torch.arange(atoms[0].shape[1])
+    g = torch.stack([torch.cat([p, still.expand(most - len(p), -1)]) for p in atoms])
+    count = torch.tensor([len(p) for p in atoms])[:, None]
+    log_weight = torch.where(torch.arange(most) < count, -count.to(torch.float64).log(), -torch.inf)
+    if degenerate is None:
+        degenerate = torch.zeros(len(atoms), dtype=torch.bool)
+    return DiscreteMeasure(g.to(like.device), log_weight.to(like), exact, degenerate.to(like.device))
