@@ -51,7 +51,7 @@ FLOORS: dict[str, set[str]] = {
     "cli": BELOW_DISCOVERY
     | {"discovery", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
-    "__init__": {"discovery"},
+    "__init__": {"discovery", "frames"},
 }
 
 

@@ -14,10 +14,14 @@ if TYPE_CHECKING:
     from isotropy.discovery import SymmetricRegressor as SymmetricRegressor
     from isotropy.discovery import audit as audit
     from isotropy.discovery import discover as discover
+    from isotropy.frames import symmetrize as symmetrize
 
 __version__ = "0.1.0.dev0"
 
-_ROOMS = dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery")
+_ROOMS = {
+    **dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery"),
+    "symmetrize": "isotropy.frames",
+}
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 
