@@ -17,8 +17,8 @@ _FOLDER = "03-frame-averaging"
 EXP = File(
     f"{_FOLDER}/exp_graphs.npz",
     "594053c08702ada9699630478aee28ffbcbcbc92e3cedd80e0fb0ff276567465",
-    "GRAPHSAT.pkl of github.com/omri1348/Frame-Averaging at commit 9de18e1 (Abboud et al., IJCAI 2021), as arrays n, m, "
-    "edges, x, y",
+    "GRAPHSAT.pkl of github.com/omri1348/Frame-Averaging at commit 9de18e1 (Abboud et al., IJCAI 2021), as arrays n, "
+    "m, edges, x, y",
 )
 GRAPH8C = File(
     f"{_FOLDER}/graph8c.g6",
@@ -93,9 +93,14 @@ def load_graph8c(*, dtype: torch.dtype = torch.float64) -> GraphSet:
     return read_graph6(locate(GRAPH8C, of="graph8c"), dtype=dtype)
 
 
-def load_sr25(*, dtype: torch.dtype = torch.float64) -> GraphSet:
-    """The 15 strongly regular graphs (25, 12, 5, 6), which no 3-WL test parts; errors as ``load_graph8c``."""
-    return read_graph6(locate(SR25, of="SR25"), dtype=dtype)
+def load_sr25(*, corrected: bool = True, dtype: torch.dtype = torch.float64) -> GraphSet:
+    """The 15 strongly regular graphs (25, 12, 5, 6), which no 3-WL test parts; errors as ``load_graph8c``.
+
+    The file that circulates has a slip in its 8th and 9th line, three pairs of vertices each, after which those graphs
+    are not even regular; ``corrected=False`` gives them as they stand there.
+    """
+    text = locate(SR25, of="SR25").read_bytes()
+    return _graphs(text.replace(b"X}r^SQbcd", b"X}r^SQbkL") if corrected else text, "SR25", dtype)
 
 
 def read_graph6(path: Path | str, *, dtype: torch.dtype = torch.float64) -> GraphSet:
@@ -110,17 +115,21 @@ def read_graph6(path: Path | str, *, dtype: torch.dtype = torch.float64) -> Grap
     ...     read_graph6(file.name).A.sum((1, 2)).tolist()
     [6.0, 12.0]
     """
+    return _graphs(Path(path).read_bytes(), Path(path).name, dtype)
+
+
+def _graphs(text: bytes, name: str, dtype: torch.dtype) -> GraphSet:
     try:
         import networkx
     except ImportError as missing:
         raise MissingExtraError.of("networkx", "graph") from missing
-    lines = [line for line in Path(path).read_bytes().splitlines() if line.strip()]
+    lines = [line for line in text.splitlines() if line.strip()]
     matrices: list[Tensor] = []
     for number, line in enumerate(lines, 1):
         try:
             graph = networkx.from_graph6_bytes(line.strip())
         except (networkx.NetworkXException, ValueError, IndexError) as wrong:
-            raise SchemaError(f"line {number} of {Path(path).name}", "a graph in graph6", str(wrong)) from wrong
+            raise SchemaError(f"line {number} of {name}", "a graph in graph6", str(wrong)) from wrong
         matrices.append(torch.from_numpy(networkx.to_numpy_array(graph)).to(dtype))
     sizes = torch.tensor([len(matrix) for matrix in matrices], dtype=torch.int64)
     A = torch.zeros(len(matrices), *[max(sizes.tolist(), default=0)] * 2, dtype=dtype)
