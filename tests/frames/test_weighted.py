@@ -329,6 +329,15 @@ def test_stabiliser_rules_are_exact_to_degree_two(m: int) -> None:
             assert torch.einsum("f,fij->ij", w * det, g).abs().max() < 1e-14 or m == 1
 
 
+def test_rules_found_without_derivatives_serve_those_with_them() -> None:
+    stabilizer_rule.cache_clear()
+    with torch.inference_mode():
+        complete(torch.eye(3)[None, :1].double(), special=True)
+    x = LINE.clone().requires_grad_()
+    WeightedTupleFrame("SO(3)")(x).g.square().sum().backward()
+    assert x.grad is not None
+
+
 @pytest.mark.parametrize(("count", "d"), [(0, 2), (1, 2), (1, 3), (2, 3), (2, 5), (3, 4)])
 def test_complements_are_right_handed_with_the_derivative_of_their_projector(count: int, d: int) -> None:
     def projector(rows: Tensor) -> Tensor:

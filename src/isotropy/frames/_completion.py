@@ -68,14 +68,16 @@ def stabilizer_rule(m: int, special: bool) -> tuple[Float[Tensor, "K m m"], Floa
     >>> [len(stabilizer_rule(m, True)[0]) for m in (1, 2, 3, 4)]
     [1, 3, 12, 32]
     """
-    if m <= 3:
-        rule = Cubature(SO(m) if special else O(m), 2).discretise()
-        assert isinstance(rule.g, Tensor)
-        return rule.g, rule.weight
-    one = torch.eye(m, dtype=torch.float64)
-    signs = torch.cartesian_prod(*[torch.tensor([1.0, -1.0], dtype=torch.float64)] * m)
-    g = torch.stack([one.roll(k, 0) for k in range(m)])[:, None] * signs[:, :, None]
-    g = g.flatten(0, 1)
-    if special:
-        g = g[torch.linalg.det(g) > 0]
-    return g, torch.full((len(g),), 1 / len(g), dtype=torch.float64)
+    # Kept for later calls, which may need derivatives: no inference tensors.
+    with torch.inference_mode(False):
+        if m <= 3:
+            rule = Cubature(SO(m) if special else O(m), 2).discretise()
+            assert isinstance(rule.g, Tensor)
+            return rule.g, rule.weight
+        one = torch.eye(m, dtype=torch.float64)
+        signs = torch.cartesian_prod(*[torch.tensor([1.0, -1.0], dtype=torch.float64)] * m)
+        g = torch.stack([one.roll(k, 0) for k in range(m)])[:, None] * signs[:, :, None]
+        g = g.flatten(0, 1)
+        if special:
+            g = g[torch.linalg.det(g) > 0]
+        return g, torch.full((len(g),), 1 / len(g), dtype=torch.float64)

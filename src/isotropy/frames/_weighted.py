@@ -85,9 +85,9 @@ class WeightedTupleFrame:
     def _tuples(self, y: Tensor, level: int, rounding: Tensor) -> tuple[Tensor, Tensor]:
         """Axes ``(B, P, level, d)`` and weights ``(B, P)`` of all tuples, or of those drawn."""
         if self.num_samples is not None and level > 0:
-            noise = spawn(self.seed, "tuples", device=y.device)
-            u = torch.rand(y.shape[2] - 1, self.num_samples, generator=noise, dtype=torch.float64, device=y.device)
-            return drawn_tuples(y, u[:level], self.power, rounding)
+            # Drawn on the CPU, and for all stages, so that neither the device nor the rank of a cloud changes them.
+            u = torch.rand(y.shape[2] - 1, self.num_samples, generator=spawn(self.seed, "tuples"), dtype=torch.float64)
+            return drawn_tuples(y, u[:level].to(y.device), self.power, rounding)
         if len(y) * y.shape[1] ** level > MOST_TUPLES:
             given = f"{len(y)} clouds of {y.shape[1]} points, with {y.shape[1]}^{level} tuples each"
             raise InfeasibleError(given, f"at most {MOST_TUPLES} tuples", "num_samples=100 draws them")
