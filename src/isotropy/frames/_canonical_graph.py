@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
@@ -53,9 +53,9 @@ class CanonicalGraph(nn.Module):
 
     def forward(
         self,
-        A: Float[Tensor, "B n n"],
-        X: Shaped[Tensor, "B n c"] | None = None,
-        sizes: Int[Tensor, " B"] | None = None,
+        A: Tensor,
+        X: Tensor | None = None,
+        sizes: Tensor | None = None,
     ) -> Any:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
         n = A.shape[-1]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, MissingExtraError
@@ -84,10 +84,8 @@ def resolve(engine: Engine) -> Literal["nauty", "python"]:
     return engine
 
 
-def canonical_labelling(
-    A: Float[Tensor, "n n"], X: Shaped[Tensor, "n c"] | None = None, *, engine: Engine = "auto", tol: float = 0.0
-) -> Labelling:
-    """The canonical labelling of one graph: weights ``A``, directed or not, loops allowed, vertex features ``X``.
+def canonical_labelling(A: Tensor, X: Tensor | None = None, *, engine: Engine = "auto", tol: float = 0.0) -> Labelling:
+    """The canonical labelling of one graph: weights ``A (n, n)``, directed or not, loops allowed, features ``X (n, c)``.
 
     Equal weights and features are equal colours; with ``tol`` > 0 values parted by no gap wider than ``tol`` times the
     largest are equal too. Raises ShapeError, DtypeError, DomainError for values that are not finite, and
@@ -132,11 +130,11 @@ class CanonicalForms:
 
     def of(
         self,
-        A: Float[Tensor, "B n n"],
-        X: Shaped[Tensor, "B n c"] | None = None,
-        sizes: Int[Tensor, " B"] | None = None,
+        A: Tensor,
+        X: Tensor | None = None,
+        sizes: Tensor | None = None,
     ) -> list[Labelling]:
-        """The labelling of each graph of a batch, of its first ``sizes`` vertices."""
+        """The labelling of each graph of ``A (B, n, n)`` with ``X (B, n, c)``, of its first ``sizes (B,)`` vertices."""
         check_graphs(A, X, sizes)
         A, X = A.detach().cpu(), None if X is None else X.detach().cpu()
         counts = [A.shape[-1]] * len(A) if sizes is None else sizes.tolist()
@@ -164,14 +162,16 @@ def store(forms: CanonicalForms | None, engine: Engine, tol: float) -> Canonical
 
 
 def canonical_forms(
-    A: Float[Tensor, "B n n"],
-    X: Shaped[Tensor, "B n c"] | None = None,
-    sizes: Int[Tensor, " B"] | None = None,
+    A: Tensor,
+    X: Tensor | None = None,
+    sizes: Tensor | None = None,
     *,
     engine: Engine = "auto",
     tol: float = 0.0,
 ) -> CanonicalForms:
-    """A store that holds the canonical orders of a batch of graphs; errors as ``canonical_labelling``.
+    """A store with the canonical orders of graphs ``A (B, n, n)``, ``X (B, n, c)``, ``sizes (B,)``.
+
+    Errors as ``canonical_labelling``.
 
     >>> path = torch.tensor([[[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])
     >>> len(canonical_forms(path, sizes=torch.tensor([2])))

@@ -56,7 +56,7 @@ class CanonicalGraphFrame:
         self,
         A: Tensor | tuple[Tensor, Tensor],
         X: Tensor | Segments | None = None,
-        sizes: Int[Tensor, " B"] | None = None,
+        sizes: Tensor | None = None,
     ) -> DiscreteMeasure:
         if isinstance(X, Segments):
             raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")

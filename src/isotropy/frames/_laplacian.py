@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError
@@ -70,7 +70,7 @@ class LaplacianFrame:
         self,
         A: Tensor | tuple[Tensor, Tensor],
         X: Tensor | Segments | None = None,
-        sizes: Int[Tensor, " B"] | None = None,
+        sizes: Tensor | None = None,
     ) -> DiscreteMeasure:
         if isinstance(X, Segments):
             raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")
@@ -82,9 +82,7 @@ class LaplacianFrame:
             return uniform([padded(one.order[None], A.shape[-1]) for one in found], A, exact=True)
         return self._sorting(ties, A)
 
-    def ties(
-        self, A: Float[Tensor, "B n n"], X: Shaped[Tensor, "B n c"] | None = None, sizes: Tensor | None = None
-    ) -> Int[Tensor, "B n"]:
+    def ties(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> Int[Tensor, "B n"]:
         """The rank of each vertex by features and key, equal for tied vertices; padding ranks last, each for itself."""
         check_graphs(A, X, sizes)
         _check_laplacian(A)
@@ -98,9 +96,7 @@ class LaplacianFrame:
             rank[rows, :size] = _lexicographic(columns)
         return rank
 
-    def size(
-        self, A: Float[Tensor, "B n n"], X: Shaped[Tensor, "B n c"] | None = None, sizes: Tensor | None = None
-    ) -> list[int]:
+    def size(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> list[int]:
         """How many permutations sort the key of each graph, exactly: the product of m! over ties of m vertices.
 
         Python's integers and ``math.log10`` take any size; EXP has graphs with 10^27.
