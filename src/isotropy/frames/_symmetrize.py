@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from torch import nn
-
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames._averaged import FrameAveraged, read_type
 from isotropy.frames._frame import Frame
@@ -16,7 +14,7 @@ from isotropy.frames._mds_frame import MDSFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._projection_sort import RandomProjectionFrame
-from isotropy.groups import SE, SO, Group, GLPlus, Lorentz, O, Placed, S, Similarity, parse
+from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Similarity, parse
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Pairs, Point, Vector
 
@@ -56,7 +54,9 @@ def frame_of(group: Group | str, rep_in: Any = None) -> Frame:
 
     Principal axes for O, SO, E, SE (about an axis too), with the scale for Similarity; generalised QR for Lorentz, GL+
     and SL, which reads points in their order; canonical labelling for permutations of graphs, random projections for
-    those of sets of vectors; all elements, or the cubature of degree 6, for other compact groups. Raises DomainError for the rest.
+    those of sets of vectors; all elements, or the cubature of degree 6, for other compact groups.
+
+    Raises DomainError for the rest.
 
     >>> from isotropy.groups import C
     >>> type(frame_of("E(3)")).__name__, type(frame_of(C(4))).__name__
