@@ -85,7 +85,7 @@ def resolve(engine: Engine) -> Literal["nauty", "python"]:
 
 
 def canonical_labelling(A: Tensor, X: Tensor | None = None, *, engine: Engine = "auto", tol: float = 0.0) -> Labelling:
-    """The canonical labelling of one graph: weights ``A (n, n)``, directed or not, loops allowed, features ``X (n, c)``.
+    """The canonical labelling of one graph: weights ``A (n, n)``, directed or not, loops allowed, ``X (n, c)``.
 
     Equal weights and features are equal colours; with ``tol`` > 0 values parted by no gap wider than ``tol`` times the
     largest are equal too. Raises ShapeError, DtypeError, DomainError for values that are not finite, and
