@@ -6,11 +6,11 @@ import dataclasses
 
 import pytest
 import torch
-from frames.laws import act, average_distance, elements, set_distance
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from frames.laws import act, average_distance, elements, set_distance
 from isotropy.errors import DomainError, DtypeError, FrameSizeError, ShapeError
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import ambiguity, rotation_design

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError
 from isotropy.frames._cloud_door import check_cloud, check_numbers, check_weights
-from isotropy.frames._refine import Block, Partial, Rule, TiedCloud, merged, tied_frame
+from isotropy.frames._refine import Block, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
 from isotropy.frames._spectrum import Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
@@ -22,6 +22,8 @@ from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
 
 Degenerate = Literal["refine", "haar", "quadrature", "raise"]
+_TOL = {torch.float32: 1e-3, torch.float64: 1e-5}
+"""Above the square root of the rounding, so that axes, known to rounding / tol, are known better than to tol."""
 
 
 class DegenerateFrameError(DegenerateError):
@@ -32,18 +34,19 @@ class DegenerateFrameError(DegenerateError):
 class PCAFrame:
     """The frame of a cloud's principal axes, for O(d), SO(d), E(d), SE(d), and these about an axis, as O(2)@z.
 
-    ``frame(x, segments, features, weights)`` takes clouds (B, n, d), or flat (N, d) with ``segments``; invariant numbers
-    of the points, (..., c), and weights with which they count, (...). It gives one measure for each cloud: atoms
-    V diag(+-1), 2^d of them for O(d) and half as many for SO(d), V the axes of the second moments by descending
+    ``frame(x, segments, features, weights)`` takes clouds (B, n, d), or flat (N, d) with ``segments``; invariant
+    numbers of the points, (..., c), and weights with which they count, (...). It gives one measure for each cloud:
+    atoms V diag(+-1), 2^d of them for O(d) and half as many for SO(d), V the axes of the second moments by descending
     eigenvalue; for E and SE beside the mean as translation. About an axis, heights along it count as features.
 
-    Eigenvalues closer than ``tol`` (1e-9 in float64, 1e-5 in float32) of the largest, or than the rounding of the
-    coordinates lets tell, leave a block of axes open. ``degenerate`` says what then: "refine" parts the block by higher
-    moments and features, then by the directions of its extreme points, finite and exact; "haar" draws one basis from
-    ``seed``, "quadrature" averages over Cubature(O(m), degree), both without ``exact``; "raise" refuses. Directions in
-    which the cloud has no extent take a finite set that is exact for outputs of tensor rank 2. Of more than
-    ``max_frames`` atoms that many are drawn from ``seed``, without ``exact``. Derivatives of "refine" hold the discrete
-    choices fixed; grad="detach" stops all.
+    Eigenvalues closer than ``tol`` times the largest leave a block of axes open; so do those that the rounding of the
+    coordinates cannot tell apart. ``degenerate`` says what then: "refine" parts the block by higher moments and
+    features, then by the directions of its extreme points, finite and exact; "haar" draws one basis from ``seed``,
+    "quadrature" averages over Cubature(O(m), degree), both without ``exact``; "raise" refuses. Directions in which the
+    cloud has no extent take a finite set that is exact for outputs of tensor rank 2. Of more than ``max_frames`` atoms
+    that many are drawn from ``seed``, without ``exact``. Axes a relative gap apart are known to rounding / gap: the
+    default ``tol``, 1e-5 in float64 and 1e-3 in float32, keeps that far below what counts as equal. Derivatives of
+    "refine" hold the discrete choices fixed; grad="detach" stops all.
 
     Raises DegenerateFrameError; FrameSizeError for too many atoms if ``exact``; DomainError for other groups and for
     coordinates that are not finite; ShapeError, DtypeError. Source: Puny et al., ICLR 2022; specification 03 §2.2-2.4.
@@ -105,7 +108,7 @@ class PCAFrame:
             segments,
             weights=clouds.weights,
             centred=self._base.affine,
-            tol=self.tol if self.tol is not None else 1e-9 if x.dtype == torch.float64 else 1e-5,
+            tol=_TOL[x.dtype] if self.tol is None else self.tol,
             resolution=torch.finfo(x.dtype).eps * clouds.reach,
         )
         if self.degenerate == "raise":
@@ -159,7 +162,7 @@ class PCAFrame:
         frame = tied_frame(cloud, self._rule(generator), generator)
         sampled = frame.sampled
         if self._proper:
-            frame = merged(Partial(reflect_last(frame.axes), frame.weight), cloud.tol)
+            frame = merged(Partial(reflect_last(frame.axes), frame.weight), max(map(cloud.rounding, cloud.blocks)))
         count = len(frame.weight)
         self._refuse_many(self.max_frames + 1 if sampled else count, row[None])
         if count <= self.max_frames:
@@ -228,14 +231,15 @@ class _Clouds:
         y, features, heights, weight = (z[counts] for z in (y, features, heights, weight))
         largest_of = features.detach().abs().amax(0)
         invariants = [features / torch.where(largest_of > 0, largest_of, 1.0), heights / self.reach[row]]
+        invariants.append(pair_invariants(y, weight))
         axes = eigh(y.mT @ (weight[:, None] * y), tol=float(found.tol[row]))
-        noise = found.noise[row] / found.size[row]
-        blocks = [axes.cluster == c for c in axes.cluster.unique()]
+        noise, thin = found.noise[row] / found.size[row], found.thin[row] / found.size[row]
+        places = [axes.cluster == c for c in axes.cluster.unique()]
         return TiedCloud(
             y,
             weight,
             torch.cat(invariants, -1),
-            tuple(Block(axes.vectors[:, block], float(noise[block].max())) for block in blocks),
+            tuple(Block(axes.vectors[:, at], float(noise[at].max()), float(thin[at].max())) for at in places),
             float(found.tol[row]),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -16,16 +16,22 @@ _MOST = 4096
 """Partial frames kept while choosing points; a cloud with more is sampled."""
 _CHUNK = 2**20
 """(partial frame, point) pairs compared at a time."""
-_DISTINCT = 10.0
-"""Axes closer than this many tolerances are one."""
+_PAIRS = 2048
+"""Clouds of at most this many points are looked at pair by pair."""
+_SAME = 16.0
+"""Axes of points that coincide are found apart by at most this many times the rounding of one."""
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """Axes U (d, m) that are not told apart, and the length ``noise`` along them that is no more than rounding."""
+    """Axes U (d, m) that are not told apart.
+
+    Rounding alone makes coordinates of size ``noise`` along them; extents up to ``thin`` show no directions.
+    """
 
     U: Float[Tensor, "d m"]
     noise: float
+    thin: float
 
     def __len__(self) -> int:
         return self.U.shape[1]
@@ -46,13 +52,32 @@ class TiedCloud:
     tol: float
 
     def extent(self, block: Block) -> float:
-        """The largest coordinate in the block; 0 where it is no more than rounding."""
+        """The largest coordinate in the block; 0 where that is too small to show directions."""
         largest = float((self.y @ block.U).detach().abs().max())
-        return largest if largest > block.noise else 0.0
+        return largest if largest > block.thin else 0.0
 
     def tolerance(self, block: Block) -> float:
         """What counts as equal among coordinates in the block, relative to its extent."""
-        return max(self.tol, block.noise / self.extent(block))
+        return max(self.tol, self.rounding(block))
+
+    def rounding(self, block: Block) -> float:
+        """The angle to which the direction of a point in the block is known; 0 in a null space."""
+        extent = self.extent(block)
+        return block.noise / extent if extent else 0.0
+
+
+def pair_invariants(y: Float[Tensor, "n d"], weight: Float[Tensor, " n"]) -> Float[Tensor, "n c"]:
+    """Means of <y_i, y_j>^k over all j, k = 3, 4, 6, between -1 and 1 for clouds of size 1: how others see a point.
+
+    They tell apart points at one radius, as on a sphere. Clouds of many points, where they cost most, do without.
+
+    >>> pair_invariants(torch.tensor([[1.0], [-0.5]]), torch.ones(2))[:, 0].tolist()
+    [0.4375, -0.0546875]
+    """
+    if len(y) > _PAIRS:
+        return y[:, :0]
+    inner = y @ y.mT
+    return torch.stack([inner**k @ weight for k in (3, 4, 6)], 1) / weight.sum()
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +139,8 @@ def split(cloud: TiedCloud, block: Block) -> list[Block]:
         moments = p.mT @ ((cloud.weight * weight)[:, None] * p) / mass
         # Shifted by one, the tolerance of the clusters is relative to the mass, also where weights cancel.
         found = eigh(moments + one, tol=cloud.tolerance(block))
-        parts = [Block(block.U @ found.vectors[:, found.cluster == c], block.noise) for c in found.cluster.unique()]
+        inside = [found.vectors[:, found.cluster == c] for c in found.cluster.unique()]
+        parts = [replace(block, U=block.U @ few) for few in inside]
         if len(parts) > 1:
             return [part for few in parts for part in split(cloud, few)]
     return [block]
@@ -143,7 +169,7 @@ def _choose_points(
         left = _outside(p[point][:, None], found.axes[branch][:, :, start:])[:, 0]
         axis = left / torch.linalg.vector_norm(left, dim=-1, keepdim=True)
         longer = torch.cat([found.axes[branch], axis[:, :, None]], -1)
-        found = merged(Partial(longer, weight, (*found.place, k), found.sampled or sampled), tol)
+        found = merged(Partial(longer, weight, (*found.place, k), found.sampled or sampled), cloud.rounding(block))
     return found
 
 
@@ -193,11 +219,11 @@ def _limit(
     return branch[few], point[few], weight[few] * weight.sum() / weight[few].sum(), True
 
 
-def merged(found: Partial, tol: float) -> Partial:
-    """The same measure with equal sets of axes taken together, each with the sum of their weights."""
+def merged(found: Partial, rounding: float) -> Partial:
+    """The same measure with sets of axes that are equal to rounding taken together, and the sum of their weights."""
     flat = found.axes.detach().flatten(1)
     distance = torch.cdist(flat, flat, p=float("inf"))
-    first = (distance <= _DISTINCT * tol).to(torch.uint8).argmax(1)
+    first = (distance <= _SAME * rounding).to(torch.uint8).argmax(1)
     kept, which = first.unique(return_inverse=True)
     weight = found.weight.new_zeros(len(kept)).index_add(0, which, found.weight)
     return Partial(found.axes[kept], weight, found.place, found.sampled)

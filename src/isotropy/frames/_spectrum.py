@@ -23,7 +23,7 @@ class Spectrum:
     ``values`` (S, d) are eigenvalues of the second moments sum_i w_i y_i y_i^T, descending, ``vectors`` (S, d, d) their
     axes in columns, equal ``cluster`` (S, d) marks axes that the second moments do not tell apart, with the relative
     tolerance ``tol`` (S,). ``size`` (S,) is the largest |y_i|, or 1 for a cloud without extent, and ``noise`` (S, d)
-    the length along each axis that is no more than rounding.
+    the length along each axis that rounding alone could have made; extents up to ``thin`` (S, d) show no directions.
     """
 
     y: Float[Tensor, "*points d"]
@@ -34,8 +34,9 @@ class Spectrum:
     size: Float[Tensor, " S"]
     tol: Float[Tensor, " S"]
     noise: Float[Tensor, "S d"]
+    thin: Float[Tensor, "S d"]
     null: Int[Tensor, " S"]
-    """The dimension of the space in which the cloud has no extent, where it is 2 or more; else 0."""
+    """The dimension of the space in which the cloud has no extent to speak of, where it is 2 or more; else 0."""
     tied: Bool[Tensor, " S"]
     """Whether axes along which the cloud has an extent share a cluster."""
 
@@ -46,7 +47,7 @@ def spectrum(
     *,
     weights: Float[Tensor, "*points"] | None = None,
     centred: bool = True,
-    tol: float = 1e-9,
+    tol: float = 1e-5,
     resolution: Float[Tensor, " S"] | None = None,
     grad: Literal["exact", "detach"] = "exact",
 ) -> Spectrum:
@@ -86,9 +87,12 @@ def spectrum(
         apart = axes.values[:, :-1] - axes.values[:, 1:] > limit[:, None] * lead
         cluster = torch.cat([torch.zeros_like(lead, dtype=torch.int64), apart.long()], 1).cumsum(1)
         noise = 4 * blur[:, None] + _tilt(axes.values, cluster) * size[:, None]
-        null, tied = _flat(y, axes.vectors, cluster, noise, segments)
+        # Directions in a block of extent t are known to the angle rounding / t, and to leave it out costs t: the worse
+        # of the two is least at the square root of the rounding.
+        thin = torch.maximum(noise, (noise * size[:, None] / (4 * ULPS)).sqrt())
+        null, tied = _flat(y, axes.vectors, cluster, thin, segments)
     values = axes.values * size[:, None] ** 2
-    return Spectrum(y, centre, values, axes.vectors, cluster, size, limit, noise, null, tied)
+    return Spectrum(y, centre, values, axes.vectors, cluster, size, limit, noise, thin, null, tied)
 
 
 def _mean(x: Tensor, weights: Tensor | None, mass: Tensor, segments: Segments | None) -> Tensor:
@@ -110,17 +114,17 @@ def _tilt(values: Float[Tensor, "S d"], cluster: Int[Tensor, "S d"]) -> Float[Te
 
 
 def _flat(
-    y: Tensor, vectors: Tensor, cluster: Tensor, noise: Tensor, segments: Segments | None
+    y: Tensor, vectors: Tensor, cluster: Tensor, thin: Tensor, segments: Segments | None
 ) -> tuple[Int[Tensor, " S"], Bool[Tensor, " S"]]:
     """The dimension of the null space where it is 2 or more, and whether other axes share a cluster."""
     many = (cluster[:, None, :] == cluster[:, :, None]).sum(-1) > 1
     if not bool(many.any()):
         return torch.zeros_like(cluster[:, 0]), many.any(1)
     along = y @ vectors if segments is None else (y[:, None, :] @ segments.gather(vectors))[:, 0]
-    thin = largest(along.abs(), segments) <= noise
+    absent = largest(along.abs(), segments) <= thin
     # The last cluster is null as a whole, or it is refined with all its axes.
     last = (cluster == cluster[:, -1:]) & many
-    null = last & (thin | ~last).all(1, keepdim=True)
+    null = last & (absent | ~last).all(1, keepdim=True)
     return null.sum(1), (many & ~null).any(1)
 
 
