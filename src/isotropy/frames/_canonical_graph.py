@@ -95,11 +95,14 @@ def _orbits(found: list[Labelling], n: int) -> Int[Tensor, "B n"]:
 
 
 def _orbitals(found: list[Labelling], n: int) -> Int[Tensor, "B n n"]:
+    """A pair of a vertex and a place of padding moves as the vertex does."""
     names = torch.empty(len(found), n, n, dtype=torch.int64)
     for row, one in enumerate(found):
         m = len(one.order)
-        inside = torch.zeros(n, n, dtype=torch.bool)
-        inside[:m, :m] = True
+        k = n - m
+        mixed = m * m + k * one.orbits[:, None] + torch.arange(k)
         names[row, :m, :m] = one.orbitals
-        names[row][~inside] = torch.arange(m * m, n * n)
+        names[row, :m, m:] = mixed
+        names[row, m:, :m] = mixed.T + m * k
+        names[row, m:, m:] = torch.arange(n * n - k * k, n * n).view(k, k)
     return names
