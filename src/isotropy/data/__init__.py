@@ -9,16 +9,19 @@ from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._registry import Entry, Verification, list_datasets, verify
 from isotropy.data._schema_file import read_schema
+from isotropy.data._xyz import Structure, read_xyz
 
 __all__ = [
     "DataNotFoundError",
     "Dataset",
     "Entry",
+    "Structure",
     "Verification",
     "list_datasets",
     "load",
     "load_file",
     "read_schema",
+    "read_xyz",
     "save",
     "synthetic",
     "verify",

@@ -16,6 +16,7 @@ from isotropy.frames._mds_frame import MDSFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
+from isotropy.frames._portrait import Portrait, portrait
 from isotropy.frames._projection_sort import RandomProjectionFrame
 from isotropy.frames._sign_invariant import SignInvariant
 from isotropy.frames._stress import stress
@@ -40,6 +41,7 @@ __all__ = [
     "MDSResult",
     "MinimalFrame",
     "PCAFrame",
+    "Portrait",
     "ProbabilisticFrame",
     "ProbabilisticOrderFrame",
     "RandomProjectionFrame",
@@ -57,6 +59,7 @@ __all__ = [
     "orbital_mean",
     "orbitals",
     "order_entropy",
+    "portrait",
     "pose_prior",
     "stress",
     "symmetrize",

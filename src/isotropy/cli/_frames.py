@@ -1,0 +1,60 @@
+"""``isotropy frames``: what principal axes make of a cloud of points, before a model is built on them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from isotropy.cli._app import app
+from isotropy.errors import SchemaError
+
+frames = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Frames of clouds of points.")
+app.add_typer(frames, name="frames")
+
+
+@frames.command("check", short_help="Axes, ties, number of frames and exactness for the clouds of a file.")
+def check(
+    file: Annotated[Path, typer.Argument(help="Structures as .xyz, or points as .npz with one array (n, d).")],
+    group: Annotated[str, typer.Option("--group", help='O(d), SO(d), E(d) or SE(d), e.g. "E(3)".')] = "E(3)",
+) -> None:
+    """Axes, ties, number of frames and exactness of frame averaging for the clouds of a file."""
+    from isotropy.frames import PCAFrame, portrait
+
+    frame = PCAFrame(group)
+    table = Table("cloud", "points", "spread along axes", "tied axes", "smallest gap", "frames", "error", box=None)
+    for name, x in _clouds(file):
+        seen = portrait(x, frame)
+        ties = [c for c in dict.fromkeys(seen.clusters) if seen.clusters.count(c) > 1]
+        tied = " ".join("=".join(str(i + 1) for i, c in enumerate(seen.clusters) if c == tie) for tie in ties)
+        table.add_row(
+            name,
+            str(seen.points),
+            " ".join(f"{spread:.3g}" for spread in seen.spreads),
+            tied or "none",
+            f"{seen.gap:.2g}",
+            f"{seen.frames}{'' if seen.exact else ' drawn'}",
+            f"{seen.error:.1e}",
+        )
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=400)
+    console.print(table)
+
+
+def _clouds(file: Path) -> list[tuple[str, Any]]:
+    if file.suffix == ".xyz":
+        from isotropy.data import read_xyz
+
+        return [(s.comment[:40] or f"{i}", s.positions) for i, s in enumerate(read_xyz(file), 1)]
+    if file.suffix != ".npz":
+        raise SchemaError(f"{file.name}", "a file .xyz or .npz")
+    import numpy as np
+    import torch
+
+    with np.load(file, allow_pickle=False) as arrays:
+        if any(arrays[name].ndim != 2 or arrays[name].dtype.kind != "f" for name in arrays.files):
+            raise SchemaError(f"{file.name} with {arrays.files}", "arrays (n, d) of floating-point numbers")
+        return [(name, torch.from_numpy(arrays[name])) for name in arrays.files]
