@@ -1,4 +1,4 @@
-"""Graph frames: invariant outputs stay so to the last bit, different graphs are told apart (check 5.8, protocol 4.2)."""
+"""Graph frames: invariant outputs stay so to the last bit, and different graphs are told apart (check 5.8)."""
 
 from __future__ import annotations
 
