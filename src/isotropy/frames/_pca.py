@@ -137,7 +137,8 @@ class PCAFrame:
         V, d = found.vectors, found.vectors.shape[-1]
         if self._proper:
             V = reflect_last(V)
-        for null in found.null[~found.tied].unique().tolist() or [0][: len(V) == 0]:
+        nulls = found.null[~found.tied].unique().tolist() if len(V) else [0]
+        for null in nulls:
             rows = ((found.null == null) & ~found.tied).nonzero().flatten()
             table, count = ambiguity(d, null, self._proper, self.max_frames, self.seed)
             self._refuse_many(count, rows)

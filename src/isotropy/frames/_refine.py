@@ -133,17 +133,18 @@ def split(cloud: TiedCloud, block: Block) -> list[Block]:
     if len(block) == 1 or cloud.extent(block) == 0:
         return [block]
     p, radius = cloud.y @ block.U, cloud.y.square().sum(1)
+    powers = torch.stack([radius**k for k in range(4)])
+    weights = cloud.weight * torch.cat([powers, cloud.invariants.mT])
     mass = (cloud.weight * p.square().sum(1)).sum().detach()
-    one = torch.eye(len(block)).to(p)
-    for weight in [torch.ones_like(radius), radius, radius**2, radius**3, *cloud.invariants.T]:
-        moments = p.mT @ ((cloud.weight * weight)[:, None] * p) / mass
-        # Shifted by one, the tolerance of the clusters is relative to the mass, also where weights cancel.
-        found = eigh(moments + one, tol=cloud.tolerance(block))
-        inside = [found.vectors[:, found.cluster == c] for c in found.cluster.unique()]
-        parts = [replace(block, U=block.U @ few) for few in inside]
-        if len(parts) > 1:
-            return [part for few in parts for part in split(cloud, few)]
-    return [block]
+    moments = torch.einsum("qn,ni,nj->qij", weights, p, p) / mass
+    # Shifted by one, the tolerance of the clusters is relative to the mass, also where weights cancel.
+    found = eigh(moments + torch.eye(len(block)).to(p), tol=cloud.tolerance(block))
+    parting = (found.cluster[:, -1] > 0).nonzero().flatten()
+    if not len(parting):
+        return [block]
+    vectors, cluster = found.vectors[parting[0]], found.cluster[parting[0]]
+    parts = [replace(block, U=block.U @ vectors[:, cluster == c]) for c in cluster.unique()]
+    return [part for few in parts for part in split(cloud, few)]
 
 
 def _choose_points(
