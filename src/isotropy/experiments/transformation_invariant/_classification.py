@@ -1,0 +1,103 @@
+"""One classifier of clouds, trained as they stand or turned at random, and tried both ways: a pure job."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.experiments.transformation_invariant._config import ShapesPlan
+from isotropy.experiments.transformation_invariant._pointnet import classifier
+from isotropy.experiments.transformation_invariant._shapes import Labelled, Part, mesh_clouds, modelnet_clouds
+from isotropy.groups import SO
+from isotropy.random import derive, spawn
+from isotropy.runs import Run
+from isotropy.train import Batches, fit
+
+Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
+
+
+def classify_job(
+    run: Run, *, seed: int, method: str, poses: Poses, modelnet: str, plan: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Accuracy on test clouds as they stand (``I``) and on the same points turned (``SO3``).
+
+    The seed makes the points, the first weights, the order of the batches and the rotations; test clouds choose nothing.
+    """
+    began = time.process_time()
+    settings = ShapesPlan(**plan)
+    x, label = _clouds("train", settings, modelnet, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "network"))
+        classes = int(label.max()) + 1
+        model = classifier(method, classes, settings.widths, settings.hidden, settings.signed)
+    batches = Batches(x.float(), label, batch_size=settings.batch, seed=derive(seed, "batches"))
+    name = f"training/shapes-{method}-{poses}-{'modelnet-' if modelnet else ''}{settings.points}-{seed}"
+    history = fit(
+        model,
+        class_loss,
+        Turned(batches, seed) if poses == "SO3" else batches,
+        optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
+        max_epochs=settings.epochs,
+        run=run.part(name),
+        checkpoint_every=60.0,
+        seed=seed,
+        progress=False,
+    )
+    # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
+    model = model.double().eval()
+    x, label = _clouds("test", settings, modelnet, seed)
+    g = SO(3).sample((len(x),), generator=spawn(seed, "test poses"), dtype=x.dtype)
+    return {
+        "I": accuracy(model, x, label),
+        "SO3": accuracy(model, x @ g.mT, label),
+        "loss": history.rows[-1]["loss"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seconds": time.process_time() - began,
+    }
+
+
+def class_loss(model: nn.Module, batch: Labelled) -> Tensor:
+    """The cross-entropy of each cloud."""
+    x, label = batch
+    return nn.functional.cross_entropy(model(x), label, reduction="none")
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, x: Tensor, label: Tensor, chunk: int = 200) -> float:
+    """The share of clouds whose likeliest class is the true one."""
+    found = torch.cat([model(rows).argmax(1) for rows in x.split(chunk)])
+    return float((found == label).double().mean())
+
+
+def _clouds(part: Part, plan: ShapesPlan, modelnet: str, seed: int) -> Labelled:
+    if modelnet:
+        return modelnet_clouds(modelnet, part, plan.points)
+    return mesh_clouds(part, plan.per_class if part == "train" else plan.test_per_class, plan.points, seed)
+
+
+@dataclass
+class Turned:
+    """Batches whose clouds are turned, each by a rotation of its own, drawn anew in each epoch."""
+
+    batches: Batches
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def rows(self) -> int:
+        return self.batches.rows
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Labelled]:
+        generator = spawn(self.seed, "poses", self.batches.epoch)
+        for x, label in self.batches:
+            yield x @ SO(3).sample((len(x),), generator=generator, dtype=x.dtype).mT, label

@@ -1,0 +1,142 @@
+"""The attention model trained and tried on one view of the cities: two pure jobs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isotropy.experiments.transformation_invariant._attention import AttentionModel
+from isotropy.experiments.transformation_invariant._cities import (
+    MOVES,
+    either_way,
+    moved,
+    real_instances,
+    rounded,
+    seen_as,
+)
+from isotropy.experiments.transformation_invariant._config import ToursPlan
+from isotropy.experiments.transformation_invariant._tours import distances, tour_length, two_opt
+from isotropy.random import derive, spawn
+from isotropy.runs import Job, Run, map_jobs
+from isotropy.train import Batches, Cosine, fit
+
+_ROOM = "isotropy.experiments.transformation_invariant"
+_AT_ONCE = 40_000  # cities of all tours that are decoded together
+_STARTS = 20
+VIEWS = ("raw", "centred", "minmax", "invariant")
+
+
+def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
+    """The jobs that make the instances to learn from, shared by all methods and seeds, and those to be tried on."""
+    size = {"cities": plan.cities, "instances": plan.instances // plan.parts, "starts": plan.starts}
+    parts = [Job(f"{_ROOM}:cities_job", {**size, "part": part}, seed) for part in range(plan.parts)]
+    return [*parts, Job(f"{_ROOM}:optima_job", {"cities": plan.cities, "instances": plan.test}, seed)]
+
+
+def learning_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
+    """The training of one network."""
+    return Job(f"{_ROOM}:learn_job", {"view": view, "data_seed": data_seed, "plan": asdict(plan)}, seed)
+
+
+def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Trains an attention model to say the next city of short tours; ``seed`` makes weights, starts and batches."""
+    began = time.process_time()
+    settings = ToursPlan(**plan)
+    *parts, _ = map_jobs(city_jobs(settings, data_seed), run, progress=False)
+    x = torch.cat([torch.from_numpy(part["x"]) for part in parts])
+    tour = torch.cat([torch.from_numpy(part["tour"]) for part in parts])
+    model = _network(settings, seed)
+    batches = Batches(seen_as(view, x).float(), tour, batch_size=settings.batch, seed=derive(seed, "batches"))
+    history = fit(
+        model,
+        tour_loss,
+        EitherWay(batches, seed),
+        optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
+        schedule=Cosine(warmup=max(1, len(batches) // 2)),
+        max_epochs=settings.epochs,
+        clip=1.0,
+        run=run.part(f"training/tours-{view}-{settings.cities}-{data_seed}-{seed}"),
+        checkpoint_every=60.0,
+        seed=seed,
+        progress=False,
+    )
+    return {
+        "weights": {name: value.numpy() for name, value in model.state_dict().items()},
+        "loss": history.rows[-1]["loss"],
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "seconds": time.process_time() - began,
+    }
+
+
+def try_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Gaps to the optimum of the network of ``learn_job``: on moved uniform instances, and on real ones as they are."""
+    began = time.process_time()
+    settings = ToursPlan(**plan)
+    [learnt] = map_jobs([learning_job(settings, view, data_seed, seed)], run, progress=False)
+    model = _network(settings, seed)
+    model.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in learnt["weights"].items()})
+    # In float64 rounding turns no decision that the coordinates do not turn.
+    model = model.double().eval()
+    test = map_jobs(city_jobs(settings, data_seed), run, progress=False)[-1]
+    x, optimum = torch.from_numpy(test["x"]), torch.from_numpy(test["optimum"])
+    tests = {move: _gaps(model, view, moved(x, move, data_seed), distances(x), optimum) for move in MOVES}
+    real: list[dict[str, Any]] = []
+    for instance in real_instances(settings.largest):
+        D = rounded(distances(instance.x))[None]
+        gaps = _gaps(model, view, instance.x[None], D, torch.tensor([instance.optimum]))
+        real.append({"name": instance.name, "cities": len(instance.x), **gaps})
+    return {"tests": tests, "real": real, "seconds": time.process_time() - began}
+
+
+def _gaps(model: AttentionModel, view: str, x: Tensor, D: Tensor, optimum: Tensor) -> dict[str, float]:
+    """Mean length over the optimum, minus 1: greedily from the first city, the best of 20 starts, and after 2-opt."""
+    B, n = x.shape[:2]
+    k = min(n, _STARTS)
+    starts = (torch.arange(k) * n // k).expand(B, k)
+    rows = max(1, _AT_ONCE // (k * n))
+    pieces = zip(seen_as(view, x).split(rows), starts.split(rows), strict=True)
+    tour = torch.cat([model.greedy(*piece) for piece in pieces])
+    length = tour_length(D.repeat_interleave(k, 0), tour.flatten(0, 1)).view(B, k)
+    first, best = tour[:, 0], tour[torch.arange(B), length.argmin(1)]
+    found = {"greedy": first, "best": best, "improved": two_opt(D, first), "best_improved": two_opt(D, best)}
+    return {name: float((tour_length(D, one) / optimum - 1).mean()) for name, one in found.items()}
+
+
+def _network(plan: ToursPlan, seed: int) -> AttentionModel:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "network"))
+        return AttentionModel(2, plan.dim, plan.layers, plan.heads, plan.hidden)
+
+
+@dataclass
+class EitherWay:
+    """Batches whose tours start anywhere and go either way, drawn anew in each epoch."""
+
+    batches: Batches
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def rows(self) -> int:
+        return self.batches.rows
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = spawn(self.seed, "starts", self.batches.epoch)
+        for x, tour in self.batches:
+            yield x, either_way(tour, generator)
+
+
+def tour_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """Minus the log-likelihood of each tour, per step."""
+    return model(*batch)

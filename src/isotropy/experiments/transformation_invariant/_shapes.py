@@ -1,0 +1,103 @@
+"""Clouds with classes: points on the surfaces of forty small meshes, or the files of ModelNet40."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.data._mirror import DataNotFoundError, File, locate
+from isotropy.errors import MissingExtraError, SchemaError
+from isotropy.random import spawn
+
+Part = Literal["train", "test"]
+Labelled = tuple[Tensor, Tensor]
+MESHES = File(
+    "08-transformation-invariant-mds/geometric_shapes.npz",
+    "01910425e93731cae8b89cb912db732e7f60367d4c3399e1016ff59075af176b",
+    "github.com/Yannick-S/geometric_shapes at commit a8ebf48b79530e7f31f17442361557b14ad4811f, its meshes as arrays "
+    "<class>__{train,test}__{v,f}",
+)
+
+
+def mesh_clouds(part: Part, per_class: int, points: int, seed: int) -> Labelled:
+    """Clouds ``(N, points, 3)`` of one mesh per class, and the numbers of the classes ``(N,)``.
+
+    Clouds are centred and of unit root mean square radius. Raises ``DataNotFoundError`` without the file of meshes.
+    """
+    with np.load(locate(MESHES, of="the shapes"), allow_pickle=False) as file:
+        arrays = {name: torch.from_numpy(file[name]) for name in file.files}
+    names = sorted({name.split("__")[0] for name in arrays})
+    clouds = [
+        on_surface(
+            arrays[f"{name}__{part}__v"].double(),
+            arrays[f"{name}__{part}__f"].long(),
+            (per_class, points),
+            spawn(seed, "clouds", part, name),
+        )
+        for name in names
+    ]
+    return unit(torch.cat(clouds)), torch.arange(len(names)).repeat_interleave(per_class)
+
+
+def on_surface(
+    vertices: Float[Tensor, "V 3"], faces: Int[Tensor, "F 3"], shape: tuple[int, int], generator: torch.Generator
+) -> Float[Tensor, "clouds points 3"]:
+    """Points that lie uniformly on a mesh of triangles.
+
+    >>> corners = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    >>> x = on_surface(corners, torch.tensor([[0, 1, 2]]), (2, 50), torch.Generator().manual_seed(0))
+    >>> bool((x >= 0).all()), bool((x.sum(-1) <= 1 + 1e-6).all())
+    (True, True)
+    """
+    a, b, c = vertices[faces].unbind(1)
+    area = torch.linalg.cross(b - a, c - a).norm(dim=1)
+    face = torch.multinomial(area, shape[0] * shape[1], replacement=True, generator=generator)
+    u, v = torch.rand(2, len(face), 1, generator=generator, dtype=vertices.dtype)
+    # The corner beyond the diagonal of the unit square is folded back.
+    u, v = torch.where(u + v > 1, 1 - u, u), torch.where(u + v > 1, 1 - v, v)
+    return (a[face] + u * (b - a)[face] + v * (c - a)[face]).view(*shape, 3)
+
+
+def unit(x: Float[Tensor, "N n 3"]) -> Float[Tensor, "N n 3"]:
+    """Clouds about their centres, of unit root mean square radius.
+
+    >>> unit(torch.tensor([[[1.0, 0.0, 0.0], [5.0, 0.0, 0.0]]]))[0, :, 0].tolist()
+    [-1.0, 1.0]
+    """
+    x = x - x.mean(1, keepdim=True)
+    return x / x.square().sum(2).mean(1).sqrt()[:, None, None]
+
+
+def modelnet_clouds(folder: str, part: Part, points: int) -> Labelled:
+    """The first ``points`` of the 2048 of every cloud in the h5 files of ModelNet40, as ``mesh_clouds`` gives them.
+
+    Raises ``DataNotFoundError`` where the folder has no such files, ``MissingExtraError`` without h5py, ``SchemaError``
+    for files of another form.
+    """
+    files = sorted(Path(folder).glob(f"ply_data_{part}*.h5"))
+    if not files:
+        raise DataNotFoundError(
+            f"no files ply_data_{part}*.h5 in {folder}",
+            "the folder modelnet40_ply_hdf5_2048 (435 MB) of PointNet's authors",
+            "get it where you have a network, then --set modelnet=FOLDER",
+        )
+    try:
+        import h5py  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise MissingExtraError.of("h5py", "hdf5") from error
+    clouds: list[Tensor] = []
+    labels: list[Tensor] = []
+    for path in files:
+        with h5py.File(path, "r") as opened:
+            file: Any = opened
+            data, label = np.asarray(file["data"]), np.asarray(file["label"])
+        if data.ndim != 3 or data.shape[1] < points or data.shape[2] != 3 or label.size != len(data):
+            raise SchemaError(f"{path}: data {data.shape}, label {label.shape}", f"(N, >= {points}, 3) and (N, 1)")
+        clouds.append(torch.from_numpy(data[:, :points]).double())
+        labels.append(torch.from_numpy(label.reshape(-1)).long())
+    return unit(torch.cat(clouds)), torch.cat(labels)
