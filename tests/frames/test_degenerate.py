@@ -26,7 +26,7 @@ def turned(x: Tensor, seed: int = 0) -> Tensor:
 def law_defect(name: str, frame: PCAFrame, x: Tensor, sets: bool, seed: int = 1) -> float:
     affine = name.lstrip("S").startswith("E")
     found, worst = frame(x[None]), 0.0
-    for k, h in enumerate(elements(frame.group, 6, seed)):
+    for k, h in enumerate(elements(frame.group, 4, seed)):
         shuffled = torch.randperm(len(x), generator=torch.Generator().manual_seed(k))
         hx = act(h, x)[shuffled][None]
         there = frame(hx)

@@ -43,7 +43,7 @@ def test_the_measure_moves_with_the_cloud(group: str) -> None:
         assert average_distance(found, x, there, act(h, x)[:, order], h, "E" in group) < 1e-10
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.integers(1, 12), st.integers(1, 5), st.integers(0, 10**6), st.sampled_from(["O", "SO", "E", "SE"]))
 def test_any_number_of_points_in_any_dimension(n: int, d: int, seed: int, name: str) -> None:
     """Also fewer points than dimensions: then through the averages that the frame is exact for."""
