@@ -1,0 +1,192 @@
+"""Coordinates of a cloud that no similarity changes: centred, scaled, along principal axes with canonical signs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.frames._cloud_door import check_cloud, check_numbers
+from isotropy.frames._degenerate import DegenerateCloudError
+from isotropy.frames._orientation import Oriented, along, oriented, reach
+from isotropy.frames._pose import Pose, condition_of
+from isotropy.frames._scikit import CloudTransformer
+from isotropy.frames._size import Scaling, size_of
+from isotropy.frames._spectrum import each, total
+from isotropy.linalg import Segments
+from isotropy.random import spawn
+from isotropy.reps import Cloud, Rep
+
+Ambiguity = Literal["moment", "frame", "augment", "signnet"]
+
+
+class InvariantCoordinates(CloudTransformer, nn.Module):
+    """``(x, segments) -> (y, pose)``: coordinates y of the points that no similarity of x changes, and what they omit.
+
+    The multidimensional scaling of the cloud, without its O(n^3): y = (x - mean) V / size along the principal axes V,
+    (B, n, d) or flat (N, d) as x; O(n d^2) time, O(n d) memory, d x d (or n x n, the smaller) problems in float64.
+    ``scale`` is the size divided by: "rms", "max", "mean_dist" or "none". ``reflections=False`` tells mirror images of
+    clouds apart. ``out_dim`` pads with zeros or keeps the leading columns. ``dim`` refuses other d. Directions without
+    extent are exactly 0; eigenvalues within ``tol`` (1e-9 in float64, 1e-5 in float32) count as equal.
+
+    ``ambiguity`` says how the directions of the axes are chosen. "moment" takes the first odd moment that does not
+    vanish, and where all do, or axes are tied, the first in order of all poses of the refined frame: the *set* of
+    points (and features) is then invariant, and ``pose.ambiguous`` marks clouds whose single points are not told apart.
+    "augment" draws signs while training (from ``seed`` and the number of calls), "signnet" leaves them as they come,
+    for a `SignInvariant` network; "frame" is "moment" here, and all signs averaged in `TransformationInvariant`.
+
+    Raises DegenerateCloudError for clouds without extent unless scale="none"; ShapeError, DtypeError, DomainError
+    (NaN, empty clouds). Source: Zhang et al., arXiv 2112.12345; specification 08 §2.2-2.3.
+
+    >>> coordinates = InvariantCoordinates()
+    >>> x = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+    >>> y, pose = coordinates(x)
+    >>> torch.allclose(coordinates(7 - 3 * x.flip(-1))[0], y), bool(pose.ambiguous)
+    (True, False)
+    """
+
+    def __init__(
+        self,
+        dim: int | None = None,
+        scale: Scaling = "rms",
+        ambiguity: Ambiguity = "moment",
+        reflections: bool = True,
+        tol: float | None = None,
+        out_dim: int | None = None,
+        grad: Literal["exact", "detach"] = "exact",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for name, value, known in (
+            ("scale", scale, get_args(Scaling)),
+            ("ambiguity", ambiguity, get_args(Ambiguity)),
+            ("grad", grad, ("exact", "detach")),
+        ):
+            if value not in known:
+                raise DomainError(f"{name}={value!r}", f"one of {', '.join(known)}")
+        if any(n is not None and n < 1 for n in (dim, out_dim)) or not (tol is None or 0 <= tol < 1):
+            raise DomainError(f"dim={dim}, out_dim={out_dim}, tol={tol}", "positive dimensions and 0 <= tol < 1")
+        self.dim, self.out_dim, self.tol, self.seed = dim, out_dim, tol, seed
+        self.scale: Scaling = scale
+        self.ambiguity: Ambiguity = ambiguity
+        self.grad: Literal["exact", "detach"] = grad
+        self.reflections = reflections
+        self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
+        self.draws: Tensor
+
+    def forward(
+        self, x: Tensor, segments: Segments | None = None, features: Tensor | None = None
+    ) -> tuple[Float[Tensor, "*points k"], Pose]:
+        """Coordinates of clouds (B, n, d), or flat (N, d) with ``segments``; ``features`` (..., c) are invariants."""
+        self.check(x, segments)
+        d = x.shape[-1]
+        if features is not None:
+            features = check_numbers("features", features, x, segments)
+        narrow = _Narrow.of(x, segments)
+        missing = d - narrow.x.shape[-1]
+        found = oriented(
+            narrow.x,
+            segments,
+            features,
+            proper=not self.reflections and not missing,
+            tol=self.tol if self.tol is not None else (1e-9 if x.dtype == torch.float64 else 1e-5),
+            resolution=narrow.resolution,
+            grad=self.grad,
+            signs=self.ambiguity != "signnet",
+        )
+        if self.ambiguity == "augment" and self.training:
+            found = self._drawn(found, missing)
+        size = self._size(found, segments)
+        y = found.coordinates(segments) / each(size[:, None], segments)
+        pose = self._pose(found, size, narrow, segments)
+        return fitted(y, self.out_dim or d).to(x), _cast(pose, x)
+
+    def check(self, x: Tensor, segments: Segments | None) -> None:
+        """Raise ShapeError, DtypeError or DomainError unless ``x`` is a batch of clouds in ``dim`` dimensions."""
+        check_cloud(x, segments, self.dim if self.dim is not None else x.shape[-1])
+
+    def restore(self, out: Tensor, pose: Pose, rep: Rep | Cloud) -> Tensor:
+        """Outputs of a network on the coordinates, led back: Point, Vector, Scalar or `Direction` (`Pose.restore`)."""
+        return pose.restore(out, rep)
+
+    def _size(self, found: Oriented, segments: Segments | None) -> Float[Tensor, " S"]:
+        if self.scale != "none" and bool(found.null.all(1).any()):
+            rows = found.null.all(1).nonzero().flatten()[:5].tolist()
+            raise DegenerateCloudError(f"clouds without extent at batch {rows}", "two different points", "scale='none'")
+        return size_of(found.found.y, self.scale, segments)
+
+    def _pose(self, found: Oriented, size: Tensor, narrow: _Narrow, segments: Segments | None) -> Pose:
+        values = torch.where(found.null, 0.0, found.found.values)
+        axes, centre, missing = found.vectors, found.found.centre, 0
+        lost = found.null
+        if narrow.whole is not None:
+            axes, centre = narrow.axes(found, segments), narrow.centre
+            missing = axes.shape[1] - axes.shape[2]
+        elif not self.reflections:
+            # The orientation decides one direction without extent, but no more.
+            lost = lost & (lost.sum(1, keepdim=True) > 1)
+        axes = torch.where(lost[:, None, :], 0.0, axes)
+        condition = condition_of(values.detach(), found.null, missing)
+        return Pose(axes, centre, size, values, condition, found.ambiguous, segments)
+
+    def _drawn(self, found: Oriented, missing: int) -> Oriented:
+        generator = spawn(self.seed, "signs", int(self.draws))
+        self.draws += 1
+        sign = torch.randint(0, 2, found.null.shape, generator=generator).to(found.vectors) * 2 - 1
+        if not self.reflections and not missing:
+            sign[:, -1] = sign[:, :-1].prod(1)
+        return Oriented(found.found, found.vectors * sign[:, None, :], found.null, torch.ones_like(found.ambiguous))
+
+
+@dataclass(frozen=True, eq=False)
+class _Narrow:
+    """Clouds of fewer points than dimensions, in coordinates of their span; others as they came.
+
+    ``whole`` are the centred points in all of space, None where nothing was narrowed.
+    """
+
+    x: Float[Tensor, "*points k"]
+    resolution: Float[Tensor, " S"]
+    centre: Float[Tensor, "S d"]
+    whole: Float[Tensor, "*points d"] | None = None
+
+    @classmethod
+    def of(cls, x: Tensor, segments: Segments | None) -> _Narrow:
+        resolution = torch.finfo(x.dtype).eps * reach(x.detach(), segments).amax(-1).double()
+        most = x.shape[1] if segments is None else int(segments.sizes.max())
+        if most >= x.shape[-1]:
+            return cls(x, resolution, resolution.new_zeros(len(resolution), x.shape[-1]))
+        x64 = x.double()
+        count = total(torch.ones_like(x64[..., :1]), segments)
+        centre = total(x64, segments) / count
+        whole = x64 - each(centre, segments)
+        dense = whole if segments is None else segments.pad(whole)[0]
+        # Points do not leave the span to first order in it, so the basis may be held fixed.
+        basis = torch.linalg.qr(dense.detach().mT).Q
+        return cls(along(whole, basis, segments), resolution, centre, whole)
+
+    def axes(self, found: Oriented, segments: Segments | None) -> Float[Tensor, "S d k"]:
+        """The axes in all of space: X^T y / |y|^2, whose derivative knows how the span turns."""
+        assert self.whole is not None
+        y = found.coordinates(segments)
+        parts = [total(self.whole * column[..., None], segments) for column in y.unbind(-1)]
+        norm = total(y.square(), segments)
+        return torch.stack(parts, -1) / torch.where(found.null, 1.0, norm)[:, None, :]
+
+
+def fitted(y: Tensor, width: int) -> Tensor:
+    """``width`` columns: zeros added, or the trailing ones left out."""
+    missing = width - y.shape[-1]
+    return torch.nn.functional.pad(y, (0, missing)) if missing > 0 else y[..., :width]
+
+
+def _cast(pose: Pose, like: Tensor) -> Pose:
+    parts: dict[str, Any] = {part.name: getattr(pose, part.name) for part in fields(pose)}
+    for name, value in parts.items():
+        if isinstance(value, Tensor) and value.is_floating_point():
+            parts[name] = value.to(like)
+    return Pose(**parts)

@@ -1,0 +1,102 @@
+"""Any network on point clouds, made invariant or equivariant under similarities by its coordinates alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.frames._averaged import read_type
+from isotropy.frames._invariant import InvariantCoordinates, fitted
+from isotropy.frames._mds_frame import MDSFrame
+from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
+from isotropy.linalg import Segments
+from isotropy.optics import Mode, average
+from isotropy.random import spawn
+from isotropy.reps import Cloud, Point
+
+
+class TransformationInvariant(nn.Module):
+    """``backbone`` on invariant coordinates, its outputs of type ``rep_out`` led back: exact under similarities.
+
+    The settings of ``coords`` say what is divided out: with its ``reflections`` all of Similarity(d) (E(d) for
+    scale="none"), else what keeps orientation. Ambiguity "moment" runs the backbone once on a cloud without symmetry
+    and once for each symmetry of another; "frame" on all 2^d signs; "augment" on a random one while training, on all
+    in eval mode; "signnet" once, and is exact for networks blind to signs (`SignInvariant`) and simple spectra only.
+
+    The backbone takes (y,), then invariant ``features`` where these are given, then the segments in a ragged batch,
+    y (copies, n, k) or flat. ``rep_out`` is a type or a tree of them (Point, Vector, Cloud(Vector), "Vector", ...);
+    None for outputs that nothing moves. Raises DomainError for outputs that move with "signnet", and what
+    `InvariantCoordinates` raises. Source: Zhang et al., arXiv 2112.12345; specification 08 §2.3, §2.6.
+
+    >>> model = TransformationInvariant(lambda y: y.relu().mean(1), rep_out="Vector")
+    >>> x = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
+    >>> torch.allclose(model(7 - 3 * x), -3 * model(x))
+    True
+    """
+
+    def __init__(
+        self,
+        backbone: Callable[..., Any],
+        coords: InvariantCoordinates | None = None,
+        rep_out: Any = None,
+        chunk: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone, self.chunk = backbone, chunk
+        self.coords = InvariantCoordinates() if coords is None else coords
+        self.rep_out: Any = read_type(rep_out)
+        if self.coords.ambiguity == "signnet" and self.rep_out is not None:
+            given = f"outputs of type {self.rep_out} with ambiguity='signnet'"
+            raise DomainError(given, "rep_out=None", "axes without directions carry no vectors: use 'moment'")
+
+    def group(self, d: int) -> Group:
+        """The group under which clouds of R^d are treated alike."""
+        if self.coords.scale == "none":
+            return E(d) if self.coords.reflections else SE(d)
+        return Similarity(d) if self.coords.reflections else SimilarityPlus(d)
+
+    def forward(self, x: Tensor, segments: Segments | None = None, features: Tensor | None = None) -> Any:
+        """Outputs for clouds (B, n, d), or flat (N, d) with ``segments``; ``features`` (..., c) are invariants."""
+        coords = self.coords
+        coords.check(x, segments)
+        frame = MDSFrame(
+            self.group(x.shape[-1]),
+            "frame" if coords.ambiguity == "augment" else coords.ambiguity,
+            coords.scale,
+            coords.tol,
+            coords.grad,
+            invariant=self.rep_out is None,
+        )
+        drawn = coords.ambiguity == "augment" and self.training
+        mode: Mode = "stochastic" if drawn else "average"
+
+        def look(value: tuple[Tensor, Tensor], segments: Segments | None = None) -> DiscreteMeasure:
+            return frame(value[0], segments, None if features is None else value[1])
+
+        optic = average(
+            look,
+            (Cloud(Point), Cloud()),
+            self.rep_out,
+            group=frame.group,
+            mode=mode,
+            chunk=self.chunk,
+            generator=self._generator() if drawn else None,
+            segments=segments,
+        )
+        return optic.close(self._inside)((x, x[..., :0] if features is None else features))
+
+    def _inside(self, value: tuple[Tensor, Tensor], segments: Segments | None = None) -> Any:
+        y, features = value
+        arguments: list[Any] = [fitted(y, self.coords.out_dim or y.shape[-1])]
+        if features.ndim < y.ndim or features.shape[-1]:
+            arguments.append(features)
+        return self.backbone(*arguments) if segments is None else self.backbone(*arguments, segments)
+
+    def _generator(self) -> torch.Generator:
+        generator = spawn(self.coords.seed, "signs", int(self.coords.draws))
+        self.coords.draws += 1
+        return generator
