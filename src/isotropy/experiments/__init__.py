@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from isotropy.experiments._experiment import Claim, Experiment
+from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
+from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
 
-REGISTRY: dict[str, Experiment[Any, Any]] = {SOFT_EQUIVARIANCE.name: SOFT_EQUIVARIANCE}
+REGISTRY: dict[str, Experiment[Any, Any]] = {
+    experiment.name: experiment for experiment in (SOFT_EQUIVARIANCE, FRAME_AVERAGING, TRANSFORMATION_INVARIANT)
+}
 
 __all__ = ["REGISTRY", "Claim", "Experiment"]

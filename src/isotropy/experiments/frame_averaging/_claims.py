@@ -1,0 +1,156 @@
+"""The shapes that must hold (§4): what turning costs, which graphs stay together, who predicts particles best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Measured, Score
+from isotropy.experiments.frame_averaging._result import FrameAveraging
+
+SETS = ("graph8c", "EXP", "SR25")
+Value = Callable[[FrameAveraging], float]
+EXACT_NORMALS = ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet")
+CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
+
+
+def of(task: str, setting: str, method: str) -> Value:
+    """The mean over seeds of one line of the result; KeyError where it was not run."""
+    return lambda result: result.score(task, setting, method).mean
+
+
+def below(text: str, one: Value, other: Value) -> Measured:
+    """The claim that one number is less than another."""
+    return Measured(text, lambda r: one(r) < other(r), lambda r: f"{one(r):.4g} < {other(r):.4g}")
+
+
+def at_most(text: str, values: Iterable[Value], bound: float) -> Measured:
+    """The claim that no number is above ``bound``."""
+    all_of = tuple(values)
+    return Measured(
+        text,
+        lambda r: all(value(r) <= bound for value in all_of),
+        lambda r: ", ".join(f"{value(r):.3g}" for value in all_of) + f" <= {bound:g}",
+    )
+
+
+def at_least(text: str, values: Iterable[Value], bound: float) -> Measured:
+    """The claim that no number is below ``bound``."""
+    all_of = tuple(values)
+    return Measured(
+        text,
+        lambda r: all(value(r) >= bound for value in all_of),
+        lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
+    )
+
+
+def ratio(one: Value, other: Value) -> Value:
+    return lambda r: one(r) / other(r)
+
+
+def moved(method: str) -> Value:
+    """How far turning the test clouds moves the error of a network trained on clouds as they lie, the worst seed."""
+
+    def value(result: FrameAveraging) -> float:
+        still, turned = (result.score(NORMALS, setting, method) for setting in ("I/I", "I/SO(3)"))
+        return max(abs(a - b) for a, b in zip(still.values, turned.values, strict=True))
+
+    return value
+
+
+def worst(task: str, setting: str, method: str) -> Value:
+    """The largest over seeds."""
+    return lambda result: max(result.score(task, setting, method).values)
+
+
+def _normal(setting: str, method: str) -> Value:
+    return of(NORMALS, setting, method)
+
+
+def _still(method: str) -> Value:
+    """The largest change of any set's graphs under relabelling."""
+
+    def value(result: FrameAveraging) -> float:
+        found: list[Score] = [result.score(GRAPHS, f"{name}, copies", method) for name in SETS]
+        return max(max(score.values) for score in found)
+
+    return value
+
+
+CLAIMS: tuple[Measured, ...] = (
+    at_least(
+        "normals: turning the parts costs PointNet half as much again (I/SO(3) at least 1.5 times I/I)",
+        [ratio(_normal("I/SO(3)", "PointNet"), _normal("I/I", "PointNet"))],
+        1.5,
+    ),
+    at_most(
+        "normals: turning the parts moves no frame averaged network by more than 0.005",
+        map(moved, EXACT_NORMALS),
+        0.005,
+    ),
+    below(
+        "normals: FA-PointNet I/SO(3) < PointNet SO(3)/SO(3)",
+        _normal("I/SO(3)", "FA-PointNet"),
+        _normal("SO(3)/SO(3)", "PointNet"),
+    ),
+    below("normals: FA-PointNet I/I < PointNet I/I", _normal("I/I", "FA-PointNet"), _normal("I/I", "PointNet")),
+    below(
+        "normals: FA-DGCNN I/SO(3) < DGCNN SO(3)/SO(3)",
+        _normal("I/SO(3)", "FA-DGCNN"),
+        _normal("SO(3)/SO(3)", "DGCNN"),
+    ),
+    below(
+        "normals: FA-Local-PointNet I/SO(3) < FA-PointNet I/SO(3)",
+        _normal("I/SO(3)", "FA-Local-PointNet"),
+        _normal("I/SO(3)", "FA-PointNet"),
+    ),
+    *(
+        at_most(
+            f"graphs: {method} leaves no pair together in graph8c, EXP and SR25",
+            [of(GRAPHS, name, method) for name in SETS],
+            0,
+        )
+        for method in CANONICAL
+    ),
+    at_most("graphs: isomorphic copies move canonical networks by at most 1e-5", map(_still, CANONICAL), 1e-5),
+    at_least(
+        "graphs: one drawn order is not invariant: copies move by 0.001 or more",
+        map(_still, ("GA-MLP", "GA-GIN+ID", "FA-MLP, sorted", "FA-GIN+ID, sorted")),
+        1e-3,
+    ),
+    at_least(
+        "graphs: GCN, GAT and GIN leave all 600 pairs of EXP together",
+        [of(GRAPHS, "EXP", method) for method in ("GCN", "GAT", "GIN")],
+        600,
+    ),
+    at_least(
+        "graphs: GCN, GAT, GIN and ChebNet leave all 105 pairs of SR25 together",
+        [of(GRAPHS, "SR25", method) for method in ("GCN", "GAT", "GIN", "ChebNet")],
+        105,
+    ),
+    below("graphs: GAT < GCN on graph8c", of(GRAPHS, "graph8c", "GAT"), of(GRAPHS, "graph8c", "GCN")),
+    below("graphs: GIN < GAT on graph8c", of(GRAPHS, "graph8c", "GIN"), of(GRAPHS, "graph8c", "GAT")),
+    below("graphs: ChebNet < GIN on graph8c", of(GRAPHS, "graph8c", "ChebNet"), of(GRAPHS, "graph8c", "GIN")),
+    *(
+        at_least(f"EXP: {method} learns it (at least 0.99)", [of(LEARNED, LEARNED, method)], 0.99)
+        for method in (*CANONICAL, "FA-MLP, sorted", "FA-GIN+ID, sorted")
+    ),
+    at_most(
+        "EXP: GIN, GA-MLP and GA-GIN+ID do not learn it (at most 0.6)",
+        [of(LEARNED, LEARNED, method) for method in ("GIN", "GA-MLP", "GA-GIN+ID")],
+        0.6,
+    ),
+    at_most("particles: FA-GNN at most 0.010", [of(PARTICLES, "test", "FA-GNN")], 0.010),
+    at_least(
+        "particles: FA-GNN at least 1.4 times better than GNN at equal epochs",
+        [ratio(of(PARTICLES, "test", "GNN"), of(PARTICLES, "test", "FA-GNN"))],
+        1.4,
+    ),
+    below("particles: FA-GNN < EGNN", of(PARTICLES, "test", "FA-GNN"), of(PARTICLES, "test", "EGNN")),
+    below("particles: EGNN < GNN", of(PARTICLES, "test", "EGNN"), of(PARTICLES, "test", "GNN")),
+    below("particles: CN-GNN < GNN", of(PARTICLES, "test", "CN-GNN"), of(PARTICLES, "test", "GNN")),
+    at_most(
+        "particles: E(3) error of FA-GNN with all frames at most 5e-6 in float32",
+        [worst(PARTICLES, "E(3) error", "FA-GNN")],
+        5e-6,
+    ),
+)

@@ -1,0 +1,128 @@
+"""The sizes of the experiment: the papers' own, and a version for two cores and half an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+Number = float | int
+Pose = Literal["I", "SO(3)"]
+
+
+@dataclass(frozen=True)
+class Training:
+    """A network of ``method`` trained once for each seed; for normals, on clouds in the pose ``pose``."""
+
+    method: str
+    seeds: int = 1
+    pose: Pose = "I"
+
+
+@dataclass(frozen=True)
+class NormalsPlan:
+    """Normals of CAD parts (§4.1): ``held_out`` parts test, the others give ``clouds`` clouds each.
+
+    All widths are those of the papers over ``divide``; ``k`` and ``local_k`` are neighbours of DGCNN and of local
+    frames. Clouds are scaled by U(0.8, 1.25); ``rate`` falls along a cosine to 0. ``frames`` "one" trains on one frame
+    drawn for each cloud, "all" on all of them; the test always takes all.
+    """
+
+    points: int = 512
+    held_out: int = 2000
+    clouds: int = 1
+    test_clouds: int = 1
+    divide: int = 1
+    k: int = 40
+    local_k: int = 20
+    batch: int = 32
+    epochs: int = 350
+    rate: Number = 1e-3
+    frames: Literal["one", "all"] = "all"
+
+
+@dataclass(frozen=True)
+class GraphsPlan:
+    """Graphs told apart by ``seeds`` random networks, and EXP learned from 800 graphs (§4.2).
+
+    ``first`` keeps that many graphs of each set. Orders of vertices are drawn anew for each random network;
+    ``orders`` of them are kept for each graph to be learned, of which one is drawn in each step.
+    """
+
+    seeds: int = 100
+    first: int | None = None
+    copies: int = 1000
+    epochs: int = 200
+    batch: int = 100
+    rate: Number = 1e-3
+    orders: int = 32
+
+
+@dataclass(frozen=True)
+class ParticlesPlan:
+    """Charged particles (§4.3): four layers of 60 features, Adam; ``frames`` as for normals.
+
+    ``rate`` falls along a cosine to 0; the weights kept are the best on validation rows.
+    """
+
+    rows: int = 3000
+    width: int = 60
+    layers: int = 4
+    batch: int = 100
+    epochs: int = 10_000
+    rate: Number = 1e-3
+    decay: Number = 1e-12
+    frames: Literal["one", "all"] = "all"
+    validate_every: int = 5
+
+
+@dataclass(frozen=True)
+class Config:
+    """What is trained, how often, and from which meshes: ``abc`` is a folder of .obj files, by default 18 CAD parts."""
+
+    normals: NormalsPlan = field(default_factory=NormalsPlan)
+    graphs: GraphsPlan = field(default_factory=GraphsPlan)
+    particles: ParticlesPlan = field(default_factory=ParticlesPlan)
+    point_networks: Sequence[Training] = ()
+    learners: Sequence[Training] = ()
+    particle_networks: Sequence[Training] = ()
+    abc: str = ""
+    seed: int = 0
+    engine: Literal["serial", "process"] = "process"
+
+
+def point_networks(seeds: int, others: int, poses: Sequence[Pose]) -> tuple[Training, ...]:
+    """All networks that read normals; exact ones are trained in the poses ``poses``, after which they see all alike."""
+    plain = [Training(name, n, pose) for name, n in (("PointNet", seeds), ("DGCNN", others)) for pose in _POSES]
+    exact = [Training("FA-PointNet", seeds if pose == "I" else others, pose) for pose in _POSES]
+    others_exact = ("FA-DGCNN", "FA-Local-PointNet")
+    return (*plain, *exact, *(Training(name, others, pose) for name in others_exact for pose in poses))
+
+
+def learners(seeds: int, others: int) -> tuple[Training, ...]:
+    """What learns EXP: message passing, all orders of vertices, sorted ones, and the canonical one."""
+    few = ("GIN", "GA-MLP", "GA-GIN+ID", "FA-MLP, sorted", "FA-GIN+ID, sorted")
+    many = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
+    return (*(Training(name, others) for name in few), *(Training(name, seeds) for name in many))
+
+
+def particle_networks(seeds: int, others: int) -> tuple[Training, ...]:
+    """What predicts particles; the line x + a v is fitted in closed form."""
+    many = [Training(name, seeds) for name in ("GNN", "FA-GNN")]
+    return (Training("Linear"), *many, *(Training(name, others) for name in ("Radial field", "EGNN", "CN-GNN")))
+
+
+_POSES: tuple[Pose, ...] = ("I", "SO(3)")
+SMALL = Config(
+    normals=NormalsPlan(
+        points=256, held_out=4, clouds=32, test_clouds=16, divide=4, k=20, batch=16, epochs=20, rate=3e-3, frames="one"
+    ),
+    graphs=GraphsPlan(seeds=10, epochs=100),
+    particles=ParticlesPlan(epochs=200, rate=2e-3, frames="one", validate_every=10),
+    point_networks=point_networks(3, 1, ("I",)),
+    learners=learners(3, 1),
+    particle_networks=particle_networks(3, 1),
+)
+FULL = Config(
+    point_networks=point_networks(3, 1, _POSES), learners=learners(10, 3), particle_networks=particle_networks(5, 1)
+)

@@ -1,0 +1,116 @@
+"""Normals of CAD parts: clouds drawn once, networks trained on some parts, errors on the others (§4.1)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isotropy.experiments.frame_averaging._config import NormalsPlan
+from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
+from isotropy.experiments.frame_averaging._surfaces import held_out, read_parts, standardised, turned
+from isotropy.experiments.frame_averaging._training import part, recorded, train
+from isotropy.optics import Mode
+from isotropy.random import derive, spawn
+from isotropy.runs import Run
+from isotropy.train import Batches
+
+_SCALES = (0.8, 1.25)
+_AT_ONCE = 8
+
+
+def clouds_job(run: Run, *, seed: int, abc: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Draws clouds with normals from all parts into one file of the run; the seed says which parts are held out."""
+    began = time.process_time()
+    settings = NormalsPlan(**plan)
+    parts = read_parts(abc)
+    arrays: dict[str, Any] = {}
+    names: list[str] = []
+    split = held_out(len(parts), settings.held_out, spawn(seed, "parts"))
+    for key, indices, count in zip(("train", "test"), split, (settings.clouds, settings.test_clouds), strict=True):
+        drawn = [parts[i].sample(count, settings.points, spawn(seed, key, i)) for i in indices]
+        arrays[f"{key}_x"] = standardised(torch.cat([x for x, _ in drawn])).numpy()
+        arrays[f"{key}_normal"] = torch.cat([normal for _, normal in drawn]).numpy()
+        names = [parts[i].name for i in indices]
+    file = f"clouds/{seed}.npz"
+    run.write(file, arrays)
+    return dict(recorded(None, began, file=file, held_out=names[:20]))
+
+
+def normals_job(run: Run, *, seed: int, method: str, pose: str, file: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Trains ``method`` on clouds in ``pose``; the mean of 1 - <n, p>^2 on held-out parts as they lie and turned."""
+    began = time.process_time()
+    settings = NormalsPlan(**plan)
+    found = {name: torch.from_numpy(array) for name, array in run.read(file).items()}
+    mode: Mode = "stochastic" if settings.frames == "one" else "average"
+    torch.manual_seed(derive(seed, "weights"))
+    network = BUILDERS[method](settings, mode, derive(seed, "frames") % 2**31)
+    batches = Batches(found["train_x"], found["train_normal"], settings.batch, seed=derive(seed, "batches"))
+    train(network, line_error, Posed(batches, pose, seed), settings, part(run, "normals", method, pose, seed), seed)
+    x, normal = found["test_x"], found["test_normal"]
+    errors = {"I": held_out_error(network, x, normal)}
+    errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))
+    return dict(recorded(network, began, errors=errors))
+
+
+def line_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:
+    """1 - n^T P n for the predicted line P, the mean over the points of each cloud.
+
+    The error of one frame's line is linear in P, so that its mean over frames is the error of the mean: training on
+    frames drawn at random follows the same objective as training on all.
+    """
+    x, normal = batch
+    line = network(x).unflatten(-1, (3, 3))
+    return 1 - torch.einsum("bni,bnij,bnj->bn", normal, line, normal).mean(-1)
+
+
+def held_out_error(network: nn.Module, x: Tensor, normal: Tensor) -> float:
+    """The mean of 1 - <n, p>^2, p the unit vector of the predicted line: the leading one of a mean of lines."""
+    errors: list[Tensor] = []
+    with torch.no_grad():
+        for some, wanted in zip(x.split(_AT_ONCE), normal.split(_AT_ONCE), strict=True):
+            line = network(some).unflatten(-1, (3, 3)).double()
+            p = torch.linalg.eigh(line)[1][..., -1]
+            errors.append(1 - (p * wanted).sum(-1).square())
+    return float(torch.cat(errors).mean())
+
+
+@dataclass
+class Posed:
+    """Clouds scaled at random, and for the pose "SO(3)" turned at random, anew in each epoch."""
+
+    batches: Batches
+    pose: str
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    @property
+    def rows(self) -> int:
+        return self.batches.rows
+
+    def set_epoch(self, epoch: int) -> None:
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = spawn(self.seed, "poses", self.batches.epoch)
+        low, high = _SCALES
+        for x, normal in self.batches:
+            scaled = x * (low + (high - low) * torch.rand(len(x), 1, 1, generator=generator))
+            yield turned(scaled, normal, generator) if self.pose == "SO(3)" else (scaled, normal)
+
+
+Builder = Callable[[NormalsPlan, Mode, int], nn.Module]
+BUILDERS: dict[str, Builder] = {
+    "PointNet": lambda plan, mode, seed: Lines(PointNet(plan.divide)),
+    "DGCNN": lambda plan, mode, seed: Lines(DGCNN(plan.divide, plan.k)),
+    "FA-PointNet": lambda plan, mode, seed: frame_averaged(PointNet(plan.divide), mode, seed),
+    "FA-DGCNN": lambda plan, mode, seed: frame_averaged(DGCNN(plan.divide, plan.k, mean=True), mode, seed),
+    "FA-Local-PointNet": lambda plan, mode, seed: LocalFrames(plan.divide, plan.local_k, mode, seed),
+}

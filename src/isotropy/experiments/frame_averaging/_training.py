@@ -1,0 +1,61 @@
+"""What all trainings of this experiment share: the call of ``fit``, a place in the run, and what is recorded."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.runs import Run
+from isotropy.train import Cosine, fit
+
+Loss = Callable[[nn.Module, Any], Tensor]
+
+
+def train(
+    network: nn.Module,
+    loss: Loss,
+    batches: Iterable[Any],
+    settings: Any,
+    run: Run,
+    seed: int,
+    validation: Iterable[Any] | None = None,
+    decay: float | int = 0.0,
+) -> None:
+    """Adam with a cosine to 0, over the epochs, with the rate, of a plan; resumed where it was interrupted."""
+    fit(
+        network,
+        loss,
+        batches,
+        optimizer=torch.optim.Adam(network.parameters(), lr=float(settings.rate), weight_decay=float(decay)),
+        schedule=Cosine(),
+        max_epochs=settings.epochs,
+        validation=validation,
+        validate_every=getattr(settings, "validate_every", 1),
+        run=run,
+        checkpoint_every=60.0,
+        seed=seed,
+        progress=False,
+    )
+    network.eval()
+
+
+def part(run: Run, *keys: object) -> Run:
+    """The place of one training in the run: a name without what file systems refuse.
+
+    >>> import tempfile
+    >>> with Run(tempfile.mkdtemp()) as run:
+    ...     part(run, "FA-GIN+ID, sorted", 0).path.name
+    'FA-GIN_ID__sorted-0'
+    """
+    name = "-".join(str(key) for key in keys)
+    return run.part("training/" + "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name))
+
+
+def recorded(network: nn.Module | None, began: float, **numbers: Any) -> Mapping[str, Any]:
+    """The outcome of a job: its numbers, the size of the network, and seconds of the processor since ``began``."""
+    parameters = 0 if network is None else sum(p.numel() for p in network.parameters())
+    return {**numbers, "parameters": parameters, "seconds": time.process_time() - began}
