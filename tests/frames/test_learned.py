@@ -168,8 +168,10 @@ def test_draws_are_counted_and_resumed() -> None:
     resumed.load_state_dict(torch.load(file, weights_only=True))
     assert torch.equal(resumed(x).g, third)
     frame.eval()
-    assert torch.equal(frame(x).g, frame(x).g)
+    fixed = frame(x).g
     assert int(frame.draws) == 3
+    frame.train()(x)
+    assert torch.equal(frame.eval()(x).g, fixed)
     # The stream of evaluation is another than that of training.
     assert not any(torch.equal(frame(x).g, g) for g in (first, second, third))
     other = ProbabilisticFrame("SO(3)", num_samples=2, seed=1).double().eval()

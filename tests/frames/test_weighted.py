@@ -152,6 +152,21 @@ def test_continuous_where_eigenvalues_cross(name: str) -> None:
         assert jumps[2] > 1e-9
 
 
+@pytest.mark.parametrize("name", ["SO(2)", "O(2)", "SO(3)", "O(3)"])
+@pytest.mark.parametrize("power", [0.5, 1.0])
+def test_continuous_where_tuples_become_dependent(name: str, power: float) -> None:
+    """A point passes through the origin, or its direction through that of another: those tuples have no weight."""
+    d = parse(name).degree
+    model = FrameAveraged(vectors(d), WeightedTupleFrame(name, power), Cloud(Vector), Vector)
+    at_origin, parallel = randn(1, 5, d), randn(1, 5, d)
+    at_origin[:, 0] = 0
+    parallel[:, 1] = -0.7 * parallel[:, 0]
+    for x in (at_origin, parallel):
+        for v in (randn(1, 5, d, seed=3), randn(1, 5, d, seed=4)):
+            for t in (1e-3, 1e-5, 1e-7):
+                assert (model(x + t * v) - model(x)).norm() < 20 * t
+
+
 LINE = torch.tensor([[[1.0, 0, 0], [-0.6, 0, 0], [0.3, 0, 0], [-1.4, 0, 0]]], dtype=torch.float64)
 
 

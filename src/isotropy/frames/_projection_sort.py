@@ -67,11 +67,9 @@ class RandomProjectionFrame:
             raise DtypeError(f"coordinates of dtype {x.dtype}", "float32 or float64", "x.double()")
         finite(x)
         y = x.double()
-        order, weight = self._orders(y)
-        order, weight = _swapped(y.detach(), *merged(order, weight), TOLERANCE[x.dtype])
-        return DiscreteMeasure(
-            order, log_of(weight).to(x), exact=self.n_dirs is None, degenerate=_equal(y, TOLERANCE[x.dtype]).any((1, 2))
-        )
+        order, weight = merged(*self._orders(y))
+        order, weight, tied = _swapped(y.detach(), order, weight)
+        return DiscreteMeasure(order, log_of(weight).to(x), exact=self.n_dirs is None, degenerate=tied)
 
     def _orders(self, y: Tensor) -> tuple[Tensor, Tensor]:
         d = y.shape[2]
@@ -127,52 +125,38 @@ def merged(order: Int[Tensor, "B F n"], weight: Float[Tensor, "B F"]) -> tuple[T
     return torch.where(mask[..., None], orders, one), weights
 
 
-def _equal(y: Tensor, tolerance: float) -> Tensor:
-    """Which points i > j of a set are equal, ``(B, n, n)``."""
-    y = y.detach()
-    size = y.abs().amax((1, 2))
-    if y.shape[1] > 512:
-        # Equal points are equal along the first axis too: nothing to find where no two are.
-        first = y[..., 0].sort(-1).values.diff(dim=-1) <= tolerance * size[:, None]
-        if not bool(first.any()):
-            return torch.zeros(len(y), 1, 1, dtype=torch.bool, device=y.device)
-    distance = (y[:, :, None] - y[:, None]).abs().amax(-1)
-    return (distance <= tolerance * size[:, None, None]).tril(-1)
+def _swapped(y: Tensor, order: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Each order followed by all exchanges of equal points, and which rows have any.
 
-
-def _swapped(y: Tensor, order: Tensor, weight: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
-    """Each order followed by all exchanges of equal points, in the rows that have any."""
-    same = _equal(y, tolerance)
-    tied = same.any((1, 2))
+    Equal to the last bit: permutations round nothing.
+    """
+    # Equal points have equal first coordinates, which chance gives to few sets.
+    tied = (y[..., 0].sort(-1).values.diff(dim=-1) == 0).any(-1)
+    swaps = {row: _exchanges(y[row]) for row in tied.nonzero().flatten().tolist()}
+    tied = torch.tensor([row in swaps and len(swaps[row]) > 1 for row in range(len(y))], device=y.device)
     if not bool(tied.any()):
-        return order, weight
+        return order, weight, tied
+    none = torch.arange(y.shape[1])[None]
     orders: list[Tensor] = []
     weights: list[Tensor] = []
     for row in range(len(y)):
-        swaps = _exchanges(same[row], y.shape[1]) if bool(tied[row]) else torch.arange(y.shape[1])[None]
-        swaps = swaps.to(order.device)
-        orders.append(swaps[:, order[row]].flatten(0, 1))
-        weights.append((weight[row] / len(swaps)).expand(len(swaps), -1).flatten())
+        moves = swaps.get(row, none).to(order.device)
+        orders.append(moves[:, order[row]].flatten(0, 1))
+        weights.append((weight[row] / len(moves)).expand(len(moves), -1).flatten())
     most = max(len(w) for w in weights)
-    one = torch.arange(y.shape[1], device=order.device)
+    one = none.to(order.device)
     order = torch.stack([torch.cat([o, one.expand(most - len(o), -1)]) for o in orders])
     weight = torch.stack([torch.nn.functional.pad(w, (0, most - len(w))) for w in weights])
-    return merged(order, weight)
+    return *merged(order, weight), tied
 
 
-def _exchanges(same: Tensor, n: int) -> Tensor:
-    """Permutations ``(m, n)`` of the points among their equals: all of them, or cyclic ones where there are many."""
-    groups: list[list[int]] = []
-    taken: set[int] = set()
-    for j in range(n):
-        if j not in taken:
-            group = [j, *same[:, j].nonzero().flatten().tolist()]
-            taken.update(group)
-            if len(group) > 1:
-                groups.append(group)
+def _exchanges(y: Float[Tensor, "n d"]) -> Int[Tensor, "m n"]:
+    """Permutations of the points among their equals: all of them, or cyclic ones where there are many."""
+    _, label, count = torch.unique(y, dim=0, return_inverse=True, return_counts=True)
+    groups = [(label == i).nonzero().flatten().tolist() for i in (count > 1).nonzero().flatten().tolist()]
     swaps: list[Tensor] = []
     for moves in _moves(groups):
-        p = torch.arange(n)
+        p = torch.arange(len(y))
         for group, move in zip(groups, moves, strict=True):
             p[group] = torch.tensor(move)
         swaps.append(p)

@@ -38,12 +38,14 @@ class VectorNeurons(nn.Module):
         self.noise = noise
         channels = 5 + noise
         mixes: list[VectorLinear] = []
+        means: list[VectorLinear] = []
         bends: list[VectorLeakyReLU] = []
         for _ in range(layers):
-            mixes.append(VectorLinear(2 * channels, hidden))
+            mixes.append(VectorLinear(channels, hidden))
+            means.append(VectorLinear(channels, hidden))
             bends.append(VectorLeakyReLU(hidden, slope))
             channels = hidden
-        self.mixes, self.bends = nn.ModuleList(mixes), nn.ModuleList(bends)
+        self.mixes, self.means, self.bends = nn.ModuleList(mixes), nn.ModuleList(means), nn.ModuleList(bends)
         self.last = VectorLinear(channels, out)
 
     def forward(
@@ -59,8 +61,8 @@ class VectorNeurons(nn.Module):
         v = first_vectors(x, segments)
         if noise is not None:
             v = torch.cat([v, noise], -2)
-        for mix, bend in zip(self.mixes, self.bends, strict=True):
-            v = bend(mix(torch.cat([v, spread(pool(v, segments), v, segments)], -2)))
+        for mix, mean, bend in zip(self.mixes, self.means, self.bends, strict=True):
+            v = bend(mix(v) + spread(mean(pool(v, segments)), segments))
         return pool(self.last(v), segments)
 
 
@@ -73,7 +75,8 @@ class VectorLinear(nn.Module):
         nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
 
     def forward(self, v: Float[Tensor, "... c_in d"]) -> Float[Tensor, "... c_out d"]:
-        return self.weight @ v
+        # One product for all points: a batch of small ones is many times slower.
+        return nn.functional.linear(v.mT, self.weight).mT
 
 
 class VectorLeakyReLU(nn.Module):
@@ -97,12 +100,12 @@ class VectorLeakyReLU(nn.Module):
 def first_vectors(x: Float[Tensor, "*index d"], segments: Segments | None) -> Float[Tensor, "*index 5 d"]:
     """What each point knows of itself and of its cloud, as vectors in the units of x."""
     square = x.square().sum(-1, keepdim=True)
-    size = spread(pool(square, segments), square, segments)
-    r = square / torch.where(size > 0, size, 1.0)
-    scatter = pool(x[..., :, None] * x[..., None, :], segments)
-    unit = torch.where(size > 0, size, 1.0)
-    turned = (spread(scatter, x[..., :, None] * x[..., None, :], segments) @ x[..., None])[..., 0] / unit
-    means = [spread(pool(w * x, segments), x, segments) for w in (r, r.square())]
+    size = pool(square, segments)
+    unit = spread(torch.where(size > 0, size, 1.0), segments)
+    r = square / unit
+    scatter = spread(pool(x[..., :, None] * x[..., None, :], segments), segments)
+    turned = (scatter @ x[..., None])[..., 0] / unit
+    means = [spread(pool(w * x, segments), segments).expand_as(x) for w in (r, r.square())]
     return torch.stack([x, r * x, turned, *means], -2)
 
 
@@ -111,6 +114,6 @@ def pool(v: Tensor, segments: Segments | None) -> Tensor:
     return v.mean(1) if segments is None else segments.mean(v)
 
 
-def spread(pooled: Tensor, v: Tensor, segments: Segments | None) -> Tensor:
-    """The value of each cloud at each of its points."""
-    return pooled[:, None].expand_as(v) if segments is None else segments.gather(pooled)
+def spread(pooled: Tensor, segments: Segments | None) -> Tensor:
+    """The value of each cloud, so that it broadcasts over its points."""
+    return pooled[:, None] if segments is None else segments.gather(pooled)
