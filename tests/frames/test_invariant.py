@@ -454,12 +454,12 @@ def test_derivatives_match_differences(n: int, d: int, scale: str) -> None:
 @pytest.mark.parametrize("ambiguity", ["moment", "frame"])
 def test_the_frame_is_a_frame(group: str, ambiguity: str) -> None:
     frame = MDSFrame(group, ambiguity)  # type: ignore[arg-type]
-    check_frame(frame, clouds(20, 7, 3))
+    check_frame(frame, clouds(20, 7, 3), draws=2)
     assert len(MDSFrame(group)(clouds(20, 7, 3))) == 1
     for name, x in SHAPES.items():
         # Collinear clouds have a finite stand-in for a circle of atoms, no set that could be compared.
         if name not in ("two points", "collinear", "uneven line", "all equal but one"):
-            check_frame(frame, x[None])
+            check_frame(frame, x[None], draws=1)
 
 
 def test_one_atom_for_each_symmetry() -> None:
@@ -533,7 +533,7 @@ def test_features_reach_the_network() -> None:
 
 def test_random_signs_while_training() -> None:
     coords = InvariantCoordinates(ambiguity="augment", seed=3)
-    x = clouds(10, 8, 3)
+    x = clouds(5, 8, 3)
     first, second = coords(x)[0], coords(x)[0]
     assert torch.allclose(first.abs(), second.abs(), atol=1e-12)
     assert not torch.allclose(first, second)
@@ -542,10 +542,10 @@ def test_random_signs_while_training() -> None:
     assert torch.equal(coords.eval()(x)[0], InvariantCoordinates()(x)[0])
     model = TransformationInvariant(Net(3, 3), coords, Cloud(Vector)).train()
     whole = model.eval()(x)
-    draws = torch.stack([model.train()(x) for _ in range(100)])
+    draws = torch.stack([model.train()(x) for _ in range(64)])
     error = (draws.mean(0) - whole).norm()
     assert not torch.allclose(draws[0], whole)
-    assert float(error) < 2 * float(draws.std(0).norm()) / 10
+    assert float(error) < 2 * float(draws.std(0).norm()) / 8
 
 
 def test_networks_blind_to_signs() -> None:

@@ -34,7 +34,7 @@ def landmark_mds(D2: Any, landmarks: Any, k: int | None = None) -> MDSResult:
     >>> torch.allclose(torch.cdist(y := landmark_mds(D2[:, :3], [0, 1, 2], k=2).Y, y), torch.cdist(x, x))
     True
     """
-    squared, back, tol = read_distances(D2, None)
+    squared, back, tol = read_distances(D2, None, square=False)
     if squared.ndim != 2:
         raise ShapeError(f"D2 of shape {squared.shape}", "(n, m)")
     return _placed(squared, _indices(landmarks, len(squared)), back, tol, k)
@@ -102,7 +102,7 @@ def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: 
     if len(chosen) < (k or 1) + 1:
         raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
     mutual = squared[chosen]
-    check_square(mutual, "D2 among the landmarks", squared_given=True)
+    check_square(mutual, "D2 among the landmarks")
     same = np.argwhere(np.triu(mutual == 0, 1))
     if len(same):
         i, j = (int(chosen[a]) for a in same[0])

@@ -19,6 +19,8 @@ Method = Literal["eigh", "lanczos", "randomized", "landmark"]
 Negative = Literal["clip", "lingoes", "cailliez", "raise"]
 SHARE = 0.99
 """Of the positive mass, by default kept."""
+_TILE = 256
+"""Side of the squares in which symmetry is checked, so that both fit into the cache."""
 
 
 class RankWarning(UserWarning):
@@ -68,8 +70,7 @@ def classical_mds(
     >>> found.Y.round(decimals=4).tolist(), found.rank
     ([[-2.0], [-1.0], [3.0]], 1)
     """
-    squared, back, tol = read_distances(D2, D)
-    check_square(squared, "D" if D2 is None else "D2", squared_given=D2 is not None)
+    squared, back, tol = read_distances(D2, D, square=True)
     if method == "landmark":
         from isotropy.frames._landmarks import among
 
@@ -159,7 +160,7 @@ def coordinates(found: Spectrum, k: int, rank: int) -> tuple[Array, Array]:
     return Y * np.where((Y**3).sum(0) < 0, -1.0, 1.0), values
 
 
-def read_distances(D2: Any, D: Any) -> tuple[Array, Callable[[Array], Any], float]:
+def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[Array], Any], float]:
     """Squared distances in float64, the way back to the kind given, and the tolerance that its dtype deserves."""
     if (D2 is None) == (D is None):
         raise DomainError("both D and D2" if D is not None else "neither D nor D2", "exactly one of them")
@@ -168,29 +169,40 @@ def read_distances(D2: Any, D: Any) -> tuple[Array, Callable[[Array], Any], floa
     array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if array.dtype.name not in ("float32", "float64"):
         raise DtypeError(f"distances of dtype {array.dtype}", "float32 or float64", "cast them first")
-    squared = array.astype(np.float64)
-    _refuse(~np.isfinite(squared), squared, "finite distances")
-    _refuse(squared < 0, squared, "distances that are not negative")
+    values = array.astype(np.float64)
+    if values.size and not (values.min() >= 0 and values.max() < np.inf):
+        _refuse(~np.isfinite(values), values, "finite distances")
+        _refuse(values < 0, values, "distances that are not negative")
+    if square:
+        check_square(values, "D2" if D is None else "D")
 
     def back(value: Array) -> Any:
         if like is not None:
             return torch.from_numpy(np.ascontiguousarray(value)).to(like)
         return value.astype(array.dtype)
 
-    return squared if D is None else squared**2, back, 1e-10 if array.dtype.name == "float64" else 1e-5
+    return (
+        values if D is None else np.square(values, out=values),
+        back,
+        1e-10 if array.dtype.name == "float64" else 1e-5,
+    )
 
 
-def check_square(squared: Array, name: str, *, squared_given: bool) -> None:
+def check_square(given: Array, name: str) -> None:
     """Raise unless the matrix is square and symmetric with a diagonal of zeros, naming the first bad entry."""
-    if squared.ndim != 2 or squared.shape[0] != squared.shape[1]:
-        raise ShapeError(f"{name} of shape {squared.shape}", "(n, n)")
-    n = len(squared)
+    if given.ndim != 2 or given.shape[0] != given.shape[1]:
+        raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
+    n = len(given)
     if n < 2:
         raise ShapeError(f"{name} between {n} points", "at least 2")
-    given = squared if squared_given else np.sqrt(squared)
-    scale = float(given.max())
-    _refuse(np.eye(n, dtype=bool) & (given > 1e-8 * scale), given, "zeros on the diagonal")
-    _refuse(np.abs(given - given.T) > 1e-8 * scale, given, "symmetric distances")
+    least = 1e-8 * float(given.max())
+    if bool((given.diagonal() > least).any()):
+        _refuse(np.eye(n, dtype=bool) & (given > least), given, "zeros on the diagonal")
+    for i in range(0, n, _TILE):
+        for j in range(i, n, _TILE):
+            one, other = given[i : i + _TILE, j : j + _TILE], given[j : j + _TILE, i : i + _TILE]
+            if bool((np.abs(one - other.T) > least).any()):
+                _refuse(np.abs(given - given.T) > least, given, "symmetric distances")
 
 
 def _refuse(bad: Any, values: Array, expected: str) -> None:

@@ -12,8 +12,8 @@ from scipy.spatial.distance import cdist
 
 from isotropy.errors import DtypeError, ShapeError
 
-ROWS = 512
-"""Rows of distances held at a time."""
+ENTRIES = 2**16
+"""Distances held at a time, so that they stay in the cache."""
 
 
 def stress(D: Any, Y: Any, Z: Any = None) -> float:
@@ -32,9 +32,12 @@ def stress(D: Any, Y: Any, Z: Any = None) -> float:
         shapes = ", ".join(str(a.shape) for a in (d, y, z))
         raise ShapeError(f"D, Y and Z of shapes {shapes}", "(n, m), (n, k) and (m, k)")
     error = 0.0
-    for i in range(0, len(y), ROWS):
-        error += float(np.square(d[i : i + ROWS] - cdist(y[i : i + ROWS], z)).sum())
-    given = float(np.square(d).sum())
+    rows = max(1, ENTRIES // max(1, len(z)))
+    for i in range(0, len(y), rows):
+        apart = cdist(y[i : i + rows], z)
+        apart -= d[i : i + rows]
+        error += float(np.vdot(apart, apart))
+    given = float(np.vdot(d, d))
     return math.sqrt(error / given) if given else (0.0 if error == 0 else math.inf)
 
 
