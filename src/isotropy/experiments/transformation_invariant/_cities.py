@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -40,18 +41,21 @@ class Instance:
 
 def cities_job(run: Run, *, seed: int, cities: int, instances: int, starts: int, part: int) -> dict[str, Any]:
     """Uniform instances in the unit square and near-optimal tours of them, to learn from."""
+    began = time.process_time()
     generator = spawn(seed, "cities", part)
     x = torch.rand(instances, cities, 2, generator=generator, dtype=torch.float64)
     tour = short_tours(distances(x.float()), starts=starts, generator=generator)
-    return {"x": x.numpy(), "tour": tour.numpy()}
+    return {"x": x.numpy(), "tour": tour.numpy(), "seconds": time.process_time() - began}
 
 
 def optima_job(run: Run, *, seed: int, cities: int, instances: int) -> dict[str, Any]:
     """Other uniform instances, and the lengths of proven optimal tours."""
+    began = time.process_time()
     x = torch.rand(instances, cities, 2, generator=spawn(seed, "test cities"), dtype=torch.float64)
     D = distances(x)
     tours = torch.from_numpy(np.stack([optimal_tour(matrix.numpy()) for matrix in D]))
-    return {"x": x.numpy(), "optimum": tour_length(D, tours).numpy()}
+    optimum = tour_length(D, tours).numpy()
+    return {"x": x.numpy(), "optimum": optimum, "seconds": time.process_time() - began}
 
 
 def moved(x: Float[Tensor, "B n 2"], move: str, seed: int) -> Float[Tensor, "B n 2"]:
@@ -62,7 +66,7 @@ def moved(x: Float[Tensor, "B n 2"], move: str, seed: int) -> Float[Tensor, "B n
     [10.0, 10.0]
     """
     generator, B = spawn(seed, "moves"), len(x)
-    turn = O(2).sample((B,), generator=generator, dtype=x.dtype)
+    turn = cast(Tensor, O(2).sample((B,), generator=generator, dtype=x.dtype))
     shift = (2 * torch.rand(B, 1, 2, generator=generator, dtype=x.dtype) - 1) * _SHIFT
     size = 10 ** (2 * torch.rand(B, 1, 1, generator=generator, dtype=x.dtype) - 1)
     turned = (x - 0.5) @ turn.mT + 0.5
@@ -81,7 +85,8 @@ def seen_as(method: str, x: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n 2"]:
     """What the attention model is shown: the ``raw`` coordinates, or what a preprocessing makes of them.
 
     ``centred``: the mean subtracted, then divided by the greatest distance from it. ``minmax``: both axes shifted to
-    begin at 0 and divided by the greater range, the largest copy in the unit square. ``invariant``: InvariantCoordinates.
+    begin at 0 and divided by the greater range, the largest copy in the unit square.
+    ``invariant``: InvariantCoordinates.
 
     >>> seen_as("minmax", torch.tensor([[[1.0, 1.0], [5.0, 3.0]]])).tolist()
     [[[0.0, 0.0], [1.0, 0.5]]]

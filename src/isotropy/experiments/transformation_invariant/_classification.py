@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.experiments.transformation_invariant._config import ShapesPlan
@@ -26,7 +27,8 @@ def classify_job(
 ) -> dict[str, Any]:
     """Accuracy on test clouds as they stand (``I``) and on the same points turned (``SO3``).
 
-    The seed makes the points, the first weights, the order of the batches and the rotations; test clouds choose nothing.
+    The seed makes the points, the first weights, the order of the batches and the rotations; test clouds choose
+    nothing.
     """
     began = time.process_time()
     settings = ShapesPlan(**plan)
@@ -51,10 +53,10 @@ def classify_job(
     # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
     model = model.double().eval()
     x, label = _clouds("test", settings, modelnet, seed)
-    g = SO(3).sample((len(x),), generator=spawn(seed, "test poses"), dtype=x.dtype)
+    turned = each_turned(x, spawn(seed, "test poses"))
     return {
         "I": accuracy(model, x, label),
-        "SO3": accuracy(model, x @ g.mT, label),
+        "SO3": accuracy(model, turned, label),
         "loss": history.rows[-1]["loss"],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "seconds": time.process_time() - began,
@@ -72,6 +74,17 @@ def accuracy(model: nn.Module, x: Tensor, label: Tensor, chunk: int = 200) -> fl
     """The share of clouds whose likeliest class is the true one."""
     found = torch.cat([model(rows).argmax(1) for rows in x.split(chunk)])
     return float((found == label).double().mean())
+
+
+def each_turned(x: Float[Tensor, "N n 3"], generator: torch.Generator) -> Float[Tensor, "N n 3"]:
+    """Every cloud under a rotation of its own, uniform over SO(3).
+
+    >>> x = torch.ones(2, 4, 3)
+    >>> torch.allclose(each_turned(x, torch.Generator()).norm(dim=2), x.norm(dim=2))
+    True
+    """
+    g = cast(Tensor, SO(3).sample((len(x),), generator=generator, dtype=x.dtype))
+    return x @ g.mT
 
 
 def _clouds(part: Part, plan: ShapesPlan, modelnet: str, seed: int) -> Labelled:
@@ -100,4 +113,4 @@ class Turned:
     def __iter__(self) -> Iterator[Labelled]:
         generator = spawn(self.seed, "poses", self.batches.epoch)
         for x, label in self.batches:
-            yield x @ SO(3).sample((len(x),), generator=generator, dtype=x.dtype).mT, label
+            yield each_turned(x, generator), label

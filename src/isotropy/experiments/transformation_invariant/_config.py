@@ -15,8 +15,8 @@ class ShapesPlan:
     """Classification of clouds sampled from meshes (§4.1): ``per_class`` clouds of ``points`` points to train on.
 
     The test clouds, ``test_per_class`` of each class, come from the other mesh of the class. Adam at ``rate``,
-    constant, for ``epochs``; ``widths`` are those of the small PointNet, ``hidden`` that of its head, ``signed`` that of
-    SignNet's columns.
+    constant, for ``epochs``; ``widths`` are those of the small PointNet, ``hidden`` that of its head, ``signed`` that
+    of SignNet's columns.
     """
 
     points: int = 128
@@ -90,8 +90,19 @@ class Config:
 SMALL = Config()
 FULL = Config(
     shapes=ShapesPlan(points=1024, batch=32, epochs=250, rate=1e-3, widths=(64, 128, 1024), hidden=512, signed=64),
-    tours=ToursPlan(cities=50, instances=1_000_000, parts=64, starts=4, epochs=100, rate=1e-4, dim=128, layers=3,
-                    heads=8, hidden=512, batch=512),
+    tours=ToursPlan(
+        cities=50,
+        instances=1_000_000,
+        parts=64,
+        starts=4,
+        epochs=100,
+        rate=1e-4,
+        dim=128,
+        layers=3,
+        heads=8,
+        hidden=512,
+        batch=512,
+    ),
     graphs=GraphsPlan(graphs=100, nodes=60),
     large=True,
     seeds_of_others=3,

@@ -34,7 +34,10 @@ def optimal_tour(D: Distances) -> NDArray[np.int64]:
         crossing = [np.isin(i, cut) != np.isin(j, cut) for cut in cuts]
         matrix = csr_array(np.array(crossing, dtype=np.float64))
         found = milp(
-            D[i, j], integrality=np.ones(len(i)), bounds=Bounds(0, 1), constraints=LinearConstraint(matrix, low, high)
+            D[i, j],
+            integrality=np.ones(len(i), dtype=np.int64),
+            bounds=Bounds(0, 1),
+            constraints=LinearConstraint(matrix, low, high),
         )
         if found.x is None:
             raise InfeasibleError(f"an integer program that ended with: {found.message}", "an optimal tour")

@@ -23,9 +23,7 @@ class PointNet(nn.Module):
     torch.Size([2, 40])
     """
 
-    def __init__(
-        self, inputs: int, classes: int, widths: Sequence[int] = (64, 128, 128), hidden: int = 128
-    ) -> None:
+    def __init__(self, inputs: int, classes: int, widths: Sequence[int] = (64, 128, 128), hidden: int = 128) -> None:
         super().__init__()
         layers = [Dense(a, b) for a, b in pairwise((inputs, *widths))]
         self.each = nn.Sequential(*layers)
@@ -103,14 +101,3 @@ def classifier(method: str, classes: int, widths: Sequence[int], hidden: int, si
         blind = nn.Sequential(SignInvariant(Columns(signed), nn.Identity(), axes=True), net)
         return TransformationInvariant(blind, InvariantCoordinates(ambiguity="signnet"))
     return TransformationInvariant(net, InvariantCoordinates(ambiguity="moment" if method == "moment" else "augment"))
-
-
-METHODS = {
-    "plain": "PointNet, raw coordinates",
-    "naive": "naive MDS, signs as they come",
-    "svd_flip": "MDS, svd_flip signs",
-    "moment": "Tinv, moment signs",
-    "augment": "Tinv, random signs, mean of 8",
-    "frame": "frame averaging, all 8 signs",
-    "signnet": "Tinv, SignNet",
-}

@@ -29,7 +29,6 @@ from isotropy.train import Batches, Cosine, fit
 _ROOM = "isotropy.experiments.transformation_invariant"
 _AT_ONCE = 40_000  # cities of all tours that are decoded together
 _STARTS = 20
-VIEWS = ("raw", "centred", "minmax", "invariant")
 
 
 def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
@@ -42,6 +41,11 @@ def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
 def learning_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
     """The training of one network."""
     return Job(f"{_ROOM}:learn_job", {"view": view, "data_seed": data_seed, "plan": asdict(plan)}, seed)
+
+
+def trial_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
+    """The trial of that network."""
+    return Job(f"{_ROOM}:try_job", {"view": view, "data_seed": data_seed, "plan": asdict(plan)}, seed)
 
 
 def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -36,8 +36,8 @@ def along(D: Float[Tensor, "B n n"], start: Int[Tensor, "B m"], end: Int[Tensor,
 def two_opt(D: Float[Tensor, "B n n"], tour: Int[Tensor, "B n"], *, pieces: bool = False) -> Int[Tensor, "B n"]:
     """Tours that no exchange of two edges shortens, each reached by the best exchange at every step.
 
-    With ``pieces`` a piece of up to three cities may also move elsewhere, either way round (or-opt). ``D`` is symmetric.
-    Source: Croes 1958; Or 1976.
+    With ``pieces`` a piece of up to three cities may also move elsewhere, either way round (or-opt). ``D`` is
+    symmetric. Source: Croes 1958; Or 1976.
 
     >>> square = distances(torch.tensor([[[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]]]))
     >>> tour_length(square, two_opt(square, torch.tensor([[0, 2, 1, 3]]))).item()

@@ -1,0 +1,413 @@
+"""The reproduction of Zhang et al.: the run from end to end, its tours and optima, its claims, published numbers."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from isotropy.data import DataNotFoundError
+from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
+from isotropy.experiments import REGISTRY
+from isotropy.experiments.transformation_invariant import (
+    FULL,
+    METHODS,
+    PUBLISHED,
+    SMALL,
+    VIEWS,
+    Config,
+    Embedding,
+    GraphsPlan,
+    Recognition,
+    Routing,
+    ShapesPlan,
+    ToursPlan,
+    TransformationInvariance,
+    run_experiment,
+)
+from isotropy.experiments.transformation_invariant._attention import AttentionModel
+from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, rounded, seen_as
+from isotropy.experiments.transformation_invariant._distances import roads
+from isotropy.experiments.transformation_invariant._optimum import optimal_tour
+from isotropy.experiments.transformation_invariant._pointnet import classifier
+from isotropy.experiments.transformation_invariant._published import CLOUDS, TOURS
+from isotropy.experiments.transformation_invariant._shapes import mesh_clouds, modelnet_clouds
+from isotropy.experiments.transformation_invariant._tours import (
+    _along_tour,
+    _best_move,
+    distances,
+    short_tours,
+    tour_length,
+    two_opt,
+)
+from isotropy.groups import SO
+from isotropy.random import spawn
+from isotropy.runs import Run
+
+TINY = Config(
+    shapes=ShapesPlan(points=16, per_class=2, test_per_class=1, batch=40, epochs=1, widths=(8, 8), hidden=8, signed=2),
+    tours=ToursPlan(
+        cities=6,
+        instances=64,
+        parts=2,
+        starts=1,
+        test=4,
+        batch=32,
+        epochs=1,
+        dim=8,
+        layers=1,
+        heads=2,
+        hidden=8,
+        largest=52,
+    ),
+    graphs=GraphsPlan(graphs=2, nodes=12, radius=0.5, dimensions=(2, 3), starts=2),
+    seeds=2,
+    engine="serial",
+)
+
+
+def cities(*shape: int) -> Tensor:
+    return torch.rand(*shape, 2, generator=spawn(0, "cities", *shape), dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def finished(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TransformationInvariance]:
+    path = tmp_path_factory.mktemp("experiment") / "run"
+    with Run(path) as run:
+        return path, run_experiment(TINY, run)
+
+
+def test_every_method_has_a_row(finished: tuple[Path, TransformationInvariance]) -> None:
+    result = finished[1]
+    assert {one.method for one in result.clouds} == set(METHODS.values())
+    assert {one.method for one in result.tours} == set(VIEWS.values())
+    plain, frame = result.cloud(METHODS["plain"]), result.cloud(METHODS["frame"])
+    assert [len(values) for values in (plain.standing, plain.turned, plain.augmented)] == [2, 2, 2]
+    assert [len(values) for values in (frame.standing, frame.turned, frame.augmented)] == [1, 1, 0]
+    assert all(set(one.greedy) == set(MOVES) for one in result.tours)
+    assert {one.instance for one in result.real} == {"eil51", "berlin52"}
+    assert [one.dimension for one in result.embeddings] == [0, 0, 2, 3]
+    with pytest.raises(KeyError, match="no 'DGCNN' among PointNet"):
+        result.cloud("DGCNN")
+
+
+def test_what_is_exact_is_exact_before_anything_is_learnt(finished: tuple[Path, TransformationInvariance]) -> None:
+    """One epoch is no training, but the symmetry does not wait for it."""
+    result = finished[1]
+    held = {claim.text: claim.held for claim in result.claims}
+    exact = [text for text in held if "I/SO3 = I/I" in text or "no move changes" in text or "as exact as" in text]
+    assert len(exact) == 6
+    assert all(held[text] for text in exact)
+    assert all(gap >= -1e-12 for one in result.tours for gap in (*one.greedy["same"], *one.best["same"]))
+    for one in result.real:
+        assert one.greedy >= one.best >= one.best_improved > 0
+        assert one.greedy > one.improved > 0
+
+
+def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
+    finished: tuple[Path, TransformationInvariance], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, result = finished
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a finished job was computed again")
+
+    for name in ("cities_job", "optima_job", "classify_job", "learn_job", "try_job", "embed_job"):
+        monkeypatch.setattr(f"isotropy.experiments.transformation_invariant.{name}", refuse)
+    with Run(path, resume=True) as run:
+        assert run_experiment(TINY, run) == result
+        with pytest.raises(AssertionError, match="computed again"):
+            run_experiment(replace(TINY, seed=7), run)
+
+
+def test_the_result_is_written_read_back_and_reported(
+    finished: tuple[Path, TransformationInvariance], tmp_path: Path
+) -> None:
+    result = finished[1]
+    assert TransformationInvariance.from_json(result.to_json()) == result
+    page = result.report(tmp_path / "report").read_text()
+    assert page.count("not run here") >= 2
+    assert all(claim.text in page.replace("&lt;", "<").replace("&#39;", "'") for claim in result.claims)
+    assert "published, n=20: optimal tours 3.84" in result.table()
+
+
+def test_the_full_version_asks_for_modelnet(tmp_path: Path) -> None:
+    with Run(tmp_path / "run") as run, pytest.raises(SchemaError, match=r"modelnet40_ply_hdf5_2048.*--set modelnet="):
+        run_experiment(FULL, run)
+    assert not list(tmp_path.glob("run/jobs/*"))
+
+
+def test_modelnet_is_read_from_its_h5_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a stand-in for h5py, whose ``File`` reads an npz."""
+    with pytest.raises(DataNotFoundError, match=r"ply_data_train\*\.h5 in"):
+        modelnet_clouds(str(tmp_path), "train", 8)
+    for number in range(2):
+        with open(tmp_path / f"ply_data_train{number}.h5", "wb") as file:
+            data = np.random.default_rng(number).normal(size=(3, 10, 3)).astype(np.float32) + 5
+            np.savez(file, data=data, label=np.full((3, 1), number, dtype=np.uint8))
+    monkeypatch.setitem(sys.modules, "h5py", None)
+    with pytest.raises(MissingExtraError, match="hdf5"):
+        modelnet_clouds(str(tmp_path), "train", 8)
+    stand_in = ModuleType("h5py")
+    stand_in.File = lambda path, mode: np.load(path)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "h5py", stand_in)
+    x, label = modelnet_clouds(str(tmp_path), "train", 8)
+    assert x.shape == (6, 8, 3)
+    assert label.tolist() == [0, 0, 0, 1, 1, 1]
+    assert x.mean(1).abs().max() < 1e-12
+    assert torch.allclose(x.square().sum(2).mean(1), torch.ones(6).double())
+    with pytest.raises(SchemaError, match="ply_data_train0"):
+        modelnet_clouds(str(tmp_path), "train", 11)
+
+
+def test_meshes_give_centred_clouds_of_forty_classes(real_data: Path) -> None:
+    x, label = mesh_clouds("train", 3, 20, seed=0)
+    assert x.shape == (120, 20, 3)
+    assert label.bincount().tolist() == [3] * 40
+    assert torch.equal(x, mesh_clouds("train", 3, 20, seed=0)[0])
+    assert not torch.equal(x, mesh_clouds("train", 3, 20, seed=1)[0])
+    assert x.mean(1).abs().max() < 1e-12
+    flat = torch.linalg.svdvals(x)[:, 2].view(40, 3) < 1e-6  # their vertices are float32
+    assert flat.all(1).sum() == flat.any(1).sum() == 8, "eight classes are planar"
+
+
+@pytest.mark.parametrize("method", ["svd_flip", "moment", "augment", "frame", "signnet"])
+def test_classifiers_are_blind_to_rotations(method: str) -> None:
+    torch.manual_seed(0)
+    model = classifier(method, 5, (8, 8), 8, 4).double().eval()
+    x = torch.randn(6, 20, 3, generator=spawn(0, "x"), dtype=torch.float64)
+    g = SO(3).sample((6,), generator=spawn(0, "g"), dtype=x.dtype)
+    if method != "frame":  # whose group has no scales
+        assert (model(3 * x @ g.mT + 7) - model(x)).abs().max() < 1e-10
+    assert (model(x @ g.mT + 7) - model(x)).abs().max() < 1e-10
+    assert (model(x[:, torch.randperm(20)]) - model(x)).abs().max() < 1e-10
+    assert (model(x) - model(x[[1, 2, 3, 4, 5, 0]])).abs().max() > 1e-4, "it sees something"
+
+
+@pytest.mark.parametrize("pieces", [False, True])
+def test_the_best_move_gains_what_it_says(pieces: bool) -> None:
+    for n in (4, 5, 6, 9):
+        D = distances(cities(40, n))
+        tour = torch.rand(40, n, generator=spawn(0, n)).argsort(1)
+        keys, gain = _best_move(_along_tour(D, tour), pieces)
+        after = tour.gather(1, keys.argsort(1))
+        # Where nothing can be gained the move is of no effect or a loss, but never another number than it says.
+        assert (tour_length(D, tour) - tour_length(D, after) - gain).abs().max() < 1e-12
+        assert torch.equal(after.sort(1).values, tour.sort(1).values)
+
+
+def test_two_opt_ends_where_no_exchange_shortens() -> None:
+    D = distances(cities(20, 8))
+    start = torch.rand(20, 8, generator=spawn(0, "start")).argsort(1)
+    for dtype in (torch.float64, torch.float32):
+        tour = two_opt(D.to(dtype), start)
+        length = tour_length(D, tour)
+        assert (length <= tour_length(D, start) + 1e-6).all()
+        for i, j in itertools.combinations(range(9), 2):
+            other = torch.cat([tour[:, :i], tour[:, i:j].flip(1), tour[:, j:]], 1)
+            assert (tour_length(D, other) >= length - 1e-5).all()
+
+
+def brute_force(D: Tensor) -> Tensor:
+    n = D.shape[-1]
+    every = torch.tensor([(0, *rest) for rest in itertools.permutations(range(1, n))])
+    return torch.stack([tour_length(one.expand(len(every), -1, -1), every).min() for one in D])
+
+
+def test_optimal_tours_are_optimal() -> None:
+    D = distances(cities(12, 7))
+    best = brute_force(D)
+    found = torch.from_numpy(np.stack([optimal_tour(one.numpy()) for one in D]))
+    assert (tour_length(D, found) - best).abs().max() < 1e-9
+    assert torch.equal(found.sort(1).values, torch.arange(7).expand(12, -1))
+    short = tour_length(D, short_tours(D, starts=8, generator=spawn(0, "starts")))
+    assert (short - best).min() > -1e-12
+    assert (short - best).abs().max() < 1e-9
+
+
+def test_subtours_are_cut_off() -> None:
+    """Two far clusters: the shortest edges that meet every city twice are two tours, not one."""
+    x = torch.cat([cities(6), cities(6) + 100])
+    D = distances(x)
+    tour = torch.from_numpy(optimal_tour(D.numpy()))[None]
+    crossings = ((tour < 6) != (tour.roll(-1, 1) < 6)).sum()
+    assert crossings == 2
+    short = short_tours(D[None], starts=8, generator=spawn(0, "starts"))
+    assert tour_length(D[None], tour) <= tour_length(D[None], short) + 1e-9
+
+
+def test_an_infeasible_program_is_refused() -> None:
+    with pytest.raises(InfeasibleError, match="optimal tour"):
+        optimal_tour(np.ones((2, 2)))  # two cities have one edge, and a tour needs two
+
+
+def test_the_attention_model_decodes_what_it_has_learnt_to_score() -> None:
+    torch.manual_seed(0)
+    model = AttentionModel(dim=8, layers=2, heads=2, hidden=16).double().eval()
+    x = cities(3, 7)
+    start = torch.tensor([[2, 5], [0, 6], [4, 4]])
+    tour = model.greedy(x, start)
+    assert torch.equal(tour[:, :, 0], start)
+    assert torch.equal(tour.sort(2).values, torch.arange(7).expand(3, 2, 7))
+    assert torch.equal(tour[2, 0], tour[2, 1])
+    visited = torch.nn.functional.one_hot(tour[:, 0, :-1], 7).cumsum(1).bool()
+    logs = model.logits(model.encode(x), tour[:, 0, :-1], visited).log_softmax(2)
+    assert torch.equal(logs.argmax(2), tour[:, 0, 1:]), "teacher forcing and decoding see the same"
+    best = -logs.amax(2).mean(1)
+    assert (model(x, tour[:, 0]) - best).abs().max() < 1e-12
+    order = torch.randperm(7)
+    place = order.argsort()
+    assert torch.equal(model.greedy(x[:, order], place[start]), place[tour]), "the order of the cities is no matter"
+
+
+@pytest.mark.parametrize("move", MOVES)
+def test_moves_are_similarities_and_the_invariant_view_does_not_see_them(move: str) -> None:
+    x = cities(50, 12)
+    y = moved(x, move, seed=0)
+    ratio = distances(y)[:, 0, 1:] / distances(x)[:, 0, 1:]
+    assert (ratio / ratio[:, :1] - 1).abs().max() < 1e-9
+    assert (seen_as("invariant", y) - seen_as("invariant", x)).abs().max() < 1e-9
+    for view in ("centred", "minmax"):
+        change = (seen_as(view, y) - seen_as(view, x)).abs().max()
+        assert (change > 0.1) == (move in ("rotated", "all together"))
+        assert (change < 1e-12) == (move not in ("rotated", "all together"))
+    assert torch.equal(seen_as("raw", y), y)
+    if move == "all together":
+        determinants = torch.linalg.det(torch.linalg.lstsq(x - x.mean(1, True), y - y.mean(1, True)).solution)
+        assert (determinants > 0).any()
+        assert (determinants < 0).any(), "mirror images are among the moves"
+
+
+def test_an_unknown_view_is_refused() -> None:
+    with pytest.raises(SchemaError, match="centred"):
+        seen_as("polar", cities(1, 3))
+
+
+def test_labels_start_anywhere_and_go_either_way() -> None:
+    tour = torch.tensor([[0, 2, 1, 3]]).expand(200, -1)
+    copies = either_way(tour, spawn(0, "way"))
+    D = distances(cities(4)).expand(200, -1, -1)
+    assert (tour_length(D, copies) - tour_length(D, tour)).abs().max() < 1e-12
+    assert len({tuple(copy) for copy in copies.tolist()}) == 8
+    assert rounded(torch.tensor([2.5, 2.49])).tolist() == [3.0, 2.0]
+
+
+def test_roads_are_longer_than_straight_lines() -> None:
+    x, D = roads(40, 0.3, spawn(0, "roads"))
+    assert torch.equal(D, D.T)
+    longer = D - distances(x)
+    assert (longer >= -1e-12).all()
+    assert (longer > 1e-6).any()
+    assert (D[:, :, None] <= D[:, None, :] + D[None, :, :] + 1e-12).all()
+    assert D.isfinite().all()
+
+
+def invented(
+    *, moment: float = 0.9, turned: float | None = None, naive: float = 0.8, raw: float = 3.0, invariant: float = 0.05
+) -> TransformationInvariance:
+    """A result in which every claim holds, but for what the arguments spoil."""
+    accuracy = {"plain": (0.98, 0.13), "naive": (0.9, naive), "moment": (moment, moment if turned is None else turned)}
+    clouds = [
+        Recognition(name, (standing,) * 3, (after,) * 3, (0.72,) * 3 if key == "plain" else (), 10, 1.0)
+        for key, name in METHODS.items()
+        for standing, after in [accuracy.get(key, (0.85, 0.85))]
+    ]
+    gaps = {
+        "raw": dict(zip(MOVES, (0.04, 0.2, raw, raw, raw, raw), strict=True)),
+        "centred": dict(zip(MOVES, (0.05, 0.08, 0.05, 0.05, 0.05, 0.08), strict=True)),
+        "minmax": dict(zip(MOVES, (0.05, 0.08, 0.05, 0.05, 0.05, 0.08), strict=True)),
+        "invariant": dict.fromkeys(MOVES, invariant),
+    }
+    real = {"greedy": 0.25, "best": 0.15, "improved": 0.065, "best_improved": 0.05}
+    tours = [
+        Routing(
+            name,
+            {move: (gap,) for move, gap in gaps[key].items()},
+            {"same": (0.01,)},
+            {measure: (value * (raw if key == "raw" else 1),) for measure, value in real.items()},
+            10,
+            1.0,
+        )
+        for key, name in VIEWS.items()
+    ]
+    embeddings = [Embedding(f"k={k}", k, (0.1,), (0.06 - 0.005 * k,)) for k in (2, 3, 8)]
+    return TransformationInvariance(clouds=tuple(clouds), tours=tuple(tours), embeddings=tuple(embeddings))
+
+
+def failing(result: TransformationInvariance) -> set[str]:
+    return {claim.text for claim in REGISTRY["transformation-invariant"].claims if not claim.holds(result)}
+
+
+def test_claims_hold_where_they_should() -> None:
+    assert failing(invented()) == set()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "words"),
+    [
+        ({"moment": 0.825}, ["at least 83 %"]),
+        ({"moment": 0.81}, ["at least 83 %", "10 points above"]),
+        ({"turned": 0.898}, ["in every seed"]),
+        ({"naive": 0.895}, ["naive MDS"]),
+        ({"raw": 0.9}, ["exceeds 100 %", "collapses"]),
+        ({"raw": 0.1}, ["fivefold", "exceeds 100 %", "collapses"]),
+        ({"invariant": 0.07}, ["on the unit square", "within 6 % after all moves"]),
+    ],
+)
+def test_claims_fail_where_they_should(spoilt: dict[str, float], words: list[str]) -> None:
+    found = failing(invented(**spoilt))
+    assert len(found) == len(words)
+    assert all(any(word in text for text in found) for word in words)
+
+
+def test_one_seed_with_other_tours_is_enough_to_lose_the_claim() -> None:
+    result = invented()
+    *others, last = result.tours
+    for change, lost in ((2e-4, 2), (0.9e-4, 0)):
+        gaps = {move: (0.05, 0.05 + change * 1.05 * (move == "rotated")) for move in MOVES}
+        spoilt = replace(result, tours=(*others, replace(last, greedy=gaps)))
+        texts = failing(spoilt)
+        assert len(texts) == lost, texts
+
+
+def test_embeddings_must_serve_in_every_dimension() -> None:
+    result = invented()
+    bad = replace(result.embeddings[1], gap=(0.3, 0.0))
+    result = replace(result, embeddings=(result.embeddings[0], bad, result.embeddings[2]))
+    assert failing(result) == {
+        "distances: tours found in the embedding cost at most 10 % more, for every k from 2 to 8"
+    }
+
+
+def test_published_numbers_are_those_of_the_specification() -> None:
+    assert {name: rest for name, *rest in CLOUDS} == {
+        "PointNet": [85.9, 19.6, 74.7],
+        "DGCNN": [90.3, 33.8, 88.6],
+        "VN-PointNet": [77.5, 77.5, 77.2],
+        "VN-DGCNN": [89.5, 89.5, 90.2],
+        "RI-Conv": [86.5, 86.4, 86.4],
+        "ClusterNet": [87.1, 87.1, 87.1],
+        "SPHNet": [87.7, 86.6, 87.6],
+        "GC-Conv": [89.0, 89.1, 89.2],
+        "TFN": [88.5, 85.3, 87.6],
+    }
+    assert {name: rest for name, *rest in TOURS} == {
+        "optimal": [3.84, 5.70, 7.76],
+        "AM greedy": [3.85, 5.80, 8.12],
+        "AM sampling 1280": [3.84, 5.73, 7.94],
+    }
+    assert all("not run here" in table.title for table in PUBLISHED)
+
+
+def test_the_full_version_has_the_sizes_of_the_papers() -> None:
+    assert (FULL.shapes.points, FULL.tours.dim, FULL.tours.layers, FULL.tours.heads) == (1024, 128, 3, 8)
+    assert (FULL.tours.hidden, FULL.tours.batch, FULL.tours.epochs, FULL.tours.rate) == (512, 512, 100, 1e-4)
+    assert (FULL.large, SMALL.large) == (True, False)
+    assert SMALL.tours.cities == 20
