@@ -5,6 +5,7 @@ from __future__ import annotations
 from isotropy.data import synthetic
 from isotropy.data._dataset import Dataset
 from isotropy.data._files import load_file, save
+from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._registry import Entry, Verification, list_datasets, verify
@@ -15,11 +16,16 @@ __all__ = [
     "DataNotFoundError",
     "Dataset",
     "Entry",
+    "GraphSet",
     "Structure",
     "Verification",
     "list_datasets",
     "load",
+    "load_exp",
     "load_file",
+    "load_graph8c",
+    "load_sr25",
+    "read_graph6",
     "read_schema",
     "read_xyz",
     "save",
