@@ -43,13 +43,14 @@ FLOORS: dict[str, set[str]] = {
     "report": {"runs"},
     "testing": {"measure", "reps", "groups", "linalg"},
     "discovery": BELOW_DISCOVERY,
+    "comparison": BELOW_DISCOVERY | {"discovery"},
     "represent": BELOW_DISCOVERY,
     "federate": BELOW_DISCOVERY,
     "control": BELOW_DISCOVERY,
     "physics": BELOW_DISCOVERY,
-    "experiments": BELOW_DISCOVERY | {"discovery", "represent", "federate", "control", "physics", "testing"},
+    "experiments": BELOW_DISCOVERY | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
     "cli": BELOW_DISCOVERY
-    | {"discovery", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
+    | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
     "__init__": {"discovery", "frames"},
 }

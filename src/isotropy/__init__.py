@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from isotropy.comparison import Comparison as Comparison
+    from isotropy.comparison import compare as compare
     from isotropy.discovery import Audit as Audit
     from isotropy.discovery import Discovery as Discovery
     from isotropy.discovery import SymmetricRegressor as SymmetricRegressor

@@ -2,6 +2,7 @@
 
 from isotropy.cli import _audit as _audit
 from isotropy.cli import _bench as _bench
+from isotropy.cli import _compare as _compare
 from isotropy.cli import _datasets as _datasets
 from isotropy.cli import _discover as _discover
 from isotropy.cli import _frames as _frames

@@ -83,6 +83,11 @@ def discover(
 
 
 def _settings(dataset: Dataset, problem: Problem, *, quick: bool, tolerance: float) -> dict[str, Any]:
+    return {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
+
+
+def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:
+    """What a run must not change when it is resumed: the data, the candidates and the seed."""
     digest = hashlib.sha256()
     for array in (problem.x, problem.y, problem.unit):
         digest.update(array.numpy().tobytes())
@@ -93,8 +98,6 @@ def _settings(dataset: Dataset, problem: Problem, *, quick: bool, tolerance: flo
         "groups": [candidate.name for candidate in problem.candidates],
         "windows": {c.name: list(c.width) for c in problem.candidates if c.width is not None},
         "seed": problem.seed,
-        "quick": quick,
-        "tolerance": tolerance,
     }
 
 

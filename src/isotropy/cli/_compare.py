@@ -1,0 +1,70 @@
+"""``isotropy compare``: which way to use a symmetry wins on my data?"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from isotropy.cli._app import app
+from isotropy.cli._options import Data, Engine, Out, Resume, SchemaFile, Seed, Settings, settings_of
+from isotropy.cli._show import show
+from isotropy.errors import SchemaError
+
+
+@app.command(short_help="Which way to use a symmetry wins?")
+def compare(
+    data: Data,
+    group: Annotated[
+        list[str],
+        typer.Option(
+            "--group",
+            "--groups",
+            help='The symmetry, e.g. "O(3)"; may be repeated. A single one brings along those subgroups that built-in '
+            "data name; without one all that they name are compared.",
+        ),
+    ] = [],  # noqa: B006  typer copies its defaults
+    methods: Annotated[
+        str | None,
+        typer.Option("--methods", help="Only these: augmentation,soft,frames,coordinates,layers (plain is always in)."),
+    ] = None,
+    schema: SchemaFile = None,
+    setting: Settings = [],  # noqa: B006
+    seed: Seed = 0,
+    out: Out = None,
+    resume: Resume = False,
+    engine: Annotated[Engine, typer.Option("--engine", help="Where jobs run.")] = Engine.process,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")
+    ] = None,
+    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: fewer folds, a third of the steps, smaller networks.")
+    ] = False,
+) -> None:
+    """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
+    if resume and out is None:
+        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
+    if address is not None and engine is not Engine.ray:
+        raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
+    settings = settings_of(setting)
+    from isotropy import data as rooms
+    from isotropy.comparison import compare as contrast
+
+    dataset = rooms.load(data, schema=schema, **settings)
+    if not (group or dataset.groups):
+        raise SchemaError(f"no group for {data}", "at least one", '--group "O(3)"')
+    found = contrast(
+        dataset,
+        groups=",".join(group) or None,
+        methods=methods,
+        seed=seed,
+        quick=quick,
+        engine=engine.value,
+        workers=workers,
+        address=address,
+        out=out,
+        resume=resume,
+    )
+    show(found, found.recommendation, found.notes)
+    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")

@@ -1,0 +1,170 @@
+"""A comparison as the blocks of its report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from isotropy.comparison._recommendation import MARGIN
+from isotropy.comparison._result import STANDINGS, MethodFinding
+from isotropy.report import Bar, Bars, Block, Cloud, Column, Scatter, Table, Text
+
+if TYPE_CHECKING:
+    from isotropy.comparison._result import Comparison
+
+_WHICH, _COST, _HOW = "Which way wins", "What it costs", "How it was found"
+
+_BUILT = {
+    "plain": "The network as it is, on the rows as they are: gated residual layers that know of no group.",
+    "augmentation": "The same network; every row is moved by a random element of the group whenever it is seen.",
+    "soft": "The same network with one penalty for each candidate on all weights, of strengths chosen by the evidence.",
+    "frames": "The same network between a pose and its way back: one pose of each row's frame, at random, while "
+    "training, and the average over all of them afterwards. A finite group has all its elements for poses.",
+    "coordinates": "The same network on coordinates that the group does not change: one pose for each row.",
+    "layers": "A network of layers that commute with the group (EMLP), with gates and products of features. Its "
+    "weights are tied, so that it has fewer parameters at a width that takes about as long.",
+}
+
+
+def blocks(found: Comparison) -> list[Block]:
+    """The whole report, from the recommendation down to the small print."""
+    return [
+        *_head(found),
+        found.summary(),
+        _errors(found),
+        *_notes(found),
+        *_costs(found),
+        _pairs(found),
+        _built(found),
+        *_missing(found),
+        *_how_to_read(found),
+    ]
+
+
+def _head(found: Comparison) -> list[Block]:
+    advice = found.recommendation[:1].upper() + found.recommendation[1:] + "."
+    data, budget = found.data, found.budget
+    return [
+        Text(
+            advice,
+            style="headline",
+            title="Recommendation",
+            caption=f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
+            f"{data['targets']}. Every row was predicted by every method from a model that had not seen it: "
+            f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. Predicting the mean "
+            f"has an error of {found.constant:.3g}.",
+        ),
+        *([Text(str(data["story"]), style="body")] if data.get("story") else []),
+    ]
+
+
+def _errors(found: Comparison) -> Block:
+    return Bars(
+        [
+            Bar(f.name, f.error.mean, f.error.low, f.error.high, tone=STANDINGS[f.standing][0])
+            for f in found.run
+            if f.error is not None
+        ],
+        section=_WHICH,
+        title="Error on rows not seen",
+        xlabel="root mean squared error for each output, in the unit of the targets",
+        interval_label="95 % interval",
+        caption="Intervals tell how far each error is known by itself. Methods share their rows, so two intervals may "
+        "overlap although one method is surely worse: the paired tests in the table decide.",
+    )
+
+
+def _notes(found: Comparison) -> list[Block]:
+    if not found.notes:
+        return []
+    return [Text("\n".join(f"- {note}" for note in found.notes), section=_WHICH, title="Read with care", style="note")]
+
+
+def _costs(found: Comparison) -> list[Block]:
+    run = found.run
+    return [
+        Bars(
+            [Bar(f.name, f.seconds, tone=STANDINGS[f.standing][0]) for f in run],
+            section=_COST,
+            title="Time to train",
+            xlabel="processor seconds, all folds together",
+            half=True,
+        ),
+        Bars(
+            [Bar(f.name, f.peak_mb, tone=STANDINGS[f.standing][0]) for f in run],
+            section=_COST,
+            title="Memory of a step",
+            xlabel="MB in tensors: weights, gradients, Adam, what is kept for the backward pass",
+            half=True,
+        ),
+    ]
+
+
+def _pairs(found: Comparison) -> Block:
+    ticks = [f"fold {k + 1}" for k in range(found.budget["folds"])]
+    shown = [f for f in found.run if f.standing in ("recommended", "best") or f.kind == "plain"]
+    rest = [f for f in found.run if f not in shown]
+    return Scatter(
+        [_cloud(f) for f in [*shown, *rest][:6]],
+        ylabel="error",
+        ticks=ticks,
+        section=_HOW,
+        title="The same folds, one after the other",
+        caption="Where one method lies below another in every fold, the difference is no accident of one training.",
+    )
+
+
+def _cloud(f: MethodFinding) -> Cloud:
+    return Cloud(f.name, list(range(len(f.fold_errors))), list(f.fold_errors))
+
+
+def _built(found: Comparison) -> Block:
+    kinds = list(dict.fromkeys(f.kind for f in found.methods))
+    rows = [(kind, _BUILT[kind], _parameters(found, kind)) for kind in kinds]
+    return Table(
+        (Column("method"), Column("how it is built"), Column("parameters")),
+        rows,
+        section=_HOW,
+        title="The methods",
+    )
+
+
+def _parameters(found: Comparison, kind: str) -> str:
+    counts = sorted({f.parameters for f in found.methods if f.kind == kind and f.parameters is not None})
+    if not counts:
+        return "–"
+    return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
+
+
+def _missing(found: Comparison) -> list[Block]:
+    rows = [(f.name, f.missing) for f in found.methods if f.missing]
+    if not rows:
+        return []
+    return [
+        Table((Column("method"), Column("why it was not run")), rows, section=_HOW, title="Methods that do not exist")
+    ]
+
+
+def _how_to_read(found: Comparison) -> list[Block]:
+    return [
+        Text(
+            "The recommendation follows one rule:\n\n"
+            "- As good as the best are all methods that a paired test does not show to be worse (p ≥ 0.05 after Holm's "
+            f"correction for their number), and those whose error is less than {MARGIN:.0%} higher.\n"
+            "- Among these, exact methods come first, because they keep the symmetry on every input; of these, those "
+            "for the largest group; of several for one group, the cheapest.\n"
+            "- Where no exact method is as good, the plain network is taken if it is, else augmentation for the "
+            "largest group, else the soft network.",
+            section=_HOW,
+            title="The rule",
+        ),
+        Text(
+            "The standard error of a mean difference has two parts: rows vary, clustered by unit; and trainings vary, "
+            "which is read off what folds differ more than their rows explain, with the correction for training sets "
+            "that overlap. Time is processor time of one thread, so that other work on the machine does not count. "
+            "Methods with the same network start from the same weights in each fold, and all are stopped at their best "
+            "error on the same validation units.",
+            section=_HOW,
+            title="Intervals, tests, time",
+            style="details",
+        ),
+    ]

@@ -1,0 +1,229 @@
+"""The verb: the same folds and the same budget for every way to use a symmetry."""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isotropy.comparison._budget import Budget
+from isotropy.comparison._judging import against, error_of
+from isotropy.comparison._methods import Method, kinds_of, methods_of
+from isotropy.comparison._recommendation import Contender, as_good, choose, recommend
+from isotropy.comparison._result import Comparison, MethodFinding, Standing
+from isotropy.comparison._training import folds_of, train_job
+from isotropy.data import Dataset
+from isotropy.discovery._candidates import CandidateLike, subgroups
+from isotropy.discovery._discover import data_settings
+from isotropy.discovery._door import dataset_of, problem_of
+from isotropy.discovery._problem import Problem
+from isotropy.errors import SchemaError
+from isotropy.groups import Group, Window, is_subgroup, parse, parse_list
+from isotropy.reps import Schema
+from isotropy.runs import Run, map_jobs
+
+
+def compare(
+    x: Dataset | Tensor | NDArray[np.generic],
+    y: Tensor | NDArray[np.generic] | None = None,
+    types: Schema | Mapping[str, Any] | None = None,
+    *,
+    groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
+    methods: str | Sequence[str] | None = None,
+    cluster: Tensor | NDArray[np.generic] | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    windows: Mapping[str, float] | None = None,
+    engine: str = "serial",
+    workers: int | None = None,
+    address: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Comparison:
+    """Which way to use a symmetry predicts ``y`` best, what each costs, and which to take.
+
+    On the same folds and steps it trains the plain network, and for each candidate group augmentation, frame averaging,
+    invariant coordinates and exact layers, where these exist, and one network that keeps all groups softly.
+    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); ``cluster (n,)`` numbers the
+    independent units. ``groups`` are groups, their names or Windows; with a single one, those candidates of the Dataset
+    that are its subgroups come along. ``methods`` keeps some kinds only ("frames,layers"; plain is always there).
+    ``quick`` is a first look: fewer folds, a third of the steps, smaller networks. With ``out`` the run lives in that
+    directory: a killed run continues with ``resume=True``, and the report is written there.
+
+    Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
+
+    >>> from isotropy.data import load
+    >>> found = compare(load("inertia", nu=0.0, n=100), groups="O(3)", methods="frames", quick=True)
+    >>> [method.name for method in found.run][0]
+    'frames O(3)'
+    """
+    began = time.monotonic()
+    kinds = kinds_of(methods)
+    dataset = dataset_of(x, y, types, cluster)
+    problem = problem_of(dataset, _with_subgroups(dataset, groups), windows, seed)
+    problem = _without_imposed(problem, dataset)
+    budget = Budget.of(len(problem.x), quick=quick)
+    listed = methods_of(problem, kinds)
+    with ExitStack() as stack:
+        where = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
+        run = stack.enter_context(Run(where, resume=resume))
+        settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
+        run.configure(settings)
+        if not run.has("problem.json"):
+            problem.save(run)
+        jobs = [
+            train_job(problem, method.kind, method.group, fold, budget)
+            for method in listed
+            if not method.missing
+            for fold in range(budget.folds)
+        ]
+        outcomes = iter(
+            map_jobs(
+                jobs, run, engine, workers, address=address, progress=progress, description="training"
+            )
+        )  # fmt: skip
+        found = {m.name: [next(outcomes) for _ in range(budget.folds)] for m in listed if not m.missing}
+        comparison = _judged(dataset, problem, listed, found, budget)
+        comparison = replace(comparison, seconds=time.monotonic() - began, settings={**settings, **_versions()})
+        if out is not None:
+            comparison.to_json(run.path / "result.json")
+            comparison.report(run.path / "report.html")
+        return comparison
+
+
+def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
+    """A single group, and the candidates that the data set itself lists below it; several are taken as they are."""
+    if isinstance(groups, str):
+        listed: list[Any] = list(parse_list(groups))
+    elif groups is None or isinstance(groups, Group | Window):
+        listed = [] if groups is None else [groups]
+    else:
+        listed = list(groups)
+    if len(listed) != 1:
+        return groups
+    (one,) = listed
+    whole = one.group if isinstance(one, Window) else parse(one) if isinstance(one, str) else one
+    own = [parse(name) for name in dataset.groups]
+    return [one, *(group for group in own if group.name != whole.name and is_subgroup(group, whole))]
+
+
+def _without_imposed(problem: Problem, dataset: Dataset) -> Problem:
+    """Without the symmetries that the preparation of the data forces on every method alike."""
+    left = tuple(c for c in problem.candidates if c.name not in dataset.imposed)
+    if not left:
+        names = ", ".join(c.name for c in problem.candidates)
+        raise SchemaError(f"only {names}, which the preparation of these data imposes", "another candidate group")
+    return replace(problem, candidates=left)
+
+
+def _judged(
+    dataset: Dataset,
+    problem: Problem,
+    listed: Sequence[Method],
+    found: Mapping[str, Sequence[Mapping[str, Any]]],
+    budget: Budget,
+) -> Comparison:
+    fold, unit, below = folds_of(problem, budget.folds), problem.unit, subgroups(problem.candidates)
+    losses = {name: _by_row(outcomes, "loss", fold) for name, outcomes in found.items()}
+    best = min(losses, key=lambda name: float(losses[name].mean()))
+    to_best, to_plain = (against(losses, name, fold, unit) for name in (best, "plain"))
+    errors = {name: error_of(loss, fold, unit) for name, loss in losses.items()}
+    contenders = [
+        Contender(
+            m.name,
+            m.kind,
+            m.group,
+            m.exact,
+            errors[m.name].mean,
+            errors[m.name].low,
+            errors[m.name].high,
+            1.0 if m.name == best else to_best[m.name].p_adjusted,
+            sum(outcome["seconds"] for outcome in found[m.name]),
+        )
+        for m in listed
+        if not m.missing
+    ]
+    constant = float(_by_row(found["plain"], "constant", fold).mean()) ** 0.5
+    chosen, tied = choose(contenders, below).name, {c.name for c in as_good(contenders)}
+
+    def finding(method: Method) -> MethodFinding:
+        name = method.name
+        if method.missing:
+            return MethodFinding(name, method.kind, method.group, "not run", missing=method.missing)
+        standing: Standing = (
+            "recommended" if name == chosen else "best" if name == best else "as good" if name in tied else "worse"
+        )
+        outcomes, other, plain = found[name], to_best.get(name), to_plain.get(name)
+        asymmetry = [o["equivariance_error"] for o in outcomes if o["equivariance_error"] is not None]
+        return MethodFinding(
+            name,
+            method.kind,
+            method.group,
+            standing,
+            error=errors[name],
+            excess=0.0 if other is None else other.excess,
+            p_best=None if other is None else other.p_adjusted,
+            excess_plain=0.0 if plain is None else plain.excess,
+            p_plain=None if plain is None else plain.p_adjusted,
+            equivariance_error=sum(asymmetry) / len(asymmetry) if asymmetry else None,
+            equivariance_group=method.group or problem.candidates[0].name,
+            seconds=sum(o["seconds"] for o in outcomes),
+            peak_mb=max(o["peak_mb"] for o in outcomes),
+            parameters=int(outcomes[0]["parameters"]),
+            fold_errors=tuple(float(o["loss"].mean()) ** 0.5 for o in outcomes),
+            best_steps=tuple(int(o["best_step"]) for o in outcomes),
+        )
+
+    return Comparison(
+        data={
+            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
+            "units": int(unit.max()) + 1, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
+            "settings": {key: str(value) for key, value in dataset.settings.items()},
+        },
+        methods=tuple(finding(method) for method in listed),
+        recommended=chosen if errors[best].low < constant else "",
+        recommendation=recommend(contenders, below, constant),
+        constant=constant,
+        edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
+        budget=asdict(budget),
+        notes=tuple(_notes(dataset, problem)),
+    )  # fmt: skip
+
+
+def _by_row(outcomes: Sequence[Mapping[str, Any]], key: str, fold: Tensor) -> Tensor:
+    """The values of all rows in their order, each from the fold that held it out."""
+    values = torch.empty(len(fold), dtype=torch.float64)
+    for number, outcome in enumerate(outcomes):
+        values[fold == number] = torch.from_numpy(outcome[key])
+    return values
+
+
+def _notes(dataset: Dataset, problem: Problem) -> list[str]:
+    notes = [
+        f"{name}: {reason}. All methods share it, and it is not compared." for name, reason in dataset.imposed.items()
+    ]
+    for candidate in problem.candidates:
+        if candidate.width is not None:
+            widths = ", ".join(f"{w:.3g}" for w in sorted(set(candidate.width)))
+            notes.append(
+                f"{candidate.name}: no uniform law exists on this group; augmentation and asymmetry are within a "
+                f"window of width {widths}."
+            )
+    return notes
+
+
+def _versions() -> dict[str, str]:
+    from isotropy import __version__
+
+    return {"versions": f"isotropy {__version__}, torch {torch.__version__}, Python {platform.python_version()}"}

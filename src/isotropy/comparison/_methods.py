@@ -1,0 +1,108 @@
+"""The ways to use a symmetry that are compared, and why one does not exist for a group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from isotropy.comparison._posing import canonical_frame, pose_frame
+from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._network import penalised
+from isotropy.discovery._problem import Problem
+from isotropy.errors import IsotropyError, SchemaError
+from isotropy.groups import SE, SO, E, Group, O, T
+from isotropy.nn import EMLP, linear_part
+from isotropy.random import spawn
+
+Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+EXACT: tuple[Kind, ...] = ("frames", "coordinates", "layers")
+
+
+@dataclass(frozen=True)
+class Method:
+    """One row of the comparison; ``group`` is printed, empty for plain and soft; ``missing`` says why it is not run."""
+
+    kind: Kind
+    group: str = ""
+    missing: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} {self.group}".strip()
+
+    @property
+    def exact(self) -> bool:
+        """Whether its models are symmetric whatever their weights."""
+        return self.kind in EXACT
+
+
+def kinds_of(listed: str | Sequence[str] | None) -> tuple[Kind, ...]:
+    """The kinds of methods asked for, "plain" always among them; raises SchemaError for another word.
+
+    >>> kinds_of("frames,layers")
+    ('plain', 'frames', 'layers')
+    """
+    if listed is None:
+        return KINDS
+    words = [word.strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
+    unknown = [word for word in words if word not in KINDS]
+    if unknown or not words:
+        raise SchemaError(f"methods {unknown or 'none'}", "some of " + ", ".join(KINDS), "methods='frames,layers'")
+    return tuple(kind for kind in KINDS if kind == "plain" or kind in words)
+
+
+def methods_of(problem: Problem, kinds: Sequence[Kind] = KINDS) -> tuple[Method, ...]:
+    """Every method of these kinds for the candidates of a problem, in the order of KINDS, then of the candidates."""
+    found: list[Method] = []
+    for kind in kinds:
+        if kind == "plain":
+            found.append(Method("plain"))
+        elif kind == "soft":
+            found.append(Method("soft", missing=_soft(problem)))
+        else:
+            found += [Method(kind, c.name, _missing(problem, kind, c)) for c in problem.candidates]
+    return tuple(found)
+
+
+def _missing(problem: Problem, kind: Kind, candidate: Candidate) -> str:
+    if kind == "augmentation":
+        return ""
+    try:
+        if kind == "layers":
+            return _layers(problem, candidate.group)
+        make = pose_frame if kind == "frames" else canonical_frame
+        make(candidate.group, problem.rep_in, problem.rep_out)
+    except IsotropyError as error:
+        return f"no {error.given}: there is one for {error.expected}" if kind == "frames" else error.given
+    return ""
+
+
+def _soft(problem: Problem) -> str:
+    if penalised(problem):
+        return ""
+    return "no candidate acts by orthogonal matrices without translating, so no weights of a layer are nearest to it"
+
+
+def _layers(problem: Problem, group: Group) -> str:
+    """Why exact layers do not exist."""
+    if isinstance(group, T):
+        return f"{group} asks nothing of layers on Points seen from their centroid, which is what frames {group} are"
+    if getattr(group, "affine", False) and not isinstance(group, SE):
+        return f"no layers are known for {group}"
+    rep_in, rep_out = linear_part(problem.rep_in), linear_part(problem.rep_out)
+    if isinstance(group, SE):
+        pose_frame(T(group.degree).on(group.space), problem.rep_in, problem.rep_out)
+    turning = acting(group)
+    if not (turning.compact and rep_in.orthogonal(turning) and rep_out.orthogonal(turning)):
+        return f"{group} does not act by orthogonal matrices, which gates and products of features need"
+    EMLP(rep_in, rep_out, turning, ch=4, depth=1, generator=spawn(0, "layers"))
+    return ""
+
+
+def acting(group: Group) -> Group:
+    """What a group does to differences of Points: O(d) for E(d), itself where it does not translate."""
+    if isinstance(group, SE):
+        return (O if isinstance(group, E) else SO)(group.degree).on(group.space)
+    return group

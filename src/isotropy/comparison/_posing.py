@@ -1,0 +1,100 @@
+"""Frames for typed rows: which one a group has, and a predictor that looks at every row in its poses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.frames import Frame, vectors_of
+from isotropy.frames._haar import HaarFrame
+from isotropy.frames._mds_frame import MDSFrame
+from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import CentreFrame, ScaleFrame
+from isotropy.frames._symmetrize import frame_of
+from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
+from isotropy.nn import linear_part
+from isotropy.optics import average
+from isotropy.reps import Rep
+
+_MOST_ELEMENTS = 120  # of a finite group, all of which are averaged over
+_PIECE = 4096  # rows whose frames are found at a time
+_CHUNK = 16  # atoms of each row in the network at a time
+
+
+@dataclass(frozen=True)
+class Pose:
+    """A frame for rows of type ``rep_in`` whose targets have type ``rep_out``; both as the group sees them."""
+
+    frame: Frame
+    rep_in: Rep
+    rep_out: Rep
+
+    @property
+    def group(self) -> Group:
+        return self.frame.group
+
+    def look(self, x: Tensor) -> DiscreteMeasure:
+        """The measure of each row, of the Points or Vectors in it."""
+        # A frame that does not look needs nothing to look at.
+        return self.frame(x if isinstance(self.frame, HaarFrame) else vectors_of(self.rep_in, self.group, x)[0])
+
+    def atoms(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Elements ``(n, F, *element)`` and weights ``(n, F)`` of all rows, found a few thousand at a time."""
+        found = [self.look(some) for some in x.split(_PIECE)]
+        most = max(len(measure) for measure in found)
+        pieces = [_filled(measure.g, measure.weight, most) for measure in found]
+        return torch.cat([g for g, _ in pieces]), torch.cat([weight for _, weight in pieces])
+
+    def close(self, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """``f`` averaged over the poses of each row: exactly symmetric."""
+        return average(self.look, self.rep_in, self.rep_out, group=self.group, chunk=_CHUNK).close(f)
+
+
+def pose_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
+    """Frame averaging for a group; raises DomainError where there is no frame for it."""
+    if isinstance(group, T):
+        return Pose(CentreFrame(group), rep_in, rep_out)
+    if isinstance(group, Scale):
+        return _pose(ScaleFrame(group, points="limit"), rep_in, rep_out)
+    if group.finite:
+        order = group.order
+        if order is None or order > _MOST_ELEMENTS:
+            raise DomainError(f"frame of {group}, of {order} elements", f"at most {_MOST_ELEMENTS}")
+        return _pose(HaarFrame(group), rep_in, rep_out)
+    frame = frame_of(group, rep_in)
+    if isinstance(frame, HaarFrame):
+        raise DomainError(f"frame of {group}", "O, SO, E, SE, Similarity and finite groups")
+    return _pose(frame, rep_in, rep_out)
+
+
+def canonical_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
+    """Invariant coordinates: one pose for each row without symmetries of its own; raises DomainError where none."""
+    if isinstance(group, T | Scale):
+        raise DomainError(f"the frame of {group} has one atom: its coordinates are what frames {group} sees", "frames")
+    if isinstance(group, SE | SimilarityPlus):
+        return _pose(MDSFrame(group), rep_in, rep_out)
+    if isinstance(group, O | SO):
+        return _pose(MinimalFrame(group), rep_in, rep_out)
+    raise DomainError(f"no canonical coordinates are known for {group}", "O, SO, E, SE and Similarity")
+
+
+def _pose(frame: Frame, rep_in: Rep, rep_out: Rep) -> Pose:
+    """A group that does not translate sees Points as Vectors from the origin."""
+    if not getattr(frame.group, "affine", False):
+        rep_in, rep_out = linear_part(rep_in), linear_part(rep_out)
+    pose = Pose(frame, rep_in, rep_out)
+    if not isinstance(frame, HaarFrame):
+        vectors_of(rep_in, frame.group, torch.zeros(1, rep_in.dim(frame.group), dtype=torch.float64))
+    return pose
+
+
+def _filled(g: Element, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """As many atoms in every piece: the first is repeated with weight 0."""
+    assert isinstance(g, Tensor)
+    missing = most - g.shape[1]
+    rest = g[:, :1].expand(-1, missing, *g.shape[2:])
+    return torch.cat([g, rest], 1), torch.nn.functional.pad(weight, (0, missing))

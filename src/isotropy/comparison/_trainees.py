@@ -1,0 +1,220 @@
+"""What is trained for each method: a network, the rows as it sees them, its loss, and how it predicts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from isotropy.comparison._backbone import GatedNetwork
+from isotropy.comparison._budget import Budget
+from isotropy.comparison._methods import Kind, acting
+from isotropy.comparison._posing import Pose, canonical_frame, pose_frame
+from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._model import Preparation
+from isotropy.discovery._network import penalised
+from isotropy.discovery._problem import Problem
+from isotropy.errors import DomainError
+from isotropy.groups import Window, parse
+from isotropy.nn import EMLP, linear_part
+from isotropy.random import spawn
+from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
+
+_RATE, _RATE_LAYERS = 2e-3, 5e-3
+_UPDATES = 15  # of the strengths of soft penalties, over the whole training
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Trainee(ABC):
+    """A network ``core`` on prepared rows in single precision; everything around it is computed in double."""
+
+    core: nn.Module
+    problem: Problem
+    preparation: Preparation
+    rate: float
+    spread: float  # mean square of the targets of the training rows about their mean
+
+    def optimizer(self) -> torch.optim.Optimizer:
+        """Adam, afresh."""
+        return torch.optim.Adam(self.core.parameters(), lr=self.rate)
+
+    def constraints(self, epochs: int) -> list[Constraint]:
+        """Penalties of a training of so many epochs."""
+        return []
+
+    def prepared(self, core: Callable[[Tensor], Tensor], x: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
+        """``core`` on standardised columns, in its own precision; its outputs in the unit of the targets."""
+        z = self.preparation.inputs.apply(x).to(next(self.core.parameters()).dtype)
+        return self.preparation.targets.restore(core(z).double())
+
+    def squared(self, prediction: Float[Tensor, "B q"], y: Float[Tensor, "B q"]) -> Float[Tensor, " B"]:
+        """Squared errors of rows in units of the spread of the targets."""
+        return (prediction - y).square().mean(-1) / self.spread
+
+    @abstractmethod
+    def table(self, rows: Int[Tensor, " m"]) -> Batch:
+        """The rows as batches hold them."""
+
+    @abstractmethod
+    def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+        """The loss of each row of a batch; in train mode the rows may be moved."""
+
+    @abstractmethod
+    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
+        """Targets for raw inputs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Direct(Trainee):
+    """Rows as they are: the plain network, the soft one, and exact layers."""
+
+    penalty: ProjectionPenalty | None = None
+
+    def constraints(self, epochs: int) -> list[Constraint]:
+        if self.penalty is None:
+            return []
+        return [Constraint(self.penalty, multiplier=Evidence(every=max(1, epochs // _UPDATES)))]
+
+    def table(self, rows: Int[Tensor, " m"]) -> Batch:
+        inputs, targets = self.preparation.inputs, self.preparation.targets
+        return inputs.apply(self.problem.x[rows]).float(), targets.apply(self.problem.y[rows]).float()
+
+    def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+        return (core(batch[0]) - batch[1]).square().mean(-1)
+
+    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
+        return self.prepared(self.core, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Augmented(Trainee):
+    """Each row is moved by a random element whenever it is seen."""
+
+    candidate: Candidate
+    generator: torch.Generator
+
+    def table(self, rows: Int[Tensor, " m"]) -> Batch:
+        return self.problem.x[rows], self.problem.y[rows]
+
+    def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+        x, y = batch
+        if core.training:
+            group, measured = self.candidate.group, self.candidate.measured
+            within = measured if isinstance(measured, Window) else None
+            g = group.sample((len(x),), generator=self.generator, dtype=x.dtype, within=within)
+            x, y = self.problem.rep_in.act(group, g, x), self.problem.rep_out.act(group, g, y)
+        return self.squared(self.prepared(core, x), y)
+
+    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
+        return self.prepared(self.core, x)
+
+
+@dataclass(frozen=True, eq=False)
+class Posed(Trainee):
+    """Each row is seen in a random one of its poses while training, and in all of them afterwards.
+
+    The poses of all rows are found once. A batch holds the numbers of its rows.
+    """
+
+    pose: Pose
+    g: Tensor
+    weight: Float[Tensor, "n F"]
+    generator: torch.Generator
+
+    def table(self, rows: Int[Tensor, " m"]) -> Batch:
+        return rows, rows
+
+    def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+        rows, _ = batch
+        x, y = self.problem.x[rows], self.problem.y[rows]
+        if not core.training:
+            return self.squared(self._averaged(core)(x), y)
+        pose, group = self.pose, self.pose.group
+        drawn = torch.multinomial(self.weight[rows], 1, generator=self.generator)[:, 0]
+        g = self.g[rows, drawn]
+        inside = self.prepared(core, pose.rep_in.act(group, group.inverse(g), x))
+        return self.squared(pose.rep_out.act(group, g, inside), y)
+
+    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
+        return self._averaged(self.core)(x)
+
+    def _averaged(self, core: nn.Module) -> Callable[[Tensor], Tensor]:
+        return self.pose.close(lambda z: self.prepared(core, z))
+
+
+def trainee_of(
+    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " m"], spend: Budget, seed: int
+) -> Trainee:
+    """What a method trains on these rows; methods with the same network start from the same weights."""
+    start = spawn(seed, "weights")
+    if kind == "layers":
+        assert candidate is not None
+        return _layers(problem, candidate, rows, spend, start)
+    core = GatedNetwork(
+        problem.x.shape[1], problem.y.shape[1], width=spend.width, depth=spend.depth, generator=start
+    )  # fmt: skip
+    spread = _spread(problem, rows)
+    if kind in ("plain", "soft"):
+        preparation = Preparation.fit(problem, problem.x[rows], problem.y[rows])
+        penalty = _penalty(problem, core, spend.width) if kind == "soft" else None
+        return Direct(core, problem, preparation, _RATE, spread, penalty)
+    assert candidate is not None
+    draws = spawn(seed, "draws")
+    if kind == "augmentation":
+        preparation = Preparation.fit(problem, problem.x[rows], problem.y[rows])
+        return Augmented(core, problem, preparation, _RATE, spread, candidate, draws)
+    make = pose_frame if kind == "frames" else canonical_frame
+    return _posed(core, problem, candidate, make(candidate.group, problem.rep_in, problem.rep_out), rows, _RATE, draws)
+
+
+def _posed(
+    core: nn.Module,
+    problem: Problem,
+    candidate: Candidate,
+    pose: Pose,
+    rows: Int[Tensor, " m"],
+    rate: float,
+    generator: torch.Generator,
+) -> Posed:
+    """The poses of all rows, and columns in the units that rows have when they are posed."""
+    g, weight = pose.atoms(problem.x)
+    group = pose.group
+    first = group.inverse(g[rows, weight[rows].argmax(1)])
+    x, y = pose.rep_in.act(group, first, problem.x[rows]), pose.rep_out.act(group, first, problem.y[rows])
+    preparation = Preparation.fit(replace(problem, candidates=(candidate,)), x, y)
+    return Posed(core, problem, preparation, rate, _spread(problem, rows), pose, g, weight, generator)
+
+
+def _layers(
+    problem: Problem, candidate: Candidate, rows: Int[Tensor, " m"], spend: Budget, start: torch.Generator
+) -> Trainee:
+    """Exact layers; where the group translates, on Points seen from their centroid."""
+    group, rep_in, rep_out = candidate.group, linear_part(problem.rep_in), linear_part(problem.rep_out)
+    core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.depth, generator=start)
+    if not getattr(group, "affine", False):
+        preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
+        return Direct(core, problem, preparation, _RATE_LAYERS, _spread(problem, rows))
+    centred = pose_frame(parse(f"T({group.degree})"), problem.rep_in, problem.rep_out)
+    return _posed(core, problem, candidate, centred, rows, _RATE_LAYERS, start)
+
+
+def _spread(problem: Problem, rows: Int[Tensor, " m"]) -> float:
+    y = problem.y[rows]
+    return max(float((y - y.mean(0)).square().mean()), torch.finfo(y.dtype).tiny)
+
+
+def _penalty(problem: Problem, core: GatedNetwork, width: int) -> ProjectionPenalty:
+    """One penalty for each candidate on all weights of the network, whose features are read as scalars, vectors, ..."""
+    groups = penalised(problem)
+    if not groups:
+        raise DomainError("no candidate for soft layers", "a group that acts by orthogonal matrices")
+    hidden = hidden_rep(groups, width)
+    types = {"enter": (problem.rep_in, hidden), "head": (hidden, problem.rep_out)}
+    for i in range(len(core.gates)):
+        types |= {f"gates.{i}": (hidden, hidden + hidden), f"mixes.{i}": (hidden, hidden)}
+    return attach(core, types, groups)

@@ -1,0 +1,133 @@
+"""One method on one fold: built, trained, and judged on rows that it has not seen."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from isotropy.comparison._budget import Budget
+from isotropy.comparison._memory import peak_bytes
+from isotropy.comparison._methods import Kind
+from isotropy.comparison._trainees import Trainee, trainee_of
+from isotropy.discovery._candidates import Candidate
+from isotropy.discovery._problem import Problem
+from isotropy.errors import DomainError
+from isotropy.measure import equivariance_error
+from isotropy.random import derive, spawn
+from isotropy.runs import Job, Run
+from isotropy.train import Batches, Cosine, fit
+
+_VALIDATION, _MOST_VALIDATION = 0.15, 2000
+_WARMUP = 50
+_LOOKS = 50  # at the validation rows, over the whole training
+_ERROR_ROWS, _ERROR_DRAWS = 256, 16
+_PIECE = 2048
+
+
+def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
+    """The fold 0, 1, ... of each row; units stay whole, and folds have equally many of them."""
+    units = int(problem.unit.max()) + 1
+    order = torch.randperm(units, generator=spawn(problem.seed, "folds"))
+    fold = torch.empty(units, dtype=torch.int64)
+    fold[order] = torch.arange(units) % count
+    return fold[problem.unit]
+
+
+def train_job(problem: Problem, kind: Kind, group: str, fold: int, budget: Budget) -> Job:
+    arguments = {"kind": kind, "group": group, "fold": fold, "budget": asdict(budget)}
+    return Job("isotropy.comparison._training:train_fold", arguments, problem.seed)
+
+
+def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int]) -> dict[str, Any]:
+    """Squared errors per output of the held-out rows, and what the training took."""
+    problem, spend = Problem.load(run), Budget(**budget)
+    held_out = folds_of(problem, spend.folds) == fold
+    validation = _validation_rows(problem, held_out, seed, fold)
+    rows = (~held_out & ~validation).nonzero().flatten()
+    candidate = next((c for c in problem.candidates if c.name == group), None)
+    began = time.process_time()
+    trainee = trainee_of(kind, problem, candidate, rows, spend, derive(seed, "fold", fold))
+    history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold))
+    seconds = time.process_time() - began
+    trainee.core.double().eval().requires_grad_(False)
+    x, y = problem.x[held_out], problem.y[held_out]
+    with torch.no_grad():
+        prediction = torch.cat([trainee.predict(some) for some in x.split(_PIECE)])
+    return {
+        "loss": (y - prediction).square().mean(-1).numpy(),
+        "constant": (y - problem.y[rows].mean(0)).square().mean(-1).numpy(),
+        "equivariance_error": _asymmetry(trainee, problem, candidate or problem.candidates[0], x, seed),
+        "seconds": seconds,
+        "peak_mb": peak_of_a_step(trainee_of(kind, problem, candidate, rows, spend, seed), rows, spend) / 1e6,
+        "parameters": sum(p.numel() for p in trainee.core.parameters()),
+        "best_step": 0 if history.best_epoch is None else int(history.rows[history.best_epoch]["step"]),
+    }
+
+
+def _validation_rows(problem: Problem, held_out: Bool[Tensor, " n"], seed: int, fold: int) -> Bool[Tensor, " n"]:
+    """Whole units among the training rows on which every method is stopped."""
+    units = torch.unique(problem.unit[~held_out])
+    shuffled = units[torch.randperm(len(units), generator=spawn(seed, "validation units", fold))]
+    chosen = shuffled[: max(1, round(_VALIDATION * len(units)))]
+    rows = torch.isin(problem.unit, chosen) & ~held_out
+    rows[rows.nonzero().flatten()[_MOST_VALIDATION:]] = False
+    return rows
+
+
+def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, seed: int) -> Any:
+    x, y = trainee.table(rows)
+    batches = Batches(x, y, batch_size=min(spend.batch, len(rows)), seed=derive(seed, "batches"), drop_last=True)
+    epochs = max(1, spend.steps // len(batches))
+    return fit(
+        trainee.core,
+        trainee.loss,
+        batches,
+        optimizer=trainee.optimizer(),
+        constraints=trainee.constraints(epochs),
+        schedule=Cosine(warmup=_WARMUP),
+        max_steps=spend.steps,
+        validation=Batches(*trainee.table(validation), batch_size=_PIECE, shuffle=False),
+        validate_every=max(1, epochs // _LOOKS),
+        seed=seed,
+        progress=False,
+    )
+
+
+def peak_of_a_step(trainee: Trainee, rows: Int[Tensor, " m"], spend: Budget) -> int:
+    """The bytes that tensors take in one step of training, with the weights, their gradients and Adam's state."""
+    x, y = (part[: spend.batch].clone() for part in trainee.table(rows))
+    core, optimizer = trainee.core, trainee.optimizer()
+    penalties = trainee.constraints(1)
+    generator = spawn(0, "memory")
+
+    def step() -> None:
+        objective = trainee.loss(core, (x, y)).mean()
+        for constraint in penalties:
+            objective = objective + constraint.term(core, (x, y), generator)
+        objective.backward()
+        optimizer.step()
+
+    return peak_bytes(step, [*core.parameters(), *core.buffers(), x, y])
+
+
+def _asymmetry(trainee: Trainee, problem: Problem, candidate: Candidate, x: Float[Tensor, "n p"], seed: int) -> Any:
+    some = x[torch.randperm(len(x), generator=spawn(seed, "asymmetry"))[:_ERROR_ROWS]]
+    try:
+        found = equivariance_error(
+            trainee.predict,
+            candidate.measured,
+            some,
+            problem.rep_in,
+            problem.rep_out,
+            n=_ERROR_DRAWS,
+            seed=seed,
+            chunk=_PIECE,
+        )
+    except DomainError:  # a model that predicts zero everywhere has no error that could be shown
+        return None
+    return found.mean
