@@ -92,6 +92,7 @@ def test_every_method_has_a_row(finished: tuple[Path, TransformationInvariance])
     assert [len(values) for values in (plain.standing, plain.turned, plain.augmented)] == [2, 2, 2]
     assert [len(values) for values in (frame.standing, frame.turned, frame.augmented)] == [1, 1, 0]
     assert all(set(one.greedy) == set(MOVES) for one in result.tours)
+    assert [len(result.tour(VIEWS[view]).greedy["same"]) for view in ("invariant", "raw")] == [2, 1]
     assert {one.instance for one in result.real} == {"eil51", "berlin52"}
     assert [one.dimension for one in result.embeddings] == [0, 0, 2, 3]
     with pytest.raises(KeyError, match="no 'DGCNN' among PointNet"):

@@ -71,9 +71,9 @@ class GraphsPlan:
 class Config:
     """The three parts, and how often networks are trained.
 
-    The plain network on clouds and the moment rule are trained from ``seeds`` seeds, all others from
-    ``seeds_of_others``. ``modelnet`` is a folder with the h5 files of ModelNet40, "" for the small meshes, which are
-    refused where ``large`` clouds are asked for.
+    Classifiers of clouds and the invariant attention model are trained from ``seeds`` seeds; frame averaging, the other
+    attention models, and on turned clouds all but the plain network from ``seeds_of_others``. ``modelnet`` is a folder
+    with the h5 files of ModelNet40, "" for the small meshes, which are refused where ``large`` clouds are asked for.
     """
 
     shapes: ShapesPlan = field(default_factory=ShapesPlan)

@@ -19,5 +19,5 @@ VIEWS = {
 """What the attention model is shown."""
 POSED = ("plain", "naive", "moment")
 """Classifiers trained on turned clouds too; to the others turned clouds are the same clouds."""
-REPEATED = ("plain", "moment")
-"""Classifiers trained from all seeds."""
+COSTLY = ("frame",)
+"""Classifiers that run eight copies of every cloud in training, and are trained from fewer seeds."""
