@@ -28,7 +28,7 @@ from threadpoolctl import threadpool_limits
 from torch.profiler import ProfilerActivity, profile
 
 from isotropy.frames import InvariantCoordinates, classical_mds
-from isotropy.frames._mds_solvers import Centred, lanczos
+from isotropy.frames.scaling._solvers import Centred, lanczos
 from isotropy.linalg import procrustes
 from isotropy.random import spawn
 

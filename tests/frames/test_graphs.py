@@ -16,11 +16,11 @@ from torch import Tensor, nn
 from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.errors import DomainError, FrameSizeError, SchemaError, ShapeError
 from isotropy.frames import FrameAveraged
-from isotropy.frames._canonical_graph import CanonicalGraph
-from isotropy.frames._forms import CanonicalForms, canonical_forms
-from isotropy.frames._graph import CanonicalGraphFrame
-from isotropy.frames._laplacian import DirectedGraphError, LaplacianFrame, spectral_key
-from isotropy.frames._orbits import orbit_mean, orbital_mean, orbitals
+from isotropy.frames.graphs._canonical_graph import CanonicalGraph
+from isotropy.frames.graphs._forms import CanonicalForms, canonical_forms
+from isotropy.frames.graphs._frame import CanonicalGraphFrame
+from isotropy.frames.graphs._laplacian import DirectedGraphError, LaplacianFrame, spectral_key
+from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.optics import average
 from isotropy.random import spawn

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, MissingExtraError, ShapeError
-from isotropy.frames._coloured import ColouredGraph, classes
-from isotropy.frames._forms import CanonicalForms, canonical_forms, canonical_labelling
-from isotropy.frames._labelling import is_automorphism
+from isotropy.frames.graphs._coloured import ColouredGraph, classes
+from isotropy.frames.graphs._forms import CanonicalForms, canonical_forms, canonical_labelling
+from isotropy.frames.graphs._labelling import is_automorphism
 
 
 @pytest.fixture(params=["python", "nauty"])
@@ -208,7 +208,7 @@ def test_the_store_finds_what_it_has(engine: str) -> None:
 
 def test_without_pynauty_our_own_search_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynauty", None)
-    monkeypatch.setattr("isotropy.frames._forms.available", lambda: False)
+    monkeypatch.setattr("isotropy.frames.graphs._forms.available", lambda: False)
     assert CanonicalForms().engine == "python"
     with pytest.raises(MissingExtraError, match="graph"):
         CanonicalForms("nauty")

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError
-from isotropy.frames._degenerate import DegenerateCloudError
-from isotropy.frames._landmarks import choose_landmarks, landmark_mds
-from isotropy.frames._mds import MDSResult, RankWarning, classical_mds
-from isotropy.frames._mds_solvers import Centred, in_full, randomized
-from isotropy.frames._stress import stress
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.scaling._classical import MDSResult, RankWarning, classical_mds
+from isotropy.frames.scaling._landmarks import choose_landmarks, landmark_mds
+from isotropy.frames.scaling._solvers import Centred, in_full, randomized
+from isotropy.frames.scaling._stress import stress
 from isotropy.linalg import procrustes
 
 

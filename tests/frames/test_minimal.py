@@ -190,11 +190,11 @@ def test_refusals() -> None:
         MinimalFrame("Lorentz(4)")(torch.zeros(1, 2, 4))
     with pytest.raises(DomainError, match="D\\(3\\)"):
         MinimalFrame("D(3)")
-    with pytest.raises(DomainError, match=r"batch \[2\]"):
+    with pytest.raises(DomainError, match="batch 2"):
         MinimalFrame("O(3)")(x / torch.tensor([1.0, 1.0, 0.0])[:, None, None])
     with pytest.raises(DtypeError, match="int64"):
         MinimalFrame("SL(3)")(x.long())
-    with pytest.raises(ShapeError, match="segments"):
+    with pytest.raises(ShapeError, match="a single cloud"):
         MinimalFrame("O(3)")(x[0])
 
 

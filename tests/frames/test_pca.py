@@ -285,3 +285,13 @@ def test_bad_settings_are_refused() -> None:
         PCAFrame("D(3)")
     with pytest.raises(DomainError, match="max_frames"):
         PCAFrame("O(3)", max_frames=0)
+
+
+def test_tables_made_without_derivatives_serve_those_with_them() -> None:
+    ambiguity.cache_clear()
+    x = torch.randn(1, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with torch.inference_mode():
+        PCAFrame("SO(3)")(x)
+    x.requires_grad_()
+    PCAFrame("SO(3)")(x).g[..., 0].sum().backward()
+    assert x.grad is not None

@@ -11,10 +11,10 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.frames import Frame, vectors_of
 from isotropy.frames._haar import HaarFrame
-from isotropy.frames._mds_frame import MDSFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._symmetrize import frame_of
+from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
 from isotropy.nn import linear_part
 from isotropy.optics import average

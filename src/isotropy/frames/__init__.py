@@ -1,36 +1,40 @@
 """Exact symmetry around any model: frames, canonical forms and invariant coordinates."""
 
 from isotropy.frames._averaged import FrameAveraged
-from isotropy.frames._canonical_graph import CanonicalGraph
-from isotropy.frames._forms import CanonicalForms, Labelling, canonical_forms, canonical_labelling
 from isotropy.frames._frame import Frame, vectors_of
-from isotropy.frames._graph import CanonicalGraphFrame
 from isotropy.frames._haar import HaarFrame
-from isotropy.frames._invariant import InvariantCoordinates
-from isotropy.frames._landmarks import choose_landmarks, landmark_mds
-from isotropy.frames._laplacian import LaplacianFrame
-from isotropy.frames._learned import CanonicalizerFrame, ProbabilisticFrame, pose_prior
-from isotropy.frames._learned_order import ProbabilisticOrderFrame, order_entropy
-from isotropy.frames._mds import MDSResult, classical_mds
-from isotropy.frames._mds_frame import MDSFrame
 from isotropy.frames._minimal import MinimalFrame
-from isotropy.frames._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
 from isotropy.frames._portrait import Portrait, portrait
 from isotropy.frames._projection_sort import RandomProjectionFrame
-from isotropy.frames._sign_invariant import SignInvariant
-from isotropy.frames._stress import stress
 from isotropy.frames._symmetrize import frame_of, symmetrize
-from isotropy.frames._transformation_invariant import TransformationInvariant
-from isotropy.frames._vector_neurons import VectorNeurons
 from isotropy.frames._weighted import WeightedTupleFrame
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.coordinates._frame import MDSFrame
+from isotropy.frames.coordinates._invariant import InvariantCoordinates
+from isotropy.frames.coordinates._module import TransformationInvariant
+from isotropy.frames.coordinates._pose import Direction, Pose
+from isotropy.frames.coordinates._sign_invariant import SignInvariant
+from isotropy.frames.graphs._canonical_graph import CanonicalGraph
+from isotropy.frames.graphs._forms import CanonicalForms, Labelling, canonical_forms, canonical_labelling
+from isotropy.frames.graphs._frame import CanonicalGraphFrame
+from isotropy.frames.graphs._laplacian import LaplacianFrame
+from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
+from isotropy.frames.learned._orders import ProbabilisticOrderFrame, order_entropy
+from isotropy.frames.learned._poses import CanonicalizerFrame, ProbabilisticFrame, pose_prior
+from isotropy.frames.learned._vector_neurons import VectorNeurons
+from isotropy.frames.scaling._classical import MDSResult, RankWarning, classical_mds
+from isotropy.frames.scaling._landmarks import choose_landmarks, landmark_mds
+from isotropy.frames.scaling._stress import stress
 
 __all__ = [
     "CanonicalForms",
     "CanonicalGraph",
     "CanonicalGraphFrame",
     "CanonicalizerFrame",
+    "DegenerateCloudError",
     "DegenerateFrameError",
+    "Direction",
     "Frame",
     "FrameAveraged",
     "HaarFrame",
@@ -42,9 +46,11 @@ __all__ = [
     "MinimalFrame",
     "PCAFrame",
     "Portrait",
+    "Pose",
     "ProbabilisticFrame",
     "ProbabilisticOrderFrame",
     "RandomProjectionFrame",
+    "RankWarning",
     "SignInvariant",
     "TransformationInvariant",
     "VectorNeurons",

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.groups import SO, Cubature, O
+from isotropy.frames._signs import orthogonal_design, rotation_design
 
 
 def complete(axes: Float[Tensor, "... l d"], special: bool) -> tuple[Float[Tensor, "... K d d"], Float[Tensor, " K"]]:
@@ -58,26 +56,13 @@ def complement(axes: Float[Tensor, "... l d"]) -> Float[Tensor, "... d m"]:
     return torch.cat([rest[..., :-1], rest[..., -1:] * handed[..., None, None]], -1)
 
 
-@lru_cache
 def stabilizer_rule(m: int, special: bool) -> tuple[Float[Tensor, "K m m"], Float[Tensor, " K"]]:
     """A finite rule on O(m), or SO(m), exact for polynomials of degree at most 2 times 1 or the determinant.
-
-    In m <= 3 the cubature of the group; above, sign changes times cyclic shifts: signs are pairwise independent, and a
-    shift takes every axis to every other, so that E g = 0 and E g_ij g_kl = d_ik d_jl / m.
 
     >>> [len(stabilizer_rule(m, True)[0]) for m in (1, 2, 3, 4)]
     [1, 3, 12, 32]
     """
-    # Kept for later calls, which may need derivatives: no inference tensors.
-    with torch.inference_mode(False):
-        if m <= 3:
-            rule = Cubature(SO(m) if special else O(m), 2).discretise()
-            assert isinstance(rule.g, Tensor)
-            return rule.g, rule.weight
-        one = torch.eye(m, dtype=torch.float64)
-        signs = torch.cartesian_prod(*[torch.tensor([1.0, -1.0], dtype=torch.float64)] * m)
-        g = torch.stack([one.roll(k, 0) for k in range(m)])[:, None] * signs[:, :, None]
-        g = g.flatten(0, 1)
-        if special:
-            g = g[torch.linalg.det(g) > 0]
-        return g, torch.full((len(g),), 1 / len(g), dtype=torch.float64)
+    if not special:
+        return orthogonal_design(m)
+    turns = rotation_design(m)
+    return turns, torch.full((len(turns),), 1 / len(turns), dtype=torch.float64)

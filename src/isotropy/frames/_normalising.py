@@ -9,8 +9,8 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.frames._cloud_door import check_cloud
-from isotropy.frames._degenerate import DegenerateCloudError
-from isotropy.frames._size import size_of
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.coordinates._size import size_of
 from isotropy.groups import DiscreteMeasure, Group, Scale, T, homogeneous, parse
 from isotropy.linalg import Segments
 

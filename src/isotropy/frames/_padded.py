@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError
+from isotropy.frames._cloud_door import check_cloud
 from isotropy.groups import SE, SO, E, Element, Group, O, homogeneous
 from isotropy.linalg import Segments
 
@@ -60,39 +61,11 @@ def padded(group: Group, x: Tensor, segments: Segments | None, *, centred: bool)
 
 def dense(group: Group, x: Tensor, segments: Segments | None) -> tuple[Tensor, Tensor]:
     """Checked clouds ``(B, n, d)`` and their mask ``(B, n, 1)``."""
-    if x.dtype not in TOLERANCE:
-        raise DtypeError(f"coordinates of dtype {x.dtype}", "float32 or float64", "x.double()")
-    shape = ("B", "n") if segments is None else ("N",)
-    if x.ndim != len(shape) + 1 or x.shape[-1] != group.degree:
-        wanted = f"({', '.join(shape)}, {group.degree}) for {group}"
-        raise ShapeError(f"x of shape {tuple(x.shape)}", wanted, "a flat batch needs segments")
+    check_cloud(x, segments, group.degree)
     if segments is None:
-        if x.shape[1] == 0:
-            raise DomainError("clouds without points", "at least one point in each")
-        mask = torch.ones_like(x[..., :1])
-    else:
-        if len(segments.label) != len(x):
-            raise ShapeError(f"{len(x)} points", f"{len(segments.label)}, one for each label of the segments")
-        if bool((segments.sizes == 0).any()):
-            empty = (segments.sizes == 0).nonzero().flatten()[:5].tolist()
-            raise DomainError(f"empty segments {empty}", "at least one point in each")
-        x, valid = segments.pad(x)
-        mask = valid[..., None].to(x)
-    finite(x)
-    return x, mask
-
-
-def finite(x: Float[Tensor, "*index"]) -> None:
-    """Raises DomainError, naming the clouds, where a coordinate is not finite.
-
-    >>> finite(torch.tensor([[0.0], [math.nan]]))
-    Traceback (most recent call last):
-        ...
-    isotropy.errors.DomainError: given non-finite coordinates at batch [1]; expected finite ones
-    """
-    bad = ~torch.isfinite(x).flatten(1).all(1)
-    if bool(bad.any()):
-        raise DomainError(f"non-finite coordinates at batch {bad.nonzero().flatten()[:5].tolist()}", "finite ones")
+        return x, torch.ones_like(x[..., :1])
+    x, valid = segments.pad(x)
+    return x, valid[..., None].to(x)
 
 
 def euclidean(group: Group) -> tuple[bool, bool]:

@@ -12,7 +12,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, SchemaError, ShapeError
-from isotropy.frames._padded import TOLERANCE, finite, log_of
+from isotropy.frames._cloud_door import check_finite
+from isotropy.frames._padded import TOLERANCE, log_of
 from isotropy.groups import DiscreteMeasure, Group, S
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -65,7 +66,7 @@ class RandomProjectionFrame:
             raise DomainError(f"all directions of R^{x.shape[2]}", "d = 1 or 2", hint)
         if x.dtype not in TOLERANCE:
             raise DtypeError(f"coordinates of dtype {x.dtype}", "float32 or float64", "x.double()")
-        finite(x)
+        check_finite("coordinates", x, None)
         y = x.double()
         order, weight = merged(*self._orders(y))
         order, weight, tied = _swapped(y.detach(), order, weight)

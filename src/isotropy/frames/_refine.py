@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.frames._signs import rotation_design
+from isotropy.frames._signs import orthogonal_design
 from isotropy.linalg import eigh
 
 _MOST = 4096
@@ -188,13 +188,6 @@ def _ties(y: Tensor, p: Tensor, fixed: Tensor, axes: Tensor, start: int, tol: fl
 def _outside(p: Float[Tensor, "... n d"], axes: Float[Tensor, "F d k"]) -> Float[Tensor, "F n d"]:
     """What is left of the points beside each set of axes."""
     return p - (p @ axes) @ axes.mT
-
-
-def orthogonal_design(m: int) -> tuple[Float[Tensor, "R m m"], Float[Tensor, " R"]]:
-    """Signs for m = 1; for m >= 2 a design on O(m), exact for tensors of rank 2 and for their product with det."""
-    turns = rotation_design(m)
-    both = torch.cat([turns, torch.cat([turns[..., :-1], -turns[..., -1:]], -1)])
-    return both, torch.full((len(both),), 1 / len(both), dtype=torch.float64)
 
 
 def _extreme(keys: list[Tensor], tol: float) -> Bool[Tensor, "F n"]:

@@ -15,7 +15,9 @@ _LISTED = 14
 """Sign vectors of at most this many axes are listed; of more, some are drawn."""
 
 
+# Tables are kept for later calls, which may need derivatives: no inference tensors.
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def sign_table(d: int) -> Float[Tensor, "F d"]:
     """All sign vectors of length d, (2^d, d), beginning with ones.
 
@@ -27,6 +29,7 @@ def sign_table(d: int) -> Float[Tensor, "F d"]:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def rotation_design(m: int) -> Float[Tensor, "F m m"]:
     """Rotations of R^m whose mean over tensors of rank 0, 1 and 2 is that of all SO(m).
 
@@ -46,6 +49,13 @@ def rotation_design(m: int) -> Float[Tensor, "F m m"]:
     return signed[torch.linalg.det(signed) > 0]
 
 
+def orthogonal_design(m: int) -> tuple[Float[Tensor, "R m m"], Float[Tensor, " R"]]:
+    """Signs for m = 1; for m >= 2 a design on O(m), exact for tensors of rank 2 and for their product with det."""
+    turns = rotation_design(m)
+    both = torch.cat([turns, torch.cat([turns[..., :-1], -turns[..., -1:]], -1)])
+    return both, torch.full((len(both),), 1 / len(both), dtype=torch.float64)
+
+
 def reflect_last(g: Float[Tensor, "... d d"]) -> Float[Tensor, "... d d"]:
     """The elements with negative determinant, their last axis turned round; the others as they are.
 
@@ -57,6 +67,7 @@ def reflect_last(g: Float[Tensor, "... d d"]) -> Float[Tensor, "... d d"]:
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)
 def ambiguity(d: int, null: int, proper: bool, most: int, seed: int) -> tuple[Float[Tensor, "F d d"], int]:
     """What can stand to the right of axes V whose last ``null`` have no extent: at most ``most`` of them, and how many.
 

@@ -8,12 +8,12 @@ from typing import Any
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames._averaged import FrameAveraged, read_type
 from isotropy.frames._frame import Frame
-from isotropy.frames._graph import CanonicalGraphFrame
 from isotropy.frames._haar import HaarFrame
-from isotropy.frames._mds_frame import MDSFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._projection_sort import RandomProjectionFrame
+from isotropy.frames.coordinates._frame import MDSFrame
+from isotropy.frames.graphs._frame import CanonicalGraphFrame
 from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Similarity, parse
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Pairs, Point, Vector

@@ -12,7 +12,7 @@ from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 from isotropy.frames._completion import complement
 from isotropy.frames._minimal import orthonormal
 from isotropy.frames._padded import TOLERANCE, euclidean, padded, placed
-from isotropy.frames._vector_neurons import VectorNeurons
+from isotropy.frames.learned._vector_neurons import VectorNeurons
 from isotropy.groups import DiscreteMeasure, Group, linear, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from isotropy.errors import MissingExtraError
-from isotropy.frames._coloured import ColouredGraph, Colours
-from isotropy.frames._refinement import Refiner
+from isotropy.frames.graphs._coloured import ColouredGraph, Colours
+from isotropy.frames.graphs._refinement import Refiner
 
 
 def available() -> bool:

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.frames._degenerate import DegenerateCloudError
-from isotropy.frames._mds_solvers import Array, Centred, Spectrum, in_full, lanczos, least, randomized
-from isotropy.frames._stress import stress
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.scaling._solvers import Array, Centred, Spectrum, in_full, lanczos, least, randomized
+from isotropy.frames.scaling._stress import stress
 
 Method = Literal["eigh", "lanczos", "randomized", "landmark"]
 Negative = Literal["clip", "lingoes", "cailliez", "raise"]
@@ -72,7 +72,7 @@ def classical_mds(
     """
     squared, back, tol = read_distances(D2, D, square=True)
     if method == "landmark":
-        from isotropy.frames._landmarks import among
+        from isotropy.frames.scaling._landmarks import among
 
         return among(squared, back, tol, k, landmarks, negative, generator)
     if landmarks is not None:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from isotropy.frames._coloured import ColouredGraph, Colours
-from isotropy.frames._refinement import Partition, Refiner
+from isotropy.frames.graphs._coloured import ColouredGraph, Colours
+from isotropy.frames.graphs._refinement import Partition, Refiner
 
 
 def label(graph: ColouredGraph) -> tuple[Colours, list[Colours], int]:

@@ -10,11 +10,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.errors import FrameSizeError
-from isotropy.frames._congruence import first_in_order
-from isotropy.frames._moments import canonical_signs
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import sign_table
 from isotropy.frames._spectrum import ULPS, Spectrum, each, largest, spectrum
+from isotropy.frames.coordinates._congruence import first_in_order
+from isotropy.frames.coordinates._moments import canonical_signs
 from isotropy.groups import SO, O
 from isotropy.linalg import Segments
 

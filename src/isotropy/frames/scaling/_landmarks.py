@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames._mds import MDSResult, check_square, coordinates, kept, read_distances
-from isotropy.frames._mds_solvers import Array, Centred, Spectrum, in_full
-from isotropy.frames._stress import stress
+from isotropy.frames.scaling._classical import MDSResult, check_square, coordinates, kept, read_distances
+from isotropy.frames.scaling._solvers import Array, Centred, Spectrum, in_full
+from isotropy.frames.scaling._stress import stress
 
 Indices = NDArray[np.int64]
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.frames._cloud_door import check_cloud, check_numbers
-from isotropy.frames._degenerate import DegenerateCloudError
-from isotropy.frames._orientation import Oriented, along, oriented, reach
-from isotropy.frames._pose import Pose, condition_of
-from isotropy.frames._scikit import CloudTransformer
-from isotropy.frames._size import Scaling, size_of
 from isotropy.frames._spectrum import each, total
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.coordinates._orientation import Oriented, along, oriented, reach
+from isotropy.frames.coordinates._pose import Pose, condition_of
+from isotropy.frames.coordinates._scikit import CloudTransformer
+from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Rep

@@ -10,9 +10,9 @@ from jaxtyping import Int, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames._forms import CanonicalForms, Engine, Labelling, store
-from isotropy.frames._graph import padded
-from isotropy.frames._orbits import orbit_mean, orbital_mean
+from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, store
+from isotropy.frames.graphs._frame import padded
+from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean
 
 
 class CanonicalGraph(nn.Module):

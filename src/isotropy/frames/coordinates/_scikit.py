@@ -21,7 +21,7 @@ class CloudTransformer:
     An array comes out as an array and a list as a list, in their dtype, without gradients. Raises ShapeError and
     DtypeError for other input. Works in Pipelines, searches and `clone`.
 
-    >>> from isotropy.frames._invariant import InvariantCoordinates
+    >>> from isotropy.frames.coordinates._invariant import InvariantCoordinates
     >>> clouds = np.random.default_rng(0).normal(size=(5, 7, 3))
     >>> InvariantCoordinates().fit_transform(clouds).shape
     (5, 7, 3)

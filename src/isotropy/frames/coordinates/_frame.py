@@ -12,13 +12,13 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, FrameSizeError
 from isotropy.frames._cloud_door import check_cloud, check_numbers
-from isotropy.frames._degenerate import DegenerateCloudError
-from isotropy.frames._orientation import Oriented, oriented
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._refine import orthogonal_design
 from isotropy.frames._signs import reflect_last, rotation_design
-from isotropy.frames._size import Scaling, size_of
+from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames.coordinates._orientation import Oriented, oriented
+from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
 from isotropy.linalg import Segments
 

@@ -7,8 +7,8 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
-from isotropy.frames._learned import fresh
-from isotropy.frames._padded import finite
+from isotropy.frames._cloud_door import check_finite
+from isotropy.frames.learned._poses import fresh
 from isotropy.groups import DiscreteMeasure, Group, S, permutation_matrix
 from isotropy.linalg import Segments
 
@@ -79,7 +79,7 @@ class ProbabilisticOrderFrame(nn.Module):
         if x.ndim != 3 or x.shape[1] != self._group.n:
             raise ShapeError(f"x of shape {tuple(x.shape)}", f"(B, {self._group.n}, features)")
         noise = self.scale * fresh(self, (self.num_samples, *x.shape[:2], self.channels), x)
-        finite(x)
+        check_finite("coordinates", x, None)
         many = torch.cat([x.expand(self.num_samples, *x.shape), noise], -1).flatten(0, 1)
         scores: Tensor = self.net(many)
         if scores.shape != many.shape[:2]:

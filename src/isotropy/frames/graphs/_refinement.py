@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from isotropy.frames._coloured import ColouredGraph, Colours
+from isotropy.frames.graphs._coloured import ColouredGraph, Colours
 
 Hashes = NDArray[np.uint64]
 

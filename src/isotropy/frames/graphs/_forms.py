@@ -12,10 +12,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, MissingExtraError
-from isotropy.frames._coloured import ColouredGraph, Colours, check_graphs
-from isotropy.frames._labelling import join, label
-from isotropy.frames._nauty import available, nauty_automorphisms, nauty_order
-from isotropy.frames._orbits import orbitals
+from isotropy.frames.graphs._coloured import ColouredGraph, Colours, check_graphs
+from isotropy.frames.graphs._labelling import join, label
+from isotropy.frames.graphs._nauty import available, nauty_automorphisms, nauty_order
+from isotropy.frames.graphs._orbits import orbitals
 
 Engine = Literal["auto", "nauty", "python"]
 

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, FrameSizeError
-from isotropy.frames._coloured import Colours
-from isotropy.frames._forms import CanonicalForms, Engine, Labelling, resolve, store
+from isotropy.frames.graphs._coloured import Colours
+from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, resolve, store
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.linalg import Segments
 

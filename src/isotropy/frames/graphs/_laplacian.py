@@ -12,9 +12,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.frames._coloured import check_graphs
-from isotropy.frames._forms import CanonicalForms, store
-from isotropy.frames._graph import padded, uniform
+from isotropy.frames.graphs._coloured import check_graphs
+from isotropy.frames.graphs._forms import CanonicalForms, store
+from isotropy.frames.graphs._frame import padded, uniform
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.frames._averaged import read_type
-from isotropy.frames._invariant import InvariantCoordinates, fitted
-from isotropy.frames._mds_frame import MDSFrame
+from isotropy.frames.coordinates._frame import MDSFrame
+from isotropy.frames.coordinates._invariant import InvariantCoordinates, fitted
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average

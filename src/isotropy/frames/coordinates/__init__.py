@@ -1,0 +1,1 @@
+"""Coordinates that no similarity changes, and the frame behind them."""

@@ -1,0 +1,1 @@
+"""Permutations of vertices: canonical labelling, frames of graphs, means over automorphisms."""

@@ -1,0 +1,1 @@
+"""Frames that are learned: canonical poses, and distributions of poses and orders."""
