@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -32,11 +33,16 @@ LOADERS: dict[str, Callable[[], GraphSet]] = {
 
 def read_graphs(name: str, most: int | None = None) -> GraphSet:
     """A set of graphs by name, its vertices with the features (label or 1, degree); the first ``most`` of them."""
-    found = LOADERS[name]()
+    found = _loaded(name)
     found = found if most is None else found[:most]
     inside = (torch.arange(found.A.shape[1]) < found.sizes[:, None]).to(found.A)[..., None]
     label = inside if found.X is None else found.X.to(found.A)
     return replace(found, X=torch.cat([label, found.A.sum(-1, keepdim=True)], -1))
+
+
+@lru_cache
+def _loaded(name: str) -> GraphSet:
+    return LOADERS[name]()
 
 
 @dataclass(frozen=True, eq=False)

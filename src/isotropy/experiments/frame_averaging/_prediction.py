@@ -73,7 +73,7 @@ class Straight(nn.Module):
         """The best ``a`` in the sense of least squares.
 
         >>> still = torch.cat([torch.zeros(1, 5, 3), torch.ones(1, 5, 4)], -1)
-        >>> float(Straight.fitted(Particles(still, torch.full((1, 5, 3), 2.0))).a)
+        >>> Straight.fitted(Particles(still, torch.full((1, 5, 3), 2.0))).a.item()
         2.0
         """
         loc, vel, _ = (part.double() for part in unpack(train.x))

@@ -34,7 +34,8 @@ class Surface:
     def watertight(self) -> bool:
         """Whether every edge belongs to exactly two faces."""
         edge = torch.cat([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]).sort(1).values
-        return bool((torch.unique(edge, dim=0, return_counts=True)[1] == 2).all())
+        number = edge[:, 0] * len(self.vertices) + edge[:, 1]  # sorting numbers is much faster than sorting rows
+        return bool((torch.unique(number, return_counts=True)[1] == 2).all())
 
     def sample(
         self, clouds: int, points: int, generator: torch.Generator
