@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Literal, cast
 
 import torch
@@ -16,10 +16,17 @@ from isotropy.experiments.transformation_invariant._pointnet import classifier
 from isotropy.experiments.transformation_invariant._shapes import Labelled, Part, mesh_clouds, modelnet_clouds
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
-from isotropy.runs import Run
+from isotropy.runs import Job, Run
 from isotropy.train import Batches, fit
 
+_ROOM = "isotropy.experiments.transformation_invariant"
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
+
+
+def classifying_job(plan: ShapesPlan, method: str, poses: Poses, modelnet: str, seed: int) -> Job:
+    """The training and trial of one classifier."""
+    arguments = {"method": method, "poses": poses, "modelnet": modelnet, "plan": asdict(plan)}
+    return Job(f"{_ROOM}:classify_job", arguments, seed)
 
 
 def classify_job(
@@ -38,14 +45,14 @@ def classify_job(
         classes = int(label.max()) + 1
         model = classifier(method, classes, settings.widths, settings.hidden, settings.signed)
     batches = Batches(x.float(), label, batch_size=settings.batch, seed=derive(seed, "batches"))
-    name = f"training/shapes-{method}-{poses}-{'modelnet-' if modelnet else ''}{settings.points}-{seed}"
+    key = classifying_job(settings, method, poses, modelnet, seed).key
     history = fit(
         model,
         class_loss,
         Turned(batches, seed) if poses == "SO3" else batches,
         optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
         max_epochs=settings.epochs,
-        run=run.part(name),
+        run=run.part(f"training/clouds-{method}-{poses}-{seed}-{key[:8]}"),
         checkpoint_every=60.0,
         seed=seed,
         progress=False,

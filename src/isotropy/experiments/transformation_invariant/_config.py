@@ -43,8 +43,8 @@ class ToursPlan:
     parts: int = 4
     starts: int = 2
     test: int = 300
-    batch: int = 256
-    epochs: int = 20
+    batch: int = 128
+    epochs: int = 24
     rate: Number = 1e-3
     dim: int = 64
     layers: int = 2

@@ -65,7 +65,7 @@ def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[s
         schedule=Cosine(warmup=max(1, len(batches) // 2)),
         max_epochs=settings.epochs,
         clip=1.0,
-        run=run.part(f"training/tours-{view}-{settings.cities}-{data_seed}-{seed}"),
+        run=run.part(f"training/tours-{view}-{seed}-{learning_job(settings, view, data_seed, seed).key[:8]}"),
         checkpoint_every=60.0,
         seed=seed,
         progress=False,

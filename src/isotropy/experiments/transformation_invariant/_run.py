@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from isotropy.errors import SchemaError
 from isotropy.experiments.transformation_invariant._claims import CLAIMS
+from isotropy.experiments.transformation_invariant._classification import Poses, classifying_job
 from isotropy.experiments.transformation_invariant._config import Config
 from isotropy.experiments.transformation_invariant._names import COSTLY, METHODS, POSED, VIEWS
 from isotropy.experiments.transformation_invariant._records import (
@@ -62,9 +63,12 @@ def _clouds(config: Config, run: Run) -> tuple[tuple[Recognition, ...], float]:
 
     # Trained on turned clouds the moment rule only shows that nothing changes: few seeds say so.
     turned = {method: seeds(method) if method == "plain" else range(config.seeds_of_others) for method in POSED}
-    wanted = [(method, "I", seed) for method in METHODS for seed in seeds(method)]
-    wanted += [(method, "SO3", seed) for method, numbers in turned.items() for seed in numbers]
-    jobs = [_classifying(config, *one) for one in wanted]
+    wanted: list[tuple[str, Poses, int]] = [(method, "I", seed) for method in METHODS for seed in seeds(method)]
+    wanted.extend((method, "SO3", seed) for method, numbers in turned.items() for seed in numbers)
+    jobs = [
+        classifying_job(config.shapes, method, poses, config.modelnet, config.seed + seed)
+        for method, poses, seed in wanted
+    ]
     outcomes = map_jobs(jobs, run, engine=config.engine, description="clouds")
     found: dict[tuple[str, str], list[Outcome]] = {}
     for (method, poses, _), outcome in zip(wanted, outcomes, strict=True):
@@ -81,11 +85,6 @@ def _clouds(config: Config, run: Run) -> tuple[tuple[Recognition, ...], float]:
         for method, name in METHODS.items()
     ]
     return tuple(records), sum(one["seconds"] for one in outcomes)
-
-
-def _classifying(config: Config, method: str, poses: str, seed: int) -> Job:
-    arguments = {"method": method, "poses": poses, "modelnet": config.modelnet, "plan": asdict(config.shapes)}
-    return Job(f"{_ROOM}:classify_job", arguments, config.seed + seed)
 
 
 def _tours(config: Config, run: Run) -> tuple[tuple[Routing, ...], tuple[RealTour, ...], float]:
