@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -101,7 +102,7 @@ def turned(
     x: Float[Tensor, "c n 3"], normal: Float[Tensor, "c n 3"], generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """Each cloud in a Haar random pose of its own."""
-    R = SO(3).sample((len(x),), generator=generator, dtype=x.dtype)
+    R: Any = SO(3).sample((len(x),), generator=generator, dtype=x.dtype)
     return x @ R.mT, normal @ R.mT
 
 
