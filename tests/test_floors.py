@@ -52,7 +52,7 @@ FLOORS: dict[str, set[str]] = {
     "cli": BELOW_DISCOVERY
     | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
-    "__init__": {"discovery", "frames"},
+    "__init__": {"discovery", "comparison", "frames"},
 }
 
 

@@ -22,6 +22,7 @@ __version__ = "0.1.0.dev0"
 
 _ROOMS = {
     **dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery"),
+    **dict.fromkeys(("compare", "Comparison"), "isotropy.comparison"),
     "symmetrize": "isotropy.frames",
 }
 

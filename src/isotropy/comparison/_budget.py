@@ -7,22 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Budget:
-    """Folds, steps and batches are the same for all; ``width`` is the network's, ``channels`` are exact layers'."""
+    """Folds, steps and batches are the same for all; ``width`` is the network's, ``channels`` and ``blocks`` are
+    those of exact layers."""
 
     folds: int = 5
-    steps: int = 2000
+    steps: int = 1500
     batch: int = 128
     width: int = 128
-    depth: int = 2
+    depth: int = 1
     channels: int = 64
+    blocks: int = 2
 
     @classmethod
     def of(cls, rows: int, *, quick: bool = False) -> Budget:
-        """Fewer folds and steps for long tables, whose rows say enough; a quick look takes a third of the steps.
+        """Fewer folds for long tables, whose rows say enough; a quick look takes a third of the steps.
 
         >>> Budget.of(1000).folds, Budget.of(36_000).folds
         (5, 3)
         """
         if quick:
-            return cls(folds=3, steps=600, width=64, channels=32)
-        return cls() if rows <= 5000 else cls(folds=3, steps=1500)
+            return cls(folds=3, steps=500, width=64, channels=32)
+        return cls() if rows <= 5000 else cls(folds=3)

@@ -24,7 +24,7 @@ from isotropy.nn import EMLP, linear_part
 from isotropy.random import spawn
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
 
-_RATE, _RATE_LAYERS = 2e-3, 5e-3
+_RATE, _RATE_LAYERS = 3e-3, 1e-2
 _UPDATES = 15  # of the strengths of soft penalties, over the whole training
 Batch = tuple[Tensor, Tensor]
 
@@ -195,7 +195,7 @@ def _layers(
 ) -> Trainee:
     """Exact layers; where the group translates, on Points seen from their centroid."""
     group, rep_in, rep_out = candidate.group, linear_part(problem.rep_in), linear_part(problem.rep_out)
-    core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.depth, generator=start)
+    core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
     if not getattr(group, "affine", False):
         preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
         return Direct(core, problem, preparation, _RATE_LAYERS, _spread(problem, rows))
