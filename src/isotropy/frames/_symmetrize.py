@@ -10,11 +10,12 @@ from isotropy.frames._averaged import FrameAveraged, read_type
 from isotropy.frames._frame import Frame
 from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._projection_sort import RandomProjectionFrame
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.graphs._frame import CanonicalGraphFrame
-from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Similarity, parse
+from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Scale, SimilarityPlus, T, parse
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Pairs, Point, Vector
 
@@ -52,9 +53,10 @@ def symmetrize(
 def frame_of(group: Group | str, rep_in: Any = None) -> Frame:
     """The frame that ``symmetrize`` takes for a group.
 
-    Principal axes for O, SO, E, SE (about an axis too), with the scale for Similarity; generalised QR for Lorentz, GL+
-    and SL, which reads points in their order; canonical labelling for permutations of graphs, random projections for
-    those of sets of vectors; all elements, or the cubature of degree 6, for other compact groups.
+    Principal axes for O, SO, E, SE (about an axis too), with the scale for Similarity; the centroid for T, the size for
+    Scale; generalised QR for Lorentz, GL+ and SL, which reads points in their order; canonical labelling for
+    permutations of graphs, random projections for those of sets of vectors; all elements, or the cubature of degree 6,
+    for other compact groups.
 
     Raises DomainError for the rest.
 
@@ -66,8 +68,10 @@ def frame_of(group: Group | str, rep_in: Any = None) -> Frame:
     base = G.base if isinstance(G, Placed) else G
     if isinstance(base, O | SO | SE):
         return PCAFrame(G)
-    if isinstance(G, Similarity):
+    if isinstance(G, SimilarityPlus):
         return MDSFrame(G)
+    if isinstance(G, T | Scale):
+        return CentreFrame(G) if isinstance(G, T) else ScaleFrame(G)
     if isinstance(G, Lorentz | GLPlus):
         return MinimalFrame(G)
     if isinstance(G, S):
