@@ -19,7 +19,7 @@ from torch import Tensor
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._judging import against, error_of
 from isotropy.comparison._methods import Method, kinds_of, methods_of
-from isotropy.comparison._recommendation import Contender, as_good, choose, recommend
+from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison, MethodFinding, Standing
 from isotropy.comparison._training import folds_of, train_job
 from isotropy.data import Dataset
@@ -154,7 +154,9 @@ def _judged(
         for m in listed
         if not m.missing
     ]
-    constant = float(_by_row(found["plain"], "constant", fold).mean()) ** 0.5
+    mean = _by_row(found["plain"], "constant", fold)
+    better = against({"best": losses[best], "mean": mean}, "best", fold, unit)["mean"]
+    signal = better.excess > 0 and better.p_value < ALPHA
     chosen, tied = choose(contenders, below).name, {c.name for c in as_good(contenders)}
 
     def finding(method: Method) -> MethodFinding:
@@ -162,7 +164,13 @@ def _judged(
         if method.missing:
             return MethodFinding(name, method.kind, method.group, "not run", missing=method.missing)
         standing: Standing = (
-            "recommended" if name == chosen else "best" if name == best else "as good" if name in tied else "worse"
+            "recommended"
+            if signal and name == chosen
+            else "best"
+            if name == best
+            else "as good"
+            if name in tied
+            else "worse"
         )
         outcomes, other, plain = found[name], to_best.get(name), to_plain.get(name)
         asymmetry = [o["equivariance_error"] for o in outcomes if o["equivariance_error"] is not None]
@@ -192,9 +200,9 @@ def _judged(
             "settings": {key: str(value) for key, value in dataset.settings.items()},
         },
         methods=tuple(finding(method) for method in listed),
-        recommended=chosen if errors[best].low < constant else "",
-        recommendation=recommend(contenders, below, constant),
-        constant=constant,
+        recommended=chosen if signal else "",
+        recommendation=recommend(contenders, below, signal),
+        constant=float(mean.mean()) ** 0.5,
         edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
         budget=asdict(budget),
         notes=tuple(_notes(dataset, problem)),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isotropy.report import number_text
+from isotropy.report import Interval, cell_text, number_text
 
 ALPHA = 0.05
 MARGIN = 0.01  # of the error: a difference that nobody would notice
-_SHOWN = 1e-6  # an equivariance error below this is rounding
 
 
 @dataclass(frozen=True)
@@ -63,46 +63,54 @@ def _largest(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> C
     return min((c for c in maximal if c.group == group), key=lambda c: c.seconds)
 
 
-def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], constant: float) -> str:
-    """The advice in one or two sentences; ``constant`` is the error of the mean of the targets.
+def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], signal: bool = True) -> str:
+    """The advice in a sentence or two; without ``signal`` no method is surely better than the mean of the targets.
 
     >>> table = [Contender("plain", "plain", "", False, 2.0, 1.9, 2.1, 0.001, 5.0),
     ...          Contender("frames O(2)@z", "frames", "O(2)@z", True, 0.6, 0.55, 0.65, 1.0, 9.0),
     ...          Contender("frames O(3)", "frames", "O(3)", True, 0.9, 0.85, 0.95, 0.001, 9.0)]
-    >>> recommend(table, {"O(3)": ["O(2)@z"]}, 4.0)
+    >>> recommend(table, {"O(3)": ["O(2)@z"]})
     'use frames O(2)@z: error 0.60 [0.55, 0.65], exactly symmetric; the plain network is 3.3 times as far off; \
-imposing O(3) costs at least +50\u202f% of the error (frames O(3))'
+O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     """
-    best = min(contenders, key=lambda c: c.error)
-    if best.low >= constant:
-        return "no method predicts these targets better than their mean: check the inputs before anything else"
-    chosen = choose(contenders, below)
+    if not signal:
+        return "no method surely predicts these targets better than their mean: check the inputs before anything else"
+    best, chosen = min(contenders, key=lambda c: c.error), choose(contenders, below)
     parts = [f"use {_named(chosen)}: error {_interval(chosen)}{', exactly symmetric' if chosen.exact else ''}"]
     if chosen.name != best.name:
-        parts.append(f"{best.name} has the lowest error, {_figure(best.error)}, {_distance(chosen, best)}")
+        parts.append(f"{_named(best)} has the lowest error, {_figure(best.error)}, {_distance(chosen, best)}")
     tied = {c.name for c in as_good(contenders)}
     plain = next((c for c in contenders if c.kind == "plain"), None)
     if plain is not None and plain.name not in (chosen.name, best.name):
-        ratio = plain.error / chosen.error - 1 if chosen.error else float("inf")
+        ratio = _excess(plain, chosen)
         said = (
             f"is {1 + ratio:.2g} times as far off" if ratio >= 1 else f"errs by {number_text(ratio, 'signed percent')}"
         )
         parts.append(f"the plain network {said}" + (", which may be chance" if plain.name in tied else ""))
-    parts += [_cost(group, contenders, chosen) for group in _dismissed(contenders, chosen, below)]
+    exact = [c for c in contenders if c.exact and c.group == chosen.group]
+    if exact and not chosen.exact:
+        parts.append(f"exact symmetry costs {_cost(exact, chosen)}")
+    parts += [
+        f"{group} instead costs at least {_cost([c for c in contenders if c.group == group], chosen)}"
+        for group in _dismissed(contenders, chosen, below)
+    ]
     return "; ".join(parts)
 
 
 def _dismissed(contenders: Sequence[Contender], chosen: Contender, below: Mapping[str, Sequence[str]]) -> list[str]:
-    """The largest groups that contain the chosen one, or any if there is none, and have exact methods, all worse."""
-    groups = list(dict.fromkeys(c.group for c in contenders if c.exact))
+    """The largest groups that contain the chosen one, or any if none is chosen."""
+    groups = list(dict.fromkeys(c.group for c in contenders if c.group))
     above = [g for g in groups if not chosen.group or chosen.group in below.get(g, ())]
     return [g for g in above if not any(g in below.get(other, ()) for other in above)]
 
 
-def _cost(group: str, contenders: Sequence[Contender], chosen: Contender) -> str:
-    cheapest = min((c for c in contenders if c.exact and c.group == group), key=lambda c: c.error)
-    excess = cheapest.error / chosen.error - 1 if chosen.error else float("inf")
-    return f"imposing {group} costs at least {number_text(excess, 'signed percent')} of the error ({cheapest.name})"
+def _cost(others: Sequence[Contender], chosen: Contender) -> str:
+    cheapest = min(others, key=lambda c: c.error)
+    return f"{number_text(_excess(cheapest, chosen), 'signed percent')} of the error ({cheapest.name})"
+
+
+def _excess(other: Contender, chosen: Contender) -> float:
+    return other.error / chosen.error - 1 if chosen.error else math.inf
 
 
 def _distance(chosen: Contender, best: Contender) -> str:
@@ -116,8 +124,6 @@ def _named(c: Contender) -> str:
 
 
 def _interval(c: Contender) -> str:
-    from isotropy.report import Interval, cell_text
-
     return cell_text(Interval(c.error, c.low, c.high), "number")
 
 
