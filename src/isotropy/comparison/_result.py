@@ -126,7 +126,6 @@ _COLUMNS = (
     Column("under", terminal=False),
     Column("seconds", "number", explain="Processor seconds of training, all folds together."),
     Column("MB", "number", explain="What tensors take in one step of training."),
-    Column("parameters", "number", terminal=False),
 )
 
 
@@ -144,7 +143,6 @@ def _cells(f: MethodFinding) -> tuple[Cell, ...]:
         f.equivariance_group,
         None if f.seconds is None else float(f"{f.seconds:.3g}"),
         None if f.peak_mb is None else float(f"{f.peak_mb:.3g}"),
-        f.parameters,
     )
 
 
