@@ -42,12 +42,15 @@ class Pose:
         # A frame that does not look needs nothing to look at.
         return self.frame(x if isinstance(self.frame, HaarFrame) else vectors_of(self.rep_in, self.group, x)[0])
 
-    def atoms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Elements ``(n, F, *element)`` and weights ``(n, F)`` of all rows, found a few thousand at a time."""
+    def atoms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Elements ``(n, F, *element)``, weights ``(n, F)``, and which rows are degenerate; some thousand at a time."""
         found = [self.look(some) for some in x.split(_PIECE)]
         most = max(len(measure) for measure in found)
         pieces = [_filled(measure.g, measure.weight, most) for measure in found]
-        return torch.cat([g for g, _ in pieces]), torch.cat([weight for _, weight in pieces])
+        open_ = [measure.degenerate for measure in found]
+        none = torch.zeros(len(x), dtype=torch.bool)
+        degenerate = none if any(part is None for part in open_) else torch.cat([p for p in open_ if p is not None])
+        return torch.cat([g for g, _ in pieces]), torch.cat([weight for _, weight in pieces]), degenerate
 
     def close(self, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """``f`` averaged over the poses of each row: exactly symmetric."""

@@ -182,10 +182,13 @@ def _posed(
     generator: torch.Generator,
 ) -> Posed:
     """The poses of all rows, and columns in the units that rows have when they are posed."""
-    g, weight = pose.atoms(problem.x)
+    g, weight, degenerate = pose.atoms(problem.x)
     group = pose.group
-    first = group.inverse(g[rows, weight[rows].argmax(1)])
-    x, y = pose.rep_in.act(group, first, problem.x[rows]), pose.rep_out.act(group, first, problem.y[rows])
+    # A row without a size of its own says nothing about units: divided by nearly zero, its target would be all of them.
+    plain = rows[~degenerate[rows]]
+    shown = plain if len(plain) else rows
+    first = group.inverse(g[shown, weight[shown].argmax(1)])
+    x, y = pose.rep_in.act(group, first, problem.x[shown]), pose.rep_out.act(group, first, problem.y[shown])
     preparation = Preparation.fit(replace(problem, candidates=(candidate,)), x, y)
     return Posed(core, problem, preparation, rate, _spread(problem, rows), pose, g, weight, generator)
 

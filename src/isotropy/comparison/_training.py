@@ -102,15 +102,11 @@ def peak_of_a_step(trainee: Trainee, rows: Int[Tensor, " m"], spend: Budget) -> 
     """The bytes that tensors take in one step of training, with the weights, their gradients and Adam's state."""
     x, y = (part[: spend.batch].clone() for part in trainee.table(rows))
     core, optimizer = trainee.core, trainee.optimizer()
-    penalties = trainee.constraints(1)
-    generator = spawn(0, "memory")
 
     def step() -> None:
-        objective = trainee.loss(core, (x, y)).mean()
-        for constraint in penalties:
-            objective = objective + constraint.term(core, (x, y), generator)
-        objective.backward()
-        optimizer.step()
+        batches = Batches(x, y, batch_size=len(x), shuffle=False)
+        fit(core, trainee.loss, batches, optimizer=optimizer, constraints=trainee.constraints(1), max_steps=1,
+            progress=False)  # fmt: skip
 
     return peak_bytes(step, [*core.parameters(), *core.buffers(), x, y])
 

@@ -57,7 +57,7 @@ class ScaleFrame:
 
     def __init__(self, group: Group | str, points: str = "raise") -> None:
         if points not in ("raise", "limit"):
-            raise DomainError(f"points={points!r}", "'raise' or 'keep'")
+            raise DomainError(f"points={points!r}", "'raise' or 'limit'")
         object.__setattr__(self, "group", _of_kind(group, Scale, "Scale(d)"))
         object.__setattr__(self, "points", points)
 
