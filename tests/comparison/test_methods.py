@@ -13,7 +13,7 @@ from isotropy.comparison._memory import peak_bytes
 from isotropy.comparison._methods import EXACT, KINDS, kinds_of, methods_of
 from isotropy.comparison._posing import pose_frame
 from isotropy.comparison._trainees import Trainee, trainee_of
-from isotropy.comparison._training import folds_of
+from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load
 from isotropy.discovery._door import dataset_of, problem_of
 from isotropy.discovery._problem import Problem
@@ -122,6 +122,21 @@ def test_folds_keep_units_whole_and_have_equally_many() -> None:
     found = folds_of(problem_of(replace(given, cluster=unit), None, None, 0), 5)
     assert all(len(found[unit == u].unique()) == 1 for u in range(20))
     assert torch.bincount(found).tolist() == [12] * 5
+
+
+def test_units_for_validation_are_whole_and_come_from_anywhere_in_the_table() -> None:
+    rows = 30_000
+    table = torch.randn(rows, 2, generator=spawn(0, "table"), dtype=torch.float64)
+    given = problem_of(
+        dataset_of(table, table, {"x": Vector, "y": Vector}, torch.arange(rows) // 10), "O(2)", None, 0
+    )  # fmt: skip
+    held_out = folds_of(given, 5) == 0
+    chosen = validation_rows(given, held_out, 0, 0)
+    assert not (chosen & held_out).any()
+    assert 1900 < int(chosen.sum()) <= 2000
+    assert set(torch.bincount(given.unit[chosen]).tolist()) == {0, 10}
+    place = chosen.nonzero().double().mean() / rows
+    assert 0.45 < float(place) < 0.55
 
 
 @pytest.mark.parametrize("listed", ["frames,typo", ["layer"], ""])

@@ -90,3 +90,8 @@ def test_augmentation_that_wins_says_what_exactness_would_cost() -> None:
 
 def test_nothing_that_surely_beats_the_mean_recommends_nothing() -> None:
     assert recommend([row("plain", 4.2, 1.0)], BELOW, signal=False).startswith("no method surely predicts")
+
+
+def test_a_plain_network_that_is_nearly_as_good_says_by_how_much_it_errs_more() -> None:
+    table = [row("plain", 1.05, 0.4), row("frames O(3)", 1.0, 1.0)]
+    assert recommend(table, BELOW).endswith("the plain network errs 5\u202f% more, which may be chance")

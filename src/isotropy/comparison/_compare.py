@@ -64,9 +64,9 @@ def compare(
     Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
 
     >>> from isotropy.data import load
-    >>> found = compare(load("inertia", nu=0.0, n=100), groups="O(3)", methods="frames", quick=True)
-    >>> [method.name for method in found.run][0]
-    'frames O(3)'
+    >>> found = compare(load("scaling", n=60), methods="frames", quick=True)
+    >>> [method.name for method in found.run]
+    ['frames Scale(3)', 'plain']
     """
     began = time.monotonic()
     kinds = kinds_of(methods)

@@ -83,9 +83,8 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     plain = next((c for c in contenders if c.kind == "plain"), None)
     if plain is not None and plain.name not in (chosen.name, best.name):
         ratio = _excess(plain, chosen)
-        said = (
-            f"is {1 + ratio:.2g} times as far off" if ratio >= 1 else f"errs by {number_text(ratio, 'signed percent')}"
-        )
+        more = f"{number_text(abs(ratio), 'percent')} {'more' if ratio >= 0 else 'less'}"
+        said = f"is {1 + ratio:.2g} times as far off" if ratio >= 1 else f"errs {more}"
         parts.append(f"the plain network {said}" + (", which may be chance" if plain.name in tied else ""))
     exact = [c for c in contenders if c.exact and c.group == chosen.group]
     if exact and not chosen.exact:

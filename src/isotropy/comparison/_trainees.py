@@ -22,6 +22,7 @@ from isotropy.errors import DomainError
 from isotropy.groups import Window, parse
 from isotropy.nn import EMLP, linear_part
 from isotropy.random import spawn
+from isotropy.reps import Standardiser
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
 
 _RATE, _RATE_LAYERS = 3e-3, 1e-2
@@ -190,7 +191,14 @@ def _posed(
     first = group.inverse(g[shown, weight[shown].argmax(1)])
     x, y = pose.rep_in.act(group, first, problem.x[shown]), pose.rep_out.act(group, first, problem.y[shown])
     preparation = Preparation.fit(replace(problem, candidates=(candidate,)), x, y)
+    preparation = replace(preparation, targets=_typical(preparation.targets, y))
     return Posed(core, problem, preparation, rate, _spread(problem, rows), pose, g, weight, generator)
+
+
+def _typical(targets: Standardiser, y: Float[Tensor, "m q"]) -> Standardiser:
+    """The scale of a typical row: divided by the size of their inputs, a few targets can be beyond all others."""
+    size = (y - targets.shift).square().mean(-1).sqrt().median()
+    return replace(targets, scale=size.expand_as(targets.scale).clone()) if size > 0 else targets
 
 
 def _layers(

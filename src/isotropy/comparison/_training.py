@@ -24,6 +24,7 @@ from isotropy.train import Batches, Cosine, fit
 
 _VALIDATION, _MOST_VALIDATION = 0.15, 2000
 _WARMUP = 50
+_CLIP = 1.0
 _LOOKS = 50  # at the validation rows, over the whole training
 _ERROR_ROWS, _ERROR_DRAWS = 256, 16
 _PIECE = 2048
@@ -47,7 +48,7 @@ def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget
     """Squared errors per output of the held-out rows, and what the training took."""
     problem, spend = Problem.load(run), Budget(**budget)
     held_out = folds_of(problem, spend.folds) == fold
-    validation = _validation_rows(problem, held_out, seed, fold)
+    validation = validation_rows(problem, held_out, seed, fold)
     rows = (~held_out & ~validation).nonzero().flatten()
     candidate = next((c for c in problem.candidates if c.name == group), None)
     began = time.process_time()
@@ -69,14 +70,14 @@ def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget
     }
 
 
-def _validation_rows(problem: Problem, held_out: Bool[Tensor, " n"], seed: int, fold: int) -> Bool[Tensor, " n"]:
+def validation_rows(problem: Problem, held_out: Bool[Tensor, " n"], seed: int, fold: int) -> Bool[Tensor, " n"]:
     """Whole units among the training rows on which every method is stopped."""
-    units = torch.unique(problem.unit[~held_out])
-    shuffled = units[torch.randperm(len(units), generator=spawn(seed, "validation units", fold))]
-    chosen = shuffled[: max(1, round(_VALIDATION * len(units)))]
-    rows = torch.isin(problem.unit, chosen) & ~held_out
-    rows[rows.nonzero().flatten()[_MOST_VALIDATION:]] = False
-    return rows
+    units, sizes = torch.unique(problem.unit[~held_out], return_counts=True)
+    order = torch.randperm(len(units), generator=spawn(seed, "validation units", fold))
+    few = sizes[order].cumsum(0) <= _MOST_VALIDATION
+    few[max(1, round(_VALIDATION * len(units))) :] = False
+    few[0] = True
+    return torch.isin(problem.unit, units[order[few]]) & ~held_out
 
 
 def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, seed: int) -> Any:
@@ -93,6 +94,7 @@ def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, se
         max_steps=spend.steps,
         validation=Batches(*trainee.table(validation), batch_size=_PIECE, shuffle=False),
         validate_every=max(1, epochs // _LOOKS),
+        clip=_CLIP,
         seed=seed,
         progress=False,
     )
