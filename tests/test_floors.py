@@ -48,7 +48,8 @@ FLOORS: dict[str, set[str]] = {
     "federate": BELOW_DISCOVERY,
     "control": BELOW_DISCOVERY,
     "physics": BELOW_DISCOVERY,
-    "experiments": BELOW_DISCOVERY | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
+    "experiments": BELOW_DISCOVERY
+    | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
     "cli": BELOW_DISCOVERY
     | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
