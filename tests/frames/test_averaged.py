@@ -103,6 +103,20 @@ def test_chunks_change_neither_values_nor_gradients(chunk: int) -> None:
     assert torch.allclose(*values, atol=1e-12)
 
 
+def test_a_single_atom_is_not_run_again_for_the_backward_pass() -> None:
+    calls: list[int] = []
+
+    def backbone(x: Tensor) -> Tensor:
+        calls.append(len(x))
+        return x.sin().sum(1)
+
+    x = clouds()[0].requires_grad_()
+    for settings, runs in (({"mode": "first", "chunk": 1}, 1), ({"chunk": 2}, 1), ({"chunk": 1}, 4)):
+        calls.clear()
+        FrameAveraged(backbone, Heading(), Cloud(Point), Vector, **settings)(x).sum().backward()  # type: ignore[arg-type]
+        assert len(calls) == runs
+
+
 def test_one_drawn_frame_has_the_average_as_its_mean_and_evaluation_averages() -> None:
     f, inputs = model(mode="stochastic"), clouds()
     exact = torch.cat([part.detach().flatten() for part in model()(*inputs)])

@@ -164,10 +164,11 @@ class _Average(Optic[Any, Any, Any, Any]):
 
         def closed(x: Any) -> Any:
             copies = journey.copies(x)
-            if self.chunk is None:
+            pieces = [copies] if self.chunk is None else copies.split(self.chunk)
+            if len(pieces) == 1:
                 return run(copies, x)
             total: Any = None
-            for few in copies.split(self.chunk):
+            for few in pieces:
                 term = checkpoint(run, few, x, use_reentrant=False) if torch.is_grad_enabled() else run(few, x)
                 total = term if total is None else tree.tree_map(torch.add, total, term)
             return total
