@@ -72,6 +72,7 @@ def test_without_an_exact_method_that_is_as_good_simplicity_decides() -> None:
 def test_of_groups_that_do_not_contain_each_other_the_better_one_is_taken() -> None:
     table = [row("frames O(2)@z", 0.51, 0.5), row("frames O(2)@x", 0.50, 1.0), row("plain", 2.0, 0.0)]
     assert choose(table, BELOW).name == "frames O(2)@x"
+    assert "; frames O(2)@z is not shown to be worse either (+2\u202f%)" in recommend(table, BELOW)
 
 
 def test_a_recommended_plain_network_says_what_symmetries_would_cost() -> None:

@@ -58,9 +58,13 @@ def choose(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]]) 
 
 def _largest(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> Contender:
     """The cheapest for a group that no other among these contains; of several such, that with the lowest error."""
-    maximal = [c for c in tied if not any(c.group in below.get(other.group, ()) for other in tied)]
+    maximal = _maximal(tied, below)
     group = min(maximal, key=lambda c: c.error).group
     return min((c for c in maximal if c.group == group), key=lambda c: c.seconds)
+
+
+def _maximal(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> list[Contender]:
+    return [c for c in tied if not any(c.group in below.get(other.group, ()) for other in tied)]
 
 
 def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], signal: bool = True) -> str:
@@ -86,6 +90,7 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
         more = f"{number_text(abs(ratio), 'percent')} {'more' if ratio >= 0 else 'less'}"
         said = f"is {1 + ratio:.2g} times as far off" if ratio >= 1 else f"errs {more}"
         parts.append(f"the plain network {said}" + (", which may be chance" if plain.name in tied else ""))
+    parts += _beside(contenders, below, chosen)
     exact = [c for c in contenders if c.exact and c.group == chosen.group]
     if exact and not chosen.exact:
         parts.append(f"exact symmetry costs {_cost(exact, chosen)}")
@@ -94,6 +99,19 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
         for group in _dismissed(contenders, chosen, below)
     ]
     return "; ".join(parts)
+
+
+def _beside(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], chosen: Contender) -> list[str]:
+    """Other groups, neither in nor around the chosen one, that may be built in as well."""
+    others = [c for c in _maximal([c for c in as_good(contenders) if c.exact], below) if c.group != chosen.group]
+    least = [
+        min((c for c in others if c.group == group), key=lambda c: c.error) for group in {c.group: 0 for c in others}
+    ]
+    return [
+        f"{c.name} is not shown to be worse either ({number_text(_excess(c, chosen), 'signed percent')})"
+        for c in least
+        if chosen.exact
+    ]
 
 
 def _dismissed(contenders: Sequence[Contender], chosen: Contender, below: Mapping[str, Sequence[str]]) -> list[str]:
