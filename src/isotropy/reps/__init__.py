@@ -18,6 +18,11 @@ from isotropy.reps._basis import projector as projector
 from isotropy.reps._cloud import Cloud as Cloud
 from isotropy.reps._cloud import Pairs as Pairs
 from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
+from isotropy.reps._harmonics import Normalization as Normalization
+from isotropy.reps._harmonics import degrees as degrees
+from isotropy.reps._harmonics import rescaling as rescaling
+from isotropy.reps._harmonics import solid_harmonics as solid_harmonics
+from isotropy.reps._harmonics import spherical_harmonics as spherical_harmonics
 from isotropy.reps._rep import Dims as Dims
 from isotropy.reps._rep import Factor as Factor
 from isotropy.reps._rep import Part as Part
@@ -36,6 +41,7 @@ __all__ = [
     "Dims",
     "Factor",
     "Nodes",
+    "Normalization",
     "Pairs",
     "Part",
     "Pixels",
@@ -50,8 +56,12 @@ __all__ = [
     "Tensor",
     "Term",
     "Vector",
+    "degrees",
     "equivariant_basis",
     "parse",
     "projector",
+    "rescaling",
+    "solid_harmonics",
+    "spherical_harmonics",
     "standardise",
 ]
