@@ -32,6 +32,9 @@ from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
 from isotropy.reps._standardise import standardise as standardise
 from isotropy.reps._text import parse as parse
+from isotropy.reps._wigner import align as align
+from isotropy.reps._wigner import wigner_blocks as wigner_blocks
+from isotropy.reps._wigner import wigner_D as wigner_D
 
 __all__ = [
     "Adjoint",
@@ -56,6 +59,7 @@ __all__ = [
     "Tensor",
     "Term",
     "Vector",
+    "align",
     "degrees",
     "equivariant_basis",
     "parse",
@@ -64,4 +68,6 @@ __all__ = [
     "solid_harmonics",
     "spherical_harmonics",
     "standardise",
+    "wigner_D",
+    "wigner_blocks",
 ]
