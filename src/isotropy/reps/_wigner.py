@@ -63,7 +63,7 @@ def _raised(
     D: Float[Tensor, "... n n"], R: Float[Tensor, "... 3 3"], coupling: Float[Tensor, "k n 3"]
 ) -> Float[Tensor, "... k k"]:
     """The transpose of C (D (x) R) C^T: one factor after the other, each a product with all rows at once."""
-    k, n, _ = coupling.shape
+    n, k = D.shape[-1], D.shape[-1] + 2
     right = D @ coupling.movedim(0, 1).flatten(1)  # (..., i, b v)
     turned = right.unflatten(-1, (k, 3)).flatten(-3, -2) @ R.mT  # (..., i b, u)
     ordered = turned.unflatten(-2, (n, k)).transpose(-3, -2).flatten(-2)  # (..., b, i u)
