@@ -14,6 +14,7 @@ from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
 from isotropy.groups import SO, C, GLPlus, S
 from isotropy.reps import (
     Adjoint,
+    Irrep,
     Nodes,
     Pixels,
     Point,
@@ -21,6 +22,7 @@ from isotropy.reps import (
     Pseudovector,
     Rep,
     Scalar,
+    Sphere,
     Vector,
     parse,
 )
@@ -168,6 +170,14 @@ def test_any_text_is_a_type_or_a_clear_refusal(text: str) -> None:
         ("0*Vector", 0 * Scalar),
         ("Adjoint", Adjoint),
         ("((((Vector))))", Vector),
+        ("64*Sphere(4) + Irrep(2, -1)", 64 * Sphere(4) + Irrep(2, -1)),
+        ("Irrep(1,-1) + Irrep(0,1) + Sphere(0)", Vector + 2 * Scalar),
+        ("Sphere(3, -1).on('hue')", Sphere(3, -1).on("hue")),
+        ("Irrep(2, 1).dual*Sphere(2)", Irrep(2, 1).dual * Sphere(2)),
+        ("Irrep(3, 1)**2", Irrep(3, -1) ** 2),
+        ("Sphere(2).dual.pseudo", Sphere(2).dual.pseudo),
+        ("Irrep(2, 1).weighted(0)", Irrep(2, 1).weighted(0)),
+        ("Scalar.weighted(2)*Sphere(2)", Scalar.weighted(2) * Sphere(2)),
     ],
 )
 def test_types_as_they_are_written(text: str, rep: Rep | None) -> None:
@@ -216,6 +226,13 @@ def test_types_as_they_are_written(text: str, rep: Rep | None) -> None:
         ("Vector.linearised", "Points"),
         ('Scalar("")', "printable"),
         ("Vector;Scalar", "column 7"),
+        ("Irrep(2)", r"Irrep\(l, p\)"),
+        ("Irrep(2, 0)", "parity 1 or -1"),
+        ("Irrep(-2, 1)", "whole number"),
+        ("Sphere()", r"Sphere\(L\)"),
+        ("Sphere(101)", "0 to 100"),
+        ("Sphere(2).weighted(0)", "weigh its summands"),
+        ("Tensor(-1)", "whole number"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text: str, message: str) -> None:

@@ -10,7 +10,19 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import SE, SL, SO, C, D, Element, Group, MatrixGroup, O, S, Scale, T, parse
-from isotropy.reps import Adjoint, Nodes, Pixels, Point, Pseudoscalar, Pseudovector, Rep, Scalar, Vector
+from isotropy.reps import (
+    Adjoint,
+    Irrep,
+    Nodes,
+    Pixels,
+    Point,
+    Pseudoscalar,
+    Pseudovector,
+    Rep,
+    Scalar,
+    Sphere,
+    Vector,
+)
 from isotropy.reps import Tensor as TensorRep
 from isotropy.testing import check_rep
 
@@ -37,6 +49,15 @@ CASES: list[tuple[Rep, str]] = [
     (Pixels(7, 7, hole=3) + Pixels(4, 4) + Pixels(2, 2) * Vector, "D(4)"),
     (Pixels(2, 3) + Pixels(2, 3).pseudo, "C(2)"),
     (Pixels(3, 5, hole=1), "O(1)@y"),
+    (3 * Sphere(3) + 2 * Irrep(2, -1) + Sphere(2, -1) + Irrep(4, 1), "O(3)"),
+    (Sphere(2) * Vector + Irrep(2, 1).dual + Vector * (Sphere(2) + 2 * Irrep(2, 1)), "SE(3)"),
+    (Irrep(2, 1) + 2 * Sphere(2).dual + Irrep(3, -1).weighted(0), "SO(3) x Scale(3)"),
+    (Sphere(2).pseudo + Irrep(2, 1), "Similarity(3)"),
+    (Sphere(3), "Scale(3)"),
+    (Sphere(3), "SO(2)@(1,2,2)"),
+    (Sphere(3) * Irrep(2, 1), "D(5)@z"),
+    (Irrep(3, -1) + Sphere(2), 'S(3).on("space")'),
+    (Nodes * Irrep(2, -1) + Sphere(2), "O(3) x S(4)"),
     (0 * Scalar, "SO(3)"),
 ]
 
@@ -67,6 +88,9 @@ def test_orthogonal_tells_which_representations_keep_lengths() -> None:
     assert not Vector.orthogonal(SL(2))
     assert not Vector.orthogonal(SO(3) * Scale(3))
     assert Vector.weighted(0).orthogonal(SO(3) * Scale(3))
+    assert (Sphere(3) + Irrep(2, -1)).orthogonal(O(3))
+    assert not Irrep(2, 1).orthogonal(Scale(3))
+    assert Irrep(2, 1).weighted(0).orthogonal(SO(3) * Scale(3))
     assert not Vector.orthogonal(C(3).conjugate([[1.0, 1.0], [0.0, 1.0]]))
 
 

@@ -26,6 +26,7 @@ Type = Rep | Cloud | Pairs | Callable[[Element, Tensor], Tensor] | tuple[Any, ..
 def transform(type_: Type, group: Group, g: Element, x: Value, segments: Segments | None = None) -> Value:
     """g.x with one element per row: ``g`` (B, *element), ``x`` (B, ..., n), axes between row and feature untouched.
 
+    A value of a type ``n * A`` may also have its copies on an axis of their own: (B, ..., n, d).
     A Cloud in a ragged batch is flat, (N, n), with ``segments``. A tuple or dictionary of types acts on one of values;
     None means that the group does nothing. Raises ShapeError when values and types differ in number, SchemaError when
     they differ in name.
@@ -85,7 +86,7 @@ def _moved(type_: Any, group: Group, g: Element, x: Tensor, segments: Segments |
     if isinstance(type_, Cloud | Pairs):
         return type_.act(group, g, x, segments)
     if isinstance(type_, Rep):
-        between = x.ndim - 2
+        between = x.ndim - 1 - type_.feature_axes(group, x.shape)
         return type_.act(group, tree.tree_map(lambda part: _spread(part, between), g), x)
     return type_(g, x)
 

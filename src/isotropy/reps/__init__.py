@@ -23,6 +23,12 @@ from isotropy.reps._harmonics import degrees as degrees
 from isotropy.reps._harmonics import rescaling as rescaling
 from isotropy.reps._harmonics import solid_harmonics as solid_harmonics
 from isotropy.reps._harmonics import spherical_harmonics as spherical_harmonics
+from isotropy.reps._irreps import Irrep as Irrep
+from isotropy.reps._irreps import Irreps as Irreps
+from isotropy.reps._irreps import Sphere as Sphere
+from isotropy.reps._irreps import from_e3nn as from_e3nn
+from isotropy.reps._irreps import irreps_text as irreps_text
+from isotropy.reps._irreps import to_e3nn as to_e3nn
 from isotropy.reps._rep import Dims as Dims
 from isotropy.reps._rep import Factor as Factor
 from isotropy.reps._rep import Part as Part
@@ -43,6 +49,8 @@ __all__ = [
     "Cloud",
     "Dims",
     "Factor",
+    "Irrep",
+    "Irreps",
     "Nodes",
     "Normalization",
     "Pairs",
@@ -54,6 +62,7 @@ __all__ = [
     "Rep",
     "Scalar",
     "Schema",
+    "Sphere",
     "StandardisedVectorsWarning",
     "Standardiser",
     "Tensor",
@@ -62,12 +71,15 @@ __all__ = [
     "align",
     "degrees",
     "equivariant_basis",
+    "from_e3nn",
+    "irreps_text",
     "parse",
     "projector",
     "rescaling",
     "solid_harmonics",
     "spherical_harmonics",
     "standardise",
+    "to_e3nn",
     "wigner_D",
     "wigner_blocks",
 ]

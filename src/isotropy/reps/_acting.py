@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -10,8 +10,10 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import Element, Group
+from isotropy.reps._factor import HARMONIC
 from isotropy.reps._pixels import pixel_order
 from isotropy.reps._rep import Factor
+from isotropy.reps._spherical import degree_matrices, degree_rates
 
 # The factor of the group on each space, with its element (or Lie-algebra element).
 Acting = Mapping[str, tuple[Group, Tensor]]
@@ -70,6 +72,8 @@ def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Fl
         return order_matrix(pixel_order(factor.shape, G, linear_part(G, g, dtype)).argsort(-1), dtype)
     if factor.kind == "Point" and translation_part(G, g) is not None:
         raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
+    if factor.kind in HARMONIC:
+        return block_diagonal(degree_matrices(factor, G, linear_part(G, g, dtype)))
     if factor.kind == "Adjoint":
         matrix = G.adjoint(g).to(dtype)
     elif factor.kind == "Linearised":
@@ -79,6 +83,18 @@ def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Fl
     if not factor.dual or is_order(g):
         return matrix
     return torch.linalg.inv(matrix).mT
+
+
+def block_diagonal(blocks: Sequence[Tensor]) -> Float[Tensor, "... k k"]:
+    """Matrices along the diagonal of one, batch by batch."""
+    if len(blocks) == 1:
+        return blocks[0]
+    size, start, rows = sum(block.shape[-1] for block in blocks), 0, []
+    for block in blocks:
+        k = block.shape[-1]
+        rows.append(torch.nn.functional.pad(block, (start, size - start - k)))
+        start += k
+    return torch.cat(rows, dim=-2)
 
 
 def homogeneous(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... e e"]:
@@ -101,7 +117,9 @@ def factor_derivative(factor: Factor, G: Group, A: Tensor) -> Float[Tensor, "...
         return A.new_zeros(*A.shape[:-2], size, size)
     if factor.kind == "Point" and A.shape[-1] == d + 1:
         raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
-    if factor.kind == "Adjoint":
+    if factor.kind in HARMONIC:
+        matrix = block_diagonal(degree_rates(factor, G, A[..., :d, :d]))
+    elif factor.kind == "Adjoint":
         matrix = G.algebra.ad(G.algebra.vee(A))
     elif factor.kind == "Linearised":
         matrix = A if A.shape[-1] == d + 1 else torch.nn.functional.pad(A, (0, 1, 0, 1))

@@ -23,15 +23,19 @@ from isotropy.reps._acting import (
     scale_rate,
     translation_part,
 )
-from isotropy.reps._layout import blocks, columns, dimension, sizes, term_dimension
+from isotropy.reps._factor import HARMONIC
+from isotropy.reps._layout import blocks, columns, dimension, feature_axes, sizes, term_dimension
 from isotropy.reps._pixels import pixel_order
 from isotropy.reps._rep import Factor, Rep, Term
+from isotropy.reps._spherical import degree_matrices
 
 
 def act(
     rep: Rep, G: Group, g: Element, x: Shaped[Tensor, "... n"], dims: Mapping[str, int] | None = None
 ) -> Float[Tensor, "... n"]:
     """Factor by factor along the axes of each tensor; no matrix larger than a factor's is formed."""
+    if feature_axes(rep, sizes(rep, G, dims), x.shape) == 2:
+        return act(rep, G, g, x.flatten(-2), dims).unflatten(-1, x.shape[-2:])
     known, moving = sizes(rep, G, dims, x.shape[-1]), acting(G, g)
     _check(rep, known, moving, x)
     batch = torch.broadcast_shapes(x.shape[:-1], *(batch_shape(part) for _, part in moving.values()))
@@ -82,6 +86,10 @@ def _moved(term: Term, moving: Acting, copies: Tensor, known: Mapping[str, int])
 
 
 def _along(factor: Factor, G: Group, g: Tensor, axes: Tensor) -> Float[Tensor, "... outer k inner"]:
+    if factor.kind in HARMONIC:
+        matrices = degree_matrices(factor, G, linear_part(G, g, axes.dtype))
+        pieces = axes.split([matrix.shape[-1] for matrix in matrices], dim=-2)
+        return torch.cat([_times(matrix, piece) for matrix, piece in zip(matrices, pieces, strict=True)], dim=-2)
     if factor.kind == "Pixels":
         return _reordered(axes, pixel_order(factor.shape, G, linear_part(G, g, axes.dtype)))
     if is_order(g) and factor.kind in ("Vector", "Point"):

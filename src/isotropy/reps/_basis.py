@@ -15,7 +15,7 @@ from isotropy.errors import DomainError, InfeasibleError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps._acting import factor_groups
 from isotropy.reps._cache import cache_key, generators_of, remembered
-from isotropy.reps._generators import as_linear, translates
+from isotropy.reps._generators import as_linear, check_harmonic, translates
 from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
@@ -226,6 +226,7 @@ def equivariant_basis(
 @lru_cache(maxsize=1024)
 def _solved(rep_in: Rep, rep_out: Rep, G: Group, method: str, dims: tuple[tuple[str, int], ...]) -> Basis:
     for rep in (rep_in, rep_out):
+        check_harmonic(rep, G)
         for part in rep.copies:
             if part.term.affine and translates(G, part.term.space):
                 raise DomainError(

@@ -93,8 +93,9 @@ def _acted(rep: Rep, G: Group, g: Element, x: Tensor, axes: int) -> Tensor:
     if not linear:
         return x
 
+    batch = x.ndim - axes - rep.feature_axes(G, x.shape)
+
     def spread(part: Tensor) -> Tensor:
-        batch = x.ndim - 1 - axes
         return part.reshape(*part.shape[:batch], *[1] * axes, *part.shape[batch:])
 
     return rep.act(G, tree.tree_map(spread, g), x)

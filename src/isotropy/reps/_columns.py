@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
+from isotropy.reps._factor import HARMONIC
 from isotropy.reps._layout import columns, term_dimension
 from isotropy.reps._rep import Rep
 
@@ -60,7 +61,7 @@ def warn_if_standardised(rep: Rep, table: Float[Tensor, "n p"], sizes: Mapping[s
     tolerance = 1e-9 if table.dtype == torch.float64 else 1e-5
     n = len(table)
     for part, where in zip(rep.copies, columns(rep, sizes), strict=True):
-        vectors = any(factor.kind in ("Vector", "Point") for factor in part.term.factors)
+        vectors = any(factor.kind in ("Vector", "Point", *HARMONIC) for factor in part.term.factors)
         if not vectors or term_dimension(part.term, sizes) < 2 or n < 3:
             continue
         squares = (table[:, where].double() - table[:, where].double().mean(0)).square().sum(0)

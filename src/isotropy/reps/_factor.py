@@ -8,12 +8,14 @@ from fractions import Fraction
 
 from isotropy.errors import SchemaError, ShapeError
 
+HARMONIC = ("Irrep", "Sphere")  # kinds that turn as spherical harmonics do
+
 
 @dataclass(frozen=True)
 class Factor:
     """One factor of a tensor product: what acts on its ``space`` acts on it in the way that ``kind`` names.
 
-    ``shape`` is ``(height, width, hole)`` of Pixels and empty otherwise.
+    ``shape`` is ``(height, width, hole)`` of Pixels, ``(l,)`` of Irrep, ``(L,)`` of Sphere, and empty otherwise.
     """
 
     kind: str
@@ -23,13 +25,29 @@ class Factor:
 
     @property
     def weight(self) -> int:
-        """Weight under scaling: a vector scales as s, its dual as 1/s, numbers and pixels stay."""
-        return (-1 if self.dual else 1) if self.kind in ("Vector", "Point") else 0
+        """Weight under scaling: a vector scales as s, its dual as 1/s, an Irrep as s^l, numbers and pixels stay.
+
+        A Sphere has none: each of its degrees has its own.
+        """
+        power = 1 if self.kind in ("Vector", "Point") else self.shape[0] if self.kind == "Irrep" else 0
+        return -power if self.dual else power
+
+    @property
+    def degrees(self) -> range:
+        """The degrees l of an Irrep or a Sphere, in the order of their columns."""
+        return range(0 if self.kind == "Sphere" else self.shape[0], self.shape[0] + 1)
+
+    @property
+    def irreps(self) -> tuple[tuple[Factor, ...], ...]:
+        """The factors of each degree alone: none for numbers (l = 0), a Vector for l = 1."""
+        found: list[tuple[Factor, ...]] = [(), (Factor("Vector", self.space, self.dual),)]
+        found += [(Factor("Irrep", self.space, self.dual, (l,)),) for l in range(2, self.degrees.stop)]
+        return tuple(found[l] for l in self.degrees)
 
     @property
     def size_key(self) -> str:
-        """Which dimension its own depends on; empty for Pixels, which know theirs."""
-        if self.kind == "Pixels":
+        """Which dimension its own depends on; empty for those that know theirs."""
+        if self.shape:
             return ""
         return f"Adjoint on {self.space}" if self.kind == "Adjoint" else self.space
 
@@ -38,9 +56,15 @@ class Factor:
         if self.kind == "Pixels":
             height, width, hole = self.shape
             return height * width - hole * hole
+        if self.kind in HARMONIC:
+            return sum(2 * l + 1 for l in self.degrees)
         key = self.size_key
         if key not in sizes:
-            hint = "only the group knows it" if self.kind == "Adjoint" else f"pass dims={{{self.space!r}: d}}"
+            hint = (
+                "only the group knows it"
+                if self.kind == "Adjoint"
+                else f"pass dims={{{self.space!r}: d}}; a schema takes it beside x and y"
+            )
             raise ShapeError(f"no dimension of {key!r}", f"one for {self.kind}", hint)
         return sizes[key] + (self.kind == "Linearised")
 

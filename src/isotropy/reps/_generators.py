@@ -11,8 +11,10 @@ from torch import Tensor
 from isotropy.groups import Group
 from isotropy.reps._acting import factor_groups, translation_part, whole
 from isotropy.reps._action import term_derivative, term_matrix
+from isotropy.reps._factor import HARMONIC
 from isotropy.reps._layout import sizes
 from isotropy.reps._rep import Factor, Rep, Term
+from isotropy.reps._spherical import check_turns
 
 _EXACT = 1e-10
 
@@ -46,6 +48,17 @@ def as_linear(rep: Rep) -> Rep:
         return Term((Factor("Vector", term.factors[0].space),)) if term.affine else term
 
     return rep.each(linear).unnamed
+
+
+def check_harmonic(rep: Rep, G: Group) -> None:
+    """Raise DomainError where ``G`` acts on the space of an Irrep or a Sphere by more than turns and stretches."""
+    for part in rep.copies:
+        for factor in part.term.factors:
+            H = G.factor(factor.space)
+            if factor.kind in HARMONIC and H is not None:
+                check_turns(H)
+        if part.term.tail is not None:
+            check_harmonic(part.term.tail, G)
 
 
 def translates(G: Group, space: str) -> bool:

@@ -15,6 +15,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group
 from isotropy.reps._acting import factor_groups
+from isotropy.reps._factor import HARMONIC
 from isotropy.reps._rep import Dims, Factor, Rep, Term
 
 Columns = Int[Tensor, "copies d"]
@@ -35,6 +36,13 @@ def sizes(rep: Rep, G: Group | None, dims: Mapping[str, int] | None = None, widt
                 "take the group of the dimension that the schema declares",
             )
         known[f"Adjoint on {factor.space}"] = factor.dim
+    for factor in _factors(rep):
+        if factor.kind in HARMONIC and known.setdefault(factor.space, 3) != 3:
+            raise DomainError(
+                f"{rep} on a {factor.space!r} of dimension {known[factor.space]}",
+                "rotations and reflections of three dimensions",
+                "use Vector and Tensor(k), which know any dimension",
+            )
     unknown = unknown_spaces(rep, known)
     if width is not None and len(unknown) == 1:
         space = next(iter(unknown))
@@ -82,6 +90,17 @@ def columns(rep: Rep, sizes: Mapping[str, int]) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(ends))
 
 
+def feature_axes(rep: Rep, sizes: Mapping[str, int], shape: Sequence[int]) -> int:
+    """How many last axes of a tensor of a ``shape`` hold one value: 1, or 2 for the ``(n, d)`` of a type ``n * A``.
+
+    A last axis as wide as the whole type is the whole type.
+    """
+    if len(rep.copies) != 1 or len(shape) < 2 or unknown_spaces(rep, sizes):
+        return 1
+    n, d = rep.copies[0].multiplicity, term_dimension(rep.copies[0].term, sizes)
+    return 2 if shape[-1] != n * d and tuple(shape[-2:]) == (n, d) else 1
+
+
 def split(rep: Rep, x: Float[Tensor, "... n"], dims: Dims | None = None) -> tuple[Tensor, ...]:
     known = known_sizes(rep, dims, x.shape[-1])
     total = dimension(rep, known)
@@ -105,7 +124,7 @@ def known_sizes(rep: Rep, dims: Dims | None, width: int | None = None) -> dict[s
 
 
 def blocks(rep: Rep, sizes: Mapping[str, int]) -> dict[Term, Columns]:
-    """The columns of each distinct term, ``(copies, d)``, sums inside products multiplied out.
+    """The columns of each distinct term, ``(copies, d)``, sums inside products multiplied out, Spheres by degree.
 
     This is the isomorphism A * (B + C) = A*B + A*C, written as an index.
     """
@@ -125,14 +144,28 @@ def _multiplied_out(rep: Rep, sizes: Mapping[str, int]) -> list[tuple[Term, Colu
     for part, where in zip(rep.copies, columns(rep, sizes), strict=True):
         base = torch.arange(where.start, where.stop).reshape(part.multiplicity, -1)
         if part.term.tail is None:
-            found.append((part.term, base))
+            found += _by_degree(part.term, base, sizes)
             continue
         own = math.prod(factor.size(sizes) for factor in part.term.factors)
         base = base.reshape(part.multiplicity, own, -1)
         for term, inner in _multiplied_out(part.term.tail, sizes):
             picked = base[:, :, inner].transpose(1, 2).reshape(part.multiplicity * len(inner), -1)
-            found.append((replace(term, factors=part.term.factors + term.factors), picked))
+            found += _by_degree(replace(term, factors=part.term.factors + term.factors), picked, sizes)
     return found
+
+
+def _by_degree(term: Term, where: Columns, sizes: Mapping[str, int]) -> list[tuple[Term, Tensor]]:
+    """A term with its Spheres as the sums of irreps that they are."""
+    for i, factor in enumerate(term.factors):
+        if factor.kind != "Sphere":
+            continue
+        axes = where.reshape(len(where), *[factor.size(sizes) for factor in term.factors])
+        found: list[tuple[Term, Tensor]] = []
+        for l, irrep in zip(factor.degrees, factor.irreps, strict=True):
+            own = axes.narrow(1 + i, l * l, 2 * l + 1).reshape(len(where), -1)
+            found += _by_degree(replace(term, factors=(*term.factors[:i], *irrep, *term.factors[i + 1 :])), own, sizes)
+        return found
+    return [(term, where)]
 
 
 def isomorphism(rep: Rep, other: Rep, dims: Dims) -> Int[Tensor, " n"]:

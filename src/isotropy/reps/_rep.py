@@ -215,7 +215,7 @@ class Rep:
         exact = exact_weight(weight)
 
         def weigh(term: Term) -> Term:
-            if term.tail is not None:
+            if term.tail is not None or any(factor.kind == "Sphere" for factor in term.factors):
                 raise SchemaError(f"a weight for {Rep.of(term)}", "a product without a sum", "weigh its summands")
             present = sum(factor.weight for factor in term.factors) + sum(power for _, power in term.scale)
             return term.twisted((), {term.space: exact - present})
@@ -304,11 +304,27 @@ class Rep:
     def act(self, G: Group, g: Element, x: Tensor, dims: Mapping[str, int] | None = None) -> Tensor:
         """``g.x``: elements ``(..., d, d)`` broadcast against rows ``(..., n)``; Points are translated too.
 
+        Rows of a type ``n * A`` may also come as channels ``(..., n, d)``; elements then broadcast against ``(...)``.
+
         Raises ShapeError for a width that the type does not have; DtypeError for mixed or integer dtypes.
         """
         from isotropy.reps._action import act
 
         return act(self, G, g, x, dims)
+
+    def feature_axes(self, G: Group, shape: Sequence[int], dims: Mapping[str, int] | None = None) -> int:
+        """How many last axes of a tensor of a ``shape`` hold one value: 1, or 2 for the channels of a type ``n * A``.
+
+        A last axis as wide as the whole type is the whole type, whatever stands before it.
+
+        >>> from isotropy.groups import SO
+        >>> from isotropy.reps import Vector
+        >>> [(4 * Vector).feature_axes(SO(3), shape) for shape in ((10, 12), (10, 4, 3), (4, 12))]
+        [1, 2, 1]
+        """
+        from isotropy.reps._layout import feature_axes, sizes
+
+        return feature_axes(self, sizes(self, G, dims), shape)
 
     def rho(self, G: Group, g: Element, dims: Mapping[str, int] | None = None) -> Float[Tensor, "... n n"]:
         """The matrix of ``g`` on this type; a Point that ``G`` translates has none (DomainError)."""

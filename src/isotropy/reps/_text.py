@@ -12,6 +12,8 @@ from itertools import groupby
 
 from isotropy.errors import SchemaError
 from isotropy.reps._atoms import Adjoint, Nodes, Pixels, Point, Pseudoscalar, Pseudovector, Scalar, Tensor, Vector
+from isotropy.reps._factor import HARMONIC
+from isotropy.reps._irreps import Irrep, Sphere
 from isotropy.reps._rep import Factor, Part, Rep, Term
 
 ATOMS: dict[str, Rep] = {
@@ -23,7 +25,13 @@ ATOMS: dict[str, Rep] = {
     "Nodes": Nodes,
     "Adjoint": Adjoint,
 }
-FAMILIES: dict[str, Callable[..., Rep]] = {"Tensor": Tensor, "Pixels": Pixels}
+# The numbers in brackets that each takes, and how it is written.
+FAMILIES: dict[str, tuple[Callable[..., Rep], tuple[int, ...], str]] = {
+    "Tensor": (Tensor, (1,), "Tensor(k)"),
+    "Pixels": (Pixels, (2, 3), "Pixels(height, width) or Pixels(height, width, hole=k)"),
+    "Irrep": (Irrep, (2,), "Irrep(l, p)"),
+    "Sphere": (Sphere, (1, 2), "Sphere(L) or Sphere(L, p)"),
+}
 _LONGEST, _DEEPEST, _LARGEST_NUMBER = 20_000, 50, 1_000_000
 _IGNORED = (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
@@ -50,7 +58,10 @@ def _term(term: Term) -> tuple[str, bool]:
         if Rep.of(term) == atom:
             return name, False
     spaces = term.spaces
-    if len(spaces) <= 1 and term != bare and (term.factors or len(term.sign) + len(term.scale) == 1):
+    if _harmonic(term):
+        return _harmonic(term), False
+    weighed = not term.scale or all(factor.kind != "Sphere" for factor in term.factors)
+    if weighed and len(spaces) <= 1 and term != bare and (term.factors or len(term.sign) + len(term.scale) == 1):
         space = next(iter(spaces))
         text, product = _term(bare)
         text = f"({text})" if product else text
@@ -67,6 +78,19 @@ def _term(term: Term) -> tuple[str, bool]:
     return "*".join(pieces), len(pieces) > 1 or "**" in pieces[0]
 
 
+def _harmonic(term: Term) -> str:
+    """An Irrep or a Sphere with its parity; empty for another term."""
+    if len(term.factors) != 1 or term.factors[0].kind not in HARMONIC or term.factors[0].dual or term.scale:
+        return ""
+    kind, space, (degree,) = term.factors[0].kind, term.factors[0].space, term.factors[0].shape
+    if term.tail is not None or not set(term.sign) <= {space}:
+        return ""
+    flip = -1 if term.sign else 1
+    if kind == "Irrep":
+        return f"Irrep({degree}, {flip * (-1) ** degree}){_on(space)}"
+    return f"Sphere({degree}{', -1' if flip < 0 else ''}){_on(space)}"
+
+
 def _power(factor: Factor, power: int) -> str:
     if factor == Factor("Vector") and power > 1:
         return f"Tensor({power})"
@@ -80,6 +104,8 @@ def _factor(factor: Factor) -> str:
     if factor.kind == "Pixels":
         height, width, hole = factor.shape
         return f"Pixels({height}, {width}{f', hole={hole}' if hole else ''}){_on(factor.space)}"
+    if factor.kind in HARMONIC:
+        return f"{_harmonic(Term((replace(factor, dual=False),)))}{dual}"
     if (factor.kind, factor.space) == ("Vector", "nodes"):
         return f"Nodes{dual}"
     return f"{factor.kind}{_on(factor.space)}{dual}"
@@ -187,14 +213,14 @@ class _Reader:
             rep = ATOMS[name]
         elif name in FAMILIES:
             self.at += 1
-            rep = self.family(FAMILIES[name])
+            rep = self.family(*FAMILIES[name])
         elif name.isidentifier():
             raise self.wrong(f"one of {', '.join([*ATOMS, *FAMILIES])}")
         else:
             raise self.wrong("a type, a number or '('")
         return self.postfixes(rep)
 
-    def family(self, make: Callable[..., Rep]) -> Rep:
+    def family(self, make: Callable[..., Rep], counts: tuple[int, ...], spelling: str) -> Rep:
         start = self.at
         self.take("(")
         values: list[int] = []
@@ -204,14 +230,13 @@ class _Reader:
             if len(values) == 2 and make is Pixels and self.peek() == "hole":
                 self.at += 1
                 self.take("=")
-            values.append(self.integer())
+            sign = -1 if self.peek() == "-" and values and make in (Irrep, Sphere) else 1
+            self.at += sign < 0
+            values.append(sign * self.integer())
         self.take(")")
-        counts = (2, 3) if make is Pixels else (1,)
         if len(values) not in counts:
             self.at = start
-            raise self.wrong(
-                "Pixels(height, width) or Pixels(height, width, hole=k)" if make is Pixels else "Tensor(k)"
-            )
+            raise self.wrong(spelling)
         return make(*values)
 
     def postfixes(self, rep: Rep) -> Rep:

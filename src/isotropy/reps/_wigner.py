@@ -11,9 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.reps._harmonics import solid_harmonics
 
-_NOISE = 1e-13  # entries of the couplings below it are rounding: the others are above 1e-3
+_NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def wigner_D(l: int, R: Tensor) -> Float[Tensor, "... k k"]:
@@ -59,6 +58,25 @@ def wigner_blocks(degree: int, R: Tensor) -> tuple[Tensor, ...]:
     return tuple(block.to(R.dtype) for block in blocks[: degree + 1])
 
 
+def wigner_rates(degree: int, A: Float[Tensor, "... 3 3"]) -> tuple[Tensor, ...]:
+    """The derivatives of D^l(exp tA) at t = 0 for l = 0..degree: ``C_l (dD^{l-1} (x) 1 + 1 (x) A) C_l^T``.
+
+    ``A`` is antisymmetric plus a multiple c of 1, which enters as l c exactly.
+    """
+    c = A.diagonal(dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    turn, one = A - c * torch.eye(3, dtype=A.dtype, device=A.device), torch.eye(3, dtype=A.dtype, device=A.device)
+    rates, found = [torch.zeros_like(c), turn], turn
+    for l in range(2, degree + 1):
+        coupling = _coupling(l, A.dtype, A.device)
+        still = torch.eye(2 * l - 1, dtype=A.dtype, device=A.device)
+        found = (_raised(found, one, coupling) + _raised(still, turn, coupling)).mT
+        rates.append(found)
+    return tuple(
+        rate + l * c * torch.eye(2 * l + 1, dtype=A.dtype, device=A.device)
+        for l, rate in enumerate(rates[: degree + 1])
+    )
+
+
 def _raised(
     D: Float[Tensor, "... n n"], R: Float[Tensor, "... 3 3"], coupling: Float[Tensor, "k n 3"]
 ) -> Float[Tensor, "... k k"]:
@@ -76,23 +94,33 @@ def _coupling(l: int, dtype: torch.dtype, device: torch.device) -> Tensor:
 
 
 @lru_cache(maxsize=256)
-def _isometry(l: int, dtype: torch.dtype, device: torch.device) -> Float[Tensor, "k n 3"]:
-    """``C_l[m, m', u]``, the isometry from (l - 1) (x) 1 onto l: integrals of Y_lm Y_{l-1,m'} r_u, rows orthonormal.
+def _isometry(l: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """``C_l[m, m', u]`` from (l - 1) (x) 1 onto l: what r_u Y_{l-1,m'} has of Y_lm, orthonormal in its rows.
 
-    Gauss-Legendre nodes in y times equal angles are exact for these polynomials of degree 2l.
+    With T_m the functions of phi, y Pbar_{l-1,m} has sqrt(l^2 - m^2) of Pbar_lm, and sin(theta) Pbar_{l-1,m-1} and
+    sin(theta) Pbar_{l-1,m+1} have sqrt((l+m)(l+m-1)) and -sqrt((l-m)(l-m-1)) of it, all over sqrt(4l^2 - 1).
     """
-    nodes, weights = np.polynomial.legendre.leggauss(l + 1)
-    y, weight = torch.from_numpy(nodes), torch.from_numpy(weights)
-    angle = torch.arange(2 * l + 1, dtype=torch.float64) * (2 * math.pi / (2 * l + 1))
-    radius = (1 - y * y).sqrt()[:, None]
-    r = torch.stack([radius * angle.sin(), y[:, None].expand(-1, len(angle)), radius * angle.cos()], -1)
-    Y = solid_harmonics(l, r)
-    lower, upper = Y[..., (l - 1) ** 2 : l * l], Y[..., l * l :]
-    integral = torch.einsum("t,tpm,tpn,tpu->mnu", weight, upper, lower, r)
-    integral = torch.where(integral.abs() > _NOISE, integral, 0.0)
-    # Schur: the rows are orthogonal and of one length.
-    rows = integral.flatten(1)
-    return (integral * math.sqrt(2 * l + 1) / torch.linalg.vector_norm(rows)).to(device, dtype)
+    found = np.zeros((2 * l + 1, 2 * l - 1, 3))
+    x, y, z = range(3)
+    for m in range(-l, l + 1):
+        order, side = abs(m), 1 if m >= 0 else -1
+        below, above = math.sqrt((l + order) * (l + order - 1)) / 2, -math.sqrt((l - order) * (l - order - 1)) / 2
+        if order < l:
+            found[l + m, l - 1 + m, y] = math.sqrt(l * l - m * m)
+        if order < l - 1:  # from order + 1: cosines by z and x to cosines, sines to sines
+            norm = math.sqrt(2) if m == 0 else 1.0
+            found[l + m, l - 1 + side * (order + 1), z] = norm * above
+            found[l + m, l - 1 - side * (order + 1), x] = norm * above * side
+        if order > 1:
+            found[l + m, l - 1 + side * (order - 1), z] = below
+            found[l + m, l - 1 - side * (order - 1), x] = -below * side
+        elif order == 1:  # from order 0, which has no sine
+            found[l + m, l - 1, z if m > 0 else x] = math.sqrt(2) * below
+    found /= math.sqrt(l * (2 * l - 1))
+    # Kept for later calls, so it must not belong to the inference mode or the transform of this one.
+    with torch.inference_mode(False):
+        kept = torch.from_numpy(found.astype(_NUMPY[dtype]))
+        return kept if device.type == "cpu" else kept.to(device)
 
 
 def align(r: Tensor) -> Float[Tensor, "... 3 3"]:
