@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
-from isotropy.groups import SO, C, GLPlus, S
+from isotropy.groups import SO, C, Element, GLPlus, Group, O, S, Scale
 from isotropy.reps import (
     Adjoint,
     Irrep,
@@ -28,16 +29,59 @@ from isotropy.reps import (
 )
 from isotropy.reps import Tensor as TensorRep
 
-G = GLPlus(2) * S(3)
-SIZES = {"space": 2, "nodes": 3}
 ATOMS = (
     *(Scalar, Pseudoscalar, Vector, Pseudovector, Vector.dual, Nodes, Nodes.pseudo),
     *(Scalar.weighted("1/3"), Pseudoscalar.on("nodes"), Point.linearised, Vector.weighted(2)),
 )
+HARMONIC = (Irrep(2, -1), Irrep(2, 1).dual, Irrep(3, 1).weighted(1), Sphere(1), Sphere(2, -1), Sphere(1).dual)
+
+
+@dataclass(frozen=True)
+class World:
+    """A group with the types on which it acts."""
+
+    group: Group
+    sizes: dict[str, int]
+    atoms: tuple[Rep, ...]
+
+    def element(self) -> Element:
+        generator = torch.Generator().manual_seed(0)
+        return self.group.sample((), generator=generator, dtype=torch.float64, within=self.within)
+
+    @property
+    def within(self) -> float | None:
+        return None if self.group.compact else 0.3
+
+    def rho(self, rep: Rep) -> torch.Tensor:
+        return rep.rho(self.group, self.element())
+
+    def grown(self, tree: Any, largest: int = 60) -> Rep:
+        """The type that a tree describes, if it is small enough to be compared as a matrix."""
+        rep = self._grown(tree)
+        assume(rep.size(self.sizes) <= largest)
+        return rep
+
+    def _grown(self, tree: Any) -> Rep:
+        if isinstance(tree, int):
+            return self.atoms[tree % len(self.atoms)]
+        how, left, right = tree
+        if how == "n":
+            return left * self._grown(right)
+        if how == "dual":
+            return self._grown(right).dual
+        return self._grown(left) + self._grown(right) if how == "+" else self._grown(left) * self._grown(right)
+
+
+WORLDS = {
+    "matrices": World(GLPlus(2) * S(3), {"space": 2, "nodes": 3}, ATOMS),
+    "turns": World(O(3) * S(3), {"space": 3, "nodes": 3}, HARMONIC + ATOMS),
+    "turns and stretches": World((SO(3) * Scale(3)) * S(2), {"space": 3, "nodes": 2}, HARMONIC + ATOMS),
+}
+everywhere = pytest.mark.parametrize("world", WORLDS.values(), ids=WORLDS)
 # Types are made inside the tests, from plain trees: the run-time checks of our functions draw on `random`, which
 # hypothesis wants to itself while it generates.
 TREES = st.recursive(
-    st.sampled_from(range(len(ATOMS))),
+    st.integers(0, len(HARMONIC + ATOMS) - 1),
     lambda inner: st.one_of(
         st.tuples(st.sampled_from(["+", "*"]), inner, inner),
         st.tuples(st.just("n"), st.integers(0, 3), inner),
@@ -49,60 +93,37 @@ NAMES = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"]), min_size=1
 QUICK = settings(max_examples=60, deadline=None)
 
 
-def element(seed: int = 0) -> tuple[torch.Tensor, ...]:
-    g = G.sample((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64, within=0.3)
-    assert isinstance(g, tuple)
-    return g
-
-
-def grown(tree: Any, largest: int = 60) -> Rep:
-    """The type that a tree describes, if it is small enough to be compared as a matrix."""
-    rep = _grown(tree)
-    assume(rep.size(SIZES) <= largest)
-    return rep
-
-
-def _grown(tree: Any) -> Rep:
-    if isinstance(tree, int):
-        return ATOMS[tree]
-    how, left, right = tree
-    if how == "n":
-        return left * _grown(right)
-    if how == "dual":
-        return _grown(right).dual
-    return _grown(left) + _grown(right) if how == "+" else _grown(left) * _grown(right)
-
-
-def rho(rep: Rep) -> torch.Tensor:
-    return rep.rho(G, element())
-
-
+@everywhere
 @QUICK
 @given(TREES, TREES)
-def test_sums_are_direct_and_products_are_kronecker(left: Any, right: Any) -> None:
-    a, b = grown(left), grown(right)
-    assert torch.allclose(rho(a + b), torch.block_diag(rho(a), rho(b)), atol=1e-12)
-    if a.size(SIZES) * b.size(SIZES) <= 200:
-        assert torch.allclose(rho(a * b), torch.kron(rho(a).contiguous(), rho(b).contiguous()), atol=1e-12)
+def test_sums_are_direct_and_products_are_kronecker(world: World, left: Any, right: Any) -> None:
+    a, b = world.grown(left), world.grown(right)
+    assert torch.allclose(world.rho(a + b), torch.block_diag(world.rho(a), world.rho(b)), atol=1e-12)
+    if a.size(world.sizes) * b.size(world.sizes) <= 200:
+        assert torch.allclose(
+            world.rho(a * b), torch.kron(world.rho(a).contiguous(), world.rho(b).contiguous()), atol=1e-12
+        )
 
 
+@everywhere
 @QUICK
 @given(TREES, st.integers(0, 3))
-def test_multiples_are_consecutive_copies(tree: Any, n: int) -> None:
-    a = grown(tree)
+def test_multiples_are_consecutive_copies(world: World, tree: Any, n: int) -> None:
+    a = world.grown(tree)
     total = 0 * Scalar
     for _ in range(n):
         total = total + a
     assert n * a == total
-    assert torch.allclose(rho(n * a), torch.kron(torch.eye(n, dtype=torch.float64), rho(a)), atol=1e-12)
+    assert torch.allclose(world.rho(n * a), torch.kron(torch.eye(n, dtype=torch.float64), world.rho(a)), atol=1e-12)
 
 
+@everywhere
 @QUICK
 @given(TREES, TREES, TREES)
-def test_the_algebra_is_associative_with_units(first: Any, second: Any, third: Any) -> None:
-    a, b, c = grown(first), grown(second), grown(third)
+def test_the_algebra_is_associative_with_units(world: World, first: Any, second: Any, third: Any) -> None:
+    a, b, c = world.grown(first), world.grown(second), world.grown(third)
     assert (a + b) + c == a + (b + c)
-    if max(rep.size(SIZES) for rep in (a, b, c)) <= 12:
+    if max(rep.size(world.sizes) for rep in (a, b, c)) <= 12:
         assert (a * b) * c == a * (b * c)
         assert (a + b) * c == a * c + b * c
     assert a * Scalar == a.unnamed == Scalar * a
@@ -111,33 +132,36 @@ def test_the_algebra_is_associative_with_units(first: Any, second: Any, third: A
     assert a**1 == a
 
 
+@everywhere
 @QUICK
 @given(TREES)
-def test_the_dual_is_an_involution_and_the_inverse_transpose(tree: Any) -> None:
-    a = grown(tree)
+def test_the_dual_is_an_involution_and_the_inverse_transpose(world: World, tree: Any) -> None:
+    a = world.grown(tree)
     assert a.dual.dual == a
-    assert torch.allclose(rho(a.dual), torch.linalg.inv(rho(a)).mT, atol=1e-9)
+    assert torch.allclose(world.rho(a.dual), torch.linalg.inv(world.rho(a)).mT, atol=1e-9)
 
 
+@everywhere
 @QUICK
 @given(TREES, NAMES)
-def test_text_is_read_back(tree: Any, name: str) -> None:
-    plain = grown(tree)
+def test_text_is_read_back(world: World, tree: Any, name: str) -> None:
+    plain = world.grown(tree)
     rep = plain + plain(name) + 2 * Point("p")
     assert parse(str(plain)) == plain
     assert parse(str(rep)) == rep
     assert hash(parse(str(rep))) == hash(rep)
 
 
+@everywhere
 @QUICK
 @given(TREES, TREES, TREES)
-def test_isomorphic_layouts_differ_by_the_order_of_columns(first: Any, second: Any, third: Any) -> None:
-    a, b, c = grown(first, 8), grown(second, 8), grown(third, 8)
+def test_isomorphic_layouts_differ_by_the_order_of_columns(world: World, first: Any, second: Any, third: Any) -> None:
+    a, b, c = world.grown(first, 8), world.grown(second, 8), world.grown(third, 8)
     left, right = a * (b + 2 * c) + b, b + 2 * (c * a) + b * a
-    p = left.isomorphism(right, SIZES)
-    x = torch.randn(left.size(SIZES), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    g = element()
-    assert torch.allclose(left.act(G, g, x)[p], right.act(G, g, x[p]), atol=1e-10)
+    p = left.isomorphism(right, world.sizes)
+    x = torch.randn(left.size(world.sizes), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    g = world.element()
+    assert torch.allclose(left.act(world.group, g, x)[p], right.act(world.group, g, x[p]), atol=1e-10)
     assert p.sort().values.tolist() == list(range(len(x)))
 
 
