@@ -74,6 +74,9 @@ def test_single_precision_keeps_its_digits() -> None:
         assert single.dtype == torch.float32
         assert (single - double).abs().max() < 1e-5
     assert wigner_D(4, R.bfloat16()).dtype == torch.bfloat16
+    expected = wigner_D(4, R.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(wigner_D(4, R.float()), expected)
 
 
 def test_derivatives_once_and_twice() -> None:
@@ -82,6 +85,15 @@ def test_derivatives_once_and_twice() -> None:
     R = torch.cat([special, rotations(1)]).requires_grad_()
     assert torch.autograd.gradcheck(lambda R: wigner_blocks(4, R)[1:], (R,))
     assert torch.autograd.gradgradcheck(lambda R: wigner_blocks(3, R)[2:], (R,))
+
+
+def test_what_is_kept_serves_later_calls_in_any_mode() -> None:
+    R = rotations(2)
+    with torch.inference_mode():
+        wigner_D(9, R)  # degrees of which no other test takes a derivative
+    torch.func.jvp(lambda R: wigner_D(10, R), (R,), (R,))
+    wigner_D(10, R.requires_grad_()).sum().backward()
+    assert R.grad is not None
 
 
 def test_batches_of_any_shape() -> None:

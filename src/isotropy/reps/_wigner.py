@@ -51,10 +51,11 @@ def wigner_blocks(degree: int, R: Tensor) -> tuple[Tensor, ...]:
     exact = R if R.dtype in (torch.float32, torch.float64) else R.float()
     blocks = [torch.ones_like(exact[..., :1, :1]), exact]
     found, turn = exact, exact
-    for l in range(2, degree + 1):
-        # Each step leaves the transpose, which a further step on the transposed rotation turns back.
-        found, turn = _raised(found, turn, _coupling(l, exact.dtype, exact.device)), turn.mT
-        blocks.append(found if l % 2 else found.mT)
+    with torch.autocast(R.device.type, enabled=False):  # half precision would cost the orthogonality
+        for l in range(2, degree + 1):
+            # Each step leaves the transpose, which a further step on the transposed rotation turns back.
+            found, turn = _raised(found, turn, _coupling(l, exact.dtype, exact.device)), turn.mT
+            blocks.append(found if l % 2 else found.mT)
     return tuple(block.to(R.dtype) for block in blocks[: degree + 1])
 
 
