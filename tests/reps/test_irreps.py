@@ -12,11 +12,14 @@ from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SE, SO, Group, O, Scale, parse
 from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error, lie_error
+from isotropy.optics import pull, transform
 from isotropy.random import spawn
 from isotropy.reps import (
+    Adjoint,
     Cloud,
     Irrep,
     Irreps,
+    Nodes,
     Point,
     Pseudoscalar,
     Pseudovector,
@@ -191,7 +194,7 @@ def test_mul_ir_columns_become_channels_and_return() -> None:
 
 
 def test_what_e3nn_has_no_name_for() -> None:
-    for rep in (TensorRep(2), Point, Vector.dual, Vector.weighted(2), Irrep(2, 1).on("hue")):
+    for rep in (TensorRep(2), Point, Vector.dual, Vector.weighted(2), Irrep(2, 1).on("hue"), Nodes, Adjoint):
         with pytest.raises(DomainError, match="sum of irreps"):
             irreps_text(rep)
         with pytest.raises(DomainError, match="sum of irreps"):
@@ -223,6 +226,15 @@ def test_channels_may_have_an_axis_of_their_own() -> None:
 def test_channels_of_points_are_translated() -> None:
     g, x = elements(SE(3), 5), rows(5, 2, 3)
     torch.testing.assert_close((2 * Point).act(SE(3), g, x), Point.act(SE(3), g[:, None], x))
+
+
+def test_rows_of_channels_are_carried_and_pulled_back() -> None:
+    g, features = elements(SE(3), 5), 4 * Sphere(2)
+    for rep, x in ((features, rows(5, 4, 9)), (features, rows(5, 7, 4, 9)), (2 * Point, rows(5, 2, 3))):
+        moved = transform(rep, SE(3), g, x)
+        flat = transform(rep, SE(3), g, x.flatten(-2)).unflatten(-1, x.shape[-2:])
+        torch.testing.assert_close(moved, flat)
+        torch.testing.assert_close(pull(rep, SE(3), g, moved), x)
 
 
 def test_clouds_of_channels() -> None:

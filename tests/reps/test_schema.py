@@ -56,7 +56,9 @@ def test_a_schema_comes_from_a_file_a_dictionary_or_itself(tmp_path: Path) -> No
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.sampled_from(["Scalar", "2*Vector + Nodes", "Point", 'Tensor(2)("é: # {x}")', "Vector*(Scalar + Nodes)"]),
+    st.sampled_from(
+        ["Scalar", "2*Vector + Nodes", "Point", 'Tensor(2)("é: # {x}")', "Vector*(Scalar + Nodes)", "4*Sphere(2)"]
+    ),
     st.none() | st.dictionaries(st.sampled_from(["space", "nodes"]), st.integers(1, 9)),
     st.none() | st.text(min_size=1, max_size=8),
 )

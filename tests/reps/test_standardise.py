@@ -8,12 +8,14 @@ import torch
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps import (
+    Irrep,
     Nodes,
     Pixels,
     Point,
     Pseudoscalar,
     Rep,
     Scalar,
+    Sphere,
     Standardiser,
     Vector,
     standardise,
@@ -21,6 +23,8 @@ from isotropy.reps import (
 from isotropy.reps import Tensor as TensorRep
 
 MIXED = 3 * Scalar("mass") + 2 * Vector("place") + TensorRep(2)("inertia") + Pseudoscalar + 2 * Vector("speed")
+
+SPHERES = 2 * Sphere(2)("shape") + Irrep(2, -1) + Irrep(3, -1)
 
 
 def table(rep: Rep, G: Group, n: int = 50) -> torch.Tensor:
@@ -38,7 +42,13 @@ def element(G: Group) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("rep", "name"),
-    [(MIXED, "O(3)"), (MIXED, "SO(2)@(1,2,2)"), (2 * Pixels(3, 3) + Scalar, "D(4)"), (Nodes**2 + 2 * Nodes, "S(4)")],
+    [
+        (MIXED, "O(3)"),
+        (SPHERES, "O(3)"),
+        (MIXED, "SO(2)@(1,2,2)"),
+        (2 * Pixels(3, 3) + Scalar, "D(4)"),
+        (Nodes**2 + 2 * Nodes, "S(4)"),
+    ],
 )
 def test_one_element_for_all_rows_commutes_with_standardising(rep: Rep, name: str) -> None:
     G = parse(name)

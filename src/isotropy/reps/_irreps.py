@@ -9,13 +9,14 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.reps._factor import Factor
-from isotropy.reps._layout import blocks, sizes
+from isotropy.reps._layout import blocks
 from isotropy.reps._rep import Rep, Term
 
 _LARGEST_DEGREE = 100
 _LARGEST_TEXT = 10_000
+_INSTEAD = "use Scalar, Vector, Irrep and Sphere"
 _E3NN = re.compile(r"(?:(\d{1,7})x)?(\d{1,3})([eoy])")
 
 
@@ -89,7 +90,7 @@ def irreps_text(rep: Rep) -> str:
     """
     words: list[tuple[int, str]] = []
     for part in rep.unnamed.copies:
-        names = [_name(term) for term in blocks(part.atom, {"space": 3})]
+        names = [_name(term) for term in _blocks(part.atom)]
         copies = [(part.multiplicity, names[0])] if len(names) == 1 else [(1, name) for name in names]
         words += copies if len(names) == 1 else copies * part.multiplicity
     return "+".join(f"{count}x{name}" for count, name in words)
@@ -104,7 +105,7 @@ def to_e3nn(rep: Rep) -> tuple[str, Int[Tensor, " n"]]:
     >>> to_e3nn(2 * Sphere(1))
     ('2x0e+2x1o', tensor([0, 4, 1, 2, 3, 5, 6, 7]))
     """
-    found = blocks(rep.unnamed, sizes(rep, None, {"space": 3}))
+    found = _blocks(rep.unnamed)
     text = "+".join(f"{len(where)}x{_name(term)}" for term, where in found.items())
     return text, torch.cat([where.flatten() for where in found.values()]) if found else torch.arange(0)
 
@@ -122,6 +123,14 @@ def from_e3nn(irreps: object) -> tuple[Rep, Int[Tensor, " n"]]:
     given = Irreps(str(irreps))
     rep = _gathered(given)
     return rep, given.isomorphism(rep, {"space": 3})
+
+
+def _blocks(rep: Rep) -> dict[Term, Tensor]:
+    """The columns of each irrep; types whose size only a group knows are none."""
+    try:
+        return blocks(rep, {"space": 3})
+    except ShapeError:
+        raise DomainError(str(rep), "a sum of irreps of O(3)", _INSTEAD) from None
 
 
 def _gathered(irreps: Rep) -> Rep:
@@ -155,5 +164,5 @@ def _name(term: Term) -> str:
         l = {"Vector": 1, "Irrep": (*factor.shape, 0)[0]}.get(factor.kind, 0)
         plain = l > 0 and not factor.dual
     if not plain:
-        raise DomainError(str(Rep.of(term)), "a sum of irreps of O(3)", "use Scalar, Vector, Irrep and Sphere")
+        raise DomainError(str(Rep.of(term)), "a sum of irreps of O(3)", _INSTEAD)
     return _spelt(l, (-1) ** (l + flips))

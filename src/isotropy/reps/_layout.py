@@ -93,12 +93,14 @@ def columns(rep: Rep, sizes: Mapping[str, int]) -> tuple[slice, ...]:
 def feature_axes(rep: Rep, sizes: Mapping[str, int], shape: Sequence[int]) -> int:
     """How many last axes of a tensor of a ``shape`` hold one value: 1, or 2 for the ``(n, d)`` of a type ``n * A``.
 
+    So too for the sum of types of one width, such as C*Sphere(L) + C*Sphere(L, -1): their channels follow each other.
     A last axis as wide as the whole type is the whole type.
     """
-    if len(rep.copies) != 1 or len(shape) < 2 or unknown_spaces(rep, sizes):
+    if not rep.copies or len(shape) < 2 or unknown_spaces(rep, sizes):
         return 1
-    n, d = rep.copies[0].multiplicity, term_dimension(rep.copies[0].term, sizes)
-    return 2 if shape[-1] != n * d and tuple(shape[-2:]) == (n, d) else 1
+    n, widths = sum(part.multiplicity for part in rep.copies), {term_dimension(part.term, sizes) for part in rep.copies}
+    d = widths.pop()
+    return 2 if not widths and shape[-1] != n * d and tuple(shape[-2:]) == (n, d) else 1
 
 
 def split(rep: Rep, x: Float[Tensor, "... n"], dims: Dims | None = None) -> tuple[Tensor, ...]:
