@@ -69,14 +69,29 @@ def test_canonical_poses_obey_the_law(name: str) -> None:
 
 
 def test_symmetric_clouds_have_no_canonical_pose() -> None:
-    frame = CanonicalizerFrame("SE(3)").double()
+    frame = CanonicalizerFrame("SE(3)").double().eval()
     x = torch.stack([randn(8, 3), zoo()["cube"], randn(8, 3, seed=1), 0 * randn(8, 3) + 7])
     with pytest.raises(DegenerateError, match=r"batch \[1, 3\]"):
         frame(x)
     constant = nn.Module()
     constant.forward = lambda x: torch.ones(len(x), 3, 3).to(x)  # type: ignore[method-assign]
     with pytest.raises(DegenerateError, match=r"batch \[0\]"):
-        CanonicalizerFrame("O(3)", constant)(randn(1, 4, 3))
+        CanonicalizerFrame("O(3)", constant).eval()(randn(1, 4, 3))
+
+
+def test_a_rare_cloud_without_a_pose_does_not_end_a_training() -> None:
+    frame = CanonicalizerFrame("SE(3)").double().train()
+    x = torch.stack([randn(8, 3), zoo()["cube"], 0 * randn(8, 3) + 7]).requires_grad_()
+    measure = frame(x)
+    assert measure.degenerate is not None
+    assert measure.degenerate.tolist() == [False, True, True]
+    assert not measure.exact
+    kept = measure.g[1:, 0, :3, :3]  # type: ignore[index]
+    torch.testing.assert_close(kept, torch.eye(3, dtype=torch.float64).expand(2, 3, 3))
+    pose_prior(measure, frame.group).backward()
+    assert x.grad is not None
+    assert torch.isfinite(x.grad).all()
+    assert all(torch.isfinite(p.grad).all() for p in frame.parameters() if p.grad is not None)
 
 
 def test_a_canonicalizer_learns() -> None:

@@ -45,21 +45,27 @@ class _VectorFrame(nn.Module):
         least = clouds.zero * clouds.unit if getattr(self.net, "homogeneous", False) else torch.zeros_like(clouds.zero)
         return (x.double() - each).to(x), clouds.centre, least
 
-    def _rotations(self, vectors: Tensor, least: Tensor) -> Float[Tensor, "rows d d"]:
-        """The elements whose first columns are the vectors, made orthonormal."""
+    def _rotations(self, vectors: Tensor, least: Tensor) -> tuple[Float[Tensor, "rows d d"], Bool[Tensor, " rows"]]:
+        """The elements whose first columns are the vectors, made orthonormal, and the rows that have none.
+
+        In train mode these keep the pose in which they came: of millions of rows that are seen one will have vectors in
+        a plane, and it must not end the training.
+        """
         d = self._group.degree
         if vectors.shape != (len(least), self.count, d):
             given = f"vectors of shape {tuple(vectors.shape)}"
             raise ShapeError(given, f"{(len(least), self.count, d)} from the network")
         singular = dependent(vectors.detach(), least)
-        if bool(singular.any()):
+        if not self.training and bool(singular.any()):
             raise DegenerateError(
                 f"dependent vectors at batch {(singular.nonzero().flatten()[:5]).tolist()}",
                 f"{self.count} independent ones",
                 "the cloud may be symmetric: average it with a PCAFrame, a WeightedTupleFrame or a ProbabilisticFrame",
             )
-        axes = orthonormal(vectors.double()[:, : d - self.special])
-        return torch.cat([axes.mT, complement(axes)], -1) if self.special else axes.mT
+        as_it_lies = torch.eye(d, dtype=torch.float64, device=vectors.device)[: self.count]
+        vectors = torch.where(singular[:, None, None], as_it_lies, vectors.double())
+        axes = orthonormal(vectors[:, : d - self.special])
+        return (torch.cat([axes.mT, complement(axes)], -1) if self.special else axes.mT), singular
 
 
 class CanonicalizerFrame(_VectorFrame):
@@ -69,10 +75,10 @@ class CanonicalizerFrame(_VectorFrame):
     mean as translation. ``net`` maps ``(B, n, d) -> (B, count, d)``, or flat with segments as its second argument;
     VectorNeurons unless given.
 
-    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DegenerateError, naming the rows, where the
-    vectors are dependent, as symmetric clouds have no canonical pose (where VectorNeurons gives nothing but rounding
-    that is told too); DomainError for other groups; ShapeError and
-    DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization; specification 03 §2.9.
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Rows whose vectors are dependent have no canonical pose,
+    as symmetric clouds have none (where VectorNeurons gives nothing but rounding that is told too): in train mode they
+    keep the pose in which they came and are ``degenerate`` in the measure, in eval mode they raise DegenerateError.
+    Raises DomainError for other groups; ShapeError and DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization; specification 03 §2.9.
 
     >>> frame = CanonicalizerFrame("SE(3)")
     >>> frame(torch.randn(2, 10, 3)).g.shape
@@ -85,9 +91,9 @@ class CanonicalizerFrame(_VectorFrame):
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         y, centre, least = self._centred(x, segments)
         vectors: Any = self.net(y) if segments is None else self.net(y, segments)
-        R = self._rotations(vectors, least)[:, None]
-        none = torch.zeros(len(R), dtype=torch.bool, device=x.device)
-        return DiscreteMeasure(placed(R, centre, self.affine, x), x.new_zeros(len(R), 1), exact=True, degenerate=none)
+        R, none = self._rotations(vectors, least)
+        g = placed(R[:, None], centre, self.affine, x)
+        return DiscreteMeasure(g, x.new_zeros(len(R), 1), exact=not bool(none.any()), degenerate=none)
 
 
 class ProbabilisticFrame(_VectorFrame):
@@ -144,9 +150,9 @@ class ProbabilisticFrame(_VectorFrame):
             shift = rows * torch.arange(count, device=x.device)[:, None]
             copies = Segments((segments.label + shift).flatten(), rows * count)
         vectors: Any = self.net(many, copies, noise.flatten(0, 1))
-        R = self._rotations(vectors, least.repeat(count)).unflatten(0, (count, rows)).transpose(0, 1)
+        R, singular = self._rotations(vectors, least.repeat(count))
+        R, none = R.unflatten(0, (count, rows)).transpose(0, 1), singular.unflatten(0, (count, rows)).any(0)
         weight = -x.new_full((rows, count), count).log()
-        none = torch.zeros(rows, dtype=torch.bool, device=x.device)
         return DiscreteMeasure(placed(R, centre, self.affine, x), weight, exact=False, degenerate=none)
 
 
