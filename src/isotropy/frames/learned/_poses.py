@@ -75,10 +75,11 @@ class CanonicalizerFrame(_VectorFrame):
     mean as translation. ``net`` maps ``(B, n, d) -> (B, count, d)``, or flat with segments as its second argument;
     VectorNeurons unless given.
 
-    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Rows whose vectors are dependent have no canonical pose,
-    as symmetric clouds have none (where VectorNeurons gives nothing but rounding that is told too): in train mode they
-    keep the pose in which they came and are ``degenerate`` in the measure, in eval mode they raise DegenerateError.
-    Raises DomainError for other groups; ShapeError and DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization; specification 03 §2.9.
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Rows whose vectors are dependent have no canonical
+    pose, as symmetric clouds have none (where VectorNeurons gives nothing but rounding that is told too): in train mode
+    they keep the pose in which they came and are ``degenerate`` in the measure, in eval mode they raise
+    DegenerateError. Raises DomainError for other groups; ShapeError and DtypeError for wrong input. Source: Kaba et
+    al., ICML 2023, learned canonicalization; specification 03 §2.9.
 
     >>> frame = CanonicalizerFrame("SE(3)")
     >>> frame(torch.randn(2, 10, 3)).g.shape
