@@ -92,6 +92,8 @@ def test_a_rare_cloud_without_a_pose_does_not_end_a_training() -> None:
     assert x.grad is not None
     assert torch.isfinite(x.grad).all()
     assert all(torch.isfinite(p.grad).all() for p in frame.parameters() if p.grad is not None)
+    keeping = CanonicalizerFrame("SE(3)", frame.net, degenerate="keep").eval()
+    torch.testing.assert_close(keeping(x.detach()).g, measure.g)
 
 
 def test_a_canonicalizer_learns() -> None:

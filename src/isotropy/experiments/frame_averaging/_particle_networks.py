@@ -104,7 +104,7 @@ class CanonicalGraphNetwork(nn.Module):
     def __init__(self, width: int, layers: int) -> None:
         super().__init__()
         inside = Cloud(Vector + Vector + Scalar)  # positions about the centre, velocities, charges
-        frame = CanonicalizerFrame("O(3)", PoseVectors())
+        frame = CanonicalizerFrame("O(3)", PoseVectors(), degenerate="keep")
         self.posed = FrameAveraged(GraphNetwork(width, layers), frame, inside, Cloud(Vector), "first")
 
     def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Shaped
@@ -20,6 +20,8 @@ from isotropy.random import spawn
 
 class _VectorFrame(nn.Module):
     """What both learned frames have in common: a network of vectors, then Gram-Schmidt."""
+
+    degenerate: Literal["raise", "keep"] = "raise"
 
     def __init__(self, group: Group | str, net: nn.Module | None, noise: int) -> None:
         super().__init__()
@@ -48,15 +50,15 @@ class _VectorFrame(nn.Module):
     def _rotations(self, vectors: Tensor, least: Tensor) -> tuple[Float[Tensor, "rows d d"], Bool[Tensor, " rows"]]:
         """The elements whose first columns are the vectors, made orthonormal, and the rows that have none.
 
-        In train mode these keep the pose in which they came: of millions of rows that are seen one will have vectors in
-        a plane, and it must not end the training.
+        In train mode these always keep the pose in which they came: of millions of rows that are seen one will have
+        vectors in a plane, and it must not end the training.
         """
         d = self._group.degree
         if vectors.shape != (len(least), self.count, d):
             given = f"vectors of shape {tuple(vectors.shape)}"
             raise ShapeError(given, f"{(len(least), self.count, d)} from the network")
         singular = dependent(vectors.detach(), least)
-        if not self.training and bool(singular.any()):
+        if self.degenerate == "raise" and not self.training and bool(singular.any()):
             raise DegenerateError(
                 f"dependent vectors at batch {(singular.nonzero().flatten()[:5]).tolist()}",
                 f"{self.count} independent ones",
@@ -78,16 +80,22 @@ class CanonicalizerFrame(_VectorFrame):
     Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Rows whose vectors are dependent have no canonical
     pose, as symmetric clouds have none (where VectorNeurons gives nothing but rounding that is told too): in train mode
     they keep the pose in which they came and are ``degenerate`` in the measure, in eval mode they raise
-    DegenerateError. Raises DomainError for other groups; ShapeError and DtypeError for wrong input. Source: Kaba et
-    al., ICML 2023, learned canonicalization; specification 03 §2.9.
+    DegenerateError, or with ``degenerate="keep"`` are kept, too, and then are not equivariant. Raises DomainError for
+    other groups; ShapeError and DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization;
+    specification 03 §2.9.
 
     >>> frame = CanonicalizerFrame("SE(3)")
     >>> frame(torch.randn(2, 10, 3)).g.shape
     torch.Size([2, 1, 4, 4])
     """
 
-    def __init__(self, group: Group | str, net: nn.Module | None = None) -> None:
+    def __init__(
+        self, group: Group | str, net: nn.Module | None = None, *, degenerate: Literal["raise", "keep"] = "raise"
+    ) -> None:
         super().__init__(group, net, noise=0)
+        if degenerate not in ("raise", "keep"):
+            raise DomainError(f"degenerate={degenerate!r}", "'raise' or 'keep'")
+        self.degenerate = degenerate
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         y, centre, least = self._centred(x, segments)
