@@ -40,6 +40,7 @@ from isotropy.reps._standardise import standardise as standardise
 from isotropy.reps._text import parse as parse
 from isotropy.reps._wigner import align as align
 from isotropy.reps._wigner import wigner_blocks as wigner_blocks
+from isotropy.reps._wigner import wigner_couplings as wigner_couplings
 from isotropy.reps._wigner import wigner_D as wigner_D
 
 __all__ = [
@@ -82,4 +83,5 @@ __all__ = [
     "to_e3nn",
     "wigner_D",
     "wigner_blocks",
+    "wigner_couplings",
 ]

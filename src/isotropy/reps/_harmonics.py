@@ -39,7 +39,8 @@ def solid_harmonics(degree: int, r: Tensor) -> Float[Tensor, "... k"]:
         c, s = z * c - x * s, z * s + x * c
         cosines.append(c)
         sines.append(s)
-        a, b, last = _recurrence(l)
+        # Dynamo looks through caches, and says so; in a graph the factors are constants anyway.
+        a, b, last = (_factors if torch.compiler.is_compiling() else _recurrence)(l)
         own = y * q if before is None else y * q - torch.nn.functional.pad(square * before * _like(b, y), (0, 1))
         before, q = q, torch.cat([own * _like(a, y), (q[..., -1:] * last)], dim=-1)
         rows.append(_around(q * math.sqrt(2.0), q[..., :1], torch.cat(sines, -1), torch.cat(cosines, -1)))
@@ -102,14 +103,16 @@ def _check(degree: int, r: Tensor) -> None:
         raise DtypeError(f"points of dtype {r.dtype}", "real floating-point numbers", "write r.to(torch.float64)")
 
 
-@lru_cache(maxsize=128)
-def _recurrence(l: int) -> tuple[Tensor, Tensor, float]:
+def _factors(l: int) -> tuple[Tensor, Tensor, float]:
     """Factors of Q_lm = a_m (y Q_{l-1,m} - b_m |r|^2 Q_{l-2,m}) for m < l, and of Q_ll = last * Q_{l-1,l-1}."""
     m = torch.arange(l, dtype=torch.float64)
     a = ((4 * l * l - 1) / (l * l - m * m)).sqrt()
     inner = m[: l - 1]
     b = (((l - 1) ** 2 - inner * inner) / (4 * (l - 1) ** 2 - 1)).sqrt()
     return a, b, math.sqrt((2 * l + 1) / (2 * l))
+
+
+_recurrence = lru_cache(maxsize=128)(_factors)
 
 
 def _like(numbers: Tensor, y: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -31,11 +32,13 @@ def wigner_D(l: int, R: Tensor) -> Float[Tensor, "... k k"]:
     return wigner_blocks(l, R)[-1]
 
 
-def wigner_blocks(degree: int, R: Tensor) -> tuple[Tensor, ...]:
+def wigner_blocks(degree: int, R: Tensor, couplings: Sequence[Tensor] | None = None) -> tuple[Tensor, ...]:
     """D^l(R) for all l = 0..degree, each ``(..., 2l + 1, 2l + 1)``: the blocks that rotate packed coefficients.
 
     D^l is the part of highest degree in D^{l-1} (x) D^1: ``D^l = C_l (D^{l-1} (x) R) C_l^T`` with the isometry C_l.
     Products are in the dtype of R (half precision: in single, rounded last), the C_l exact in float64, cast last.
+    A module that is compiled keeps the C_l as constants of its own, ``couplings=wigner_couplings(degree)`` in the dtype
+    and on the device of R.
 
     Raises what ``wigner_D`` raises.
 
@@ -54,9 +57,19 @@ def wigner_blocks(degree: int, R: Tensor) -> tuple[Tensor, ...]:
     with torch.autocast(R.device.type, enabled=False):  # half precision would cost the orthogonality
         for l in range(2, degree + 1):
             # Each step leaves the transpose, which a further step on the transposed rotation turns back.
-            found, turn = _raised(found, turn, _coupling(l, exact.dtype, exact.device)), turn.mT
+            coupling = _coupling(l, exact.dtype, exact.device) if couplings is None else couplings[l - 2]
+            found, turn = _raised(found, turn, coupling), turn.mT
             blocks.append(found if l % 2 else found.mT)
     return tuple(block.to(R.dtype) for block in blocks[: degree + 1])
+
+
+def wigner_couplings(degree: int) -> tuple[Tensor, ...]:
+    """The isometries C_l ``(2l + 1, 2l - 1, 3)`` of ``wigner_blocks`` for l = 2..degree, in float64.
+
+    >>> [tuple(C.shape) for C in wigner_couplings(3)]
+    [(5, 3, 3), (7, 5, 3)]
+    """
+    return tuple(_isometry(l, torch.float64, torch.device("cpu")) for l in range(2, degree + 1))
 
 
 def wigner_rates(degree: int, A: Float[Tensor, "... 3 3"]) -> tuple[Tensor, ...]:
