@@ -1,0 +1,131 @@
+"""Where two functions are multiplied: on a grid, on the torus, or not at all, by the tensor of all coefficients.
+
+A carrier lifts coefficients, multiplies what it lifted pointwise, and projects; ``even`` is the product of the
+functions, ``odd`` their bracket {A, B} = (A_theta B_phi - A_phi B_theta) / sin(theta).
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from isotropy.nn.gaunt._coefficients import bracket_tensor, gaunt_tensor
+from isotropy.nn.gaunt._constants import Constants
+from isotropy.nn.gaunt._method import Method
+from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._torus import TorusAnalysis, TorusSynthesis
+from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
+from isotropy.reps import Normalization, rescaling
+
+Slopes = tuple[Tensor, Tensor]
+
+
+def carrier(
+    method: Method, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool
+) -> Pointwise | TensorCarrier:
+    """The carrier of one method, with the tables that even and odd products need."""
+    if method == "dense":
+        return TensorCarrier(L1, L2, L3, normalization, even, odd)
+    if method == "fourier":
+        return TorusCarrier(L1, L2, L3, normalization, odd)
+    return GridCarrier(L1, L2, L3, "dense" if method == "grid" else "separable", normalization, even, odd)
+
+
+class Pointwise(Constants):
+    """What grid and torus share: lifted functions are values at points, and products are taken point by point."""
+
+    point_axes = 2  # of what is lifted; they follow the channels
+
+    first: Synthesis | TorusSynthesis
+    second: Synthesis | TorusSynthesis
+
+    def value(self, x: Tensor, slot: int) -> Tensor:
+        return (self.first if slot == 1 else self.second)(x)
+
+    def slopes(self, x: Tensor, slot: int) -> Slopes:
+        return (self.first if slot == 1 else self.second).gradient(x)
+
+    def times(self, u: Tensor, v: Tensor) -> Tensor:
+        return u * v
+
+    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
+        return u[0] * v[1] - u[1] * v[0]
+
+    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
+        raise NotImplementedError
+
+
+class GridCarrier(Pointwise):
+    """Values on the minimal Gauss-Legendre grid. Source: Xie, Daigavane, Kotak, Smidt 2025."""
+
+    def __init__(
+        self, L1: int, L2: int, L3: int, route: Route, normalization: Normalization, even: bool, odd: bool
+    ) -> None:
+        super().__init__()
+        # The bracket has degree L1 + L2 - 1 at most: the grid of the product is exact for it too.
+        grid = SphereGrid.minimal(L1 + L2 + L3)
+        self.first = Synthesis(L1, grid, route, normalization, value=even, gradient=odd)
+        same = L1 == L2  # then both inputs share their tables
+        self.second = self.first if same else Synthesis(L2, grid, route, normalization, value=even, gradient=odd)
+        self.analysis = Analysis(L3, grid, route, normalization)
+
+    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
+        # 1 / sin(theta) stands in the slopes along phi.
+        return self.analysis(_sum(even, odd))
+
+
+class TorusCarrier(Pointwise):
+    """Values on the torus, which covers the sphere twice. Source: Luo, Chen, Krishnapriyan 2024."""
+
+    def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, odd: bool) -> None:
+        super().__init__()
+        # All modes in theta count, since sin(theta) on [0, pi] has no highest mode; in phi only those up to L3 do.
+        n_theta = 2 * (L1 + L2) + 1
+        n_phi = max(L1 + L2 + L3, 2 * max(L1, L2, L3)) + 1
+        self.first = TorusSynthesis(L1, n_theta, n_phi, normalization, odd)
+        self.second = self.first if L1 == L2 else TorusSynthesis(L2, n_theta, n_phi, normalization, odd)
+        self.even = TorusAnalysis(L3, n_theta, n_phi, normalization, odd=False)
+        self.odd = TorusAnalysis(L3, n_theta, n_phi, normalization, odd=True)
+
+    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
+        return _sum(None if even is None else self.even(even), None if odd is None else self.odd(odd))
+
+
+class TensorCarrier(Constants):
+    """All products of two coefficients, then one matrix: the coefficients of the paper's definition themselves."""
+
+    point_axes = 1
+
+    G: Tensor
+    B: Tensor
+
+    def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
+        super().__init__()
+        s1, s2, s3 = (rescaling(L, normalization) for L in (L1, L2, L3))
+        scale = s1[:, None, None] * s2[:, None] / s3
+        if even:
+            self.constant("G", (gaunt_tensor(L1, L2, L3) * scale).flatten(0, 1))
+        if odd:
+            self.constant("B", (bracket_tensor(L1, L2, L3) * scale).flatten(0, 1))
+
+    def value(self, x: Tensor, slot: int) -> Tensor:
+        return x
+
+    def slopes(self, x: Tensor, slot: int) -> Slopes:
+        return x, x
+
+    def times(self, u: Tensor, v: Tensor) -> Tensor:
+        return (u.unsqueeze(-1) * v.unsqueeze(-2)).flatten(-2)
+
+    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
+        return self.times(u[0], v[1])
+
+    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
+        return _sum(None if even is None else even @ self.G, None if odd is None else odd @ self.B)
+
+
+def _sum(even: Tensor | None, odd: Tensor | None) -> Tensor:
+    if even is None or odd is None:
+        found = odd if even is None else even
+        assert found is not None
+        return found
+    return even + odd

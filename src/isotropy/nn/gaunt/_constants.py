@@ -1,0 +1,80 @@
+"""Modules whose constants are exact in every dtype: kept in float64, cast last, cast anew when the module moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import ParamSpec, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+P, T = ParamSpec("P"), TypeVar("T")
+
+
+def table(build: Callable[P, T]) -> Callable[P, T]:
+    """Build a table of constants once: on the CPU, and usable later whatever mode asked for it first."""
+
+    @lru_cache(maxsize=128)
+    @wraps(build)
+    def built(*args: P.args, **kwargs: P.kwargs) -> T:
+        with torch.device("cpu"), torch.inference_mode(False):
+            return build(*args, **kwargs)
+
+    return built  # pyright: ignore[reportReturnType]
+
+
+class Constants(nn.Module):
+    """A module with constants: buffers that are no part of its state, in torch's default dtype at first.
+
+    ``module.to(torch.float64)`` rounds parameters that were single to begin with, but the constants are cast from
+    float64 again: a module moved to double precision is as exact as one built in it.
+
+    >>> module = Constants()
+    >>> module.constant("third", torch.tensor(1 / 3, dtype=torch.float64))
+    >>> module.get_buffer("third").item() == 1 / 3, module.double().get_buffer("third").item() == 1 / 3
+    (False, True)
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._exact: dict[str, Tensor] = {}
+
+    def constant(self, name: str, value: Tensor) -> None:
+        """Register ``value`` (float64 or integers) as a buffer in the default dtype."""
+        floating = value.is_floating_point()
+        if floating:
+            self._exact[name] = value
+        # Tables are shared by all modules of one size, hence the copy.
+        dtype = torch.get_default_dtype() if floating else value.dtype
+        self.register_buffer(name, value.to(dtype, copy=True), persistent=False)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Constants:
+        super()._apply(fn, recurse)
+        for name, value in self._exact.items():
+            moved = self.get_buffer(name)
+            # The cast first: there are devices without float64.
+            setattr(self, name, value.to(moved.dtype, copy=True).to(moved.device))
+        return self
+
+
+class Operation(Constants):
+    """A public operation: it knows its dtype and device by ``one``, and keeps full precision under autocast.
+
+    Half precision inside would lose equivariance (1e-2); who wants it moves the module: ``module.to(torch.bfloat16)``.
+    """
+
+    one: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.constant("one", torch.ones((), dtype=torch.float64))
+
+    def precisely(self, f: Callable[..., Tensor], *given: Tensor | None) -> Tensor:
+        """``f(*given)`` in the dtype of the module."""
+        device, dtype = self.one.device.type, self.one.dtype
+        if not torch.is_autocast_enabled(device):
+            return f(*given)
+        cast = [x.to(dtype) if x is not None and x.is_floating_point() else x for x in given]
+        with torch.autocast(device, enabled=False):
+            return f(*cast)

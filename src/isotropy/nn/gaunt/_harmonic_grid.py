@@ -1,0 +1,124 @@
+"""Harmonics and their gradients on a grid, order by order and as whole matrices, in float64."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.nn.gaunt._constants import table
+from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.reps import degrees
+
+
+def legendre(L: int, c: Float[Tensor, " n"], s: Float[Tensor, " n"]) -> Float[Tensor, "order degree n"]:
+    """Pbar_l|m| at (cos theta, sin theta) = (c, s) by order and degree, zero for l < m; s may be negative.
+
+    Y_lm = Pbar_l|m|(theta) times sin |m|phi, 1 or cos m phi has unit norm on the sphere: sqrt(2) stands inside.
+    """
+    found = torch.zeros(L + 1, L + 1, len(c), dtype=torch.float64)
+    found[0, 0] = 0.5 / math.sqrt(math.pi)
+    for l in range(1, L + 1):
+        found[l, l] = math.sqrt((2 * l + 1) / (2 * l)) * s * found[l - 1, l - 1]
+        m = torch.arange(l, dtype=torch.float64)[:, None]
+        a = ((4 * l * l - 1) / (l * l - m * m)).sqrt()
+        found[:l, l] = a * c * found[:l, l - 1]
+        if l > 1:
+            inner = m[:-1]
+            b = (((l - 1) ** 2 - inner * inner) / (4 * (l - 1) ** 2 - 1)).sqrt()
+            found[: l - 1, l] -= a[:-1] * b * found[: l - 1, l - 2]
+    found[1:] *= math.sqrt(2.0)
+    return found
+
+
+@table
+def theta_modes(L: int) -> Float[Tensor, "order degree k"]:
+    """t with Pbar_lm(theta) = sum_k t e^(ik theta) for even m and i times it for odd m, k = -L..L; t is real.
+
+    Even orders are sums of cosines, odd ones of sines, on the whole circle with sin(theta) signed. Sampled at 2L + 2
+    angles the transform is exact: no quadrature, and no loss with the degree.
+    """
+    n = 2 * L + 2
+    theta = torch.arange(n, dtype=torch.float64) * (2 * math.pi / n)
+    spectrum = torch.fft.fft(legendre(L, theta.cos(), theta.sin()), dim=-1) / n
+    k = torch.arange(-L, L + 1)
+    t = torch.where(torch.arange(L + 1)[:, None, None] % 2 == 0, spectrum.real, spectrum.imag)[..., k % n]
+    # Only k = l (mod 2), |k| <= l occur; the rest is rounding.
+    l = torch.arange(L + 1)[:, None]
+    return t * ((k.abs() <= l) & ((k - l) % 2 == 0))
+
+
+@table
+def by_order(L: int, grid: SphereGrid) -> Float[Tensor, "m degree n_theta"]:
+    """Pbar_l|m| on the circles of the grid for m = -L..L."""
+    return legendre(L, grid.cosines, grid.sines)[orders(L).abs()]
+
+
+@table
+def slopes(L: int, grid: SphereGrid) -> Float[Tensor, "m degree n_theta"]:
+    """d Pbar_l|m| / d theta on the circles of the grid for m = -L..L, from the modes: multiply by ik."""
+    theta, k = torch.atan2(grid.sines, grid.cosines), torch.arange(-L, L + 1, dtype=torch.float64)
+    angle = k[:, None] * theta
+    t = theta_modes(L) * k
+    even, odd = t @ -angle.sin(), t @ -angle.cos()
+    m = orders(L).abs()
+    return torch.where(m[:, None, None] % 2 == 0, even[m], odd[m])
+
+
+@table
+def turns(L: int, n_phi: int) -> Float[Tensor, "m n_phi"]:
+    """sin |m|phi, 1 and cos m phi at ``n_phi`` equispaced angles, for m = -L..L."""
+    m = orders(L)[:, None]
+    # m * j modulo n_phi before the sine: the angle stays small and exact.
+    angle = (m.abs() * torch.arange(n_phi) % n_phi).to(torch.float64) * (2 * math.pi / n_phi)
+    return torch.where(m < 0, angle.sin(), angle.cos())
+
+
+@table
+def values(L: int, grid: SphereGrid) -> Float[Tensor, "k points"]:
+    """Y_lm on the grid: packed entries by points, circle after circle."""
+    return _packed(by_order(L, grid), turns(L, grid.n_phi), L)
+
+
+@table
+def gradients(L: int, grid: SphereGrid) -> tuple[Float[Tensor, "k points"], Float[Tensor, "k points"]]:
+    """dY/dtheta and (1 / sin theta) dY/dphi on the grid: the two components of the surface gradient."""
+    around = (by_order(L, grid) * -orders(L)[:, None, None]) / grid.sines
+    # d/dphi turns cos into -m sin and sin into m cos: order m takes the angles of order -m.
+    return _packed(slopes(L, grid), turns(L, grid.n_phi), L), _packed(around, turns(L, grid.n_phi).flip(0), L)
+
+
+@table
+def projection(L: int, grid: SphereGrid) -> Float[Tensor, "points k"]:
+    """Z = Y times the weights of the grid: from values to coefficients."""
+    return (values(L, grid) * grid.weights.repeat_interleave(grid.n_phi)).T.contiguous()
+
+
+@table
+def orders(L: int) -> Int[Tensor, " m"]:
+    """-L..L."""
+    return torch.arange(-L, L + 1)
+
+
+@table
+def places(L: int) -> Int[Tensor, "m degree"]:
+    """Where (m, l) stands in the packed vector; entries with l < |m|, which meet only zeros, point at the first."""
+    l, m = torch.arange(L + 1), orders(L)[:, None]
+    return torch.where(l >= m.abs(), l * l + l + m, 0)
+
+
+@table
+def packing(L: int) -> Int[Tensor, " k"]:
+    """Where each packed entry stands in the table (m, l), flattened: the inverse of ``places``."""
+    l = degrees(L)
+    m = torch.arange((L + 1) ** 2) - l * l - l
+    return (m + L) * (L + 1) + l
+
+
+def _packed(by_theta: Tensor, by_phi: Tensor, L: int) -> Tensor:
+    """(m, degree, n_theta) and (m, n_phi) to (k, points)."""
+    l = degrees(L)
+    m = torch.arange((L + 1) ** 2) - l * l - l + L
+    return (by_theta[m, l][:, :, None] * by_phi[m][:, None, :]).flatten(1)
