@@ -37,6 +37,7 @@ from isotropy.experiments.frame_averaging._prediction import BUILDERS as PARTICL
 from isotropy.experiments.frame_averaging._prediction import Straight, squared_error
 from isotropy.experiments.frame_averaging._separation import METHODS
 from isotropy.experiments.frame_averaging._surfaces import Surface, held_out, read_parts, standardised, turned
+from isotropy.experiments.frame_averaging._training import part
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn
@@ -72,7 +73,7 @@ def test_every_method_has_a_line_in_every_setting(finished: tuple[Path, FrameAve
     lines = {(score.task, score.setting, score.method) for score in result.scores}
     for method in ("PointNet", "DGCNN", "FA-PointNet"):
         assert {("normals", setting, method) for setting in ("I/I", "I/SO(3)", "SO(3)/SO(3)")} <= lines
-    for method in ("FA-DGCNN", "FA-Local-PointNet"):
+    for method in ("FA-DGCNN", "FA-Local-PointNet", "VN-PointNet", "VN-DGCNN"):
         assert {("normals", setting, method) for setting in ("I/I", "I/SO(3)")} <= lines
     assert {("graphs", name, method) for name in ("graph8c", "EXP", "SR25, copies") for method in METHODS} <= lines
     assert {("particles", "test", one.method) for one in TINY.particle_networks} <= lines
@@ -86,7 +87,7 @@ def test_every_method_has_a_line_in_every_setting(finished: tuple[Path, FrameAve
 
 def test_what_is_exact_is_exact_however_little_was_trained(finished: tuple[Path, FrameAveraging]) -> None:
     _, result = finished
-    for method in ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet"):
+    for method in ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet", "VN-PointNet", "VN-DGCNN"):
         still, turned_ = (result.score("normals", setting, method) for setting in ("I/I", "I/SO(3)"))
         assert still.values == pytest.approx(turned_.values, abs=1e-5)
     for name in ("graph8c", "EXP", "SR25"):
@@ -189,6 +190,10 @@ def test_which_particle_networks_are_equivariant(method: str) -> None:
     network = PARTICLE_NETWORKS[method](PARTICLES, 0).double().eval()
     x, order = states(), torch.tensor([3, 1, 4, 0, 2])
     error = equivariance_error(network, Window(E(3), width=1.0), x, STATE, Cloud(Point), n=4).mean
+    if method == "Transformer-PS":  # in law only: turned, or numbered anew, states meet other draws
+        assert error > 1e-4
+        assert error < 0.5
+        return
     assert error > 0.01 if method == "GNN" else error < 1e-10
     with torch.no_grad():
         assert (network(x[:, order]) - network(x)[:, order]).abs().max() < 1e-10
@@ -216,7 +221,7 @@ def test_which_point_networks_are_equivariant(method: str) -> None:
     x, order = torch.randn(3, 24, 3, generator=spawn(0, "clouds"), dtype=torch.float64), torch.randperm(24)
     lines = Cloud(Tensors(2))
     error = equivariance_error(network, Window(E(3), width=1.0), x, Cloud(Point), lines, n=2).mean
-    assert error < 1e-10 if method.startswith("FA") else error > 1e-3
+    assert error < 1e-10 if method.startswith(("FA", "VN")) else error > 1e-3
     with torch.no_grad():
         y = network(x).unflatten(-1, (3, 3))
         assert (network(x[:, order]) - y.flatten(-2)[:, order]).abs().max() < 1e-10
@@ -247,6 +252,14 @@ def test_held_out_parts_change_with_the_seed() -> None:
     splits = [held_out(18, 4, spawn(seed, "parts")) for seed in range(5)]
     assert all(len(train) == 14 and not set(train) & set(test) for train, test in splits)
     assert len({tuple(test) for _, test in splits}) > 1
+    with pytest.raises(SchemaError, match="--set abc=FOLDER"):
+        held_out(18, 2000, spawn(0, "parts"))
+
+
+def test_a_run_continued_with_other_sizes_does_not_take_an_old_checkpoint(tmp_path: Path) -> None:
+    with Run(tmp_path / "run") as run:
+        one, other = (part(run, {"epochs": epochs}, "normals", 0).path for epochs in (1, 2))
+        assert one == part(run, {"epochs": 1}, "normals", 0).path != other
 
 
 @pytest.mark.parametrize("name", BACKBONES)

@@ -15,6 +15,7 @@ from isotropy.experiments.frame_averaging._config import NormalsPlan
 from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
 from isotropy.experiments.frame_averaging._surfaces import held_out, read_parts, standardised, turned
 from isotropy.experiments.frame_averaging._training import part, recorded, train
+from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, VectorPointNet
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
@@ -51,7 +52,8 @@ def normals_job(run: Run, *, seed: int, method: str, pose: str, file: str, plan:
     torch.manual_seed(derive(seed, "weights"))
     network = BUILDERS[method](settings, mode, derive(seed, "frames") % 2**31)
     batches = Batches(found["train_x"], found["train_normal"], settings.batch, seed=derive(seed, "batches"))
-    train(network, line_error, Posed(batches, pose, seed), settings, part(run, "normals", method, pose, seed), seed)
+    place = part(run, plan, "normals", method, pose, seed)
+    train(network, line_error, Posed(batches, pose, seed), settings, place, seed)
     x, normal = found["test_x"], found["test_normal"]
     errors = {"I": held_out_error(network, x, normal)}
     errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))
@@ -112,5 +114,9 @@ BUILDERS: dict[str, Builder] = {
     "DGCNN": lambda plan, mode, seed: Lines(DGCNN(plan.divide, plan.k)),
     "FA-PointNet": lambda plan, mode, seed: frame_averaged(PointNet(plan.divide), mode, seed),
     "FA-DGCNN": lambda plan, mode, seed: frame_averaged(DGCNN(plan.divide, plan.k, mean=True), mode, seed),
-    "FA-Local-PointNet": lambda plan, mode, seed: LocalFrames(plan.divide, plan.local_k, mode, seed),
+    # Its second frame is computed from what the first one's average leaves: with one drawn frame it would be trained
+    # on vectors unlike those of the test, so it always takes all.
+    "FA-Local-PointNet": lambda plan, mode, seed: LocalFrames(plan.divide, plan.local_k),
+    "VN-PointNet": lambda plan, mode, seed: Lines(VectorPointNet(plan.divide, plan.local_k)),
+    "VN-DGCNN": lambda plan, mode, seed: Lines(VectorDGCNN(plan.divide, plan.k)),
 }

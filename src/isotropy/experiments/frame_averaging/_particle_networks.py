@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.experiments.frame_averaging._particles import STATE, edges, unpack
-from isotropy.frames import CanonicalizerFrame, FrameAveraged, PCAFrame
+from isotropy.frames import CanonicalizerFrame, FrameAveraged, PCAFrame, ProbabilisticFrame, VectorNeurons
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Scalar, Vector
 
@@ -110,6 +110,41 @@ class CanonicalGraphNetwork(nn.Module):
     def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
         centre = x[..., :3].mean(1, keepdim=True)
         return centre + self.posed(torch.cat([x[..., :3] - centre, x[..., 3:]], -1))
+
+
+class PosedTransformer(nn.Module):
+    """A transformer of particles, averaged over drawn poses of a learned distribution (Transformer-PS); E(3) in law.
+
+    One pose for each state while training; afterwards the mean over ``draws`` of them, the same at each call. Source:
+    Kim et al., NeurIPS 2023, §4.
+    """
+
+    def __init__(self, width: int, layers: int, seed: int, draws: int = 20, heads: int = 4) -> None:
+        super().__init__()
+        inside, law = Cloud(Vector + Vector + Scalar), VectorNeurons(3, noise=2)
+        one, many = (ProbabilisticFrame("O(3)", count, law, seed=seed) for count in (1, draws))
+        network = Attention(width, layers, heads)
+        self.drawn, self.averaged = (FrameAveraged(network, f, inside, Cloud(Vector)) for f in (one, many))
+
+    def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
+        centre = x[..., :3].mean(1, keepdim=True)
+        posed = self.drawn if self.training else self.averaged
+        return centre + posed(torch.cat([x[..., :3] - centre, x[..., 3:]], -1))
+
+
+class Attention(nn.Module):
+    """Every particle attends to all: tokens of position, velocity and charge, layers, and the change of position."""
+
+    def __init__(self, width: int, layers: int, heads: int) -> None:
+        super().__init__()
+        layer = nn.TransformerEncoderLayer(
+            width, heads, 2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+        )
+        self.embedding, self.decoder = nn.Linear(7, width), nn.Linear(width, 3)
+        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+
+    def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
+        return x[..., :3] + self.decoder(self.layers(self.embedding(x)))
 
 
 class PoseVectors(nn.Module):

@@ -146,20 +146,20 @@ class LocalFrames(nn.Module):
     Source: Puny et al., ICLR 2022, §4.1.
     """
 
-    def __init__(self, divide: int = 1, k: int = 20, mode: Mode = "average", seed: int = 0) -> None:
+    def __init__(self, divide: int = 1, k: int = 20) -> None:
         super().__init__()
         vectors, a, b, whole = 42 // divide, 256 // divide, 512 // divide, 2048 // divide
         self.k, typed, own = k, vectors * Vector, PCAFrame("O(3)", grad="detach")
         self.local = FrameAveraged(
             Neighbourhood(3, 64 // divide, 128 // divide, 3 * vectors),
-            PCAFrame("E(3)", grad="detach"), Cloud(Point), typed, mode, seed=seed,
+            PCAFrame("E(3)", grad="detach"), Cloud(Point), typed,
         )  # fmt: skip
         invariant = nn.Sequential(Dense(3 * vectors, 128 // divide), Dense(128 // divide, b))
-        self.invariant = FrameAveraged(invariant, own, typed, None, mode, seed=seed + 1)
+        self.invariant = FrameAveraged(invariant, own, typed, None)
         self.whole = Dense(b, whole)
         self.shared = nn.Linear(b + whole, a)
         head = Lines(InFrame(3 * vectors, a, 128 // divide))
-        self.head = FrameAveraged(head, own, (typed, None), Tensors(2), mode, sees=0, seed=seed + 2)
+        self.head = FrameAveraged(head, own, (typed, None), Tensors(2), sees=0)
 
     def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 9"]:
         rows, n, _ = x.shape

@@ -7,7 +7,10 @@ from isotropy.report import Column, Table
 
 _ABC = "Puny et al., ICLR 2022, and Deng et al., ICCV 2021: ABC, 512 points, 8000 models"
 _APART = "Balcilar et al., ICML 2021, and Puny et al., ICLR 2022: 100 random networks"
-_BODIES = "Satorras et al., ICML 2021; Puny et al., ICLR 2022; CN: Kaba et al., ICML 2023; 10000 epochs"
+_BODIES = (
+    "Satorras et al., ICML 2021; Puny et al., ICLR 2022; CN: Kaba et al., ICML 2023; PS: Kim et al., NeurIPS 2023; "
+    "10000 epochs"
+)
 
 _NORMALS: dict[str, tuple[float, float, float]] = {
     "PointNet": (0.207, 0.449, 0.258),
@@ -40,6 +43,7 @@ _PARTICLES: dict[str, float] = {
     "EGNN": 0.0071,
     "FA-GNN": 0.0057,
     "CN-GNN": 0.0043,
+    "Transformer-PS": 0.0040,
 }
 
 ROWS: tuple[tuple[str, str, str, float | int, str], ...] = (

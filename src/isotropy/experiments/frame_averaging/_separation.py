@@ -82,7 +82,7 @@ def learning_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) -
     held_out, test, rest = ((rows[part], y[part]) for part in (slice(few), slice(few, 2 * few), slice(2 * few, None)))
     batches = Batches(*rest, settings.batch, seed=derive(seed, "batches"))
     validation = Batches(*held_out, settings.batch, shuffle=False)
-    train(network, entropy, batches, settings, part(run, "EXP", method, seed), seed, validation)
+    train(network, entropy, batches, settings, part(run, plan, "EXP", method, seed), seed, validation)
     with torch.no_grad():
         right = (network(test[0]) > 0) == (test[1] > 0.5)
     return dict(recorded(network, began, accuracy=float(right.double().mean())))

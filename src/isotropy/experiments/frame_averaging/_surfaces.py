@@ -84,10 +84,16 @@ def read_parts(folder: str = "") -> list[Surface]:
 def held_out(count: int, number: int, generator: torch.Generator) -> tuple[list[int], list[int]]:
     """Which of ``count`` parts train and which ``number`` of them are kept for the test.
 
+    Raises ``SchemaError`` where that leaves none to train on, as the parts shipped do for the paper's size.
+
     >>> train, test = held_out(18, 4, torch.Generator().manual_seed(0))
     >>> len(test), sorted(train + test) == list(range(18))
     (4, True)
     """
+    if number >= count:
+        raise SchemaError(
+            f"{count} parts, {number} of them to be held out", "more parts than that", "--full --set abc=FOLDER of ABC"
+        )
     order = torch.randperm(count, generator=generator).tolist()
     return sorted(order[number:]), sorted(order[:number])
 

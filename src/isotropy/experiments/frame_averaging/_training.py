@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isotropy.random import derive
 from isotropy.runs import Run
 from isotropy.train import Cosine, fit
 
@@ -24,6 +26,7 @@ def train(
     seed: int,
     validation: Iterable[Any] | None = None,
     decay: float | int = 0.0,
+    clip: float | None = None,
 ) -> None:
     """Adam with a cosine to 0, over the epochs, with the rate, of a plan; resumed where it was interrupted."""
     fit(
@@ -35,6 +38,7 @@ def train(
         max_epochs=settings.epochs,
         validation=validation,
         validate_every=getattr(settings, "validate_every", 1),
+        clip=clip,
         run=run,
         checkpoint_every=60.0,
         seed=seed,
@@ -43,16 +47,21 @@ def train(
     network.eval()
 
 
-def part(run: Run, *keys: object) -> Run:
+def part(run: Run, plan: Mapping[str, Any], *keys: object) -> Run:
     """The place of one training in the run: a name without what file systems refuse.
+
+    The plan is in the name, so that a run that is continued with other sizes trains anew and does not take a checkpoint
+    of the old ones for its own.
 
     >>> import tempfile
     >>> with Run(tempfile.mkdtemp()) as run:
-    ...     part(run, "FA-GIN+ID, sorted", 0).path.name
-    'FA-GIN_ID__sorted-0'
+    ...     part(run, {"epochs": 3}, "FA-GIN+ID, sorted", 0).path.name
+    'FA-GIN_ID__sorted-0-1c6ae5'
     """
     name = "-".join(str(key) for key in keys)
-    return run.part("training/" + "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name))
+    digest = f"{derive(0, json.dumps(plan, sort_keys=True)):016x}"[-6:]
+    clean = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name)
+    return run.part(f"training/{clean}-{digest}")
 
 
 def recorded(network: nn.Module | None, began: float, **numbers: Any) -> Mapping[str, Any]:
