@@ -15,12 +15,13 @@ import isotropy
 from isotropy.cli import app
 from isotropy.comparison import Comparison, compare
 from isotropy.comparison._budget import Budget
+from isotropy.comparison._trainees import Direct, Posed
 from isotropy.data import load
 from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
 from isotropy.random import spawn
 from isotropy.reps import Scalar, Vector
 
-CONTRACT = {"name", "error", "low", "high", "equivariance_error", "seconds", "peak_mb"}
+CONTRACT = {"name", "error", "low", "high", "equivariance_error", "seconds", "row_seconds", "peak_mb"}
 
 
 def told(folder: Path) -> str:
@@ -29,6 +30,7 @@ def told(folder: Path) -> str:
     record.pop("seconds")
     for method in record["methods"]:
         method.pop("seconds")
+        method.pop("row_seconds")
     return json.dumps(record)
 
 
@@ -90,11 +92,30 @@ def test_the_result_file_keeps_the_contract_and_reads_back(found: tuple[Comparis
 
 
 def test_the_same_seed_gives_the_same_bytes_but_for_the_seconds(found: tuple[Comparison, Path], tmp_path: Path) -> None:
-    kept = {"groups": "O(3),O(2)@z", "methods": "frames", "quick": True, "progress": False}
+    kept = {"groups": "O(3)", "methods": "frames,coordinates", "quick": True, "progress": False}
     data = load("inertia", nu=0.0, n=120)
-    once, again = (compare(data, out=tmp_path / name, **kept) for name in "ab")
+    for name in "ab":
+        compare(data, out=tmp_path / name, **kept)
     assert told(tmp_path / "a") == told(tmp_path / "b")
-    assert once["frames O(3)"].error == again["frames O(3)"].error == found[0]["frames O(3)"].error
+
+
+def test_a_method_that_diverges_is_listed_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed, direct = Posed.loss, Direct.loss
+    monkeypatch.setattr(Posed, "loss", lambda self, core, batch: posed(self, core, batch) * float("inf"))
+    result = compare(load("inertia", n=60), groups="O(3)", methods="frames,soft", quick=True, progress=False)
+    assert result["frames O(3)"].standing == "not run"
+    assert "did not converge" in result["frames O(3)"].missing
+    assert {method.name for method in result.run} == {"plain", "soft"}
+    monkeypatch.setattr(Direct, "loss", lambda self, core, batch: direct(self, core, batch) * float("inf"))
+    with pytest.raises(DomainError, match="far beyond"):
+        compare(load("inertia", n=60), groups="O(3)", methods="plain", quick=True, progress=False)
+
+
+def test_units_given_beside_a_dataset_are_kept_whole() -> None:
+    result = compare(
+        load("inertia", n=60), groups="O(3)", methods="plain", cluster=torch.arange(60) // 3, quick=True, progress=False
+    )
+    assert result.data["units"] == 20
 
 
 def test_a_resumed_run_computes_nothing_again(found: tuple[Comparison, Path]) -> None:
@@ -176,6 +197,7 @@ def test_the_command_writes_the_run_and_prints_the_advice(tmp_path: Path) -> Non
         (["--group", "O(4)"], "O(4)"),
         (["--methods", "trees"], "augmentation"),
         (["--address", "here"], "--engine ray"),
+        (["--group", ""], "nothing in it"),
     ],
 )
 def test_the_command_refuses_in_one_message(arguments: list[str], said: str) -> None:

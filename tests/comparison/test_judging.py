@@ -93,3 +93,9 @@ def test_the_interval_of_the_error_covers_the_truth_as_often_as_it_says() -> Non
 def test_no_error_at_all_has_no_interval() -> None:
     found = error_of(torch.zeros(10), torch.arange(10) % 2, torch.arange(10))
     assert (found.mean, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_enormous_losses_still_have_an_interval() -> None:
+    values, fold, unit = made_up(3)
+    small, large = (error_of(scale * values.square(), fold, unit) for scale in (1.0, 1e200))
+    assert large.high == pytest.approx(1e100 * small.high, rel=1e-9)

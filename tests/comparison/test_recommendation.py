@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from isotropy.comparison import Contender, choose, recommend
 from isotropy.comparison._recommendation import as_good
 
@@ -11,10 +9,9 @@ BELOW = {"O(3)": ["SO(3)", "O(2)@z", "O(2)@x"], "SO(3)": [], "O(2)@z": [], "O(2)
 EXACT = ("frames", "coordinates", "layers")
 
 
-def row(name: str, error: float, p: float, seconds: float = 10.0, **change: Any) -> Contender:
+def row(name: str, error: float, p: float) -> Contender:
     kind, _, group = name.partition(" ")
-    values = {"low": 0.9 * error, "high": 1.1 * error} | change
-    return Contender(name, kind, group, kind in EXACT, error, values["low"], values["high"], p, seconds)
+    return Contender(name, kind, group, kind in EXACT, error, 0.9 * error, 1.1 * error, p)
 
 
 BROKEN = [
@@ -44,14 +41,35 @@ def test_where_all_hold_the_largest_group_wins_the_tie_although_another_has_the_
     assert "instead" not in said
 
 
-def test_of_several_exact_methods_for_one_group_the_cheapest_is_taken() -> None:
+def test_of_several_exact_methods_for_one_group_that_with_the_lowest_error_is_taken() -> None:
     table = [
-        row("layers O(3)", 0.50, 1.0, seconds=90.0),
-        row("frames O(3)", 0.52, 0.2, seconds=9.0),
-        row("coordinates O(3)", 0.60, 0.001, seconds=5.0),
-        row("plain", 0.51, 0.5, seconds=1.0),
+        row("layers O(3)", 0.53, 0.3),
+        row("frames O(3)", 0.52, 0.2),
+        row("coordinates O(3)", 0.60, 0.001),
+        row("plain", 0.50, 1.0),
     ]
     assert choose(table, BELOW).name == "frames O(3)"
+
+
+def test_what_is_only_uncertain_is_not_as_good() -> None:
+    table = [
+        row("plain", 1.0, 1.0),
+        row("augmentation O(3)", 1.2, 0.2),
+        row("frames O(3)", 3.0, 0.06),
+        row("layers O(3)", 1.09, 0.06),
+    ]
+    assert [c.name for c in as_good(table)] == ["plain", "layers O(3)"]
+    assert choose([*table[:3]], BELOW).name == "plain"
+    said = recommend(table[:3], BELOW)
+    assert "O(3) instead costs at least +20\u202f% of the error (augmentation O(3)), which may be chance" in said
+
+
+def test_a_group_whose_augmentation_is_as_good_costs_only_its_exactness() -> None:
+    table = [row("plain", 1.0, 0.5), row("augmentation O(3)", 0.98, 1.0), row("frames O(3)", 1.5, 0.0)]
+    assert choose(table, BELOW).name == "plain"
+    said = recommend(table, BELOW)
+    assert said.endswith("exact O(3) instead costs +50\u202f% of the error (frames O(3))")
+    assert "-2" not in said
 
 
 def test_a_difference_below_one_per_cent_does_not_decide_however_sure_it_is() -> None:

@@ -39,7 +39,7 @@ def compare(
     ] = None,
     address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A first look: fewer folds, a third of the steps, smaller networks.")
+        bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
     ] = False,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
@@ -47,6 +47,8 @@ def compare(
         raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
     if address is not None and engine is not Engine.ray:
         raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
+    if any(not name.strip() for name in group):
+        raise SchemaError("--group with nothing in it", "a group", '--group "O(3)"')
     settings = settings_of(setting)
     from isotropy import data as rooms
     from isotropy.comparison import compare as contrast

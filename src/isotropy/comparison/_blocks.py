@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from isotropy.comparison._recommendation import MARGIN
+from isotropy.comparison._recommendation import MARGIN, REACH
 from isotropy.comparison._result import STANDINGS, MethodFinding
 from isotropy.report import Bar, Bars, Block, Cloud, Column, Scatter, Table, Text
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from isotropy.comparison._result import Comparison
 
 _WHICH, _COST, _HOW = "Which way wins", "What it costs", "How it was found"
+_SHOWN = 6  # methods in the picture of the folds
 
 _BUILT = {
     "plain": "The network as it is, on the rows as they are: gated residual layers that know of no group.",
@@ -90,6 +91,16 @@ def _costs(found: Comparison) -> list[Block]:
             half=True,
         ),
         Bars(
+            [
+                Bar(f.name, None if f.row_seconds is None else 1e6 * f.row_seconds, tone=STANDINGS[f.standing][0])
+                for f in run
+            ],
+            section=_COST,
+            title="Time to predict",
+            xlabel="processor time of one row, in microseconds: exact methods may look at it in several poses",
+            half=True,
+        ),
+        Bars(
             [Bar(f.name, f.peak_mb, tone=STANDINGS[f.standing][0]) for f in run],
             section=_COST,
             title="Memory of a step",
@@ -104,12 +115,14 @@ def _pairs(found: Comparison) -> Block:
     shown = [f for f in found.run if f.standing in ("recommended", "best") or f.kind == "plain"]
     rest = [f for f in found.run if f not in shown]
     return Scatter(
-        [_cloud(f) for f in [*shown, *rest][:6]],
+        [_cloud(f) for f in [*shown, *rest][:_SHOWN]],
         ylabel="error",
         ticks=ticks,
         section=_HOW,
         title="The same folds, one after the other",
-        caption="Where one method lies below another in every fold, the difference is no accident of one training.",
+        caption=f"The recommended, the best and the plain method, and the next ones, {_SHOWN} at most: how far "
+        "trainings and rows vary. It is no test: of two equally good methods one lies below the other in all of "
+        f"{len(ticks)} folds by chance in one table of {2 ** (len(ticks) - 1)}.",
     )
 
 
@@ -140,7 +153,7 @@ def _missing(found: Comparison) -> list[Block]:
     if not rows:
         return []
     return [
-        Table((Column("method"), Column("why it was not run")), rows, section=_HOW, title="Methods that do not exist")
+        Table((Column("method"), Column("why it was not run")), rows, section=_HOW, title="Methods without figures")
     ]
 
 
@@ -148,10 +161,12 @@ def _how_to_read(found: Comparison) -> list[Block]:
     return [
         Text(
             "The recommendation follows one rule:\n\n"
-            "- As good as the best are all methods that a paired test does not show to be worse (p ≥ 0.05 after Holm's "
-            f"correction for their number), and those whose error is less than {MARGIN:.0%} higher.\n"
+            f"- As good as the best are all methods whose error is less than {MARGIN:.0%} higher, and those within "
+            f"{REACH:.0%} that a paired test does not show to be worse (p ≥ 0.05 after Holm's correction for their "
+            "number).\n"
             "- Among these, exact methods come first, because they keep the symmetry on every input; of these, those "
-            "for the largest group; of several for one group, the cheapest.\n"
+            "for the largest group; of several for one group, or for groups of which none contains another, that with "
+            "the lowest error.\n"
             "- Where no exact method is as good, the plain network is taken if it is, else augmentation for the "
             "largest group, else the soft network.",
             section=_HOW,

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.comparison._budget import Budget
-from isotropy.comparison._judging import against, error_of
-from isotropy.comparison._methods import Method, kinds_of, methods_of
-from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
-from isotropy.comparison._result import Comparison, MethodFinding, Standing
-from isotropy.comparison._training import folds_of, train_job
+from isotropy.comparison._findings import judged
+from isotropy.comparison._methods import kinds_of, methods_of
+from isotropy.comparison._result import Comparison
+from isotropy.comparison._training import train_job
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import CandidateLike, subgroups
+from isotropy.discovery._candidates import CandidateLike
 from isotropy.discovery._discover import data_settings
 from isotropy.discovery._door import dataset_of, problem_of
 from isotropy.discovery._problem import Problem
@@ -58,7 +57,7 @@ def compare(
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); ``cluster (n,)`` numbers the
     independent units. ``groups`` are groups, their names or Windows; with a single one, those candidates of the Dataset
     that are its subgroups come along. ``methods`` keeps some kinds only ("frames,layers"; plain is always there).
-    ``quick`` is a first look: fewer folds, a third of the steps, smaller networks. With ``out`` the run lives in that
+    ``quick`` is a first look: three folds of 500 steps, smaller networks. With ``out`` the run lives in that
     directory: a killed run continues with ``resume=True``, and the report is written there.
 
     Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
@@ -94,7 +93,7 @@ def compare(
             )
         )  # fmt: skip
         found = {m.name: [next(outcomes) for _ in range(budget.folds)] for m in listed if not m.missing}
-        comparison = _judged(dataset, problem, listed, found, budget)
+        comparison = judged(dataset, problem, listed, found, budget)
         comparison = replace(comparison, seconds=time.monotonic() - began, settings={**settings, **_versions()})
         if out is not None:
             comparison.to_json(run.path / "result.json")
@@ -125,110 +124,6 @@ def _without_imposed(problem: Problem, dataset: Dataset) -> Problem:
         names = ", ".join(c.name for c in problem.candidates)
         raise SchemaError(f"only {names}, which the preparation of these data imposes", "another candidate group")
     return replace(problem, candidates=left)
-
-
-def _judged(
-    dataset: Dataset,
-    problem: Problem,
-    listed: Sequence[Method],
-    found: Mapping[str, Sequence[Mapping[str, Any]]],
-    budget: Budget,
-) -> Comparison:
-    fold, unit, below = folds_of(problem, budget.folds), problem.unit, subgroups(problem.candidates)
-    losses = {name: _by_row(outcomes, "loss", fold) for name, outcomes in found.items()}
-    best = min(losses, key=lambda name: float(losses[name].mean()))
-    to_best, to_plain = (against(losses, name, fold, unit) for name in (best, "plain"))
-    errors = {name: error_of(loss, fold, unit) for name, loss in losses.items()}
-    contenders = [
-        Contender(
-            m.name,
-            m.kind,
-            m.group,
-            m.exact,
-            errors[m.name].mean,
-            errors[m.name].low,
-            errors[m.name].high,
-            1.0 if m.name == best else to_best[m.name].p_adjusted,
-            sum(outcome["seconds"] for outcome in found[m.name]),
-        )
-        for m in listed
-        if not m.missing
-    ]
-    mean = _by_row(found["plain"], "constant", fold)
-    better = against({"best": losses[best], "mean": mean}, "best", fold, unit)["mean"]
-    signal = better.excess > 0 and better.p_value < ALPHA
-    chosen, tied = choose(contenders, below).name, {c.name for c in as_good(contenders)}
-
-    def finding(method: Method) -> MethodFinding:
-        name = method.name
-        if method.missing:
-            return MethodFinding(name, method.kind, method.group, "not run", missing=method.missing)
-        standing: Standing = (
-            "recommended"
-            if signal and name == chosen
-            else "best"
-            if name == best
-            else "as good"
-            if name in tied
-            else "worse"
-        )
-        outcomes, other, plain = found[name], to_best.get(name), to_plain.get(name)
-        asymmetry = [o["equivariance_error"] for o in outcomes if o["equivariance_error"] is not None]
-        return MethodFinding(
-            name,
-            method.kind,
-            method.group,
-            standing,
-            error=errors[name],
-            excess=0.0 if other is None else other.excess,
-            p_best=None if other is None else other.p_adjusted,
-            excess_plain=0.0 if plain is None else plain.excess,
-            p_plain=None if plain is None else plain.p_adjusted,
-            equivariance_error=sum(asymmetry) / len(asymmetry) if asymmetry else None,
-            equivariance_group=method.group or problem.candidates[0].name,
-            seconds=sum(o["seconds"] for o in outcomes),
-            peak_mb=max(o["peak_mb"] for o in outcomes),
-            parameters=int(outcomes[0]["parameters"]),
-            fold_errors=tuple(float(o["loss"].mean()) ** 0.5 for o in outcomes),
-            best_steps=tuple(int(o["best_step"]) for o in outcomes),
-        )
-
-    return Comparison(
-        data={
-            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
-            "units": int(unit.max()) + 1, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
-            "settings": {key: str(value) for key, value in dataset.settings.items()},
-        },
-        methods=tuple(finding(method) for method in listed),
-        recommended=chosen if signal else "",
-        recommendation=recommend(contenders, below, signal),
-        constant=float(mean.mean()) ** 0.5,
-        edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
-        budget=asdict(budget),
-        notes=tuple(_notes(dataset, problem)),
-    )  # fmt: skip
-
-
-def _by_row(outcomes: Sequence[Mapping[str, Any]], key: str, fold: Tensor) -> Tensor:
-    """The values of all rows in their order, each from the fold that held it out."""
-    values = torch.empty(len(fold), dtype=torch.float64)
-    for number, outcome in enumerate(outcomes):
-        values[fold == number] = torch.from_numpy(outcome[key])
-    return values
-
-
-def _notes(dataset: Dataset, problem: Problem) -> list[str]:
-    notes = [
-        f"{name}: {reason}. All methods share it, and it is not compared." for name, reason in dataset.imposed.items()
-    ]
-    for candidate in problem.candidates:
-        if candidate.width is not None:
-            widths = ", ".join(f"{w:.3g}" for w in sorted(set(candidate.width)))
-            notes.append(
-                f"{candidate.name}: no uniform law exists on this group; augmentation and asymmetry are within a "
-                f"window of width {widths}."
-            )
-    return notes
 
 
 def _versions() -> dict[str, str]:

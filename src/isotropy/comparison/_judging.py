@@ -52,6 +52,8 @@ def spread_of(values: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Te
     if K < 2:
         raise ShapeError(f"{K} fold", "at least two")
     values = values.double()
+    largest = float(values.abs().max()) or 1.0
+    values = values / largest  # whose fourth powers are then finite
     size = torch.bincount(fold, minlength=K).to(values)
     mean = torch.zeros(K, dtype=values.dtype).index_add_(0, fold, values) / size
     units = int(unit.max()) + 1
@@ -67,7 +69,7 @@ def spread_of(values: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Te
     if total == 0:
         return Spread(0.0, float(n - K))
     left = max(float(count.sum()) - K, 1.0)
-    return Spread(math.sqrt(total), max(total**2 / (rows**2 / left + fits**2 / (K - 1)), 1.0))
+    return Spread(largest * math.sqrt(total), max(total**2 / (rows**2 / left + fits**2 / (K - 1)), 1.0))
 
 
 def error_of(loss: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Tensor, " n"]) -> Estimate:

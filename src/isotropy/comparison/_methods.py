@@ -46,7 +46,7 @@ def kinds_of(listed: str | Sequence[str] | None) -> tuple[Kind, ...]:
     """
     if listed is None:
         return KINDS
-    words = [word.strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
+    words = [str(word).strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
     unknown = [word for word in words if word not in KINDS]
     if unknown or not words:
         raise SchemaError(f"methods {unknown or 'none'}", "some of " + ", ".join(KINDS), "methods='frames,layers'")
@@ -75,7 +75,7 @@ def _missing(problem: Problem, kind: Kind, candidate: Candidate) -> str:
         make = pose_frame if kind == "frames" else canonical_frame
         make(candidate.group, problem.rep_in, problem.rep_out)
     except IsotropyError as error:
-        return f"no {error.given}: there is one for {error.expected}" if kind == "frames" else error.given
+        return str(error)
     return ""
 
 

@@ -10,6 +10,7 @@ from isotropy.report import Interval, cell_text, number_text
 
 ALPHA = 0.05
 MARGIN = 0.01  # of the error: a difference that nobody would notice
+REACH = 0.10  # of the error: what "not shown to be worse" may hide at most
 
 
 @dataclass(frozen=True)
@@ -24,24 +25,26 @@ class Contender:
     low: float
     high: float
     p_best: float
-    seconds: float
 
 
 def as_good(contenders: Sequence[Contender]) -> list[Contender]:
-    """The best, and all that are not shown to be worse (p >= 0.05) or are worse by less than 1 % of its error."""
+    """The best, all within 1 % of its error, and all within 10 % that are not shown to be worse (p >= 0.05).
+
+    Few or noisy rows show nothing, so that p alone would call good what is only uncertain: hence the 10 %.
+    """
     best = min(contenders, key=lambda c: c.error)
-    return [c for c in contenders if c.p_best >= ALPHA or c.error <= best.error * (1 + MARGIN)]
+    return [c for c in contenders if c.error <= best.error * (1 + (REACH if c.p_best >= ALPHA else MARGIN))]
 
 
 def choose(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> Contender:
     """The method to take; ``below`` lists for each group the candidates that are its subgroups.
 
-    Among those as good as the best: exact ones before all others, and of these one for the largest group, the cheapest
-    where several are for the same one. Without an exact one: the plain network if it is among them, else augmentation
-    for the largest group, else the soft network. Of groups of which none contains the other, that with the lower error.
+    Among those as good as the best: exact ones before all others, and of these one for the largest group. Without an
+    exact one: the plain network if it is among them, else augmentation for the largest group, else the soft network. Of
+    several for one group, and of groups of which none contains the other, that with the lowest error.
 
-    >>> table = [Contender("plain", "plain", "", False, 1.0, 0.9, 1.1, 1.0, 5.0),
-    ...          Contender("frames O(3)", "frames", "O(3)", True, 1.02, 0.9, 1.1, 0.7, 9.0)]
+    >>> table = [Contender("plain", "plain", "", False, 1.0, 0.9, 1.1, 1.0),
+    ...          Contender("frames O(3)", "frames", "O(3)", True, 1.02, 0.9, 1.1, 0.7)]
     >>> choose(table, {}).name
     'frames O(3)'
     """
@@ -57,10 +60,8 @@ def choose(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]]) 
 
 
 def _largest(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> Contender:
-    """The cheapest for a group that no other among these contains; of several such, that with the lowest error."""
-    maximal = _maximal(tied, below)
-    group = min(maximal, key=lambda c: c.error).group
-    return min((c for c in maximal if c.group == group), key=lambda c: c.seconds)
+    """The lowest error for a group that no other among these contains."""
+    return min(_maximal(tied, below), key=lambda c: c.error)
 
 
 def _maximal(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> list[Contender]:
@@ -70,9 +71,9 @@ def _maximal(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> l
 def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], signal: bool = True) -> str:
     """The advice in a sentence or two; without ``signal`` no method is surely better than the mean of the targets.
 
-    >>> table = [Contender("plain", "plain", "", False, 2.0, 1.9, 2.1, 0.001, 5.0),
-    ...          Contender("frames O(2)@z", "frames", "O(2)@z", True, 0.6, 0.55, 0.65, 1.0, 9.0),
-    ...          Contender("frames O(3)", "frames", "O(3)", True, 0.9, 0.85, 0.95, 0.001, 9.0)]
+    >>> table = [Contender("plain", "plain", "", False, 2.0, 1.9, 2.1, 0.001),
+    ...          Contender("frames O(2)@z", "frames", "O(2)@z", True, 0.6, 0.55, 0.65, 1.0),
+    ...          Contender("frames O(3)", "frames", "O(3)", True, 0.9, 0.85, 0.95, 0.001)]
     >>> recommend(table, {"O(3)": ["O(2)@z"]})
     'use frames O(2)@z: error 0.60 [0.55, 0.65], exactly symmetric; the plain network is 3.3 times as far off; \
 O(3) instead costs at least +50\u202f% of the error (frames O(3))'
@@ -83,22 +84,17 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     parts = [f"use {_named(chosen)}: error {_interval(chosen)}{', exactly symmetric' if chosen.exact else ''}"]
     if chosen.name != best.name:
         parts.append(f"{_named(best)} has the lowest error, {_figure(best.error)}, {_distance(chosen, best)}")
-    tied = {c.name for c in as_good(contenders)}
     plain = next((c for c in contenders if c.kind == "plain"), None)
     if plain is not None and plain.name not in (chosen.name, best.name):
         ratio = _excess(plain, chosen)
         more = f"{number_text(abs(ratio), 'percent')} {'more' if ratio >= 0 else 'less'}"
         said = f"is {1 + ratio:.2g} times as far off" if ratio >= 1 else f"errs {more}"
-        parts.append(f"the plain network {said}" + (", which may be chance" if plain.name in tied else ""))
+        parts.append(f"the plain network {said}{_doubt(plain)}")
     parts += _beside(contenders, below, chosen)
     exact = [c for c in contenders if c.exact and c.group == chosen.group]
     if exact and not chosen.exact:
         parts.append(f"exact symmetry costs {_cost(exact, chosen)}")
-    parts += [
-        f"{group} instead costs at least {_cost([c for c in contenders if c.group == group], chosen)}"
-        for group in _dismissed(contenders, chosen, below)
-    ]
-    return "; ".join(parts)
+    return "; ".join(parts + _dismissed(contenders, below, chosen))
 
 
 def _beside(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], chosen: Contender) -> list[str]:
@@ -114,16 +110,29 @@ def _beside(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]],
     ]
 
 
-def _dismissed(contenders: Sequence[Contender], chosen: Contender, below: Mapping[str, Sequence[str]]) -> list[str]:
-    """The largest groups that contain the chosen one, or any if none is chosen."""
+def _dismissed(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], chosen: Contender) -> list[str]:
+    """What the largest groups would cost that contain the chosen one, or all of them if none is chosen."""
     groups = list(dict.fromkeys(c.group for c in contenders if c.group))
     above = [g for g in groups if not chosen.group or chosen.group in below.get(g, ())]
-    return [g for g in above if not any(g in below.get(other, ()) for other in above)]
+    tied = as_good(contenders)
+    said: list[str] = []
+    for group in (g for g in above if not any(g in below.get(other, ()) for other in above)):
+        own = [c for c in contenders if c.group == group]
+        if not any(c in tied for c in own):
+            said.append(f"{group} instead costs at least {_cost(own, chosen)}")
+        elif (exact := [c for c in own if c.exact]) and not any(c in tied for c in exact):
+            said.append(f"exact {group} instead costs {_cost(exact, chosen)}")
+    return said
 
 
 def _cost(others: Sequence[Contender], chosen: Contender) -> str:
     cheapest = min(others, key=lambda c: c.error)
-    return f"{number_text(_excess(cheapest, chosen), 'signed percent')} of the error ({cheapest.name})"
+    more = number_text(_excess(cheapest, chosen), "signed percent")
+    return f"{more} of the error ({cheapest.name}){_doubt(cheapest)}"
+
+
+def _doubt(other: Contender) -> str:
+    return ", which may be chance" if other.p_best >= ALPHA else ""
 
 
 def _excess(other: Contender, chosen: Contender) -> float:

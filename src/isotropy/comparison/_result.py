@@ -10,11 +10,12 @@ from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
 from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Tone, flatten, jsonable, restore
 
-Standing = Literal["recommended", "best", "as good", "worse", "not run"]
+Standing = Literal["recommended", "best", "as good", "undecided", "worse", "not run"]
 STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
     "recommended": ("holds", "●", "The method to take, by the rule below."),
     "best": ("small", "◕", "The lowest error of all."),
-    "as good": ("small", "◑", "Not shown to be worse than the best, or worse by less than 1 % of its error."),
+    "as good": ("small", "◑", "Within 1 % of the lowest error, or within 10 % and not shown to be worse."),
+    "undecided": ("open", "◔", "More than 10 % above the lowest error, and yet not shown to be worse: too few rows."),
     "worse": ("broken", "○", "Shown to be worse than the best on the same rows."),
     "not run": ("silent", "–", "There is no such method for this group; the reason stands in the report."),
 }
@@ -26,8 +27,9 @@ class MethodFinding:
 
     ``excess`` and ``p_best`` compare with the best, ``excess_plain`` and ``p_plain`` with the plain network (relative
     differences of errors; p-values of paired tests, Holm-corrected). ``equivariance_error`` is under
-    ``equivariance_group``. ``seconds`` are processor seconds of training, all folds together; ``peak_mb`` what tensors
-    take in one step. ``missing`` says why a method was not run; its figures are then None.
+    ``equivariance_group``. ``seconds`` are processor seconds of training, all folds together, and
+    ``row_seconds`` of predicting one row; ``peak_mb`` is what tensors take in one step. ``missing`` says why a method
+    was not run; its figures are then None.
     """
 
     name: str
@@ -42,6 +44,7 @@ class MethodFinding:
     equivariance_error: float | None = None
     equivariance_group: str = ""
     seconds: float | None = None
+    row_seconds: float | None = None
     peak_mb: float | None = None
     parameters: int | None = None
     fold_errors: tuple[float, ...] = ()
@@ -125,6 +128,7 @@ _COLUMNS = (
     Column("asymmetry", "percent", explain="Equivariance error of the trained models under the group named beside it."),
     Column("under", terminal=False),
     Column("seconds", "number", explain="Processor seconds of training, all folds together."),
+    Column("µs a row", "number", explain="Processor time of predicting one row, in microseconds.", terminal=False),
     Column("MB", "number", explain="What tensors take in one step of training."),
 )
 
@@ -142,6 +146,7 @@ def _cells(f: MethodFinding) -> tuple[Cell, ...]:
         f.equivariance_error,
         f.equivariance_group,
         None if f.seconds is None else float(f"{f.seconds:.3g}"),
+        None if f.row_seconds is None else float(f"{1e6 * f.row_seconds:.3g}"),
         None if f.peak_mb is None else float(f"{f.peak_mb:.3g}"),
     )
 

@@ -19,7 +19,7 @@ from isotropy.discovery._model import Preparation
 from isotropy.discovery._network import penalised
 from isotropy.discovery._problem import Problem
 from isotropy.errors import DomainError
-from isotropy.groups import Window, parse
+from isotropy.groups import T, Window
 from isotropy.nn import EMLP, linear_part
 from isotropy.random import spawn
 from isotropy.reps import Standardiser
@@ -38,7 +38,7 @@ class Trainee(ABC):
     problem: Problem
     preparation: Preparation
     rate: float
-    spread: float  # mean square of the targets of the training rows about their mean
+    spread: float  # mean square of the targets of the training rows as the plain network sees them
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam, afresh."""
@@ -54,7 +54,7 @@ class Trainee(ABC):
         return self.preparation.targets.restore(core(z).double())
 
     def squared(self, prediction: Float[Tensor, "B q"], y: Float[Tensor, "B q"]) -> Float[Tensor, " B"]:
-        """Squared errors of rows in units of the spread of the targets."""
+        """Squared errors of rows in one unit for all methods, so that clipped gradients are equally large, too."""
         return (prediction - y).square().mean(-1) / self.spread
 
     @abstractmethod
@@ -86,7 +86,8 @@ class Direct(Trainee):
         return inputs.apply(self.problem.x[rows]).float(), targets.apply(self.problem.y[rows]).float()
 
     def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
-        return (core(batch[0]) - batch[1]).square().mean(-1)
+        scale = float(self.preparation.targets.scale[0])  # one for all targets
+        return (core(batch[0]) - batch[1]).square().mean(-1) * (scale**2 / self.spread)
 
     def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
         return self.prepared(self.core, x)
@@ -210,13 +211,12 @@ def _layers(
     if not getattr(group, "affine", False):
         preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
         return Direct(core, problem, preparation, _RATE_LAYERS, _spread(problem, rows))
-    centred = pose_frame(parse(f"T({group.degree})"), problem.rep_in, problem.rep_out)
+    centred = pose_frame(T(group.degree).on(group.space), problem.rep_in, problem.rep_out)
     return _posed(core, problem, candidate, centred, rows, _RATE_LAYERS, start)
 
 
 def _spread(problem: Problem, rows: Int[Tensor, " m"]) -> float:
-    y = problem.y[rows]
-    return max(float((y - y.mean(0)).square().mean()), torch.finfo(y.dtype).tiny)
+    return float(Preparation.fit(problem, problem.x[rows], problem.y[rows]).targets.scale[0]) ** 2
 
 
 def _penalty(problem: Problem, core: GatedNetwork, width: int) -> ProjectionPenalty:

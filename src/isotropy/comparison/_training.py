@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -16,11 +16,10 @@ from isotropy.comparison._methods import Kind
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.discovery._candidates import Candidate
 from isotropy.discovery._problem import Problem
-from isotropy.errors import DomainError
 from isotropy.measure import equivariance_error
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run
-from isotropy.train import Batches, Cosine, fit
+from isotropy.train import Batches, Cosine, DivergedError, fit
 
 _VALIDATION, _MOST_VALIDATION = 0.15, 2000
 _WARMUP = 50
@@ -45,7 +44,7 @@ def train_job(problem: Problem, kind: Kind, group: str, fold: int, budget: Budge
 
 
 def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int]) -> dict[str, Any]:
-    """Squared errors per output of the held-out rows, and what the training took."""
+    """Squared errors per output of the held-out rows, and what the training took; or how it diverged."""
     problem, spend = Problem.load(run), Budget(**budget)
     held_out = folds_of(problem, spend.folds) == fold
     validation = validation_rows(problem, held_out, seed, fold)
@@ -53,18 +52,27 @@ def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget
     candidate = next((c for c in problem.candidates if c.name == group), None)
     began = time.process_time()
     trainee = trainee_of(kind, problem, candidate, rows, spend, derive(seed, "fold", fold))
-    history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold))
-    seconds = time.process_time() - began
+    try:
+        history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold))
+    except DivergedError as error:
+        return {"diverged": error.given}
+    trained = time.process_time()
     trainee.core.double().eval().requires_grad_(False)
     x, y = problem.x[held_out], problem.y[held_out]
     with torch.no_grad():
         prediction = torch.cat([trainee.predict(some) for some in x.split(_PIECE)])
+    predicted = time.process_time()
+    loss = (y - prediction).square().mean(-1)
+    if not torch.isfinite(loss).all():
+        return {"diverged": f"predictions that are not finite in fold {fold + 1}"}
     return {
-        "loss": (y - prediction).square().mean(-1).numpy(),
+        "diverged": "",
+        "loss": loss.numpy(),
         "constant": (y - problem.y[rows].mean(0)).square().mean(-1).numpy(),
         "equivariance_error": _asymmetry(trainee, problem, candidate or problem.candidates[0], x, seed),
-        "seconds": seconds,
-        "peak_mb": peak_of_a_step(trainee_of(kind, problem, candidate, rows, spend, seed), rows, spend) / 1e6,
+        "seconds": trained - began,
+        "predict_seconds": predicted - trained,
+        "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend) / 1e6,
         "parameters": sum(p.numel() for p in trainee.core.parameters()),
         "best_step": 0 if history.best_epoch is None else int(history.rows[history.best_epoch]["step"]),
     }
@@ -100,9 +108,13 @@ def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, se
     )
 
 
-def peak_of_a_step(trainee: Trainee, rows: Int[Tensor, " m"], spend: Budget) -> int:
-    """The bytes that tensors take in one step of training, with the weights, their gradients and Adam's state."""
-    x, y = (part[: spend.batch].clone() for part in trainee.table(rows))
+def peak_of_a_step(
+    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " B"], spend: Budget
+) -> int:
+    """The bytes that tensors take in one step of training on ``rows``, with weights, gradients and Adam's state."""
+    few = replace(problem, x=problem.x[rows], y=problem.y[rows], unit=torch.arange(len(rows)))
+    trainee = trainee_of(kind, few, candidate, torch.arange(len(rows)), spend, 0)
+    x, y = trainee.table(torch.arange(len(rows)))
     core, optimizer = trainee.core, trainee.optimizer()
 
     def step() -> None:
@@ -113,19 +125,14 @@ def peak_of_a_step(trainee: Trainee, rows: Int[Tensor, " m"], spend: Budget) -> 
     return peak_bytes(step, [*core.parameters(), *core.buffers(), x, y])
 
 
-def _asymmetry(trainee: Trainee, problem: Problem, candidate: Candidate, x: Float[Tensor, "n p"], seed: int) -> Any:
+def _asymmetry(
+    trainee: Trainee, problem: Problem, candidate: Candidate, x: Float[Tensor, "n p"], seed: int
+) -> float | None:
     some = x[torch.randperm(len(x), generator=spawn(seed, "asymmetry"))[:_ERROR_ROWS]]
-    try:
-        found = equivariance_error(
-            trainee.predict,
-            candidate.measured,
-            some,
-            problem.rep_in,
-            problem.rep_out,
-            n=_ERROR_DRAWS,
-            seed=seed,
-            chunk=_PIECE,
-        )
-    except DomainError:  # a model that predicts zero everywhere has no error that could be shown
-        return None
-    return found.mean
+    with torch.no_grad():
+        if not trainee.predict(some).any():
+            return None  # zero everywhere is symmetric, and tells nothing
+    return equivariance_error(
+        trainee.predict, candidate.measured, some, problem.rep_in, problem.rep_out, n=_ERROR_DRAWS, seed=seed,
+        chunk=_PIECE,
+    ).mean  # fmt: skip

@@ -24,12 +24,16 @@ def dataset_of(x: Any, y: Any, types: Any, cluster: Any) -> Dataset:
     if isinstance(x, Dataset):
         if y is not None or types is not None:
             raise SchemaError("a Dataset together with y or types", "one of them", "a Dataset holds all three")
-        return x
+        return x if cluster is None else replace(x, cluster=_numbered(cluster))
     if y is None or types is None:
         raise SchemaError("x alone", "x, y and types", 'discover(x, y, dict(x=5 * Vector, y=Scalar), groups="O(3)")')
     schema = types if isinstance(types, Schema) else Schema(**dict(types))
-    unit = None if cluster is None else torch.unique(torch.as_tensor(cluster), return_inverse=True)[1]
-    return Dataset(_table("x", x), _table("y", y), schema, unit)
+    return Dataset(_table("x", x), _table("y", y), schema, None if cluster is None else _numbered(cluster))
+
+
+def _numbered(cluster: Any) -> Tensor:
+    """Units 0, 1, ... of any labels."""
+    return torch.unique(torch.as_tensor(cluster), return_inverse=True)[1]
 
 
 def _table(name: str, values: Any) -> Tensor:

@@ -3,7 +3,18 @@
 from isotropy.train._batches import Batches
 from isotropy.train._fit import fit
 from isotropy.train._history import History
+from isotropy.train._loop import DivergedError
 from isotropy.train._schedule import Cosine, Schedule
 from isotropy.train._writers import CSVMetrics, TensorBoardMetrics, Writer
 
-__all__ = ["Batches", "CSVMetrics", "Cosine", "History", "Schedule", "TensorBoardMetrics", "Writer", "fit"]
+__all__ = [
+    "Batches",
+    "CSVMetrics",
+    "Cosine",
+    "DivergedError",
+    "History",
+    "Schedule",
+    "TensorBoardMetrics",
+    "Writer",
+    "fit",
+]

@@ -58,8 +58,8 @@ def fit(
     With a ``run`` a checkpoint is written at most every ``checkpoint_every`` seconds and at the end, rows go to its
     ``metrics.jsonl``, and a training that finds its checkpoint continues from it: on the CPU bit for bit as if it had
     not been interrupted. The training lies where the model lies, or on ``devices`` (a number or "auto"), or where
-    ``fabric`` says. Raises ``DomainError`` without an end or for a loss that is not finite, ``ShapeError`` for a loss
-    that is not one number for each row, ``SchemaError`` for another training's checkpoint.
+    ``fabric`` says. Raises ``DomainError`` without an end, ``DivergedError`` for a loss that is not finite,
+    ``ShapeError`` for a loss that is not one number for each row, ``SchemaError`` for another training's checkpoint.
 
     >>> x = torch.linspace(-1, 1, 64)[:, None]
     >>> line = torch.nn.Linear(1, 1)

@@ -23,6 +23,11 @@ from isotropy.train._history import History, Row
 from isotropy.train._schedule import Schedule
 from isotropy.train._writers import Writer
 
+
+class DivergedError(DomainError):
+    """A loss, or a gradient, that is not finite."""
+
+
 Loss = Callable[[nn.Module, Any], Tensor]
 Callback = Callable[[Row, nn.Module], object]
 CHECKPOINT = "checkpoint.safetensors"
@@ -151,7 +156,7 @@ class Training:
             objective = objective + constraint.term(self.model, batch, generator)
         self.fabric.backward(objective)
         if settings.clip is not None:
-            self.fabric.clip_gradients(self.forward, self.step_optimizer, max_norm=settings.clip)
+            self._clip(settings.clip)
         self.step_optimizer.step()
         # Summed where it lies and in float64: no step waits for a number to arrive from the device.
         addend = mean.detach().double() * len(losses)
@@ -164,6 +169,15 @@ class Training:
                 constraint.after_step(info)
         self.step += 1
         self.within += 1
+
+    def _clip(self, most: float) -> None:
+        norm = self.fabric.clip_gradients(
+            self.forward, self.step_optimizer, max_norm=most, error_if_nonfinite=False
+        )  # fmt: skip
+        if norm is not None and not math.isfinite(float(norm)):
+            raise DivergedError(
+                f"gradients that are not finite in epoch {self.epoch}", "finite numbers", "a lower learning rate"
+            )
 
     def _set_rates(self, factor: float) -> None:
         for group, rate in zip(self.optimizer.param_groups, self.base_rates, strict=True):
@@ -182,7 +196,7 @@ class Training:
     def _end_epoch(self) -> None:
         loss = self._mean(cast(Tensor, self.total_loss), self.seen)
         if not math.isfinite(loss):
-            raise DomainError(
+            raise DivergedError(
                 f"a training loss of {loss} in epoch {self.epoch}",
                 "finite numbers",
                 "a lower learning rate, or clip=1.0",
