@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -32,8 +31,6 @@ from isotropy.train import Batches
 
 _AT_ONCE = 500
 _ROWS = 200  # states on which the symmetry is measured
-# The share of the rate, and a bound of the gradient, where a network trains badly without (seen on validation rows).
-_HANDLING: dict[str, tuple[float, float | None]] = {"EGNN": (0.25, None), "Radial field": (1.0, 1.0)}
 
 
 def particles_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,9 +46,7 @@ def particles_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) 
         batches = Batches(data["train"].x, data["train"].y, settings.batch, seed=derive(seed, "batches"))
         validation = Batches(data["valid"].x, data["valid"].y, _AT_ONCE, shuffle=False)
         place = part(run, plan, "particles", method, seed)
-        share, clip = _HANDLING.get(method, (1.0, None))
-        slower = replace(settings, rate=share * settings.rate)
-        train(network, squared_error, batches, slower, place, seed, validation, settings.decay, clip)
+        train(network, squared_error, batches, settings, place, seed, validation, settings.decay, settings.clip)
     with torch.no_grad():
         test = data["test"]
         errors = [squared_error(network, both) for both in Batches(test.x, test.y, _AT_ONCE, shuffle=False)]

@@ -26,7 +26,7 @@ def train(
     seed: int,
     validation: Iterable[Any] | None = None,
     decay: float | int = 0.0,
-    clip: float | None = None,
+    clip: float | int | None = None,
 ) -> None:
     """Adam with a cosine to 0, over the epochs, with the rate, of a plan; resumed where it was interrupted."""
     fit(
@@ -38,7 +38,7 @@ def train(
         max_epochs=settings.epochs,
         validation=validation,
         validate_every=getattr(settings, "validate_every", 1),
-        clip=clip,
+        clip=None if clip is None else float(clip),
         run=run,
         checkpoint_every=60.0,
         seed=seed,
