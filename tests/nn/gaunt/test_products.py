@@ -16,7 +16,7 @@ from isotropy.nn import (
     bracket_tensor,
     gaunt_tensor,
 )
-from isotropy.nn.gaunt._product import SphereProduct
+from isotropy.nn.gaunt._engine import SphereProduct
 from isotropy.reps import Normalization, degrees, rescaling, spherical_harmonics
 
 Distance = Callable[[torch.Tensor, torch.Tensor], float]

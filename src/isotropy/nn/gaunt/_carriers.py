@@ -6,32 +6,35 @@ functions, ``odd`` their bracket {A, B} = (A_theta B_phi - A_phi B_theta) / sin(
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from isotropy.nn.gaunt._coefficients import bracket_tensor, gaunt_tensor
 from isotropy.nn.gaunt._constants import Constants
+from isotropy.nn.gaunt._harmonic_grid import gradients, projection, values
 from isotropy.nn.gaunt._method import Method
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._torus import TorusAnalysis, TorusSynthesis
-from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
+from isotropy.nn.gaunt._transform import Analysis, Synthesis
 from isotropy.reps import Normalization, rescaling
 
-Slopes = tuple[Tensor, Tensor]
+Slopes = tuple[Tensor, ...]
 
 
 def carrier(
     method: Method, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool
-) -> Pointwise | TensorCarrier:
+) -> Pointwise | GridCarrier | TensorCarrier:
     """The carrier of one method, with the tables that even and odd products need."""
     if method == "dense":
         return TensorCarrier(L1, L2, L3, normalization, even, odd)
     if method == "fourier":
         return TorusCarrier(L1, L2, L3, normalization, odd)
-    return GridCarrier(L1, L2, L3, "dense" if method == "grid" else "separable", normalization, even, odd)
+    kind = GridCarrier if method == "grid" else SeparableCarrier
+    return kind(L1, L2, L3, normalization, even, odd)
 
 
 class Pointwise(Constants):
-    """What grid and torus share: lifted functions are values at points, and products are taken point by point."""
+    """What separable grid and torus share: lifted functions are values (..., n_theta, n_phi)."""
 
     point_axes = 2  # of what is lifted; they follow the channels
 
@@ -54,22 +57,57 @@ class Pointwise(Constants):
         raise NotImplementedError
 
 
-class GridCarrier(Pointwise):
-    """Values on the minimal Gauss-Legendre grid. Source: Xie, Daigavane, Kotak, Smidt 2025."""
+class GridCarrier(Constants):
+    """Values on the minimal Gauss-Legendre grid by whole matrices: the fastest where overheads count.
 
-    def __init__(
-        self, L1: int, L2: int, L3: int, route: Route, normalization: Normalization, even: bool, odd: bool
-    ) -> None:
+    Source: Xie, Daigavane, Kotak, Smidt 2025.
+    """
+
+    point_axes = 1
+
+    Z: Tensor
+
+    def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()
-        # The bracket has degree L1 + L2 - 1 at most: the grid of the product is exact for it too.
         grid = SphereGrid.minimal(L1 + L2 + L3)
-        self.first = Synthesis(L1, grid, route, normalization, value=even, gradient=odd)
-        same = L1 == L2  # then both inputs share their tables
-        self.second = self.first if same else Synthesis(L2, grid, route, normalization, value=even, gradient=odd)
-        self.analysis = Analysis(L3, grid, route, normalization)
+        self.slots = {1: str(L1), 2: str(L2)}  # inputs of one degree share their tables
+        for L in {L1, L2}:
+            scale = rescaling(L, normalization)[:, None]
+            if even:
+                self.constant(f"Y{L}", values(L, grid) * scale)
+            if odd:
+                self.constant(f"dY{L}", torch.cat(gradients(L, grid), dim=1) * scale)
+        self.constant("Z", projection(L3, grid) / rescaling(L3, normalization))
+
+    def value(self, x: Tensor, slot: int) -> Tensor:
+        return x @ getattr(self, f"Y{self.slots[slot]}")
+
+    def slopes(self, x: Tensor, slot: int) -> Slopes:
+        return (x @ getattr(self, f"dY{self.slots[slot]}")).chunk(2, dim=-1)
+
+    def times(self, u: Tensor, v: Tensor) -> Tensor:
+        return u * v
+
+    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
+        return u[0] * v[1] - u[1] * v[0]
 
     def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
-        # 1 / sin(theta) stands in the slopes along phi.
+        # 1 / sin(theta) stands in the slopes along phi: both kinds of product have the same projection.
+        return _sum(even, odd) @ self.Z
+
+
+class SeparableCarrier(Pointwise):
+    """Values on the same grid, order by order: O(L^3). Source: Xie, Daigavane, Kotak, Smidt 2025."""
+
+    def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
+        super().__init__()
+        grid = SphereGrid.minimal(L1 + L2 + L3)
+        self.first = Synthesis(L1, grid, "separable", normalization, value=even, gradient=odd)
+        same = L1 == L2  # then both inputs share their tables
+        self.second = self.first if same else Synthesis(L2, grid, "separable", normalization, even, odd)
+        self.analysis = Analysis(L3, grid, "separable", normalization)
+
+    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
         return self.analysis(_sum(even, odd))
 
 

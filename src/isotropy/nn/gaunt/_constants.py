@@ -9,15 +9,16 @@ from typing import ParamSpec, TypeVar
 import torch
 from torch import Tensor, nn
 
-P, T = ParamSpec("P"), TypeVar("T")
+Given = ParamSpec("Given")
+Table = TypeVar("Table")
 
 
-def table(build: Callable[P, T]) -> Callable[P, T]:
+def table(build: Callable[Given, Table]) -> Callable[Given, Table]:
     """Build a table of constants once: on the CPU, and usable later whatever mode asked for it first."""
 
     @lru_cache(maxsize=128)
     @wraps(build)
-    def built(*args: P.args, **kwargs: P.kwargs) -> T:
+    def built(*args: Given.args, **kwargs: Given.kwargs) -> Table:
         with torch.device("cpu"), torch.inference_mode(False):
             return build(*args, **kwargs)
 

@@ -40,6 +40,11 @@ class GauntConvolution(Operation):
     torch.Size([5, 8, 4])
     """
 
+    degrees: Tensor
+    scale: Tensor
+    directions: Tensor
+    addition: Tensor
+
     def __init__(
         self,
         L_in: int,

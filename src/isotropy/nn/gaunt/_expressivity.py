@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isotropy.linalg import nullspace
-from isotropy.nn.gaunt._product import SphereProduct
+from isotropy.nn.gaunt._engine import SphereProduct
 from isotropy.random import spawn
 
 

@@ -35,6 +35,14 @@ class Synthesis(Constants):
     order, then over orders: O(L^3). ``gradient`` without ``value`` saves the tables that are not asked for.
     """
 
+    Y: Tensor
+    dY: Tensor
+    P: Tensor
+    dP: Tensor
+    places: Tensor
+    both_places: Tensor
+    turns: Tensor
+
     def __init__(
         self,
         L: int,
@@ -88,6 +96,11 @@ class Synthesis(Constants):
 
 class Analysis(Constants):
     """Values ``(..., n_theta, n_phi)`` to the coefficients ``(..., (L+1)^2)`` of their projection."""
+
+    Z: Tensor
+    P: Tensor
+    turns: Tensor
+    packing: Tensor
 
     def __init__(
         self, L: int, grid: SphereGrid, route: Route = "dense", normalization: Normalization = "integral"

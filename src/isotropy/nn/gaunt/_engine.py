@@ -1,0 +1,183 @@
+"""The one engine of all products of functions on the sphere."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.nn.gaunt import _door as door
+from isotropy.nn.gaunt._carriers import carrier
+from isotropy.nn.gaunt._constants import Operation
+from isotropy.nn.gaunt._method import Method, chosen
+from isotropy.nn.gaunt._types import spheres
+from isotropy.nn.gaunt._weights import flattening, inverse_root, variances
+from isotropy.random import spawn
+from isotropy.reps import Normalization, degrees
+
+Weights = Literal["none", "degree", "rank"]
+Parities = tuple[int, ...]  # of the functions that one input packs: (1,), (-1,) or (1, -1)
+
+
+class SphereProduct(Operation):
+    """The engine of all products: scale by degree, lift, multiply pointwise, project, scale by degree.
+
+    ``even`` products multiply parities, ``odd`` ones multiply them and change the sign; what has one parity is added
+    before it is projected. With weights, even and odd products scale the inputs each in their own way and share w3.
+    """
+
+    w3: nn.Parameter
+    l3: Tensor
+
+    def __init__(
+        self,
+        L1: int,
+        L2: int,
+        L3: int,
+        *,
+        parities: tuple[Parities, Parities],
+        even: bool,
+        odd: bool,
+        weights: Weights,
+        rank: int,
+        shared: bool,
+        channels: int | None,
+        normalization: Normalization,
+        method: Literal["auto"] | Method,
+        strict: bool,
+        check_finite: bool,
+        generator: Generator | None,
+    ) -> None:
+        super().__init__()
+        self.L1, self.L2, self.L3 = door.degree(L1, "L1"), door.degree(L2, "L2"), door.degree(L3, "L3")
+        door.reachable(L3, L1 + L2, strict)
+        self.parities, self.even, self.odd, self.check_finite = parities, even, odd, check_finite
+        self.weights, self.rank, self.channels = weights, _rank(weights, rank, channels), channels
+        self.shared = shared or rank == 1
+        self.normalization: Normalization = normalization
+        products = {p * q for p in parities[0] for q in parities[1]}
+        out = (products if even else set[int]()) | ({-p for p in products} if odd else set[int]())
+        self.parities_out: Parities = tuple(sorted(out, reverse=True))
+        self.method = chosen(method, L1, L2, L3)
+        self.carrier = carrier(self.method, L1, L2, L3, normalization, even, odd)
+        self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
+        self.usual = self.simple and channels is None and not check_finite and max(L1, L2, L3) <= door.HIGH
+        count = channels or 1
+        self.rep_in = (spheres(L1, parities[0], count), spheres(L2, parities[1], count))
+        self.rep_out = spheres(L3, self.parities_out, count)
+        if weights != "none":
+            self._add_weights(count, generator or spawn(0, "SphereProduct"))
+
+    def _add_weights(self, channels: int, generator: Generator) -> None:
+        """w1[l1], w2[l2] for each kind of product and w3[l3], so that outputs start with unit variance."""
+        total = {parity: torch.zeros(self.L3 + 1, dtype=torch.float64) for parity in self.parities_out}
+        for kind in self._kinds():
+            odd = kind == "odd"
+            for number, (L, packed) in enumerate(zip((self.L1, self.L2), self.parities, strict=True), 1):
+                start = (flattening(L) if odd else torch.ones(L + 1)).expand(self.rank, len(packed) * channels, L + 1)
+                if self.weights == "rank":
+                    start = start * torch.randn(start.shape, generator=generator)
+                self.register_parameter(f"w{number}_{kind}", _parameter(start))
+            variance = variances(self.L1, self.L2, self.L3, self.normalization, odd)
+            for p, q in product(*self.parities):
+                total[-p * q if odd else p * q] += self.rank * variance
+        start = torch.stack([inverse_root(total[parity]) for parity in self.parities_out])
+        start = start.repeat_interleave(channels, 0)
+        self.w3 = _parameter(start if self.shared else start.expand(self.rank, -1, -1))
+        for number, L in enumerate((self.L1, self.L2, self.L3), 1):
+            self.constant(f"l{number}", degrees(L))
+
+    def _kinds(self) -> list[str]:
+        return [kind for kind, there in (("even", self.even), ("odd", self.odd)) if there]
+
+    def forward(self, x: Tensor, y: Tensor) -> Float[Tensor, "... k3"]:
+        if not self._fits(x, y):
+            self._look(x, y)
+        return self.precisely(self._product, x, y)
+
+    def _fits(self, x: Tensor, y: Tensor) -> bool:
+        """Whether the usual case is at hand, in which nothing else need be looked at: small products are overhead."""
+        one = self.one
+        return (
+            self.usual
+            and x.dtype == one.dtype == y.dtype
+            and x.device == one.device == y.device
+            and x.shape[:-1] == y.shape[:-1]
+            and x.shape[-1] == (self.L1 + 1) ** 2
+            and y.shape[-1] == (self.L2 + 1) ** 2
+        )
+
+    def _look(self, x: Tensor, y: Tensor) -> None:
+        for z, name, L, packed in ((x, "x", self.L1, self.parities[0]), (y, "y", self.L2, self.parities[1])):
+            door.features(z, L, name, self.one, len(packed), self.channels)
+        door.together(x, y, len(self.parities[0]), len(self.parities[1]))
+        door.precise(max(self.L1, self.L2, self.L3), self.one.dtype)
+        door.finite(self.check_finite, x=x, y=y)
+
+    def _product(self, x: Tensor, y: Tensor) -> Tensor:
+        carrier, (ps, qs) = self.carrier, self.parities
+        if self.simple:
+            return carrier.project(carrier.times(carrier.value(x, 1), carrier.value(y, 2)), None)
+        even: dict[int, Tensor] = {}
+        odd: dict[int, Tensor] = {}
+        if self.even:
+            us, vs = ((carrier.value(self._scaled(z, n, "even"), n),) for n, z in ((1, x), (2, y)))
+            for (p, (u,)), (q, (v,)) in product(self._parts(us, ps), self._parts(vs, qs)):
+                _add(even, p * q, carrier.times(u, v))
+        if self.odd:
+            us, vs = (carrier.slopes(self._scaled(z, n, "odd"), n) for n, z in ((1, x), (2, y)))
+            for (p, u), (q, v) in product(self._parts(us, ps), self._parts(vs, qs)):
+                _add(odd, -p * q, carrier.bracket(u, v))
+        found = [carrier.project(self._total(even.get(p)), self._total(odd.get(p))) for p in self.parities_out]
+        out = found[0] if len(found) == 1 else torch.cat(found, dim=-2)
+        if self.weights != "none":
+            out = out * self.w3.index_select(-1, self.l3)
+        return out if self.shared else out.sum(-3)
+
+    def _scaled(self, x: Tensor, number: int, kind: str) -> Tensor:
+        """The input, scaled by degree where there are weights: (..., R, C, k) for rank R > 1."""
+        if self.weights == "none":
+            return x
+        w = getattr(self, f"w{number}_{kind}").index_select(-1, getattr(self, f"l{number}"))
+        return x * w[0] if self.rank == 1 else x.unsqueeze(-3) * w
+
+    def _parts(self, lifted: tuple[Tensor, ...], parities: Parities) -> list[tuple[int, tuple[Tensor, ...]]]:
+        """What was lifted, apart by parity: the proper channels come first."""
+        if len(parities) == 1:
+            return [(parities[0], lifted)]
+        halves = [part.chunk(2, dim=-1 - self.carrier.point_axes) for part in lifted]
+        return list(zip(parities, zip(*halves, strict=True), strict=True))
+
+    def _total(self, lifted: Tensor | None) -> Tensor | None:
+        """The sum over the ranks, before the one projection that they share."""
+        if lifted is None or self.rank == 1 or not self.shared:
+            return lifted
+        return lifted.sum(-2 - self.carrier.point_axes)
+
+    def extra_repr(self) -> str:
+        extra = (
+            "" if self.weights == "none" else f", weights={self.weights!r}, rank={self.rank}, channels={self.channels}"
+        )
+        return f"{self.L1}, {self.L2}, {self.L3}, method={self.method!r}{extra}"
+
+
+def _add(sums: dict[int, Tensor], parity: int, term: Tensor) -> None:
+    sums[parity] = sums[parity] + term if parity in sums else term
+
+
+def _parameter(start: Tensor) -> nn.Parameter:
+    return nn.Parameter(start.to(torch.get_default_dtype(), copy=True).contiguous())
+
+
+def _rank(weights: str, rank: int, channels: int | None) -> int:
+    if weights not in ("none", "degree", "rank"):
+        raise DomainError(f"weights={weights!r}", "'none', 'degree' or 'rank'")
+    if rank < 1 or (rank > 1 and weights != "rank"):
+        raise DomainError(f"rank={rank} with weights={weights!r}", "rank=1", "write weights='rank'")
+    if weights != "none" and (channels is None or channels < 1):
+        raise DomainError(f"channels={channels} with weights={weights!r}", "the number of channels, each with weights")
+    return rank
