@@ -6,10 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
+from isotropy.frames import MinimalFrame, PCAFrame
 from isotropy.groups import Cubature, DiscreteMeasure, Group, parse
+from isotropy.linalg import Segments
 from isotropy.optics import average, canonicalise, transform
-from isotropy.reps import Scalar, Vector, equivariant_basis
+from isotropy.reps import Cloud, Point, Scalar, Vector, equivariant_basis
+from isotropy.testing import assert_equivariant
 
 COMPACT = ["SO(2)", "O(2)", "SO(3)", "O(3)", "C(4)", "D(3)", "O(2)@z", "SO(2)@(1,2,2)", "S(3)"]
 
@@ -137,3 +140,65 @@ def test_refusals() -> None:
         average(lambda _: heading(torch.ones(3, 2)), Vector, Vector, group=parse("SO(2)")).close(torch.sin)(
             torch.ones(2, 2)
         )
+
+
+def test_inputs_of_other_lengths_are_refused() -> None:
+    G = parse("O(2)")
+    x, v = rows(G), torch.ones(7, 2, dtype=torch.float64)
+    mean = average(G, (rep(G, 2), Vector), Vector)
+    with pytest.raises(ShapeError, match="5 rows"):
+        mean.close(lambda pair: pair[1])((x, v))
+    sets = Segments(torch.tensor([0, 0, 0, 1, 1, 1, 1]), 2)
+    points = torch.ones(7, 2, dtype=torch.float64)
+    for wrong in (torch.ones(7, 2, dtype=torch.float64), torch.ones(1, 2, dtype=torch.float64)):
+        ragged = average(Cubature(G, 2), (Cloud(Vector), Vector), Vector, segments=sets)
+        with pytest.raises(ShapeError, match="2 sets"):
+            ragged.close(lambda pair, s: pair[1])((points, wrong))
+    numbers = average(Cubature(G, 2), (Cloud(Vector), None), Vector, segments=sets)
+    with pytest.raises(ShapeError, match=r"Cloud\(\)"):
+        numbers.close(lambda pair, s: s.mean(pair[0]))((points, torch.ones(7, dtype=torch.float64)))
+
+
+def test_integers_have_no_average() -> None:
+    G = parse("C(4)")
+    with pytest.raises(DtypeError, match="int64"):
+        average(G, Vector, None).close(lambda x: (x[:, :1] > 0).long())(torch.randn(3, 2))
+
+
+def test_the_heaviest_atom_has_to_be_one() -> None:
+    """Specification 03 §2.8: signs as eigh gives them are no choice."""
+    x = torch.randn(4, 6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with pytest.raises(DegenerateError, match="MinimalFrame and MDSFrame"):
+        canonicalise(PCAFrame("E(3)"), Cloud(Point), Cloud(Point)).close(torch.tanh)(x)
+    fixed = canonicalise(MinimalFrame("E(3)"), Cloud(Point), Cloud(Point)).close(torch.tanh)
+    assert_equivariant(fixed, "E(3)", x, Cloud(Point), Cloud(Point))
+    with pytest.raises((DomainError, TypeError), match="'mean'"):
+        average(MinimalFrame("E(3)"), Vector, Vector, mode="mean")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["O(2)", "S(4)"])
+def test_half_precision_inside_only(name: str) -> None:
+    """A backbone in bfloat16 comes back in float32; under autocast, everything around it keeps its digits."""
+    G = parse(name)
+    x = torch.randn(6, 2 if name == "O(2)" else 4, generator=torch.Generator().manual_seed(0))
+    weight = torch.randn(x.shape[1], x.shape[1], generator=torch.Generator().manual_seed(1))
+    type_ = rep(G, 1)
+    mean = average(G, type_, type_)
+    y = mean.close(lambda v: torch.tanh(v.bfloat16() @ weight.bfloat16()))(x)
+    exact = mean.close(lambda v: torch.tanh(v @ weight))(x)
+    assert y.dtype == torch.float32
+    assert torch.allclose(y, exact, atol=2e-2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        z = mean.close(lambda v: torch.tanh(v @ weight))(x)
+        assert mean.close(lambda v: v @ weight)(x.bfloat16()).dtype == torch.float32
+    assert torch.allclose(z, exact, atol=2e-2)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        back = mean.close(lambda v: v)(x)
+    assert torch.equal(back, mean.close(lambda v: v)(x))
+
+
+def test_batches_without_rows() -> None:
+    G = parse("O(2)")
+    for chunk in (None, 1):
+        y = average(G, rep(G, 2), (rep(G, 1), Scalar), chunk=chunk).close(lambda x: (x[:, :2], x[:, :1]))(rows(G)[:0])
+        assert [part.shape for part in y] == [(0, 2), (0, 1)]

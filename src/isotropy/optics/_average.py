@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 from torch.utils.checkpoint import checkpoint
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, ShapeError
 from isotropy.groups import Cubature, DiscreteMeasure, Group
 from isotropy.linalg import Segments
-from isotropy.optics._copies import Copies
+from isotropy.optics._copies import HALF, Copies
 from isotropy.optics._optic import Optic
 from isotropy.optics._transform import Type, pull, transform
 
@@ -45,12 +46,16 @@ def average(
     With ``segments`` rows are sets, Clouds are flat, the frame is called with (x, segments) and f with (inside,
     segments of the copies).
 
-    ``mode`` "stochastic" draws one atom for each row from ``generator``, "first" takes the heaviest. With ``chunk``
-    that many atoms are run at a time, and again for the backward pass, so that the memory is that of ``chunk`` atoms.
+    ``mode`` "stochastic" draws one atom for each row from ``generator``, "first" takes the heaviest, which has to be
+    one. With ``chunk`` that many atoms are run at a time, and again for the backward pass, so that the memory is that
+    of ``chunk`` atoms; statistics that f keeps (batch norm in train mode) are then those of a chunk, taken twice. Under
+    autocast only f runs in half precision: there and back is in that of x, and half inputs become float32. Outputs of
+    f in half precision come back in the precision of x.
 
-    Raises DomainError where no group is known, or a draw without a generator; ShapeError for one-dimensional input, or
-    an output without one row for each copy. Source: CORE §4; specification 01 §2.8, R_G f; frame averaging of Puny et
-    al. 2022, eq. 1-2; stochastic frames of Duval et al. 2023.
+    Raises DomainError where no group is known, a draw without a generator, or another mode; ShapeError for
+    one-dimensional input, inputs of different lengths, or an output without one row for each copy; DtypeError for
+    integer outputs; DegenerateError for "first" where several atoms are heaviest. Source: CORE §4; specification 01
+    §2.8, R_G f; frame averaging of Puny et al. 2022, eq. 1-2; stochastic frames of Duval et al. 2023.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -64,6 +69,8 @@ def average(
         group = getattr(source, "group", None)
         if not isinstance(group, Group):
             raise DomainError("a measure that does not say on which group", "a group", "pass group=G")
+    if mode not in get_args(Mode):
+        raise DomainError(f"mode={mode!r}", f"one of {', '.join(map(repr, get_args(Mode)))}")
     if mode == "stochastic" and generator is None:
         raise DomainError("mode='stochastic' without a generator", "generator=torch.Generator()")
     if chunk is not None and chunk < 1:
@@ -80,8 +87,9 @@ def canonicalise(
 ) -> Optic[Any, Any, Any, Any]:
     """The one-atom case of ``average``: go to the pose of the heaviest atom of each row, and come back from it.
 
-    The residual is the group element. Exact for equivariant outputs where x has no stabiliser; otherwise for invariant
-    ones only. Arguments and errors are those of ``average``. Source: specification 13 §2.5.
+    The residual is the group element. Exact where one atom is heavier than all others; where several are, as the signs
+    of principal axes are, no choice among them is equivariant: DegenerateError. Arguments and other errors are those of
+    ``average``. Source: specification 13 §2.5; 03 §2.8.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -102,6 +110,47 @@ def _uniform(group: Group, degree: int) -> DiscreteMeasure | Cubature:
     return Cubature(group, degree)
 
 
+def _in_full_precision(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of the journey, untouched by autocast: only the inside may lose digits."""
+
+    @wraps(step)
+    def run(*args: Any) -> Any:
+        device = next((part.device.type for part in tree.tree_leaves(args[1:]) if isinstance(part, Tensor)), "cpu")
+        if not _lowered(device):
+            return step(*args)
+        with torch.autocast(device, enabled=False):
+            return step(*args)
+
+    return run
+
+
+def _widened(x: Any) -> Any:
+    """Under autocast, what other layers gave in half precision becomes float32, in which it came to them."""
+    if not _lowered(_like(x).device.type):
+        return x
+    return tree.tree_map(lambda part: part.float() if part.dtype in HALF else part, x)
+
+
+def _lowered(device: str) -> bool:
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
+
+
+def _refuse_ties(weight: Tensor) -> None:
+    """One of several heaviest atoms would be chosen by rounding."""
+    w = weight.detach()
+    several = (w >= w.amax(1, keepdim=True) * (1 - _SAME)).sum(1) > 1 if w.numel() else w.new_zeros(0)
+    if bool(several.any()):
+        raise DegenerateError(
+            f"several heaviest atoms at batch {several.nonzero().flatten()[:5].tolist()}",
+            'one that mode="first" can take',
+            'MinimalFrame and MDSFrame have one atom for clouds without symmetry; mode="average" takes all',
+        )
+
+
+_SAME = 1e-5
+"""Weights closer than this, relative to the largest, are equal but for rounding."""
+
+
 @dataclass(frozen=True)
 class _Journey:
     """There by g^-1 and back by g, for the atoms that the mode asks for."""
@@ -114,6 +163,7 @@ class _Journey:
     generator: torch.Generator | None
     segments: Segments | None
 
+    @_in_full_precision
     def copies(self, x: Any) -> Copies:
         sets = () if self.segments is None else (self.segments,)
         found = self.source if isinstance(self.source, DiscreteMeasure) else self.source(x, *sets)
@@ -125,6 +175,7 @@ class _Journey:
     def _one(self, g: Any, weight: Tensor) -> tuple[Any, Tensor]:
         if self.mode == "first":
             chosen = weight.argmax(1)
+            _refuse_ties(weight)
         else:
             assert self.generator is not None
             drawn = torch.multinomial(weight.detach().to(self.generator.device), 1, generator=self.generator)
@@ -132,14 +183,17 @@ class _Journey:
         rows = torch.arange(len(weight), device=weight.device)
         return tree.tree_map(lambda part: part[rows, chosen][:, None], g), torch.ones_like(weight[:, :1])
 
+    @_in_full_precision
     def there(self, copies: Copies, x: Any) -> Any:
         return pull(self.rep_in, self.group, copies.g, copies.take(self.rep_in, x), copies.inner)
 
+    @_in_full_precision
     def back(self, copies: Copies, y: Any) -> Any:
         y = copies.check(self.rep_out, y)
         return copies.sum(self.rep_out, transform(self.rep_out, self.group, copies.g, y, copies.inner))
 
     def forward(self, x: Any) -> tuple[Copies, Any]:
+        x = _widened(x)
         copies = self.copies(x)
         return copies, self.there(copies, x)
 
@@ -163,9 +217,10 @@ class _Average(Optic[Any, Any, Any, Any]):
             return journey.back(copies, f(inside) if copies.inner is None else f(inside, copies.inner))
 
         def closed(x: Any) -> Any:
+            x = _widened(x)
             copies = journey.copies(x)
             pieces = [copies] if self.chunk is None else copies.split(self.chunk)
-            if len(pieces) == 1:
+            if len(pieces) <= 1:  # a batch without rows has no piece
                 return run(copies, x)
             total: Any = None
             for few in pieces:

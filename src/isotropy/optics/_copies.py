@@ -11,10 +11,12 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import ShapeError
+from isotropy.errors import DtypeError, ShapeError
 from isotropy.linalg import Segments
 from isotropy.optics._transform import Type, over
 from isotropy.reps import Cloud
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +63,31 @@ class Copies:
         return self.segments.order[self.segments.ptr[self.row][self.inner.label] + place]
 
     def take(self, type_: Type, x: Any) -> Any:
-        """The copied values: rows, or the points of their sets where the type is a Cloud in a ragged batch."""
-        return over(type_, x, lambda leaf, value: value[self.points if self._by_point(leaf) else self.row])
+        """The copied values: rows, or the points of their sets where the type is a Cloud in a ragged batch.
+
+        Raises ShapeError for a value with another number of rows (of points, for a Cloud in a ragged batch).
+        """
+
+        def leaf(type_: Any, value: Tensor) -> Tensor:
+            by_point = self._by_point(type_)
+            wanted = self._count if by_point else self.rows
+            if len(value) != wanted:
+                each = "point" if by_point else "row" if self.segments is None else "set"
+                raise ShapeError(
+                    f"an input {tuple(value.shape)} of type {type_} for {wanted} {each}s",
+                    f"({wanted}, ...), one value for each {each}",
+                    "" if self.segments is None else "values of points are of type Cloud, Cloud() for plain numbers",
+                )
+            return value[self.points if by_point else self.row]
+
+        return over(type_, x, leaf)
 
     def check(self, type_: Type, y: Any) -> Any:
-        """``y``, refused unless it has one row for each copy (one for each point of a Cloud in a ragged batch)."""
+        """``y``, refused unless it has one row for each copy (one for each point of a Cloud in a ragged batch).
+
+        Half precision, as autocast makes it, becomes the precision of the weights: sums of copies need their digits.
+        Raises ShapeError, and DtypeError for integers, which have no average.
+        """
 
         def leaf(type_: Any, value: Tensor) -> Tensor:
             wanted = len(self.points) if self._by_point(type_) else len(self.row)
@@ -75,7 +97,9 @@ class Copies:
                     f"({wanted}, ...), one row for each",
                     "a backbone must keep the batch axis first",
                 )
-            return value
+            if not (value.is_floating_point() or value.is_complex()):
+                raise DtypeError(f"an output of dtype {value.dtype}", "a floating one", "an average is not an integer")
+            return value.to(self.weight.dtype) if value.dtype in HALF else value
 
         return over(type_, y, leaf)
 

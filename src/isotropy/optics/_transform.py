@@ -81,7 +81,7 @@ def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
 
 
 def _moved(type_: Any, group: Group, g: Element, x: Tensor, segments: Segments | None) -> Tensor:
-    if type_ is None:
+    if type_ is None or (not x.numel() and isinstance(type_, Rep | Cloud | Pairs)):
         return x
     if isinstance(type_, Cloud | Pairs):
         return type_.act(group, g, x, segments)
