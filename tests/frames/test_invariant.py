@@ -68,6 +68,7 @@ def symmetric_shapes() -> dict[str, Tensor]:
     half = torch.tensor([[0.7, 0.0, 0.0], [0.9, 0.8, 0.5], [0.2, 1.5, 1.4]], dtype=torch.float64)
     one_off = torch.zeros(6, 3, dtype=torch.float64)
     one_off[2] = torch.tensor([1.0, 2.0, -0.5])
+    rhombus = torch.tensor([[3, 0, 0], [-3, 0, 0], [0, 2, 0], [0, -2, 0]], dtype=torch.float64)
     return {
         "cube": torch.tensor(list(itertools.product([-1.0, 1.0], repeat=3)), dtype=torch.float64),
         "icosahedron": torch.tensor([c[k:] + c[:k] for c in corners for k in range(3)], dtype=torch.float64),
@@ -77,6 +78,8 @@ def symmetric_shapes() -> dict[str, Tensor]:
         "collinear": torch.tensor([[0.0], [1.0], [3.0], [4.0]], dtype=torch.float64) * torch.tensor([1.0, 2.0, -1.0]),
         "uneven line": torch.tensor([[0.0], [1.0], [5.0]], dtype=torch.float64) * torch.tensor([1.0, 2.0, -1.0]),
         "all equal but one": one_off,
+        "rhombus": rhombus,
+        "octahedron": torch.cat([rhombus, torch.tensor([[0.0, 0.0, 1.0], [0.0, 0.0, -1.0]])]),
         "flat": nn.functional.pad(clouds(6, 2, seed=3), (0, 1)),
         "half turn (C2)": torch.cat([half, half * torch.tensor([-1, -1, 1])]),
         "inversion (Ci)": torch.cat([clouds(4, 3, seed=5), -clouds(4, 3, seed=5)]),
@@ -492,8 +495,7 @@ def test_networks_on_coordinates_are_exact(ambiguity: str, reflections: bool, re
     coords = InvariantCoordinates(ambiguity=ambiguity, reflections=reflections)  # type: ignore[arg-type]
     model = TransformationInvariant(net, coords, rep)
     window = Window(model.group(3), 0.5)
-    few = {name: x for name, x in SHAPES.items() if name not in ("square", "uneven line", "all equal but one")}
-    for name, x in {"random": clouds(10, 7, 3), **few}.items():
+    for name, x in {"random": clouds(10, 7, 3), **SHAPES}.items():
         batch = x if x.ndim == 3 else x[None]
         g = window.draw(4, draw(3))
         assert isinstance(g, Tensor)
@@ -565,6 +567,18 @@ def test_networks_blind_to_signs() -> None:
         TransformationInvariant(layer, coords, "Vector")
 
 
+def test_dropout_in_train_mode_is_reported() -> None:
+    """As by FrameAveraged: an average of different masks is not invariant."""
+    model = TransformationInvariant(nn.Sequential(nn.Dropout(0.5)), rep_out=Cloud(3 * Scalar)).train()
+    x = clouds(2, 5, 3)
+    with torch.no_grad(), pytest.warns(UserWarning, match="drops features"):
+        model(x)
+    model(x)  # with gradients it is training
+    model.eval()
+    with torch.no_grad():
+        model(x)
+
+
 # scikit-learn.
 
 
@@ -600,7 +614,36 @@ def test_arrays_and_lists() -> None:
         InvariantCoordinates().transform(np.ones((2, 3, 3), int))
 
 
+def test_transform_draws_nothing() -> None:
+    coords = InvariantCoordinates(ambiguity="augment")
+    X = clouds(20, 8, 3).numpy()
+    assert np.array_equal(coords.transform(X), coords.transform(X))
+    assert np.array_equal(coords.transform(X), InvariantCoordinates().transform(X))
+    assert coords.training
+    assert int(coords.draws) == 0
+
+
 # Bad input.
+
+
+def test_no_clouds() -> None:
+    for group in ("Similarity(3)", "SE(3)"):
+        for ambiguity in ("moment", "frame", "signnet"):
+            found = MDSFrame(group, ambiguity)(clouds(0, 5, 3))  # type: ignore[arg-type]
+            assert found.g.shape[0] == found.log_weight.shape[0] == found.degenerate.shape[0] == 0  # type: ignore[union-attr]
+    assert InvariantCoordinates()(clouds(0, 5, 3))[0].shape == (0, 5, 3)
+    assert TransformationInvariant(Pooled(3, 2))(clouds(0, 5, 3)).shape == (0, 2)
+
+
+@pytest.mark.parametrize("unit", [1e200, 1e-200])
+def test_squares_that_are_no_numbers(unit: float) -> None:
+    x = clouds(2, 5, 3)
+    x[1] *= unit
+    for f in (InvariantCoordinates(), MDSFrame("E(3)"), MDSFrame("Similarity(3)", "frame")):
+        with pytest.raises(DomainError, match=r"coordinates up to .*e[+-]200 at batch 1"):
+            f(x)
+    x = clouds(2, 5, 3)
+    assert torch.allclose(InvariantCoordinates()(1e100 * x)[0], InvariantCoordinates()(1e-100 * x)[0], atol=1e-12)
 
 
 def test_clouds_without_extent() -> None:

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError
 from isotropy.frames._cloud_door import check_cloud, check_numbers, check_weights
+from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._refine import Block, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
-from isotropy.frames._spectrum import Spectrum, largest, spectrum
+from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
 from isotropy.groups._axes import axis_frame
 from isotropy.groups._linear import matrix
@@ -22,8 +23,6 @@ from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
 
 Degenerate = Literal["refine", "haar", "quadrature", "raise"]
-_TOL = {torch.float32: 1e-3, torch.float64: 1e-5}
-"""Above the square root of the rounding, so that axes, known to rounding / tol, are known better than to tol."""
 
 
 class DegenerateFrameError(DegenerateError):
@@ -99,18 +98,7 @@ class PCAFrame:
         features: Tensor | None = None,
         weights: Tensor | None = None,
     ) -> DiscreteMeasure:
-        check_cloud(x, segments, self.group.degree)
-        given = None if weights is None else check_weights(weights, x, segments)
-        invariants = x[..., :0] if features is None else check_numbers("features", features, x, segments)
-        clouds = _Clouds.of(self.group, self.grad, x, segments, invariants, given)
-        found = spectrum(
-            clouds.x,
-            segments,
-            weights=clouds.weights,
-            centred=self._base.affine,
-            tol=_TOL[x.dtype] if self.tol is None else self.tol,
-            resolution=torch.finfo(x.dtype).eps * clouds.reach,
-        )
+        clouds, found = self._seen(x, segments, features, weights)
         if self.degenerate == "raise":
             _refuse(found)
         g, log_weight, sampled = self._atoms(clouds, found)
@@ -121,6 +109,31 @@ class PCAFrame:
         open_ = (found.tied | (found.null > 0)).to(x.device)
         exact = not sampled and (self.degenerate == "refine" or not bool(found.tied.any()))
         return DiscreteMeasure(g.to(x), log_weight.to(x), exact, open_)
+
+    def spectrum(self, x: Tensor, segments: Segments | None = None, weights: Tensor | None = None) -> Spectrum:
+        """The principal axes as the frame tells them apart; about an axis, those of the plane across it.
+
+        >>> PCAFrame("O(2)").spectrum(torch.tensor([[[2.0, 0.0], [0.0, 1.0]]])).cluster.tolist()
+        [[0, 1]]
+        """
+        return self._seen(x, segments, None, weights)[1]
+
+    def _seen(
+        self, x: Tensor, segments: Segments | None, features: Tensor | None, weights: Tensor | None
+    ) -> tuple[_Clouds, Spectrum]:
+        check_cloud(x, segments, self.group.degree)
+        given = None if weights is None else check_weights(weights, x, segments)
+        invariants = x[..., :0] if features is None else check_numbers("features", features, x, segments)
+        clouds = _Clouds.of(self.group, self.grad, x, segments, invariants, given)
+        found = spectrum(
+            clouds.x,
+            segments,
+            weights=clouds.weights,
+            centred=self._base.affine,
+            tol=TIES[x.dtype] if self.tol is None else self.tol,
+            resolution=torch.finfo(x.dtype).eps * clouds.reach,
+        )
+        return clouds, found
 
     @property
     def _base(self) -> O | SO | E | SE:
@@ -151,14 +164,12 @@ class PCAFrame:
             pieces.append((row[None], frame.axes[None], frame.weight.log()[None]))
         if len(pieces) == 1:
             return *pieces[0][1:], sampled
-        most = max(g.shape[1] for _, g, _ in pieces)
-        back = torch.cat([rows for rows, *_ in pieces]).argsort()
-        padded = [_padded(g, log_weight, most) for _, g, log_weight in pieces]
-        return torch.cat([g for g, _ in padded])[back], torch.cat([w for _, w in padded])[back], sampled
+        g, weight = stacked([(g, log_weight.exp()) for _, g, log_weight in pieces], torch.cat([p[0] for p in pieces]))
+        return g, log_of(weight), sampled
 
     def _tied(self, clouds: _Clouds, found: Spectrum, row: Tensor) -> tuple[Partial, bool]:
         """The frame of one cloud with tied axes, and whether it is a sample of it."""
-        generator = spawn(self.seed, "frame", int(row))
+        generator = spawn(self.seed, "frame")
         cloud = clouds.tied(found, int(row))
         frame = tied_frame(cloud, self._rule(generator), generator)
         sampled = frame.sampled
@@ -248,13 +259,6 @@ class _Clouds:
         assert self.segments is not None
         start, stop = self.segments.ptr[row : row + 2].tolist()
         return self.segments.order[start:stop].to(self.x.device)
-
-
-def _padded(g: Tensor, log_weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """As many atoms for each cloud: identities of weight 0 fill up."""
-    rows, atoms, d, _ = g.shape
-    rest = torch.eye(d).to(g).expand(rows, most - atoms, d, d)
-    return torch.cat([g, rest], 1), torch.nn.functional.pad(log_weight, (0, most - atoms), value=-torch.inf)
 
 
 def _refuse(found: Spectrum) -> None:

@@ -12,6 +12,9 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.linalg import Segments, eigh
 
+TIES = {torch.float32: 1e-3, torch.float64: 1e-5}
+"""Relative differences of eigenvalues that count as none, by the dtype of the points: above the square root of the
+rounding, so that axes, which are known to rounding / gap, are known better than to this."""
 ULPS = 16
 """Coordinates are trusted to this many units of their last place: the rounding of a rotation and a translation."""
 

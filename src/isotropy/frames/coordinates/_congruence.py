@@ -1,4 +1,4 @@
-"""Which of several poses of a cloud to take: those in which it is, as a set, first in an order that has no ties."""
+"""Which of several poses of a cloud to take: that in which a generic function of the set of points is greatest."""
 
 from __future__ import annotations
 
@@ -6,36 +6,37 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.frames._refine import _extreme
 from isotropy.random import spawn
 
 _FUNCTIONS = 6
-"""Generic functions compared after the third moments; each separates almost all pairs of sets."""
+"""Generic functions compared beside the third moments; each separates almost all pairs of sets."""
 _CHUNK = 2**21
 """Coordinates looked at together."""
 
 
 @torch.no_grad()
-def first_in_order(
+def foremost(
     y: Float[Tensor, "n d"], axes: Float[Tensor, "F d d"], invariants: Float[Tensor, "n c"], tol: float
 ) -> Int[Tensor, " k"]:
-    """The poses ``y @ axes[f]`` that come first, all of which show the same set of points with the same invariants.
+    """The poses ``y @ axes[f]`` that show the same set of points, with the same invariants, as the foremost of all.
 
-    Compared are, to ``tol``: third moments along each axis, then means over the points of fixed generic functions, also
-    times each invariant; so neither the order of points nor that of poses has a say. Of a frame that holds the whole
-    coset of the cloud's symmetries there remains just this coset: a minimal frame. Clouds of size about 1.
-    Source: Lin et al., ICML 2024, minimal frames; specification 08 §2.3.
+    Keys of a pose are third moments along each axis and means over the points of fixed generic functions, also times
+    each invariant; so the order of points has no say. Foremost, and first in what is returned, is the pose with the
+    greatest mean of keys; with it come those whose keys are all equal to ``tol``, which thus has no part in the choice.
+    Of a frame that holds the whole coset of the cloud's symmetries there remains just this coset: a minimal frame.
+    Clouds of size about 1. Source: Lin et al., ICML 2024, minimal frames; specification 08 §2.3.
 
-    >>> y = torch.tensor([[1.0, 0.0], [-0.5, 0.5], [-0.5, -0.5]])
-    >>> axes = torch.diag_embed(torch.tensor([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]]))
-    >>> first_in_order(y, axes, y[:, :0], 1e-6).tolist()
-    [0, 1]
+    >>> y = torch.tensor([[-1.0, 0.0], [0.5, 0.5], [0.5, -0.5]])
+    >>> axes = torch.diag_embed(torch.tensor([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]))
+    >>> sorted(foremost(y, axes, y[:, :0], 1e-6).tolist())
+    [1, 2]
     """
-    keys = [
-        _keys(y @ some, torch.cat([torch.ones_like(y[:, :1]), invariants], 1))
-        for some in axes.split(max(1, _CHUNK // y.numel()))
-    ]
-    return _extreme([key[None] for key in torch.cat(keys).unbind(-1)], tol)[0].nonzero().flatten()
+    weights = torch.cat([torch.ones_like(y[:, :1]), invariants], 1)
+    keys = torch.cat([_keys(y @ some, weights) for some in axes.split(max(1, _CHUNK // y.numel()))])
+    first = keys.mean(1).argmax()
+    same = (keys - keys[first]).abs().amax(1) <= tol
+    same[first] = False
+    return torch.cat([first[None], same.nonzero().flatten()])
 
 
 def _keys(images: Float[Tensor, "F n d"], weights: Float[Tensor, "n c"]) -> Float[Tensor, "F keys"]:

@@ -122,7 +122,8 @@ class MDSFrame:
         plain = torch.ones_like(found.null[:, 0])
         plain[list(found.choices)] = False
         nulls = found.null.sum(1)
-        for null in nulls[plain].unique().tolist():
+        # An empty batch has the measures of no clouds.
+        for null in nulls[plain].unique().tolist() if len(nulls) else [0]:
             rows.append((plain & (nulls == null)).nonzero().flatten())
             parts.append(self._completed(found.vectors[rows[-1]][:, None], null))
         for row, (axes, weight) in found.choices.items():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.frames._cloud_door import check_cloud, check_numbers
-from isotropy.frames._spectrum import each, total
+from isotropy.frames._spectrum import TIES, each, total
 from isotropy.frames.coordinates._degenerate import DegenerateCloudError
 from isotropy.frames.coordinates._orientation import Oriented, along, oriented, reach
 from isotropy.frames.coordinates._pose import Pose, condition_of
@@ -31,16 +31,18 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
     (B, n, d) or flat (N, d) as x; O(n d^2) time, O(n d) memory, d x d (or n x n, the smaller) problems in float64.
     ``scale`` is the size divided by: "rms", "max", "mean_dist" or "none". ``reflections=False`` tells mirror images of
     clouds apart. ``out_dim`` pads with zeros or keeps the leading columns. ``dim`` refuses other d. Directions without
-    extent are exactly 0; eigenvalues within ``tol`` (1e-9 in float64, 1e-5 in float32) count as equal.
+    extent are exactly 0. Eigenvalues within ``tol`` of the largest (1e-5 in float64, 1e-3 in float32, as in `PCAFrame`)
+    count as equal; beyond, coordinates are known to the rounding of x times ``pose.condition``.
 
-    ``ambiguity`` says how the directions of the axes are chosen. "moment" takes the first odd moment that does not
-    vanish, and where all do, or axes are tied, the first in order of all poses of the refined frame: the *set* of
-    points (and features) is then invariant, and ``pose.ambiguous`` marks clouds whose single points are not told apart.
+    ``ambiguity`` says how the directions of the axes are chosen. "moment" makes the first odd moment positive that
+    clearly differs from 0, and where all vanish, or axes are tied, takes the foremost pose of the refined frame: the
+    *set* of points (and features) is then invariant, and ``pose.ambiguous`` marks clouds whose single points are not
+    told apart.
     "augment" draws signs while training (from ``seed`` and the number of calls), "signnet" leaves them as they come,
     for a `SignInvariant` network; "frame" is "moment" here, and all signs averaged in `TransformationInvariant`.
 
     Raises DegenerateCloudError for clouds without extent unless scale="none"; ShapeError, DtypeError, DomainError
-    (NaN, empty clouds). Source: Zhang et al., arXiv 2112.12345; specification 08 §2.2-2.3.
+    (NaN, empty clouds, coordinates beyond 1e140). Source: Zhang et al., arXiv 2112.12345; specification 08 §2.2-2.3.
 
     >>> coordinates = InvariantCoordinates()
     >>> x = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
@@ -93,7 +95,7 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
             segments,
             features,
             proper=not self.reflections and not missing,
-            tol=self.tol if self.tol is not None else (1e-9 if x.dtype == torch.float64 else 1e-5),
+            tol=TIES[x.dtype] if self.tol is None else self.tol,
             resolution=narrow.resolution,
             grad=self.grad,
             signs=self.ambiguity != "signnet",

@@ -1,7 +1,13 @@
-"""Any network on point clouds, made invariant or equivariant under similarities by its coordinates alone."""
+"""Any network on point clouds, made invariant or equivariant under similarities by its coordinates alone.
+
+The wrapping is that of `FrameAveraged`, one `optics.average` with an `MDSFrame`, and not an instance of it, since two
+things would have to be undone first: a FrameAveraged has one group from the start, where here the dimension, and with
+it the group, is that of the clouds that come; and its frame sees features or segments, where here it needs both.
+"""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +78,8 @@ class TransformationInvariant(nn.Module):
             invariant=self.rep_out is None,
         )
         drawn = coords.ambiguity == "augment" and self.training
+        if not drawn:
+            self._warn_of_dropout()
         mode: Mode = "stochastic" if drawn else "average"
 
         def look(value: tuple[Tensor, Tensor], segments: Segments | None = None) -> DiscreteMeasure:
@@ -88,6 +96,16 @@ class TransformationInvariant(nn.Module):
             segments=segments,
         )
         return optic.close(self._inside)((x, x[..., :0] if features is None else features))
+
+    def _warn_of_dropout(self) -> None:
+        """As in `FrameAveraged`: masks are drawn for each copy."""
+        if self.training and not torch.is_grad_enabled():
+            drops = [name for name, part in self.named_modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
+            if drops:
+                warnings.warn(
+                    f"the backbone drops features at random ({drops[0]}) in train mode: not invariant, call eval()",
+                    stacklevel=4,
+                )
 
     def _inside(self, value: tuple[Tensor, Tensor], segments: Segments | None = None) -> Any:
         y, features = value

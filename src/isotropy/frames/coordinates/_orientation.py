@@ -9,19 +9,19 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import FrameSizeError
+from isotropy.errors import DomainError, FrameSizeError
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import sign_table
-from isotropy.frames._spectrum import ULPS, Spectrum, each, largest, spectrum
-from isotropy.frames.coordinates._congruence import first_in_order
+from isotropy.frames._spectrum import TIES, ULPS, Spectrum, each, largest, spectrum, total
+from isotropy.frames.coordinates._congruence import foremost
 from isotropy.frames.coordinates._moments import canonical_signs
 from isotropy.groups import SO, O
 from isotropy.linalg import Segments
 
-TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
-"""Relative difference of eigenvalues that are one, and moments that vanish."""
 _SURE = 4
 """Units of the last place that are trusted in moments."""
+_LEAST = 1e-140
+"""Of a largest coordinate, and the inverse of the most, in float64."""
 _MOST = 4096
 """Poses of one cloud that are compared."""
 
@@ -63,11 +63,14 @@ def oriented(
     Directions come from odd moments. Where those vanish, or axes are tied, every pose of the refined frame is compared
     and the first in order is taken: as a set of points it is invariant. With ``proper`` a cloud that spans the space
     keeps its orientation: the determinant decides one axis. ``resolution`` is the rounding unit of the coordinates (by
-    default that of x, at its farthest point). Raises FrameSizeError for a cloud with too many poses.
+    default that of x, at its farthest point). Raises FrameSizeError for a cloud with too many poses, DomainError for
+    coordinates whose squares overflow or vanish.
     """
-    tol = TOLERANCE[x.dtype] if tol is None else tol
+    tol = TIES[x.dtype] if tol is None else tol
+    farthest = reach(x.detach(), segments).amax(-1).double()
+    _refuse_sizes(farthest)
     if resolution is None:
-        resolution = torch.finfo(x.dtype).eps * reach(x.detach(), segments).amax(-1).double()
+        resolution = torch.finfo(x.dtype).eps * farthest
     found = spectrum(x.double(), segments, tol=tol, resolution=resolution, grad=grad)
     V = found.vectors
     with torch.no_grad():
@@ -78,17 +81,43 @@ def oriented(
         if bool(null.any()):  # of what is no more than rounding, moments would make a decision
             z = torch.where(each(null, segments), 0.0, z)
         sign, undecided = torch.ones_like(noise), torch.zeros_like(null)
+        sure = _known(found, null, extent, resolution, segments)
         if signs:
-            # Sums over points are surer than single coordinates, which `noise` bounds.
-            sure = noise - (4 * ULPS - _SURE) * (resolution / found.size)[:, None]
-            least = (sure / torch.where(null, 1.0, extent)).clamp_min(tol)
-            sign, undecided = canonical_signs(z, segments, open_=~null, tol=least, features=features)
+            sign, undecided = canonical_signs(z, segments, open_=~null, extent=extent, noise=sure, features=features)
         del z
         if proper:
             sign, undecided = _by_determinant(V, sign, undecided, null)
     plain = Oriented(found, V * sign[:, None, :], null, found.tied.clone())
     special = (undecided.any(1) | found.tied).nonzero().flatten() if signs else found.tied[:0]
-    return _chosen(plain, special, undecided, segments, features, proper, grad) if len(special) else plain
+    if not len(special):
+        return plain
+    return _chosen(plain, special, undecided, sure.amax(1), segments, features, proper, grad)
+
+
+def _refuse_sizes(farthest: Float[Tensor, " S"]) -> None:
+    bad = ~((farthest < 1 / _LEAST) & ((farthest > _LEAST) | (farthest == 0)))
+    if bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        expected = f"0, or between {_LEAST:.0e} and {1 / _LEAST:.0e}, so that squares are numbers"
+        raise DomainError(f"coordinates up to {float(farthest[row]):.3g} at batch {row}", expected, "change the unit")
+
+
+def _known(
+    found: Spectrum, null: Tensor, extent: Tensor, resolution: Tensor, segments: Segments | None
+) -> Float[Tensor, "S d"]:
+    """The length to which sums over the points know coordinates along each axis, relative to the size of the cloud.
+
+    Sums are surer than single coordinates, which `Spectrum.noise` bounds. The rounding of the points turns an axis
+    beside another one by its ratio to the difference of their mean square widths.
+    """
+    rounding = (_SURE * resolution / found.size)[:, None]
+    count = total(torch.ones_like(found.y[..., 0]), segments)
+    width = (found.values.clamp_min(0) / count[:, None]).sqrt() / found.size[:, None]
+    apart = (width[:, :, None] - width[:, None, :]).abs()
+    same = found.cluster[:, :, None] == found.cluster[:, None, :]
+    turn = torch.where(same, 0.0, rounding[:, :, None] / torch.where(same, 1.0, apart))
+    tilt = (turn * torch.where(null, 0.0, extent)[:, None, :]).amax(-1)
+    return found.noise / found.size[:, None] - (4 * ULPS - _SURE) / _SURE * rounding + tilt
 
 
 def reach(z: Float[Tensor, "*points d"], segments: Segments | None) -> Float[Tensor, "S d"]:
@@ -123,6 +152,7 @@ def _chosen(
     plain: Oriented,
     special: Tensor,
     undecided: Tensor,
+    sure: Tensor,
     segments: Segments | None,
     features: Tensor | None,
     proper: bool,
@@ -147,8 +177,10 @@ def _chosen(
             axes = _turned(vectors[row], undecided[row], proper and not bool(null[row].any()))
             weight = torch.full_like(axes[:, 0, 0], 1 / len(axes))
         noise = found.noise[row] / found.size[row]
-        loose = 10 * max(tol, float(noise.max()))
-        first = first_in_order(y, axes, numbers, loose)
+        loose = 10 * float(sure[row])
+        if bool(found.tied[row]):  # parted by points, or by moments that differ by more than tol
+            loose = max(10 * float(noise.max()), min(tol, loose / tol))
+        first = foremost(y, axes, numbers, loose)
         axes, weight = axes[first], weight[first] / weight[first].sum()
         with torch.no_grad():
             images = y @ axes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from isotropy.errors import DtypeError, SchemaError, ShapeError
 from isotropy.linalg import Segments
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 class CloudTransformer:
     """``fit``, ``transform``, ``fit_transform`` on numpy clouds ``(clouds, n, d)``, or a list of ``(n_i, d)``.
 
-    An array comes out as an array and a list as a list, in their dtype, without gradients. Raises ShapeError and
+    An array comes out as an array and a list as a list, in their dtype, without gradients, always as in eval mode, so
+    that equal clouds have equal coordinates. Raises ShapeError and
     DtypeError for other input. Works in Pipelines, searches and `clone`.
 
     >>> from isotropy.frames.coordinates._invariant import InvariantCoordinates
@@ -53,8 +55,14 @@ class CloudTransformer:
     def _applied(self, X: Any, segments: Segments | None) -> Any:
         if X.dtype.name not in ("float32", "float64"):
             raise DtypeError(f"coordinates of dtype {X.dtype}", "float32 or float64", "X.astype(float)")
-        with torch.no_grad():
-            return self(torch.from_numpy(np.ascontiguousarray(X)), segments)[0].numpy()  # type: ignore[operator]
+        module = cast("nn.Module", self)
+        training = module.training
+        module.eval()  # what is drawn while a network trains has no place here
+        try:
+            with torch.no_grad():
+                return module(torch.from_numpy(np.ascontiguousarray(X)), segments)[0].numpy()
+        finally:
+            module.train(training)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments that it was made with."""
