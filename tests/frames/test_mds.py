@@ -114,6 +114,29 @@ def test_the_leading_values_of_many_noisy_distances(method: str) -> None:
     assert 0 <= found.negative_mass <= exact.negative_mass
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["lanczos", "randomized"])
+def test_the_leading_values_of_3000_points(method: str) -> None:
+    """Specification 08 §5.6, as it stands there: n = 3000 and 1e-6."""
+    D = distances(cloud(3000, 8))
+    noise = torch.rand(3000, 3000, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+    D = D * (1 + 0.05 * (noise + noise.T - 1)).fill_diagonal_(0)
+    exact = np.linalg.eigvalsh(Centred(D.square().numpy()).dense())[::-1]
+    assert np.allclose(solve(method, D, 8).eigenvalues.numpy(), exact[:8], rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [100, 1000, 4000])
+def test_landmarks_are_exact_at_every_size(n: int) -> None:
+    """Specification 08 §5.8: n m distances give what n^2 would; how its time grows is in benchmarks/mds.py."""
+    x = cloud(n, 3)
+    chosen = choose_landmarks(distances(x[:100]).square(), 8)
+    centred = x - x.mean(0)
+    to_landmarks = (x[:, None] - x[chosen]).square().sum(-1)
+    found = landmark_mds(to_landmarks, chosen, k=3)
+    assert float(procrustes(found.Y, x).error) < 1e-9
+    assert torch.allclose(found.eigenvalues, torch.linalg.svdvals(centred).square(), rtol=1e-9)
+
+
 @pytest.mark.parametrize("method", ["lanczos", "randomized"])
 def test_multiple_eigenvalues_are_all_found(method: str) -> None:
     side = torch.arange(6, dtype=torch.float64)
@@ -223,6 +246,27 @@ def entry(D: Tensor, i: int, j: int, value: float, both: bool = True) -> Tensor:
     if both:
         D[j, i] = value
     return D
+
+
+def test_symmetry_is_that_of_the_dtype() -> None:
+    """One unit in the last place of float32 is no asymmetry; what no rounding explains is."""
+    D = distances(cloud(8, 2)).float()
+    one = entry(D, 1, 4, float(torch.nextafter(D[1, 4], D.new_tensor(9e9))), both=False)
+    for arguments in ({"D": one}, {"D2": one.square()}):
+        assert classical_mds(**arguments).rank == 2
+    landmark_mds(one.square()[:, [1, 4, 6]], [1, 4, 6])
+    with pytest.raises(DomainError, match=r"entry \(1, 4\)"):
+        classical_mds(D=entry(D, 1, 4, float(D[1, 4]) * 1.001, both=False))
+
+
+def test_distances_know_no_mirror_images() -> None:
+    """Specification 08 §7: the handedness of a cloud is not in its distances."""
+    D = distances(cloud(8, 3))
+    with pytest.raises(DomainError, match="mirror"):
+        classical_mds(D=D, reflections=False)
+    with pytest.raises(DomainError, match="mirror"):
+        landmark_mds(D.square()[:, :4], [0, 1, 2, 3], reflections=False)
+    assert torch.equal(classical_mds(D=D, reflections=True).Y, classical_mds(D=D).Y)
 
 
 def test_bad_distances_are_named() -> None:

@@ -12,7 +12,13 @@ from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 
 
 class Alignment(NamedTuple):
-    """The map ``x -> s R x + t``, and the root mean square distance that it leaves between partners."""
+    """The map ``x -> s R x + t``, and the root mean square distance that it leaves between partners.
+
+    >>> y = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    >>> R, t, s, error = procrustes(y, y + 2)
+    >>> [round(v, 4) for v in t.tolist()], float(s), round(float(error), 4)
+    ([2.0, 2.0], 1.0, 0.0)
+    """
 
     R: Float[Tensor, "*batch d d"]
     t: Float[Tensor, "*batch d"]

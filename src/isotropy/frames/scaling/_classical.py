@@ -19,6 +19,8 @@ Method = Literal["eigh", "lanczos", "randomized", "landmark"]
 Negative = Literal["clip", "lingoes", "cailliez", "raise"]
 SHARE = 0.99
 """Of the positive mass, by default kept."""
+SYMMETRY = 1e-8
+"""Relative to the largest distance: how far from symmetry, and from zeros on the diagonal, distances may be."""
 _TILE = 256
 """Side of the squares in which symmetry is checked, so that both fit into the cache."""
 
@@ -34,6 +36,11 @@ class MDSResult:
     ``stress`` compares with the distances given (of landmarks: to these); ``negative_mass`` is the share of negative
     eigenvalues, sum |l-| / sum |l| (0 for Euclidean distances; from a part of the spectrum a lower bound); ``rank``
     counts the k axes that are not zero.
+
+    >>> corners = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0], [3.0, 4.0]], dtype=torch.float64)
+    >>> found = classical_mds(D=torch.cdist(corners, corners), k=1)
+    >>> [round(v, 4) for v in found.eigenvalues.tolist()], found.rank, found.stress > 0.1
+    ([16.0], 1, True)
     """
 
     Y: Any
@@ -51,6 +58,7 @@ def classical_mds(
     method: Method = "eigh",
     landmarks: Any = None,
     negative: Negative = "clip",
+    reflections: bool = True,
     generator: torch.Generator | None = None,
 ) -> MDSResult:
     """The best points in k dimensions for squared distances ``D2 (n, n)``, or distances ``D (n, n)``; no gradient.
@@ -59,17 +67,20 @@ def classical_mds(
     "eigh" takes the whole spectrum, O(n^3); "lanczos" and "randomized" the k leading pairs, O(n^2 k);
     "landmark" uses the distances to ``landmarks``, a number or indices, O(n m + m^3) (see `landmark_mds`).
     Negative eigenvalues, of distances that no points have, are left out ("clip"), refused, or removed by a constant
-    added to all squared distances ("lingoes") or to all distances ("cailliez").
+    added to all squared distances ("lingoes") or to all distances ("cailliez"). Mirror images have the same distances:
+    ``reflections=False``, which tells them apart in `InvariantCoordinates`, is refused.
 
-    Raises DomainError naming the entry for NaN, negative, asymmetric (1e-8) distances and a diagonal that is not zero;
-    ShapeError, DtypeError (integers); DegenerateCloudError where all distances are zero. Warns (RankWarning) and pads
-    with zeros where k exceeds the rank. Source: Torgerson 1952; Gower 1966; specification 08 §2.2, §2.4-2.5.
+    Raises DomainError naming the entry for NaN, negative and asymmetric (1e-8, in float32 1e-5) distances and a
+    diagonal that is not zero; ShapeError, DtypeError (integers); DegenerateCloudError where all distances are zero.
+    Warns (RankWarning) and pads with zeros where k exceeds the rank. Source: Torgerson 1952; Gower 1966; specification
+    08 §2.2, §2.4-2.5.
 
     >>> line = torch.tensor([[0.0], [1.0], [5.0]])
     >>> found = classical_mds(D=torch.cdist(line, line))
     >>> found.Y.round(decimals=4).tolist(), found.rank
     ([[-2.0], [-1.0], [3.0]], 1)
     """
+    refuse_orientation(reflections)
     squared, back, tol = read_distances(D2, D, square=True)
     if method == "landmark":
         from isotropy.frames.scaling._landmarks import among
@@ -160,6 +171,13 @@ def coordinates(found: Spectrum, k: int, rank: int) -> tuple[Array, Array]:
     return Y * np.where((Y**3).sum(0) < 0, -1.0, 1.0), values
 
 
+def refuse_orientation(reflections: bool) -> None:
+    """Raise DomainError where orientation is asked of distances."""
+    if not reflections:
+        given = "reflections=False with distances"
+        raise DomainError(given, "reflections=True", "mirror images differ in coordinates only: InvariantCoordinates")
+
+
 def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[Array], Any], float]:
     """Squared distances in float64, the way back to the kind given, and the tolerance that its dtype deserves."""
     if (D2 is None) == (D is None):
@@ -169,33 +187,29 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
     array = given.detach().cpu().numpy() if isinstance(given, torch.Tensor) else np.asarray(given)
     if array.dtype.name not in ("float32", "float64"):
         raise DtypeError(f"distances of dtype {array.dtype}", "float32 or float64", "cast them first")
-    values = array.astype(np.float64)
+    values, tol = array.astype(np.float64), 1e-10 if array.dtype.name == "float64" else 1e-5
     if values.size and not (values.min() >= 0 and values.max() < np.inf):
         _refuse(~np.isfinite(values), values, "finite distances")
         _refuse(values < 0, values, "distances that are not negative")
     if square:
-        check_square(values, "D2" if D is None else "D")
+        check_square(values, "D2" if D is None else "D", max(tol, SYMMETRY))
 
     def back(value: Array) -> Any:
         if like is not None:
             return torch.from_numpy(np.ascontiguousarray(value)).to(like)
         return value.astype(array.dtype)
 
-    return (
-        values if D is None else np.square(values, out=values),
-        back,
-        1e-10 if array.dtype.name == "float64" else 1e-5,
-    )
+    return values if D is None else np.square(values, out=values), back, tol
 
 
-def check_square(given: Array, name: str) -> None:
-    """Raise unless the matrix is square and symmetric with a diagonal of zeros, naming the first bad entry."""
+def check_square(given: Array, name: str, tol: float) -> None:
+    """Raise unless square and symmetric to ``tol`` with a diagonal of zeros, naming the first bad entry."""
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
         raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
     n = len(given)
     if n < 2:
         raise ShapeError(f"{name} between {n} points", "at least 2")
-    least = 1e-8 * float(given.max())
+    least = tol * float(given.max())
     if bool((given.diagonal() > least).any()):
         _refuse(np.eye(n, dtype=bool) & (given > least), given, "zeros on the diagonal")
     for i in range(0, n, _TILE):

@@ -12,14 +12,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames.scaling._classical import MDSResult, check_square, coordinates, kept, read_distances
+from isotropy.frames.scaling._classical import (
+    SYMMETRY,
+    MDSResult,
+    check_square,
+    coordinates,
+    kept,
+    read_distances,
+    refuse_orientation,
+)
 from isotropy.frames.scaling._solvers import Array, Centred, Spectrum, in_full
 from isotropy.frames.scaling._stress import stress
 
 Indices = NDArray[np.int64]
 
 
-def landmark_mds(D2: Any, landmarks: Any, k: int | None = None) -> MDSResult:
+def landmark_mds(D2: Any, landmarks: Any, k: int | None = None, *, reflections: bool = True) -> MDSResult:
     """Points from their squared distances ``D2 (n, m)`` to m of them, ``landmarks (m,)`` by index; O(n m + m^3).
 
     The landmarks are scaled among themselves, all points are placed by their distances to them, centred, and turned to
@@ -27,13 +35,15 @@ def landmark_mds(D2: Any, landmarks: Any, k: int | None = None) -> MDSResult:
     the landmarks; otherwise the result depends on them (`choose_landmarks`). Torch or numpy, the same kind comes out.
 
     Raises ShapeError and DomainError naming the entry as `classical_mds` does; DomainError for fewer than k + 1
-    landmarks, and for landmarks that coincide. Source: de Silva and Tenenbaum 2004; Platt 2005; specification 08 §2.5.
+    landmarks, for landmarks that coincide, and for reflections=False. Source: de Silva and Tenenbaum 2004; Platt 2005;
+    specification 08 §2.5.
 
     >>> x = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [2.0, 2.0]], dtype=torch.float64)
     >>> D2 = torch.cdist(x, x).square()
     >>> torch.allclose(torch.cdist(y := landmark_mds(D2[:, :3], [0, 1, 2], k=2).Y, y), torch.cdist(x, x))
     True
     """
+    refuse_orientation(reflections)
     squared, back, tol = read_distances(D2, None, square=False)
     if squared.ndim != 2:
         raise ShapeError(f"D2 of shape {squared.shape}", "(n, m)")
@@ -51,7 +61,9 @@ def choose_landmarks(
 
     "maxmin" starts from the medoid, the point of the least sum of distances, and adds the point farthest from those
     chosen: no draw, and no order of points but where several are equally far. "random" draws from ``generator``.
-    Raises DomainError for a count outside 1..n, or random landmarks without a generator.
+    Raises DomainError for a count outside 1..n, or random landmarks without a generator. Source: de Silva and
+    Tenenbaum 2004, section 3 (maxmin and random); farthest first is that of Gonzalez 1985; the start, which they draw,
+    is ours; specification 08 §2.5.
 
     >>> x = torch.tensor([[0.0], [1.0], [4.0], [9.0], [20.0]])
     >>> choose_landmarks((x - x.T).square(), 3).tolist()
@@ -102,7 +114,7 @@ def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: 
     if len(chosen) < (k or 1) + 1:
         raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
     mutual = squared[chosen]
-    check_square(mutual, "D2 among the landmarks")
+    check_square(mutual, "D2 among the landmarks", max(tol, SYMMETRY))
     same = np.argwhere(np.triu(mutual == 0, 1))
     if len(same):
         i, j = (int(chosen[a]) for a in same[0])
