@@ -18,12 +18,12 @@ SIZES = [(2, 3, 2), (1, 2, 3), (3, 1, 1), (0, 2, 2), (2, 0, 2), (6, 6, 6), (12, 
 POLES = torch.tensor([[0.0, 1, 0], [0, -2, 0], [0, 1e-4, 0], [1, 0, 0], [0, 0, -3]], dtype=torch.float64)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("normalization", ["integral", "component", "norm"])
+@pytest.mark.parametrize(
+    ("size", "normalization"),
+    [*((size, "integral") for size in SIZES), ((6, 6, 6), "component"), ((2, 3, 2), "norm"), ((1, 2, 3), "component")],
+)
 def test_7_three_forms_agree(size: Any, normalization: Normalization, draw: Draw, apart: Distance) -> None:
     L_in, L_filter, L_out = size
-    if max(size) == 12 and normalization != "integral":
-        pytest.skip("the largest size once")
     r = torch.cat([POLES, draw(3, 3)])
     x, h = draw(8, 2, (L_in + 1) ** 2), draw(8, 2, L_filter + 1)
     Y = spherical_harmonics(L_filter, r, normalization=normalization)[:, None]

@@ -22,7 +22,7 @@ def gaunt_coefficient(l1: int, l2: int, l3: int) -> float:
 
     g = sqrt((2l1+1)(2l2+1)(2l3+1) / 4pi) |(l1 l2 l3; 0 0 0)| for harmonics of unit norm on the sphere; zero unless the
     triangle holds and l1 + l2 + l3 is even. Raises DomainError for a negative degree.
-    Source: Luo, Chen, Krishnapriyan 2024, eq. 3; positive in e3nn's signs.
+    Source: Luo, Chen, Krishnapriyan 2024; specification 05 §2.2 (positive in e3nn's signs).
 
     >>> round(gaunt_coefficient(1, 1, 2), 12), gaunt_coefficient(1, 1, 1)
     (0.690988298943, 0.0)
@@ -52,7 +52,7 @@ def gaunt_tensor(L1: int, L2: int, L3: int, dtype: torch.dtype = torch.float64) 
     """The integrals of Y_l1m1 Y_l2m2 Y_l3m3 for degrees up to L1, L2, L3, packed at l*l + l + m.
 
     Computed in float64 by exact quadrature and cast last; what the selection rules forbid is exactly zero.
-    Raises DomainError for a negative degree. Source: Luo, Chen, Krishnapriyan 2024, eq. 3.
+    Raises DomainError for a negative degree. Source: Luo, Chen, Krishnapriyan 2024; specification 05 §2.2.
 
     >>> gaunt_tensor(1, 1, 0).squeeze()[1:, 1:].round(decimals=4)
     tensor([[0.2821, 0.0000, 0.0000],

@@ -33,7 +33,7 @@ class GauntConvolution(Operation):
     orders do not mix; ``"plain"`` multiplies by the coefficients h_l Y_lm. Without edges the result is empty.
 
     Raises ShapeError, DtypeError; DomainError for edges of length zero (their numbers), degrees below 0, and, where
-    asked for, ``strict`` and ``check_finite``. Source: Luo, Chen, Krishnapriyan 2024, eq. 5; Passaro and Zitnick 2023.
+    asked for, ``strict`` and ``check_finite``. Source: Luo, Chen, Krishnapriyan 2024; Passaro, Zitnick 2023.
 
     >>> convolution = GauntConvolution(1, 2, 1)
     >>> convolution(torch.ones(5, 8, 4), torch.ones(5, 3), torch.ones(5, 8, 3)).shape

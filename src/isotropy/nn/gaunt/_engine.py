@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._carriers import carrier
 from isotropy.nn.gaunt._constants import Operation
@@ -65,7 +65,8 @@ class SphereProduct(Operation):
         self.method = chosen(method, L1, L2, L3)
         self.carrier = carrier(self.method, L1, L2, L3, normalization, even, odd)
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
-        self.usual = self.simple and channels is None and not check_finite and max(L1, L2, L3) <= door.HIGH
+        single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
+        self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
         count = channels or 1
         self.rep_in = (spheres(L1, parities[0], count), spheres(L2, parities[1], count))
         self.rep_out = spheres(L3, self.parities_out, count)
@@ -107,6 +108,7 @@ class SphereProduct(Operation):
             and x.dtype == one.dtype == y.dtype
             and x.device == one.device == y.device
             and x.shape[:-1] == y.shape[:-1]
+            and (self.channels is None or x.shape[-2:-1] == (self.channels,))
             and x.shape[-1] == (self.L1 + 1) ** 2
             and y.shape[-1] == (self.L2 + 1) ** 2
         )
@@ -115,6 +117,10 @@ class SphereProduct(Operation):
         for z, name, L, packed in ((x, "x", self.L1, self.parities[0]), (y, "y", self.L2, self.parities[1])):
             door.features(z, L, name, self.one, len(packed), self.channels)
         door.together(x, y, len(self.parities[0]), len(self.parities[1]))
+        if len(self.parities_out) > 1 and max(x.dim(), y.dim()) < 2:
+            raise ShapeError(
+                f"x of shape {tuple(x.shape)}", "(..., C, k): the pseudo part is appended as channels", "write x[None]"
+            )
         door.precise(max(self.L1, self.L2, self.L3), self.one.dtype)
         door.finite(self.check_finite, x=x, y=y)
 
@@ -159,10 +165,8 @@ class SphereProduct(Operation):
         return lifted.sum(-2 - self.carrier.point_axes)
 
     def extra_repr(self) -> str:
-        extra = (
-            "" if self.weights == "none" else f", weights={self.weights!r}, rank={self.rank}, channels={self.channels}"
-        )
-        return f"{self.L1}, {self.L2}, {self.L3}, method={self.method!r}{extra}"
+        sizes = f"{self.L1}, {self.L2}, {self.L3}, method={self.method!r}, weights={self.weights!r}"
+        return sizes if self.weights == "none" else f"{sizes}, rank={self.rank}, channels={self.channels}"
 
 
 def _add(sums: dict[int, Tensor], parity: int, term: Tensor) -> None:

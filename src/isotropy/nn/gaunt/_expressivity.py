@@ -35,7 +35,7 @@ def expressivity(product: SphereProduct, *, seed: int = 0) -> Expressivity:
 
     The rank, by singular values, of the Jacobian from the weights of one channel to the bilinear map, in float64; a
     product without weights counts as one map. Raises AmbiguousRankError where the spectrum has no clear gap.
-    Source: Xie, Daigavane, Kotak, Smidt 2025, §3.
+    Source: Xie, Daigavane, Kotak, Smidt 2025, made a number.
 
     >>> from isotropy.nn.gaunt import GauntProduct
     >>> [expressivity(GauntProduct(1, 1, 1, channels=1, **w)).dimension for w in ({}, {"weights": "degree"})]

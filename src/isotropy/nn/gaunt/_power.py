@@ -31,7 +31,7 @@ class GauntPower(Operation):
     its own, ``a (R, order, C, L+1)`` for ``rank`` R, and multiplies ``a_1 A``, ..., ``a_nu A``, summed over R.
 
     Raises ShapeError, DtypeError; DomainError for types out of range and for sizes below 1; with ``strict`` for
-    L_out > order L, which else warns. Source: Luo, Chen, Krishnapriyan 2024, §3.3 (many-body); weights as published.
+    L_out > order L, which else warns. Source: Luo, Chen, Krishnapriyan 2024 (many-body), weights as in their code.
 
     >>> power = GauntPower(2, 1, order=3, n_types=4, channels=8)
     >>> power(torch.ones(5, 8, 9), torch.tensor([0, 1, 2, 3, 3])).shape

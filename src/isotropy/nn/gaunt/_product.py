@@ -26,7 +26,7 @@ class GauntProduct(SphereProduct):
 
     Raises ShapeError, DtypeError (both at the call) and DomainError; DomainError instead of a warning for L3 > L1 + L2
     with ``strict``, and for NaN with ``check_finite``.
-    Source: Luo, Chen, Krishnapriyan 2024, eq. 4 and §3.3; grids of Xie, Daigavane, Kotak, Smidt 2025.
+    Source: Luo, Chen, Krishnapriyan 2024; grids of Xie, Daigavane, Kotak, Smidt 2025.
 
     >>> import torch
     >>> gaunt = GauntProduct(1, 1, 2)

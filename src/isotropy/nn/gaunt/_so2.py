@@ -29,7 +29,7 @@ class SO2Convolution(Operation):
     Paths with l1 + l2 + l3 even are Wr, odd ones Wi: equivariant under ``group``, O(3) without Wi
     (``include_odd=False``), else SO(3). ``m_max < L`` is the same map with fewer weights, hence as equivariant.
 
-    Raises ShapeError, DtypeError, DomainError (edges of length zero). Source: Passaro and Zitnick 2023, eq. 8-9.
+    Raises ShapeError, DtypeError, DomainError (edges of length zero). Source: Passaro, Zitnick 2023 (eSCN).
 
     >>> convolution = SO2Convolution(2, 1, 8, 4)
     >>> convolution(torch.ones(5, 8, 9), torch.ones(5, 3)).shape

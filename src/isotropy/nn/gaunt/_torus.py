@@ -18,7 +18,7 @@ class TorusSynthesis(Constants):
     """Coefficients to values ``(..., n_theta, n_phi)`` on the torus theta, phi in [0, 2 pi): the zero-padded FFT.
 
     f_kv, v >= 0, is real for each part of z_v = x_v - i x_-v: theta modes are real for even orders and imaginary for
-    odd ones, and a real function needs no v < 0. Source: Luo, Chen, Krishnapriyan 2024, eq. 5-7, with exact modes.
+    odd ones, and a real function needs no v < 0. Source: Luo, Chen, Krishnapriyan 2024, with exact modes.
     """
 
     modes: Tensor
@@ -79,7 +79,7 @@ class TorusAnalysis(Constants):
 
     The integrals over theta of e^(ik theta) Pbar_lm sin(theta) dtheta = sum_j T_lm,j S(k + j) are exact; products of
     gradients, which still lack 1 / sin(theta), take the same without the sine. Both obey F(2pi - theta, phi + pi) =
-    F(theta, phi), up to a sign for gradients, so that k >= 0 is enough. Source: Luo, Chen, Krishnapriyan 2024, eq. 8.
+    F(theta, phi), up to a sign for gradients, so that k >= 0 is enough. Source: specification 05 §2.3.
     """
 
     I: Tensor

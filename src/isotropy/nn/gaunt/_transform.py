@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.errors import ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._constants import Constants, Operation
 from isotropy.nn.gaunt._harmonic_grid import (
     by_order,
-    gradients,
     packing,
     places,
     projection,
@@ -29,14 +29,13 @@ Route = Literal["dense", "separable"]
 
 
 class Synthesis(Constants):
-    """Coefficients ``(..., (L+1)^2)`` to values ``(..., n_theta, n_phi)``, and to both components of the gradient.
+    """Coefficients ``(..., (L+1)^2)`` to values ``(..., n_theta, n_phi)``, or to both components of the gradient.
 
     ``route="dense"`` is one matrix product with all points; ``"separable"`` sums over degrees on each circle for each
-    order, then over orders: O(L^3). ``gradient`` without ``value`` saves the tables that are not asked for.
+    order, then over orders: O(L^3). Only the separable route has a ``gradient``; ``value=False`` saves its table.
     """
 
     Y: Tensor
-    dY: Tensor
     P: Tensor
     dP: Tensor
     places: Tensor
@@ -56,10 +55,7 @@ class Synthesis(Constants):
         self.L, self.grid, self.route = L, grid, route
         scale = rescaling(L, normalization)
         if route == "dense":
-            if value:
-                self.constant("Y", values(L, grid) * scale[:, None])
-            if gradient:
-                self.constant("dY", torch.cat([part * scale[:, None] for part in gradients(L, grid)], dim=1))
+            self.constant("Y", values(L, grid) * scale[:, None])
             return
         scale = _by_place(scale, L)[..., None]
         self.constant("places", places(L).flatten())
@@ -81,10 +77,7 @@ class Synthesis(Constants):
         return self._around(by_orders(x, self.places, self.P), x)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """d/dtheta and (1 / sin theta) d/dphi of the function."""
-        if self.route == "dense":
-            both = (x @ self.dY).unflatten(-1, (2, self.grid.n_theta, self.grid.n_phi))
-            return both[..., 0, :, :], both[..., 1, :, :]
+        """d/dtheta and (1 / sin theta) d/dphi of the function, by the separable route."""
         theta, phi = by_orders(x, self.both_places, self.dP).chunk(2)
         return self._around(theta, x), self._around(phi, x)
 
@@ -168,7 +161,7 @@ class SphereTransform(Operation):
     def from_grid(self, values: Tensor) -> Float[Tensor, "... k"]:
         """The coefficients of the projection to degrees 0..L, exact where degree + L is within that of the grid."""
         if values.shape[-2:] != (self.grid.n_theta, self.grid.n_phi):
-            raise door.ShapeError(
+            raise ShapeError(
                 f"values of shape {tuple(values.shape)}", f"(..., {self.grid.n_theta}, {self.grid.n_phi}), on the grid"
             )
         door.same_kind(values, "values", self.one)
