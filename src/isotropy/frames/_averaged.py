@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
 
-from isotropy.errors import SchemaError
-from isotropy.frames._frame import Frame, vectors_of
-from isotropy.groups import DiscreteMeasure, Group, LinearGroup
+from isotropy.errors import DomainError, SchemaError
+from isotropy.frames._draws import next_draw
+from isotropy.frames._frame import Frame
+from isotropy.frames._sight import Sees, Sight
+from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, Type, average, over
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Rep
+from isotropy.reps import Cloud, Pairs, Rep
 from isotropy.reps import parse as parse_rep
 
 
@@ -24,17 +27,24 @@ class FrameAveraged(nn.Module):
 
     ``rep_in`` types the arguments of the backbone: one type, a tuple (positional) or a dictionary (by name);
     ``rep_out`` its outputs. Types are a Rep, text such as "Vector", Cloud, Pairs, or None where the group does nothing.
-    ``frame`` is computed from the argument ``sees`` (by default the first), of a Rep or Cloud from its Points and
-    Vectors; the others are carried along. A tuple of arguments is given to the frame as they are. Inputs are
-    ``(rows, ..., features)``; with ``segments`` Clouds are flat ``(N, features)``, and the backbone receives the
-    Segments of its copies as its last argument.
+    ``frame`` is computed from the Points (without translations, the Points and Vectors) of the argument ``sees``, by
+    default the first; Clouds of numbers that a tuple ``sees`` names after it are its ``features``. Where that cloud is
+    too symmetric to decide all axes, as two atoms are, the Vectors of all arguments help to decide them. A frame of
+    permutations sees all values of the vertices. Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are
+    flat ``(N, features)``, and the backbone receives the Segments of its copies as its last argument.
 
-    ``mode`` "average" runs every atom, "first" the heaviest, and "stochastic" draws one for each row while training and
-    averages in eval mode (Duval et al. 2023); draws depend on ``seed`` and on the number of calls so far, which is part
-    of the state, so that training resumes where it was. ``chunk`` bounds the memory to that many atoms at a time. A
-    batch of B rows reaches the backbone as B * F copies, and batch statistics are taken over all of them.
+    ``mode`` "average" runs every atom, "first" the heaviest, which has to be one, and "stochastic" draws one for each
+    row while training and averages in eval mode (Duval et al. 2023). Draws depend on ``seed`` and on the number of
+    calls so far, which is part of the state, so that training resumes where it was; run again by
+    ``torch.utils.checkpoint`` a call draws the same. ``chunk`` bounds the memory to that many atoms at a time. A batch
+    of B rows reaches the backbone as B * F copies, and batch statistics are taken over all of them; with ``chunk``
+    they would be those of a part, so that batch norm in train mode is refused. Under autocast the backbone runs in half
+    precision, what surrounds it does not.
 
-    Raises ShapeError or SchemaError for inputs that do not fit the types, and what the frame raises. Source: Puny et
+    Raises ShapeError or SchemaError for inputs that do not fit the types, DomainError for an unknown mode and for batch
+    norm in chunks, DegenerateError where no frame can be exact (tensors beside a cloud on a line), and what the frame
+    raises. Frames look at values: ``torch.compile`` leaves them outside its graphs, and compiles the backbone;
+    ``torch.func.vmap`` and ``torch.export`` do not apply. Source: Puny et
     al., ICLR 2022, eq. 2; specification 03 §2.1.
 
     >>> from isotropy.frames import PCAFrame
@@ -54,17 +64,21 @@ class FrameAveraged(nn.Module):
         mode: Mode = "average",
         chunk: int | None = None,
         *,
-        sees: int | str | tuple[int | str, ...] | None = None,
+        sees: Sees = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
         self.backbone, self.frame = backbone, frame
         self.rep_in: Any = read_type(rep_in)
         self.rep_out: Any = read_type(rep_out)
+        if mode not in get_args(Mode):
+            raise DomainError(f"mode={mode!r}", f"one of {', '.join(map(repr, get_args(Mode)))}")
         self.mode: Mode = mode
         self.chunk, self.seed = chunk, seed
         self.sees = _first(self.rep_in) if sees is None else sees
         _refuse_points(self.rep_in, self.rep_out, frame.group)
+        _refuse_order(self.rep_out, frame)
+        self._seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
 
@@ -79,29 +93,19 @@ class FrameAveraged(nn.Module):
             args, segments = args[:-1], args[-1]
         x: Any = named if isinstance(self.rep_in, dict) else args if isinstance(self.rep_in, tuple) else _single(args)
         _refuse_dropout(self)
+        _refuse_batch_norm(self)
         mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
         optic = average(
-            self._look,
+            Sight(self.frame, self.sees, self.rep_in, self.rep_out),
             self.rep_in,
             self.rep_out,
             group=self.group,
             mode=mode,
             chunk=self.chunk,
-            generator=self._generator() if mode == "stochastic" else None,
+            generator=self._generator(x) if mode == "stochastic" else None,
             segments=segments,
         )
         return optic.close(self._inside)(x)
-
-    def _look(self, x: Any, segments: Segments | None = None) -> DiscreteMeasure:
-        """The frame at x, computed from the arguments that it sees."""
-        if isinstance(self.sees, tuple):
-            return self.frame(*(x[name] for name in self.sees))
-        seen, type_ = (x, self.rep_in) if self.sees is None else (x[self.sees], self.rep_in[self.sees])
-        if not isinstance(type_, Cloud):
-            segments = None  # one row for each set, whatever the sets are
-        if isinstance(self.group, LinearGroup) and isinstance(type_, Rep | Cloud) and type_ != Cloud():
-            seen, segments = vectors_of(type_, self.group, seen, segments)
-        return self.frame(seen) if segments is None else self.frame(seen, segments)
 
     def _inside(self, x: Any, segments: Segments | None = None) -> Any:
         sets = () if segments is None else (segments,)
@@ -109,10 +113,8 @@ class FrameAveraged(nn.Module):
             return self.backbone(**x) if segments is None else self.backbone(**x, segments=segments)
         return self.backbone(*x, *sets) if isinstance(x, tuple) else self.backbone(x, *sets)
 
-    def _generator(self) -> torch.Generator:
-        generator = spawn(self.seed, "stochastic frame", int(self.draws))
-        self.draws += 1
-        return generator
+    def _generator(self, x: Any) -> torch.Generator:
+        return spawn(self.seed, "stochastic frame", next_draw(self._seen, self.draws, x))
 
     def extra_repr(self) -> str:
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
@@ -160,6 +162,30 @@ def _refuse_points(rep_in: Type, rep_out: Type, group: Group) -> None:
 def _has_points(type_: Any) -> bool:
     rep = type_.rep if isinstance(type_, Cloud) else type_
     return isinstance(rep, Rep) and any(part.term.affine for part in rep.parts())
+
+
+def _refuse_order(rep_out: Type, frame: Frame) -> None:
+    """One labelling for each graph serves numbers of the graph; values of its vertices need all of them."""
+    found: list[bool] = []
+    over(rep_out, rep_out, lambda leaf, _: found.append(isinstance(leaf, Cloud | Pairs)))
+    if any(found) and getattr(frame, "outputs", None) == "invariant":
+        raise SchemaError(
+            f"outputs of type {rep_out}, by {type(frame).__name__} with one labelling for each graph",
+            "all labellings",
+            'CanonicalGraphFrame(n, outputs="equivariant"), or CanonicalGraph(backbone, output="node")',
+        )
+
+
+def _refuse_batch_norm(model: FrameAveraged) -> None:
+    if model.chunk is None or not model.training:
+        return
+    for name, part in model.named_modules():
+        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training:
+            raise DomainError(
+                f"chunk={model.chunk} with batch norm in train mode ({name})",
+                "statistics of the whole batch",
+                "leave out chunk, call eval() on the batch norm, or use LayerNorm",
+            )
 
 
 def _refuse_dropout(model: FrameAveraged) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
-from isotropy.frames._padded import padded
+from isotropy.frames._padded import no_rows, padded
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Element, Group, Haar, O, homogeneous, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -18,11 +18,12 @@ from isotropy.random import spawn
 
 @dataclass(frozen=True, init=False)
 class HaarFrame:
-    """``k`` uniformly random elements of a compact group for each row, or its cubature of a degree: group averaging.
+    """``k`` uniformly random elements of a compact group, or its cubature of a degree: group averaging.
 
     For E(d), SE(d) the translation is the mean, the rest uniform. Without ``k`` and ``degree`` all elements of a finite
-    group. Draws are those of ``seed``, the same at each call, and equivariant in distribution only (``exact=False``);
-    the rule of ``degree`` is exact for outputs that are polynomials of at most that degree in the element.
+    group. Draws are those of ``seed``, the same for all rows and calls, and equivariant in distribution only; the rule
+    of ``degree`` is equivariant for functions that are polynomials of at most that degree in the element, and close to
+    it for smooth ones. Only all elements are ``exact``.
 
     Call with ``x (B, ...)``, or flat clouds with segments. Raises DomainError for a group that is not compact, or when
     both or neither of ``k`` and ``degree`` are given. Source: specification 03 §2.1, group averaging.
@@ -60,8 +61,8 @@ class HaarFrame:
         if isinstance(measure, Haar):
             assert self.k is not None
             noise = spawn(self.seed, "haar frame")
-            drawn = measure.draw(rows * self.k, noise)
-            g = tree.tree_map(lambda part: part.unflatten(0, (rows, -1)), drawn)
+            drawn = measure.draw(self.k, noise)
+            g = tree.tree_map(lambda part: part.expand(rows, *part.shape), drawn)
             log_weight = -torch.full((rows, self.k), self.k, dtype=torch.float64).log()
         else:
             rule = measure.discretise()
@@ -70,13 +71,16 @@ class HaarFrame:
         return DiscreteMeasure(
             self._moved(g, like, segments),
             log_weight.to(like),
-            exact=self.k is None,
+            exact=self.k is None and self.group.finite,
             degenerate=torch.zeros(rows, dtype=torch.bool, device=like.device),
         )
 
     def _moved(self, g: Element, x: Tensor, segments: Segments | None) -> Element:
         """The elements in the dtype of x, about the mean where the group translates."""
-        if isinstance(self.group, SE):
+        if isinstance(self.group, SE) and no_rows(x, segments):
+            assert isinstance(g, Tensor)
+            g = torch.zeros(*g.shape[:2], *(self.group.degree + 1,) * 2)
+        elif isinstance(self.group, SE):
             assert isinstance(g, Tensor)
             t = padded(self.group, x, segments, centred=True).centre
             g = homogeneous(g.to(t), t[:, None].expand(g.shape[:-1]))

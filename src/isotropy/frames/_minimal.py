@@ -10,7 +10,7 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError
 from isotropy.frames._completion import complete
-from isotropy.frames._padded import TOLERANCE, dense, euclidean, log_of, padded, placed, stacked
+from isotropy.frames._padded import TOLERANCE, dense, euclidean, log_of, no_rows, nothing, padded, placed, stacked
 from isotropy.frames._spacetime import spacetime_axes
 from isotropy.groups import SL, DiscreteMeasure, GLPlus, Group, Lorentz, parse
 from isotropy.linalg import Segments
@@ -45,6 +45,8 @@ class MinimalFrame:
         object.__setattr__(self, "group", group)
 
     def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        if no_rows(x, segments):
+            return nothing(self.group, x)
         if isinstance(self.group, GLPlus):
             return _linear(self.group, x, segments)
         if isinstance(self.group, Lorentz):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.frames._cloud_door import check_cloud
-from isotropy.groups import SE, SO, E, Element, Group, O, homogeneous
+from isotropy.groups import SE, SO, DiscreteMeasure, E, Element, Group, O, homogeneous
 from isotropy.linalg import Segments
 
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5}
@@ -88,16 +88,37 @@ def placed(R: Float[Tensor, "B F d d"], centre: Float[Tensor, "B d"], affine: bo
     return (homogeneous(R, centre[:, None].expand(R.shape[:-1])) if affine else R).to(like)
 
 
+def nothing(group: Group, x: Tensor, *, exact: bool = True) -> DiscreteMeasure:
+    """The measures of no clouds at all: no rows, of one atom each.
+
+    >>> nothing(SE(2), torch.zeros(0, 5, 2)).g.shape
+    torch.Size([0, 1, 3, 3])
+    """
+    size = group.degree + bool(getattr(group, "affine", False))
+    none = torch.zeros(0, dtype=torch.bool, device=x.device)
+    return DiscreteMeasure(x.new_zeros(0, 1, size, size), x.new_zeros(0, 1), exact, none)
+
+
+def no_rows(x: Tensor, segments: Segments | None) -> bool:
+    """Whether a batch has no clouds."""
+    return (len(x) if segments is None else segments.count) == 0
+
+
+def filled(g: Tensor, weight: Tensor, atoms: int) -> tuple[Tensor, Tensor]:
+    """As many ``atoms`` for each row, ``g (B, F, *element)`` and ``weight (B, F)``: the first again, with weight 0.
+
+    >>> filled(torch.eye(2)[None, None], torch.ones(1, 1), 3)[1].tolist()
+    [[1.0, 0.0, 0.0]]
+    """
+    missing = atoms - weight.shape[1]
+    again = g[:, :1].detach().expand(-1, missing, *g.shape[2:])
+    return torch.cat([g, again], 1), torch.nn.functional.pad(weight, (0, missing))
+
+
 def stacked(parts: list[tuple[Tensor, Tensor]], rows: Int[Tensor, " B"]) -> tuple[Tensor, Tensor]:
-    """Atoms and weights of groups of rows as one batch in its order, padded with identities of weight 0."""
+    """Atoms and weights of groups of rows as one batch in its order, with as many atoms as the row with most has."""
     most = max(weight.shape[1] for _, weight in parts)
-    elements: list[Tensor] = []
-    weights: list[Tensor] = []
-    for g, weight in parts:
-        missing = most - weight.shape[1]
-        one = torch.eye(g.shape[-1], dtype=g.dtype, device=g.device).expand(len(g), missing, -1, -1)
-        elements.append(torch.cat([g, one], 1))
-        weights.append(torch.nn.functional.pad(weight, (0, missing)))
+    elements, weights = zip(*(filled(g, weight, most) for g, weight in parts), strict=True)
     order = rows.argsort()
     return torch.cat(elements)[order], torch.cat(weights)[order]
 

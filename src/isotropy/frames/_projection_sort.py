@@ -12,8 +12,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, SchemaError, ShapeError
-from isotropy.frames._cloud_door import check_finite
-from isotropy.frames._padded import TOLERANCE, log_of
+from isotropy.frames._cloud_door import check_finite, check_numbers
+from isotropy.frames._padded import TOLERANCE, log_of, stacked
 from isotropy.groups import DiscreteMeasure, Group, S
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -31,7 +31,8 @@ class RandomProjectionFrame:
     directions that give it. ``n_dirs=None`` is that measure itself, for d = 1 (sorting, one atom) and d = 2 (the angles
     between consecutive ties, with derivatives; up to n (n-1) atoms). Equal points, marked ``degenerate``, can be
     exchanged: all their orders are averaged over up to 120 of them, cyclic ones above, which is exact for outputs with
-    one value for each point. ``n`` says on which S(n) the frame is: needed for ``.group`` only.
+    one value for each point; ``features (B, n, c)`` tell equal points apart. ``n`` says on which S(n) the frame is:
+    needed for ``.group`` only.
 
     Raises DomainError for n_dirs < 1, None with d > 2, or coordinates that are not finite; SchemaError for segments;
     ShapeError and DtypeError for wrong input; DegenerateError for equal points in groups of too many sizes. Source:
@@ -56,7 +57,9 @@ class RandomProjectionFrame:
             raise DomainError("a frame for sets of any size", "the size", f"RandomProjectionFrame({self.n_dirs}, n=5)")
         return S(self.n)
 
-    def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+    def __call__(
+        self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None, features: Tensor | None = None
+    ) -> DiscreteMeasure:
         if segments is not None:
             raise SchemaError("segments", "dense sets (B, n, d): permutations act on whole axes", "segments.pad(x)")
         if x.ndim != 3 or 0 in x.shape[1:] or (self.n is not None and x.shape[1] != self.n):
@@ -67,9 +70,16 @@ class RandomProjectionFrame:
         if x.dtype not in TOLERANCE:
             raise DtypeError(f"coordinates of dtype {x.dtype}", "float32 or float64", "x.double()")
         check_finite("coordinates", x, None)
-        y = x.double()
-        order, weight = merged(*self._orders(y))
-        order, weight, tied = _swapped(y.detach(), order, weight)
+        numbers = x.detach().double()
+        if features is None:
+            order, weight = self._orders(x.double())
+        else:
+            numbers = torch.cat([numbers, check_numbers("features", features, x, None).detach().double()], -1)
+            # Orders are stable: points that project alike stay as their features have them.
+            first = _sorted_by(numbers[..., x.shape[2] :])
+            order, weight = self._orders(x.double().take_along_dim(first[..., None], 1))
+            order = first[:, None].expand(-1, order.shape[1], -1).gather(-1, order)
+        order, weight, tied = _swapped(numbers, *merged(order, weight))
         return DiscreteMeasure(order, log_of(weight).to(x), exact=self.n_dirs is None, degenerate=tied)
 
     def _orders(self, y: Tensor) -> tuple[Tensor, Tensor]:
@@ -81,6 +91,14 @@ class RandomProjectionFrame:
         noise = spawn(self.seed, "directions")
         a = torch.randn(self.n_dirs, d, generator=noise, dtype=torch.float64).to(y.device)
         return (a @ y.mT).argsort(dim=-1, stable=True), y.new_full((len(y), len(a)), 1 / len(a))
+
+
+def _sorted_by(features: Float[Tensor, "B n c"]) -> Int[Tensor, "B n"]:
+    """The points in the order of their features, the first column first."""
+    order = torch.arange(features.shape[1], device=features.device).expand(features.shape[:2])
+    for column in reversed(features.unbind(-1)):
+        order = order.gather(1, column.gather(1, order).argsort(dim=-1, stable=True))
+    return order
 
 
 def planar_orders(y: Float[Tensor, "B n 2"]) -> tuple[Int[Tensor, "B F n"], Float[Tensor, "B F"]]:
@@ -114,6 +132,8 @@ def merged(order: Int[Tensor, "B F n"], weight: Float[Tensor, "B F"]) -> tuple[T
              [1, 0]]]), tensor([[0.5000, 0.5000]]))
     """
     batch, count, n = order.shape
+    if batch == 0:
+        return order[:, :1], weight[:, :1]
     rows = torch.arange(batch, device=order.device).repeat_interleave(count)
     keys = torch.cat([rows[:, None], order.flatten(0, 1)], 1)
     found, label = torch.unique(keys, dim=0, return_inverse=True)
@@ -144,10 +164,8 @@ def _swapped(y: Tensor, order: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, 
         moves = swaps.get(row, none).to(order.device)
         orders.append(moves[:, order[row]].flatten(0, 1))
         weights.append((weight[row] / len(moves)).expand(len(moves), -1).flatten())
-    most = max(len(w) for w in weights)
-    one = none.to(order.device)
-    order = torch.stack([torch.cat([o, one.expand(most - len(o), -1)]) for o in orders])
-    weight = torch.stack([torch.nn.functional.pad(w, (0, most - len(w))) for w in weights])
+    parts = [(o[None], w[None]) for o, w in zip(orders, weights, strict=True)]
+    order, weight = stacked(parts, torch.arange(len(parts), device=order.device))
     return *merged(order, weight), tied
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError
 from isotropy.frames._completion import complete
-from isotropy.frames._padded import euclidean, log_of, padded, placed, stacked
+from isotropy.frames._padded import euclidean, log_of, no_rows, nothing, padded, placed, stacked
 from isotropy.groups import DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -61,6 +61,8 @@ class WeightedTupleFrame:
             object.__setattr__(self, name, value)
 
     def __call__(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        if no_rows(x, segments):
+            return nothing(self.group, x, exact=self.num_samples is None)
         special, affine = euclidean(self.group)
         clouds = padded(self.group, x, segments, centred=affine)
         d = x.shape[-1]

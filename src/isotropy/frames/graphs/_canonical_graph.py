@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, store
-from isotropy.frames.graphs._frame import padded
+from isotropy.frames.graphs._frame import widened
 from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean
 
 
@@ -59,7 +59,7 @@ class CanonicalGraph(nn.Module):
     ) -> Any:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
         n = A.shape[-1]
-        order = torch.cat([padded(one.order[None], n) for one in found]).to(A.device)
+        order = _together([widened(one.order[None], n) for one in found], n).to(A.device)
         posed = None if X is None else X.take_along_dim(order[..., None], 1)
         arguments = (posed_pairs(A, order), posed, sizes)
         given = 3 if sizes is not None else 2 if X is not None else 1
@@ -91,7 +91,12 @@ def posed_pairs(A: Shaped[Tensor, "B n n ..."], order: Int[Tensor, "B n"]) -> Sh
 
 def _orbits(found: list[Labelling], n: int) -> Int[Tensor, "B n"]:
     """Padding is in orbits of its own."""
-    return torch.cat([padded(one.orbits[None], n) for one in found])
+    return _together([widened(one.orbits[None], n) for one in found], n)
+
+
+def _together(rows: list[Tensor], n: int) -> Int[Tensor, "B n"]:
+    """One row for each graph, of which there may be none."""
+    return torch.cat([torch.zeros(0, n, dtype=torch.int64), *rows])
 
 
 def _orbitals(found: list[Labelling], n: int) -> Int[Tensor, "B n n"]:

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, FrameSizeError
+from isotropy.frames._padded import log_of, stacked
 from isotropy.frames.graphs._coloured import Colours
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, resolve, store
 from isotropy.groups import DiscreteMeasure, S
@@ -37,7 +38,7 @@ class CanonicalGraphFrame:
     outputs: Literal["invariant", "equivariant"] = "invariant"
     engine: Engine = "auto"
     tol: float = 0.0
-    max_frames: int = 96
+    max_frames: int = 120
     forms: CanonicalForms | None = None
 
     def __post_init__(self) -> None:
@@ -65,7 +66,7 @@ class CanonicalGraphFrame:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
         width, every = A.shape[-1], self.outputs == "equivariant"
         atoms = [
-            padded(coset(one, self.max_frames, row) if every else one.order[None], width)
+            widened(coset(one, self.max_frames, row) if every else one.order[None], width)
             for row, one in enumerate(found)
         ]
         return uniform(atoms, A, exact=True)
@@ -96,10 +97,10 @@ def _elements(generators: Colours) -> Int[Tensor, "F n"]:
     return torch.tensor(list(known))
 
 
-def padded(p: Int[Tensor, "F m"], width: int) -> Int[Tensor, "F n"]:
+def widened(p: Int[Tensor, "F m"], width: int) -> Int[Tensor, "F n"]:
     """The same permutations of ``width`` things, of which the last stay in place.
 
-    >>> padded(torch.tensor([[1, 0]]), 3).tolist()
+    >>> widened(torch.tensor([[1, 0]]), 3).tolist()
     [[1, 0, 2]]
     """
     return torch.cat([p, torch.arange(p.shape[1], width).expand(len(p), -1)], 1)
@@ -113,11 +114,11 @@ def uniform(
     >>> uniform([torch.tensor([[0, 1]]), torch.tensor([[0, 1], [1, 0]])], torch.zeros(2), exact=True).weight.tolist()
     [[1.0, 0.0], [0.5, 0.5]]
     """
-    most = max(len(p) for p in atoms)
-    still = torch.arange(atoms[0].shape[1])
-    g = torch.stack([torch.cat([p, still.expand(most - len(p), -1)]) for p in atoms])
-    count = torch.tensor([len(p) for p in atoms])[:, None]
-    log_weight = torch.where(torch.arange(most) < count, -count.to(torch.float64).log(), -torch.inf)
     if degenerate is None:
         degenerate = torch.zeros(len(atoms), dtype=torch.bool)
-    return DiscreteMeasure(g.to(like.device), log_weight.to(like), exact, degenerate.to(like.device))
+    if atoms:
+        parts = [(p[None], torch.full((1, len(p)), 1 / len(p), dtype=torch.float64)) for p in atoms]
+        g, weight = stacked(parts, torch.arange(len(atoms)))
+    else:
+        g, weight = torch.zeros(0, 1, like.shape[-1], dtype=torch.int64), torch.zeros(0, 1, dtype=torch.float64)
+    return DiscreteMeasure(g.to(like.device), log_of(weight).to(like), exact, degenerate.to(like.device))

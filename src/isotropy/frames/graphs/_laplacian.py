@@ -14,7 +14,7 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.frames.graphs._coloured import check_graphs
 from isotropy.frames.graphs._forms import CanonicalForms, store
-from isotropy.frames.graphs._frame import padded, uniform
+from isotropy.frames.graphs._frame import uniform, widened
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
@@ -32,8 +32,8 @@ class LaplacianFrame:
     before the key, and ``sizes (B,)`` where graphs are padded. Vertices with equal rows are tied. ``exact="nauty"``
     breaks ties by canonical labelling (our own search without the extra [graph]): one atom, exact for invariant
     outputs. ``"key"`` is the frame of the paper, all orders of tied vertices: all of them where they are at most
-    ``num_samples``, else that many independent draws, from ``generator`` if given or the same at every call from
-    ``seed``; rows that were drawn are ``degenerate`` and the measure is then not ``exact``.
+    ``num_samples``, else that many draws, from ``generator`` if given, or from ``seed``, the same for all rows and
+    calls; rows that were drawn are ``degenerate`` and the measure is then not ``exact``.
 
     Eigenvalues closer than ``tol`` times the largest are one, and so are sorted key entries without a gap of
     ``key_tol`` between them: nothing is rounded to decimals. Raises DirectedGraphError, ShapeError, DtypeError,
@@ -61,6 +61,11 @@ class LaplacianFrame:
             raise DomainError(f"num_samples={self.num_samples}", "at least 1")
 
     @property
+    def outputs(self) -> Literal["invariant", "equivariant"]:
+        """For which outputs the measure is enough: one atom for each graph is for invariant ones."""
+        return "invariant" if self.exact == "nauty" else "equivariant"
+
+    @property
     def group(self) -> S:
         if self.n is None:
             raise DomainError("a graph frame for any number of vertices", "their number", "LaplacianFrame(n=...)")
@@ -79,7 +84,7 @@ class LaplacianFrame:
         ties = self.ties(A, X, sizes)
         if self.exact == "nauty":
             found = store(self.forms, "auto", 0.0).of(A, ties[..., None], sizes)
-            return uniform([padded(one.order[None], A.shape[-1]) for one in found], A, exact=True)
+            return uniform([widened(one.order[None], A.shape[-1]) for one in found], A, exact=True)
         return self._sorting(ties, A)
 
     def ties(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> Int[Tensor, "B n"]:
@@ -106,12 +111,17 @@ class LaplacianFrame:
     def _sorting(self, ties: Int[Tensor, "B n"], A: Tensor) -> DiscreteMeasure:
         few = [_orders(ranks) <= self.num_samples for ranks in ties]
         generator = self.generator or spawn(self.seed, "laplacian frame")
-        draw = torch.rand(*ties.shape[:1], self.num_samples, ties.shape[1], generator=generator, dtype=torch.float64)
+        batch, n = ties.shape
+        if self.generator is None:
+            # All graphs take the same draws, whatever the batch that they are in, and however it is padded.
+            draw = torch.rand(1, n, self.num_samples, generator=generator, dtype=torch.float64).mT.expand(batch, -1, -1)
+        else:
+            draw = torch.rand(batch, self.num_samples, n, generator=generator, dtype=torch.float64)
         shuffled = draw.argsort(-1)
         ranks = ties.cpu()[:, None].expand_as(shuffled).gather(-1, shuffled)
         drawn = shuffled.gather(-1, ranks.argsort(dim=-1, stable=True))
         atoms = [_all_orders(ties[row].cpu()) if few[row] else drawn[row] for row in range(len(ties))]
-        return uniform(atoms, A, exact=all(few), degenerate=~torch.tensor(few))
+        return uniform(atoms, A, exact=all(few), degenerate=~torch.tensor(few, dtype=torch.bool))
 
 
 def spectral_key(A: Float[Tensor, "B n n"], tol: float = 1e-9) -> Float[Tensor, "B n n"]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from typing import Any
+
 import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
@@ -48,6 +51,7 @@ class ProbabilisticOrderFrame(nn.Module):
         self.temperature, self.seed = temperature, seed
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
+        self.seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
 
     @property
     def group(self) -> Group:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import OrderedDict
 from typing import Any, Literal
 
 import torch
@@ -10,8 +12,9 @@ from torch import Tensor, nn
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 from isotropy.frames._completion import complement
+from isotropy.frames._draws import next_draw
 from isotropy.frames._minimal import orthonormal
-from isotropy.frames._padded import TOLERANCE, euclidean, padded, placed
+from isotropy.frames._padded import TOLERANCE, euclidean, no_rows, nothing, padded, placed
 from isotropy.frames.learned._vector_neurons import VectorNeurons
 from isotropy.groups import DiscreteMeasure, Group, linear, parse
 from isotropy.linalg import Segments
@@ -20,8 +23,6 @@ from isotropy.random import spawn
 
 class _VectorFrame(nn.Module):
     """What both learned frames have in common: a network of vectors, then Gram-Schmidt."""
-
-    degenerate: Literal["raise", "keep"] = "raise"
 
     def __init__(self, group: Group | str, net: nn.Module | None, noise: int) -> None:
         super().__init__()
@@ -48,26 +49,27 @@ class _VectorFrame(nn.Module):
         return (x.double() - each).to(x), clouds.centre, least
 
     def _rotations(self, vectors: Tensor, least: Tensor) -> tuple[Float[Tensor, "rows d d"], Bool[Tensor, " rows"]]:
-        """The elements whose first columns are the vectors, made orthonormal, and the rows that have none.
-
-        In train mode these always keep the pose in which they came: of millions of rows that are seen one will have
-        vectors in a plane, and it must not end the training.
-        """
+        """The elements whose first columns are the vectors, made orthonormal; 1 for the rows told beside, which have
+        dependent ones."""
         d = self._group.degree
         if vectors.shape != (len(least), self.count, d):
             given = f"vectors of shape {tuple(vectors.shape)}"
             raise ShapeError(given, f"{(len(least), self.count, d)} from the network")
         singular = dependent(vectors.detach(), least)
-        if self.degenerate == "raise" and not self.training and bool(singular.any()):
-            raise DegenerateError(
-                f"dependent vectors at batch {(singular.nonzero().flatten()[:5]).tolist()}",
-                f"{self.count} independent ones",
-                "the cloud may be symmetric: average it with a PCAFrame, a WeightedTupleFrame or a ProbabilisticFrame",
-            )
         as_it_lies = torch.eye(d, dtype=torch.float64, device=vectors.device)[: self.count]
         vectors = torch.where(singular[:, None, None], as_it_lies, vectors.double())
         axes = orthonormal(vectors[:, : d - self.special])
         return (torch.cat([axes.mT, complement(axes)], -1) if self.special else axes.mT), singular
+
+    def _refuse(self, rows: Bool[Tensor, " rows"]) -> None:
+        """While training, rows without a pose are let through: of millions that are seen one will have vectors in a
+        plane, and it must not end the training."""
+        if not self.training and bool(rows.any()):
+            raise DegenerateError(
+                f"dependent vectors at batch {(rows.nonzero().flatten()[:5]).tolist()}",
+                f"{self.count} independent ones",
+                "the cloud may be symmetric: average it with a PCAFrame, a WeightedTupleFrame or a ProbabilisticFrame",
+            )
 
 
 class CanonicalizerFrame(_VectorFrame):
@@ -98,9 +100,13 @@ class CanonicalizerFrame(_VectorFrame):
         self.degenerate = degenerate
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
+        if no_rows(x, segments):
+            return nothing(self._group, x)
         y, centre, least = self._centred(x, segments)
         vectors: Any = self.net(y) if segments is None else self.net(y, segments)
         R, none = self._rotations(vectors, least)
+        if self.degenerate == "raise":
+            self._refuse(none)
         g = placed(R[:, None], centre, self.affine, x)
         return DiscreteMeasure(g, x.new_zeros(len(R), 1), exact=not bool(none.any()), degenerate=none)
 
@@ -110,7 +116,8 @@ class ProbabilisticFrame(_VectorFrame):
 
     The noise is normal, of standard deviation ``scale`` (lengths are those of x), in ``channels`` vectors at each
     point: its law is invariant, so that the law of the draws is equivariant, also at symmetric clouds. In train mode
-    each call draws anew, counted in the state, so that training resumes exactly; in eval mode all calls draw the same.
+    each call draws anew, counted in the state, so that training resumes exactly; in eval mode all calls and rows draw
+    the same.
     ``net`` maps ``(x, segments, noise (..., channels, d)) -> (rows, count, d)``; VectorNeurons unless given.
 
     Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for other groups, for S(n) too (see
@@ -139,10 +146,11 @@ class ProbabilisticFrame(_VectorFrame):
         self.num_samples, self.channels, self.scale, self.seed = num_samples, channels, scale, seed
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
+        self.seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         shape = (self.num_samples, *x.shape[:-1], self.channels, x.shape[-1])
-        return self.from_noise(x, self.scale * fresh(self, shape, x), segments)
+        return self.from_noise(x, self.scale * fresh(self, shape, x, segments), segments)
 
     def from_noise(
         self,
@@ -151,6 +159,8 @@ class ProbabilisticFrame(_VectorFrame):
         segments: Segments | None = None,
     ) -> DiscreteMeasure:
         """The measure with one atom for each noise; turns with both: ``mu(h.x, h.noise) = h_* mu(x, noise)``."""
+        if no_rows(x, segments):
+            return nothing(self._group, x, exact=False)
         y, centre, least = self._centred(x, segments)
         rows, count = len(centre), len(noise)
         many = y.expand(count, *y.shape).flatten(0, 1)
@@ -160,20 +170,41 @@ class ProbabilisticFrame(_VectorFrame):
             copies = Segments((segments.label + shift).flatten(), rows * count)
         vectors: Any = self.net(many, copies, noise.flatten(0, 1))
         R, singular = self._rotations(vectors, least.repeat(count))
-        R, none = R.unflatten(0, (count, rows)).transpose(0, 1), singular.unflatten(0, (count, rows)).any(0)
-        weight = -x.new_full((rows, count), count).log()
+        R, without = R.unflatten(0, (count, rows)).transpose(0, 1), singular.unflatten(0, (count, rows)).mT
+        none = without.all(1)
+        self._refuse(none)
+        # A draw without a pose has no weight; the law of the others is equivariant as before.
+        weight = x.new_zeros(rows, count).masked_fill(without & ~none[:, None], -math.inf).log_softmax(1)
         return DiscreteMeasure(placed(R, centre, self.affine, x), weight, exact=False, degenerate=none)
 
 
-def fresh(frame: Any, shape: tuple[int, ...], like: Tensor) -> Tensor:
-    """Normal noise: in train mode that of the next call, counted in ``frame.draws``; in eval mode always the same."""
+def fresh(frame: Any, shape: tuple[int, ...], like: Tensor, segments: Segments | None = None) -> Tensor:
+    """Normal noise: in train mode that of the next call, counted in ``frame.draws``; in eval mode always the same.
+
+    That of eval mode is the same for all rows, which are then what they are alone.
+    """
     if like.dtype not in TOLERANCE:
         raise DtypeError(f"coordinates of dtype {like.dtype}", "float32 or float64", "x.double()")
-    key = ("draw", int(frame.draws)) if frame.training else ("eval",)
-    if frame.training:
-        frame.draws += 1
     # Drawn on the CPU in float64, so that it does not depend on where the network runs.
-    return torch.randn(shape, generator=spawn(frame.seed, *key), dtype=torch.float64).to(like)
+    if frame.training:
+        generator = spawn(frame.seed, "draw", next_draw(frame.seen, frame.draws, like))
+        return torch.randn(shape, generator=generator, dtype=torch.float64).to(like)
+    return _by_place(spawn(frame.seed, "eval"), shape, segments).to(like)
+
+
+def _by_place(generator: torch.Generator, shape: tuple[int, ...], segments: Segments | None) -> Tensor:
+    """Noise (F, *index, ...) that only depends on the place of a point in its set, whatever else is there."""
+    count, *index = shape[: 3 if segments is None else 2]
+    rest = shape[1 + len(index) :]
+    n = index[-1] if segments is None else int(segments.sizes.max()) if segments.count else 0
+    # Uniform numbers come one after another, so that longer sets begin as shorter ones do; normal ones come in blocks.
+    u = torch.rand(n, count, *rest, generator=generator, dtype=torch.float64).clamp_min(1e-16)
+    each = torch.special.ndtri(u).transpose(0, 1)
+    if segments is None:
+        return each[:, None].expand(count, *index, *rest)
+    place = torch.empty_like(segments.label)
+    place[segments.order] = torch.arange(len(place), device=place.device) - segments.gather_ptr()
+    return each[:, place.cpu()]
 
 
 def dependent(vectors: Float[Tensor, "rows k d"], least: Float[Tensor, " rows"]) -> Bool[Tensor, " rows"]:
