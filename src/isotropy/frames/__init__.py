@@ -4,6 +4,7 @@ from isotropy.frames._averaged import FrameAveraged
 from isotropy.frames._frame import Frame, vectors_of
 from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
 from isotropy.frames._portrait import Portrait, portrait
 from isotropy.frames._projection_sort import RandomProjectionFrame
@@ -32,6 +33,7 @@ __all__ = [
     "CanonicalGraph",
     "CanonicalGraphFrame",
     "CanonicalizerFrame",
+    "CentreFrame",
     "DegenerateCloudError",
     "DegenerateFrameError",
     "Direction",
@@ -51,6 +53,7 @@ __all__ = [
     "ProbabilisticOrderFrame",
     "RandomProjectionFrame",
     "RankWarning",
+    "ScaleFrame",
     "SignInvariant",
     "TransformationInvariant",
     "VectorLeakyReLU",

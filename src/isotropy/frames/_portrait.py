@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from isotropy.frames._averaged import FrameAveraged
 from isotropy.frames._pca import PCAFrame
-from isotropy.frames._spectrum import spectrum
 from isotropy.groups import Group, Window
 from isotropy.measure import equivariance_defects
 from isotropy.random import spawn
@@ -29,7 +28,11 @@ class Portrait:
     ``spreads`` are standard deviations along the axes, in the unit of the coordinates, equal ``clusters`` mark axes
     that the second moments do not tell apart, ``gap`` is the smallest relative gap between eigenvalues of different
     clusters (inf for one cluster), ``frames`` the number of elements, ``exact`` whether they are all, and ``error`` the
-    largest deviation of a frame-averaged random network from equivariance, relative to the size of its output.
+    largest deviation of a frame-averaged random network from equivariance, relative to the size of its output. About an
+    axis the spreads are those of the plane across it.
+
+    >>> Portrait(2, (1.0, 0.0), (0, 1), 1.0, 4, True, 0.0).frames
+    4
     """
 
     points: int
@@ -54,7 +57,7 @@ def portrait(x: Float[Tensor, "n d"], frame: PCAFrame, seed: int = 0) -> Portrai
     group: Group = frame.group
     affine = bool(getattr(group, "affine", False))
     measure = frame(x[None])
-    found = spectrum(x[None].double(), centred=affine)
+    found = frame.spectrum(x[None])
     values, clusters = found.values[0], found.cluster[0]
     values = torch.where(values > _ROUNDING * values[0], values, 0.0)
     apart = clusters[1:] != clusters[:-1]

@@ -66,7 +66,13 @@ def pull(type_: Type, group: Group, g: Element, x: Value, segments: Segments | N
 
 
 def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
-    """``leaf(type, value)`` for each type in a tree of types, in the shape of the tree."""
+    """``leaf(type, value)`` for each type in a tree of types, in the shape of the tree.
+
+    Raises ShapeError when values and types differ in number, SchemaError when they differ in name.
+
+    >>> over((None, {"a": None}), (2, {"a": 3}), lambda type_, value: 10 * value)
+    (20, {'a': 30})
+    """
     if isinstance(type_, tuple):
         if not isinstance(x, tuple) or len(x) != len(type_):
             given = f"{len(x)} values" if isinstance(x, tuple) else "one value"
