@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from isotropy.frames import InvariantCoordinates, MDSFrame, TransformationInvariant
+from isotropy.frames import InvariantCoordinates, MDSFrame, PCAFrame, TransformationInvariant
 from isotropy.groups import O
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Scalar, Vector
+from isotropy.testing import check_frame
 
 SAFE = "donot_use_mm_for_euclid_dist"
 BOUND = {torch.float64: 1e-9, torch.float32: 1e-4}
@@ -126,6 +127,17 @@ def test_every_point_group_many_times(group: str, dtype: torch.dtype) -> None:
     for seed in (1, 2, 3):
         for name, x, colour in clouds(group, seed):
             assert_invariant(f"{name}, seed {seed}", x, colour, dtype, 10)
+
+
+@pytest.mark.parametrize("group", GENERATORS)
+def test_principal_frames_of_every_point_group(group: str) -> None:
+    """What counts as equal does not depend on the pose: extents among tied axes are lengths, not coordinates."""
+    frame = PCAFrame("E(3)")
+    for seed in (0, 2):
+        for name, x, _ in clouds(group, seed):
+            flat = int(torch.linalg.matrix_rank(x - x.mean(0), tol=1e-9)) < 2  # no finite set is moved as a line is
+            if not (flat or name.endswith("coloured")):
+                check_frame(frame, x[None], tol=1e-9, draws=2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

@@ -52,8 +52,8 @@ class TiedCloud:
     tol: float
 
     def extent(self, block: Block) -> float:
-        """The largest coordinate in the block; 0 where that is too small to show directions."""
-        largest = float((self.y @ block.U).detach().abs().max())
+        """The largest length in the block, whatever its axes; 0 where that is too small to show directions."""
+        largest = float(torch.linalg.vector_norm((self.y @ block.U).detach(), dim=1).max())
         return largest if largest > block.thin else 0.0
 
     def tolerance(self, block: Block) -> float:
