@@ -43,9 +43,9 @@ class FrameAveraged(nn.Module):
 
     Raises ShapeError or SchemaError for inputs that do not fit the types, DomainError for an unknown mode and for batch
     norm in chunks, DegenerateError where no frame can be exact (tensors beside a cloud on a line), and what the frame
-    raises. Frames look at values: ``torch.compile`` leaves them outside its graphs, and compiles the backbone;
-    ``torch.func.vmap`` and ``torch.export`` do not apply. Source: Puny et
-    al., ICLR 2022, eq. 2; specification 03 §2.1.
+    raises. Compile the backbone, ``FrameAveraged(torch.compile(net), ...)``: frames look at values, which breaks the
+    graphs of the wrapper, and keeps ``torch.func.vmap`` and ``torch.export`` from it; ``torch.func.grad`` works.
+    Source: Puny et al., ICLR 2022, eq. 2; specification 03 §2.1.
 
     >>> from isotropy.frames import PCAFrame
     >>> from isotropy.reps import Point, Vector
