@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from isotropy.experiments._experiment import Claim, Experiment
+from isotropy.experiments._claims import Claim
+from isotropy.experiments._experiment import Experiment
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT

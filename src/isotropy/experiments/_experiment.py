@@ -6,23 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from isotropy.experiments._claims import Claim
 from isotropy.report import Result, Table
 from isotropy.runs import Run
 
 C = TypeVar("C")
 R = TypeVar("R", bound=Result)
-
-
-@dataclass(frozen=True)
-class Claim(Generic[R]):
-    """A shape that must hold in the result, in words and as a test; it is printed as held or not held.
-
-    >>> Claim("the result has rows", lambda result: len(result.rows()) > 0).text
-    'the result has rows'
-    """
-
-    text: str
-    holds: Callable[[R], bool]
 
 
 @dataclass(frozen=True)

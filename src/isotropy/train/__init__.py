@@ -1,6 +1,6 @@
 """The one training loop: seeds, checkpoints, metrics and devices for every model in the house."""
 
-from isotropy.train._batches import Batches
+from isotropy.train._batches import Batches, Moved
 from isotropy.train._fit import fit
 from isotropy.train._history import History
 from isotropy.train._loop import DivergedError
@@ -13,6 +13,7 @@ __all__ = [
     "Cosine",
     "DivergedError",
     "History",
+    "Moved",
     "Schedule",
     "TensorBoardMetrics",
     "Writer",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,3 +79,38 @@ class Batches:
         copy = Batches(x, y, self.batch_size, self.seed, shuffle=self.shuffle, drop_last=self.drop_last)
         copy.epoch, copy._rank, copy._world = self.epoch, rank, world
         return copy
+
+
+class Moved:
+    """Batches that ``move(x, y, generator)`` changes whenever they are seen: augmentation.
+
+    Each epoch draws from a stream of its own, named by ``seed`` and ``key``, so that a resumed training sees what an
+    uninterrupted one does.
+
+    >>> batches = Batches(torch.zeros(4), torch.zeros(4), batch_size=4)
+    >>> noisy = Moved(batches, lambda x, y, generator: (x + torch.rand(len(x), generator=generator), y), seed=0)
+    >>> len(noisy), noisy.rows, torch.equal(next(iter(noisy))[0], next(iter(noisy))[0])
+    (1, 4, True)
+    """
+
+    def __init__(
+        self, batches: Batches, move: Callable[[Any, Any, torch.Generator], Any], seed: int, key: str = "moved"
+    ) -> None:
+        self.batches, self.move, self.seed, self.key = batches, move, seed, key
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of the table."""
+        return self.batches.rows
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the order and the stream of the next pass."""
+        self.batches.set_epoch(epoch)
+
+    def __iter__(self) -> Iterator[Any]:
+        generator = spawn(self.seed, self.key, self.batches.epoch)
+        for x, y in self.batches:
+            yield self.move(x, y, generator)

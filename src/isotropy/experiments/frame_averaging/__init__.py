@@ -19,7 +19,7 @@ from isotropy.experiments.frame_averaging._config import (
 from isotropy.experiments.frame_averaging._normals import clouds_job, normals_job
 from isotropy.experiments.frame_averaging._prediction import particles_job
 from isotropy.experiments.frame_averaging._published import PUBLISHED
-from isotropy.experiments.frame_averaging._records import Measured, Score, Verdict
+from isotropy.experiments.frame_averaging._records import Score
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 from isotropy.experiments.frame_averaging._run import run_experiment
 from isotropy.experiments.frame_averaging._separation import learning_job, separation_job
@@ -44,12 +44,10 @@ __all__ = [
     "Config",
     "FrameAveraging",
     "GraphsPlan",
-    "Measured",
     "NormalsPlan",
     "ParticlesPlan",
     "Score",
     "Training",
-    "Verdict",
     "clouds_job",
     "learners",
     "learning_job",

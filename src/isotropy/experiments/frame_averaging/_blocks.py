@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from isotropy.experiments._claims import Verdict, claim_blocks
 from isotropy.experiments.frame_averaging._published import PUBLISHED
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score, Verdict
-from isotropy.report import Bar, Bars, Block, Chip, Column, Table, Text
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
+from isotropy.report import Bar, Bars, Block, Table
 
 # Task, setting, title and axis of each figure, and whether a logarithm would hide zeros.
 _FIGURES = (
@@ -21,17 +22,7 @@ _FIGURES = (
 
 def blocks_of(table: Table, scores: Sequence[Score], claims: Sequence[Verdict]) -> list[Block]:
     """All blocks, in order."""
-    return [*_claims(claims), _ours(table), *_figures(scores), PUBLISHED]
-
-
-def _claims(claims: Sequence[Verdict]) -> list[Block]:
-    held = sum(claim.held for claim in claims)
-    rows = [(claim.text, claim.numbers, _chip(claim.held)) for claim in claims]
-    columns = (Column("claim"), Column("found"), Column(""))
-    return [
-        Text(f"{held} of {len(claims)} claims held in this run.", style="headline"),
-        Table(columns, rows, section="Claims", title="Shapes that must hold", name="claims"),
-    ]
+    return [*claim_blocks(claims), _ours(table), *_figures(scores), PUBLISHED]
 
 
 def _ours(table: Table) -> Table:
@@ -68,7 +59,3 @@ def _figures(scores: Sequence[Score]) -> list[Block]:
                 )
             )
     return found
-
-
-def _chip(held: bool) -> Chip:
-    return Chip("held", "holds", "●") if held else Chip("not held", "broken", "○")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Measured, Score
+from isotropy.experiments._claims import Claim
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 
 SETS = ("graph8c", "EXP", "SR25")
@@ -18,25 +19,25 @@ def of(task: str, setting: str, method: str) -> Value:
     return lambda result: result.score(task, setting, method).mean
 
 
-def below(text: str, one: Value, other: Value) -> Measured:
+def below(text: str, one: Value, other: Value) -> Claim[FrameAveraging]:
     """The claim that one number is less than another."""
-    return Measured(text, lambda r: one(r) < other(r), lambda r: f"{one(r):.4g} < {other(r):.4g}")
+    return Claim(text, lambda r: one(r) < other(r), lambda r: f"{one(r):.4g} < {other(r):.4g}")
 
 
-def at_most(text: str, values: Iterable[Value], bound: float) -> Measured:
+def at_most(text: str, values: Iterable[Value], bound: float) -> Claim[FrameAveraging]:
     """The claim that no number is above ``bound``."""
     all_of = tuple(values)
-    return Measured(
+    return Claim(
         text,
         lambda r: all(value(r) <= bound for value in all_of),
         lambda r: ", ".join(f"{value(r):.3g}" for value in all_of) + f" <= {bound:g}",
     )
 
 
-def at_least(text: str, values: Iterable[Value], bound: float) -> Measured:
+def at_least(text: str, values: Iterable[Value], bound: float) -> Claim[FrameAveraging]:
     """The claim that no number is below ``bound``."""
     all_of = tuple(values)
-    return Measured(
+    return Claim(
         text,
         lambda r: all(value(r) >= bound for value in all_of),
         lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
@@ -76,7 +77,7 @@ def _still(method: str) -> Value:
     return value
 
 
-CLAIMS: tuple[Measured, ...] = (
+CLAIMS: tuple[Claim[FrameAveraging], ...] = (
     at_least(
         "normals: turning the parts costs PointNet half as much again (I/SO(3) at least 1.5 times I/I)",
         [ratio(_normal("I/SO(3)", "PointNet"), _normal("I/I", "PointNet"))],

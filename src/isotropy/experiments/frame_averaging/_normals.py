@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -19,7 +18,7 @@ from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, V
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.train import Batches
+from isotropy.train import Batches, Moved
 
 _SCALES = (0.8, 1.25)
 _AT_ONCE = 8
@@ -53,7 +52,14 @@ def normals_job(run: Run, *, seed: int, method: str, pose: str, file: str, plan:
     network = BUILDERS[method](settings, mode, derive(seed, "frames") % 2**31)
     batches = Batches(found["train_x"], found["train_normal"], settings.batch, seed=derive(seed, "batches"))
     place = part(run, plan, "normals", method, pose, seed)
-    train(network, line_error, Posed(batches, pose, seed), settings, place, seed)
+    train(
+        network,
+        line_error,
+        Moved(batches, scaled_and_turned if pose == "SO(3)" else scaled, seed, "poses"),
+        settings,
+        place,
+        seed,
+    )
     x, normal = found["test_x"], found["test_normal"]
     errors = {"I": held_out_error(network, x, normal)}
     errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))
@@ -82,30 +88,15 @@ def held_out_error(network: nn.Module, x: Tensor, normal: Tensor) -> float:
     return float(torch.cat(errors).mean())
 
 
-@dataclass
-class Posed:
-    """Clouds scaled at random, and for the pose "SO(3)" turned at random, anew in each epoch."""
+def scaled(x: Tensor, normal: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Each cloud as large as U(0.8, 1.25) says."""
+    low, high = _SCALES
+    return x * (low + (high - low) * torch.rand(len(x), 1, 1, generator=generator)), normal
 
-    batches: Batches
-    pose: str
-    seed: int
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def rows(self) -> int:
-        return self.batches.rows
-
-    def set_epoch(self, epoch: int) -> None:
-        self.batches.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        generator = spawn(self.seed, "poses", self.batches.epoch)
-        low, high = _SCALES
-        for x, normal in self.batches:
-            scaled = x * (low + (high - low) * torch.rand(len(x), 1, 1, generator=generator))
-            yield turned(scaled, normal, generator) if self.pose == "SO(3)" else (scaled, normal)
+def scaled_and_turned(x: Tensor, normal: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """The same in a random pose."""
+    return turned(*scaled(x, normal, generator), generator)
 
 
 Builder = Callable[[NormalsPlan, Mode, int], nn.Module]

@@ -1,13 +1,9 @@
-"""What the experiment records: one number of one method in one setting, for each seed; and what claims found."""
+"""What the experiment records: one number of one method in one setting, for each seed."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from isotropy.experiments._experiment import Claim
 
 NORMALS, GRAPHS, LEARNED, PARTICLES = "normals", "graphs", "EXP-classify", "particles"
 Number = float | int
@@ -37,19 +33,3 @@ class Score:
     def sd(self) -> float | None:
         """The standard deviation over seeds, None for a single one."""
         return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim in words, whether it held, and the numbers that decided."""
-
-    text: str
-    held: bool
-    numbers: str
-
-
-@dataclass(frozen=True)
-class Measured(Claim[Any]):
-    """A claim that also says which numbers it looked at."""
-
-    numbers: Callable[[Any], str]

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from isotropy.experiments._claims import Verdict
 from isotropy.experiments.frame_averaging._blocks import blocks_of
 from isotropy.experiments.frame_averaging._published import ROWS
-from isotropy.experiments.frame_averaging._records import Score, Verdict
+from isotropy.experiments.frame_averaging._records import Score
 from isotropy.report import Block, Column, Result, Table
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from isotropy.experiments.frame_averaging._claims import CLAIMS, SETS
 from isotropy.experiments.frame_averaging._config import Config, Training
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score, Verdict
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 from isotropy.experiments.frame_averaging._separation import METHODS
 from isotropy.report import jsonable
@@ -46,8 +46,7 @@ def run_experiment(config: Config, run: Run) -> FrameAveraging:
         config=cast(dict[str, Any], jsonable(asdict(config))),
         seconds=sum(outcome["seconds"] for outcome in [*clouds.values(), *outcomes.values()]),
     )
-    verdicts = tuple(Verdict(claim.text, claim.holds(result), claim.numbers(result)) for claim in CLAIMS)
-    return replace(result, claims=verdicts)
+    return replace(result, claims=tuple(claim.judge(result) for claim in CLAIMS))
 
 
 def _seeds(config: Config, trainings: Sequence[Training]) -> range:

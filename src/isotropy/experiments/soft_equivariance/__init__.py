@@ -17,7 +17,7 @@ from isotropy.experiments.soft_equivariance._config import (
 from isotropy.experiments.soft_equivariance._discovery import discover_job
 from isotropy.experiments.soft_equivariance._methods import Method, methods, oracles
 from isotropy.experiments.soft_equivariance._published import PUBLISHED
-from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
+from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
 from isotropy.experiments.soft_equivariance._result import SoftEquivariance
 from isotropy.experiments.soft_equivariance._run import run_experiment
 from isotropy.experiments.soft_equivariance._training import train_job
@@ -47,7 +47,6 @@ __all__ = [
     "Setting",
     "SoftEquivariance",
     "Strengths",
-    "Verdict",
     "discover_job",
     "inertia_settings",
     "methods",

@@ -6,18 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from isotropy.experiments.soft_equivariance._published import PUBLISHED
-from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
-from isotropy.report import Bar, Bars, Block, Chip, Cloud, Column, Curve, Curves, Scatter, Table, Text
-
-
-def claim_blocks(claims: Sequence[Verdict]) -> list[Block]:
-    """How many claims held, and each of them."""
-    held = sum(claim.held for claim in claims)
-    rows = [(claim.text, _chip(claim.held)) for claim in claims]
-    return [
-        Text(f"{held} of {len(claims)} claims held in this run.", style="headline"),
-        Table((Column("claim"), Column("")), rows, section="Claims", title="Shapes that must hold", name="claims"),
-    ]
+from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
+from isotropy.report import Bar, Bars, Block, Chip, Cloud, Column, Curve, Curves, Scatter, Table
 
 
 def score_blocks(table: Table, scores: Sequence[Score], floors: Mapping[str, Mapping[str, float]]) -> list[Block]:
@@ -123,7 +113,3 @@ def strength_blocks(strengths: Sequence[Strengths]) -> list[Block]:
         )
         for number, one in enumerate(strengths)
     ]
-
-
-def _chip(held: bool) -> Chip:
-    return Chip("held", "holds", "●") if held else Chip("not held", "broken", "○")

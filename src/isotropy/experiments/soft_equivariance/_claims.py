@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from itertools import combinations, groupby
 
-from isotropy.experiments._experiment import Claim
+from isotropy.experiments._claims import Claim
 from isotropy.experiments.soft_equivariance._records import Level
 from isotropy.experiments.soft_equivariance._result import SoftEquivariance
 

@@ -1,4 +1,4 @@
-"""What the experiment records: scores of methods, levels found by ``discover``, strengths over time, verdicts."""
+"""What the experiment records: scores of methods, levels found by ``discover``, strengths over time."""
 
 from __future__ import annotations
 
@@ -59,11 +59,3 @@ class Strengths:
     method: str
     epochs: tuple[int, ...]
     groups: Mapping[str, tuple[float, ...]]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim in words, and whether it held."""
-
-    text: str
-    held: bool

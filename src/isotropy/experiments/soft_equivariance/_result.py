@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from isotropy.experiments._claims import Verdict, claim_blocks
 from isotropy.experiments.soft_equivariance._blocks import (
-    claim_blocks,
     level_blocks,
     published_blocks,
     score_blocks,
     strength_blocks,
 )
 from isotropy.experiments.soft_equivariance._published import ROWS
-from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
+from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
 from isotropy.report import Block, Column, Result, Table
 
 

@@ -11,7 +11,7 @@ from isotropy.data import load
 from isotropy.experiments.soft_equivariance._claims import CLAIMS
 from isotropy.experiments.soft_equivariance._config import Config, Question, Setting
 from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, methods, oracles
-from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths, Verdict
+from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
 from isotropy.experiments.soft_equivariance._result import SoftEquivariance
 from isotropy.report import jsonable
 from isotropy.runs import Job, Run, map_jobs
@@ -58,7 +58,7 @@ def run_experiment(config: Config, run: Run) -> SoftEquivariance:
         config=cast(dict[str, Any], jsonable(asdict(config))),
         seconds=sum(outcome["seconds"] for outcome in [*trained, *answers]),
     )
-    return replace(result, claims=tuple(Verdict(claim.text, claim.holds(result)) for claim in CLAIMS))
+    return replace(result, claims=tuple(claim.judge(result) for claim in CLAIMS))
 
 
 def _truth(setting: Setting) -> tuple[dict[str, float], dict[str, float]]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from isotropy.data import Dataset, load
 from isotropy.experiments.soft_equivariance._config import Plan
@@ -29,7 +28,7 @@ from isotropy.soft import (
     SoftLinear,
     SoftMLP,
 )
-from isotropy.train import Batches, Cosine, fit
+from isotropy.train import Batches, Cosine, Moved, fit
 
 _SHOWN = 60  # points of a curve that a figure can show
 Built = tuple[nn.Module, list[Constraint]]
@@ -54,7 +53,7 @@ def train_job(
     history = fit(
         model,
         squared_error,
-        Turned(batches, data, argument, seed) if method == "augmented" else batches,
+        Moved(batches, _turning(data, argument), seed, "augmentation") if method == "augmented" else batches,
         optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else settings.decay), lr=settings.rate),
         constraints=constraints,
         schedule=Cosine(),
@@ -100,32 +99,15 @@ def decayed(model: nn.Module, amount: float | int) -> list[dict[str, Any]]:
     return [group for group in groups if group["params"]]
 
 
-@dataclass
-class Turned:
-    """Batches whose rows are moved by a group, each row by its own Haar element, drawn anew in each epoch."""
+def _turning(data: Dataset, name: str) -> Callable[[Tensor, Tensor, Generator], tuple[Tensor, Tensor]]:
+    """Each row moved by its own Haar element of the group of that name."""
+    group, (rep_in, rep_out) = parse(name), _reps(data)
 
-    batches: Batches
-    data: Dataset
-    group: str
-    seed: int
+    def turned(x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+        g = group.sample((len(x),), generator=generator, dtype=x.dtype, device=x.device)
+        return rep_in.act(group, g, x), rep_out.act(group, g, y)
 
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def rows(self) -> int:
-        return self.batches.rows
-
-    def set_epoch(self, epoch: int) -> None:
-        self.batches.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        group, (rep_in, rep_out) = parse(self.group), _reps(self.data)
-        # One stream for each epoch, so that a resumed training moves its rows as an uninterrupted one does.
-        generator = spawn(self.seed, "augmentation", self.batches.epoch)
-        for x, y in self.batches:
-            g = group.sample((len(x),), generator=generator, dtype=x.dtype, device=x.device)
-            yield rep_in.act(group, g, x), rep_out.act(group, g, y)
+    return turned
 
 
 def _plain(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:

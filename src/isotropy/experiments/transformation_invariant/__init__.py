@@ -17,7 +17,7 @@ from isotropy.experiments.transformation_invariant._config import (
 from isotropy.experiments.transformation_invariant._distances import embed_job
 from isotropy.experiments.transformation_invariant._names import METHODS, VIEWS
 from isotropy.experiments.transformation_invariant._published import PUBLISHED
-from isotropy.experiments.transformation_invariant._records import Embedding, RealTour, Recognition, Routing, Verdict
+from isotropy.experiments.transformation_invariant._records import Embedding, RealTour, Recognition, Routing
 from isotropy.experiments.transformation_invariant._result import TransformationInvariance
 from isotropy.experiments.transformation_invariant._routing import learn_job, try_job
 from isotropy.experiments.transformation_invariant._run import run_experiment
@@ -50,7 +50,6 @@ __all__ = [
     "ShapesPlan",
     "ToursPlan",
     "TransformationInvariance",
-    "Verdict",
     "cities_job",
     "classify_job",
     "embed_job",

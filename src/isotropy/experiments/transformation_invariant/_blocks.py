@@ -11,21 +11,8 @@ from isotropy.experiments.transformation_invariant._records import (
     Recognition,
     Routing,
     Values,
-    Verdict,
 )
-from isotropy.report import Bar, Bars, Block, Chip, Column, Curve, Curves, Table, Text
-
-
-def claim_blocks(claims: Sequence[Verdict]) -> list[Block]:
-    """How many claims held, and each of them."""
-    held = sum(claim.held for claim in claims)
-    rows = [
-        (claim.text, Chip("held", "holds", "●") if claim.held else Chip("not held", "broken", "○")) for claim in claims
-    ]
-    return [
-        Text(f"{held} of {len(claims)} claims held in this run.", style="headline"),
-        Table((Column("claim"), Column("")), rows, section="Claims", title="Shapes that must hold", name="claims"),
-    ]
+from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Table
 
 
 def cloud_blocks(clouds: Sequence[Recognition]) -> list[Block]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable
 
-from isotropy.experiments._experiment import Claim
+from isotropy.experiments._claims import Claim
 from isotropy.experiments.transformation_invariant._names import METHODS, VIEWS
 from isotropy.experiments.transformation_invariant._records import Values
 from isotropy.experiments.transformation_invariant._result import TransformationInvariance

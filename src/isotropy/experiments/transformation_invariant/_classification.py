@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, Literal, cast
 
 import torch
@@ -17,7 +17,7 @@ from isotropy.experiments.transformation_invariant._shapes import Labelled, Part
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run
-from isotropy.train import Batches, fit
+from isotropy.train import Batches, Moved, fit
 
 _ROOM = "isotropy.experiments.transformation_invariant"
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
@@ -49,7 +49,7 @@ def classify_job(
     history = fit(
         model,
         class_loss,
-        Turned(batches, seed) if poses == "SO3" else batches,
+        Moved(batches, _turned, seed, "poses") if poses == "SO3" else batches,
         optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
         max_epochs=settings.epochs,
         run=run.part(f"training/clouds-{method}-{poses}-{seed}-{key[:8]}"),
@@ -100,24 +100,5 @@ def _clouds(part: Part, plan: ShapesPlan, modelnet: str, seed: int) -> Labelled:
     return mesh_clouds(part, plan.per_class if part == "train" else plan.test_per_class, plan.points, seed)
 
 
-@dataclass
-class Turned:
-    """Batches whose clouds are turned, each by a rotation of its own, drawn anew in each epoch."""
-
-    batches: Batches
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def rows(self) -> int:
-        return self.batches.rows
-
-    def set_epoch(self, epoch: int) -> None:
-        self.batches.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[Labelled]:
-        generator = spawn(self.seed, "poses", self.batches.epoch)
-        for x, label in self.batches:
-            yield each_turned(x, generator), label
+def _turned(x: Tensor, label: Tensor, generator: torch.Generator) -> Labelled:
+    return each_turned(x, generator), label

@@ -1,4 +1,4 @@
-"""What the experiment records: accuracies on clouds, gaps of tours, embeddings of distances, verdicts."""
+"""What the experiment records: accuracies on clouds, gaps of tours, embeddings of distances."""
 
 from __future__ import annotations
 
@@ -95,14 +95,6 @@ class Embedding:
     def measures(self) -> Iterator[Measured]:
         yield Measured("distances", self.name, "stress", (statistics.fmean(self.stress),))
         yield Measured("distances", self.name, "gap", (statistics.fmean(self.gap),))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A claim in words, and whether it held."""
-
-    text: str
-    held: bool
 
 
 def columns_of(records: Sequence[Mapping[str, float]]) -> dict[str, Values]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from isotropy.experiments._claims import Verdict, claim_blocks
 from isotropy.experiments.transformation_invariant._blocks import (
-    claim_blocks,
     cloud_blocks,
     embedding_blocks,
     tour_blocks,
@@ -19,7 +19,6 @@ from isotropy.experiments.transformation_invariant._records import (
     RealTour,
     Recognition,
     Routing,
-    Verdict,
 )
 from isotropy.report import Block, Column, Result, Table
 

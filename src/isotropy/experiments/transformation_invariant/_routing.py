@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -22,9 +22,9 @@ from isotropy.experiments.transformation_invariant._cities import (
 )
 from isotropy.experiments.transformation_invariant._config import ToursPlan
 from isotropy.experiments.transformation_invariant._tours import distances, tour_length, two_opt
-from isotropy.random import derive, spawn
+from isotropy.random import derive
 from isotropy.runs import Job, Run, map_jobs
-from isotropy.train import Batches, Cosine, fit
+from isotropy.train import Batches, Cosine, Moved, fit
 
 _ROOM = "isotropy.experiments.transformation_invariant"
 _AT_ONCE = 40_000  # cities of all tours that are decoded together
@@ -60,7 +60,7 @@ def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[s
     history = fit(
         model,
         tour_loss,
-        EitherWay(batches, seed),
+        Moved(batches, lambda x, tour, generator: (x, either_way(tour, generator)), seed, "starts"),
         optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
         schedule=Cosine(warmup=max(1, len(batches) // 2)),
         max_epochs=settings.epochs,
@@ -116,29 +116,6 @@ def _network(plan: ToursPlan, seed: int) -> AttentionModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "network"))
         return AttentionModel(2, plan.dim, plan.layers, plan.heads, plan.hidden)
-
-
-@dataclass
-class EitherWay:
-    """Batches whose tours start anywhere and go either way, drawn anew in each epoch."""
-
-    batches: Batches
-    seed: int
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    @property
-    def rows(self) -> int:
-        return self.batches.rows
-
-    def set_epoch(self, epoch: int) -> None:
-        self.batches.set_epoch(epoch)
-
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        generator = spawn(self.seed, "starts", self.batches.epoch)
-        for x, tour in self.batches:
-            yield x, either_way(tour, generator)
 
 
 def tour_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:

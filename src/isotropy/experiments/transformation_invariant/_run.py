@@ -17,7 +17,6 @@ from isotropy.experiments.transformation_invariant._records import (
     RealTour,
     Recognition,
     Routing,
-    Verdict,
     columns_of,
 )
 from isotropy.experiments.transformation_invariant._result import TransformationInvariance
@@ -54,7 +53,7 @@ def run_experiment(config: Config, run: Run) -> TransformationInvariance:
         config=cast(dict[str, Any], jsonable(asdict(config))),
         seconds=cloud_seconds + tour_seconds + embedded["seconds"],
     )
-    return replace(result, claims=tuple(Verdict(claim.text, claim.holds(result)) for claim in CLAIMS))
+    return replace(result, claims=tuple(claim.judge(result) for claim in CLAIMS))
 
 
 def _clouds(config: Config, run: Run) -> tuple[tuple[Recognition, ...], float]:
