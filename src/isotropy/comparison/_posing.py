@@ -9,12 +9,17 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.frames import Frame, vectors_of
-from isotropy.frames._haar import HaarFrame
-from isotropy.frames._minimal import MinimalFrame
-from isotropy.frames._normalising import CentreFrame, ScaleFrame
-from isotropy.frames._symmetrize import frame_of
-from isotropy.frames.coordinates._frame import MDSFrame
+from isotropy.frames import (
+    CentreFrame,
+    Frame,
+    HaarFrame,
+    MDSFrame,
+    MinimalFrame,
+    ScaleFrame,
+    Sight,
+    frame_of,
+    vectors_of,
+)
 from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
 from isotropy.nn import linear_part
 from isotropy.optics import average
@@ -38,9 +43,8 @@ class Pose:
         return self.frame.group
 
     def look(self, x: Tensor) -> DiscreteMeasure:
-        """The measure of each row, of the Points or Vectors in it."""
-        # A frame that does not look needs nothing to look at.
-        return self.frame(x if isinstance(self.frame, HaarFrame) else vectors_of(self.rep_in, self.group, x)[0])
+        """The measure of each row, of all that is in it."""
+        return Sight(self.frame, None, self.rep_in, self.rep_out)(x)
 
     def atoms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Elements ``(n, F, *element)``, weights ``(n, F)``, and which rows are degenerate; some thousand at a time."""

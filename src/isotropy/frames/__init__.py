@@ -8,6 +8,7 @@ from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
 from isotropy.frames._portrait import Portrait, portrait
 from isotropy.frames._projection_sort import RandomProjectionFrame
+from isotropy.frames._sight import Sight
 from isotropy.frames._symmetrize import frame_of, symmetrize
 from isotropy.frames._weighted import WeightedTupleFrame
 from isotropy.frames.coordinates._degenerate import DegenerateCloudError
@@ -54,6 +55,7 @@ __all__ = [
     "RandomProjectionFrame",
     "RankWarning",
     "ScaleFrame",
+    "Sight",
     "SignInvariant",
     "TransformationInvariant",
     "VectorLeakyReLU",
