@@ -303,23 +303,6 @@ def test_drawn_tuples_turn_with_the_cloud() -> None:
     assert not torch.equal(other(x).g, frame(x).g)
 
 
-def test_draws_from_a_frame_converge_as_the_root_of_their_number() -> None:
-    """Specification 03 §5.7: stochastic frames, slope -0.5 +- 0.1 in log-log."""
-    x, f = randn(1, 6, 3), invariants(3)
-    m = WeightedTupleFrame("O(3)")(x)
-    one_by_one = DiscreteMeasure(m.g.transpose(0, 1), torch.zeros(m.g.shape[1], 1).double())
-    values = expect(one_by_one, x.expand(m.g.shape[1], -1, -1), f)
-    whole = expect(m, x, f)
-    counts = [4, 16, 64, 256, 1024]
-    errors: list[float] = []
-    for count in counts:
-        drawn = torch.multinomial(m.weight[0], 400 * count, replacement=True, generator=spawn(0, "draw", count))
-        errors.append((values[drawn].view(400, count).mean(1) - whole).square().mean().sqrt().item())
-    logs = torch.tensor([counts, errors], dtype=torch.float64).log()
-    centred = logs - logs.mean(1, keepdim=True)
-    assert (centred[0] @ centred[1] / (centred[0] @ centred[0])).item() == pytest.approx(-0.5, abs=0.1)
-
-
 @pytest.mark.parametrize("m", [1, 2, 3, 4, 5])
 def test_stabiliser_rules_are_exact_to_degree_two(m: int) -> None:
     one = torch.eye(m, dtype=torch.float64)
