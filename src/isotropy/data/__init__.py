@@ -8,6 +8,7 @@ from isotropy.data._files import load_file, save
 from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
+from isotropy.data._molecules import Molecules, load_molecules, read_molecules
 from isotropy.data._registry import Entry, Verification, list_datasets, verify
 from isotropy.data._schema_file import read_schema
 from isotropy.data._xyz import Structure, read_xyz
@@ -17,6 +18,7 @@ __all__ = [
     "Dataset",
     "Entry",
     "GraphSet",
+    "Molecules",
     "Structure",
     "Verification",
     "list_datasets",
@@ -24,8 +26,10 @@ __all__ = [
     "load_exp",
     "load_file",
     "load_graph8c",
+    "load_molecules",
     "load_sr25",
     "read_graph6",
+    "read_molecules",
     "read_schema",
     "read_xyz",
     "save",

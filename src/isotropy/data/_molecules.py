@@ -1,0 +1,218 @@
+"""Molecules with energies and forces: acetylacetone and 3-(benzyloxy)pyridin-2-amine, from molecular dynamics."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.data._mirror import File, locate
+from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
+from isotropy.linalg import Segments
+from isotropy.random import spawn
+
+MOLECULES = File(
+    "05-gaunt-tensor-product/botnet_3bpa_acac.tar.xz",
+    "41bb1deaa375ed863d47dcdf14f87db7a8aa0fd61341fae2cce5e7a46fe2eae7",
+    "dataset_3BPA and dataset_acac of github.com/davkovacs/BOTNet-datasets at commit "
+    "29e6d467317e4b5967b7ea5cbee54de953fa0d45 (MIT), as one archive",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Molecules:
+    """B configurations of atoms, one after another: ``segments`` says which atom belongs to which.
+
+    ``numbers (N,)`` are atomic numbers, ``positions (N, 3)`` in Angstrom, ``energies (B,)`` in eV and, where the source
+    has them, ``forces (N, 3)`` in eV/Angstrom. ``isolated`` is the energy of each free atom in eV, by atomic number;
+    ``temperature`` in kelvin, of the dynamics that drew them. Indexing by a slice, mask or index gives the smaller set.
+
+    Raises ShapeError for parts that do not fit together.
+
+    >>> pair = Molecules(torch.tensor([1, 1, 8]), torch.zeros(3, 3), torch.zeros(2), Segments.from_sizes(
+    ...     torch.tensor([2, 1])), isolated={1: -13.0, 8: -2041.0})
+    >>> len(pair), pair[1:].numbers.tolist(), pair.references.tolist()
+    (2, [8], [-26.0, -2041.0])
+    """
+
+    numbers: Int[Tensor, " N"]
+    positions: Float[Tensor, "N 3"]
+    energies: Float[Tensor, " B"]
+    segments: Segments
+    forces: Float[Tensor, "N 3"] | None = None
+    isolated: Mapping[int, float] = field(default_factory=dict[int, float])
+    temperature: float | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        atoms, count = len(self.segments.label), self.segments.count
+        given = {"numbers": len(self.numbers), "positions": len(self.positions)}
+        given |= {} if self.forces is None else {"forces": len(self.forces)}
+        for part, rows in given.items():
+            if rows != atoms:
+                raise ShapeError(f"{rows} rows of {part}", f"{atoms}, one for each atom")
+        if len(self.energies) != count:
+            raise ShapeError(f"{len(self.energies)} energies", f"{count}, one for each configuration")
+
+    def __len__(self) -> int:
+        return self.segments.count
+
+    def __getitem__(self, rows: slice | Tensor) -> Molecules:
+        chosen = torch.arange(len(self))[rows]
+        sizes, ptr = self.segments.sizes[chosen], self.segments.ptr[chosen]
+        segments = Segments.from_sizes(sizes)
+        place = torch.arange(len(segments.label)) - segments.ptr[segments.label]
+        atoms = self.segments.order[ptr[segments.label] + place]
+        forces = None if self.forces is None else self.forces[atoms]
+        return replace(
+            self,
+            numbers=self.numbers[atoms],
+            positions=self.positions[atoms],
+            energies=self.energies[chosen],
+            segments=segments,
+            forces=forces,
+        )
+
+    @property
+    def references(self) -> Float[Tensor, " B"]:
+        """The energy of each configuration taken apart into free atoms; DomainError for an element without one."""
+        unknown = sorted(set(self.numbers.tolist()) - set(self.isolated))
+        if unknown:
+            raise DomainError(f"atomic numbers {unknown} without an energy", f"those of {sorted(self.isolated)}")
+        table = self.energies.new_zeros(max(self.isolated, default=0) + 1)
+        for number, energy in self.isolated.items():
+            table[number] = energy
+        return self.segments.sum(table[self.numbers])
+
+    def parted(self, count: int, seed: int = 0) -> tuple[Molecules, Molecules]:
+        """``count`` configurations drawn without replacement, and the others: training and validation.
+
+        Raises DomainError unless both have one.
+        """
+        if not 0 < count < len(self):
+            raise DomainError(f"{count} of {len(self)} configurations", f"between 1 and {len(self) - 1}")
+        order = torch.randperm(len(self), generator=spawn(seed, "molecules", self.name))
+        return self[order[:count].sort().values], self[order[count:].sort().values]
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Where one set of configurations stands in the archive; ``rows`` of it where the file holds several."""
+
+    member: str
+    temperature: float | None = None
+    rows: tuple[int | None, int | None] = (None, None)
+
+
+_ISOLATED = {"acac": "dataset_acac/isolated_atoms.xyz", "3bpa": "dataset_3BPA/iso_atoms.xyz"}
+_MIXED = "dataset_3BPA/train_mixedT.xyz"
+_PARTS = {
+    "acac": {
+        "train_300K": _Part("dataset_acac/train_300K.xyz", 300.0),
+        "train_600K": _Part("dataset_acac/train_600K.xyz", 600.0),
+        "test_300K": _Part("dataset_acac/test_MD_300K.xyz", 300.0),
+        "test_600K": _Part("dataset_acac/test_MD_600K.xyz", 600.0),
+        "test_H_transfer": _Part("dataset_acac/test_H_transfer.xyz"),
+        "test_dihedral": _Part("dataset_acac/test_dihedral.xyz"),
+    },
+    # The file of mixed temperatures has no labels; its energies jump after rows 166 and 333.
+    "3bpa": {
+        "train_300K": _Part("dataset_3BPA/train_300K.xyz", 300.0),
+        "mixed_300K": _Part(_MIXED, 300.0, (0, 167)),
+        "mixed_600K": _Part(_MIXED, 600.0, (167, 334)),
+        "mixed_1200K": _Part(_MIXED, 1200.0, (334, 500)),
+    },
+}
+
+
+def load_molecules(name: str, part: str = "train_300K", *, dtype: torch.dtype = torch.float64) -> Molecules:
+    """Configurations of one molecule with energies and forces of density functional theory.
+
+    ``"acac"``, acetylacetone: train_300K and train_600K (500 each), test_300K and test_600K (650 each),
+    test_H_transfer (15) and test_dihedral (45), the last two without forces. ``"3bpa"``: train_300K (500) and, in
+    place of the published test sets, mixed_300K, mixed_600K, mixed_1200K (136, 167, 166): the blocks of its file of
+    mixed temperatures without the 31 configurations that are in train_300K. Energies are total ones in eV, hence
+    float64 unless asked otherwise. Found by ISOTROPY_DATA and known by its checksum.
+
+    Raises SchemaError for another name or part, DataNotFoundError, MissingExtraError without the extra [molecules].
+    Sources: Kovacs et al., J. Chem. Theory Comput. 2021 (3BPA); Batatia et al., arXiv 2205.06643 (AcAc).
+    """
+    parts = _PARTS.get(name, {})
+    if part not in parts:
+        known = ", ".join(parts) if parts else ", ".join(_PARTS)
+        raise SchemaError(f"the part {part!r} of {name}" if parts else f"the molecule {name!r}", f"one of {known}")
+    entry = parts[part]
+    path = locate(MOLECULES, of=name)
+    atoms = _read(path, entry.member)
+    if entry.member == _MIXED:
+        seen = np.array([_energy(other) for other in _read(path, parts["train_300K"].member)])
+        fresh = [bool(np.abs(seen - _energy(one)).min() > 1e-6) for one in atoms]
+        block = slice(*entry.rows)
+        atoms = [one for one, new in zip(atoms[block], fresh[block], strict=True) if new]
+    isolated = {int(one.numbers[0]): _energy(one) for one in _read(path, _ISOLATED[name])}
+    return _molecules(atoms, dtype, isolated=isolated, temperature=entry.temperature, name=f"{name} {part}")
+
+
+def read_molecules(path: str | Path, *, dtype: torch.dtype = torch.float64) -> Molecules:
+    """The configurations of a file in extended XYZ (or whatever ase reads), with their energies and forces.
+
+    Raises SchemaError for a file that ase cannot read or that has no energies, MissingExtraError without [molecules].
+    """
+    where = Path(path)
+    return _molecules(_frames(where, where.name), dtype, name=where.stem)
+
+
+@lru_cache(maxsize=4)
+def _read(archive: Path, member: str) -> list[Any]:
+    with tarfile.open(archive, "r:xz") as tar:
+        file = tar.extractfile(member)
+        if file is None:
+            raise SchemaError(f"{archive.name} without {member}", "the file with that name")
+        return _frames(io.StringIO(file.read().decode()), member, format="extxyz")
+
+
+def _frames(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
+    try:
+        import ase.io
+        from ase.io.extxyz import XYZError
+        from ase.io.formats import UnknownFileTypeError
+    except ImportError as missing:
+        raise MissingExtraError.of("ase", "molecules") from missing
+    try:
+        found = ase.io.read(source, index=":", format=format)
+    except (ValueError, KeyError, IndexError, StopIteration, XYZError, UnknownFileTypeError) as wrong:
+        raise SchemaError(name, "configurations that ase can read", str(wrong)) from wrong
+    if not found:
+        raise SchemaError(f"{name} without a configuration", "one or more")
+    return list(found)
+
+
+def _energy(atoms: Any) -> float:
+    results = {} if atoms.calc is None else atoms.calc.results
+    if "energy" not in results:
+        raise SchemaError(f"a configuration of {len(atoms)} atoms without an energy", "energy=... in its second line")
+    return float(results["energy"])
+
+
+def _molecules(frames: list[Any], dtype: torch.dtype, **more: Any) -> Molecules:
+    energies = [_energy(one) for one in frames]  # first: it looks whether there are results at all
+    forces = [one.calc.results.get("forces") for one in frames]
+    if any(each is None for each in forces) and not all(each is None for each in forces):
+        raise SchemaError("forces for some configurations", "forces for all, or for none")
+    return Molecules(
+        numbers=torch.from_numpy(np.concatenate([one.numbers for one in frames]).astype(np.int64)),
+        positions=torch.from_numpy(np.concatenate([one.positions for one in frames])).to(dtype),
+        energies=torch.tensor(energies, dtype=dtype),
+        segments=Segments.from_sizes(torch.tensor([len(one) for one in frames])),
+        forces=None if forces[0] is None else torch.from_numpy(np.concatenate(forces)).to(dtype),
+        **more,
+    )

@@ -1,0 +1,129 @@
+"""Molecules: the sets of the archive as its README counts them, ragged sets, and files that are something else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from isotropy.data import Molecules, load_molecules, read_molecules
+from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.linalg import Segments
+
+pytest.importorskip("ase")
+
+
+@pytest.fixture
+def ragged() -> Molecules:
+    """Water, a lone hydrogen, hydrogen."""
+    sizes = torch.tensor([3, 1, 2])
+    numbers = torch.tensor([8, 1, 1, 1, 1, 1])
+    positions = torch.arange(18.0, dtype=torch.float64).reshape(6, 3)
+    energies = torch.tensor([-1.0, -2.0, -3.0], dtype=torch.float64)
+    return Molecules(numbers, positions, energies, Segments.from_sizes(sizes), positions + 0.5, {1: -10.0, 8: -100.0})
+
+
+@pytest.mark.parametrize(
+    ("part", "count", "temperature"),
+    [("train_300K", 500, 300.0), ("test_600K", 650, 600.0), ("test_H_transfer", 15, None), ("test_dihedral", 45, None)],
+)
+def test_acetylacetone_as_its_source_counts_it(
+    real_data: Path, part: str, count: int, temperature: float | None
+) -> None:
+    found = load_molecules("acac", part)
+    assert len(found) == count
+    assert found.temperature == temperature
+    assert found.segments.sizes.tolist() == [15] * count
+    assert found.numbers[:15].bincount()[[1, 6, 8]].tolist() == [8, 5, 2]
+    assert (found.forces is None) == (temperature is None)
+    assert set(found.isolated) == {1, 6, 8}
+
+
+def test_the_reference_statistics_of_acetylacetone(real_data: Path) -> None:
+    found = load_molecules("acac")
+    assert found.energies.mean().item() == pytest.approx(-9391.387203546188, abs=1e-9)
+    assert found.forces is not None
+    assert found.forces.square().mean().sqrt().item() == pytest.approx(1.051, abs=1e-3)
+    # C5H8O2 is bound: by some 63 eV below its free atoms.
+    bound = (found.energies - found.references) / 15
+    assert -7 < bound.min().item() <= bound.max().item() < -3
+
+
+def test_the_blocks_of_mixed_temperatures_are_new_and_get_hotter(real_data: Path) -> None:
+    train = load_molecules("3bpa")
+    blocks = [load_molecules("3bpa", f"mixed_{t}K") for t in (300, 600, 1200)]
+    assert [len(block) for block in blocks] == [167 - 31, 167, 166]
+    for block in blocks:
+        assert (block.energies[:, None] - train.energies).abs().min() > 1e-6
+    offsets = [(block.energies.mean() - train.energies.mean()).item() for block in blocks]
+    assert offsets == pytest.approx([0.0, 0.95, 2.99], abs=0.02)
+    assert train.isolated[7] == pytest.approx(-1484.9814568572233, abs=1e-9)
+
+
+def test_training_and_validation_share_nothing_and_lose_nothing(real_data: Path) -> None:
+    whole = load_molecules("acac")
+    train, validation = whole.parted(450, seed=1)
+    assert (len(train), len(validation)) == (450, 50)
+    together = torch.cat([train.energies, validation.energies]).sort().values
+    assert torch.equal(together, whole.energies.sort().values)
+    again, _ = whole.parted(450, seed=1)
+    assert torch.equal(train.positions, again.positions)
+    assert not torch.equal(train.positions, whole.parted(450, seed=2)[0].positions)
+    with pytest.raises(DomainError, match="between 1 and 499"):
+        whole.parted(500)
+
+
+def test_choosing_configurations_of_different_sizes(ragged: Molecules) -> None:
+    chosen = ragged[torch.tensor([2, 0])]
+    assert chosen.numbers.tolist() == [1, 1, 8, 1, 1]
+    assert torch.equal(chosen.positions, ragged.positions[[4, 5, 0, 1, 2]])
+    assert chosen.forces is not None
+    assert torch.equal(chosen.forces, chosen.positions + 0.5)
+    assert chosen.energies.tolist() == [-3.0, -1.0]
+    assert chosen.references.tolist() == [-20.0, -120.0]
+    assert len(ragged[:0]) == 0
+    assert len(ragged[ragged.energies < -1.5]) == 2
+
+
+def test_parts_that_do_not_fit_together_are_refused(ragged: Molecules) -> None:
+    with pytest.raises(ShapeError, match="5 rows of numbers"):
+        Molecules(ragged.numbers[:5], ragged.positions[:5], ragged.energies, ragged.segments)
+    with pytest.raises(ShapeError, match="2 energies"):
+        Molecules(ragged.numbers, ragged.positions, ragged.energies[:2], ragged.segments)
+    with pytest.raises(DomainError, match=r"\[1, 8\] without an energy"):
+        _ = Molecules(ragged.numbers, ragged.positions, ragged.energies, ragged.segments).references
+
+
+def test_other_names_and_parts_list_the_known_ones() -> None:
+    with pytest.raises(SchemaError, match=r"train_300K.*mixed_1200K"):
+        load_molecules("3bpa", "test_1200K")
+    with pytest.raises(SchemaError, match=r"the molecule 'water'.*acac, 3bpa"):
+        load_molecules("water")
+
+
+def test_a_file_of_extended_xyz(tmp_path: Path) -> None:
+    path = tmp_path / "hydrogen.xyz"
+    header = "Properties=species:S:1:pos:R:3:forces:R:3 energy=-31.5"
+    path.write_text(f"2\n{header}\nH 0 0 0 0 0 1.5\nH 0 0 0.8 0 0 -1.5\n1\n{header}\nH 0 0 0 0 0 0\n")
+    found = read_molecules(path)
+    assert found.segments.sizes.tolist() == [2, 1]
+    assert found.energies.tolist() == [-31.5, -31.5]
+    assert found.forces is not None
+    assert found.forces[:, 2].tolist() == [1.5, -1.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2\nenergy=1.0\nH 0 0 0\n", "configurations that ase can read"),
+        ("1\nProperties=species:S:1:pos:R:3\nH 0 0 0\n", "without an energy"),
+        ("", "ase can read|without a configuration"),
+        ("1\nProperties=species:S:1:pos:R:3:forces:R:3 energy=1.0\nH 0 0 0 0 0 0\n1\nenergy=1.0\nH 0 0 0\n", "for all"),
+    ],
+)
+def test_files_that_are_something_else(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "wrong.xyz"
+    path.write_text(text)
+    with pytest.raises(SchemaError, match=message):
+        read_molecules(path)
