@@ -191,6 +191,8 @@ class RadialField(nn.Module):
         super().__init__()
         self.pairs = nn.ModuleList(mlp(2, width, 1, last=nn.Tanh) for _ in range(layers))
         self.speeds = nn.ModuleList(mlp(1, width, 1) for _ in range(layers))
+        for pair in self.pairs:  # a first step of almost nothing, as its authors start
+            nn.init.xavier_uniform_(pair[-2].weight, gain=1e-3)  # pyright: ignore
 
     def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
         loc, vel, _ = unpack(x)
