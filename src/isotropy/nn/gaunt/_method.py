@@ -9,8 +9,9 @@ from isotropy.nn.gaunt._transform import Route
 
 Method = Literal["grid", "grid_separable", "fourier", "dense"]
 
-DENSE_UP_TO = 1
-"""Inputs of degrees 0..1: 4 x 4 x 9 numbers at most, where one matrix product costs less than three."""
+DENSE_UP_TO = 0
+"""The smaller of L1 and L2: a function times constants is one matrix product. From L1 = L2 = 1 on the grid is faster, by
+a third with gradients (``isotropy bench tensor-products --calibrate``), save for brackets of few rows."""
 
 GRID_UP_TO = 24
 """Total degree L1 + L2 + L3: below, one matrix product with all points (O(L^4) in BLAS) beats the many small ones of
@@ -22,14 +23,14 @@ def chosen(method: Literal["auto"] | Method, L1: int, L2: int, L3: int) -> Metho
 
     Raises DomainError for a form of another name.
 
-    >>> [chosen("auto", L, L, L) for L in (1, 4, 12)]
+    >>> [chosen("auto", L, L, L) for L in (0, 4, 12)]
     ['dense', 'grid', 'grid_separable']
     """
     if method != "auto":
         if method not in ("grid", "grid_separable", "fourier", "dense"):
             raise DomainError(f"method={method!r}", "'auto', 'grid', 'grid_separable', 'fourier' or 'dense'")
         return method
-    if max(L1, L2) <= DENSE_UP_TO:
+    if min(L1, L2) <= DENSE_UP_TO:
         return "dense"
     return "grid" if L1 + L2 + L3 <= GRID_UP_TO else "grid_separable"
 
