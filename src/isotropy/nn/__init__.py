@@ -1,4 +1,4 @@
-"""Exactly equivariant layers: linear, gated, bilinear, the network built of them, and products on the sphere."""
+"""Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, a force field."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from isotropy.nn._gated import GatedNonlinearity, gated
 from isotropy.nn._hidden import uniform_counts, uniform_rep
 from isotropy.nn._linear import EquivariantLinear, balanced, orthogonal
 from isotropy.nn._points import centroid_map, centroids, linear_part, moved_points, translates
+from isotropy.nn.force_field import (
+    ConfigurationBatches,
+    EnergyForceErrors,
+    EnergyForceLoss,
+    GauntForceField,
+    Scales,
+    ase_calculator,
+    force_field_errors,
+    neighbour_list,
+)
 from isotropy.nn.gaunt import (
     CompleteProduct,
     Expressivity,
@@ -30,17 +40,23 @@ __all__ = [
     "EMLP",
     "BilinearBlock",
     "CompleteProduct",
+    "ConfigurationBatches",
     "EMLPBlock",
+    "EnergyForceErrors",
+    "EnergyForceLoss",
     "EquivariantLinear",
     "Expressivity",
     "GatedNonlinearity",
     "GauntConvolution",
+    "GauntForceField",
     "GauntPower",
     "GauntProduct",
     "PoissonProduct",
     "SO2Convolution",
+    "Scales",
     "SphereGrid",
     "SphereTransform",
+    "ase_calculator",
     "balanced",
     "bracket_coefficient",
     "bracket_tensor",
@@ -49,11 +65,13 @@ __all__ = [
     "copies",
     "dimensions",
     "expressivity",
+    "force_field_errors",
     "gated",
     "gaunt_coefficient",
     "gaunt_tensor",
     "linear_part",
     "moved_points",
+    "neighbour_list",
     "orthogonal",
     "size",
     "translates",

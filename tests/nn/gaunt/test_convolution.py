@@ -1,4 +1,4 @@
-"""Convolutions: three forms of one map, the general layer restricted to it, poles, and their derivatives."""
+"""Convolutions: four forms of one map, the general layer restricted to it, poles, and their derivatives."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ POLES = torch.tensor([[0.0, 1, 0], [0, -2, 0], [0, 1e-4, 0], [1, 0, 0], [0, 0, -
     ("size", "normalization"),
     [*((size, "integral") for size in SIZES), ((6, 6, 6), "component"), ((2, 3, 2), "norm"), ((1, 2, 3), "component")],
 )
-def test_7_three_forms_agree(size: Any, normalization: Normalization, draw: Draw, apart: Distance) -> None:
+def test_7_four_forms_agree(size: Any, normalization: Normalization, draw: Draw, apart: Distance) -> None:
     L_in, L_filter, L_out = size
     r = torch.cat([POLES, draw(3, 3)])
     x, h = draw(8, 2, (L_in + 1) ** 2), draw(8, 2, L_filter + 1)
     Y = spherical_harmonics(L_filter, r, normalization=normalization)[:, None]
     product = GauntProduct(L_in, L_filter, L_out, normalization=normalization, method="grid").double()
     wanted = product(x, h[..., degrees(L_filter)] * Y)
-    for method in ("zonal", "aligned", "plain"):
+    for method in ("zonal", "aligned", "plain", "matrix"):
         f = GauntConvolution(*size, method, normalization=normalization)
         assert apart(f(x.float(), r.float(), h.float()).double(), wanted) < 4e-6
         assert apart(f.double()(x, r, h), wanted) < 1e-12
@@ -65,7 +65,7 @@ def test_radial_factors_scale_each_degree(draw: Draw, apart: Distance) -> None:
     assert apart(shared(x, r, h[:, :1]), shared(x, r, h[:, :1].expand(-1, 3, -1))) < 1e-14
 
 
-@pytest.mark.parametrize("method", ["zonal", "aligned", "plain"])
+@pytest.mark.parametrize("method", ["zonal", "aligned", "plain", "matrix"])
 def test_6_gradients_at_the_poles_are_finite_and_right(method: Any, draw: Draw) -> None:
     f = GauntConvolution(2, 2, 2, method).double()
     x, h = draw(5, 2, 9), draw(5, 2, 3)
@@ -79,7 +79,7 @@ def test_6_gradients_at_the_poles_are_finite_and_right(method: Any, draw: Draw) 
     assert torch.autograd.gradcheck(lambda r: f(x[:4], r, h[:4]), (far,))
 
 
-@pytest.mark.parametrize("method", ["zonal", "aligned", "plain"])
+@pytest.mark.parametrize("method", ["zonal", "aligned", "plain", "matrix"])
 def test_6_second_derivatives(method: Any, draw: Draw) -> None:
     f = GauntConvolution(1, 2, 1, method).double()
     x, r, h = (draw(*shape).requires_grad_() for shape in ((2, 1, 4), (2, 3), (2, 1, 3)))

@@ -61,7 +61,7 @@ def test_4_products(name: str, method: Any, dtype: torch.dtype, tol: float, draw
 
 
 @pytest.mark.parametrize(("dtype", "tol"), PRECISIONS, ids=["double", "single"])
-@pytest.mark.parametrize("method", ["zonal", "aligned", "plain"])
+@pytest.mark.parametrize("method", ["zonal", "aligned", "plain", "matrix"])
 @pytest.mark.parametrize("parity", [1, -1])
 def test_4_convolutions(method: Any, parity: int, dtype: torch.dtype, tol: float, draw: Draw) -> None:
     f = GauntConvolution(3, 2, 4, method, channels=C, parity=parity).to(dtype)

@@ -36,7 +36,7 @@ LAYERS: dict[str, Callable[[], nn.Module]] = {
         for m in METHODS
     },
     **{f"bracket {m}": lambda m=m: PoissonProduct(2, 2, method=m) for m in METHODS},
-    **{f"convolution {m}": lambda m=m: GauntConvolution(2, 2, 3, m) for m in ("zonal", "aligned", "plain")},
+    **{f"convolution {m}": lambda m=m: GauntConvolution(2, 2, 3, m) for m in ("zonal", "aligned", "plain", "matrix")},
     "so2": lambda: SO2Convolution(2, 3, 2, 3, 1),
     "power": lambda: GauntPower(2, 2, 3, 3, channels=2, factors=True, rank=2),
     "power separable": lambda: GauntPower(2, 2, 3, 3, channels=2, method="grid_separable"),

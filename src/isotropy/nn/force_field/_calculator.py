@@ -1,0 +1,55 @@
+"""The force field as a calculator of ase, the Atomic Simulation Environment: dynamics, relaxations, vibrations."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from isotropy.errors import MissingExtraError
+from isotropy.nn.force_field._model import GauntForceField
+
+
+def ase_calculator(model: GauntForceField) -> Any:
+    """An ``ase.calculators.calculator.Calculator`` of energies (eV) and forces (eV/Angstrom) by ``model``.
+
+    It follows the positions, numbers, cell and periodic directions of the atoms that it is attached to
+    (``atoms.calc = ase_calculator(model)``), and works in the dtype and on the device of the model, which it sets to
+    evaluation. Raises MissingExtraError without the extra [molecules], and the errors of ``energy_forces``.
+
+    >>> from ase import Atoms
+    >>> atoms = Atoms("H2", [[0, 0, 0], [0, 0, 9]])
+    >>> atoms.calc = ase_calculator(GauntForceField({1: -13.6}, channels=4, radial=(8,), r_max=3.0))
+    >>> round(atoms.get_potential_energy(), 6)
+    -27.2
+    """
+    return _calculator()(model.eval())
+
+
+@lru_cache(maxsize=1)
+def _calculator() -> Any:
+    try:
+        from ase.calculators.calculator import Calculator, all_changes
+    except ImportError as missing:
+        raise MissingExtraError.of("ase", "molecules") from missing
+
+    class ForceFieldCalculator(Calculator):
+        implemented_properties = ("energy", "free_energy", "forces")
+
+        def __init__(self, model: GauntForceField) -> None:
+            super().__init__()
+            self.model = model
+
+        def calculate(self, atoms: Any = None, properties: Any = ("energy",), changes: Any = all_changes) -> None:
+            super().calculate(atoms, properties, changes)
+            like = self.model.embedding
+            positions = torch.as_tensor(self.atoms.positions).to(like)
+            numbers = torch.as_tensor(self.atoms.numbers).to(like.device, torch.int64)
+            pbc = tuple(bool(periodic) for periodic in self.atoms.pbc)
+            cell = torch.as_tensor(self.atoms.cell.array).to(like) if any(pbc) else None
+            energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=pbc)
+            self.results["energy"] = self.results["free_energy"] = float(energy)
+            self.results["forces"] = forces.to(torch.float64).cpu().numpy()
+
+    return ForceFieldCalculator
