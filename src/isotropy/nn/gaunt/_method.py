@@ -10,8 +10,8 @@ from isotropy.nn.gaunt._transform import Route
 Method = Literal["grid", "grid_separable", "fourier", "dense"]
 
 DENSE_UP_TO = 0
-"""The smaller of L1 and L2: a function times constants is one matrix product. From L1 = L2 = 1 on the grid is faster, by
-a third with gradients (``isotropy bench tensor-products --calibrate``), save for brackets of few rows."""
+"""The smaller of L1 and L2: a function times constants is one matrix product. From L1 = L2 = 1 on the grid is faster,
+by a third with gradients (``isotropy bench tensor-products --calibrate``), save for brackets of few rows."""
 
 GRID_UP_TO = 24
 """Total degree L1 + L2 + L3: below, one matrix product with all points (O(L^4) in BLAS) beats the many small ones of
