@@ -58,7 +58,7 @@ class Contender:
 
 def ours(method: str, case: Case, device: str, compiled: bool = False) -> Built:
     product = GauntProduct(case.L, case.L, case.L3, method=method).to(device)  # type: ignore[arg-type]
-    return Built(torch.compile(product) if compiled else product)
+    return Built(torch.compile(product, dynamic=False) if compiled else product)
 
 
 def dense_einsum(case: Case, device: str, compiled: bool = False) -> Built:
@@ -67,7 +67,7 @@ def dense_einsum(case: Case, device: str, compiled: bool = False) -> Built:
     def run(x: Tensor, y: Tensor) -> Tensor:
         return torch.einsum("ri,rj,ijk->rk", x, y, G)
 
-    return Built(torch.compile(run) if compiled else run)
+    return Built(torch.compile(run, dynamic=False) if compiled else run)
 
 
 def channels(case: Case) -> list[int]:
@@ -162,6 +162,9 @@ def contenders(compiled: bool = False, only_ours: bool = False) -> tuple[dict[st
     """All that take part by name, and what is absent from this environment, in words."""
     warnings.filterwarnings("ignore", module=r"(e3nn|torch\.jit|cuequivariance).*")
     warnings.filterwarnings("ignore", message=".*(torch.jit|TorchScript).*")
+    if compiled:
+        # All methods are one class: its code is compiled for each of them, with and without gradients.
+        torch._dynamo.config.recompile_limit = 64
     found = {
         method: Contender(
             one_layout(partial(ours, method, compiled=compiled)),

@@ -1,6 +1,6 @@
 """Products on the sphere side by side: our methods, e3nn, cuEquivariance and the naive sum; time, memory, exponents.
 
-    python benchmarks/tensor_products.py                    # L = 1..12; 32, 512, 4096 rows; about an hour on one core
+    python benchmarks/tensor_products.py                    # L = 1..12; 32, 512 and 4096 rows; long, on an idle core
     python benchmarks/tensor_products.py --quick            # a minute: L = 1, 2, 4 and few rows
     python benchmarks/tensor_products.py --device cuda      # timed by events; --compile for torch.compile
     python benchmarks/tensor_products.py --calibrate        # our methods alone: where each wins, how good "auto" is
@@ -99,6 +99,7 @@ def sweep(
 ) -> Iterator[list[Cell]]:
     """The cells of each case: build what is allowed, check it, and time all in turns, forward and with backward."""
     for case in cases:
+        torch.compiler.reset()  # what was compiled for other sizes
         x, y = inputs(case, clock.device)
         built: dict[str, Built] = {}
         for name, contender in found.items():
