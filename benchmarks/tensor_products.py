@@ -99,7 +99,8 @@ def sweep(
 ) -> Iterator[list[Cell]]:
     """The cells of each case: build what is allowed, check it, and time all in turns, forward and with backward."""
     for case in cases:
-        torch.compiler.reset()  # what was compiled for other sizes
+        if "torch._dynamo" in sys.modules:
+            torch.compiler.reset()  # what was compiled for other sizes
         x, y = inputs(case, clock.device)
         built: dict[str, Built] = {}
         for name, contender in found.items():
