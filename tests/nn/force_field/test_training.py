@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from isotropy.data import Molecules, load_molecules
-from isotropy.errors import DomainError, ShapeError
+from isotropy.data import Molecules, load_molecules, read_molecules
+from isotropy.errors import DomainError, MissingExtraError, ShapeError
 from isotropy.linalg import Segments
 from isotropy.nn import (
     ConfigurationBatches,
@@ -19,6 +20,7 @@ from isotropy.nn import (
     force_field_errors,
     neighbour_list,
 )
+from isotropy.nn.force_field._calculator import _calculator
 from isotropy.train import Cosine, fit
 
 pytest.importorskip("ase")
@@ -86,6 +88,23 @@ def test_thirty_steps_lower_the_errors_and_fifteen_femtoseconds_keep_the_energy(
     assert history.curve("validation")[-1] < history.curve("validation")[0]
     assert after.force_rmse < 0.85 * before.force_rmse
     _run_dynamics(model, molecules)
+
+
+def test_without_ase_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("ase", "ase.io", "ase.neighborlist", "ase.calculators.calculator"):
+        monkeypatch.setitem(sys.modules, name, None)
+    _calculator.cache_clear()
+    model = GauntForceField({1: -13.6}, channels=2, radial=(4,), r_max=2.0)
+    (tmp_path / "one.xyz").write_text("1\nenergy=1.0\nH 0 0 0\n")
+    for need in (
+        lambda: ase_calculator(model),
+        lambda: read_molecules(tmp_path / "one.xyz"),
+        lambda: neighbour_list(torch.zeros(1, 3), 2.0, cell=torch.eye(3)),
+    ):
+        with pytest.raises(MissingExtraError, match=r"isotropy\[molecules\]"):
+            need()
+    energy, _ = model.energy_forces(torch.zeros(1, 3), torch.tensor([1]))  # molecules need none
+    assert energy.item() == -13.6
 
 
 def _run_dynamics(model: GauntForceField, molecules: Molecules) -> None:

@@ -35,20 +35,22 @@ def _calculator() -> Any:
         raise MissingExtraError.of("ase", "molecules") from missing
 
     class ForceFieldCalculator(Calculator):
-        implemented_properties = ("energy", "free_energy", "forces")
-
         def __init__(self, model: GauntForceField) -> None:
             super().__init__()
             self.model = model
+            self.implemented_properties = ["energy", "free_energy", "forces"]
 
-        def calculate(self, atoms: Any = None, properties: Any = ("energy",), changes: Any = all_changes) -> None:
-            super().calculate(atoms, properties, changes)
+        def calculate(
+            self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes
+        ) -> None:
+            super().calculate(atoms, properties, system_changes)
+            now: Any = self.atoms
             like = self.model.embedding
-            positions = torch.as_tensor(self.atoms.positions).to(like)
-            numbers = torch.as_tensor(self.atoms.numbers).to(like.device, torch.int64)
-            pbc = tuple(bool(periodic) for periodic in self.atoms.pbc)
-            cell = torch.as_tensor(self.atoms.cell.array).to(like) if any(pbc) else None
-            energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=pbc)
+            positions = torch.as_tensor(now.positions).to(like)
+            numbers = torch.as_tensor(now.numbers).to(like.device, torch.int64)
+            x, y, z = (bool(periodic) for periodic in now.pbc)
+            cell = torch.as_tensor(now.cell.array).to(like) if x or y or z else None
+            energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=(x, y, z))
             self.results["energy"] = self.results["free_energy"] = float(energy)
             self.results["forces"] = forces.to(torch.float64).cpu().numpy()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -164,7 +165,8 @@ class GauntForceField(Constants):
         kinds = torch.arange(len(self.embedding), device=types.device)
         alone = self.embedding.unsqueeze(-1)
         eps, eps_alone = r.new_zeros(len(r)), r.new_zeros(len(kinds))
-        for interaction, readout in zip(self.interactions, self.readouts, strict=True):
+        interactions = cast(Iterable[Interaction], self.interactions)
+        for interaction, readout in zip(interactions, self.readouts, strict=True):
             h = interaction(h, types, edges, vectors, basis)
             alone = interaction.alone(alone, kinds)
             eps = eps + readout(h[..., 0])[:, 0]

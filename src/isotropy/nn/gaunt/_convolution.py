@@ -123,7 +123,7 @@ class GauntConvolution(Operation):
         unit = r / torch.linalg.vector_norm(r, dim=-1, keepdim=True)
         P = legendre_series(self.L_filter, unit @ self.directions)  # (E, L_filter + 1, points)
         if self.method == "matrix":
-            K = (P @ self.pairs).reshape(len(r), (self.L_filter + 1) * x.shape[-1], (self.L_out + 1) ** 2)
+            K = (P @ self.pairs).unflatten(-1, (x.shape[-1], -1)).flatten(1, 2)
             # Channels last: sums over degrees and orders, here and in gradients, then run along memory.
             both = ((h * self.addition).mT.unsqueeze(2) * x.mT.unsqueeze(1)).flatten(1, 2)
             return (K.mT @ both).mT
