@@ -32,8 +32,8 @@ class GauntConvolution(Operation):
     ``"zonal"`` evaluates the filter, a polynomial in the cosine to each point of the grid, by the addition theorem: no
     rotation, smooth everywhere; ``"aligned"`` rotates the edge to the pole, where the filter depends on theta alone and
     orders do not mix; ``"plain"`` multiplies by the coefficients h_l Y_lm; ``"matrix"`` sums over the grid before the
-    channels come in, which leaves each edge one matrix for each degree of the filter: the fastest for many channels of
-    low degree. Without edges the result is empty.
+    channels come in, which leaves each edge one matrix for each degree of the filter: the fastest where L_in is 0 or 1
+    and channels are many. Without edges the result is empty.
 
     Raises ShapeError, DtypeError; DomainError for edges of length zero (their numbers), degrees below 0, and, where
     asked for, ``strict`` and ``check_finite``. Source: Luo, Chen, Krishnapriyan 2024; Passaro, Zitnick 2023.
