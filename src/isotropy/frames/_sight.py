@@ -235,9 +235,9 @@ class _Arrows:
 
     def size(self) -> Float[Tensor, " B"]:
         """The length of the longest of each row; 0 where there is none."""
-        square = self.v.detach().square().sum(-1)
-        rows = self.v.new_zeros(self.sets.count)
-        return rows.scatter_reduce(0, self.sets.label, square, "amax").sqrt()
+        square = self.v.square().sum(-1)
+        rows = self.v.new_zeros(self.sets.count).scatter_reduce(0, self.sets.label, square, "amax")
+        return torch.where(rows > 0, rows, 1.0).sqrt() * (rows > 0)  # a root with a derivative, also where it is 0
 
 
 def _of_one_size(points: _Arrows, arrows: list[_Arrows], rounding: Float[Tensor, " B"]) -> list[_Arrows]:
