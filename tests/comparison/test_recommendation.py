@@ -64,6 +64,12 @@ def test_what_is_only_uncertain_is_not_as_good() -> None:
     assert "O(3) instead costs at least +20\u202f% of the error (augmentation O(3)), which may be chance" in said
 
 
+def test_nothing_is_as_good_where_a_better_method_for_the_same_group_is_worse() -> None:
+    table = [row("plain", 1.0, 1.0), row("coordinates O(3)", 1.02, 0.001), row("layers O(3)", 1.04, 0.3)]
+    assert [c.name for c in as_good(table)] == ["plain"]
+    assert choose(table, BELOW).name == "plain"
+
+
 def test_a_group_whose_augmentation_is_as_good_costs_only_its_exactness() -> None:
     table = [row("plain", 1.0, 0.5), row("augmentation O(3)", 0.98, 1.0), row("frames O(3)", 1.5, 0.0)]
     assert choose(table, BELOW).name == "plain"

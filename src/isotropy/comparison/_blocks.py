@@ -163,7 +163,7 @@ def _how_to_read(found: Comparison) -> list[Block]:
             "The recommendation follows one rule:\n\n"
             f"- As good as the best are all methods whose error is less than {MARGIN:.0%} higher, and those within "
             f"{REACH:.0%} that a paired test does not show to be worse (p ≥ 0.05 after Holm's correction for their "
-            "number).\n"
+            "number). One that errs more than a worse method for the same group is not.\n"
             "- Among these, exact methods come first, because they keep the symmetry on every input; of these, those "
             "for the largest group; of several for one group, or for groups of which none contains another, that with "
             "the lowest error.\n"

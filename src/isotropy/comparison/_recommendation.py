@@ -30,10 +30,18 @@ class Contender:
 def as_good(contenders: Sequence[Contender]) -> list[Contender]:
     """The best, all within 1 % of its error, and all within 10 % that are not shown to be worse (p >= 0.05).
 
-    Few or noisy rows show nothing, so that p alone would call good what is only uncertain: hence the 10 %.
+    Few or noisy rows show nothing, so that p alone would call good what is only uncertain: hence the 10 %. For the same
+    reason no method is as good where another one for its group errs less and is shown to be worse.
     """
     best = min(contenders, key=lambda c: c.error)
-    return [c for c in contenders if c.error <= best.error * (1 + (REACH if c.p_best >= ALPHA else MARGIN))]
+
+    def near(c: Contender) -> bool:
+        return c.error <= best.error * (1 + (REACH if c.p_best >= ALPHA else MARGIN))
+
+    def outdone(c: Contender) -> bool:
+        return bool(c.group) and any(o.group == c.group and o.error < c.error and not near(o) for o in contenders)
+
+    return [c for c in contenders if near(c) and not outdone(c)]
 
 
 def choose(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> Contender:

@@ -15,7 +15,12 @@ STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
     "recommended": ("holds", "●", "The method to take, by the rule below."),
     "best": ("small", "◕", "The lowest error of all."),
     "as good": ("small", "◑", "Within 1 % of the lowest error, or within 10 % and not shown to be worse."),
-    "undecided": ("open", "◔", "More than 10 % above the lowest error, and yet not shown to be worse: too few rows."),
+    "undecided": (
+        "open",
+        "◔",
+        "Not shown to be worse, and yet more than 10 % above the lowest error, or behind another method for its group "
+        "that is worse.",
+    ),
     "worse": ("broken", "○", "Shown to be worse than the best on the same rows."),
     "not run": ("silent", "–", "There is no such method for this group; the reason stands in the report."),
 }
