@@ -261,7 +261,7 @@ class TensorProducts(Result):
             "What `isotropy bench tensor-products` measured. [Products on the sphere](../products-on-the-sphere.md)"
         ]
         lines += ["says what is multiplied, and which method to take when.", ""]
-        lines += [f"- {key}: {value}" for key, value in self.machine.items()]
+        lines += [f"- {key}: {value}" for key, value in sorted(self.machine.items())]
         lines += [f"- the whole run: {self.seconds:.0f} s", "", f"**{self.headline()}**"]
         for table in self.tables():
             lines += ["", f"## {table.title}", "", "| " + " | ".join(c.label for c in table.columns) + " |"]

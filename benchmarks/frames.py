@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import NonDeterministicError
 from isotropy.experiments.frame_averaging._point_networks import PointNet
-from isotropy.frames import FrameAveraged, HaarFrame, PCAFrame
+from isotropy.frames import FrameAveraged, HaarFrame, MDSFrame, PCAFrame
 from isotropy.groups import E, Group, O, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn
@@ -46,7 +46,7 @@ def networks(net: nn.Module) -> dict[str, Run]:
         "bare": net,
         "8 frames": frames(),
         "8 frames, chunk=1": frames(chunk=1),
-        "heaviest frame": frames(mode="first"),
+        "one canonical frame": FrameAveraged(net, MDSFrame("E(3)"), Cloud(Point), Cloud(Vector)).eval(),
         "one drawn frame": drawn(one, net),
         "8 Haar draws": FrameAveraged(net, HaarFrame("O(3)", 8, seed=0), Cloud(Vector), Cloud(Vector)).eval(),
         "100 Haar draws, chunk=8": FrameAveraged(

@@ -45,8 +45,8 @@ def spread_of(values: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Te
     folds.
 
     >>> fold = torch.tensor([0, 0, 1, 1])
-    >>> spread_of(torch.tensor([1.0, 3.0, 1.0, 3.0]), fold, torch.arange(4)).standard_error
-    0.7071067811865476
+    >>> round(spread_of(torch.tensor([1.0, 3.0, 1.0, 3.0]), fold, torch.arange(4)).standard_error, 12)
+    0.707106781187
     """
     K, n = int(fold.max()) + 1, len(values)
     if K < 2:

@@ -56,7 +56,7 @@ def part(run: Run, plan: Mapping[str, Any], *keys: object) -> Run:
     >>> import tempfile
     >>> with Run(tempfile.mkdtemp()) as run:
     ...     part(run, {"epochs": 3}, "FA-GIN+ID, sorted", 0).path.name
-    'FA-GIN_ID__sorted-0-1c6ae5'
+    'FA-GIN_ID__sorted-0-de1160'
     """
     name = "-".join(str(key) for key in keys)
     digest = f"{derive(0, json.dumps(plan, sort_keys=True)):016x}"[-6:]
