@@ -154,24 +154,24 @@ def trainee_of(
 ) -> Trainee:
     """What a method trains on these rows; methods with the same network start from the same weights."""
     start = spawn(seed, "weights")
+    plain = Preparation.fit(problem, problem.x[rows], problem.y[rows])
+    spread = float(plain.targets.scale[0]) ** 2
     if kind == "layers":
         assert candidate is not None
-        return _layers(problem, candidate, rows, spend, start)
+        return _layers(problem, candidate, rows, spread, spend, start)
     core = GatedNetwork(
         problem.x.shape[1], problem.y.shape[1], width=spend.width, depth=spend.depth, generator=start
     )  # fmt: skip
-    spread = _spread(problem, rows)
     if kind in ("plain", "soft"):
-        preparation = Preparation.fit(problem, problem.x[rows], problem.y[rows])
         penalty = _penalty(problem, core, spend.width) if kind == "soft" else None
-        return Direct(core, problem, preparation, _RATE, spread, penalty)
+        return Direct(core, problem, plain, _RATE, spread, penalty)
     assert candidate is not None
     draws = spawn(seed, "draws")
     if kind == "augmentation":
-        preparation = Preparation.fit(problem, problem.x[rows], problem.y[rows])
-        return Augmented(core, problem, preparation, _RATE, spread, candidate, draws)
+        return Augmented(core, problem, plain, _RATE, spread, candidate, draws)
     make = pose_frame if kind == "frames" else canonical_frame
-    return _posed(core, problem, candidate, make(candidate.group, problem.rep_in, problem.rep_out), rows, _RATE, draws)
+    pose = make(candidate.group, problem.rep_in, problem.rep_out)
+    return _posed(core, problem, candidate, pose, rows, _RATE, spread, draws)
 
 
 def _posed(
@@ -181,6 +181,7 @@ def _posed(
     pose: Pose,
     rows: Int[Tensor, " m"],
     rate: float,
+    spread: float,
     generator: torch.Generator,
 ) -> Posed:
     """The poses of all rows, and columns in the units that rows have when they are posed."""
@@ -193,7 +194,7 @@ def _posed(
     x, y = pose.rep_in.act(group, first, problem.x[shown]), pose.rep_out.act(group, first, problem.y[shown])
     preparation = Preparation.fit(replace(problem, candidates=(candidate,)), x, y)
     preparation = replace(preparation, targets=_typical(preparation.targets, y))
-    return Posed(core, problem, preparation, rate, _spread(problem, rows), pose, g, weight, generator)
+    return Posed(core, problem, preparation, rate, spread, pose, g, weight, generator)
 
 
 def _typical(targets: Standardiser, y: Float[Tensor, "m q"]) -> Standardiser:
@@ -203,20 +204,21 @@ def _typical(targets: Standardiser, y: Float[Tensor, "m q"]) -> Standardiser:
 
 
 def _layers(
-    problem: Problem, candidate: Candidate, rows: Int[Tensor, " m"], spend: Budget, start: torch.Generator
+    problem: Problem,
+    candidate: Candidate,
+    rows: Int[Tensor, " m"],
+    spread: float,
+    spend: Budget,
+    start: torch.Generator,
 ) -> Trainee:
     """Exact layers; where the group translates, on Points seen from their centroid."""
     group, rep_in, rep_out = candidate.group, linear_part(problem.rep_in), linear_part(problem.rep_out)
     core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
     if not getattr(group, "affine", False):
         preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
-        return Direct(core, problem, preparation, _RATE_LAYERS, _spread(problem, rows))
+        return Direct(core, problem, preparation, _RATE_LAYERS, spread)
     centred = pose_frame(T(group.degree).on(group.space), problem.rep_in, problem.rep_out)
-    return _posed(core, problem, candidate, centred, rows, _RATE_LAYERS, start)
-
-
-def _spread(problem: Problem, rows: Int[Tensor, " m"]) -> float:
-    return float(Preparation.fit(problem, problem.x[rows], problem.y[rows]).targets.scale[0]) ** 2
+    return _posed(core, problem, candidate, centred, rows, _RATE_LAYERS, spread, start)
 
 
 def _penalty(problem: Problem, core: GatedNetwork, width: int) -> ProjectionPenalty:

@@ -92,7 +92,8 @@ class FrameAveraged(nn.Module):
         if args and isinstance(args[-1], Segments):
             args, segments = args[:-1], args[-1]
         x: Any = named if isinstance(self.rep_in, dict) else args if isinstance(self.rep_in, tuple) else _single(args)
-        _refuse_dropout(self)
+        if self.mode == "average":
+            warn_of_dropout(self)
         _refuse_batch_norm(self)
         mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
         optic = average(
@@ -188,12 +189,12 @@ def _refuse_batch_norm(model: FrameAveraged) -> None:
             )
 
 
-def _refuse_dropout(model: FrameAveraged) -> None:
-    """Dropout draws another mask for each copy, and no average of those is equivariant."""
-    if model.mode == "average" and not torch.is_grad_enabled() and model.training:
+def warn_of_dropout(model: nn.Module, law: str = "equivariant") -> None:
+    """Dropout draws another mask for each copy, and no average of those keeps the ``law``; training may do without."""
+    if model.training and not torch.is_grad_enabled():
         drops = [name for name, part in model.named_modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
         if drops:
             warnings.warn(
-                f"the backbone drops features at random ({drops[0]}) in train mode: not equivariant, call model.eval()",
-                stacklevel=3,
+                f"the backbone drops features at random ({drops[0]}) in train mode: not {law}, call model.eval()",
+                stacklevel=4,
             )

@@ -40,7 +40,7 @@ def solid_harmonics(degree: int, r: Tensor) -> Float[Tensor, "... k"]:
         cosines.append(c)
         sines.append(s)
         # Dynamo looks through caches, and says so; in a graph the factors are constants anyway.
-        a, b, last = (_factors if torch.compiler.is_compiling() else _recurrence)(l)
+        a, b, last = (legendre_factors if torch.compiler.is_compiling() else _recurrence)(l)
         own = y * q if before is None else y * q - torch.nn.functional.pad(square * before * _like(b, y), (0, 1))
         before, q = q, torch.cat([own * _like(a, y), (q[..., -1:] * last)], dim=-1)
         rows.append(_around(q * math.sqrt(2.0), q[..., :1], torch.cat(sines, -1), torch.cat(cosines, -1)))
@@ -103,7 +103,7 @@ def _check(degree: int, r: Tensor) -> None:
         raise DtypeError(f"points of dtype {r.dtype}", "real floating-point numbers", "write r.to(torch.float64)")
 
 
-def _factors(l: int) -> tuple[Tensor, Tensor, float]:
+def legendre_factors(l: int) -> tuple[Tensor, Tensor, float]:
     """Factors of Q_lm = a_m (y Q_{l-1,m} - b_m |r|^2 Q_{l-2,m}) for m < l, and of Q_ll = last * Q_{l-1,l-1}."""
     m = torch.arange(l, dtype=torch.float64)
     a = ((4 * l * l - 1) / (l * l - m * m)).sqrt()
@@ -112,7 +112,7 @@ def _factors(l: int) -> tuple[Tensor, Tensor, float]:
     return a, b, math.sqrt((2 * l + 1) / (2 * l))
 
 
-_recurrence = lru_cache(maxsize=128)(_factors)
+_recurrence = lru_cache(maxsize=128)(legendre_factors)
 
 
 def _like(numbers: Tensor, y: Tensor) -> Tensor:

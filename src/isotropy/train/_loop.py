@@ -171,9 +171,7 @@ class Training:
         self.within += 1
 
     def _clip(self, most: float) -> None:
-        norm = self.fabric.clip_gradients(
-            self.forward, self.step_optimizer, max_norm=most, error_if_nonfinite=False
-        )  # fmt: skip
+        norm = self.fabric.clip_gradients(self.forward, self.step_optimizer, max_norm=most, error_if_nonfinite=False)
         if norm is not None and not math.isfinite(float(norm)):
             raise DivergedError(
                 f"gradients that are not finite in epoch {self.epoch}", "finite numbers", "a lower learning rate"

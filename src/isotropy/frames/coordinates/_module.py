@@ -7,7 +7,6 @@ it the group, is that of the clouds that come; and its frame sees features or se
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.frames._averaged import read_type
+from isotropy.frames._averaged import read_type, warn_of_dropout
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates, fitted
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
@@ -79,7 +78,7 @@ class TransformationInvariant(nn.Module):
         )
         drawn = coords.ambiguity == "augment" and self.training
         if not drawn:
-            self._warn_of_dropout()
+            warn_of_dropout(self, "invariant")
         mode: Mode = "stochastic" if drawn else "average"
 
         def look(value: tuple[Tensor, Tensor], segments: Segments | None = None) -> DiscreteMeasure:
@@ -96,16 +95,6 @@ class TransformationInvariant(nn.Module):
             segments=segments,
         )
         return optic.close(self._inside)((x, x[..., :0] if features is None else features))
-
-    def _warn_of_dropout(self) -> None:
-        """As in `FrameAveraged`: masks are drawn for each copy."""
-        if self.training and not torch.is_grad_enabled():
-            drops = [name for name, part in self.named_modules() if isinstance(part, nn.modules.dropout._DropoutNd)]
-            if drops:
-                warnings.warn(
-                    f"the backbone drops features at random ({drops[0]}) in train mode: not invariant, call eval()",
-                    stacklevel=4,
-                )
 
     def _inside(self, value: tuple[Tensor, Tensor], segments: Segments | None = None) -> Any:
         y, features = value

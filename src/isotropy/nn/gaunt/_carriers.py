@@ -23,7 +23,7 @@ Slopes = tuple[Tensor, ...]
 
 def carrier(
     method: Method, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool
-) -> Pointwise | GridCarrier | TensorCarrier:
+) -> GridCarrier | SeparableCarrier | TorusCarrier | TensorCarrier:
     """The carrier of one method, with the tables that even and odd products need."""
     if method == "dense":
         return TensorCarrier(L1, L2, L3, normalization, even, odd)
@@ -34,7 +34,17 @@ def carrier(
 
 
 class Pointwise(Constants):
-    """What separable grid and torus share: lifted functions are values (..., n_theta, n_phi)."""
+    """Lifted functions are values at points, which are multiplied there."""
+
+    def times(self, u: Tensor, v: Tensor) -> Tensor:
+        return u * v
+
+    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
+        return u[0] * v[1] - u[1] * v[0]
+
+
+class CircleByCircle(Pointwise):
+    """What separable grid and torus share: values (..., n_theta, n_phi), from a synthesis for each input."""
 
     point_axes = 2  # of what is lifted; they follow the channels
 
@@ -47,17 +57,8 @@ class Pointwise(Constants):
     def slopes(self, x: Tensor, slot: int) -> Slopes:
         return (self.first if slot == 1 else self.second).gradient(x)
 
-    def times(self, u: Tensor, v: Tensor) -> Tensor:
-        return u * v
 
-    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
-        return u[0] * v[1] - u[1] * v[0]
-
-    def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
-        raise NotImplementedError
-
-
-class GridCarrier(Constants):
+class GridCarrier(Pointwise):
     """Values on the minimal Gauss-Legendre grid by whole matrices: the fastest where overheads count.
 
     Source: Xie, Daigavane, Kotak, Smidt 2025.
@@ -85,18 +86,12 @@ class GridCarrier(Constants):
     def slopes(self, x: Tensor, slot: int) -> Slopes:
         return (x @ getattr(self, f"dY{self.slots[slot]}")).chunk(2, dim=-1)
 
-    def times(self, u: Tensor, v: Tensor) -> Tensor:
-        return u * v
-
-    def bracket(self, u: Slopes, v: Slopes) -> Tensor:
-        return u[0] * v[1] - u[1] * v[0]
-
     def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
         # 1 / sin(theta) stands in the slopes along phi: both kinds of product have the same projection.
         return _sum(even, odd) @ self.Z
 
 
-class SeparableCarrier(Pointwise):
+class SeparableCarrier(CircleByCircle):
     """Values on the same grid, order by order: O(L^3). Source: Xie, Daigavane, Kotak, Smidt 2025."""
 
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
@@ -111,7 +106,7 @@ class SeparableCarrier(Pointwise):
         return self.analysis(_sum(even, odd))
 
 
-class TorusCarrier(Pointwise):
+class TorusCarrier(CircleByCircle):
     """Values on the torus, which covers the sphere twice. Source: Luo, Chen, Krishnapriyan 2024."""
 
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, odd: bool) -> None:

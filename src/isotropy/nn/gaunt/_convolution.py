@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, ZonalProduct, turned
 from isotropy.nn.gaunt._constants import Operation
@@ -99,14 +99,7 @@ class GauntConvolution(Operation):
             self.constant("addition", addition(L_filter, normalization))
 
     def forward(self, x_src: Tensor, edge_vec: Tensor, radial: Tensor) -> Float[Tensor, "edges channels k_out"]:
-        door.features(x_src, self.L_in, "x_src", self.one, channels=self.channels)
-        door.edges(edge_vec, self.one)
-        if x_src.dim() != 3 or x_src.shape[0] != edge_vec.shape[0]:
-            raise ShapeError(
-                f"x_src of shape {tuple(x_src.shape)} for {edge_vec.shape[0]} edges",
-                f"(E, C, {(self.L_in + 1) ** 2}): the features of the source of each edge",
-                "write x[source], with one row for each edge",
-            )
+        door.along_edges(x_src, edge_vec, self.L_in, self.one, self.channels)
         door.series(radial, x_src, self.L_filter, self.one)
         door.precise(max(self.L_in, self.L_filter, self.L_out), self.one.dtype)
         door.finite(self.check_finite, x_src=x_src, edge_vec=edge_vec, radial=radial)

@@ -110,6 +110,18 @@ def edges(r: Tensor, like: Tensor, name: str = "edge_vec") -> None:
         )
 
 
+def along_edges(x: Tensor, r: Tensor, L: int, like: Tensor, channels: int | None = None) -> None:
+    """Refuse what are not features ``(E, C, (L+1)^2)`` with a vector ``(E, 3)`` for each row."""
+    features(x, L, "x_src", like, channels=channels)
+    edges(r, like)
+    if x.dim() != 3 or x.shape[0] != r.shape[0]:
+        raise ShapeError(
+            f"x_src of shape {tuple(x.shape)} for {r.shape[0]} edges",
+            f"(E, {channels or 'C'}, {(L + 1) ** 2}): the features of the source of each edge",
+            "write x[source], with one row for each edge",
+        )
+
+
 def series(h: Tensor, x: Tensor, L: int, like: Tensor) -> None:
     """Refuse what are not the radial factors ``(E, C, L + 1)`` of a filter for the features x, C = 1 allowed."""
     if h.dim() != 3 or h.shape[0] != x.shape[0] or h.shape[1] not in (1, x.shape[1]) or h.shape[2] != L + 1:

@@ -11,6 +11,7 @@ from torch import Tensor
 from isotropy.nn.gaunt._constants import table
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.reps import degrees
+from isotropy.reps._harmonics import legendre_factors
 
 
 def legendre(L: int, c: Float[Tensor, " n"], s: Float[Tensor, " n"]) -> Float[Tensor, "order degree n"]:
@@ -21,14 +22,11 @@ def legendre(L: int, c: Float[Tensor, " n"], s: Float[Tensor, " n"]) -> Float[Te
     found = torch.zeros(L + 1, L + 1, len(c), dtype=torch.float64)
     found[0, 0] = 0.5 / math.sqrt(math.pi)
     for l in range(1, L + 1):
-        found[l, l] = math.sqrt((2 * l + 1) / (2 * l)) * s * found[l - 1, l - 1]
-        m = torch.arange(l, dtype=torch.float64)[:, None]
-        a = ((4 * l * l - 1) / (l * l - m * m)).sqrt()
-        found[:l, l] = a * c * found[:l, l - 1]
+        a, b, last = legendre_factors(l)
+        found[l, l] = last * s * found[l - 1, l - 1]
+        found[:l, l] = a[:, None] * c * found[:l, l - 1]
         if l > 1:
-            inner = m[:-1]
-            b = (((l - 1) ** 2 - inner * inner) / (4 * (l - 1) ** 2 - 1)).sqrt()
-            found[: l - 1, l] -= a[:-1] * b * found[: l - 1, l - 2]
+            found[: l - 1, l] -= (a[:-1] * b)[:, None] * found[: l - 1, l - 2]
     found[1:] *= math.sqrt(2.0)
     return found
 

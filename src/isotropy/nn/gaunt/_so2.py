@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, turned
 from isotropy.nn.gaunt._constants import Operation
@@ -80,14 +80,7 @@ class SO2Convolution(Operation):
     def forward(
         self, x_src: Tensor, edge_vec: Tensor, radial: Tensor | None = None
     ) -> Float[Tensor, "edges channels k_out"]:
-        door.features(x_src, self.L_in, "x_src", self.one, channels=self.channels_in)
-        door.edges(edge_vec, self.one)
-        if x_src.dim() != 3 or x_src.shape[0] != edge_vec.shape[0]:
-            raise ShapeError(
-                f"x_src of shape {tuple(x_src.shape)} for {edge_vec.shape[0]} edges",
-                f"(E, {self.channels_in}, {(self.L_in + 1) ** 2})",
-                "write x[source], with one row for each edge",
-            )
+        door.along_edges(x_src, edge_vec, self.L_in, self.one, self.channels_in)
         if radial is not None:
             door.series(radial, x_src, self.L_in, self.one)
         door.precise(max(self.L_in, self.L_out), self.one.dtype)
