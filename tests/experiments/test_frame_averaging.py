@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from isotropy.cli._reproduce import _set
 from isotropy.errors import SchemaError
 from isotropy.experiments import REGISTRY
+from isotropy.experiments._charged import STATE, edges, read_particles
+from isotropy.experiments._training import part
 from isotropy.experiments.frame_averaging import (
     CLAIMS,
     FULL,
@@ -32,12 +34,10 @@ from isotropy.experiments.frame_averaging._graph_networks import BACKBONES, Isom
 from isotropy.experiments.frame_averaging._graphs import APART, all_undistinguished, read_graphs, relabelled
 from isotropy.experiments.frame_averaging._normals import BUILDERS as POINT_NETWORKS
 from isotropy.experiments.frame_averaging._normals import held_out_error
-from isotropy.experiments.frame_averaging._particles import STATE, edges, read_particles
 from isotropy.experiments.frame_averaging._prediction import BUILDERS as PARTICLE_NETWORKS
 from isotropy.experiments.frame_averaging._prediction import Straight, squared_error
 from isotropy.experiments.frame_averaging._separation import METHODS
 from isotropy.experiments.frame_averaging._surfaces import Surface, held_out, read_parts, standardised, turned
-from isotropy.experiments.frame_averaging._training import part
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from isotropy.experiments._experiment import Experiment
+from isotropy.experiments._scores import Score
 from isotropy.experiments.frame_averaging._claims import CLAIMS
 from isotropy.experiments.frame_averaging._config import (
     FULL,
@@ -19,7 +20,6 @@ from isotropy.experiments.frame_averaging._config import (
 from isotropy.experiments.frame_averaging._normals import clouds_job, normals_job
 from isotropy.experiments.frame_averaging._prediction import particles_job
 from isotropy.experiments.frame_averaging._published import PUBLISHED
-from isotropy.experiments.frame_averaging._records import Score
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 from isotropy.experiments.frame_averaging._run import run_experiment
 from isotropy.experiments.frame_averaging._separation import learning_job, separation_job

@@ -6,8 +6,9 @@ import dataclasses
 from collections.abc import Sequence
 
 from isotropy.experiments._claims import Verdict, claim_blocks
+from isotropy.experiments._scores import Score
 from isotropy.experiments.frame_averaging._published import PUBLISHED
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES
 from isotropy.report import Bar, Bars, Block, Table
 
 # Task, setting, title and axis of each figure, and whether a logarithm would hide zeros.

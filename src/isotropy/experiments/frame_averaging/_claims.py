@@ -2,50 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from isotropy.experiments._claims import Claim
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
+from isotropy.experiments._scores import Score, at_least, at_most, below, of, ratio, worst
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 
 SETS = ("graph8c", "EXP", "SR25")
 Value = Callable[[FrameAveraging], float]
 EXACT_NORMALS = ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet")
 CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
-
-
-def of(task: str, setting: str, method: str) -> Value:
-    """The mean over seeds of one line of the result; KeyError where it was not run."""
-    return lambda result: result.score(task, setting, method).mean
-
-
-def below(text: str, one: Value, other: Value) -> Claim[FrameAveraging]:
-    """The claim that one number is less than another."""
-    return Claim(text, lambda r: one(r) < other(r), lambda r: f"{one(r):.4g} < {other(r):.4g}")
-
-
-def at_most(text: str, values: Iterable[Value], bound: float) -> Claim[FrameAveraging]:
-    """The claim that no number is above ``bound``."""
-    all_of = tuple(values)
-    return Claim(
-        text,
-        lambda r: all(value(r) <= bound for value in all_of),
-        lambda r: ", ".join(f"{value(r):.3g}" for value in all_of) + f" <= {bound:g}",
-    )
-
-
-def at_least(text: str, values: Iterable[Value], bound: float) -> Claim[FrameAveraging]:
-    """The claim that no number is below ``bound``."""
-    all_of = tuple(values)
-    return Claim(
-        text,
-        lambda r: all(value(r) >= bound for value in all_of),
-        lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
-    )
-
-
-def ratio(one: Value, other: Value) -> Value:
-    return lambda r: one(r) / other(r)
 
 
 def moved(method: str) -> Value:
@@ -56,11 +23,6 @@ def moved(method: str) -> Value:
         return max(abs(a - b) for a, b in zip(still.values, turned.values, strict=True))
 
     return value
-
-
-def worst(task: str, setting: str, method: str) -> Value:
-    """The largest over seeds."""
-    return lambda result: max(result.score(task, setting, method).values)
 
 
 def _normal(setting: str, method: str) -> Value:

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import NormalsPlan
 from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
 from isotropy.experiments.frame_averaging._surfaces import held_out, read_parts, standardised, turned
-from isotropy.experiments.frame_averaging._training import part, recorded, train
 from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, VectorPointNet
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn

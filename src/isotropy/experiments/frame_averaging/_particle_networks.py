@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments.frame_averaging._particles import STATE, edges, unpack
+from isotropy.experiments._charged import STATE, edges, unpack
 from isotropy.frames import CanonicalizerFrame, FrameAveraged, PCAFrame, ProbabilisticFrame, VectorNeurons
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Scalar, Vector

@@ -10,6 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.experiments._charged import STATE, Particles, read_particles, unpack
+from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
 from isotropy.experiments.frame_averaging._particle_networks import (
     CanonicalGraphNetwork,
@@ -19,8 +21,6 @@ from isotropy.experiments.frame_averaging._particle_networks import (
     PosedTransformer,
     RadialField,
 )
-from isotropy.experiments.frame_averaging._particles import STATE, Particles, read_particles, unpack
-from isotropy.experiments.frame_averaging._training import part, recorded, train
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.optics import Mode

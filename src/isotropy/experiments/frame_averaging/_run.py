@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, cast
 
+from isotropy.experiments._scores import Score
 from isotropy.experiments.frame_averaging._claims import CLAIMS, SETS
 from isotropy.experiments.frame_averaging._config import Config, Training
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES, Score
+from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES
 from isotropy.experiments.frame_averaging._result import FrameAveraging
 from isotropy.experiments.frame_averaging._separation import METHODS
 from isotropy.report import jsonable

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import GraphsPlan
 from isotropy.experiments.frame_averaging._graph_networks import BACKBONES
 from isotropy.experiments.frame_averaging._graphs import (
@@ -21,7 +22,6 @@ from isotropy.experiments.frame_averaging._graphs import (
     some,
     stream,
 )
-from isotropy.experiments.frame_averaging._training import part, recorded, train
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.train import Batches

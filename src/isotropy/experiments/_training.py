@@ -1,4 +1,4 @@
-"""What all trainings of this experiment share: the call of ``fit``, a place in the run, and what is recorded."""
+"""What trainings of several experiments share: the call of ``fit``, a place in the run, and what is recorded."""
 
 from __future__ import annotations
 
