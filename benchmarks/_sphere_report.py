@@ -103,7 +103,7 @@ class TensorProducts(Result):
 
     def at(self, case: Case, backward: bool, name: str) -> float | None:
         """Median seconds; ``auto`` is the method that it chooses, which is the same module."""
-        name = chosen("auto", case.L, case.L, case.L3) if name == "auto" else name
+        name = chosen("auto", case.L, case.L, case.L3, case.rows, backward) if name == "auto" else name
         key = (case.L, case.rows, case.truncated, backward, name)
         found = [c.seconds for c in self.cells if (c.L, c.rows, c.truncated, c.backward, c.name) == key]
         return found[0] if found else None
@@ -211,7 +211,8 @@ class TensorProducts(Result):
         return tables
 
     def _case(self, case: Case) -> tuple[str, str, str]:
-        return str(case.L), str(case.rows), chosen("auto", case.L, case.L, case.L3)
+        both = [chosen("auto", case.L, case.L, case.L3, case.rows, backward) for backward in (False, True)]
+        return str(case.L), str(case.rows), " / ".join(dict.fromkeys(both))
 
     def _both(self, case: Case, name: str) -> str:
         times = [self.at(case, backward, name) for backward in (False, True)]

@@ -122,7 +122,7 @@ def peak_here(name: str, case: Case, device: str) -> float:
     contender = contenders()[0][name]
     built = contender.builds(case, device)[-1]()
     # What a first call sets up once is no part of it; it must not leave memory of this size behind either.
-    small = tuple(z[: max(case.rows // 64, 32)] for z in inputs(case, device))
+    small = tuple(z[: max(case.rows // 16, 32)] for z in inputs(case, device))
     call(built, small[0], small[1], backward=True)()
     x, y = inputs(case, device)
     x, y = (built.arrange(z).requires_grad_() for z in (x, y))

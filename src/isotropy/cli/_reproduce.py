@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,12 @@ def reproduce(
     setting: Annotated[
         list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of the experiment, e.g. abc=DIR.")
     ] = [],  # noqa: B006  typer copies its defaults
+    part: Annotated[
+        list[str], typer.Option("--part", help="Only this part, where an experiment has several; may be repeated.")
+    ] = [],  # noqa: B006
+    device: Annotated[
+        str | None, typer.Option("--device", help="Where networks are trained and timed, e.g. cuda.")
+    ] = None,
 ) -> None:
     """Does it do what the papers say? Prints our table beside the published one, and which claims held."""
     from isotropy.runs import Run
@@ -32,15 +39,16 @@ def reproduce(
     experiment = _find(name)
     settings = settings_of(setting)
     config = _set(experiment.full if full else experiment.small, settings, name)
-    config = dataclasses.replace(config, seed=seed)
+    config = dataclasses.replace(_narrowed(config, part, device, name), seed=seed)
     with Run(out or Path("runs") / f"reproduce-{name}{'-full' if full else ''}", resume=resume) as run:
-        run.configure({"experiment": name, "full": full, "seed": seed, **({"set": settings} if settings else {})})
+        given = {"set": settings, "part": part, "device": device}
+        run.configure({"experiment": name, "full": full, "seed": seed, **{k: v for k, v in given.items() if v}})
         result = experiment.run(config, run)
         result.to_json(run.path / "result.json")
         result.report(run.path / "report.html")
         show(result)
-        for claim in experiment.claims:
-            print(f"{'held    ' if claim.holds(result) else 'NOT held'}  {claim.text}")
+        for verdict in result.claims:
+            print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}")
         print(f"\nreport: {run.path / 'report.html'}")
 
 
@@ -51,6 +59,18 @@ def _set(config: Any, settings: dict[str, object], name: str) -> Any:
         if key not in known:
             raise SchemaError(f"--set {key}=... for {name}", "one of " + ", ".join(known))
     return dataclasses.replace(config, **settings)
+
+
+def _narrowed(config: Any, parts: list[str], device: str | None, name: str) -> Any:
+    """The config with some of its parts, on a device; raises ``SchemaError`` where it has no such thing."""
+    known: Sequence[str] = getattr(config, "parts", [])
+    for part in parts:
+        if part not in known:
+            raise SchemaError(f"--part {part} for {name}", "one of " + ", ".join(known) if known else "none: it is one")
+    if device is not None and not hasattr(config, "device"):
+        raise SchemaError(f"--device {device} for {name}", "no device: it runs on the CPU")
+    changes = {"parts": tuple(one for one in known if one in parts)} if parts else {}
+    return dataclasses.replace(config, **changes, **({"device": device} if device is not None else {}))
 
 
 def _find(name: str) -> Any:

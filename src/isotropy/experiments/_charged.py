@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.data._mirror import File, locate
 from isotropy.reps import Cloud, Point, Scalar, Vector
@@ -29,6 +29,9 @@ class Particles:
 
     def first(self, rows: int) -> Particles:
         return Particles(self.x[:rows], self.y[:rows])
+
+    def to(self, device: str) -> Particles:
+        return Particles(self.x.to(device), self.y.to(device))
 
 
 def read_particles() -> dict[str, Particles]:
@@ -57,3 +60,9 @@ def edges(x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n n 2"]:
     loc, _, charge = unpack(x)
     squared = (loc[:, :, None] - loc[:, None]).square().sum(-1, keepdim=True)
     return torch.cat([charge[:, :, None] * charge[:, None], squared], -1)
+
+
+def squared_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:
+    """The mean over coordinates of the squared error."""
+    x, y = batch
+    return (network(x) - y).square().mean((1, 2))

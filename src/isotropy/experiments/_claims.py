@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 
 from isotropy.report import Block, Chip, Column, Result, Table, Text
 
-R = TypeVar("R", bound=Result)
+R = TypeVar("R", bound=Result, contravariant=True)  # whoever judges all results judges one kind
 
 
 @dataclass(frozen=True)

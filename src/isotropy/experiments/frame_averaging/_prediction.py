@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments._charged import STATE, Particles, read_particles, unpack
+from isotropy.experiments._charged import STATE, Particles, read_particles, squared_error, unpack
 from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
 from isotropy.experiments.frame_averaging._particle_networks import (
@@ -54,12 +54,6 @@ def particles_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) 
         network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
     )
     return dict(recorded(network, began, test=float(torch.cat(errors).double().mean()), symmetry=symmetry.mean))
-
-
-def squared_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:
-    """The mean over coordinates of the squared error."""
-    x, y = batch
-    return (network(x) - y).square().mean((1, 2))
 
 
 class Straight(nn.Module):

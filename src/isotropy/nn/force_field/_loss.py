@@ -27,7 +27,7 @@ class EnergyForceLoss:
     forces: float = 1000.0
 
     def __call__(self, model: nn.Module, batch: Configurations) -> Float[Tensor, " B"]:
-        energies, forces = _predict(model, batch)
+        energies, forces = predicted(model, batch)
         squares = (forces - batch.forces).square().mean(-1)
         sizes = torch.bincount(batch.label, minlength=len(energies)).to(squares.dtype)
         by_molecule = torch.zeros_like(energies).index_add(0, batch.label, squares)
@@ -60,9 +60,9 @@ def force_field_errors(model: nn.Module, batches: Iterable[Configurations]) -> E
     forces: list[Tensor] = []
     with torch.no_grad():
         for batch in batches:
-            energy, force = _predict(model, batch)
-            energies.append((energy - batch.energies).double())
-            forces.append((force - batch.forces).double().flatten())
+            energy, force = predicted(model, batch)
+            energies.append((energy.cpu() - batch.energies.cpu()).double())
+            forces.append((force.cpu() - batch.forces.cpu()).double().flatten())
     model.train(mode)
     if not energies:
         raise DomainError("no configurations", "one or more")
@@ -72,5 +72,8 @@ def force_field_errors(model: nn.Module, batches: Iterable[Configurations]) -> E
     return EnergyForceErrors(rmse[0], mae[0], rmse[1], mae[1])
 
 
-def _predict(model: nn.Module, batch: Configurations) -> tuple[Tensor, Tensor]:
-    return model(batch.positions, batch.numbers, batch.edges, batch.label, len(batch.energies))
+def predicted(model: nn.Module, batch: Configurations) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
+    """Energies above those of the free atoms and forces, where the model lies."""
+    device = next(model.parameters()).device
+    positions, numbers, edges, label = (x.to(device) for x in batch[:4])
+    return model(positions, numbers, edges, label, len(batch.energies))

@@ -23,15 +23,16 @@ from isotropy.random import spawn
 
 
 class GauntForceField(Constants):
-    """E = sum_i E0[Z_i] + shift c_i + scale eps_i and F = -dE/dr: E(3) leaves E alone and turns F.
+    """E = sum_i E0[Z_i] + (shift + scale b[Z_i]) c_i + scale eps_i and F = -dE/dr: E(3) leaves E alone and turns F.
 
     ``isolated`` gives E0, the energy in eV of each free atom, by atomic number: the elements that the model knows.
     Features h of degrees 0..L (``channels`` each) start as an embedding of the elements; each interaction sends
     messages with filters of degrees 0..L_filter to all atoms within ``r_max`` (Angstrom) and takes products of up to
     ``order`` of them. The last keeps degree 0 alone. eps_i is read linearly from each interaction, by a network of
-    width ``readout`` from the last, less what it is for a free atom; c_i = 1 - exp(-sum_j cutoff(r_ij)) fades where an
-    atom is alone. So a free atom has exactly E0 and the energy is twice continuously differentiable where atoms come
-    and go. ``scales`` come from the training data by ``Scales.of``. Energies are in eV, forces in eV/Angstrom.
+    width ``readout`` from the last, less what it is for a free atom; b is learned, from 0; c_i = 1 - exp(-sum_j
+    cutoff(r_ij)) fades where an atom is alone. So a free atom has exactly E0 and the energy is twice continuously
+    differentiable where atoms come and go. ``scales`` come from the training data by ``Scales.of``. Energies are in
+    eV, forces in eV/Angstrom.
 
     Raises DomainError for sizes below 1; at calls ShapeError, DtypeError; a KeyError, listing the known ones, for
     other elements; DomainError for atoms in one place, naming the pair.
@@ -95,6 +96,7 @@ class GauntForceField(Constants):
         )
         linear = [Dense([channels, 1], generator) for _ in range(interactions - 1)]
         self.readouts = nn.ModuleList([*linear, Dense([channels, readout, 1], generator)])
+        self.offset = nn.Parameter(torch.zeros(n_types))
 
     def energy_forces(
         self,
@@ -171,7 +173,9 @@ class GauntForceField(Constants):
             alone = interaction.alone(alone, kinds)
             eps = eps + readout(h[..., 0])[:, 0]
             eps_alone = eps_alone + readout(alone[..., 0])[:, 0]
-        found = self.scales.scale * (eps - eps_alone.index_select(0, types)) - self.scales.shift * torch.expm1(-crowd)
+        # Without it a constant error of energies would have to be learned by the products.
+        bound = self.scales.shift + self.scales.scale * self.offset.index_select(0, types)
+        found = self.scales.scale * (eps - eps_alone.index_select(0, types)) - bound * torch.expm1(-crowd)
         return r.new_zeros(count).index_add(0, label, found)
 
     def _types(self, numbers: Tensor) -> Tensor:

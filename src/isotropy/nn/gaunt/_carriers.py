@@ -21,9 +21,7 @@ from isotropy.reps import Normalization, rescaling
 Slopes = tuple[Tensor, ...]
 
 
-def carrier(
-    method: Method, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool
-) -> GridCarrier | SeparableCarrier | TorusCarrier | TensorCarrier:
+def carrier(method: Method, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> Carrier:
     """The carrier of one method, with the tables that even and odd products need."""
     if method == "dense":
         return TensorCarrier(L1, L2, L3, normalization, even, odd)
@@ -162,3 +160,6 @@ def _sum(even: Tensor | None, odd: Tensor | None) -> Tensor:
         assert found is not None
         return found
     return even + odd
+
+
+Carrier = GridCarrier | SeparableCarrier | TorusCarrier | TensorCarrier

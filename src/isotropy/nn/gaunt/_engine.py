@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -11,9 +11,9 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
-from isotropy.nn.gaunt._carriers import carrier
+from isotropy.nn.gaunt._carriers import Carrier, carrier
 from isotropy.nn.gaunt._constants import Operation
-from isotropy.nn.gaunt._method import Method, chosen
+from isotropy.nn.gaunt._method import Method, candidates, chosen
 from isotropy.nn.gaunt._types import spheres
 from isotropy.nn.gaunt._weights import flattening, inverse_root, variances
 from isotropy.random import spawn
@@ -62,8 +62,9 @@ class SphereProduct(Operation):
         products = {p * q for p in parities[0] for q in parities[1]}
         out = (products if even else set[int]()) | ({-p for p in products} if odd else set[int]())
         self.parities_out: Parities = tuple(sorted(out, reverse=True))
-        self.method = chosen(method, L1, L2, L3)
-        self.carrier = carrier(self.method, L1, L2, L3, normalization, even, odd)
+        self.method: Literal["auto"] | Method = method
+        self.methods = candidates(method, L1, L2, L3)
+        self.carriers = nn.ModuleList(carrier(each, L1, L2, L3, normalization, even, odd) for each in self.methods)
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
         self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
@@ -125,20 +126,22 @@ class SphereProduct(Operation):
         door.finite(self.check_finite, x=x, y=y)
 
     def _product(self, x: Tensor, y: Tensor) -> Tensor:
-        carrier, (ps, qs) = self.carrier, self.parities
+        carrier, (ps, qs) = self._carrier(x, y), self.parities
         if self.simple:
             return carrier.project(carrier.times(carrier.value(x, 1), carrier.value(y, 2)), None)
         even: dict[int, Tensor] = {}
         odd: dict[int, Tensor] = {}
         if self.even:
             us, vs = ((carrier.value(self._scaled(z, n, "even"), n),) for n, z in ((1, x), (2, y)))
-            for (p, (u,)), (q, (v,)) in product(self._parts(us, ps), self._parts(vs, qs)):
+            for (p, (u,)), (q, (v,)) in product(_parts(us, ps, carrier), _parts(vs, qs, carrier)):
                 _add(even, p * q, carrier.times(u, v))
         if self.odd:
             us, vs = (carrier.slopes(self._scaled(z, n, "odd"), n) for n, z in ((1, x), (2, y)))
-            for (p, u), (q, v) in product(self._parts(us, ps), self._parts(vs, qs)):
+            for (p, u), (q, v) in product(_parts(us, ps, carrier), _parts(vs, qs, carrier)):
                 _add(odd, -p * q, carrier.bracket(u, v))
-        found = [carrier.project(self._total(even.get(p)), self._total(odd.get(p))) for p in self.parities_out]
+        found = [
+            carrier.project(*(self._total(kind.get(p), carrier) for kind in (even, odd))) for p in self.parities_out
+        ]
         out = found[0] if len(found) == 1 else torch.cat(found, dim=-2)
         if self.weights != "none":
             out = out * self.w3.index_select(-1, self.l3)
@@ -151,22 +154,32 @@ class SphereProduct(Operation):
         w = getattr(self, f"w{number}_{kind}").index_select(-1, getattr(self, f"l{number}"))
         return x * w[0] if self.rank == 1 else x.unsqueeze(-3) * w
 
-    def _parts(self, lifted: tuple[Tensor, ...], parities: Parities) -> list[tuple[int, tuple[Tensor, ...]]]:
-        """What was lifted, apart by parity: the proper channels come first."""
-        if len(parities) == 1:
-            return [(parities[0], lifted)]
-        halves = [part.chunk(2, dim=-1 - self.carrier.point_axes) for part in lifted]
-        return list(zip(parities, zip(*halves, strict=True), strict=True))
+    def _carrier(self, x: Tensor, y: Tensor) -> Carrier:
+        """Where two forms may be the faster one, that for this number of rows; in a graph, that for any."""
+        if len(self.carriers) == 1 or torch.compiler.is_compiling():
+            return cast(Carrier, self.carriers[0])
+        rows = max(x.numel() // x.shape[-1], y.numel() // y.shape[-1])
+        learned = self.weights != "none" or x.requires_grad or y.requires_grad
+        form = chosen("auto", self.L1, self.L2, self.L3, rows, learned and torch.is_grad_enabled())
+        return cast(Carrier, self.carriers[self.methods.index(form)])
 
-    def _total(self, lifted: Tensor | None) -> Tensor | None:
+    def _total(self, lifted: Tensor | None, carrier: Carrier) -> Tensor | None:
         """The sum over the ranks, before the one projection that they share."""
         if lifted is None or self.rank == 1 or not self.shared:
             return lifted
-        return lifted.sum(-2 - self.carrier.point_axes)
+        return lifted.sum(-2 - carrier.point_axes)
 
     def extra_repr(self) -> str:
         sizes = f"{self.L1}, {self.L2}, {self.L3}, method={self.method!r}, weights={self.weights!r}"
         return sizes if self.weights == "none" else f"{sizes}, rank={self.rank}, channels={self.channels}"
+
+
+def _parts(lifted: tuple[Tensor, ...], parities: Parities, carrier: Carrier) -> list[tuple[int, tuple[Tensor, ...]]]:
+    """What was lifted, apart by parity: the proper channels come first."""
+    if len(parities) == 1:
+        return [(parities[0], lifted)]
+    halves = [part.chunk(2, dim=-1 - carrier.point_axes) for part in lifted]
+    return list(zip(parities, zip(*halves, strict=True), strict=True))
 
 
 def _add(sums: dict[int, Tensor], parity: int, term: Tensor) -> None:

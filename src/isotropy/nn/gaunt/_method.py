@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from isotropy.errors import DomainError
@@ -14,17 +17,27 @@ DENSE_UP_TO = 0
 by a third with gradients (``isotropy bench tensor-products --calibrate``), save for brackets of few rows."""
 
 GRID_UP_TO = 24
-"""Total degree L1 + L2 + L3: below, one matrix product with all points (O(L^4) in BLAS) beats the many small ones of
-the separable form (O(L^3)); on one core they cross at L = 6 to 8 with full output (specification 05 §5b)."""
+"""Total degree L1 + L2 + L3 where rows are unknown: below, one matrix product with all points (O(L^4) in BLAS) beats
+the many small ones of the separable form (O(L^3))."""
+
+CROSSINGS = ((32, 30.0), (512, 19.0), (4096, 15.0))
+"""Rows, and the total degree up to which the grid wins for so many: overheads weigh less, the more there are. Measured
+on one thread (``isotropy bench tensor-products``); with gradients the crossings lie higher by ``WITH_GRADIENTS``."""
+
+WITH_GRADIENTS = 1.14
 
 
-def chosen(method: Literal["auto"] | Method, L1: int, L2: int, L3: int) -> Method:
-    """The form that computes a product of degrees L1 and L2 projected to L3; Fourier only on request.
+def chosen(
+    method: Literal["auto"] | Method, L1: int, L2: int, L3: int, rows: int | None = None, gradients: bool = False
+) -> Method:
+    """The form that computes ``rows`` products of degrees L1 and L2 projected to L3; Fourier only on request.
 
     Raises DomainError for a form of another name.
 
     >>> [chosen("auto", L, L, L) for L in (0, 4, 12)]
     ['dense', 'grid', 'grid_separable']
+    >>> [chosen("auto", 6, 6, 6, rows) for rows in (32, 4096)]
+    ['grid', 'grid_separable']
     """
     if method != "auto":
         if method not in ("grid", "grid_separable", "fourier", "dense"):
@@ -32,7 +45,32 @@ def chosen(method: Literal["auto"] | Method, L1: int, L2: int, L3: int) -> Metho
         return method
     if min(L1, L2) <= DENSE_UP_TO:
         return "dense"
-    return "grid" if L1 + L2 + L3 <= GRID_UP_TO else "grid_separable"
+    most = GRID_UP_TO if rows is None else grid_up_to(rows) * (WITH_GRADIENTS if gradients else 1.0)
+    return "grid" if most >= L1 + L2 + L3 else "grid_separable"
+
+
+def candidates(method: Literal["auto"] | Method, L1: int, L2: int, L3: int) -> tuple[Method, ...]:
+    """All forms that may be chosen for some number of rows, the one for an unknown number first.
+
+    >>> candidates("auto", 4, 4, 4), candidates("auto", 6, 6, 6), candidates("auto", 12, 12, 24)
+    (('grid',), ('grid', 'grid_separable'), ('grid_separable',))
+    """
+    first = chosen(method, L1, L2, L3)
+    few, many = chosen(method, L1, L2, L3, 1, gradients=True), chosen(method, L1, L2, L3, 1 << 40)
+    return tuple(dict.fromkeys((first, few, many)))
+
+
+@lru_cache(maxsize=4096)
+def grid_up_to(rows: int) -> float:
+    """The crossing for a number of rows, on straight lines between those of ``CROSSINGS`` in the logarithm of rows.
+
+    >>> grid_up_to(1), grid_up_to(512), round(grid_up_to(1500), 1)
+    (30.0, 19.0, 16.9)
+    """
+    for (few, one), (many, other) in pairwise(CROSSINGS):
+        if rows <= many:
+            return one + (other - one) * math.log(max(rows, few) / few) / math.log(many / few)
+    return CROSSINGS[-1][1]
 
 
 def route(total: int) -> Route:

@@ -1,0 +1,65 @@
+"""Who can tell left from right? Products of functions alone cannot, exactly; with brackets they can (§4.6)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isotropy.experiments._training import part, recorded, train
+from isotropy.experiments.gaunt._mirrors import Method, ShapeNetwork
+from isotropy.experiments.gaunt._plans import ChiralityPlan
+from isotropy.experiments.gaunt._shapes import Shapes, Task, mirrored, shapes
+from isotropy.random import derive, spawn
+from isotropy.runs import Run
+from isotropy.train import Batches
+
+
+def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Trains ``method`` on shapes in random poses and tests it, in float64, in others.
+
+    ``accuracy`` is that of all classes, ``mirror_accuracy`` of the two that are mirror images of each other; ``gap`` is
+    the largest difference of a logit between a shape and its mirror image, ``rotation`` between two poses of one.
+    """
+    began = time.process_time()
+    settings = ChiralityPlan(**plan)
+    found, test = (
+        shapes(task, copies, float(settings.jitter), spawn(seed, task, name))
+        for name, copies in (("train", settings.copies), ("test", settings.test_copies))
+    )
+    network = ShapeNetwork(
+        method,
+        found.x.shape[-1] - 3,
+        int(found.y.max()) + 1,
+        width=settings.width,
+        degree=settings.degree,
+        generator=spawn(seed, "weights"),
+    )
+    batches = Batches(found.x, found.y, settings.batch, seed=derive(seed, "batches"))
+    place = part(run, plan, "chirality", task, method, seed)
+    train(network, cross_entropy, batches, settings, place, seed, clip=settings.clip)
+    exact = Shapes(test.x.double(), test.y)
+    return dict(recorded(network, began, **judged(network.double(), exact, derive(seed, "poses"))))
+
+
+def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:
+    x, y = batch
+    return nn.functional.cross_entropy(network(x), y, reduction="none")
+
+
+@torch.no_grad()
+def judged(network: nn.Module, test: Shapes, seed: int) -> dict[str, float]:
+    """Accuracies, and what mirrors and rotations change, on the shapes ``test``."""
+    logits = network(test.x)
+    right = (logits.argmax(-1) == test.y).double()
+    turned = test.turned(spawn(seed, "turned"))
+    return {
+        "accuracy": right.mean().item(),
+        "mirror_accuracy": right[test.y <= 1].mean().item(),
+        "gap": (network(mirrored(test.x)) - logits).abs().max().item(),
+        "rotation": (network(turned.x) - logits).abs().max().item(),
+    }

@@ -1,0 +1,176 @@
+"""Force fields of one molecule, trained from scratch: what products on the sphere give for a number of steps (§4.3)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.data import Molecules, load_molecules
+from isotropy.experiments._training import part, recorded
+from isotropy.experiments.gaunt._clebsch_gordan import with_clebsch_gordan_products
+from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.experiments.gaunt._plans import ForceFieldPlan
+from isotropy.groups import O
+from isotropy.measure import equivariance_error
+from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField, Scales, force_field_errors
+from isotropy.nn.force_field._loss import predicted
+from isotropy.random import derive, spawn
+from isotropy.reps import Cloud, Scalar, Vector
+from isotropy.runs import Run
+from isotropy.train import Cosine, fit
+from isotropy.train._history import Row
+
+TESTS = {
+    "acac": ("test_300K", "test_600K", "test_H_transfer", "test_dihedral"),
+    "3bpa": ("mixed_300K", "mixed_600K", "mixed_1200K"),
+}
+_AT_ONCE = 25  # configurations when nothing is learned
+_SHOWN = 400  # pairs of components in a parity plot
+
+
+def forcefield_job(
+    run: Run, *, seed: int, molecule: str, products: str, order: int, steps: int, plan: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Trains on 300 K: errors in meV and meV/Angstrom on each test set, the curve, pairs for parity, invariance.
+
+    ``products`` is "Gaunt" or "Clebsch-Gordan", ``order`` the number of bodies that products correlate. Where the plan
+    has ``dynamics`` steps, the energy along them is recorded too.
+    """
+    began = time.process_time()
+    settings = ForceFieldPlan(**plan)
+    train, validation = load_molecules(molecule).parted(settings.train, derive(seed, "validation"))
+    batched = partial(batches_of, isolated=train.isolated, r_max=settings.r_max)
+    learned = batched(train, settings.batch, seed=derive(seed, "batches"))
+    seen = batched(validation, _AT_ONCE)
+    model = built(settings, products, order, Scales.of(learned), train.isolated, seed)
+    before = invariance(model, train[:8], seed)
+    loop = time.process_time()
+    watched: list[float] = []  # seconds spent on looking at validation errors, which are no training
+
+    def look(row: Row, model: nn.Module) -> None:
+        if row["epoch"] % settings.look_every == 0 or row["step"] >= steps:
+            since = time.process_time()
+            errors = force_field_errors(model, seen)
+            row["energy_rmse"], row["force_rmse"] = errors.energy_rmse, errors.force_rmse
+            watched.append(time.process_time() - since)
+
+    history = fit(
+        model,
+        EnergyForceLoss(float(settings.energy), float(settings.forces)),
+        learned,
+        optimizer=torch.optim.Adam(
+            model.parameters(), lr=float(settings.rate), amsgrad=True, weight_decay=float(settings.decay)
+        ),
+        schedule=Cosine(warmup=settings.warmup),
+        max_steps=steps,
+        callbacks=[look],
+        run=part(run, plan, "force-field", molecule, products, order, steps, seed),
+        checkpoint_every=60.0,
+        seed=seed,
+        progress=False,
+    )
+    trained = time.process_time() - loop - sum(watched)
+    model.eval()
+    tests = {name: load_molecules(molecule, name) for name in TESTS[molecule]}
+    return {
+        "errors": {name: _errors(model, test, batched(test, _AT_ONCE)) for name, test in tests.items()},
+        "validation": _errors(model, validation, seen),
+        "curve": [
+            {key: row[key] for key in ("step", "loss", "energy_rmse", "force_rmse")}
+            for row in history.rows
+            if "force_rmse" in row
+        ],
+        "parity": {
+            name: parity(model, batched(test, _AT_ONCE), seed)
+            for name, test in tests.items()
+            if test.forces is not None
+        },
+        "invariance": {"before": before, "after": invariance(model, train[:8], seed)},
+        "training": trained,
+        "dynamics": conservation(model, tests[TESTS[molecule][0]], settings.dynamics, seed)
+        if settings.dynamics
+        else {},
+        **recorded(model, began),
+    }
+
+
+def batches_of(
+    molecules: Molecules,
+    size: int,
+    *,
+    isolated: Mapping[int, float],
+    r_max: float,
+    seed: int | None = None,
+) -> ConfigurationBatches:
+    """The configurations in batches, in an order drawn for each epoch where there is a ``seed``."""
+    return ConfigurationBatches(
+        molecules.numbers,
+        molecules.positions,
+        molecules.segments,
+        molecules.energies,
+        molecules.forces,
+        isolated=isolated,
+        r_max=r_max,
+        batch_size=size,
+        seed=seed or 0,
+        shuffle=seed is not None,
+    )
+
+
+def built(
+    plan: ForceFieldPlan, products: str, order: int, scales: Scales, isolated: Mapping[int, float], seed: int
+) -> GauntForceField:
+    """The model of §4.3, or the same with full Clebsch-Gordan products."""
+    model = GauntForceField(
+        isolated,
+        scales=scales,
+        channels=plan.channels,
+        L_filter=plan.L_filter,
+        L=plan.L,
+        order=order,
+        r_max=plan.r_max,
+        radial=plan.radial,
+        generator=spawn(seed, "weights"),
+    )
+    if products == "Clebsch-Gordan":
+        with_clebsch_gordan_products(model, spawn(seed, "couplings"))
+    return model.to(plan.device)
+
+
+def invariance(model: GauntForceField, molecules: Molecules, seed: int) -> dict[str, float]:
+    """Relative rms by which energies and forces miss the symmetry O(3), over configurations of one molecule."""
+    sizes = molecules.segments.sizes.tolist()
+    numbers = molecules.numbers.to(model.embedding.device)
+    at = molecules.positions.to(model.embedding).unflatten(0, (len(sizes), -1))
+
+    def both(x: Tensor) -> tuple[Tensor, Tensor]:
+        label = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1])
+        energy, forces = model.energy_forces(x.flatten(0, 1), numbers[: x.shape[1]].repeat(len(x)), label)
+        return energy[:, None].to(x), forces.unflatten(0, (len(x), -1))
+
+    poses, cloud = derive(seed, "poses"), Cloud(Vector)
+    return {
+        "energy": equivariance_error(lambda x: both(x)[0], O(3), at, cloud, Scalar, n=4, seed=poses).mean,
+        "forces": equivariance_error(lambda x: both(x)[1], O(3), at, cloud, cloud, n=4, seed=poses).mean,
+    }
+
+
+def parity(model: GauntForceField, batches: ConfigurationBatches, seed: int) -> dict[str, list[float]]:
+    """Some components of forces in eV/Angstrom, true and predicted, drawn from all of them."""
+    true = torch.cat([batch.forces for batch in batches]).flatten()
+    found = torch.cat([predicted(model, batch)[1].cpu() for batch in batches]).flatten()
+    rows = torch.randperm(len(true), generator=spawn(seed, "parity"))[:_SHOWN]
+    return {"true": true[rows].tolist(), "predicted": found[rows].tolist()}
+
+
+def _errors(model: GauntForceField, molecules: Molecules, batches: ConfigurationBatches) -> dict[str, float]:
+    """Root mean squares and mean magnitudes in meV and meV/Angstrom; energies alone where there are no forces."""
+    errors = asdict(force_field_errors(model, batches))
+    kept = errors if molecules.forces is not None else {k: v for k, v in errors.items() if k.startswith("energy")}
+    return {name: 1e3 * value for name, value in kept.items()}

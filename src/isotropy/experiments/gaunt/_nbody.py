@@ -1,0 +1,77 @@
+"""Charged particles predicted by steered messages: one network trained, its error, its symmetry, its speed (§4.5)."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.experiments._charged import STATE, read_particles, squared_error
+from isotropy.experiments._training import part, recorded, train
+from isotropy.experiments.gaunt._plans import NBodyPlan
+from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
+from isotropy.groups import E, Window
+from isotropy.measure import equivariance_error
+from isotropy.random import derive
+from isotropy.reps import Cloud, Point
+from isotropy.runs import Run
+from isotropy.train import Batches
+
+_AT_ONCE = 500
+_ROWS = 200  # states on which the symmetry is measured
+_WARM = 5  # steps before those that are timed
+
+
+def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """Trains the network with features and attributes of degrees 0..``degree``, and the product ``method``.
+
+    ``test`` is the mean squared error per coordinate, ``symmetry`` the relative E(3) error in float32, ``step_ms`` the
+    median over steps of training of their processor time in milliseconds, for a batch of the plan.
+    """
+    began = time.process_time()
+    settings = NBodyPlan(**plan)
+    data = {name: found.first(settings.rows).to(settings.device) for name, found in read_particles().items()}
+    torch.manual_seed(derive(seed, "weights"))
+    network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
+    batches = Batches(data["train"].x, data["train"].y, settings.batch, seed=derive(seed, "batches"))
+    validation = Batches(data["valid"].x, data["valid"].y, _AT_ONCE, shuffle=False)
+    place = part(run, plan, "nbody", method, degree, seed)
+    train(network, squared_error, batches, settings, place, seed, validation, settings.decay, settings.clip)
+    test = data["test"]
+    with torch.no_grad():
+        errors = [squared_error(network, both) for both in Batches(test.x, test.y, _AT_ONCE, shuffle=False)]
+    symmetry = equivariance_error(
+        network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
+    )
+    outcome = recorded(network, began, test=float(torch.cat(errors).double().mean()), symmetry=symmetry.mean)
+    first = (data["train"].x[: settings.batch], data["train"].y[: settings.batch])
+    return {**outcome, "step_ms": median_step(network, first, settings)}
+
+
+def median_step(network: nn.Module, batch: tuple[Tensor, Tensor], settings: NBodyPlan) -> float:
+    """Milliseconds of the processor for one step of Adam on ``batch``; the weights do not move.
+
+    On the CPU, time of the processor, not of the clock: other processes on the machine do not count.
+    """
+    parameters = list(network.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=0.0, weight_decay=float(settings.decay))
+    taken: list[float] = []
+    for _ in range(_WARM + settings.steps):
+        began = _now(settings.device)
+        optimizer.zero_grad()
+        squared_error(network, batch).mean().backward()
+        nn.utils.clip_grad_norm_(parameters, float(settings.clip))
+        optimizer.step()
+        taken.append(_now(settings.device) - began)
+    return 1000 * statistics.median(taken[_WARM:])
+
+
+def _now(device: str) -> float:
+    if device == "cpu":
+        return time.process_time()
+    torch.cuda.synchronize(device)
+    return time.perf_counter()

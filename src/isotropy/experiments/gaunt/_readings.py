@@ -1,0 +1,107 @@
+"""What the jobs of the experiment found, as scores and as lines of figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from isotropy.experiments._scores import Score
+from isotropy.experiments.gaunt._records import (
+    CHIRALITY,
+    EFFICIENCY,
+    FORCEFIELD,
+    NBODY,
+    Line,
+    energies_of,
+    forces_of,
+    named,
+    training_of,
+)
+from isotropy.runs import Job
+
+Outcome = Mapping[str, Any]
+Read = tuple[str, str, dict[tuple[str, str], Any]]  # task, method, numbers by setting and unit
+
+
+def scores_of(job: Job, outcome: Outcome) -> Iterator[Score]:
+    """The lines that one job fills, each with one number."""
+    read = {"efficiency_job": _timed, "forcefield_job": _learned, "nbody_job": _moved, "chirality_job": _seen}
+    task, method, numbers = read[job.function.partition(":")[2]](job.arguments, outcome)
+    for (setting, unit), values in numbers.items():
+        for name, value in {method: values}.items() if not isinstance(values, Mapping) else values.items():
+            yield Score(task, setting, name, unit, (value,), outcome["parameters"], outcome["seconds"])
+
+
+def _timed(job: Outcome, found: Outcome) -> Read:
+    where = f"{job['operation']}, L = {job['L']}"
+    return (
+        EFFICIENCY,
+        "",
+        {(where, "ms"): found["milliseconds"], (f"{where}, with gradients", "ms"): found["backward"]},
+    )
+
+
+def _learned(job: Outcome, found: Outcome) -> Read:
+    at = (job["molecule"], job["steps"])
+    numbers: dict[tuple[str, str], Any] = {}
+    for test, errors in found["errors"].items():
+        numbers[energies_of(*at, test), "RMSE, meV"] = errors["energy_rmse"]
+        if "force_rmse" in errors:
+            numbers[forces_of(*at, test), "RMSE, meV/A"] = errors["force_rmse"]
+    numbers[training_of(*at, "step"), "CPU ms"] = 1e3 * found["training"] / job["steps"]
+    for when, errors in found["invariance"].items():
+        for what, error in errors.items():
+            numbers[training_of(*at, f"O(3) error of {what} {when}"), "relative rms"] = error
+    if found["dynamics"]:
+        total, kinetic = found["dynamics"]["total"], found["dynamics"]["kinetic"]
+        numbers[training_of(*at, "dynamics, drift"), "meV per atom and ps"] = abs(_slope(found["dynamics"]))
+        numbers[training_of(*at, "dynamics, rms"), "meV per atom"] = _rms(total)
+        numbers[training_of(*at, "dynamics, kinetic"), "meV per atom"] = sum(kinetic) / len(kinetic)
+    return FORCEFIELD, named(job["products"], job["order"]), numbers
+
+
+def _moved(job: Outcome, found: Outcome) -> Read:
+    where = f"degree {job['degree']}"
+    numbers = {
+        (where, "MSE per coordinate"): found["test"],
+        (f"{where}: E(3) error", "relative rms"): found["symmetry"],
+        (f"{where}: step", "CPU ms"): found["step_ms"],
+    }
+    return NBODY, job["method"], numbers
+
+
+def _seen(job: Outcome, found: Outcome) -> Read:
+    numbers = {
+        (f"{job['task']}: all classes", "accuracy"): found["accuracy"],
+        (f"{job['task']}: mirror images", "accuracy"): found["mirror_accuracy"],
+        (f"{job['task']}: logits of mirror images", "largest difference"): found["gap"],
+        (f"{job['task']}: logits when turned", "largest difference"): found["rotation"],
+    }
+    return CHIRALITY, job["method"], numbers
+
+
+def lines_of(job: Job, outcome: Outcome) -> Iterator[Line]:
+    """What a force field leaves for figures, of the first seed."""
+    if "curve" not in outcome:
+        return
+    arguments = job.arguments
+    method = named(arguments["products"], arguments["order"])
+    name = f"{arguments['molecule']}, {method}, {arguments['steps']} steps, seed {job.seed}"
+    rows = outcome["curve"]
+    yield Line("learning", name, {key: [row[key] for row in rows] for key in ("step", "energy_rmse", "force_rmse")})
+    for test, columns in outcome["parity"].items():
+        yield Line("parity", f"{name}, {test}", columns)
+    if outcome["dynamics"]:
+        yield Line("dynamics", name, outcome["dynamics"])
+
+
+def _rms(values: Sequence[float]) -> float:
+    mean = sum(values) / len(values)
+    return (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
+
+
+def _slope(found: Mapping[str, Sequence[float]]) -> float:
+    """The change per picosecond of the total energy, by a straight line through all of it."""
+    t, e = (list(found[key]) for key in ("femtoseconds", "total"))
+    mean = sum(t) / len(t)
+    return 1e3 * sum((x - mean) * y for x, y in zip(t, e, strict=True)) / sum((x - mean) ** 2 for x in t)

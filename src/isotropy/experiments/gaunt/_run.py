@@ -1,0 +1,106 @@
+"""From plans to the result: timings, force fields, particles and shapes as jobs of one run, then claims."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any, cast
+
+from isotropy.experiments._scores import Score
+from isotropy.experiments.gaunt._claims import claims_of
+from isotropy.experiments.gaunt._config import Config, ForceField
+from isotropy.experiments.gaunt._mirrors import METHODS
+from isotropy.experiments.gaunt._readings import lines_of, scores_of
+from isotropy.experiments.gaunt._records import CHIRALITY, EFFICIENCY, FORCEFIELD, NBODY
+from isotropy.experiments.gaunt._result import GauntProducts
+from isotropy.experiments.gaunt._shapes import TASKS
+from isotropy.experiments.gaunt._steered import PRODUCTS
+from isotropy.report import jsonable
+from isotropy.runs import Job, Run, map_jobs
+
+_ROOM = "isotropy.experiments.gaunt"
+
+
+def run_experiment(config: Config, run: Run) -> GauntProducts:
+    """Measures and trains whatever ``run`` does not hold yet, and says which claims held.
+
+    Timings are taken one after another before anything trains. ``seconds`` of the result is the sum of the jobs'
+    processor seconds, whatever the engine. Source: Luo, Chen, Krishnapriyan, ICLR 2024; specification 05 §4.
+    """
+    timed = _timings(config) if EFFICIENCY in config.parts else []
+    trained = [
+        *(_force_fields(config) if FORCEFIELD in config.parts else []),
+        *(_particles(config) if NBODY in config.parts else []),
+        *(_shapes(config) if CHIRALITY in config.parts else []),
+    ]
+    outcomes = [
+        *map_jobs(timed, run, "serial", description="timings"),
+        *map_jobs(trained, run, config.engine, description="trainings"),
+    ]
+    found = list(zip([*timed, *trained], outcomes, strict=True))
+    result = GauntProducts(
+        scores=tuple(_merged(score for job, outcome in found for score in scores_of(job, outcome))),
+        lines=tuple(line for job, outcome in found for line in lines_of(job, outcome)),
+        config=cast(dict[str, Any], jsonable(asdict(config))),
+        seconds=sum(outcome["seconds"] for outcome in outcomes),
+    )
+    return replace(result, claims=tuple(claim.judge(result) for claim in claims_of(config)))
+
+
+def _timings(config: Config) -> list[Job]:
+    plan = _on(config, config.efficiency)
+    return [
+        Job(f"{_ROOM}:efficiency_job", {"operation": operation, "L": L, "plan": plan}, seed=config.seed)
+        for operation, degrees in config.sizes.items()
+        for L in degrees
+    ]
+
+
+def _force_fields(config: Config) -> list[Job]:
+    def job(one: ForceField, seed: int) -> Job:
+        plan = _on(config, replace(config.force_field, dynamics=one.dynamics))
+        arguments = {"molecule": one.molecule, "products": one.products, "order": one.order, "steps": one.steps}
+        return Job(f"{_ROOM}:forcefield_job", {**arguments, "plan": plan}, seed=seed)
+
+    return [job(one, seed) for one in config.force_fields for seed in _seeds(config)]
+
+
+def _particles(config: Config) -> list[Job]:
+    return [
+        Job(f"{_ROOM}:nbody_job", {"method": method, "degree": degree, "plan": _on(config, config.nbody)}, seed=seed)
+        for degree in config.degrees
+        for method in PRODUCTS
+        for seed in _seeds(config)
+    ]
+
+
+def _shapes(config: Config) -> list[Job]:
+    return [
+        Job(f"{_ROOM}:chirality_job", {"method": method, "task": task, "plan": asdict(config.chirality)}, seed=seed)
+        for task in TASKS
+        for method in METHODS
+        for seed in _seeds(config)
+    ]
+
+
+def _seeds(config: Config) -> range:
+    return range(config.seed, config.seed + config.seeds)
+
+
+def _on(config: Config, plan: Any) -> dict[str, Any]:
+    return asdict(replace(plan, device=config.device))
+
+
+def _merged(scores: Iterator[Score]) -> list[Score]:
+    """One line for each method in each setting, with a number for every seed."""
+    found: dict[tuple[str, str, str], Score] = {}
+    for score in scores:
+        key = (score.task, score.setting, score.method)
+        if key in found:
+            earlier = found[key]
+            values = (*earlier.values, *score.values)
+            seconds = (earlier.seconds * len(earlier.values) + score.seconds) / len(values)
+            found[key] = replace(earlier, values=values, seconds=seconds)
+        else:
+            found[key] = score
+    return list(found.values())

@@ -1,0 +1,195 @@
+"""The reproduction of Luo et al.: force fields and their peer, the run from end to end, claims, published numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from isotropy.cli._reproduce import _narrowed
+from isotropy.data import load_molecules
+from isotropy.errors import SchemaError
+from isotropy.experiments import REGISTRY
+from isotropy.experiments.gaunt import (
+    FULL,
+    PARTS,
+    PUBLISHED,
+    SMALL,
+    ChiralityPlan,
+    Config,
+    EfficiencyPlan,
+    ForceField,
+    ForceFieldPlan,
+    GauntProducts,
+    NBodyPlan,
+    claims_of,
+    run_experiment,
+)
+from isotropy.experiments.gaunt._clebsch_gordan import (
+    CouplingConvolution,
+    CouplingPower,
+    symmetric_couplings,
+    with_clebsch_gordan_products,
+)
+from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.groups import O
+from isotropy.measure import equivariance_error
+from isotropy.nn import GauntConvolution, GauntForceField, Scales, gaunt_coefficient
+from isotropy.random import spawn
+from isotropy.reps import Sphere, wigner_blocks
+from isotropy.runs import Run
+
+pytest.importorskip("ase")
+
+TINY = Config(
+    sizes={"interaction": (1, 2), "convolution": (1,), "many-body": (1,)},
+    efficiency=EfficiencyPlan(channels=4, edges=3, atoms=2, rounds=1, least=0.001),
+    force_field=ForceFieldPlan(channels=4, L=1, radial=(8,), train=10, batch=5, rate=0.01, warmup=1, look_every=1),
+    nbody=NBodyPlan(rows=40, width=4, layers=1, batch=20, epochs=1, steps=2),
+    chirality=ChiralityPlan(width=4, degree=2, copies=2, test_copies=2, epochs=1),
+    force_fields=(
+        ForceField("acac", 4, dynamics=20),
+        ForceField("acac", 4, products="Clebsch-Gordan"),
+        ForceField("3bpa", 2),
+        ForceField("acac", 4, order=1),
+    ),
+    degrees=(1,),
+    engine="serial",
+)
+E0 = {1: -13.5, 6: -1026.5, 8: -2037.5}
+
+
+@pytest.fixture(scope="module")
+def tiny(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> GauntProducts:
+    with Run(tmp_path_factory.mktemp("gaunt") / "run") as run:
+        return run_experiment(TINY, run)
+
+
+def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -> None:
+    assert {score.task for score in tiny.scores} == set(PARTS)
+    assert len(tiny.claims) == len(claims_of(TINY))
+    assert all(verdict.numbers for verdict in tiny.claims)
+    assert GauntProducts.from_json(tiny.to_json()) == tiny
+    forces = tiny.score("forcefield", "acac, 4 steps, test_300K: forces", "Gaunt")
+    assert 0 < forces.mean < 1e5
+    assert {line.figure for line in tiny.lines} == {"learning", "parity", "dynamics"}
+    shown = [line for line in tiny.lines if line.figure == "learning"]
+    assert len(shown) == len(TINY.force_fields)
+    assert "published, acac, 300 K: forces: MACE 5.1 meV/A" in tiny.summary().notes
+
+
+def test_the_report_shows_claims_figures_and_other_peoples_numbers(tiny: GauntProducts, tmp_path: Path) -> None:
+    page = tiny.report(tmp_path / "report.html").read_text()
+    for words in ("claims held", "Learning curves", "Parity", "Molecular dynamics", "Published by others"):
+        assert words in page
+
+
+def test_a_part_runs_alone_and_an_unknown_one_is_refused(tmp_path: Path) -> None:
+    config = _narrowed(TINY, ["chirality"], None, "gaunt")
+    with Run(tmp_path / "run") as run:
+        result = run_experiment(config, run)
+    assert {score.task for score in result.scores} == {"chirality"}
+    assert [verdict.text for verdict in result.claims] == [claim.text for claim in claims_of(config)]
+    assert _narrowed(SMALL, [], "cuda", "gaunt").device == "cuda"
+    with pytest.raises(SchemaError, match="efficiency, forcefield, nbody, chirality"):
+        _narrowed(SMALL, ["molecules"], None, "gaunt")
+    with pytest.raises(SchemaError, match="CPU"):
+        _narrowed(REGISTRY["frame-averaging"].small, [], "cuda", "frame-averaging")
+    with pytest.raises(SchemaError, match="it is one"):
+        _narrowed(REGISTRY["frame-averaging"].small, ["normals"], None, "frame-averaging")
+
+
+def test_the_sizes_are_those_of_the_papers_and_claims_name_the_marks() -> None:
+    assert FULL.force_field.channels == 256
+    assert FULL.seeds == 3
+    texts = [claim.text for claim in REGISTRY["gaunt"].claims]
+    assert any("25 meV/A" in text for text in texts)
+    assert sum("prototype" in text for text in texts) == 4
+    assert len(texts) == len(set(texts))
+    assert any(row[2] == "MACE-Gaunt" and row[3] == 9.2 for row in PUBLISHED.rows)
+
+
+def test_the_peer_contains_the_gaunt_convolution() -> None:
+    """With weights h_l g(l1, l, l3) of its paths, e3nn's product is ours; with others it is not."""
+    L_in, L_filter, C = 1, 3, 4
+    generator = spawn(0, "convolution")
+    x, r = (torch.randn(6, *size, generator=generator, dtype=torch.float64) for size in ((C, 4), (3,)))
+    h = torch.randn(6, C, L_filter + 1, generator=generator, dtype=torch.float64)
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)  # e3nn keeps its constants in the default dtype
+    try:
+        peer = CouplingConvolution(L_in, L_filter, L_filter, C).double()
+    finally:
+        torch.set_default_dtype(before)
+    ours = GauntConvolution(L_in, L_filter, L_filter, normalization="component", channels=C).double()(x, r, h)
+    single = torch.eye(len(peer.paths), dtype=torch.float64)
+    for number, (l1, l2, l3) in enumerate(peer.paths):
+        part = peer(x, r, single[number].expand(6, C, -1))
+        block = slice(l3 * l3, (l3 + 1) ** 2)
+        assert part[..., : l3 * l3].abs().max() == 0 if l3 else True
+        assert part[..., block].abs().max() > 0.1, (l1, l2, l3)
+        assert gaunt_coefficient(l1, l2, l3) > 0
+    design = torch.stack([peer(x, r, row.expand(6, C, -1)) for row in single], -1)
+    for edge, channel in ((0, 0), (3, 2)):
+        A, b = design[edge, channel], ours[edge, channel]
+        found = torch.linalg.lstsq(A, b[:, None], driver="gelsd").solution
+        assert (A @ found - b[:, None]).abs().max() < 1e-12 * b.abs().max()
+
+
+def test_couplings_are_all_symmetric_equivariant_maps() -> None:
+    # Cubic invariants of a scalar, a vector, degree 2 and degree 3: counted by hand.
+    assert symmetric_couplings(3, 3, 0).shape == (1, 16, 16, 16, 8)
+    U = symmetric_couplings(2, 3, 1)
+    flat = U.flatten(0, 3)
+    assert (flat.T @ flat - 3 * torch.eye(U.shape[-1], dtype=torch.float64)).abs().max() < 1e-10
+    assert (U - U.transpose(1, 3)).abs().max() < 1e-12
+    R = O(3).sample((1,), generator=spawn(0, "R"), dtype=torch.float64)[0]
+    sign = torch.linalg.det(R).sign()
+    blocks = [block * sign**l for l, block in enumerate(wigner_blocks(2, R * sign))]
+    D = torch.block_diag(*blocks)
+    turned = torch.einsum("mabcp,ai,bj,ck->mijkp", U, D, D, D)
+    assert (turned - torch.einsum("nm,nabcp->mabcp", blocks[1].T.contiguous(), U)).abs().max() < 1e-10
+
+
+def test_the_peer_is_equivariant_and_tells_elements_apart() -> None:
+    power = CouplingPower(2, 1, 3, 2, 4, spawn(0, "power")).double()
+    A = torch.randn(20, 4, 9, generator=spawn(0, "A"), dtype=torch.float64)
+    types = torch.zeros(20, dtype=torch.int64)
+    error = equivariance_error(
+        lambda x: power(x, types[: len(x)].new_zeros(len(x))), "O(3)", A, 4 * Sphere(2), 4 * Sphere(1), n=8
+    )
+    assert error.mean < 1e-12
+    assert (power(A, types) - power(A, 1 - types)).abs().max() > 0.1
+
+
+@pytest.mark.parametrize("products", ["Gaunt", "Clebsch-Gordan"])
+def test_both_force_fields_are_invariant_and_have_their_forces(products: str) -> None:
+    model = GauntForceField(E0, channels=4, radial=(8,), generator=spawn(0, "model"))
+    if products == "Clebsch-Gordan":
+        model = with_clebsch_gordan_products(model, spawn(0, "peer"))
+    model = model.double().eval()
+    pos = 1.5 * torch.randn(5, 3, generator=spawn(0, "atoms"), dtype=torch.float64)
+    numbers = torch.tensor([6, 1, 8, 1, 6])
+    energy, forces = model.energy_forces(pos, numbers)
+    R = O(3).sample((1,), generator=spawn(1, "R"), dtype=torch.float64)[0]
+    turned, along = model.energy_forces(pos @ R.T, numbers)
+    # e3nn's constants are single precision.
+    assert (turned - energy).abs().max() < 1e-6
+    assert (along - forces @ R.T).abs().max() < 1e-6
+    step = torch.zeros_like(pos)
+    step[2, 1] = 1e-4
+    above, below = (model.energy_forces(pos + sign * step, numbers)[0] for sign in (1, -1))
+    assert abs(float((above - below) / 2e-4 + forces[2, 1])) < 1e-6
+
+
+def test_dynamics_start_at_rest_as_a_whole_and_record_every_tenth_step(real_data: Path) -> None:
+    molecules = load_molecules("acac", "test_300K")[:1]
+    gentle = Scales(scale=0.01, neighbours=14.0)  # what nobody trained would throw atoms apart
+    model = GauntForceField(molecules.isolated, scales=gentle, channels=4, radial=(8,)).double()
+    found = conservation(model, molecules, 40, 0)
+    assert found["femtoseconds"] == [0.0, 5.0, 10.0, 15.0, 20.0]
+    assert found["total"][0] == 0.0
+    assert max(map(abs, found["total"])) < 0.05 * max(found["kinetic"])
+    assert min(found["kinetic"]) > 5
+    assert conservation(model, molecules, 40, 0) == found
