@@ -155,6 +155,7 @@ def _pairs(case: Case) -> float:
 
 
 METHODS = ("dense", "grid", "grid_separable", "fourier")
+AUTO = "auto"
 SAME, FULL, CUE, EINSUM = "e3nn, same function", "e3nn, all paths", "cuEquivariance", "einsum"
 
 
@@ -170,7 +171,7 @@ def contenders(compiled: bool = False, only_ours: bool = False) -> tuple[dict[st
             one_layout(partial(ours, method, compiled=compiled)),
             {"dense": _pairs, "fourier": lambda case: 4.0 * _points(case)}.get(method, _points),
         )
-        for method in METHODS
+        for method in (AUTO, *METHODS)
     }
     if only_ours:
         return found, []

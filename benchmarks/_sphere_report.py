@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from _sphere_products import CUE, EINSUM, FULL, METHODS, SAME, Case
+from _sphere_products import AUTO, CUE, EINSUM, FULL, METHODS, SAME, Case
 
 from isotropy.nn.gaunt._method import chosen
 from isotropy.report import Block, Chip, Column, Curve, Curves, Result, Table, Text, Tone
 
-NAMES = (*METHODS, SAME, FULL, CUE, EINSUM)
+NAMES = (AUTO, *METHODS, SAME, FULL, CUE, EINSUM)
 LABELS = {
+    AUTO: "auto",
     "dense": "dense tensor",
     "grid": "grid",
     "grid_separable": "separable grid",
@@ -102,8 +103,7 @@ class TensorProducts(Result):
         ]
 
     def at(self, case: Case, backward: bool, name: str) -> float | None:
-        """Median seconds; ``auto`` is the method that it chooses, which is the same module."""
-        name = chosen("auto", case.L, case.L, case.L3, case.rows, backward) if name == "auto" else name
+        """Median seconds."""
         key = (case.L, case.rows, case.truncated, backward, name)
         found = [c.seconds for c in self.cells if (c.L, c.rows, c.truncated, c.backward, c.name) == key]
         return found[0] if found else None
@@ -244,7 +244,7 @@ class TensorProducts(Result):
             here = [c for c in self.cells if (c.truncated, c.backward, c.rows) == (truncated, backward, rows)]
             curves = [
                 Curve(LABELS[name], [c.L for c in mine], [1e3 * c.seconds for c in mine], tone=TONES.get(name))
-                for name in NAMES
+                for name in NAMES[1:]  # auto is one of those that follow
                 if (mine := sorted((c for c in here if c.name == name), key=lambda c: c.L))
             ]
             output = "truncated" if truncated else "full"
