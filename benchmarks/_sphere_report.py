@@ -124,7 +124,7 @@ class TensorProducts(Result):
             times = {m: self.at(case, backward, m) for m in METHODS}
             known = {m: t for m, t in times.items() if t is not None}
             auto = self.at(case, backward, "auto")
-            if auto is not None:
+            if auto is not None and known:
                 best = min(known, key=lambda m: known[m])
                 found.append((auto / known[best] - 1, f"{best} in {told(case, backward)}"))
         return sorted(found, reverse=True)

@@ -28,3 +28,17 @@ def test_the_blocks_of_a_tutorial_run(page: str, tmp_path: Path) -> None:
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert ran.returncode == 0, ran.stderr
+
+
+def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(real_data: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ase")
+    (block,) = re.findall(r"```py\n(.*?)```", (DOCS / "products-on-the-sphere.md").read_text(), re.DOTALL)
+    assert "max_steps=1800" in block
+    atoms = "from ase import Atoms\none = train[:1]\natoms = Atoms(one.numbers.numpy(), one.positions.numpy())\n"
+    code = block.replace("max_steps=1800", "max_steps=4").replace("atoms.calc", atoms + "atoms.calc")
+    (tmp_path / "page.py").write_text(code + "print(round(atoms.get_potential_energy() / -9391))\n")
+    command, env = [sys.executable, "page.py"], {**os.environ, "OMP_NUM_THREADS": "1"}
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[-1] == "1"
+    assert "force_rmse" in ran.stdout
