@@ -11,6 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from isotropy.experiments.gaunt._clebsch_gordan import even_paths
 from isotropy.nn import GauntProduct, gaunt_coefficient, gaunt_tensor
 from isotropy.reps import Sphere, to_e3nn
 
@@ -75,22 +76,14 @@ def channels(case: Case) -> list[int]:
     return sorted({1, max(case.rows // 32, 1)})
 
 
-def paths(case: Case) -> list[tuple[int, int, int]]:
-    """The triples (l1, l2, l3) of the Gaunt product."""
-    return [
-        (l1, l2, l3)
-        for l1 in range(case.L + 1)
-        for l2 in range(case.L + 1)
-        for l3 in range(abs(l1 - l2), min(l1 + l2, case.L3) + 1, 2)
-    ]
-
-
 def e3nn_same(case: Case, device: str, count: int) -> Built:
     """e3nn's TensorProduct 'uuu' with all even paths weighted by g^2, of which it takes the root: the same function."""
     from e3nn import o3
 
     one, out = ([(count, (l, (-1) ** l)) for l in range(L + 1)] for L in (case.L, case.L3))
-    instructions = [(a, b, c, "uuu", False, gaunt_coefficient(a, b, c) ** 2) for a, b, c in paths(case)]
+    instructions = [
+        (a, b, c, "uuu", False, gaunt_coefficient(a, b, c) ** 2) for a, b, c in even_paths(case.L, case.L, case.L3)
+    ]
     product = o3.TensorProduct(one, one, out, instructions, irrep_normalization="none", path_normalization="none")
     order, back = (to_e3nn(count * Sphere(L))[1].to(device) for L in (case.L, case.L3))
     inverse, k3 = back.argsort(), case.sizes[1]
@@ -120,7 +113,7 @@ def cuequivariance_same(case: Case, device: str, count: int) -> Built:
         for l in range(L + 1):
             product.add_segment(operand, (2 * l + 1, count))
     G = gaunt_tensor(case.L, case.L, case.L3).numpy()
-    for path in paths(case):
+    for path in even_paths(case.L, case.L, case.L3):
         one, two, three = (slice(l * l, (l + 1) ** 2) for l in path)
         product.add_path(*path, c=G[one, two, three])
     if device != "cpu":

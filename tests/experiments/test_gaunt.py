@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from isotropy.cli._reproduce import _narrowed
+from isotropy.cli._reproduce import _narrowed, _set
 from isotropy.data import load_molecules
 from isotropy.errors import SchemaError
 from isotropy.experiments import REGISTRY
@@ -24,6 +25,7 @@ from isotropy.experiments.gaunt import (
     GauntProducts,
     NBodyPlan,
     claims_of,
+    forcefield_job,
     run_experiment,
 )
 from isotropy.experiments.gaunt._clebsch_gordan import (
@@ -33,6 +35,7 @@ from isotropy.experiments.gaunt._clebsch_gordan import (
     with_clebsch_gordan_products,
 )
 from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.experiments.gaunt._forcefield import invariance
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import GauntConvolution, GauntForceField, Scales, gaunt_coefficient
@@ -46,7 +49,7 @@ TINY = Config(
     sizes={"interaction": (1, 2), "convolution": (1,), "many-body": (1,)},
     efficiency=EfficiencyPlan(channels=4, edges=3, atoms=2, rounds=1, least=0.001),
     force_field=ForceFieldPlan(channels=4, L=1, radial=(8,), train=10, batch=5, rate=0.01, warmup=1, look_every=1),
-    nbody=NBodyPlan(rows=40, width=4, layers=1, batch=20, epochs=1, steps=2),
+    nbody=NBodyPlan(rows=40, width=4, layers=1, batch=20, epochs=1),
     chirality=ChiralityPlan(width=4, degree=2, copies=2, test_copies=2, epochs=1),
     force_fields=(
         ForceField("acac", 4, dynamics=20),
@@ -76,7 +79,64 @@ def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -
     assert {line.figure for line in tiny.lines} == {"learning", "parity", "dynamics"}
     shown = [line for line in tiny.lines if line.figure == "learning"]
     assert len(shown) == len(TINY.force_fields)
-    assert "published, acac, 300 K: forces: MACE 5.1 meV/A" in tiny.summary().notes
+    assert any(note.startswith("published, acac, 300 K: forces: MACE 5.1 meV/A") for note in tiny.summary().notes)
+
+
+def test_a_job_that_is_run_again_says_the_same(real_data: Path, tmp_path: Path) -> None:
+    """A run that was killed after a training, and before its outcome was written, continues with the same weights."""
+    plan = asdict(replace(TINY.force_field, dynamics=0))
+    given = {"molecule": "acac", "products": "Gaunt", "order": 3, "steps": 4, "plan": plan}
+    with Run(tmp_path / "run") as run:
+        first, again = (forcefield_job(run, seed=0, **given) for _ in range(2))
+    assert {**first, "seconds": 0} == {**again, "seconds": 0}
+    assert [row["step"] for row in again["curve"]] == [2, 4]
+
+
+@pytest.mark.parametrize(
+    ("task", "setting", "method", "values", "text"),
+    [
+        ("chirality", "Tetris: logits of mirror images", "Gaunt", (1e-3,), "cannot tell them apart"),
+        ("chirality", "Tetris: all classes", "Gaunt", (0.0,), "recognise all other shapes"),
+        ("chirality", "tetrahedra: mirror images", "Gaunt", (0.0,), "half of the time"),
+        ("chirality", "tetrahedra: all classes", "complete", (0.99,), "complete products"),
+        ("nbody", "degree 1", "Gaunt", (9.0,), "n-body, degree 1: Gaunt at most"),
+        ("efficiency", "interaction, L = 2", "Gaunt", (1e9,), "e3nn's product of the same function"),
+        ("forcefield", "acac, 4 steps: O(3) error of energy after", "Gaunt", (1e-4,), "O(3) error of energy"),
+        ("forcefield", "acac: step of training", "Gaunt", (1e9,), "a step is faster"),
+        ("forcefield", "acac, 4 steps, test_600K: forces", "Gaunt", (0.0,), "acac grow with temperature"),
+    ],
+)
+def test_bad_numbers_fail_their_claims(
+    tiny: GauntProducts, task: str, setting: str, method: str, values: tuple[float, ...], text: str
+) -> None:
+    bad = replace(tiny.score(task, setting, method), values=values)
+    kept = [score for score in tiny.scores if (score.task, score.setting, score.method) != (task, setting, method)]
+    result = replace(tiny, scores=(*kept, bad))
+    (claim,) = [claim for claim in claims_of(TINY) if text in claim.text and not claim.text.startswith("convolution")]
+    assert not claim.judge(result).held
+
+
+def test_a_claim_about_nothing_is_none() -> None:
+    lone = replace(TINY, sizes={"many-body": (9,)}, force_fields=(ForceField("3bpa", 2, products="Clebsch-Gordan"),))
+    texts = [claim.text for claim in claims_of(lone)]
+    assert texts
+    assert not any(text.startswith(("many-body", "interaction", "force field")) for text in texts)
+
+
+def test_an_energy_that_changes_with_the_pose_is_seen(real_data: Path) -> None:
+    molecules = load_molecules("acac", "test_300K")[:4]
+    usual = Scales(shift=-4.0, scale=0.01, neighbours=14.0)
+    model = GauntForceField(molecules.isolated, scales=usual, channels=4, radial=(8,))
+    assert invariance(model, molecules, 0)["energy"] < 1e-5
+    plain = model.energy_forces
+
+    def tilted(pos: torch.Tensor, *rest: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        energy, forces = plain(pos, *rest)
+        up = pos[:, 2].unflatten(0, (len(energy), -1))[:, 0]
+        return energy + 0.1 * up.sign(), forces
+
+    model.energy_forces = tilted  # pyright: ignore[reportAttributeAccessIssue]
+    assert invariance(model, molecules, 0)["energy"] > 1e-4
 
 
 def test_the_report_shows_claims_figures_and_other_peoples_numbers(tiny: GauntProducts, tmp_path: Path) -> None:
@@ -91,9 +151,15 @@ def test_a_part_runs_alone_and_an_unknown_one_is_refused(tmp_path: Path) -> None
         result = run_experiment(config, run)
     assert {score.task for score in result.scores} == {"chirality"}
     assert [verdict.text for verdict in result.claims] == [claim.text for claim in claims_of(config)]
-    assert _narrowed(SMALL, [], "cuda", "gaunt").device == "cuda"
+    assert _narrowed(SMALL, [], "cpu", "gaunt").device == "cpu"
     with pytest.raises(SchemaError, match="efficiency, forcefield, nbody, chirality"):
         _narrowed(SMALL, ["molecules"], None, "gaunt")
+    with pytest.raises(SchemaError, match="a device of this machine"):
+        _narrowed(SMALL, [], "gpu", "gaunt")
+    with pytest.raises(SchemaError, match="engine=proces"):
+        _set(SMALL, {"engine": "proces"}, "gaunt")
+    with pytest.raises(SchemaError, match="--device cuda"):
+        _set(SMALL, {"device": "cuda"}, "gaunt")
     with pytest.raises(SchemaError, match="CPU"):
         _narrowed(REGISTRY["frame-averaging"].small, [], "cuda", "frame-averaging")
     with pytest.raises(SchemaError, match="it is one"):

@@ -56,8 +56,10 @@ def _set(config: Any, settings: dict[str, object], name: str) -> Any:
     """The config with some of its text fields replaced; raises ``SchemaError`` for a key that is none of them."""
     known = [item.name for item in dataclasses.fields(config) if isinstance(getattr(config, item.name), str)]
     for key in settings:
-        if key not in known:
-            raise SchemaError(f"--set {key}=... for {name}", "one of " + ", ".join(known))
+        if key not in known or key == "device":
+            raise SchemaError(f"--set {key}=... for {name}", "one of " + ", ".join(known), "--device cuda for a device")
+        if key == "engine" and settings[key] not in ("serial", "process"):
+            raise SchemaError(f"--set engine={settings[key]}", "serial or process")
     return dataclasses.replace(config, **settings)
 
 
@@ -69,8 +71,22 @@ def _narrowed(config: Any, parts: list[str], device: str | None, name: str) -> A
             raise SchemaError(f"--part {part} for {name}", "one of " + ", ".join(known) if known else "none: it is one")
     if device is not None and not hasattr(config, "device"):
         raise SchemaError(f"--device {device} for {name}", "no device: it runs on the CPU")
+    _available(device)
     changes = {"parts": tuple(one for one in known if one in parts)} if parts else {}
     return dataclasses.replace(config, **changes, **({"device": device} if device is not None else {}))
+
+
+def _available(device: str | None) -> None:
+    """Raises ``SchemaError``, before anything runs, for a device that this machine does not have."""
+    import torch
+
+    if device is None:
+        return
+    try:
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as missing:
+        reason = str(missing).splitlines()[0]
+        raise SchemaError(f"--device {device}", "a device of this machine, e.g. cpu or cuda", reason) from missing
 
 
 def _find(name: str) -> Any:

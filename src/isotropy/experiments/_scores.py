@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from isotropy.errors import DomainError
 from isotropy.experiments._claims import Claim, Verdict
 from isotropy.report import Column, Result, Table
 
@@ -120,8 +121,8 @@ def below(text: str, one: Value[R], other: Value[R]) -> Claim[R]:
 
 
 def at_most(text: str, values: Iterable[Value[R]], bound: float) -> Claim[R]:
-    """The claim that no number is above ``bound``."""
-    all_of = tuple(values)
+    """The claim that no number is above ``bound``; raises DomainError for none, of which all would be true."""
+    all_of = _some(text, values)
     return Claim(
         text,
         lambda r: all(value(r) <= bound for value in all_of),
@@ -130,10 +131,17 @@ def at_most(text: str, values: Iterable[Value[R]], bound: float) -> Claim[R]:
 
 
 def at_least(text: str, values: Iterable[Value[R]], bound: float) -> Claim[R]:
-    """The claim that no number is below ``bound``."""
-    all_of = tuple(values)
+    """The claim that no number is below ``bound``; raises DomainError for none, of which all would be true."""
+    all_of = _some(text, values)
     return Claim(
         text,
         lambda r: all(value(r) >= bound for value in all_of),
         lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
     )
+
+
+def _some(text: str, values: Iterable[Value[R]]) -> tuple[Value[R], ...]:
+    found = tuple(values)
+    if not found:
+        raise DomainError(f"a claim about no number: {text}", "one number or more")
+    return found

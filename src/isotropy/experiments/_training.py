@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from isotropy import __version__
 from isotropy.random import derive
 from isotropy.runs import Run
 from isotropy.train import Cosine, fit
@@ -50,16 +51,16 @@ def train(
 def part(run: Run, plan: Mapping[str, Any], *keys: object) -> Run:
     """The place of one training in the run: a name without what file systems refuse.
 
-    The plan is in the name, so that a run that is continued with other sizes trains anew and does not take a checkpoint
-    of the old ones for its own.
+    The plan is in the name, and the version of the package, so that a run that is continued with other sizes or code
+    trains anew and does not take a checkpoint of the old ones for its own.
 
     >>> import tempfile
     >>> with Run(tempfile.mkdtemp()) as run:
-    ...     part(run, {"epochs": 3}, "FA-GIN+ID, sorted", 0).path.name
-    'FA-GIN_ID__sorted-0-de1160'
+    ...     part(run, {"epochs": 3}, "FA-GIN+ID, sorted", 0).path.name[:-6]
+    'FA-GIN_ID__sorted-0-'
     """
     name = "-".join(str(key) for key in keys)
-    digest = f"{derive(0, json.dumps(plan, sort_keys=True)):016x}"[-6:]
+    digest = f"{derive(0, __version__, json.dumps(plan, sort_keys=True)):016x}"[-6:]
     clean = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name)
     return run.part(f"training/{clean}-{digest}")
 

@@ -14,6 +14,7 @@ from isotropy.experiments.gaunt._published import PUBLISHED
 from isotropy.experiments.gaunt._records import PARTS
 from isotropy.experiments.gaunt._result import GauntProducts
 from isotropy.experiments.gaunt._run import run_experiment
+from isotropy.experiments.gaunt._steps import forcefield_step_job, nbody_step_job
 
 GAUNT: Experiment[Config, GauntProducts] = Experiment(
     name="gaunt",
@@ -44,6 +45,8 @@ __all__ = [
     "efficiency_job",
     "force_fields",
     "forcefield_job",
+    "forcefield_step_job",
     "nbody_job",
+    "nbody_step_job",
     "run_experiment",
 ]

@@ -38,12 +38,12 @@ def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Mapp
         width=settings.width,
         degree=settings.degree,
         generator=spawn(seed, "weights"),
-    )
+    ).to(settings.device)
     batches = Batches(found.x, found.y, settings.batch, seed=derive(seed, "batches"))
     place = part(run, plan, "chirality", task, method, seed)
     train(network, cross_entropy, batches, settings, place, seed, clip=settings.clip)
     exact = Shapes(test.x.double(), test.y)
-    return dict(recorded(network, began, **judged(network.double(), exact, derive(seed, "poses"))))
+    return dict(recorded(network, began, **judged(network.cpu().double(), exact, derive(seed, "poses"))))
 
 
 def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:

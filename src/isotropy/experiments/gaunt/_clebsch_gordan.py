@@ -37,6 +37,20 @@ def with_clebsch_gordan_products(model: GauntForceField, generator: Generator) -
     return model
 
 
+def even_paths(L1: int, L2: int, L3: int) -> list[Path]:
+    """The triples of degrees up to L1, L2, L3 that couple and have an even sum.
+
+    >>> even_paths(1, 1, 2)
+    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 2)]
+    """
+    return [
+        (l1, l2, l3)
+        for l1 in range(L1 + 1)
+        for l2 in range(L2 + 1)
+        for l3 in range(abs(l1 - l2), min(l1 + l2, L3) + 1, 2)
+    ]
+
+
 class CouplingConvolution(Constants):
     """Features times harmonics of the edge, every path (l1, l_filter, l3) weighted by a radial factor of its own.
 
@@ -56,12 +70,7 @@ class CouplingConvolution(Constants):
     def __init__(self, L_in: int, L_filter: int, L_out: int, channels: int) -> None:
         super().__init__()
         self.L_filter, self.channels = L_filter, channels
-        self.paths: list[Path] = [
-            (l1, l2, l3)
-            for l1 in range(L_in + 1)
-            for l2 in range(L_filter + 1)
-            for l3 in range(abs(l1 - l2), min(l1 + l2, L_out) + 1, 2)
-        ]
+        self.paths = even_paths(L_in, L_filter, L_out)
         one, two, three = (
             [(count, (l, (-1) ** l)) for l in range(L + 1)]
             for L, count in ((L_in, channels), (L_filter, 1), (L_out, channels))

@@ -16,7 +16,12 @@ from torch.utils.benchmark import Timer, timer
 
 from isotropy.errors import DomainError, NonDeterministicError
 from isotropy.experiments._training import recorded
-from isotropy.experiments.gaunt._clebsch_gordan import CouplingConvolution, CouplingPower, symmetric_couplings
+from isotropy.experiments.gaunt._clebsch_gordan import (
+    CouplingConvolution,
+    CouplingPower,
+    even_paths,
+    symmetric_couplings,
+)
 from isotropy.experiments.gaunt._plans import EfficiencyPlan
 from isotropy.experiments.gaunt._steered import by_channels, by_irreps
 from isotropy.nn import GauntConvolution, GauntPower, GauntProduct, SO2Convolution, gaunt_coefficient, gaunt_tensor
@@ -206,12 +211,7 @@ def _irreps(L: int, channels: int) -> list[tuple[int, tuple[int, int]]]:
 def _same_function(L1: int, L2: int, L3: int, settings: EfficiencyPlan) -> nn.Module:
     """The product of two functions, by e3nn: all even paths, weighted by g^2, of which it takes the root."""
     one, two, three = (_irreps(L, settings.channels) for L in (L1, L2, L3))
-    instructions = [
-        (l1, l2, l3, "uuu", False, gaunt_coefficient(l1, l2, l3) ** 2)
-        for l1 in range(L1 + 1)
-        for l2 in range(L2 + 1)
-        for l3 in range(abs(l1 - l2), min(l1 + l2, L3) + 1, 2)
-    ]
+    instructions = [(*path, "uuu", False, gaunt_coefficient(*path) ** 2) for path in even_paths(L1, L2, L3)]
     product = o3.TensorProduct(one, two, three, instructions, irrep_normalization="none", path_normalization="none")
     return product.to(settings.device)
 

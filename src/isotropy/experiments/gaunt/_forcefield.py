@@ -19,6 +19,7 @@ from isotropy.experiments.gaunt._plans import ForceFieldPlan
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField, Scales, force_field_errors
+from isotropy.nn.force_field._elements import free_energies
 from isotropy.nn.force_field._loss import predicted
 from isotropy.random import derive, spawn
 from isotropy.reps import Cloud, Scalar, Vector
@@ -50,15 +51,11 @@ def forcefield_job(
     seen = batched(validation, _AT_ONCE)
     model = built(settings, products, order, Scales.of(learned), train.isolated, seed)
     before = invariance(model, train[:8], seed)
-    loop = time.process_time()
-    watched: list[float] = []  # seconds spent on looking at validation errors, which are no training
 
     def look(row: Row, model: nn.Module) -> None:
         if row["epoch"] % settings.look_every == 0 or row["step"] >= steps:
-            since = time.process_time()
             errors = force_field_errors(model, seen)
             row["energy_rmse"], row["force_rmse"] = errors.energy_rmse, errors.force_rmse
-            watched.append(time.process_time() - since)
 
     history = fit(
         model,
@@ -75,24 +72,18 @@ def forcefield_job(
         seed=seed,
         progress=False,
     )
-    trained = time.process_time() - loop - sum(watched)
     model.eval()
     tests = {name: load_molecules(molecule, name) for name in TESTS[molecule]}
     return {
-        "errors": {name: _errors(model, test, batched(test, _AT_ONCE)) for name, test in tests.items()},
-        "validation": _errors(model, validation, seen),
+        "errors": {name: _errors(model, batched(test, _AT_ONCE)) for name, test in tests.items()},
+        "validation": _errors(model, seen),
         "curve": [
             {key: row[key] for key in ("step", "loss", "energy_rmse", "force_rmse")}
             for row in history.rows
             if "force_rmse" in row
         ],
-        "parity": {
-            name: parity(model, batched(test, _AT_ONCE), seed)
-            for name, test in tests.items()
-            if test.forces is not None
-        },
+        "parity": {name: parity(model, batched(test, _AT_ONCE), seed) for name, test in tests.items()},
         "invariance": {"before": before, "after": invariance(model, train[:8], seed)},
-        "training": trained,
         "dynamics": conservation(model, tests[TESTS[molecule][0]], settings.dynamics, seed)
         if settings.dynamics
         else {},
@@ -144,15 +135,16 @@ def built(
 
 
 def invariance(model: GauntForceField, molecules: Molecules, seed: int) -> dict[str, float]:
-    """Relative rms by which energies and forces miss the symmetry O(3), over configurations of one molecule."""
-    sizes = molecules.segments.sizes.tolist()
-    numbers = molecules.numbers.to(model.embedding.device)
-    at = molecules.positions.to(model.embedding).unflatten(0, (len(sizes), -1))
+    """How far O(3) moves the energies above those of free atoms, and the forces: relative rms, of one molecule."""
+    numbers = molecules.numbers[: int(molecules.segments.sizes[0])]
+    at = molecules.positions.to(model.embedding).unflatten(0, (len(molecules), -1))
+    free = free_energies(model.isolated, numbers).sum()
 
     def both(x: Tensor) -> tuple[Tensor, Tensor]:
-        label = torch.arange(len(x), device=x.device).repeat_interleave(x.shape[1])
-        energy, forces = model.energy_forces(x.flatten(0, 1), numbers[: x.shape[1]].repeat(len(x)), label)
-        return energy[:, None].to(x), forces.unflatten(0, (len(x), -1))
+        label = torch.arange(len(x)).repeat_interleave(len(numbers)).to(x.device)
+        energy, forces = model.energy_forces(x.flatten(0, 1), numbers.repeat(len(x)).to(x.device), label)
+        # Without E0, next to which no error would be seen.
+        return (energy - free.to(energy)).to(x)[:, None], forces.unflatten(0, (len(x), -1))
 
     poses, cloud = derive(seed, "poses"), Cloud(Vector)
     return {
@@ -162,15 +154,17 @@ def invariance(model: GauntForceField, molecules: Molecules, seed: int) -> dict[
 
 
 def parity(model: GauntForceField, batches: ConfigurationBatches, seed: int) -> dict[str, list[float]]:
-    """Some components of forces in eV/Angstrom, true and predicted, drawn from all of them."""
-    true = torch.cat([batch.forces for batch in batches]).flatten()
-    found = torch.cat([predicted(model, batch)[1].cpu() for batch in batches]).flatten()
-    rows = torch.randperm(len(true), generator=spawn(seed, "parity"))[:_SHOWN]
-    return {"true": true[rows].tolist(), "predicted": found[rows].tolist()}
+    """Some components of forces in eV/Angstrom, true and predicted, drawn from all of them; nothing without forces."""
+    if batches.forces is None:
+        return {}
+    device = model.embedding.device
+    found = torch.cat([predicted(model, batch.to(device))[1].cpu() for batch in batches]).flatten()
+    rows = torch.randperm(len(found), generator=spawn(seed, "parity"))[:_SHOWN]
+    return {"true": batches.forces.flatten()[rows].tolist(), "predicted": found[rows].tolist()}
 
 
-def _errors(model: GauntForceField, molecules: Molecules, batches: ConfigurationBatches) -> dict[str, float]:
+def _errors(model: GauntForceField, batches: ConfigurationBatches) -> dict[str, float]:
     """Root mean squares and mean magnitudes in meV and meV/Angstrom; energies alone where there are no forces."""
-    errors = asdict(force_field_errors(model, batches))
-    kept = errors if molecules.forces is not None else {k: v for k, v in errors.items() if k.startswith("energy")}
-    return {name: 1e3 * value for name, value in kept.items()}
+    return {
+        name: 1e3 * value for name, value in asdict(force_field_errors(model, batches)).items() if value is not None
+    }

@@ -1,14 +1,12 @@
-"""Charged particles predicted by steered messages: one network trained, its error, its symmetry, its speed (§4.5)."""
+"""Charged particles predicted by steered messages: one network trained, its error and its symmetry (§4.5)."""
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from isotropy.experiments._charged import STATE, read_particles, squared_error
 from isotropy.experiments._training import part, recorded, train
@@ -23,14 +21,12 @@ from isotropy.train import Batches
 
 _AT_ONCE = 500
 _ROWS = 200  # states on which the symmetry is measured
-_WARM = 5  # steps before those that are timed
 
 
 def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mapping[str, Any]) -> dict[str, Any]:
     """Trains the network with features and attributes of degrees 0..``degree``, and the product ``method``.
 
-    ``test`` is the mean squared error per coordinate, ``symmetry`` the relative E(3) error in float32, ``step_ms`` the
-    median over steps of training of their processor time in milliseconds, for a batch of the plan.
+    ``test`` is the mean squared error per coordinate, ``symmetry`` the relative E(3) error in float32.
     """
     began = time.process_time()
     settings = NBodyPlan(**plan)
@@ -47,31 +43,4 @@ def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mappin
     symmetry = equivariance_error(
         network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
     )
-    outcome = recorded(network, began, test=float(torch.cat(errors).double().mean()), symmetry=symmetry.mean)
-    first = (data["train"].x[: settings.batch], data["train"].y[: settings.batch])
-    return {**outcome, "step_ms": median_step(network, first, settings)}
-
-
-def median_step(network: nn.Module, batch: tuple[Tensor, Tensor], settings: NBodyPlan) -> float:
-    """Milliseconds of the processor for one step of Adam on ``batch``; the weights do not move.
-
-    On the CPU, time of the processor, not of the clock: other processes on the machine do not count.
-    """
-    parameters = list(network.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=0.0, weight_decay=float(settings.decay))
-    taken: list[float] = []
-    for _ in range(_WARM + settings.steps):
-        began = _now(settings.device)
-        optimizer.zero_grad()
-        squared_error(network, batch).mean().backward()
-        nn.utils.clip_grad_norm_(parameters, float(settings.clip))
-        optimizer.step()
-        taken.append(_now(settings.device) - began)
-    return 1000 * statistics.median(taken[_WARM:])
-
-
-def _now(device: str) -> float:
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize(device)
-    return time.perf_counter()
+    return dict(recorded(network, began, test=float(torch.cat(errors).double().mean()), symmetry=symmetry.mean))

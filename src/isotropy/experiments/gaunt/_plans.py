@@ -13,7 +13,7 @@ class NBodyPlan:
     """Charged particles (§4.5): ``layers`` rounds of messages of ``width`` channels for each degree, Adam.
 
     ``rate`` falls along a cosine to 0; gradients are clipped at norm ``clip``; the weights kept are the best on
-    validation rows. ``steps`` are timed once the network is trained.
+    validation rows. The ``device`` of all plans is that of the config.
     """
 
     rows: int = 3000
@@ -25,7 +25,6 @@ class NBodyPlan:
     decay: Number = 1e-12
     clip: Number = 1.0
     validate_every: int = 5
-    steps: int = 30
     device: str = "cpu"
 
 
@@ -49,6 +48,7 @@ class ChiralityPlan:
     epochs: int = 100
     rate: Number = 5e-3
     clip: Number = 1.0
+    device: str = "cpu"
 
 
 SMALL_CHIRALITY = ChiralityPlan(width=8, degree=2, copies=32, test_copies=50, epochs=60, rate=1e-2)
@@ -59,7 +59,8 @@ class ForceFieldPlan:
     """Force fields (§4.3): ``train`` of 500 configurations learned, the others watched every ``look_every`` epochs.
 
     Adam with amsgrad; ``rate`` rises over ``warmup`` steps and falls along a cosine to 0; ``energy`` and ``forces`` are
-    the weights of `EnergyForceLoss`; ``dynamics`` steps of half a femtosecond follow the training.
+    the weights of `EnergyForceLoss`; ``dynamics`` steps of half a femtosecond, those of the
+    `ForceField` that is trained, follow.
     """
 
     channels: int = 256

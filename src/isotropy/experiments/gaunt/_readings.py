@@ -15,6 +15,7 @@ from isotropy.experiments.gaunt._records import (
     energies_of,
     forces_of,
     named,
+    step_of,
     training_of,
 )
 from isotropy.runs import Job
@@ -25,7 +26,14 @@ Read = tuple[str, str, dict[tuple[str, str], Any]]  # task, method, numbers by s
 
 def scores_of(job: Job, outcome: Outcome) -> Iterator[Score]:
     """The lines that one job fills, each with one number."""
-    read = {"efficiency_job": _timed, "forcefield_job": _learned, "nbody_job": _moved, "chirality_job": _seen}
+    read = {
+        "efficiency_job": _timed,
+        "forcefield_step_job": _stepped,
+        "forcefield_job": _learned,
+        "nbody_step_job": _stepped,
+        "nbody_job": _moved,
+        "chirality_job": _seen,
+    }
     task, method, numbers = read[job.function.partition(":")[2]](job.arguments, outcome)
     for (setting, unit), values in numbers.items():
         for name, value in {method: values}.items() if not isinstance(values, Mapping) else values.items():
@@ -48,7 +56,6 @@ def _learned(job: Outcome, found: Outcome) -> Read:
         numbers[energies_of(*at, test), "RMSE, meV"] = errors["energy_rmse"]
         if "force_rmse" in errors:
             numbers[forces_of(*at, test), "RMSE, meV/A"] = errors["force_rmse"]
-    numbers[training_of(*at, "step"), "CPU ms"] = 1e3 * found["training"] / job["steps"]
     for when, errors in found["invariance"].items():
         for what, error in errors.items():
             numbers[training_of(*at, f"O(3) error of {what} {when}"), "relative rms"] = error
@@ -60,12 +67,17 @@ def _learned(job: Outcome, found: Outcome) -> Read:
     return FORCEFIELD, named(job["products"], job["order"]), numbers
 
 
+def _stepped(job: Outcome, found: Outcome) -> Read:
+    if "molecule" in job:
+        return FORCEFIELD, named(job["products"], job["order"]), {(step_of(job["molecule"]), "ms"): found["step_ms"]}
+    return NBODY, job["method"], {(f"degree {job['degree']}: step", "ms"): found["step_ms"]}
+
+
 def _moved(job: Outcome, found: Outcome) -> Read:
     where = f"degree {job['degree']}"
     numbers = {
         (where, "MSE per coordinate"): found["test"],
         (f"{where}: E(3) error", "relative rms"): found["symmetry"],
-        (f"{where}: step", "CPU ms"): found["step_ms"],
     }
     return NBODY, job["method"], numbers
 
@@ -90,7 +102,8 @@ def lines_of(job: Job, outcome: Outcome) -> Iterator[Line]:
     rows = outcome["curve"]
     yield Line("learning", name, {key: [row[key] for row in rows] for key in ("step", "energy_rmse", "force_rmse")})
     for test, columns in outcome["parity"].items():
-        yield Line("parity", f"{name}, {test}", columns)
+        if columns:
+            yield Line("parity", f"{name}, {test}", columns)
     if outcome["dynamics"]:
         yield Line("dynamics", name, outcome["dynamics"])
 

@@ -40,8 +40,17 @@ def energies_of(molecule: str, steps: int, test: str) -> str:
     return f"{molecule}, {steps} steps, {test}: energies"
 
 
+def step_of(molecule: str) -> str:
+    """The setting of a score: the time of one step of training.
+
+    >>> step_of("acac")
+    'acac: step of training'
+    """
+    return f"{molecule}: step of training"
+
+
 def training_of(molecule: str, steps: int, what: str) -> str:
-    """The setting of a score of the training itself: "step", "invariance" before or after, "dynamics"."""
+    """The setting of a score of the training itself: "invariance" before or after, "dynamics"."""
     return f"{molecule}, {steps} steps: {what}"
 
 

@@ -28,16 +28,20 @@ class Configurations(NamedTuple):
     edges: Int[Tensor, "2 E"]
     label: Int[Tensor, " N"]
     energies: Float[Tensor, " B"]
-    forces: Float[Tensor, "N 3"]
+    forces: Float[Tensor, "N 3"] | None
+
+    def to(self, device: torch.device) -> Configurations:
+        """The same on a device."""
+        return Configurations(*(None if x is None else x.to(device) for x in self))  # pyright: ignore[reportArgumentType]
 
 
 class ConfigurationBatches:
     """``Configurations`` in an order that depends on ``seed`` and the epoch alone, for ``isotropy.train.fit``.
 
     Atoms of all configurations one after another, sorted by configuration: ``numbers (N,)``, ``positions (N, 3)`` in
-    Angstrom, ``segments``, ``energies (B,)`` in eV (total ones, float64), ``forces (N, 3)`` in eV/Angstrom (zeros where
-    there are none); ``isolated`` is the energy of each free atom. Energies are kept above those of the free atoms, so
-    that single precision is enough, and cast to ``dtype`` then. Without periodic images.
+    Angstrom, ``segments``, ``energies (B,)`` in eV (total ones, float64), ``forces (N, 3)`` in eV/Angstrom (None where
+    nobody knows them); ``isolated`` is the energy of each free atom. Energies are kept above those of the free atoms,
+    so that single precision is enough, and cast to ``dtype`` then. Without periodic images.
 
     Raises ShapeError, DomainError; KeyError for elements without a free energy.
     """
@@ -70,7 +74,7 @@ class ConfigurationBatches:
         self.sizes, self.ptr = segments.sizes, segments.ptr
         free = free_energies(isolated, numbers).to(energies.device)
         self.energies = (energies.to(torch.float64) - segments.sum(free)).to(dtype)
-        self.forces = torch.zeros_like(self.positions) if forces is None else forces.to(dtype)
+        self.forces = None if forces is None else forces.to(dtype)
         # Sorted by target, hence by configuration; kept relative to the first atom of each.
         edges = neighbour_list(positions, r_max, segments).edges
         edges = edges[:, edges[1].argsort(stable=True)]
@@ -104,9 +108,8 @@ class ConfigurationBatches:
         atoms, label = _runs(self.ptr[rows], sizes)
         which, owner = _runs(self.edge_ptr[rows], self.edge_sizes[rows])
         edges = self.edges[:, which] + (sizes.cumsum(0) - sizes)[owner]
-        return Configurations(
-            self.positions[atoms], self.numbers[atoms], edges, label, self.energies[rows], self.forces[atoms]
-        )
+        forces = None if self.forces is None else self.forces[atoms]
+        return Configurations(self.positions[atoms], self.numbers[atoms], edges, label, self.energies[rows], forces)
 
 
 def _runs(start: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:

@@ -17,7 +17,8 @@ from isotropy.nn.force_field._batches import Configurations
 class EnergyForceLoss:
     """``energy (E - E')^2 / N + forces mean (F - F')^2`` for each configuration of N atoms, as ``fit`` takes it.
 
-    The mean runs over the 3N components. Source: the recipe of specification 05 §4.3, with weights 1 and 1000.
+    The mean runs over the 3N components. Raises DomainError for configurations without forces, unless ``forces`` is 0.
+    Source: the recipe of specification 05 §4.3, with weights 1 and 1000.
 
     >>> EnergyForceLoss().forces
     1000.0
@@ -27,21 +28,29 @@ class EnergyForceLoss:
     forces: float = 1000.0
 
     def __call__(self, model: nn.Module, batch: Configurations) -> Float[Tensor, " B"]:
+        batch = batch.to(next(model.parameters()).device)
         energies, forces = predicted(model, batch)
+        sizes = torch.bincount(batch.label, minlength=len(energies)).to(energies.dtype)
+        loss = self.energy * (energies - batch.energies).square() / sizes
+        if not self.forces:
+            return loss
+        if batch.forces is None:
+            raise DomainError("configurations without forces", "forces (N, 3)", "or write EnergyForceLoss(forces=0.0)")
         squares = (forces - batch.forces).square().mean(-1)
-        sizes = torch.bincount(batch.label, minlength=len(energies)).to(squares.dtype)
-        by_molecule = torch.zeros_like(energies).index_add(0, batch.label, squares)
-        return (self.energy * (energies - batch.energies).square() + self.forces * by_molecule) / sizes
+        return loss + self.forces * torch.zeros_like(energies).index_add(0, batch.label, squares) / sizes
 
 
 @dataclass(frozen=True)
 class EnergyForceErrors:
-    """Root mean squares and mean magnitudes: energies of configurations in eV, components of forces in eV/Angstrom."""
+    """Root mean squares and mean magnitudes: energies of configurations in eV, components of forces in eV/Angstrom.
+
+    Those of forces are None where nobody knows the forces.
+    """
 
     energy_rmse: float
     energy_mae: float
-    force_rmse: float
-    force_mae: float
+    force_rmse: float | None
+    force_mae: float | None
 
 
 def force_field_errors(model: nn.Module, batches: Iterable[Configurations]) -> EnergyForceErrors:
@@ -60,20 +69,24 @@ def force_field_errors(model: nn.Module, batches: Iterable[Configurations]) -> E
     forces: list[Tensor] = []
     with torch.no_grad():
         for batch in batches:
+            batch = batch.to(next(model.parameters()).device)
             energy, force = predicted(model, batch)
-            energies.append((energy.cpu() - batch.energies.cpu()).double())
-            forces.append((force.cpu() - batch.forces.cpu()).double().flatten())
+            energies.append((energy - batch.energies).double())
+            if batch.forces is not None:
+                forces.append((force - batch.forces).double().flatten())
     model.train(mode)
     if not energies:
         raise DomainError("no configurations", "one or more")
-    e, f = torch.cat(energies), torch.cat(forces)
-    rmse = [float(x.square().mean().sqrt()) for x in (e, f)]
-    mae = [float(x.abs().mean()) for x in (e, f)]
-    return EnergyForceErrors(rmse[0], mae[0], rmse[1], mae[1])
+    (e, mean_e), (f, mean_f) = _sizes(energies), _sizes(forces) if forces else (None, None)
+    return EnergyForceErrors(e, mean_e, f, mean_f)
+
+
+def _sizes(errors: list[Tensor]) -> tuple[float, float]:
+    """The root of the mean square, and the mean magnitude."""
+    x = torch.cat(errors)
+    return float(x.square().mean().sqrt()), float(x.abs().mean())
 
 
 def predicted(model: nn.Module, batch: Configurations) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
-    """Energies above those of the free atoms and forces, where the model lies."""
-    device = next(model.parameters()).device
-    positions, numbers, edges, label = (x.to(device) for x in batch[:4])
-    return model(positions, numbers, edges, label, len(batch.energies))
+    """Energies above those of the free atoms, and forces, of configurations that lie where the model does."""
+    return model(batch.positions, batch.numbers, batch.edges, batch.label, len(batch.energies))

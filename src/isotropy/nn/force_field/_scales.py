@@ -29,9 +29,9 @@ class Scales:
 
     @classmethod
     def of(cls, batches: ConfigurationBatches) -> Scales:
-        """Those of all configurations of the batches; a scale of 1 where all forces are zero."""
+        """Those of all configurations of the batches; a scale of 1 where there are no forces, or all are zero."""
         atoms = len(batches.positions)
-        rms = float(batches.forces.square().mean().sqrt())
+        rms = 0.0 if batches.forces is None else float(batches.forces.square().mean().sqrt())
         return cls(
             float((batches.energies / batches.sizes).mean()),
             rms if rms > 0 else 1.0,

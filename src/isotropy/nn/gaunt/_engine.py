@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+import math
+from itertools import product, zip_longest
 from typing import Literal, cast
 
 import torch
@@ -158,7 +159,8 @@ class SphereProduct(Operation):
         """Where two forms may be the faster one, that for this number of rows; in a graph, that for any."""
         if len(self.carriers) == 1 or torch.compiler.is_compiling():
             return cast(Carrier, self.carriers[0])
-        rows = max(x.numel() // x.shape[-1], y.numel() // y.shape[-1])
+        sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
+        rows = math.prod(max(pair) for pair in sizes)
         learned = self.weights != "none" or x.requires_grad or y.requires_grad
         form = chosen("auto", self.L1, self.L2, self.L3, rows, learned and torch.is_grad_enabled())
         return cast(Carrier, self.carriers[self.methods.index(form)])

@@ -1,0 +1,76 @@
+"""How long a step of training takes, timed by itself: trainings run side by side and may be interrupted."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.data import load_molecules
+from isotropy.experiments._charged import read_particles, squared_error
+from isotropy.experiments._training import recorded
+from isotropy.experiments.gaunt._forcefield import batches_of, built
+from isotropy.experiments.gaunt._plans import ForceFieldPlan, NBodyPlan
+from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
+from isotropy.nn import EnergyForceLoss, Scales
+from isotropy.random import derive
+from isotropy.runs import Run
+
+_WARM = 5  # steps before those that are timed
+_TIMED = 40
+
+
+def forcefield_step_job(
+    run: Run, *, seed: int, molecule: str, products: str, order: int, plan: Mapping[str, Any]
+) -> dict[str, Any]:
+    """``step_ms`` of a force field in training, for batches of the plan."""
+    began = time.process_time()
+    settings = ForceFieldPlan(**plan)
+    train = load_molecules(molecule)[: 4 * settings.batch]
+    batches = batches_of(train, settings.batch, isolated=train.isolated, r_max=settings.r_max)
+    model = built(settings, products, order, Scales.of(batches), train.isolated, seed)
+    model.train()
+    given = [batch.to(torch.device(settings.device)) for batch in batches]
+    loss = EnergyForceLoss(float(settings.energy), float(settings.forces))
+    found = median_step(model, [lambda batch=batch: loss(model, batch).mean() for batch in given], settings.device)
+    return {**recorded(model, began), "step_ms": found}
+
+
+def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+    """``step_ms`` of a network of charged particles in training, for batches of the plan."""
+    began = time.process_time()
+    settings = NBodyPlan(**plan)
+    torch.manual_seed(derive(seed, "weights"))
+    network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
+    data = read_particles()["train"].first(settings.batch).to(settings.device)
+    found = median_step(network, [lambda: squared_error(network, (data.x, data.y)).mean()], settings.device)
+    return {**recorded(network, began), "step_ms": found}
+
+
+def median_step(network: nn.Module, losses: list[Callable[[], Tensor]], device: str) -> float:
+    """Milliseconds of a step of Adam, the median over steps on each loss in turn; the weights do not move.
+
+    On the CPU, time of the processor, not of the clock: other programs on the machine do not count.
+    """
+    parameters = list(network.parameters())
+    optimizer = torch.optim.Adam(parameters, lr=0.0)
+    taken: list[float] = []
+    for number in range(_WARM + _TIMED):
+        began = _now(device)
+        optimizer.zero_grad()
+        losses[number % len(losses)]().backward()
+        nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimizer.step()
+        taken.append(_now(device) - began)
+    return 1e3 * statistics.median(taken[_WARM:])
+
+
+def _now(device: str) -> float:
+    if torch.device(device).type == "cpu":
+        return time.process_time()
+    torch.accelerator.synchronize(torch.device(device))
+    return time.perf_counter()
