@@ -98,7 +98,8 @@ def medians(
         turns[name] = max(3, min(repeats, int(budget / max(took * counts[name], 1e-7))))
     found: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(max(turns.values(), default=0)):
-        for name, one in calls.items():
+        first = turn % len(calls)  # nobody always follows the same one
+        for name, one in [*calls.items()][first:] + [*calls.items()][:first]:
             if turn < turns[name]:
                 one()  # what ran before left the caches and the allocator to itself
                 found[name].append(clock.sample(one, counts[name]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product, zip_longest
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -65,7 +65,8 @@ class SphereProduct(Operation):
         self.parities_out: Parities = tuple(sorted(out, reverse=True))
         self.method: Literal["auto"] | Method = method
         self.methods = candidates(method, L1, L2, L3)
-        self.carriers = nn.ModuleList(carrier(each, L1, L2, L3, normalization, even, odd) for each in self.methods)
+        first, *others = (carrier(each, L1, L2, L3, normalization, even, odd) for each in self.methods)
+        self.carrier, self.other = first, others[0] if others else None
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
         self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
@@ -157,13 +158,13 @@ class SphereProduct(Operation):
 
     def _carrier(self, x: Tensor, y: Tensor) -> Carrier:
         """Where two forms may be the faster one, that for this number of rows; in a graph, that for any."""
-        if len(self.carriers) == 1 or torch.compiler.is_compiling():
-            return cast(Carrier, self.carriers[0])
+        if self.other is None or torch.compiler.is_compiling():
+            return self.carrier
         sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
         rows = math.prod(max(pair) for pair in sizes)
         learned = self.weights != "none" or x.requires_grad or y.requires_grad
         form = chosen("auto", self.L1, self.L2, self.L3, rows, learned and torch.is_grad_enabled())
-        return cast(Carrier, self.carriers[self.methods.index(form)])
+        return self.carrier if form == self.methods[0] else self.other
 
     def _total(self, lifted: Tensor | None, carrier: Carrier) -> Tensor | None:
         """The sum over the ranks, before the one projection that they share."""
