@@ -199,6 +199,8 @@ def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
     class Outcome:
         def __init__(self, config: Config) -> None:
             self.config = config
+            held = {"it is large": config.size > 5, "it is odd": config.size % 2 == 1}
+            self.claims = [types.SimpleNamespace(text=text, held=one) for text, one in held.items()]
 
         def table(self) -> str:
             return f"size {self.config.size}, seed {self.config.seed}"
@@ -209,13 +211,7 @@ def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
         def report(self, path: Path) -> None:
             path.write_text("<html>")
 
-    claims = [
-        types.SimpleNamespace(text="it is large", holds=lambda result: result.config.size > 5),
-        types.SimpleNamespace(text="it is odd", holds=lambda result: result.config.size % 2 == 1),
-    ]
-    experiment = types.SimpleNamespace(
-        small=Config(3), full=Config(30), run=lambda config, run: Outcome(config), claims=claims
-    )
+    experiment = types.SimpleNamespace(small=Config(3), full=Config(30), run=lambda config, run: Outcome(config))
     room = types.ModuleType("isotropy.experiments")
     room.REGISTRY = {"measuring": experiment}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "isotropy.experiments", room)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from isotropy.cli._reproduce import _narrowed, _set
-from isotropy.data import load_molecules
+from isotropy.data import Molecules, load_molecules
 from isotropy.errors import SchemaError
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.gaunt import (
@@ -24,6 +24,8 @@ from isotropy.experiments.gaunt import (
     ForceFieldPlan,
     GauntProducts,
     NBodyPlan,
+    _forcefield,
+    _steps,
     claims_of,
     forcefield_job,
     run_experiment,
@@ -65,8 +67,15 @@ E0 = {1: -13.5, 6: -1026.5, 8: -2037.5}
 
 @pytest.fixture(scope="module")
 def tiny(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> GauntProducts:
-    with Run(tmp_path_factory.mktemp("gaunt") / "run") as run:
+    with pytest.MonkeyPatch.context() as patch, Run(tmp_path_factory.mktemp("gaunt") / "run") as run:
+        for room in (_forcefield, _steps):
+            patch.setattr(room, "load_molecules", few)
         return run_experiment(TINY, run)
+
+
+def few(name: str, part: str = "train_300K") -> Molecules:
+    """Whole test sets take a minute."""
+    return load_molecules(name, part)[:15]
 
 
 def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -> None:
@@ -82,8 +91,11 @@ def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -
     assert any(note.startswith("published, acac, 300 K: forces: MACE 5.1 meV/A") for note in tiny.summary().notes)
 
 
-def test_a_job_that_is_run_again_says_the_same(real_data: Path, tmp_path: Path) -> None:
+def test_a_job_that_is_run_again_says_the_same(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run that was killed after a training, and before its outcome was written, continues with the same weights."""
+    monkeypatch.setattr(_forcefield, "load_molecules", few)
     plan = asdict(replace(TINY.force_field, dynamics=0))
     given = {"molecule": "acac", "products": "Gaunt", "order": 3, "steps": 4, "plan": plan}
     with Run(tmp_path / "run") as run:

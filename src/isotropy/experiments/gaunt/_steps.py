@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,13 +13,14 @@ from torch import Tensor, nn
 
 from isotropy.data import load_molecules
 from isotropy.experiments._charged import read_particles, squared_error
-from isotropy.experiments._training import recorded
+from isotropy.experiments._training import Loss, recorded
 from isotropy.experiments.gaunt._forcefield import batches_of, built
 from isotropy.experiments.gaunt._plans import ForceFieldPlan, NBodyPlan
 from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
 from isotropy.nn import EnergyForceLoss, Scales
 from isotropy.random import derive
 from isotropy.runs import Run
+from isotropy.train import Batches, fit
 
 _WARM = 5  # steps before those that are timed
 _TIMED = 40
@@ -33,10 +35,8 @@ def forcefield_step_job(
     train = load_molecules(molecule)[: 4 * settings.batch]
     batches = batches_of(train, settings.batch, isolated=train.isolated, r_max=settings.r_max)
     model = built(settings, products, order, Scales.of(batches), train.isolated, seed)
-    model.train()
-    given = [batch.to(torch.device(settings.device)) for batch in batches]
     loss = EnergyForceLoss(float(settings.energy), float(settings.forces))
-    found = median_step(model, [lambda batch=batch: loss(model, batch).mean() for batch in given], settings.device)
+    found = median_step(model, loss, batches, settings.device)
     return {**recorded(model, began), "step_ms": found}
 
 
@@ -47,26 +47,24 @@ def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: M
     torch.manual_seed(derive(seed, "weights"))
     network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
     data = read_particles()["train"].first(settings.batch).to(settings.device)
-    found = median_step(network, [lambda: squared_error(network, (data.x, data.y)).mean()], settings.device)
+    found = median_step(network, squared_error, Batches(data.x, data.y, settings.batch), settings.device)
     return {**recorded(network, began), "step_ms": found}
 
 
-def median_step(network: nn.Module, losses: list[Callable[[], Tensor]], device: str) -> float:
-    """Milliseconds of a step of Adam, the median over steps on each loss in turn; the weights do not move.
+def median_step(network: nn.Module, loss: Loss, batches: Iterable[Any], device: str) -> float:
+    """Milliseconds of a step of the training loop with Adam, the median over steps; the weights do not move.
 
     On the CPU, time of the processor, not of the clock: other programs on the machine do not count.
     """
-    parameters = list(network.parameters())
-    optimizer = torch.optim.Adam(parameters, lr=0.0)
-    taken: list[float] = []
-    for number in range(_WARM + _TIMED):
-        began = _now(device)
-        optimizer.zero_grad()
-        losses[number % len(losses)]().backward()
-        nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        taken.append(_now(device) - began)
-    return 1e3 * statistics.median(taken[_WARM:])
+    begun: list[float] = []
+
+    def noted(model: nn.Module, batch: Any) -> Tensor:
+        begun.append(_now(device))  # from one loss to the next is a step
+        return loss(model, batch)
+
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.0)
+    fit(network, noted, batches, optimizer=optimizer, max_steps=_WARM + _TIMED + 1, progress=False)
+    return 1e3 * statistics.median(after - before for before, after in pairwise(begun[_WARM:]))
 
 
 def _now(device: str) -> float:
