@@ -14,7 +14,7 @@ from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._carriers import Carrier, carrier
 from isotropy.nn.gaunt._constants import Operation
-from isotropy.nn.gaunt._method import Method, candidates, chosen
+from isotropy.nn.gaunt._method import Method, candidates, rows_up_to
 from isotropy.nn.gaunt._types import spheres
 from isotropy.nn.gaunt._weights import flattening, inverse_root, variances
 from isotropy.random import spawn
@@ -67,6 +67,7 @@ class SphereProduct(Operation):
         self.methods = candidates(method, L1, L2, L3)
         first, *others = (carrier(each, L1, L2, L3, normalization, even, odd) for each in self.methods)
         self.carrier, self.other = first, others[0] if others else None
+        self.most = [rows_up_to(L1, L2, L3, gradients) if others else 0 for gradients in (False, True)]
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
         self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
@@ -160,11 +161,13 @@ class SphereProduct(Operation):
         """Where two forms may be the faster one, that for this number of rows; in a graph, that for any."""
         if self.other is None or torch.compiler.is_compiling():
             return self.carrier
-        sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
-        rows = math.prod(max(pair) for pair in sizes)
+        rows = x.numel() // x.shape[-1]
+        if x.shape[:-1] != y.shape[:-1]:
+            sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
+            rows = math.prod(max(pair) for pair in sizes)
         learned = self.weights != "none" or x.requires_grad or y.requires_grad
-        form = chosen("auto", self.L1, self.L2, self.L3, rows, learned and torch.is_grad_enabled())
-        return self.carrier if form == self.methods[0] else self.other
+        few = rows <= self.most[learned and torch.is_grad_enabled()]
+        return self.carrier if few == (self.methods[0] == "grid") else self.other
 
     def _total(self, lifted: Tensor | None, carrier: Carrier) -> Tensor | None:
         """The sum over the ranks, before the one projection that they share."""

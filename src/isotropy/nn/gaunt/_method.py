@@ -60,6 +60,22 @@ def candidates(method: Literal["auto"] | Method, L1: int, L2: int, L3: int) -> t
     return tuple(dict.fromkeys((first, few, many)))
 
 
+def rows_up_to(L1: int, L2: int, L3: int, gradients: bool) -> int:
+    """How many rows at most ``auto`` multiplies on the grid by whole matrices.
+
+    >>> rows_up_to(6, 6, 6, False) < 1000 < rows_up_to(6, 6, 6, True)
+    True
+    """
+    low, high = 0, 1 << 40
+    while low < high:
+        middle = (low + high + 1) // 2
+        if chosen("auto", L1, L2, L3, middle, gradients) == "grid":
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
 @lru_cache(maxsize=4096)
 def grid_up_to(rows: int) -> float:
     """The crossing for a number of rows, on straight lines between those of ``CROSSINGS`` in the logarithm of rows.
