@@ -11,9 +11,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from isotropy.experiments.gaunt._clebsch_gordan import even_paths
-from isotropy.nn import GauntProduct, gaunt_coefficient, gaunt_tensor
-from isotropy.reps import Sphere, to_e3nn
+from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, even_paths, natural_irreps, same_function
+from isotropy.nn import GauntProduct, gaunt_tensor
 
 Run = Callable[[Tensor, Tensor], Tensor]
 Map = Callable[[Tensor], Tensor]
@@ -78,19 +77,10 @@ def channels(case: Case) -> list[int]:
 
 def e3nn_same(case: Case, device: str, count: int) -> Built:
     """e3nn's TensorProduct 'uuu' with all even paths weighted by g^2, of which it takes the root: the same function."""
-    from e3nn import o3
-
-    one, out = ([(count, (l, (-1) ** l)) for l in range(L + 1)] for L in (case.L, case.L3))
-    instructions = [
-        (a, b, c, "uuu", False, gaunt_coefficient(a, b, c) ** 2) for a, b, c in even_paths(case.L, case.L, case.L3)
-    ]
-    product = o3.TensorProduct(one, one, out, instructions, irrep_normalization="none", path_normalization="none")
-    order, back = (to_e3nn(count * Sphere(L))[1].to(device) for L in (case.L, case.L3))
-    inverse, k3 = back.argsort(), case.sizes[1]
     return Built(
-        product.to(device),
-        lambda x: x.reshape(len(x) // count, -1)[:, order].contiguous(),
-        lambda z: z[:, inverse].reshape(-1, k3),
+        same_function(case.L, case.L, case.L3, count).to(device),
+        lambda x: by_irreps(x.unflatten(0, (-1, count))).contiguous(),
+        lambda z: by_channels(z, case.L3).flatten(0, 1),
     )
 
 
@@ -98,7 +88,7 @@ def e3nn_full(case: Case, device: str) -> Built:
     """e3nn's FullTensorProduct: all paths, kept apart, which is more than the product of two functions."""
     from e3nn import o3
 
-    one = o3.Irreps([(1, (l, (-1) ** l)) for l in range(case.L + 1)])
+    one = o3.Irreps(natural_irreps(case.L, 1))
     kept = [o3.Irrep(l, p) for l in range(case.L3 + 1) for p in (1, -1)]
     return Built(o3.FullTensorProduct(one, one, kept).to(device), restore=None)
 

@@ -123,7 +123,7 @@ class TensorProducts(Result):
         for case, backward in self.cases():
             times = {m: self.at(case, backward, m) for m in METHODS}
             known = {m: t for m, t in times.items() if t is not None}
-            auto = self.at(case, backward, "auto")
+            auto = self.at(case, backward, AUTO)
             if auto is not None and known:
                 best = min(known, key=lambda m: known[m])
                 found.append((auto / known[best] - 1, f"{best} in {told(case, backward)}"))
@@ -145,7 +145,7 @@ class TensorProducts(Result):
     def bars(self) -> list[Bar]:
         """The bars of the issue and of specification 05, §5.11 and §5.12, in that order."""
 
-        def speed(L: int, rows: int, bound: float, slow: str = SAME, fast: str = "auto") -> Bar:
+        def speed(L: int, rows: int, bound: float, slow: str = SAME, fast: str = AUTO) -> Bar:
             text = f"L = {L}, {rows} rows, full output, forward: {slow} / {fast}"
             return Bar(text, self.ratio(slow, fast, Case(L, rows)), bound)
 
@@ -156,7 +156,7 @@ class TensorProducts(Result):
 
         slopes = [self.slope("grid_separable", rows, False, False) for rows in sorted({c.rows for c in self.cells})]
         steepest = max((s for s in slopes if s is not None), default=None)
-        cue = [self.ratio(CUE, "auto", case, backward) for case, backward in self.cases()]
+        cue = [self.ratio(CUE, AUTO, case, backward) for case, backward in self.cases()]
         least = min((r for r in cue if r is not None), default=None)
         losses = self.losses()
         return [
@@ -211,7 +211,7 @@ class TensorProducts(Result):
         return tables
 
     def _case(self, case: Case) -> tuple[str, str, str]:
-        both = [chosen("auto", case.L, case.L, case.L3, case.rows, backward) for backward in (False, True)]
+        both = [chosen(AUTO, case.L, case.L, case.L3, case.rows, backward) for backward in (False, True)]
         return str(case.L), str(case.rows), " / ".join(dict.fromkeys(both))
 
     def _both(self, case: Case, name: str) -> str:

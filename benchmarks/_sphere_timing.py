@@ -97,9 +97,10 @@ def medians(
         counts[name] = max(1, min(1000, math.ceil(least / max(took, 1e-7))))
         turns[name] = max(3, min(repeats, int(budget / max(took * counts[name], 1e-7))))
     found: dict[str, list[float]] = {name: [] for name in calls}
+    order = list(calls.items())
     for turn in range(max(turns.values(), default=0)):
-        first = turn % len(calls)  # nobody always follows the same one
-        for name, one in [*calls.items()][first:] + [*calls.items()][:first]:
+        first = turn % len(order)  # nobody always follows the same one
+        for name, one in order[first:] + order[:first]:
             if turn < turns[name]:
                 one()  # what ran before left the caches and the allocator to itself
                 found[name].append(clock.sample(one, counts[name]))

@@ -96,7 +96,7 @@ def test_a_job_that_is_run_again_says_the_same(
 ) -> None:
     """A run that was killed after a training, and before its outcome was written, continues with the same weights."""
     monkeypatch.setattr(_forcefield, "load_molecules", few)
-    plan = asdict(replace(TINY.force_field, dynamics=0))
+    plan = asdict(TINY.force_field)
     given = {"molecule": "acac", "products": "Gaunt", "order": 3, "steps": 4, "plan": plan}
     with Run(tmp_path / "run") as run:
         first, again = (forcefield_job(run, seed=0, **given) for _ in range(2))

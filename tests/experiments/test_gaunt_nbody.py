@@ -11,6 +11,7 @@ import torch
 from e3nn import o3
 
 from isotropy.experiments._charged import STATE, read_particles, squared_error
+from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps
 from isotropy.experiments.gaunt._nbody import nbody_job
 from isotropy.experiments.gaunt._plans import NBodyPlan
 from isotropy.experiments.gaunt._steered import (
@@ -19,8 +20,6 @@ from isotropy.experiments.gaunt._steered import (
     GauntSteered,
     Product,
     SteeredNetwork,
-    by_channels,
-    by_irreps,
 )
 from isotropy.experiments.gaunt._steps import median_step
 from isotropy.groups import E, Window

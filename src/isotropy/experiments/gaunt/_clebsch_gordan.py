@@ -10,13 +10,12 @@ from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
+from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, even_paths, natural_irreps
 from isotropy.nn import GauntForceField
 from isotropy.nn.force_field._interaction import Interaction
 from isotropy.nn.force_field._mixing import Dense
 from isotropy.nn.gaunt._constants import Constants, table
-from isotropy.reps import Sphere, rescaling, spherical_harmonics, to_e3nn
-
-Path = tuple[int, int, int]
+from isotropy.reps import rescaling, spherical_harmonics
 
 
 def with_clebsch_gordan_products(model: GauntForceField, generator: Generator) -> GauntForceField:
@@ -37,20 +36,6 @@ def with_clebsch_gordan_products(model: GauntForceField, generator: Generator) -
     return model
 
 
-def even_paths(L1: int, L2: int, L3: int) -> list[Path]:
-    """The triples of degrees up to L1, L2, L3 that couple and have an even sum.
-
-    >>> even_paths(1, 1, 2)
-    [(0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0), (1, 1, 2)]
-    """
-    return [
-        (l1, l2, l3)
-        for l1 in range(L1 + 1)
-        for l2 in range(L2 + 1)
-        for l3 in range(abs(l1 - l2), min(l1 + l2, L3) + 1, 2)
-    ]
-
-
 class CouplingConvolution(Constants):
     """Features times harmonics of the edge, every path (l1, l_filter, l3) weighted by a radial factor of its own.
 
@@ -64,31 +49,24 @@ class CouplingConvolution(Constants):
     """
 
     scale: Tensor
-    order: Tensor
-    back: Tensor
 
     def __init__(self, L_in: int, L_filter: int, L_out: int, channels: int) -> None:
         super().__init__()
-        self.L_filter, self.channels = L_filter, channels
+        self.L_filter, self.L_out = L_filter, L_out
         self.paths = even_paths(L_in, L_filter, L_out)
-        one, two, three = (
-            [(count, (l, (-1) ** l)) for l in range(L + 1)]
-            for L, count in ((L_in, channels), (L_filter, 1), (L_out, channels))
-        )
+        sizes = ((L_in, channels), (L_filter, 1), (L_out, channels))
+        one, two, three = (natural_irreps(L, count) for L, count in sizes)
         instructions = [(l1, l2, l3, "uvu", True) for l1, l2, l3 in self.paths]
         self.product = o3.TensorProduct(
             one, two, three, instructions, shared_weights=False, internal_weights=False, irrep_normalization="component"
         )  # fmt: skip
         self.constant("scale", rescaling(L_filter, "component"))
-        self.constant("order", to_e3nn(channels * Sphere(L_in))[1])
-        self.constant("back", to_e3nn(channels * Sphere(L_out))[1].argsort())
 
     def forward(
         self, x: Float[Tensor, "E C k"], vectors: Float[Tensor, "E 3"], radial: Float[Tensor, "E C p"]
     ) -> Float[Tensor, "E C m"]:
         Y = spherical_harmonics(self.L_filter, vectors) * self.scale
-        found = self.product(x.flatten(1)[:, self.order], Y, radial.mT.flatten(1))
-        return found[:, self.back].unflatten(-1, (self.channels, -1))
+        return by_channels(self.product(by_irreps(x), Y, radial.mT.flatten(1)), self.L_out)
 
 
 class CouplingPower(Constants):

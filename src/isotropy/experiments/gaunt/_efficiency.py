@@ -12,18 +12,14 @@ import torch
 from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.utils.benchmark import Timer, timer
+from torch.utils.benchmark import Timer
 
 from isotropy.errors import DomainError, NonDeterministicError
 from isotropy.experiments._training import recorded
-from isotropy.experiments.gaunt._clebsch_gordan import (
-    CouplingConvolution,
-    CouplingPower,
-    even_paths,
-    symmetric_couplings,
-)
+from isotropy.experiments.gaunt._clebsch_gordan import CouplingConvolution, CouplingPower, symmetric_couplings
+from isotropy.experiments.gaunt._clock import clock
+from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, natural_irreps, same_function
 from isotropy.experiments.gaunt._plans import EfficiencyPlan
-from isotropy.experiments.gaunt._steered import by_channels, by_irreps
 from isotropy.nn import GauntConvolution, GauntPower, GauntProduct, SO2Convolution, gaunt_coefficient, gaunt_tensor
 from isotropy.random import spawn
 from isotropy.reps import degrees, spherical_harmonics
@@ -77,10 +73,10 @@ def interaction_ways(L: int, settings: EfficiencyPlan, seed: int) -> Iterator[tu
     x, y = (_drawn(settings, seed, "interaction", L, name, sizes=sizes) for name in ("x", "y"))
     yield GAUNT, Way(GauntProduct(L, L).to(settings.device), (x, y))
     if settings.same_up_to >= L:
-        product = _same_function(L, L, 2 * L, settings)
+        product = same_function(L, L, 2 * L, settings.channels).to(settings.device)
         yield SAME, Way(product, (by_irreps(x), by_irreps(y)), lambda z: by_channels(z, 2 * L))
     if settings.all_paths_up_to >= L:
-        one: Any = o3.Irreps(_irreps(L, 1))
+        one: Any = o3.Irreps(natural_irreps(L, 1))
         product = o3.FullTensorProduct(one, one).to(settings.device)
         yield ALL, Way(product, (x.flatten(0, 1), y.flatten(0, 1)), None)
 
@@ -136,8 +132,8 @@ class ProductsInARow(nn.Module):
 
     def __init__(self, L: int, settings: EfficiencyPlan, w: Float[Tensor, "order kinds c degrees"]) -> None:
         super().__init__()
-        self.square: Any = _same_function(L, L, 2 * L, settings)
-        self.cube: Any = _same_function(2 * L, L, L_OUT, settings)
+        self.square: Any = same_function(L, L, 2 * L, settings.channels).to(settings.device)
+        self.cube: Any = same_function(2 * L, L, L_OUT, settings.channels).to(settings.device)
         self.w = nn.Parameter(by_irreps(w.index_select(-1, degrees(L_OUT).to(w.device))))
 
     def forward(self, A: Float[Tensor, "rows n"], kinds: Int[Tensor, " rows"]) -> Float[Tensor, "rows m"]:
@@ -161,16 +157,15 @@ def check_agreement(ways: Mapping[str, Way]) -> None:
 
 def timed(ways: Mapping[str, Way], settings: EfficiencyPlan) -> tuple[dict[str, float], dict[str, float]]:
     """Milliseconds of each method, forward, then with gradients: a median over rounds in which all take turns."""
-    # On one thread of a processor its own seconds count, which other programs disturb less than those of the wall;
-    # on accelerators those of the wall, once all work there is done.
-    clock = time.process_time if torch.device(settings.device).type == "cpu" else timer
     timers: dict[tuple[str, bool], Timer] = {}
     for name, way in ways.items():
         for backward in (False, True):
             call = _call(way, backward)
             for _ in range(_WARM):
                 call()
-            timers[name, backward] = Timer("call()", timer=clock, globals={"call": call}, num_threads=1)
+            timers[name, backward] = Timer(
+                "call()", timer=clock(settings.device), globals={"call": call}, num_threads=1
+            )
     seen: dict[tuple[str, bool], list[float]] = {key: [] for key in timers}
     for _ in range(settings.rounds):
         for key, one in timers.items():
@@ -201,19 +196,6 @@ def _call(way: Way, backward: bool) -> Callable[[], object]:
 def _drawn(settings: EfficiencyPlan, seed: int, *keys: object, sizes: tuple[int, ...]) -> Tensor:
     # Drawn on the processor: the same numbers on all devices.
     return torch.randn(sizes, generator=spawn(seed, *keys)).to(settings.device)
-
-
-def _irreps(L: int, channels: int) -> list[tuple[int, tuple[int, int]]]:
-    """Degrees 0..L of natural parity, for e3nn."""
-    return [(channels, (l, (-1) ** l)) for l in range(L + 1)]
-
-
-def _same_function(L1: int, L2: int, L3: int, settings: EfficiencyPlan) -> nn.Module:
-    """The product of two functions, by e3nn: all even paths, weighted by g^2, of which it takes the root."""
-    one, two, three = (_irreps(L, settings.channels) for L in (L1, L2, L3))
-    instructions = [(*path, "uuu", False, gaunt_coefficient(*path) ** 2) for path in even_paths(L1, L2, L3)]
-    product = o3.TensorProduct(one, two, three, instructions, irrep_normalization="none", path_normalization="none")
-    return product.to(settings.device)
 
 
 def _path_weights(coupling: CouplingConvolution, h: Float[Tensor, "E C degrees"]) -> Float[Tensor, "E pC"]:

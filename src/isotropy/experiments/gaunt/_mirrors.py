@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
+from isotropy.experiments.gaunt._pairs import complete_graphs
 from isotropy.nn.force_field import RadialBasis
 from isotropy.nn.force_field._interaction import Interaction
 from isotropy.nn.force_field._mixing import DegreeLinear, Dense, ElementLinear
@@ -131,14 +132,3 @@ class Halves(nn.Module):
     def forward(self, x: Float[Tensor, "N C k"], *more: Tensor) -> Float[Tensor, "N C m"]:
         one, other = x.chunk(2, 1)
         return torch.cat([self.proper(one, *more), self.pseudo(other, *more)], 1)
-
-
-def complete_graphs(rows: int, n: int, device: torch.device) -> Int[Tensor, "2 E"]:
-    """All ordered pairs of different points of each of ``rows`` shapes of ``n`` points.
-
-    >>> complete_graphs(2, 2, torch.device("cpu"))
-    tensor([[0, 1, 2, 3],
-            [1, 0, 3, 2]])
-    """
-    one = (1 - torch.eye(n, dtype=torch.int64, device=device)).nonzero()
-    return (one + n * torch.arange(rows, device=device)[:, None, None]).flatten(0, 1).T

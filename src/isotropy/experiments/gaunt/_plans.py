@@ -59,8 +59,7 @@ class ForceFieldPlan:
     """Force fields (§4.3): ``train`` of 500 configurations learned, the others watched every ``look_every`` epochs.
 
     Adam with amsgrad; ``rate`` rises over ``warmup`` steps and falls along a cosine to 0; ``energy`` and ``forces`` are
-    the weights of `EnergyForceLoss`; ``dynamics`` steps of half a femtosecond, those of the
-    `ForceField` that is trained, follow.
+    the weights of `EnergyForceLoss`.
     """
 
     channels: int = 256
@@ -76,7 +75,6 @@ class ForceFieldPlan:
     energy: Number = 1.0
     forces: Number = 1000.0
     look_every: int = 10
-    dynamics: int = 0
     device: str = "cpu"
 
 

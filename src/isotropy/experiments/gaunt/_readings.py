@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import statistics
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from isotropy.experiments._scores import Score
@@ -28,9 +29,9 @@ def scores_of(job: Job, outcome: Outcome) -> Iterator[Score]:
     """The lines that one job fills, each with one number."""
     read = {
         "efficiency_job": _timed,
-        "forcefield_step_job": _stepped,
+        "forcefield_step_job": _force_field_step,
         "forcefield_job": _learned,
-        "nbody_step_job": _stepped,
+        "nbody_step_job": _particle_step,
         "nbody_job": _moved,
         "chirality_job": _seen,
     }
@@ -60,16 +61,19 @@ def _learned(job: Outcome, found: Outcome) -> Read:
         for what, error in errors.items():
             numbers[training_of(*at, f"O(3) error of {what} {when}"), "relative rms"] = error
     if found["dynamics"]:
-        total, kinetic = found["dynamics"]["total"], found["dynamics"]["kinetic"]
-        numbers[training_of(*at, "dynamics, drift"), "meV per atom and ps"] = abs(_slope(found["dynamics"]))
-        numbers[training_of(*at, "dynamics, rms"), "meV per atom"] = _rms(total)
-        numbers[training_of(*at, "dynamics, kinetic"), "meV per atom"] = sum(kinetic) / len(kinetic)
+        t, total, kinetic = (found["dynamics"][key] for key in ("femtoseconds", "total", "kinetic"))
+        drift = 1e3 * abs(statistics.linear_regression(t, total).slope)
+        numbers[training_of(*at, "dynamics, drift"), "meV per atom and ps"] = drift
+        numbers[training_of(*at, "dynamics, rms"), "meV per atom"] = statistics.pstdev(total)
+        numbers[training_of(*at, "dynamics, kinetic"), "meV per atom"] = statistics.fmean(kinetic)
     return FORCEFIELD, named(job["products"], job["order"]), numbers
 
 
-def _stepped(job: Outcome, found: Outcome) -> Read:
-    if "molecule" in job:
-        return FORCEFIELD, named(job["products"], job["order"]), {(step_of(job["molecule"]), "ms"): found["step_ms"]}
+def _force_field_step(job: Outcome, found: Outcome) -> Read:
+    return FORCEFIELD, named(job["products"], job["order"]), {(step_of(job["molecule"]), "ms"): found["step_ms"]}
+
+
+def _particle_step(job: Outcome, found: Outcome) -> Read:
     return NBODY, job["method"], {(f"degree {job['degree']}: step", "ms"): found["step_ms"]}
 
 
@@ -106,15 +110,3 @@ def lines_of(job: Job, outcome: Outcome) -> Iterator[Line]:
             yield Line("parity", f"{name}, {test}", columns)
     if outcome["dynamics"]:
         yield Line("dynamics", name, outcome["dynamics"])
-
-
-def _rms(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return (sum((value - mean) ** 2 for value in values) / len(values)) ** 0.5
-
-
-def _slope(found: Mapping[str, Sequence[float]]) -> float:
-    """The change per picosecond of the total energy, by a straight line through all of it."""
-    t, e = (list(found[key]) for key in ("femtoseconds", "total"))
-    mean = sum(t) / len(t)
-    return 1e3 * sum((x - mean) * y for x, y in zip(t, e, strict=True)) / sum((x - mean) ** 2 for x in t)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from isotropy.experiments._scores import Score
 from isotropy.experiments.gaunt._claims import claims_of
-from isotropy.experiments.gaunt._config import Config, ForceField
+from isotropy.experiments.gaunt._config import Config
 from isotropy.experiments.gaunt._mirrors import METHODS
 from isotropy.experiments.gaunt._readings import lines_of, scores_of
 from isotropy.experiments.gaunt._records import CHIRALITY, EFFICIENCY, FORCEFIELD, NBODY
@@ -62,12 +62,12 @@ def _timings(config: Config) -> list[Job]:
 
 
 def _force_fields(config: Config) -> list[Job]:
-    def job(one: ForceField, seed: int) -> Job:
-        plan = _on(config, replace(config.force_field, dynamics=one.dynamics))
-        arguments = {"molecule": one.molecule, "products": one.products, "order": one.order, "steps": one.steps}
-        return Job(f"{_ROOM}:forcefield_job", {**arguments, "plan": plan}, seed=seed)
-
-    return [job(one, seed) for one in config.force_fields for seed in _seeds(config)]
+    plan = _on(config, config.force_field)
+    return [
+        Job(f"{_ROOM}:forcefield_job", {**asdict(one), "plan": plan}, seed=seed)
+        for one in config.force_fields
+        for seed in _seeds(config)
+    ]
 
 
 def _force_field_steps(config: Config) -> list[Job]:
@@ -93,8 +93,9 @@ def _particle_steps(config: Config) -> list[Job]:
 
 
 def _particles(config: Config) -> list[Job]:
+    plan = _on(config, config.nbody)
     return [
-        Job(f"{_ROOM}:nbody_job", {"method": method, "degree": degree, "plan": _on(config, config.nbody)}, seed=seed)
+        Job(f"{_ROOM}:nbody_job", {"method": method, "degree": degree, "plan": plan}, seed=seed)
         for degree in config.degrees
         for method in PRODUCTS
         for seed in _seeds(config)
@@ -102,10 +103,9 @@ def _particles(config: Config) -> list[Job]:
 
 
 def _shapes(config: Config) -> list[Job]:
+    plan = _on(config, config.chirality)
     return [
-        Job(
-            f"{_ROOM}:chirality_job", {"method": method, "task": task, "plan": _on(config, config.chirality)}, seed=seed
-        )
+        Job(f"{_ROOM}:chirality_job", {"method": method, "task": task, "plan": plan}, seed=seed)
         for task in TASKS
         for method in METHODS
         for seed in _seeds(config)

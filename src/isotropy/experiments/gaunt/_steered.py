@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -12,6 +11,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from isotropy.experiments._charged import edges, unpack
+from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps
+from isotropy.experiments.gaunt._pairs import complete_graphs
 from isotropy.nn.gaunt import GauntProduct
 from isotropy.nn.gaunt._weights import inverse_root, variances
 from isotropy.reps import Scalar, Sphere, degrees, spherical_harmonics, to_e3nn
@@ -40,11 +41,6 @@ class Steered(nn.Module):
         self.L, self.outputs, self.gates = L, outputs, outputs * L if gated else 0
         self.bias = nn.Parameter(torch.zeros(outputs + self.gates))
         self.register_buffer("l", degrees(L)[1:] - 1, persistent=False)
-
-    def forward(
-        self, x: Float[Tensor, "... c k"], a: Float[Tensor, "... ka"], s: Float[Tensor, "... m"] | None = None
-    ) -> Float[Tensor, "... d q"]:
-        raise NotImplementedError
 
     def of_pairs(
         self,
@@ -175,28 +171,6 @@ class ClebschGordanSteered(Steered):
         return self.finish(by_channels(torch.cat([scalars, others], -1), self.L), gates if self.gates else None)
 
 
-def by_irreps(x: Float[Tensor, "... c k"], s: Float[Tensor, "... m"] | None = None) -> Float[Tensor, "... n"]:
-    """Channels of degrees 0..L, and further scalars, in e3nn's order, which is that of ``to_e3nn``.
-
-    >>> by_irreps(torch.tensor([[0, 1, 2, 3], [4, 5, 6, 7.0]]), torch.tensor([8.0])).tolist()
-    [0.0, 4.0, 8.0, 1.0, 2.0, 3.0, 5.0, 6.0, 7.0]
-    """
-    L = math.isqrt(x.shape[-1]) - 1
-    first, *others = (part.flatten(-2) for part in x.split([2 * l + 1 for l in range(L + 1)], -1))
-    return torch.cat([first, *([] if s is None else [s]), *others], -1)
-
-
-def by_channels(x: Float[Tensor, "... n"], L: int) -> Float[Tensor, "... c k"]:
-    """From e3nn's order back to channels.
-
-    >>> by_channels(torch.tensor([0.0, 4, 1, 2, 3, 5, 6, 7]), 1).tolist()
-    [[0.0, 1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0]]
-    """
-    channels = x.shape[-1] // (L + 1) ** 2
-    parts = x.split([channels * (2 * l + 1) for l in range(L + 1)], -1)
-    return torch.cat([part.unflatten(-1, (channels, -1)) for part in parts], -1)
-
-
 PRODUCTS: dict[str, Callable[..., Steered]] = {"Gaunt": GauntSteered, "Clebsch-Gordan": ClebschGordanSteered}
 
 
@@ -245,7 +219,7 @@ class SteeredNetwork(nn.Module):
     def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
         loc, vel, _ = unpack(x)
         n = loc.shape[1]
-        i, j = pairs = (1 - torch.eye(n, dtype=torch.int64, device=x.device)).nonzero().T
+        i, j = pairs = complete_graphs(1, n, x.device)
         a_pairs = self._harmonics(loc.index_select(1, i) - loc.index_select(1, j))
         a = (a_pairs.unflatten(1, (n, n - 1)).mean(2) + self._harmonics(vel)) / 2
         e = edges(x).flatten(1, 2).index_select(1, i * n + j) / x.new_tensor([1.0, _SQUARED])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from isotropy.data import load_molecules
 from isotropy.experiments._charged import read_particles, squared_error
 from isotropy.experiments._training import Loss, recorded
+from isotropy.experiments.gaunt._clock import clock
 from isotropy.experiments.gaunt._forcefield import batches_of, built
 from isotropy.experiments.gaunt._plans import ForceFieldPlan, NBodyPlan
 from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
@@ -54,21 +55,15 @@ def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: M
 def median_step(network: nn.Module, loss: Loss, batches: Iterable[Any], device: str) -> float:
     """Milliseconds of a step of the training loop with Adam, the median over steps; the weights do not move.
 
-    On the CPU, time of the processor, not of the clock: other programs on the machine do not count.
+    Source of the seconds: `clock`.
     """
     begun: list[float] = []
+    now = clock(device)
 
     def noted(model: nn.Module, batch: Any) -> Tensor:
-        begun.append(_now(device))  # from one loss to the next is a step
+        begun.append(now())  # from one loss to the next is a step
         return loss(model, batch)
 
     optimizer = torch.optim.Adam(network.parameters(), lr=0.0)
     fit(network, noted, batches, optimizer=optimizer, max_steps=_WARM + _TIMED + 1, progress=False)
     return 1e3 * statistics.median(after - before for before, after in pairwise(begun[_WARM:]))
-
-
-def _now(device: str) -> float:
-    if torch.device(device).type == "cpu":
-        return time.process_time()
-    torch.accelerator.synchronize(torch.device(device))
-    return time.perf_counter()

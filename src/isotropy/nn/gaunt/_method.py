@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -76,7 +75,6 @@ def rows_up_to(L1: int, L2: int, L3: int, gradients: bool) -> int:
     return low
 
 
-@lru_cache(maxsize=4096)
 def grid_up_to(rows: int) -> float:
     """The crossing for a number of rows, on straight lines between those of ``CROSSINGS`` in the logarithm of rows.
 
