@@ -142,6 +142,7 @@ made = dict(
     zonal=lambda: (GauntConvolution(3, 2, 2, "zonal"), 16, 0, 3),
     aligned=lambda: (GauntConvolution(3, 2, 2, "aligned"), 16, 0, 3),
     plain=lambda: (GauntConvolution(3, 2, 2, "plain"), 16, 0, 3),
+    matrix=lambda: (GauntConvolution(1, 2, 2, "matrix"), 4, 0, 3),
     so2=lambda: (SO2Convolution(3, 2, 2, 3), 16, 0, 4),
     power=lambda: (GauntPower(2, 2, 3, channels=2, factors=True, rank=2), 9),
     transform=lambda: (SphereTransform(2), 9),
@@ -163,7 +164,7 @@ for method in ("auto", "fft"):
     else:
         raise AssertionError(method)
 """
-EVERY = "product separable fourier dense complete zonal aligned plain so2 power transform"
+EVERY = "product separable fourier dense complete zonal aligned plain matrix so2 power transform"
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,14 @@ class GauntConvolution(Operation):
             K = (P @ self.pairs).unflatten(-1, (x.shape[-1], -1)).flatten(1, 2)
             # Channels last: sums over degrees and orders, here and in gradients, then run along memory.
             both = ((h * self.addition).mT.unsqueeze(2) * x.mT.unsqueeze(1)).flatten(1, 2)
+            if both.requires_grad and not torch.compiler.is_compiling():
+                both.register_hook(_in_order)
             return (K.mT @ both).mT
         F = (h * self.addition) @ P
         lifted = self.synthesis(x)
         return self.analysis(lifted * F.unflatten(-1, lifted.shape[-2:]))
+
+
+def _in_order(gradient: Tensor | None) -> Tensor | None:
+    """Gradients of gradients come transposed, which would slow down all that follows; some are zero, and left out."""
+    return None if gradient is None else gradient.contiguous()
