@@ -42,3 +42,16 @@ def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(real_data: 
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "1"
     assert "force_rmse" in ran.stdout
+
+
+def test_tables_begin_at_the_margin() -> None:
+    """A rule of a table inside a line of prose is a table that was wrapped by mistake; a rule has its head above it."""
+    rule = re.compile(r"\|(?:\s*:?-{3,}:?\s*\|)+")
+    for page in sorted(DOCS.rglob("*.md")):
+        before = ""
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            where = f"{page.relative_to(DOCS)}:{number}"
+            if rule.search(line):
+                assert rule.fullmatch(line), where
+                assert before.count("|") - before.count(r"\|") == line.count("|"), where
+            before = line

@@ -41,15 +41,18 @@ def test_powers_are_repeated_products(L: int, L_out: int, order: int, method: An
 
 @pytest.mark.parametrize("rank", [1, 3])
 def test_factors_and_ranks(rank: int, draw: Draw, apart: Distance) -> None:
-    A = draw(5, 4, 9)
-    f = GauntPower(2, 2, 3, channels=4, factors=True, rank=rank).double()
+    A, types = draw(5, 4, 9), torch.tensor([0, 1, 1, 2, 0])
+    f = GauntPower(2, 2, 3, 3, channels=4, factors=True, rank=rank).double()
     assert f.a is not None
-    f.a.data = draw(rank, 3, 4, 3)
-    a, w = f.a[..., degrees(2)], f.w[:, 0][..., degrees(2)]
+    f.a.data = draw(rank, 3, 3, 4, 3)
+    a, w = f.a[:, :, types][..., degrees(2)], f.w[:, types][..., degrees(2)]
     wanted = w[0] * A
     for nu in (1, 2):
         wanted = wanted + w[nu] * sum(multiplied([A * a[r, j] for j in range(nu + 1)], 2, 2) for r in range(rank))
-    assert apart(f(A), wanted) < 1e-13
+    assert apart(f(A, types), wanted) < 1e-13
+    one = GauntPower(2, 2, 3, channels=4, factors=True, rank=rank).double()
+    torch.testing.assert_close(one(A[0]), one(A)[0])  # rows of any shape
+    torch.testing.assert_close(one(A.unflatten(0, (5, 1))), one(A).unflatten(0, (5, 1)))
 
 
 def test_weights_are_the_published_ones() -> None:
@@ -59,9 +62,11 @@ def test_weights_are_the_published_ones() -> None:
     assert abs(float(f.w.detach().std()) - 1) < 0.03
     assert torch.equal(f.w, GauntPower(2, 1, 3, 10, channels=400, generator=spawn(3, "power")).w)
     assert torch.equal(GauntPower(1, 1, 2, channels=2).w, GauntPower(1, 1, 2, channels=2).w)
-    plain, weighted = (GauntPower(2, 2, 3, channels=4, factors=factors) for factors in (False, True))
-    A = torch.ones(2, 4, 9)
-    torch.testing.assert_close(plain(A), weighted(A))  # factors of rank 1 start at 1
+    a = GauntPower(2, 1, 3, 10, channels=400, factors=True, rank=4).a
+    assert a is not None
+    # Each rank has its share of one power.
+    assert abs(float(a.detach().prod(1).sum(0).std()) - 1) < 0.2
+    assert GauntPower(2, 1, 1, channels=2, factors=True).a is None  # one factor has the weights w
 
 
 @pytest.mark.parametrize("factors", [{}, {"factors": True, "rank": 2}])

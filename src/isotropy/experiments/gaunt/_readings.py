@@ -97,7 +97,7 @@ def _seen(job: Outcome, found: Outcome) -> Read:
 
 
 def lines_of(job: Job, outcome: Outcome) -> Iterator[Line]:
-    """What a force field leaves for figures, of the first seed."""
+    """What the training of a force field leaves for figures, which show those of the first seed."""
     if "curve" not in outcome:
         return
     arguments = job.arguments

@@ -45,7 +45,7 @@ def run_experiment(config: Config, run: Run) -> GauntProducts:
     found = list(zip([*timed, *trained], outcomes, strict=True))
     result = GauntProducts(
         scores=tuple(_merged(score for job, outcome in found for score in scores_of(job, outcome))),
-        lines=tuple(line for job, outcome in found for line in lines_of(job, outcome)),
+        lines=tuple(line for job, outcome in found if job.seed == config.seed for line in lines_of(job, outcome)),
         config=cast(dict[str, Any], jsonable(asdict(config))),
         seconds=sum(outcome["seconds"] for outcome in outcomes),
     )
@@ -64,9 +64,9 @@ def _timings(config: Config) -> list[Job]:
 def _force_fields(config: Config) -> list[Job]:
     plan = _on(config, config.force_field)
     return [
-        Job(f"{_ROOM}:forcefield_job", {**asdict(one), "plan": plan}, seed=seed)
+        Job(f"{_ROOM}:forcefield_job", {**_without(asdict(one), "seeds"), "plan": plan}, seed=seed)
         for one in config.force_fields
-        for seed in _seeds(config)
+        for seed in _seeds(config, one.seeds)
     ]
 
 
@@ -112,8 +112,12 @@ def _shapes(config: Config) -> list[Job]:
     ]
 
 
-def _seeds(config: Config) -> range:
-    return range(config.seed, config.seed + config.seeds)
+def _seeds(config: Config, least: int = 1) -> range:
+    return range(config.seed, config.seed + max(config.seeds, least))
+
+
+def _without(arguments: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in arguments.items() if name != key}
 
 
 def _on(config: Config, plan: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -27,8 +28,8 @@ class GauntPower(Operation):
 
     A ``(..., C, (L+1)^2)`` and types ``(...)``, whole numbers below ``n_types`` (left out where there is one type) ->
     ``(..., C, (L_out+1)^2)``. A^nu is the pointwise power, on one grid that is exact for ``order``. The weights
-    ``w (order, n_types, C, L_out+1)`` start standard normal. ``factors=True`` gives every factor weights by degree of
-    its own, ``a (R, order, C, L+1)`` for ``rank`` R, and multiplies ``a_1 A``, ..., ``a_nu A``, summed over R.
+    ``w (order, n_types, C, L_out+1)`` start standard normal. ``factors=True`` gives every factor such weights of its
+    own, ``a (R, order, n_types, C, L+1)`` for ``rank`` R, and multiplies ``a_1 A``, ..., ``a_nu A``, summed over R.
 
     Raises ShapeError, DtypeError; DomainError for types out of range and for sizes below 1; with ``strict`` for
     L_out > order L, which else warns. Source: Luo, Chen, Krishnapriyan 2024 (many-body), weights as in their code.
@@ -79,11 +80,11 @@ class GauntPower(Operation):
         drawn = generator or spawn(0, "GauntPower")
         self.w = nn.Parameter(torch.randn(order, n_types, channels, L_out + 1, generator=drawn))
         self.a: nn.Parameter | None = None
-        if factors:
+        if factors and order > 1:  # one factor has the weights w
             # The sum over R of products of normal numbers is about as large as A^nu.
-            a = torch.randn(rank, order, channels, L + 1, generator=drawn)
+            a = torch.randn(rank, order, n_types, channels, L + 1, generator=drawn)
             a[:, 0] /= math.sqrt(rank)
-            self.a = nn.Parameter(a if rank > 1 else torch.ones_like(a))
+            self.a = nn.Parameter(a)
         self.constant("l_in", degrees(L))
         self.constant("l_out", degrees(L_out))
 
@@ -98,27 +99,34 @@ class GauntPower(Operation):
         return self.precisely(self._powers, A, types)
 
     def _powers(self, A: Tensor, types: Tensor | None) -> Tensor:
-        w = self.w.index_select(-1, self.l_out)
-        if types is not None and self.n_types > 1:
-            w = w.index_select(1, types.reshape(-1)).unflatten(1, types.shape)
-        elif self.n_types == 1:
-            w = w[:, 0]
+        w = self._chosen(self.w.index_select(-1, self.l_out), types, A)
         out = w[0] * _cut(A, w.shape[-1])
         if self.order == 1:
             return out
-        F = self._factor(A, 0)
-        product = F
-        for nu in range(1, self.order):
-            product = product * (F if self.a is None else self._factor(A, nu))
+        first, *others = self._factors(A, types)
+        product = first
+        for nu, factor in enumerate(others, 1):
+            product = product * factor
             # The factors of each rank meet before the one projection.
-            out = out + w[nu] * self.analysis(product if self.rank == 1 else product.sum(-4))
+            out = out + w[nu] * self.analysis(product if self.rank == 1 else product.sum(0))
         return out
 
-    def _factor(self, A: Tensor, number: int) -> Tensor:
+    def _factors(self, A: Tensor, types: Tensor | None) -> Sequence[Tensor]:
+        """The values on the grid of all factors, in their order; one for each rank, if there are several."""
         if self.a is None:
-            return self.synthesis(A)
-        a = self.a[:, number].index_select(-1, self.l_in)
-        return self.synthesis(A * a[0] if self.rank == 1 else A.unsqueeze(-3) * a)
+            return [self.synthesis(A)] * self.order
+        a = self._chosen(self.a.index_select(-1, self.l_in).transpose(0, 1).flatten(0, 1), types, A)
+        F = self.synthesis(A * a).unflatten(0, (self.order, self.rank))
+        return (F[:, 0] if self.rank == 1 else F).unbind(0)
+
+    def _chosen(self, weights: Tensor, types: Tensor | None, like: Tensor) -> Float[Tensor, "n ... C k"]:
+        """The weights ``(n, n_types, C, k)`` of the type of each row of ``like (..., C, k')``."""
+        rows = like.shape[:-2]
+        if types is None or self.n_types == 1:
+            rows = (1,) * len(rows)
+        else:
+            weights = weights.index_select(1, types.reshape(-1))
+        return weights.reshape(len(weights), *rows, *weights.shape[2:])
 
     def _check_types(self, types: Tensor, A: Tensor) -> None:
         if types.shape != A.shape[:-2]:
