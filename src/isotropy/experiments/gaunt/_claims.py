@@ -74,7 +74,7 @@ def _force_fields(config: Config) -> Sequence[Claim[GauntProducts]]:
     claims = [claim for one in ran if one.molecule == "acac" and _ours(one) for claim in _marks(config, one)]
     for peer in ran:
         if not _ours(peer) and any(_ours(o) and (o.molecule, o.steps) == (peer.molecule, peer.steps) for o in ran):
-            claims += _beside(peer)
+            claims += _beside(peer, max(peer.seeds, config.seeds))
     for molecule in dict.fromkeys(one.molecule for one in ran if _ours(one)):
         longest = max(one.steps for one in ran if _ours(one) and one.molecule == molecule)
         where = [forces_of(molecule, longest, test) for test in TESTS[molecule] if test.endswith("K")]
@@ -86,8 +86,8 @@ def _force_fields(config: Config) -> Sequence[Claim[GauntProducts]]:
     return claims
 
 
-def _beside(peer: ForceField) -> Sequence[Claim[GauntProducts]]:
-    """What is claimed of our model and of another one after equal steps."""
+def _beside(peer: ForceField, seeds: int) -> Sequence[Claim[GauntProducts]]:
+    """What is claimed of our model and of another one after equal steps, of means over seeds."""
     where = forces_of(peer.molecule, peer.steps, TESTS[peer.molecule][0])
     other = named(peer.products, peer.order)
     errors = ratio(of(FORCEFIELD, where, "Gaunt"), of(FORCEFIELD, where, other))
@@ -100,7 +100,7 @@ def _beside(peer: ForceField) -> Sequence[Claim[GauntProducts]]:
     quick = ratio(of(FORCEFIELD, step, other), of(FORCEFIELD, step, "Gaunt"))
     text = f"force field: after {peer.steps} steps within 10 % of {peer.products} products in forces at 300 K"
     return [
-        at_most(text, [errors], 1.1),
+        at_most(f"{text} ({seeds} seeds)" if seeds > 1 else text, [errors], 1.1),
         at_least(f"force field: a step is faster than with {peer.products} products", [quick], 1),
     ]
 
