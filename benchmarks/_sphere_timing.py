@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -97,10 +98,9 @@ def medians(
         counts[name] = max(1, min(1000, math.ceil(least / max(took, 1e-7))))
         turns[name] = max(3, min(repeats, int(budget / max(took * counts[name], 1e-7))))
     found: dict[str, list[float]] = {name: [] for name in calls}
-    order = list(calls.items())
+    drawn = random.Random(0)
     for turn in range(max(turns.values(), default=0)):
-        first = turn % len(order)  # nobody always follows the same one
-        for name, one in order[first:] + order[:first]:
+        for name, one in drawn.sample(list(calls.items()), len(calls)):  # nobody always follows the same one
             if turn < turns[name]:
                 one()  # what ran before left the caches and the allocator to itself
                 found[name].append(clock.sample(one, counts[name]))
