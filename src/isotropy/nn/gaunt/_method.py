@@ -19,11 +19,11 @@ GRID_UP_TO = 24
 """Total degree L1 + L2 + L3 where rows are unknown: below, one matrix product with all points (O(L^4) in BLAS) beats
 the many small ones of the separable form (O(L^3))."""
 
-CROSSINGS = ((32, 30.0), (512, 19.0), (4096, 15.0))
+CROSSINGS = ((32, 29.0), (512, 19.0), (4096, 15.0))
 """Rows, and the total degree up to which the grid wins for so many: overheads weigh less, the more there are. Measured
 on one thread (``isotropy bench tensor-products``); with gradients the crossings lie higher by ``WITH_GRADIENTS``."""
 
-WITH_GRADIENTS = 1.14
+WITH_GRADIENTS = 1.22
 
 
 def chosen(
@@ -79,7 +79,7 @@ def grid_up_to(rows: int) -> float:
     """The crossing for a number of rows, on straight lines between those of ``CROSSINGS`` in the logarithm of rows.
 
     >>> grid_up_to(1), grid_up_to(512), round(grid_up_to(1500), 1)
-    (30.0, 19.0, 16.9)
+    (29.0, 19.0, 16.9)
     """
     for (few, one), (many, other) in pairwise(CROSSINGS):
         if rows <= many:
