@@ -79,7 +79,7 @@ def e3nn_same(case: Case, device: str, count: int) -> Built:
     """e3nn's TensorProduct 'uuu' with all even paths weighted by g^2, of which it takes the root: the same function."""
     return Built(
         same_function(case.L, case.L, case.L3, count).to(device),
-        lambda x: by_irreps(x.unflatten(0, (-1, count))).contiguous(),
+        lambda x: by_irreps(x.unflatten(0, (-1, count))),
         lambda z: by_channels(z, case.L3).flatten(0, 1),
     )
 

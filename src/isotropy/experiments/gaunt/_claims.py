@@ -74,7 +74,7 @@ def _force_fields(config: Config) -> Sequence[Claim[GauntProducts]]:
     claims = [claim for one in ran if one.molecule == "acac" and _ours(one) for claim in _marks(config, one)]
     for peer in ran:
         if not _ours(peer) and any(_ours(o) and (o.molecule, o.steps) == (peer.molecule, peer.steps) for o in ran):
-            claims += _beside(peer, max(peer.seeds, config.seeds))
+            claims += _beside(peer, len(config.seeds_of(peer)))
     for molecule in dict.fromkeys(one.molecule for one in ran if _ours(one)):
         longest = max(one.steps for one in ran if _ours(one) and one.molecule == molecule)
         where = [forces_of(molecule, longest, test) for test in TESTS[molecule] if test.endswith("K")]

@@ -21,6 +21,9 @@ from isotropy.experiments.gaunt._records import PARTS, Part
 MARK_60, MARK_120, TEN_MINUTES = 1800, 4000, 18_000
 """Steps of the compact model on acetylacetone in one and two minutes of a core of 2025, and in ten."""
 
+SEEDS = 4
+"""Of the comparison of products."""
+
 
 # The largest degree of features of each operation; the paper counts degrees 0..L-1.
 PAPER: Mapping[str, Sequence[int]] = {
@@ -62,17 +65,21 @@ class Config:
     seed: int = 0
     engine: Literal["serial", "process"] = "process"
 
+    def seeds_of(self, one: ForceField | None = None) -> range:
+        """The seeds of every training, or of this force field, which may ask for more."""
+        return range(self.seed, self.seed + max(self.seeds, one.seeds if one else 1))
+
 
 def force_fields(marks: Sequence[int], equal: int, longest: int, other: int) -> tuple[ForceField, ...]:
     """Our model after ``marks`` and ``longest`` steps; its peers after ``equal``; 3BPA after ``other`` steps.
 
-    What a seed changes is about half of the difference between kinds of products: that comparison has four.
+    What a seed changes is about half of the difference between kinds of products: that comparison has ``SEEDS``.
     """
     return (
         ForceField("acac", longest, dynamics=2000),  # a picosecond
-        ForceField("acac", equal, products="Clebsch-Gordan", seeds=4),
+        ForceField("acac", equal, products="Clebsch-Gordan", seeds=SEEDS),
         ForceField("3bpa", other),
-        *(ForceField("acac", steps, seeds=4 if steps == equal else 1) for steps in marks),
+        *(ForceField("acac", steps, seeds=SEEDS if steps == equal else 1) for steps in marks),
         ForceField("acac", equal, order=1),
     )
 

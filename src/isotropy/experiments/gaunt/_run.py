@@ -62,12 +62,12 @@ def _timings(config: Config) -> list[Job]:
 
 
 def _force_fields(config: Config) -> list[Job]:
-    plan = _on(config, config.force_field)
-    return [
-        Job(f"{_ROOM}:forcefield_job", {**_without(asdict(one), "seeds"), "plan": plan}, seed=seed)
-        for one in config.force_fields
-        for seed in _seeds(config, one.seeds)
-    ]
+    plan, jobs = _on(config, config.force_field), list[Job]()
+    for one in config.force_fields:
+        arguments = {**asdict(one), "plan": plan}
+        del arguments["seeds"]
+        jobs += [Job(f"{_ROOM}:forcefield_job", arguments, seed=seed) for seed in config.seeds_of(one)]
+    return jobs
 
 
 def _force_field_steps(config: Config) -> list[Job]:
@@ -98,7 +98,7 @@ def _particles(config: Config) -> list[Job]:
         Job(f"{_ROOM}:nbody_job", {"method": method, "degree": degree, "plan": plan}, seed=seed)
         for degree in config.degrees
         for method in PRODUCTS
-        for seed in _seeds(config)
+        for seed in config.seeds_of()
     ]
 
 
@@ -108,16 +108,8 @@ def _shapes(config: Config) -> list[Job]:
         Job(f"{_ROOM}:chirality_job", {"method": method, "task": task, "plan": plan}, seed=seed)
         for task in TASKS
         for method in METHODS
-        for seed in _seeds(config)
+        for seed in config.seeds_of()
     ]
-
-
-def _seeds(config: Config, least: int = 1) -> range:
-    return range(config.seed, config.seed + max(config.seeds, least))
-
-
-def _without(arguments: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in arguments.items() if name != key}
 
 
 def _on(config: Config, plan: Any) -> dict[str, Any]:
