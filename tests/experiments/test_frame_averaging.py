@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorded import assert_recorded
 from torch import Tensor, nn
 
 from isotropy.cli._reproduce import _set
@@ -66,6 +67,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> tuple
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
         return path, run_experiment(TINY, run)
+
+
+def test_the_answer_is_the_recorded_one(finished: tuple[Path, FrameAveraging]) -> None:
+    assert_recorded("reproduce-frame-averaging", finished[1])
 
 
 def test_every_method_has_a_line_in_every_setting(finished: tuple[Path, FrameAveraging]) -> None:

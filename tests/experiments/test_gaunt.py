@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorded import assert_recorded
 
 from isotropy.cli._reproduce import _narrowed, _set
 from isotropy.data import Molecules, load_molecules
@@ -76,6 +77,10 @@ def tiny(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> GauntProd
 def few(name: str, part: str = "train_300K") -> Molecules:
     """Whole test sets take a minute."""
     return load_molecules(name, part)[:15]
+
+
+def test_the_answer_is_the_recorded_one(tiny: GauntProducts) -> None:
+    assert_recorded("reproduce-gaunt", tiny)
 
 
 def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -> None:

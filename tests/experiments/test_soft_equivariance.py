@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from recorded import assert_recorded
 
 from isotropy.data import load
 from isotropy.experiments import REGISTRY, Claim
@@ -58,6 +59,10 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SoftEquiva
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
         return path, run_experiment(TINY, run)
+
+
+def test_the_answer_is_the_recorded_one(finished: tuple[Path, SoftEquivariance]) -> None:
+    assert_recorded("reproduce-soft-equivariance", finished[1])
 
 
 def test_every_method_has_a_row_on_every_setting(finished: tuple[Path, SoftEquivariance]) -> None:

@@ -11,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from recorded import assert_recorded
 from torch import Tensor
 
 from isotropy.data import DataNotFoundError
@@ -82,6 +83,10 @@ def finished(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
         return path, run_experiment(TINY, run)
+
+
+def test_the_answer_is_the_recorded_one(finished: tuple[Path, TransformationInvariance]) -> None:
+    assert_recorded("reproduce-transformation-invariant", finished[1])
 
 
 def test_every_method_has_a_row(finished: tuple[Path, TransformationInvariance]) -> None:
