@@ -76,9 +76,8 @@ def _differences(before: Any, now: Any, where: str, exact: bool) -> Any:
     elif isinstance(before, list) and isinstance(now, list) and len(before) == len(now):
         for i, (one, other) in enumerate(zip(before, now, strict=True)):
             yield from _differences(one, other, f"{where}[{i}]", exact)
-    elif exact or not _close(before, now):
-        if before != now or type(before) is not type(now):
-            yield f"{where}: {before!r:.60} -> {now!r:.60}"
+    elif (exact or not _close(before, now)) and (before != now or type(before) is not type(now)):
+        yield f"{where}: {before!r:.60} -> {now!r:.60}"
 
 
 def _close(before: Any, now: Any) -> bool:

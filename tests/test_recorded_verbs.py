@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
-from recorded import assert_recorded
 from torch import Tensor, nn
 
 import isotropy
 from isotropy.comparison._budget import Budget
 from isotropy.data import load
+from recorded import assert_recorded
 
 
 def test_a_quick_look_at_two_data_sets() -> None:

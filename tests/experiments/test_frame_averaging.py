@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from recorded import assert_recorded
 from torch import Tensor, nn
 
 from isotropy.cli._reproduce import _set
@@ -45,6 +44,7 @@ from isotropy.random import spawn
 from isotropy.reps import Cloud, Point
 from isotropy.reps import Tensor as Tensors
 from isotropy.runs import Run
+from recorded import assert_recorded
 
 NORMALS = NormalsPlan(
     points=32, held_out=4, clouds=2, test_clouds=1, divide=16, k=6, local_k=6, batch=14, epochs=1, frames="one"

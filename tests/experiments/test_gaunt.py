@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from recorded import assert_recorded
 
 from isotropy.cli._reproduce import _narrowed, _set
 from isotropy.data import Molecules, load_molecules
@@ -45,6 +44,7 @@ from isotropy.nn import GauntConvolution, GauntForceField, Scales, gaunt_coeffic
 from isotropy.random import spawn
 from isotropy.reps import Sphere, wigner_blocks
 from isotropy.runs import Run
+from recorded import assert_recorded
 
 pytest.importorskip("ase")
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from recorded import assert_recorded
 
 from isotropy.data import load
 from isotropy.experiments import REGISTRY, Claim
@@ -28,6 +27,7 @@ from isotropy.experiments.soft_equivariance import (
 from isotropy.nn import EMLP
 from isotropy.random import spawn
 from isotropy.runs import Run
+from recorded import assert_recorded
 
 PLAN = Plan(
     rows=60,

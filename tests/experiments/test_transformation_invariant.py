@@ -11,7 +11,6 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from recorded import assert_recorded
 from torch import Tensor
 
 from isotropy.data import DataNotFoundError
@@ -51,6 +50,7 @@ from isotropy.experiments.transformation_invariant._tours import (
 from isotropy.groups import SO
 from isotropy.random import spawn
 from isotropy.runs import Run
+from recorded import assert_recorded
 
 TINY = Config(
     shapes=ShapesPlan(points=16, per_class=2, test_per_class=1, batch=40, epochs=1, widths=(8, 8), hidden=8, signed=2),
