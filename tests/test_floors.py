@@ -25,6 +25,7 @@ BELOW_DISCOVERY = {
         "report",
     )
 }
+BELOW_STUDY = BELOW_DISCOVERY | {"study"}
 FLOORS: dict[str, set[str]] = {
     "errors": set(),
     "random": set(),
@@ -42,15 +43,11 @@ FLOORS: dict[str, set[str]] = {
     "data": {"reps", "groups", "linalg"},
     "report": {"runs"},
     "testing": {"measure", "reps", "groups", "linalg"},
-    "discovery": BELOW_DISCOVERY,
-    "comparison": BELOW_DISCOVERY | {"discovery"},
-    "represent": BELOW_DISCOVERY,
-    "federate": BELOW_DISCOVERY,
-    "control": BELOW_DISCOVERY,
-    "physics": BELOW_DISCOVERY,
-    "experiments": BELOW_DISCOVERY
-    | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
-    "cli": BELOW_DISCOVERY
+    "study": BELOW_DISCOVERY,
+    # Side by side: no question imports another.
+    **dict.fromkeys(("discovery", "comparison", "represent", "federate", "control", "physics"), BELOW_STUDY),
+    "experiments": BELOW_STUDY | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
+    "cli": BELOW_STUDY
     | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
     "__init__": {"discovery", "comparison", "frames"},

@@ -15,14 +15,13 @@ from isotropy.comparison._posing import pose_frame
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load
-from isotropy.discovery._door import dataset_of, problem_of
-from isotropy.discovery._problem import Problem
 from isotropy.errors import SchemaError
 from isotropy.frames import FrameAveraged
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn
 from isotropy.reps import Point, Scalar, Vector
 from isotropy.reps import Tensor as T
+from isotropy.study import Problem, dataset_of, problem_of
 
 SMALL = Budget(width=8, channels=8)
 FLAT = {"dims": {"space": 2}}

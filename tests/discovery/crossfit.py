@@ -8,12 +8,10 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import candidates
 from isotropy.discovery._kernel import KernelRidge
-from isotropy.discovery._model import Model, Preparation
-from isotropy.discovery._problem import Problem
 from isotropy.measure import Breaking, BreakingTerms, bonferroni, breaking_terms, combine, randomisation_test
 from isotropy.random import derive, spawn
+from isotropy.study import Model, Preparation, Problem, candidates
 
 Fit = Callable[[Problem, Tensor, Tensor, Tensor, int], Callable[[Tensor], Tensor]]
 
@@ -38,7 +36,7 @@ def kernel_fit(kernels: Sequence[str] | None = None) -> Fit:
 
 def crossfit(problem: Problem, fit: Fit, splits: int = 5) -> tuple[dict[str, Breaking], dict[str, float]]:
     """Breaking and p-value of every candidate, as ``discover`` combines them."""
-    energy = problem.energy()
+    energy = problem.energy
     terms: dict[str, list[BreakingTerms]] = {candidate.name: [] for candidate in problem.candidates}
     p_values: dict[str, float] = {}
     for split in range(splits):

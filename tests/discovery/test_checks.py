@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from isotropy.data import load
 from isotropy.discovery import discover
-from isotropy.discovery._model import Model, Preparation
-from isotropy.discovery._problem import Problem
 from isotropy.measure import Breaking
+from isotropy.study import Model, Preparation, Problem
 from isotropy.train import Batches, Cosine, fit
 
 pytestmark = pytest.mark.slow

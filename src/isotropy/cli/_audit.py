@@ -31,23 +31,17 @@ def audit(
     from isotropy import data as rooms
     from isotropy.discovery import audit as examine
     from isotropy.discovery import load_model
-    from isotropy.runs import Run
+    from isotropy.study import answering
 
     loaded = _loaded(load_model, model)
     dataset = rooms.load(data, schema=schema, **settings)
     check_batches(loaded, dataset.x, model)
     groups = ",".join(group)
-    if out is None:
-        show(examine(loaded, dataset, groups=groups, seed=seed, name=model))
-        print("\nWith --out DIR the report is written there.")
-        return
-    with Run(out, resume=resume) as run:
-        run.configure({"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed})
-        found = examine(loaded, dataset, groups=groups, seed=seed, name=model)
-        found.to_json(run.path / "result.json")
-        found.report(run.path / "report.html")
+    asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
+    with answering(out, resume, asked) as answer:
+        found = answer.write(examine(loaded, dataset, groups=groups, seed=seed, name=model))
     show(found)
-    print(f"\nreport: {out / 'report.html'}")
+    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
 
 
 def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[..., Any]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import platform
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,14 +18,11 @@ from isotropy.comparison._methods import kinds_of, methods_of
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import train_job
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import CandidateLike
-from isotropy.discovery._discover import data_settings
-from isotropy.discovery._door import dataset_of, problem_of
-from isotropy.discovery._problem import Problem
 from isotropy.errors import SchemaError
 from isotropy.groups import Group, Window, is_subgroup, parse, parse_list
 from isotropy.reps import Schema
-from isotropy.runs import Run, map_jobs
+from isotropy.runs import map_jobs
+from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, problem_of
 
 
 def compare(
@@ -74,31 +67,15 @@ def compare(
     problem = _without_imposed(problem, dataset)
     budget = Budget.of(len(problem.x), quick=quick)
     listed = methods_of(problem, kinds)
-    with ExitStack() as stack:
-        where = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
-        run = stack.enter_context(Run(where, resume=resume))
-        settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
-        run.configure(settings)
-        if not run.has("problem.json"):
-            problem.save(run)
-        jobs = [
-            train_job(problem, method.kind, method.group, fold, budget)
-            for method in listed
-            if not method.missing
-            for fold in range(budget.folds)
-        ]
+    settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
+    with answering(out, resume, settings, problem, began=began) as answer:
+        tried = [method for method in listed if not method.missing]
+        jobs = [train_job(problem, m.kind, m.group, fold, budget) for m in tried for fold in range(budget.folds)]
         outcomes = iter(
-            map_jobs(
-                jobs, run, engine, workers, address=address, progress=progress, description="training"
-            )
-        )  # fmt: skip
-        found = {m.name: [next(outcomes) for _ in range(budget.folds)] for m in listed if not m.missing}
-        comparison = judged(dataset, problem, listed, found, budget)
-        comparison = replace(comparison, seconds=time.monotonic() - began, settings={**settings, **_versions()})
-        if out is not None:
-            comparison.to_json(run.path / "result.json")
-            comparison.report(run.path / "report.html")
-        return comparison
+            map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
+        )
+        found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
+        return answer.write(replace(judged(dataset, problem, listed, found, budget), **answer.stamp()))
 
 
 def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
@@ -124,9 +101,3 @@ def _without_imposed(problem: Problem, dataset: Dataset) -> Problem:
         names = ", ".join(c.name for c in problem.candidates)
         raise SchemaError(f"only {names}, which the preparation of these data imposes", "another candidate group")
     return replace(problem, candidates=left)
-
-
-def _versions() -> dict[str, str]:
-    from isotropy import __version__
-
-    return {"versions": f"isotropy {__version__}, torch {torch.__version__}, Python {platform.python_version()}"}

@@ -16,10 +16,9 @@ from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choos
 from isotropy.comparison._result import Comparison, MethodFinding, Standing
 from isotropy.comparison._training import folds_of
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import subgroups
-from isotropy.discovery._problem import Problem
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
+from isotropy.study import Problem, subgroups
 
 Outcomes = Sequence[Mapping[str, Any]]
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from isotropy.comparison._posing import canonical_frame, pose_frame
-from isotropy.discovery._candidates import Candidate
-from isotropy.discovery._network import penalised
-from isotropy.discovery._problem import Problem
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.groups import SE, SO, E, Group, O, T
 from isotropy.nn import EMLP, linear_part
 from isotropy.random import spawn
+from isotropy.study import Candidate, Problem, penalised
 
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

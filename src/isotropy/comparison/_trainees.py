@@ -14,16 +14,13 @@ from isotropy.comparison._backbone import GatedNetwork
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._methods import Kind, acting
 from isotropy.comparison._posing import Pose, canonical_frame, pose_frame
-from isotropy.discovery._candidates import Candidate
-from isotropy.discovery._model import Preparation
-from isotropy.discovery._network import penalised
-from isotropy.discovery._problem import Problem
 from isotropy.errors import DomainError
 from isotropy.groups import T, Window
 from isotropy.nn import EMLP, linear_part
 from isotropy.random import spawn
 from isotropy.reps import Standardiser
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
+from isotropy.study import Candidate, Preparation, Problem, penalised
 
 _RATE, _RATE_LAYERS = 3e-3, 1e-2
 _UPDATES = 15  # of the strengths of soft penalties, over the whole training

@@ -14,11 +14,10 @@ from isotropy.comparison._budget import Budget
 from isotropy.comparison._memory import peak_bytes
 from isotropy.comparison._methods import Kind
 from isotropy.comparison._trainees import Trainee, trainee_of
-from isotropy.discovery._candidates import Candidate
-from isotropy.discovery._problem import Problem
 from isotropy.measure import equivariance_error
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run
+from isotropy.study import Candidate, Problem
 from isotropy.train import Batches, Cosine, DivergedError, fit
 
 _VALIDATION, _MOST_VALIDATION = 0.15, 2000

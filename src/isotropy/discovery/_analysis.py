@@ -9,17 +9,16 @@ from typing import Any
 import torch
 
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import subgroups
 from isotropy.discovery._continuous import continuous
 from isotropy.discovery._findings import GroupFinding, Refit, findings, refit_of
 from isotropy.discovery._jobs import curves_job, final_job, fit_job, gram_job, inputs_job, measure_job, refit_job
 from isotropy.discovery._learners import revive
-from isotropy.discovery._problem import Problem
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Continuous, Curve, Discovery, Learnt, Training
 from isotropy.discovery._surrogates import surrogate_job
 from isotropy.groups import Window
 from isotropy.runs import Job, Run, map_jobs
+from isotropy.study import Problem, subgroups
 
 _SURROGATES = 10
 _LONG = 5000
@@ -72,7 +71,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
         problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
     )
     below = subgroups(problem.candidates)
-    V = float(problem.energy().mean())
+    V = problem.signal
     return Discovery(
         data={
             "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
@@ -111,7 +110,7 @@ def _compete(work: Work, quick: bool) -> _Winner:
     outcomes = work.map(jobs, "fitting")
     training = _training(outcomes[0]["curves"]) if trial else Training()
     fits = outcomes[len(trial) :]
-    V = float(problem.energy().mean())
+    V = problem.signal
     scores = {"kernel": float(fits[0]["loss"].mean()) / V}
     if trial:
         scores["network"] = float(outcomes[0]["loss"].mean()) / V

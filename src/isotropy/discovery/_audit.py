@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import Candidate, CandidateLike, candidates
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error, units
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
 from isotropy.reps import Schema
+from isotropy.study import Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
 _LIE_ROWS = 1_000

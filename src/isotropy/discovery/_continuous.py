@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isotropy.discovery._candidates import Candidate
 from isotropy.discovery._result import Continuous
 from isotropy.groups import LieAlgebra
+from isotropy.study import Candidate
 
 # A direction is not shown to be broken while its eigenvalue may lie below twice the tolerated share of the signal.
 _TOLERANCE = 0.02

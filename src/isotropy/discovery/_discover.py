@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.discovery._analysis import Work, analyse
-from isotropy.discovery._candidates import CandidateLike
-from isotropy.discovery._door import dataset_of, problem_of
-from isotropy.discovery._problem import Problem
 from isotropy.discovery._result import Discovery
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
-from isotropy.runs import Run
+from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of
 
 
 def discover(
@@ -66,42 +58,8 @@ def discover(
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
     problem = problem_of(dataset, groups, windows, seed)
-    with ExitStack() as stack:
-        where = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
-        run = stack.enter_context(Run(where, resume=resume))
-        settings = _settings(dataset, problem, quick=quick, tolerance=tolerance)
-        run.configure(settings)
-        if not run.has("problem.json"):
-            problem.save(run)
-        work = Work(run, problem, engine, workers, address, progress)
+    settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
+    with answering(out, resume, settings, problem, began=began) as answer:
+        work = Work(answer.run, problem, engine, workers, address, progress)
         discovery = analyse(work, dataset, tolerance=tolerance, quick=quick)
-        discovery = replace(discovery, seconds=time.monotonic() - began, settings={**settings, **_versions()})
-        if out is not None:
-            discovery.to_json(run.path / "result.json")
-            discovery.report(run.path / "report.html")
-        return discovery
-
-
-def _settings(dataset: Dataset, problem: Problem, *, quick: bool, tolerance: float) -> dict[str, Any]:
-    return {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
-
-
-def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:
-    """What a run must not change when it is resumed: the data, the candidates and the seed."""
-    digest = hashlib.sha256()
-    for array in (problem.x, problem.y, problem.unit):
-        digest.update(array.numpy().tobytes())
-    return {
-        "data": dataset.name or "given arrays",
-        "settings": {key: str(value) for key, value in dataset.settings.items()},
-        "sha256": digest.hexdigest(),
-        "groups": [candidate.name for candidate in problem.candidates],
-        "windows": {c.name: list(c.width) for c in problem.candidates if c.width is not None},
-        "seed": problem.seed,
-    }
-
-
-def _versions() -> dict[str, str]:
-    from isotropy import __version__
-
-    return {"versions": f"isotropy {__version__}, torch {torch.__version__}, Python {platform.python_version()}"}
+        return answer.write(replace(discovery, **answer.stamp()))

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from isotropy.discovery._candidates import CandidateLike
 from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
 from isotropy.groups import Cubature, Group, parse, supports_cubature
 from isotropy.optics import average
 from isotropy.reps import Schema
+from isotropy.study import CandidateLike
 
 _DEGREE = 4
 

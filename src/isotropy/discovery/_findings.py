@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from scipy import special
 
-from isotropy.discovery._candidates import Candidate, subgroups
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import monotone
-from isotropy.discovery._problem import Problem
 from isotropy.discovery._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import SMALLEST_ERROR, Breaking, along_lattice, clustered_mean, combine, holm
+from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
 
@@ -95,7 +94,7 @@ def findings(
     tolerance: float,
 ) -> list[GroupFinding]:
     """One finding per candidate, largest first."""
-    energy, below = problem.energy(), subgroups(problem.candidates)
+    energy, below = problem.energy, subgroups(problem.candidates)
     index = {candidate.name: i for i, candidate in enumerate(problem.candidates)}
     answers: dict[str, Breaking] = {}
     p_values: dict[str, float] = {}

@@ -17,8 +17,6 @@ from torch.utils import _pytree as tree
 
 from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
-from isotropy.discovery._model import Model
-from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
 from isotropy.measure import (
     BreakingTerms,
@@ -29,6 +27,7 @@ from isotropy.measure import (
 )
 from isotropy.random import spawn
 from isotropy.runs import Job, Run, map_jobs
+from isotropy.study import Model, Problem
 
 _HERE = "isotropy.discovery._jobs"
 _REFIT_COPIES = 8
@@ -167,7 +166,7 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     candidate = problem.candidates[index]
     group, models = candidate.group, [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "curves"))[:_CURVE_ROWS]
-    x, V = problem.x[rows], float(problem.energy().mean())
+    x, V = problem.x[rows], problem.signal
     at = [model(x) for model in models]
     reach = math.pi if candidate.width is None else 2 * max(candidate.width)
     angles = torch.linspace(-reach, reach, _CURVE_ANGLES, dtype=x.dtype)
@@ -195,7 +194,7 @@ def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[
     problem = Problem.load(run)
     group = problem.candidates[index].group
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "gram"))[:_GRAM_ROWS]
-    V = float(problem.energy().mean())
+    V = problem.signal
     grams = [
         lie_gram(
             (fitted(run, problem, learner, split, 0), fitted(run, problem, learner, split, 1)),

@@ -8,10 +8,8 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
-from isotropy.discovery._candidates import Candidate
-from isotropy.discovery._model import Model
-from isotropy.discovery._problem import Problem
 from isotropy.measure import BreakingTerms, bonferroni, breaking_terms, randomisation_test
+from isotropy.study import Candidate, Model, Problem
 
 
 def judge(

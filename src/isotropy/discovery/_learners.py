@@ -10,10 +10,9 @@ import torch
 from torch import Tensor
 
 from isotropy.discovery._kernel import KernelRidge
-from isotropy.discovery._model import Model, Preparation
-from isotropy.discovery._problem import Problem
 from isotropy.errors import SchemaError
 from isotropy.random import derive, spawn
+from isotropy.study import Model, Preparation, Problem
 
 State = dict[str, Any]  # JSON with numpy arrays at its leaves, as outcomes of jobs are
 Stream = tuple[object, ...]

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotropy.discovery._problem import Problem
-from isotropy.groups import Group, parse
+from isotropy.groups import parse
 from isotropy.random import derive, spawn
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, SoftMLP
+from isotropy.study import Problem, penalised
 from isotropy.train import Batches, Cosine, fit
 
 _WIDTH, _DEPTH = 128, 3
@@ -57,16 +57,6 @@ class NetworkLearner:
         model = _network(problem, 0)
         model.load_state_dict({name: torch.from_numpy(array) for name, array in state.items()})
         return model.double().eval().requires_grad_(False)
-
-
-def penalised(problem: Problem) -> list[Group]:
-    """The candidates that act orthogonally and translate nothing: layers have subspaces that are theirs to keep."""
-    return [
-        candidate.group
-        for candidate in problem.candidates
-        if candidate.group.compact and problem.rep_in.orthogonal(candidate.group)
-        and problem.rep_out.orthogonal(candidate.group)
-    ]  # fmt: skip
 
 
 def _network(problem: Problem, seed: int) -> SoftMLP:

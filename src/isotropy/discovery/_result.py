@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar
 
 from isotropy.discovery._findings import GroupFinding
-from isotropy.discovery._model import Model
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, flatten, jsonable, restore
+from isotropy.study import Model
 
 _SHARES = ("breaking", "price")
 

@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 
-from isotropy.discovery._candidates import Candidate
 from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
-from isotropy.discovery._problem import Problem
 from isotropy.groups import Window
 from isotropy.measure import combine, draw_orbits
 from isotropy.random import spawn
 from isotropy.runs import Job, Run
+from isotropy.study import Candidate, Problem
 
 CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
 
@@ -63,7 +62,7 @@ def _analyse(
         )
         models.append(revive(learner, turned, state))
     found: dict[str, float] = {}
-    rows, energy = torch.arange(len(x)), turned.energy()
+    rows, energy = torch.arange(len(x)), turned.energy
     for candidate in inside:
         terms, _ = judge(turned, candidate, models, half, rows, generator)
         found[candidate.name] = combine([terms], energy, y.shape[1], turned.unit).cross

@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.discovery._problem import Problem
 from isotropy.reps import Rep, Standardiser
+from isotropy.study._problem import Problem
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
-from isotropy.discovery._candidates import candidates
-from isotropy.discovery._problem import Problem
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.reps import Schema
+from isotropy.study._candidates import candidates
+from isotropy.study._problem import Problem
 
 _CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
 
@@ -65,7 +65,7 @@ def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | Non
     # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
     types = dataset.types.model_copy(update={"dims": problem.dims})
     types.check(dataset.x, dataset.y)
-    if float(problem.energy().mean()) <= _CONSTANT**2 * float(problem.y.square().sum(-1).mean()):
+    if problem.signal <= _CONSTANT**2 * float(problem.y.square().sum(-1).mean()):
         raise DomainError(
             "targets y that are the same in every row",
             "targets that vary",

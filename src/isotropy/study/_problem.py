@@ -12,12 +12,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.discovery._candidates import Candidate
+from isotropy.groups import Group
 from isotropy.linalg import nullspace
 from isotropy.measure import split_halves
 from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
 from isotropy.runs import Run
+from isotropy.study._candidates import Candidate
 
 # Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
 _EVALUATIONS = 150_000
@@ -93,14 +94,20 @@ class Problem:
         chosen = torch.randperm(len(self.x), generator=spawn(self.seed, "measured rows"))[:affordable]
         return chosen.sort().values
 
+    @cached_property
     def energy(self) -> Float[Tensor, " n"]:
         """|y - c|^2 of each row, c the mean target projected on the constants that every candidate leaves alone."""
         return (self.y - self.centre(self.y)).square().sum(-1)
 
+    @property
+    def signal(self) -> float:
+        """The mean energy V of a row, of which breaking is a share."""
+        return float(self.energy.mean())
+
     def centre(self, y: Float[Tensor, "n q"]) -> Float[Tensor, " q"]:
         """The best constant for these targets that is invariant under all candidates (the largest, if there is one)."""
-        moved = [_not_invariant(self.rep_out, candidate, self.dims) for candidate in self.candidates]
-        basis = nullspace(torch.cat(moved)).basis.to(self.y)
+        groups = tuple(candidate.group for candidate in self.candidates)
+        basis = _invariant_constants(self.rep_out, groups, tuple(self.dims.items())).to(y)
         return basis @ (basis.mT @ y.mean(0))
 
     def save(self, run: Run) -> None:
@@ -134,17 +141,27 @@ def _load(path: Path, stamp: int) -> Problem:
     )
 
 
-def has_points(rep: Rep) -> bool:
-    """Whether a type has places in affine space."""
-    return any(part.term.affine for part in rep.parts())
+def penalised(problem: Problem) -> list[Group]:
+    """The candidates that act orthogonally and translate nothing: layers have subspaces that are theirs to keep."""
+    return [
+        candidate.group
+        for candidate in problem.candidates
+        if candidate.group.compact and problem.rep_in.orthogonal(candidate.group)
+        and problem.rep_out.orthogonal(candidate.group)
+    ]  # fmt: skip
 
 
-def _not_invariant(rep_out: Rep, candidate: Candidate, dims: dict[str, int]) -> Float[Tensor, "q q"]:
-    """The projector on what the candidate moves among constant targets; a Point that is translated has none fixed."""
-    group = candidate.group
+@lru_cache(maxsize=16)
+def _invariant_constants(rep_out: Rep, groups: tuple[Group, ...], dims: tuple[tuple[str, int], ...]) -> Tensor:
+    """An orthonormal basis ``(q, r)`` of the targets that every group leaves alone; types and groups alone decide it."""
+    return nullspace(torch.cat([_not_invariant(rep_out, group, dict(dims)) for group in groups])).basis
+
+
+def _not_invariant(rep_out: Rep, group: Group, dims: dict[str, int]) -> Float[Tensor, "q q"]:
+    """The projector on what a group moves among constant targets; a Point that is translated has none fixed."""
     size = rep_out.dim(group, dims)
     identity = torch.eye(size, dtype=torch.float64)
-    if has_points(rep_out):
+    if any(part.term.affine for part in rep_out.parts()):
         return identity
     basis = equivariant_basis(Scalar, rep_out, group)
     inside = basis.maps.reshape(basis.dim, size).to(torch.float64)
