@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[1] / "src" / "isotropy"
-DOORSTEP = {"errors", "random", "estimate"}
+DOORSTEP = {"errors", "random", "estimate", "storage", "fields"}
 BELOW_DISCOVERY = {
     *(
         "linalg",
@@ -30,6 +30,8 @@ FLOORS: dict[str, set[str]] = {
     "errors": set(),
     "random": set(),
     "estimate": set(),
+    "storage": set(),
+    "fields": set(),
     "linalg": set(),
     "groups": {"linalg"},
     "reps": {"groups", "linalg"},

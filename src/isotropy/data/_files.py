@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from isotropy.data._dataset import Dataset, check_rows
 from isotropy.data._schema_file import read_schema
 from isotropy.errors import DtypeError, IsotropyError, SchemaError, ShapeError
 from isotropy.reps import Schema
+from isotropy.storage import write_whole
 
 SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
 _LARGEST_EXACT = 2**53  # integers above are not exact in float64
@@ -173,16 +173,8 @@ def save(
         raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
     check_rows(x, y, cluster)
     arrays = {"x": x, "y": y} | ({} if cluster is None else {"cluster": cluster})
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, **{key: value.detach().cpu().numpy() for key, value in arrays.items()}
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    numbers = {key: value.detach().cpu().numpy() for key, value in arrays.items()}
+    archive = io.BytesIO()
+    np.savez_compressed(archive, allow_pickle=False, **numbers)
+    write_whole(path, archive.getvalue())
     return path

@@ -12,10 +12,10 @@ from typing import Any, Literal
 from isotropy.data._dataset import Dataset
 from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
-from isotropy.data._settings import build
 from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError
+from isotropy.fields import from_text
 
 Kind = Literal["computed", "embedded", "mirrored"]
 
@@ -61,7 +61,7 @@ class Verification:
 
 def _entry(recipe: Any, kind: Kind, *files: File) -> Entry:
     def make(settings: Mapping[str, object]) -> Dataset:
-        return build(recipe, settings, of=recipe.name).dataset()
+        return from_text(recipe, settings, of=recipe.name).dataset()
 
     defaults: dict[str, object] = {item.name: item.default for item in dataclasses.fields(recipe)}
     return Entry(recipe.name, recipe.title, recipe.story, kind, recipe.source, recipe.licence, make, defaults, files)

@@ -1,5 +1,7 @@
 """What people read: blocks that rooms make, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
 
+from isotropy.fields import finite, jsonable
+from isotropy.fields import from_json as restore
 from isotropy.report._blocks import (
     Bar,
     Bars,
@@ -23,7 +25,6 @@ from isotropy.report._format import cell_text, number_text
 from isotropy.report._html import write_html
 from isotropy.report._page import BlockError
 from isotropy.report._palette import Tone
-from isotropy.report._record import finite, jsonable, restore
 from isotropy.report._result import Result, flatten
 from isotropy.report._terminal import rich_table, table_text
 from isotropy.report._verdicts import VERDICTS, Chip

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import cast
@@ -13,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from isotropy.report._blocks import Block, Text
 from isotropy.report._page import prose, sections, views
 from isotropy.report._palette import PALETTE
+from isotropy.storage import write_whole
 
 
 def write_html(
@@ -31,6 +30,7 @@ def write_html(
     versions, seconds) becomes the footer. Files appear whole or not at all. Equal blocks give equal bytes.
     Raises BlockError for something that is no block. Returns the path of the page.
 
+    >>> import tempfile
     >>> folder = tempfile.mkdtemp()
     >>> page = write_html("Inertia", [Text("Build in `O(2)@z`.", style="headline")], folder)
     >>> page.name, "<code>O(2)@z</code>" in page.read_text()
@@ -55,15 +55,13 @@ def write_html(
             figures=figures,
         )
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
     if figures:
         for view in shown:
             if view.drawing is not None:
                 folder = target.parent / "figures"
-                folder.mkdir(exist_ok=True)
-                write_atomically(folder / f"{view.name}.svg", view.drawing.svg)
-                write_atomically(folder / f"{view.name}.png", view.drawing.png)
-    write_atomically(target, page.encode("utf-8", "replace"))
+                write_whole(folder / f"{view.name}.svg", view.drawing.svg)
+                write_whole(folder / f"{view.name}.png", view.drawing.png)
+    write_whole(target, page.encode("utf-8", "replace"))
     return target
 
 
@@ -90,21 +88,3 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under another name and rename it, so that a reader never meets half of it."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes files that only their owner can read; a report is there to be shared.
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -11,10 +11,11 @@ from typing import ClassVar, TypeVar, cast
 
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
+from isotropy.fields import Json, finite, from_json, is_stored, jsonable
 from isotropy.report._blocks import Block, Column, Format, Number, Table
-from isotropy.report._html import write_atomically, write_html
-from isotropy.report._record import Json, finite, is_stored, jsonable, restore
+from isotropy.report._html import write_html
 from isotropy.report._terminal import table_text
+from isotropy.storage import write_whole
 
 SCHEMA = 1
 R = TypeVar("R", bound="Result")
@@ -72,14 +73,14 @@ class Result(ABC):
     @classmethod
     def from_payload(cls: type[R], payload: Mapping[str, Json]) -> R:
         """The result that ``payload`` describes. Raises SchemaError when it does not fit the fields."""
-        return cast(R, restore(dict(payload), cls, cls.__name__))
+        return cast(R, from_json(dict(payload), cls, cls.__name__))
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The result as JSON text with sorted keys, and into a file (whole or not at all) when a path is given."""
         record = {**self.payload(), "schema": SCHEMA, "kind": self.kind, "seconds": jsonable(self.seconds)}
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if path is not None:
-            write_atomically(Path(path), text.encode())
+            write_whole(Path(path), text.encode())
         return text
 
     @classmethod

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch import Tensor
 from isotropy import __version__
 from isotropy.groups import Group
 from isotropy.reps._acting import whole
+from isotropy.storage import write_whole
 
 Kept = tuple[dict[str, Tensor], str]
 """What a file holds: named tensors, and a line of text about them."""
@@ -78,20 +78,11 @@ def _read(path: Path) -> Kept | None:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], text: str) -> None:
-    """By rename, so that no reader sees half a file; a folder that cannot be written only costs time."""
+    """No reader sees half a file; a folder that cannot be written only costs time."""
     whole_tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
     content = save(whole_tensors, metadata={"about": text, "checksum": _checksum(whole_tensors, text)})
     with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
+        write_whole(path, content)
 
 
 def _checksum(tensors: dict[str, Tensor], text: str) -> str:

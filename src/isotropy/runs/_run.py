@@ -15,7 +15,8 @@ import yaml
 from torch import nn
 
 from isotropy.errors import DomainError, SchemaError
-from isotropy.runs._storage import PARTIAL, decode, encode, json_text, safe_name, write_whole
+from isotropy.runs._storage import PARTIAL, decode, encode, json_text, safe_name
+from isotropy.storage import write_whole
 
 
 class RunDirectoryError(DomainError):
@@ -128,7 +129,7 @@ class Run:
     def write(self, name: str, content: Any) -> None:
         """Writes a whole file or none: ``.json .jsonl .yaml``, ``.npz`` (arrays), ``.safetensors``, text or bytes."""
         path, data = self.path / safe_name(name), encode(name, content)
-        write_whole(path, lambda draft: draft.write_bytes(data), self._partial)
+        write_whole(path, data, self._partial)
 
     def read(self, name: str) -> Any:
         """The content of a file; raises ``FileNotFoundError`` where there is none, ``SchemaError`` if it is damaged."""

@@ -1,12 +1,10 @@
-"""Files that appear whole or not at all, in the few formats that hold data and never code."""
+"""What a run writes, in the few formats that hold data and never code."""
 
 from __future__ import annotations
 
 import io
 import json
-import os
-import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,33 +16,6 @@ from torch import Tensor
 from isotropy.errors import DomainError, SchemaError
 
 PARTIAL = ".run"  # the hidden folder of a run directory: its lock, and files that are not whole yet
-
-
-def write_whole(path: Path, write: Callable[[Path], object], partial: Path) -> None:
-    """Lets ``write`` fill a file in the folder ``partial``, then renames it to ``path``: a reader sees all or nothing.
-
-    The two lie on one file system, so the rename is atomic; both the file and its folder are flushed to the disk.
-    """
-    partial.mkdir(parents=True, exist_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = partial / f"{uuid.uuid4().hex}{path.suffix}"
-    try:
-        write(draft)
-        _flush(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder
-    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def encode(name: str, content: Any) -> bytes:

@@ -1,0 +1,47 @@
+"""The one way a file becomes whole: written under another name, flushed to the disk, renamed."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_whole(path: Path, content: bytes | Callable[[Path], object], partial: Path | None = None) -> None:
+    """Writes ``content``, or lets it fill the path that it is given, so that a reader sees all of the file or nothing.
+
+    The draft lies in the folder ``partial``, by default hidden beside ``path``: on one file system the rename is
+    atomic. Missing folders are made. Raises whatever the writing raises, and then leaves what was there before.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> write_whole(folder / "notes" / "a.txt", b"whole")
+    >>> (folder / "notes" / "a.txt").read_text()
+    'whole'
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if partial is not None:
+        partial.mkdir(parents=True, exist_ok=True)
+    # The suffix stays last, because writers such as numpy append theirs to a name that lacks it.
+    draft = (partial or path.parent) / f".{uuid.uuid4().hex}{path.suffix}"
+    try:
+        if isinstance(content, bytes):
+            draft.write_bytes(content)
+        else:
+            content(draft)
+        _flush(draft)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    _flush(path.parent)
+
+
+def _flush(path: Path) -> None:
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
