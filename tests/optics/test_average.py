@@ -10,8 +10,8 @@ from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 from isotropy.frames import MinimalFrame, PCAFrame
 from isotropy.groups import Cubature, DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
-from isotropy.optics import average, canonicalise, transform
-from isotropy.reps import Cloud, Point, Scalar, Vector, equivariant_basis
+from isotropy.optics import average, canonicalise
+from isotropy.reps import Cloud, Point, Scalar, Vector, act, equivariant_basis
 from isotropy.testing import assert_equivariant
 
 COMPACT = ["SO(2)", "O(2)", "SO(3)", "O(3)", "C(4)", "D(3)", "O(2)@z", "SO(2)@(1,2,2)", "S(3)"]
@@ -52,7 +52,7 @@ def test_the_average_of_a_polynomial_is_equivariant_and_averaging_again_changes_
     mean = average(G, rep_in, rep_out, degree=4)
     once = mean.close(polynomial(2 * G.degree, G.degree))
     g = G.sample((len(x),), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
-    turned, expected = once(transform(rep_in, G, g, x)), transform(rep_out, G, g, once(x))
+    turned, expected = once(act(rep_in, G, g, x)), act(rep_out, G, g, once(x))
     assert torch.allclose(turned, expected, atol=1e-10)
     assert torch.allclose(mean.close(once)(x), once(x), atol=1e-10)
 
@@ -118,8 +118,8 @@ def test_canonical_forms() -> None:
     optic = canonicalise(heading, rep(G, 2), rep(G, 1), group=G)
     fixed = optic.close(f)
     g = G.sample((len(x),), generator=torch.Generator().manual_seed(7), dtype=torch.float64)
-    moved = transform(rep(G, 2), G, g, x)
-    assert torch.allclose(fixed(moved), transform(rep(G, 1), G, g, fixed(x)), atol=1e-10)
+    moved = act(rep(G, 2), G, g, x)
+    assert torch.allclose(fixed(moved), act(rep(G, 1), G, g, fixed(x)), atol=1e-10)
     # There and back is the identity, and what is canonical already stays where it is.
     residual, inside = canonicalise(heading, rep(G, 2), rep(G, 2), group=G).forward(x)
     assert torch.allclose(
@@ -135,7 +135,7 @@ def test_refusals() -> None:
     with pytest.raises(ShapeError, match="row axis"):
         average(parse("C(4)"), Vector, Vector).close(torch.sin)(torch.ones(2))
     with pytest.raises(ShapeError, match="2, one for each type"):
-        transform((Vector, Vector), parse("C(4)"), torch.eye(2)[None], torch.ones(1, 2))
+        act((Vector, Vector), parse("C(4)"), torch.eye(2)[None], torch.ones(1, 2))
     with pytest.raises(ShapeError, match="a measure for 3 rows"):
         average(lambda _: heading(torch.ones(3, 2)), Vector, Vector, group=parse("SO(2)")).close(torch.sin)(
             torch.ones(2, 2)

@@ -12,7 +12,6 @@ from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SE, SO, Group, O, Scale, parse
 from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error, lie_error
-from isotropy.optics import pull, transform
 from isotropy.random import spawn
 from isotropy.reps import (
     Adjoint,
@@ -27,9 +26,11 @@ from isotropy.reps import (
     Scalar,
     Sphere,
     Vector,
+    act,
     equivariant_basis,
     from_e3nn,
     irreps_text,
+    pull,
     solid_harmonics,
     to_e3nn,
     wigner_blocks,
@@ -231,8 +232,8 @@ def test_channels_of_points_are_translated() -> None:
 def test_rows_of_channels_are_carried_and_pulled_back() -> None:
     g, features = elements(SE(3), 5), 4 * Sphere(2)
     for rep, x in ((features, rows(5, 4, 9)), (features, rows(5, 7, 4, 9)), (2 * Point, rows(5, 2, 3))):
-        moved = transform(rep, SE(3), g, x)
-        flat = transform(rep, SE(3), g, x.flatten(-2)).unflatten(-1, x.shape[-2:])
+        moved = act(rep, SE(3), g, x)
+        flat = act(rep, SE(3), g, x.flatten(-2)).unflatten(-1, x.shape[-2:])
         torch.testing.assert_close(moved, flat)
         torch.testing.assert_close(pull(rep, SE(3), g, moved), x)
 

@@ -9,8 +9,9 @@ from typing import Literal, get_args
 from isotropy.comparison._posing import canonical_frame, pose_frame
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.groups import SE, SO, E, Group, O, T
-from isotropy.nn import EMLP, linear_part
+from isotropy.nn import EMLP
 from isotropy.random import spawn
+from isotropy.reps import linear_part
 from isotropy.study import Candidate, Problem, penalised
 
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]

@@ -21,9 +21,8 @@ from isotropy.frames import (
     vectors_of,
 )
 from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
-from isotropy.nn import linear_part
 from isotropy.optics import average
-from isotropy.reps import Rep
+from isotropy.reps import Rep, linear_part
 
 _MOST_ELEMENTS = 120  # of a finite group, all of which are averaged over
 _PIECE = 4096  # rows whose frames are found at a time

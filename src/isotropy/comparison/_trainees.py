@@ -16,9 +16,9 @@ from isotropy.comparison._methods import Kind, acting
 from isotropy.comparison._posing import Pose, canonical_frame, pose_frame
 from isotropy.errors import DomainError
 from isotropy.groups import T, Window
-from isotropy.nn import EMLP, linear_part
+from isotropy.nn import EMLP
 from isotropy.random import spawn
-from isotropy.reps import Standardiser
+from isotropy.reps import Standardiser, linear_part
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
 from isotropy.study import Candidate, Preparation, Problem, penalised
 

@@ -16,10 +16,9 @@ from isotropy.frames._frame import Frame
 from isotropy.frames._sight import Sees, Sight
 from isotropy.groups import Group
 from isotropy.linalg import Segments
-from isotropy.optics import Mode, Type, average, over
+from isotropy.optics import Mode, average
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Pairs, Rep
-from isotropy.reps import parse as parse_rep
+from isotropy.reps import Cloud, Pairs, Rep, Type, over, parse_type
 
 
 class FrameAveraged(nn.Module):
@@ -69,8 +68,8 @@ class FrameAveraged(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone, self.frame = backbone, frame
-        self.rep_in: Any = read_type(rep_in)
-        self.rep_out: Any = read_type(rep_out)
+        self.rep_in: Any = parse_type(rep_in)
+        self.rep_out: Any = parse_type(rep_out)
         if mode not in get_args(Mode):
             raise DomainError(f"mode={mode!r}", f"one of {', '.join(map(repr, get_args(Mode)))}")
         self.mode: Mode = mode
@@ -119,23 +118,6 @@ class FrameAveraged(nn.Module):
 
     def extra_repr(self) -> str:
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
-
-
-def read_type(type_: Any) -> Type:
-    """A type, or the text of one, in any tree of tuples and dictionaries.
-
-    >>> print(read_type("2*Vector"), read_type("Cloud(Point)"))
-    2*Vector Cloud(Point)
-    """
-    if isinstance(type_, tuple):
-        return tuple(read_type(part) for part in type_)
-    if isinstance(type_, dict):
-        return {name: read_type(part) for name, part in type_.items()}
-    if not isinstance(type_, str):
-        return type_
-    if type_.startswith("Cloud(") and type_.endswith(")"):
-        return Cloud(parse_rep(type_[6:-1]))
-    return parse_rep(type_)
 
 
 def _first(rep_in: Type) -> int | str | None:

@@ -18,8 +18,7 @@ from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._stabiliser import averaged_over, degree_of, in_plane, unspanned
 from isotropy.groups import SE, SO, DiscreteMeasure, Group, LinearGroup, Lorentz, O, Placed, S, SimilarityPlus
 from isotropy.linalg import Segments
-from isotropy.optics import Type, over
-from isotropy.reps import Cloud, Pairs, Rep
+from isotropy.reps import Cloud, Pairs, Rep, Type, over
 
 Sees = int | str | tuple[int | str, ...] | None
 

@@ -16,8 +16,7 @@ from isotropy.groups import SO, Cubature, DiscreteMeasure, E, Group, LinearGroup
 from isotropy.groups._axes import axis_frame
 from isotropy.groups._linear import matrix
 from isotropy.linalg import Segments
-from isotropy.optics import Type, over
-from isotropy.reps import Cloud, Pairs, Rep
+from isotropy.reps import Cloud, Pairs, Rep, Type, over
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from isotropy.errors import DomainError, SchemaError
-from isotropy.frames._averaged import FrameAveraged, read_type
+from isotropy.frames._averaged import FrameAveraged
 from isotropy.frames._frame import Frame
 from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
@@ -16,8 +16,8 @@ from isotropy.frames._projection_sort import RandomProjectionFrame
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.graphs._frame import CanonicalGraphFrame
 from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Scale, SimilarityPlus, T, parse
-from isotropy.optics import Mode, over
-from isotropy.reps import Cloud, Pairs, Point, Vector
+from isotropy.optics import Mode
+from isotropy.reps import Cloud, Pairs, Point, Vector, over, parse_type
 
 
 def symmetrize(
@@ -46,8 +46,8 @@ def symmetrize(
     G = parse(group) if isinstance(group, str) else group
     if rep_in is None:
         rep_in = Cloud(Point if getattr(G, "affine", False) else Vector)
-    types = read_type(rep_in)
-    outputs = read_type(rep_out)
+    types = parse_type(rep_in)
+    outputs = parse_type(rep_out)
     if frame is None:
         frame = frame_of(G, types, outputs)
     return FrameAveraged(model, frame, types, outputs, mode, chunk, seed=seed)

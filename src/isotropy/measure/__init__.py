@@ -36,4 +36,4 @@ from isotropy.measure._orbits import pulled_back as pulled_back
 from isotropy.measure._projection import projection_error as projection_error
 from isotropy.measure._randomisation import bonferroni as bonferroni
 from isotropy.measure._randomisation import randomisation_test as randomisation_test
-from isotropy.optics import Type as Type
+from isotropy.reps import Type as Type

@@ -14,8 +14,8 @@ from isotropy.estimate import Estimate
 from isotropy.groups import Cubature, DiscreteMeasure, Group, Measure, Window, parse
 from isotropy.linalg import Segments
 from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
-from isotropy.optics import Type, transform
 from isotropy.random import spawn
+from isotropy.reps import Type, act
 
 # Draws are made for blocks of about this many (row, draw) pairs, whatever `chunk` is, so that it changes no number.
 _BLOCK = 32_768
@@ -196,8 +196,8 @@ def _block(
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for some in pairs.split(chunk or len(pairs)):
         row = some // draws
-        fgx = call(f, transform(rep_in, group, take(g, some), take(x, row)))
-        gfx = transform(rep_out, group, take(g, some), take(y, row))
+        fgx = call(f, act(rep_in, group, take(g, some), take(x, row)))
+        gfx = act(rep_out, group, take(g, some), take(y, row))
         if [part.shape for part in tree.tree_leaves(fgx)] != [part.shape for part in tree.tree_leaves(gfx)]:
             raise ShapeError("f(g.x) and g.f(x) of different shapes", "one output (rows, ...) for each row")
         found.append((row_norm(tree.tree_map(torch.sub, fgx, gfx)), row_norm(fgx), row_norm(gfx)))

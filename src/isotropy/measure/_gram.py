@@ -16,8 +16,8 @@ from isotropy.estimate import Estimate
 from isotropy.groups import Group, LieAlgebra, parse
 from isotropy.measure._defects import units
 from isotropy.measure._lie import lie_fields
-from isotropy.optics import Type
 from isotropy.random import spawn
+from isotropy.reps import Type
 
 _BLOCKS = 1_000  # more independent units than this are pooled at random into this many blocks before resampling
 

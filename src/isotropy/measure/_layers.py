@@ -13,9 +13,8 @@ from torch.utils import _pytree as tree
 
 from isotropy.groups import Group, parse
 from isotropy.measure._defects import call, check_rows, row_norm, take
-from isotropy.measure._lie import LieError, generators, lie_error, tangent
-from isotropy.optics import Type
-from isotropy.reps import Rep
+from isotropy.measure._lie import LieError, generators, lie_error
+from isotropy.reps import Rep, Type, tangent
 
 _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosing module stands for the layer
 

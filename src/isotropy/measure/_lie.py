@@ -15,7 +15,7 @@ from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.groups import Group, parse
 from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
-from isotropy.optics import Type, transform
+from isotropy.reps import Type, tangent
 
 _CHUNK = 8_192  # rows that enter f at once
 
@@ -89,28 +89,6 @@ def generators(group: Group) -> list[Any]:
     if not count:
         raise DomainError(f"{group}, which has no generators", "a continuous group", "use equivariance_error")
     return [take(basis, a) for a in range(count)]
-
-
-def tangent(type_: Type, group: Group, A: Any, x: Any) -> Any:
-    """d/dt exp(tA).x at t = 0, of the shape of ``x``: the action at the dual number e + tA."""
-    like = tree.tree_leaves(x)[0]
-
-    def batched(part: Tensor) -> Tensor:
-        dtype = like.dtype if part.is_floating_point() else part.dtype
-        return part.detach().to(like.device, dtype).expand(len(like), *part.shape).clone()
-
-    e, form = tree.tree_flatten(tree.tree_map(batched, group.identity()))
-    # Permutations, the integer parts of an element, have no directions.
-    smooth = [i for i, part in enumerate(e) if part.is_floating_point()]
-    directions = tree.tree_leaves(A)
-
-    def act(*parts: Tensor) -> Any:
-        g = list(e)
-        for i, part in zip(smooth, parts, strict=True):
-            g[i] = part
-        return transform(type_, group, tree.tree_unflatten(g, form), x)
-
-    return jvp(act, tuple(e[i] for i in smooth), tuple(batched(directions[i]) for i in smooth))[1]
 
 
 def _refuse_hidden(f: Callable[..., Any], x: Any, v: Any) -> None:

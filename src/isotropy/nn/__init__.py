@@ -8,7 +8,7 @@ from isotropy.nn._emlp import EMLP, EMLPBlock
 from isotropy.nn._gated import GatedNonlinearity, gated
 from isotropy.nn._hidden import uniform_counts, uniform_rep
 from isotropy.nn._linear import EquivariantLinear, balanced, orthogonal
-from isotropy.nn._points import centroid_map, centroids, linear_part, moved_points, translates
+from isotropy.nn._points import centroid_map, centroids, moved_points
 from isotropy.nn.force_field import (
     ConfigurationBatches,
     EnergyForceErrors,
@@ -35,6 +35,7 @@ from isotropy.nn.gaunt import (
     gaunt_coefficient,
     gaunt_tensor,
 )
+from isotropy.reps import linear_part
 
 __all__ = [
     "EMLP",
@@ -74,7 +75,6 @@ __all__ = [
     "neighbour_list",
     "orthogonal",
     "size",
-    "translates",
     "uniform_counts",
     "uniform_rep",
 ]

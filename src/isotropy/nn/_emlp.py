@@ -13,8 +13,8 @@ from isotropy.nn._bilinear import BilinearBlock
 from isotropy.nn._gated import GatedNonlinearity, gated
 from isotropy.nn._hidden import uniform_rep
 from isotropy.nn._linear import EquivariantLinear
-from isotropy.nn._points import centroid_map, centroids, linear_part, moved_points
-from isotropy.reps import Rep
+from isotropy.nn._points import centroid_map, centroids, moved_points
+from isotropy.reps import Rep, linear_part
 
 
 class EMLPBlock(nn.Module):

@@ -11,35 +11,7 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.groups import Group
 from isotropy.nn._copies import copies, size
-from isotropy.reps import Rep, Vector
-
-
-def translates(group: Group, space: str) -> bool:
-    """Whether ``group`` moves the origin of ``space``: its elements are homogeneous matrices there.
-
-    >>> from isotropy.groups import parse
-    >>> translates(parse("SE(3)"), "space"), translates(parse("SO(3)"), "space")
-    (True, False)
-    """
-    factor = group.factor(space)
-    if factor is None:
-        return False
-    e = factor.identity()
-    return isinstance(e, Tensor) and e.is_floating_point() and e.shape[-1] == factor.degree + 1
-
-
-def linear_part(rep: Rep) -> Rep:
-    """``rep`` with its Points read as Vectors, differences from a point of reference.
-
-    >>> from isotropy.reps import Point, Scalar
-    >>> print(linear_part(Scalar + 3 * Point))
-    Scalar + 3*Vector
-    """
-    result = 0 * rep
-    for part in rep.parts():
-        atom = Vector.on(part.term.space) if part.term.affine else part.atom
-        result = result + part.multiplicity * (atom(part.name) if part.name else atom)
-    return result
+from isotropy.reps import Rep, translates
 
 
 def moved_points(rep: Rep, groups: Sequence[Group]) -> bool:

@@ -17,7 +17,7 @@ from isotropy.groups import Cubature, DiscreteMeasure, Group
 from isotropy.linalg import Segments
 from isotropy.optics._copies import HALF, Copies
 from isotropy.optics._optic import Optic
-from isotropy.optics._transform import Type, pull, transform
+from isotropy.reps import Type, act, pull
 
 Frame = Callable[..., DiscreteMeasure]
 Source = Group | Cubature | DiscreteMeasure | Frame
@@ -190,7 +190,7 @@ class _Journey:
     @_in_full_precision
     def back(self, copies: Copies, y: Any) -> Any:
         y = copies.check(self.rep_out, y)
-        return copies.sum(self.rep_out, transform(self.rep_out, self.group, copies.g, y, copies.inner))
+        return copies.sum(self.rep_out, act(self.rep_out, self.group, copies.g, y, copies.inner))
 
     def forward(self, x: Any) -> tuple[Copies, Any]:
         x = _widened(x)

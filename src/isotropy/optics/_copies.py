@@ -13,8 +13,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DtypeError, ShapeError
 from isotropy.linalg import Segments
-from isotropy.optics._transform import Type, over
-from isotropy.reps import Cloud
+from isotropy.reps import Cloud, Type, over
 
 HALF = (torch.float16, torch.bfloat16)
 

@@ -18,6 +18,9 @@ from isotropy.reps._basis import projector as projector
 from isotropy.reps._cloud import Cloud as Cloud
 from isotropy.reps._cloud import Pairs as Pairs
 from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
+from isotropy.reps._field import Field as Field
+from isotropy.reps._generators import linear_part as linear_part
+from isotropy.reps._generators import translates as translates
 from isotropy.reps._harmonics import Normalization as Normalization
 from isotropy.reps._harmonics import degrees as degrees
 from isotropy.reps._harmonics import rescaling as rescaling
@@ -38,6 +41,13 @@ from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
 from isotropy.reps._standardise import standardise as standardise
 from isotropy.reps._text import parse as parse
+from isotropy.reps._types import Indexed as Indexed
+from isotropy.reps._types import Type as Type
+from isotropy.reps._types import act as act
+from isotropy.reps._types import over as over
+from isotropy.reps._types import parse_type as parse_type
+from isotropy.reps._types import pull as pull
+from isotropy.reps._types import tangent as tangent
 from isotropy.reps._wigner import align as align
 from isotropy.reps._wigner import wigner_blocks as wigner_blocks
 from isotropy.reps._wigner import wigner_couplings as wigner_couplings
@@ -50,6 +60,8 @@ __all__ = [
     "Cloud",
     "Dims",
     "Factor",
+    "Field",
+    "Indexed",
     "Irrep",
     "Irreps",
     "Nodes",
@@ -68,19 +80,27 @@ __all__ = [
     "Standardiser",
     "Tensor",
     "Term",
+    "Type",
     "Vector",
+    "act",
     "align",
     "degrees",
     "equivariant_basis",
     "from_e3nn",
     "irreps_text",
+    "linear_part",
+    "over",
     "parse",
+    "parse_type",
     "projector",
+    "pull",
     "rescaling",
     "solid_harmonics",
     "spherical_harmonics",
     "standardise",
+    "tangent",
     "to_e3nn",
+    "translates",
     "wigner_D",
     "wigner_blocks",
     "wigner_couplings",

@@ -56,7 +56,7 @@ def order_matrix(p: Int[Tensor, "... n"], dtype: torch.dtype) -> Float[Tensor, "
     return torch.nn.functional.one_hot(p, p.shape[-1]).to(dtype).mT
 
 
-def linear_part(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... d d"]:
+def linear_matrix(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... d d"]:
     return order_matrix(g, dtype) if is_order(g) else g[..., : G.degree, : G.degree]
 
 
@@ -69,17 +69,17 @@ def translation_part(G: Group, g: Tensor) -> Float[Tensor, "... d"] | None:
 def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... k k"]:
     """The matrix of ``g`` on one factor; of a Point that nothing translates, that of a Vector."""
     if factor.kind == "Pixels":
-        return order_matrix(pixel_order(factor.shape, G, linear_part(G, g, dtype)).argsort(-1), dtype)
+        return order_matrix(pixel_order(factor, G, g).argsort(-1), dtype)
     if factor.kind == "Point" and translation_part(G, g) is not None:
         raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
     if factor.kind in HARMONIC:
-        return block_diagonal(degree_matrices(factor, G, linear_part(G, g, dtype)))
+        return block_diagonal(degree_matrices(factor, G, linear_matrix(G, g, dtype)))
     if factor.kind == "Adjoint":
         matrix = G.adjoint(g).to(dtype)
     elif factor.kind == "Linearised":
         matrix = homogeneous(G, g, dtype)
     else:
-        matrix = linear_part(G, g, dtype)
+        matrix = linear_matrix(G, g, dtype)
     if not factor.dual or is_order(g):
         return matrix
     return torch.linalg.inv(matrix).mT
@@ -100,7 +100,7 @@ def block_diagonal(blocks: Sequence[Tensor]) -> Float[Tensor, "... k k"]:
 def homogeneous(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... e e"]:
     if translation_part(G, g) is not None:
         return g
-    matrix = linear_part(G, g, dtype)
+    matrix = linear_matrix(G, g, dtype)
     widened = torch.nn.functional.pad(matrix, (0, 1, 0, 1))
     corner = torch.zeros_like(widened[..., 0, :])
     corner[..., -1] = 1.0
@@ -130,12 +130,12 @@ def factor_derivative(factor: Factor, G: Group, A: Tensor) -> Float[Tensor, "...
 
 def orientation(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
     """sign(det g): whether g turns the space inside out."""
-    return torch.sign(torch.linalg.det(linear_part(G, g, dtype)))
+    return torch.sign(torch.linalg.det(linear_matrix(G, g, dtype)))
 
 
 def scale(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
     """|det g|^(1/d): the s of Scale(d), and a character of every linear group."""
-    return torch.linalg.det(linear_part(G, g, dtype)).abs() ** (1.0 / G.degree)
+    return torch.linalg.det(linear_matrix(G, g, dtype)).abs() ** (1.0 / G.degree)
 
 
 def scale_rate(G: Group, A: Tensor) -> Float[Tensor, ...]:

@@ -17,7 +17,7 @@ from isotropy.reps._acting import (
     factor_derivative,
     factor_matrix,
     is_order,
-    linear_part,
+    linear_matrix,
     orientation,
     scale,
     scale_rate,
@@ -87,15 +87,15 @@ def _moved(term: Term, moving: Acting, copies: Tensor, known: Mapping[str, int])
 
 def _along(factor: Factor, G: Group, g: Tensor, axes: Tensor) -> Float[Tensor, "... outer k inner"]:
     if factor.kind in HARMONIC:
-        matrices = degree_matrices(factor, G, linear_part(G, g, axes.dtype))
+        matrices = degree_matrices(factor, G, linear_matrix(G, g, axes.dtype))
         pieces = axes.split([matrix.shape[-1] for matrix in matrices], dim=-2)
         return torch.cat([_times(matrix, piece) for matrix, piece in zip(matrices, pieces, strict=True)], dim=-2)
     if factor.kind == "Pixels":
-        return _reordered(axes, pixel_order(factor.shape, G, linear_part(G, g, axes.dtype)))
+        return _reordered(axes, pixel_order(factor, G, g))
     if is_order(g) and factor.kind in ("Vector", "Point"):
         return _reordered(axes, g.argsort(-1))
     if factor.kind == "Point":
-        moved = _times(linear_part(G, g, axes.dtype), axes)
+        moved = _times(linear_matrix(G, g, axes.dtype), axes)
         shift = translation_part(G, g)
         return moved if shift is None else moved + shift[..., None, :, None]
     return _times(factor_matrix(factor, G, g, axes.dtype), axes)

@@ -15,7 +15,7 @@ from isotropy.errors import DomainError, InfeasibleError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps._acting import factor_groups
 from isotropy.reps._cache import cache_key, generators_of, remembered
-from isotropy.reps._generators import as_linear, check_harmonic, translates
+from isotropy.reps._generators import check_harmonic, linear_part, translates
 from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
@@ -234,7 +234,7 @@ def _solved(rep_in: Rep, rep_out: Rep, G: Group, method: str, dims: tuple[tuple[
                     "a linear type",
                     "write Point.linearised (dimension d + 1), or differences of Points as Vectors",
                 )
-    linear_in, linear_out = as_linear(rep_in), as_linear(rep_out)
+    linear_in, linear_out = linear_part(rep_in).unnamed, linear_part(rep_out).unnamed
     known = sizes(linear_in + linear_out, G, dict(dims))
     rows, columns = blocks(linear_out, known), blocks(linear_in, known)
     pairs = [_pair(out_term, in_term) for out_term in rows for in_term in columns]

@@ -8,8 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.errors import DomainError
 from isotropy.groups import Group
-from isotropy.reps._acting import factor_groups, translation_part, whole
+from isotropy.reps._acting import factor_groups, whole
 from isotropy.reps._action import term_derivative, term_matrix
 from isotropy.reps._factor import HARMONIC
 from isotropy.reps._layout import sizes
@@ -41,13 +42,18 @@ def _float64(g: Tensor) -> Tensor:
     return g.detach().to("cpu", torch.float64) if g.is_floating_point() else g.to("cpu")
 
 
-def as_linear(rep: Rep) -> Rep:
-    """Points replaced by the Vectors between them: the linear part of the action."""
+def linear_part(rep: Rep) -> Rep:
+    """``rep`` with its Points read as Vectors, differences from a point of reference.
+
+    >>> from isotropy.reps import Point, Scalar
+    >>> print(linear_part(Scalar + 3 * Point))
+    Scalar + 3*Vector
+    """
 
     def linear(term: Term) -> Term:
         return Term((Factor("Vector", term.factors[0].space),)) if term.affine else term
 
-    return rep.each(linear).unnamed
+    return rep.each(linear)
 
 
 def check_harmonic(rep: Rep, G: Group) -> None:
@@ -62,8 +68,24 @@ def check_harmonic(rep: Rep, G: Group) -> None:
 
 
 def translates(G: Group, space: str) -> bool:
-    """Whether ``G`` has elements that translate the points of a space."""
-    return any(H.space == space and translation_part(H, whole(H.identity())) is not None for H in factor_groups(G))
+    """Whether ``G`` moves the origin of a space: its elements are homogeneous matrices there.
+
+    >>> from isotropy.groups import parse
+    >>> translates(parse("SE(3)"), "space"), translates(parse("SO(3)"), "space")
+    (True, False)
+    """
+    return bool(getattr(G.factor(space), "affine", False))
+
+
+def refuse_rates(rep: Rep, G: Group) -> None:
+    """Raise DomainError where ``G`` would move Pixels continuously: they jump."""
+    for part in rep.copies:
+        for factor in part.term.factors:
+            H = G.factor(factor.space)
+            if factor.kind == "Pixels" and H is not None and H.dim:
+                raise DomainError(f"a continuous motion of {rep} by {H}", "a finite group such as D(4)")
+        if part.term.tail is not None:
+            refuse_rates(part.term.tail, G)
 
 
 def _at_rest(rep: Rep, G: Group) -> dict[str, int]:
@@ -72,10 +94,11 @@ def _at_rest(rep: Rep, G: Group) -> dict[str, int]:
     return known | sizes(Rep(), G)
 
 
+@lru_cache(maxsize=1024)
 def is_trivial(rep: Rep, G: Group) -> bool:
     if any(part.term.affine and translates(G, part.term.space) for part in rep.copies):
         return False
-    linear = as_linear(rep)
+    linear = linear_part(rep)
     known = _at_rest(linear, G)
     for term in {part.term for part in linear.copies}:
         still = [matrix - torch.eye(len(matrix), dtype=matrix.dtype) for matrix in discrete_matrices(term, G, known)]
@@ -86,7 +109,7 @@ def is_trivial(rep: Rep, G: Group) -> bool:
 
 @lru_cache(maxsize=1024)
 def is_orthogonal(rep: Rep, G: Group) -> bool:
-    linear = as_linear(rep)
+    linear = linear_part(rep)
     known = _at_rest(linear, G)
     for term in {part.term for part in linear.copies}:
         turns = discrete_matrices(term, G, known)

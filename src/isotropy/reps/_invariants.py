@@ -21,7 +21,7 @@ from isotropy.reps._acting import (
     factor_derivative,
     factor_groups,
     factor_matrix,
-    linear_part,
+    linear_matrix,
     orientation,
     scale,
     scale_rate,
@@ -162,7 +162,7 @@ def _isotropic(term: Term, H: Group, algebra: list[Tensor]) -> Invariants | None
     if n < 2 or any(factor.kind != "Vector" for factor in term.factors) or not algebra:
         return None
     turns = torch.stack([A[:n, :n] for A in algebra])
-    flips = [linear_part(H, h.double(), torch.float64) for h in whole(H.discrete)]
+    flips = [linear_matrix(H, h.double(), torch.float64) for h in whole(H.discrete)]
     one = torch.eye(n, dtype=torch.float64)
     defects = [turns + turns.mT, *(flip @ flip.mT - one for flip in flips)]
     if len(turns) != n * (n - 1) // 2 or max(float(defect.abs().max()) for defect in defects) > 1e-12:

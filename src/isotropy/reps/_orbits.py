@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from isotropy.groups import Group
-from isotropy.reps._acting import factor_matrix, linear_part, orientation
+from isotropy.reps._acting import factor_matrix, linear_matrix, orientation
 from isotropy.reps._pixels import pixel_order
 from isotropy.reps._rep import Factor, Term
 
@@ -32,14 +32,14 @@ def signed_order(term: Term, H: Group, h: Tensor, known: Mapping[str, int]) -> S
         sign = (sign[:, None] * found[1]).flatten()
     if term.sign:
         sign = sign * orientation(H, h, torch.float64)
-    if term.scale and abs(float(torch.linalg.det(linear_part(H, h, torch.float64)).abs()) - 1) > 1e-9:
+    if term.scale and abs(float(torch.linalg.det(linear_matrix(H, h, torch.float64)).abs()) - 1) > 1e-9:
         return None
     return source, sign
 
 
 def _factor_order(factor: Factor, H: Group, h: Tensor) -> SignedOrder | None:
     if factor.kind == "Pixels":
-        order = pixel_order(factor.shape, H, linear_part(H, h, torch.float64))
+        order = pixel_order(factor, H, h)
         return order, torch.ones(len(order), dtype=torch.float64)
     matrix = factor_matrix(factor, H, h, torch.float64)
     source = matrix.abs().argmax(dim=1)

@@ -14,14 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.frames._averaged import read_type, warn_of_dropout
+from isotropy.frames._averaged import warn_of_dropout
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates, fitted
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Point
+from isotropy.reps import Cloud, Point, parse_type
 
 
 class TransformationInvariant(nn.Module):
@@ -53,7 +53,7 @@ class TransformationInvariant(nn.Module):
         super().__init__()
         self.backbone, self.chunk = backbone, chunk
         self.coords = InvariantCoordinates() if coords is None else coords
-        self.rep_out: Any = read_type(rep_out)
+        self.rep_out: Any = parse_type(rep_out)
         if self.coords.ambiguity == "signnet" and self.rep_out is not None:
             given = f"outputs of type {self.rep_out} with ambiguity='signnet'"
             raise DomainError(given, "rep_out=None", "axes without directions carry no vectors: use 'moment'")
