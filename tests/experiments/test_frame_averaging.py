@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.cli._reproduce import _set
+from isotropy.data import Surface, load_particles, load_surfaces
 from isotropy.errors import SchemaError
 from isotropy.experiments import REGISTRY
-from isotropy.experiments._charged import STATE, edges, read_particles
+from isotropy.experiments._charged import STATE, edges
 from isotropy.experiments._training import part
 from isotropy.experiments.frame_averaging import (
     CLAIMS,
@@ -33,11 +34,10 @@ from isotropy.experiments.frame_averaging import (
 from isotropy.experiments.frame_averaging._graph_networks import BACKBONES, Isomorphism
 from isotropy.experiments.frame_averaging._graphs import APART, all_undistinguished, read_graphs, relabelled
 from isotropy.experiments.frame_averaging._normals import BUILDERS as POINT_NETWORKS
-from isotropy.experiments.frame_averaging._normals import held_out_error
+from isotropy.experiments.frame_averaging._normals import held_out, held_out_error, standardised, turned
 from isotropy.experiments.frame_averaging._prediction import BUILDERS as PARTICLE_NETWORKS
 from isotropy.experiments.frame_averaging._prediction import Straight, squared_error
 from isotropy.experiments.frame_averaging._separation import METHODS
-from isotropy.experiments.frame_averaging._surfaces import Surface, held_out, read_parts, standardised, turned
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn
@@ -131,23 +131,23 @@ def test_the_result_is_written_read_back_and_reported(finished: tuple[Path, Fram
 
 
 def test_parts_are_the_watertight_ones_and_folders_hold_others(real_data: Path, tmp_path: Path) -> None:
-    parts = read_parts()
+    parts = load_surfaces()
     assert len(parts) == 18
     assert not {"bunny", "teapot"} & {part.name for part in parts}
     (tmp_path / "one.obj").write_text("v 0 0 0\nv 1 0 0\nv 1 1 0\nv 0 1 0\n# a square\nf 1/1 2/2 3/3 4/4\nf -4 -3 -2\n")
-    (square,) = read_parts(str(tmp_path))
+    (square,) = load_surfaces(str(tmp_path))
     assert square.faces.tolist() == [[0, 1, 2], [0, 2, 3], [0, 1, 2]]
     (tmp_path / "two.obj").write_text("v 0 0 0\n")
     with pytest.raises(SchemaError, match="a triangle mesh"):
-        read_parts(str(tmp_path))
+        load_surfaces(str(tmp_path))
     with pytest.raises(SchemaError, match=r"no \.obj file"):
-        read_parts(str(tmp_path / "nowhere"))
+        load_surfaces(str(tmp_path / "nowhere"))
 
 
 def test_points_are_uniform_and_normals_point_outwards(real_data: Path) -> None:
     """The divergence theorem: the volume is a third of the area times the mean of <x, n>."""
     for name in ("torus", "cylinder"):
-        part = next(part for part in read_parts() if part.name == name)
+        part = next(part for part in load_surfaces() if part.name == name)
         corner = part.vertices.double()[part.faces]
         across = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
         area, volume = across.norm(dim=1).sum() / 2, (corner[:, 0] * across).sum() / 6
@@ -175,7 +175,7 @@ def test_clouds_are_centred_and_scaled() -> None:
 
 def test_the_line_of_least_squares_is_the_one_measured_before(real_data: Path) -> None:
     """Specification 03 §4.3: x + a v with a = 0.7237 has a mean squared error of 0.0836."""
-    data = read_particles()
+    data = load_particles()
     assert [len(data[name].x) for name in ("train", "valid", "test")] == [3000, 2000, 2000]
     line = Straight.fitted(data["train"])
     assert line.a.item() == pytest.approx(0.7237, abs=5e-5)

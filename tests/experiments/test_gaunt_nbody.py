@@ -10,7 +10,8 @@ import pytest
 import torch
 from e3nn import o3
 
-from isotropy.experiments._charged import STATE, read_particles, squared_error
+from isotropy.data import load_particles
+from isotropy.experiments._charged import STATE, squared_error
 from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps
 from isotropy.experiments.gaunt._nbody import nbody_job
 from isotropy.experiments.gaunt._plans import NBodyPlan
@@ -118,7 +119,7 @@ def test_a_short_training_beats_standing_still(method: Product, tmp_path: Path, 
     with Run(tmp_path / "run") as run:
         found = nbody_job(run, seed=0, method=method, degree=1, plan=asdict(TINY))
     assert set(found) == {"test", "symmetry", "parameters", "seconds"}
-    test = read_particles()["test"].first(TINY.rows)
+    test = load_particles()["test"][: TINY.rows]
     still = (test.y - test.x[..., :3]).square().mean().item()
     assert 0 < found["test"] < still / 2
     assert found["symmetry"] < 1e-5

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from isotropy.data import DataNotFoundError
+from isotropy.data import DataNotFoundError, load_shapes, read_modelnet, rounded
 from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.transformation_invariant import (
@@ -33,12 +33,11 @@ from isotropy.experiments.transformation_invariant import (
     run_experiment,
 )
 from isotropy.experiments.transformation_invariant._attention import AttentionModel
-from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, rounded, seen_as
+from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, seen_as
 from isotropy.experiments.transformation_invariant._distances import roads
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
 from isotropy.experiments.transformation_invariant._pointnet import classifier
 from isotropy.experiments.transformation_invariant._published import CLOUDS, TOURS
-from isotropy.experiments.transformation_invariant._shapes import mesh_clouds, modelnet_clouds
 from isotropy.experiments.transformation_invariant._tours import (
     _along_tour,
     _best_move,
@@ -153,32 +152,34 @@ def test_the_full_version_asks_for_modelnet(tmp_path: Path) -> None:
 def test_modelnet_is_read_from_its_h5_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a stand-in for h5py, whose ``File`` reads an npz."""
     with pytest.raises(DataNotFoundError, match=r"ply_data_train\*\.h5 in"):
-        modelnet_clouds(str(tmp_path), "train", 8)
+        read_modelnet(str(tmp_path), "train", 8)
     for number in range(2):
         with open(tmp_path / f"ply_data_train{number}.h5", "wb") as file:
             data = np.random.default_rng(number).normal(size=(3, 10, 3)).astype(np.float32) + 5
             np.savez(file, data=data, label=np.full((3, 1), number, dtype=np.uint8))
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(MissingExtraError, match="hdf5"):
-        modelnet_clouds(str(tmp_path), "train", 8)
+        read_modelnet(str(tmp_path), "train", 8)
     stand_in = ModuleType("h5py")
     stand_in.File = lambda path, mode: np.load(path)  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "h5py", stand_in)
-    x, label = modelnet_clouds(str(tmp_path), "train", 8)
+    found = read_modelnet(str(tmp_path), "train", 8)
+    x, label = found.x, found.y
     assert x.shape == (6, 8, 3)
     assert label.tolist() == [0, 0, 0, 1, 1, 1]
     assert x.mean(1).abs().max() < 1e-12
     assert torch.allclose(x.square().sum(2).mean(1), torch.ones(6).double())
     with pytest.raises(SchemaError, match="ply_data_train0"):
-        modelnet_clouds(str(tmp_path), "train", 11)
+        read_modelnet(str(tmp_path), "train", 11)
 
 
 def test_meshes_give_centred_clouds_of_forty_classes(real_data: Path) -> None:
-    x, label = mesh_clouds("train", 3, 20, seed=0)
+    found = load_shapes("train", 3, 20, seed=0)
+    x, label = found.x, found.y
     assert x.shape == (120, 20, 3)
     assert label.bincount().tolist() == [3] * 40
-    assert torch.equal(x, mesh_clouds("train", 3, 20, seed=0)[0])
-    assert not torch.equal(x, mesh_clouds("train", 3, 20, seed=1)[0])
+    assert torch.equal(x, load_shapes("train", 3, 20, seed=0).x)
+    assert not torch.equal(x, load_shapes("train", 3, 20, seed=1).x)
     assert x.mean(1).abs().max() < 1e-12
     flat = torch.linalg.svdvals(x)[:, 2].view(40, 3) < 1e-6  # their vertices are float32
     assert flat.all(1).sum() == flat.any(1).sum() == 8, "eight classes are planar"

@@ -77,6 +77,25 @@ class Segments:
         """Where each segment begins in ``order``, (count + 1,)."""
         return torch.cat([self.sizes.new_zeros(1), self.sizes.cumsum(0)])
 
+    @cached_property
+    def place(self) -> Int[Tensor, " N"]:
+        """How many rows of the same segment stand before each row."""
+        return torch.empty_like(self.label).index_put((self.order,), self._places())
+
+    def take(self, chosen: Int[Tensor, " T"]) -> tuple[Int[Tensor, " M"], Segments]:
+        """The rows of the chosen segments, one segment after another, and to which of them each then belongs.
+
+        >>> rows, sets = Segments(torch.tensor([0, 1, 0, 2]), 3).take(torch.tensor([2, 0]))
+        >>> rows.tolist(), sets.label.tolist()
+        ([3, 0, 2], [0, 1, 1])
+        """
+        taken = Segments.from_sizes(self.sizes[chosen])
+        return self.order[self.ptr[chosen][taken.label] + taken.place], taken
+
+    def to(self, device: torch.device | str) -> Segments:
+        """The same on a device."""
+        return Segments(self.label.to(device), self.count)
+
     def sum(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "S ..."]:
         """Sums over each segment; 0 over an empty one."""
         return x.new_zeros((self.count, *x.shape[1:])).index_add(0, self.label, x)
@@ -110,12 +129,11 @@ class Segments:
         width = int(self.sizes.max()) if self.count else 0
         mask = torch.arange(width, device=self.label.device) < self.sizes[:, None]
         padded = x.new_zeros((self.count, width, *x.shape[1:]))
-        place = torch.arange(len(self.label), device=self.label.device) - self.gather_ptr()
-        return padded.index_put((self.label[self.order], place), x[self.order]), mask
+        return padded.index_put((self.label[self.order], self._places()), x[self.order]), mask
 
-    def gather_ptr(self) -> Int[Tensor, " N"]:
-        """Where the segment of each row of ``order`` begins."""
-        return self.ptr[self.label[self.order]]
+    def _places(self) -> Int[Tensor, " N"]:
+        """The place of each row of ``order`` in its segment."""
+        return torch.arange(len(self.label), device=self.label.device) - self.ptr[self.label[self.order]]
 
     def refine(self, label: Int[Tensor, " N"]) -> Segments:
         """The finer partition into rows that share both their segment and ``label``; empty parts are left out.

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial import KDTree
 from torch import Tensor, nn
 
-from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25
+from isotropy.data import GraphSet, load_exp, load_graph8c, load_sr25
 from isotropy.frames import CanonicalGraphFrame, LaplacianFrame
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.optics import Mode, average

@@ -10,11 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.data import load_surfaces
+from isotropy.errors import SchemaError
 from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import NormalsPlan
 from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
-from isotropy.experiments.frame_averaging._surfaces import held_out, read_parts, standardised, turned
 from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, VectorPointNet
+from isotropy.groups import SO
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
@@ -28,7 +30,7 @@ def clouds_job(run: Run, *, seed: int, abc: str, plan: Mapping[str, Any]) -> dic
     """Draws clouds with normals from all parts into one file of the run; the seed says which parts are held out."""
     began = time.process_time()
     settings = NormalsPlan(**plan)
-    parts = read_parts(abc)
+    parts = load_surfaces(abc)
     arrays: dict[str, Any] = {}
     names: list[str] = []
     split = held_out(len(parts), settings.held_out, spawn(seed, "parts"))
@@ -64,6 +66,37 @@ def normals_job(run: Run, *, seed: int, method: str, pose: str, file: str, plan:
     errors = {"I": held_out_error(network, x, normal)}
     errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))
     return dict(recorded(network, began, errors=errors))
+
+
+def held_out(count: int, number: int, generator: torch.Generator) -> tuple[list[int], list[int]]:
+    """Which of ``count`` parts train and which ``number`` of them are kept for the test.
+
+    Raises ``SchemaError`` where that leaves none to train on, as the parts shipped do for the paper's size.
+
+    >>> train, test = held_out(18, 4, torch.Generator().manual_seed(0))
+    >>> len(test), sorted(train + test) == list(range(18))
+    (4, True)
+    """
+    if number >= count:
+        raise SchemaError(
+            f"{count} parts, {number} of them to be held out", "more parts than that", "--full --set abc=FOLDER of ABC"
+        )
+    order = torch.randperm(count, generator=generator).tolist()
+    return sorted(order[number:]), sorted(order[:number])
+
+
+def standardised(x: Float[Tensor, "c n 3"]) -> Float[Tensor, "c n 3"]:
+    """Clouds centred at their mean, and divided by the standard deviation of the distances from it."""
+    y = x - x.mean(1, keepdim=True)
+    return y / y.norm(dim=-1).std(1)[:, None, None]
+
+
+def turned(
+    x: Float[Tensor, "c n 3"], normal: Float[Tensor, "c n 3"], generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Each cloud in a Haar random pose of its own."""
+    R: Any = SO(3).sample((len(x),), generator=generator, dtype=x.dtype)
+    return x @ R.mT, normal @ R.mT
 
 
 def line_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments._charged import STATE, Particles, read_particles, squared_error, unpack
+from isotropy.data import Clouds, load_particles
+from isotropy.experiments._charged import STATE, squared_error, unpack
 from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
 from isotropy.experiments.frame_averaging._particle_networks import (
@@ -37,7 +38,7 @@ def particles_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) 
     """Trains ``method``: mean squared error per coordinate on test states, and the relative E(3) error in float32."""
     began = time.process_time()
     settings = ParticlesPlan(**plan)
-    data = {name: found.first(settings.rows) for name, found in read_particles().items()}
+    data = {name: found[: settings.rows] for name, found in load_particles().items()}
     if method == "Linear":
         network: nn.Module = Straight.fitted(data["train"])
     else:
@@ -64,11 +65,11 @@ class Straight(nn.Module):
         self.a = nn.Parameter(a)
 
     @classmethod
-    def fitted(cls, train: Particles) -> Straight:
+    def fitted(cls, train: Clouds) -> Straight:
         """The best ``a`` in the sense of least squares.
 
         >>> still = torch.cat([torch.zeros(1, 5, 3), torch.ones(1, 5, 4)], -1)
-        >>> Straight.fitted(Particles(still, torch.full((1, 5, 3), 2.0))).a.item()
+        >>> Straight.fitted(Clouds(still, torch.full((1, 5, 3), 2.0))).a.item()
         2.0
         """
         loc, vel, _ = (part.double() for part in unpack(train.x))

@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from isotropy.experiments._charged import STATE, read_particles, squared_error
+from isotropy.data import load_particles
+from isotropy.experiments._charged import STATE, squared_error
 from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.gaunt._plans import NBodyPlan
 from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
@@ -30,7 +31,7 @@ def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mappin
     """
     began = time.process_time()
     settings = NBodyPlan(**plan)
-    data = {name: found.first(settings.rows).to(settings.device) for name, found in read_particles().items()}
+    data = {name: found[: settings.rows].to(settings.device) for name, found in load_particles().items()}
     torch.manual_seed(derive(seed, "weights"))
     network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
     batches = Batches(data["train"].x, data["train"].y, settings.batch, seed=derive(seed, "batches"))

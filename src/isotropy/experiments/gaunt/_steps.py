@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotropy.data import load_molecules
-from isotropy.experiments._charged import read_particles, squared_error
+from isotropy.data import load_molecules, load_particles
+from isotropy.experiments._charged import squared_error
 from isotropy.experiments._training import Loss, recorded
 from isotropy.experiments.gaunt._clock import clock
 from isotropy.experiments.gaunt._forcefield import batches_of, built, optimizer_of
@@ -48,7 +48,7 @@ def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: M
     settings = NBodyPlan(**plan)
     torch.manual_seed(derive(seed, "weights"))
     network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
-    data = read_particles()["train"].first(settings.batch).to(settings.device)
+    data = load_particles()["train"][: settings.batch].to(settings.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.0, weight_decay=float(settings.decay))
     found = median_step(network, squared_error, Batches(data.x, data.y, settings.batch), optimizer, settings.device)
     return {**recorded(network, began), "step_ms": found}

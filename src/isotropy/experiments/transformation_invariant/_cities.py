@@ -1,10 +1,8 @@
-"""Instances of the travelling salesman problem: uniform cities with labels, moved copies, and real ones from TSPLIB."""
+"""Instances of the travelling salesman problem: uniform cities with labels, and moved copies."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -12,7 +10,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._mirror import File, locate
 from isotropy.errors import SchemaError
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
 from isotropy.experiments.transformation_invariant._tours import distances, short_tours, tour_length
@@ -21,22 +18,8 @@ from isotropy.groups import O
 from isotropy.random import spawn
 from isotropy.runs import Run
 
-TSPLIB = File(
-    "08-transformation-invariant-mds/tsplib_euc2d.npz",
-    "8e258c90192d715352950f9ac4751353a08f88198c6f480d792b93d6c5d26dd0",
-    "TSPLIB95 (Reinelt 1991): its EUC_2D instances with proven optima, as arrays names, optimal and xy_<name>",
-)
 MOVES = ("same", "rotated", "translated", "times 10", "times 0.1", "all together")
 _SHIFT = 5.0
-
-
-@dataclass(frozen=True, eq=False)
-class Instance:
-    """One real instance: cities ``x (n, 2)`` and the length of an optimal tour in rounded distances."""
-
-    name: str
-    x: Float[Tensor, "n 2"]
-    optimum: float
 
 
 def cities_job(run: Run, *, seed: int, cities: int, instances: int, starts: int, part: int) -> dict[str, Any]:
@@ -103,26 +86,6 @@ def seen_as(method: str, x: Float[Tensor, "B n 2"]) -> Float[Tensor, "B n 2"]:
     if method == "invariant":
         return InvariantCoordinates(dim=2)(x)[0]
     raise SchemaError(f"the method {method!r}", "raw, centred, minmax or invariant")
-
-
-def real_instances(largest: int) -> list[Instance]:
-    """The EUC_2D instances of TSPLIB with at most ``largest`` cities; raises ``DataNotFoundError`` without the file."""
-    with np.load(locate(TSPLIB, of="the real tours"), allow_pickle=False) as file:
-        arrays: Mapping[str, Any] = dict(file)
-    found = [
-        Instance(str(name), torch.from_numpy(arrays[f"xy_{name}"]), float(optimum))
-        for name, optimum in zip(arrays["names"], arrays["optimal"], strict=True)
-    ]
-    return [instance for instance in found if len(instance.x) <= largest]
-
-
-def rounded(D: Tensor) -> Tensor:
-    """Distances as TSPLIB counts them: to the nearest whole number, halves upwards.
-
-    >>> rounded(torch.tensor([1.5, 2.4])).tolist()
-    [2.0, 2.0]
-    """
-    return (D + 0.5).floor()
 
 
 def either_way(tour: Int[Tensor, "B n"], generator: torch.Generator) -> Int[Tensor, "B n"]:

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.data import Clouds, load_shapes, read_modelnet
 from isotropy.experiments.transformation_invariant._config import ShapesPlan
 from isotropy.experiments.transformation_invariant._pointnet import classifier
-from isotropy.experiments.transformation_invariant._shapes import Labelled, Part, mesh_clouds, modelnet_clouds
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run
@@ -39,12 +39,12 @@ def classify_job(
     """
     began = time.process_time()
     settings = ShapesPlan(**plan)
-    x, label = _clouds("train", settings, modelnet, seed)
+    train = _clouds("train", settings, modelnet, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "network"))
-        classes = int(label.max()) + 1
+        classes = int(train.y.max()) + 1
         model = classifier(method, classes, settings.widths, settings.hidden, settings.signed)
-    batches = Batches(x.float(), label, batch_size=settings.batch, seed=derive(seed, "batches"))
+    batches = Batches(train.x.float(), train.y, batch_size=settings.batch, seed=derive(seed, "batches"))
     key = classifying_job(settings, method, poses, modelnet, seed).key
     history = fit(
         model,
@@ -59,18 +59,18 @@ def classify_job(
     )
     # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
     model = model.double().eval()
-    x, label = _clouds("test", settings, modelnet, seed)
-    turned = each_turned(x, spawn(seed, "test poses"))
+    test = _clouds("test", settings, modelnet, seed)
+    turned = each_turned(test.x, spawn(seed, "test poses"))
     return {
-        "I": accuracy(model, x, label),
-        "SO3": accuracy(model, turned, label),
+        "I": accuracy(model, test.x, test.y),
+        "SO3": accuracy(model, turned, test.y),
         "loss": history.rows[-1]["loss"],
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "seconds": time.process_time() - began,
     }
 
 
-def class_loss(model: nn.Module, batch: Labelled) -> Tensor:
+def class_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     """The cross-entropy of each cloud."""
     x, label = batch
     return nn.functional.cross_entropy(model(x), label, reduction="none")
@@ -94,11 +94,11 @@ def each_turned(x: Float[Tensor, "N n 3"], generator: torch.Generator) -> Float[
     return x @ g.mT
 
 
-def _clouds(part: Part, plan: ShapesPlan, modelnet: str, seed: int) -> Labelled:
+def _clouds(part: Literal["train", "test"], plan: ShapesPlan, modelnet: str, seed: int) -> Clouds:
     if modelnet:
-        return modelnet_clouds(modelnet, part, plan.points)
-    return mesh_clouds(part, plan.per_class if part == "train" else plan.test_per_class, plan.points, seed)
+        return read_modelnet(modelnet, part, plan.points)
+    return load_shapes(part, plan.per_class if part == "train" else plan.test_per_class, plan.points, seed)
 
 
-def _turned(x: Tensor, label: Tensor, generator: torch.Generator) -> Labelled:
+def _turned(x: Tensor, label: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     return each_turned(x, generator), label

@@ -11,13 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from isotropy.data import load_tours, rounded
 from isotropy.experiments.transformation_invariant._attention import AttentionModel
 from isotropy.experiments.transformation_invariant._cities import (
     MOVES,
     either_way,
     moved,
-    real_instances,
-    rounded,
     seen_as,
 )
 from isotropy.experiments.transformation_invariant._config import ToursPlan
@@ -91,7 +90,7 @@ def try_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str
     x, optimum = torch.from_numpy(test["x"]), torch.from_numpy(test["optimum"])
     tests = {move: _gaps(model, view, moved(x, move, data_seed), distances(x), optimum) for move in MOVES}
     real: list[dict[str, Any]] = []
-    for instance in real_instances(settings.largest):
+    for instance in load_tours(settings.largest):
         D = rounded(distances(instance.x))[None]
         gaps = _gaps(model, view, instance.x[None], D, torch.tensor([instance.optimum]))
         real.append({"name": instance.name, "cities": len(instance.x), **gaps})

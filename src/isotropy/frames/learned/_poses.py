@@ -202,9 +202,7 @@ def _by_place(generator: torch.Generator, shape: tuple[int, ...], segments: Segm
     each = torch.special.ndtri(u).transpose(0, 1)
     if segments is None:
         return each[:, None].expand(count, *index, *rest)
-    place = torch.empty_like(segments.label)
-    place[segments.order] = torch.arange(len(place), device=place.device) - segments.gather_ptr()
-    return each[:, place.cpu()]
+    return each[:, segments.place.cpu()]
 
 
 def dependent(vectors: Float[Tensor, "rows k d"], least: Float[Tensor, " rows"]) -> Bool[Tensor, " rows"]:

@@ -11,11 +11,11 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError, File, locate
+from isotropy.data._rows import Clouds
 from isotropy.errors import MissingExtraError, SchemaError
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
-Labelled = tuple[Tensor, Tensor]
 MESHES = File(
     "08-transformation-invariant-mds/geometric_shapes.npz",
     "01910425e93731cae8b89cb912db732e7f60367d4c3399e1016ff59075af176b",
@@ -24,7 +24,7 @@ MESHES = File(
 )
 
 
-def mesh_clouds(part: Part, per_class: int, points: int, seed: int) -> Labelled:
+def load_shapes(part: Part, per_class: int, points: int, seed: int) -> Clouds:
     """Clouds ``(N, points, 3)`` of one mesh per class, and the numbers of the classes ``(N,)``.
 
     Clouds are centred and of unit root mean square radius. Raises ``DataNotFoundError`` without the file of meshes.
@@ -41,7 +41,7 @@ def mesh_clouds(part: Part, per_class: int, points: int, seed: int) -> Labelled:
         )
         for name in names
     ]
-    return unit(torch.cat(clouds)), torch.arange(len(names)).repeat_interleave(per_class)
+    return Clouds(unit(torch.cat(clouds)), torch.arange(len(names)).repeat_interleave(per_class))
 
 
 def on_surface(
@@ -73,8 +73,8 @@ def unit(x: Float[Tensor, "N n 3"]) -> Float[Tensor, "N n 3"]:
     return x / x.square().sum(2).mean(1).sqrt()[:, None, None]
 
 
-def modelnet_clouds(folder: str, part: Part, points: int) -> Labelled:
-    """The first ``points`` of the 2048 of every cloud in the h5 files of ModelNet40, as ``mesh_clouds`` gives them.
+def read_modelnet(folder: str, part: Part, points: int) -> Clouds:
+    """The first ``points`` of the 2048 of every cloud in the h5 files of ModelNet40, as ``load_shapes`` gives them.
 
     Raises ``DataNotFoundError`` where the folder has no such files, ``MissingExtraError`` without h5py, ``SchemaError``
     for files of another form.
@@ -100,4 +100,4 @@ def modelnet_clouds(folder: str, part: Part, points: int) -> Labelled:
             raise SchemaError(f"{path}: data {data.shape}, label {label.shape}", f"(N, >= {points}, 3) and (N, 1)")
         clouds.append(torch.from_numpy(data[:, :points]).double())
         labels.append(torch.from_numpy(label.reshape(-1)).long())
-    return unit(torch.cat(clouds)), torch.cat(labels)
+    return Clouds(unit(torch.cat(clouds)), torch.cat(labels))

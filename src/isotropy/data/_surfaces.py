@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +13,6 @@ from torch import Tensor
 
 from isotropy.data._mirror import File, locate
 from isotropy.errors import SchemaError
-from isotropy.groups import SO
 
 CAD = File(
     "03-frame-averaging/cad_meshes.npz",
@@ -62,7 +60,7 @@ class Surface:
         return x.reshape(shape).float(), normal.reshape(shape).float()
 
 
-def read_parts(folder: str = "") -> list[Surface]:
+def load_surfaces(folder: str = "") -> list[Surface]:
     """The 18 watertight CAD parts, or the ``.obj`` files of ``folder`` (ABC), in the order of their names.
 
     Raises ``SchemaError`` where files are missing or cannot be read.
@@ -79,37 +77,6 @@ def read_parts(folder: str = "") -> list[Surface]:
             for name in names
         ]
     return [surface for surface in surfaces if surface.watertight]
-
-
-def held_out(count: int, number: int, generator: torch.Generator) -> tuple[list[int], list[int]]:
-    """Which of ``count`` parts train and which ``number`` of them are kept for the test.
-
-    Raises ``SchemaError`` where that leaves none to train on, as the parts shipped do for the paper's size.
-
-    >>> train, test = held_out(18, 4, torch.Generator().manual_seed(0))
-    >>> len(test), sorted(train + test) == list(range(18))
-    (4, True)
-    """
-    if number >= count:
-        raise SchemaError(
-            f"{count} parts, {number} of them to be held out", "more parts than that", "--full --set abc=FOLDER of ABC"
-        )
-    order = torch.randperm(count, generator=generator).tolist()
-    return sorted(order[number:]), sorted(order[:number])
-
-
-def standardised(x: Float[Tensor, "c n 3"]) -> Float[Tensor, "c n 3"]:
-    """Clouds centred at their mean, and divided by the standard deviation of the distances from it."""
-    y = x - x.mean(1, keepdim=True)
-    return y / y.norm(dim=-1).std(1)[:, None, None]
-
-
-def turned(
-    x: Float[Tensor, "c n 3"], normal: Float[Tensor, "c n 3"], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Each cloud in a Haar random pose of its own."""
-    R: Any = SO(3).sample((len(x),), generator=generator, dtype=x.dtype)
-    return x @ R.mT, normal @ R.mT
 
 
 def _read_obj(path: Path) -> Surface:
