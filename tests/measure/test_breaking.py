@@ -7,13 +7,12 @@ import torch
 from torch import Tensor
 
 from isotropy.data import load
-from isotropy.groups import Window, parse
+from isotropy.groups import Draws, Window, parse
 from isotropy.measure import (
     along_lattice,
     breaking_terms,
     clustered_mean,
     combine,
-    draw_orbits,
     holm,
     input_invariance_test,
     overlap,
@@ -74,9 +73,9 @@ def test_a_model_that_breaks_an_exact_symmetry_reads_as_broken_only_naively() ->
 
 def test_a_finite_group_is_averaged_exactly_and_the_identity_comes_first() -> None:
     group, rep = parse("D(4)"), Pixels(3, 3)
-    orbit = draw_orbits(group, 5, draws=32, generator=spawn(0, "g"))
+    orbit = Draws.of(group, 32).take(5, spawn(0, "g"))
     assert orbit.complete
-    assert orbit.draws == 8
+    assert len(orbit) == 8
     x = torch.rand(5, 9, generator=spawn(0, "x"), dtype=torch.float64)
     moved = pulled_back(lambda v: v, orbit, x, torch.arange(5), rep, rep)
     assert torch.allclose(moved, x[:, None].expand(-1, 8, -1))
@@ -85,7 +84,7 @@ def test_a_finite_group_is_averaged_exactly_and_the_identity_comes_first() -> No
 
 
 def test_rows_of_one_unit_move_together() -> None:
-    orbit = draw_orbits(parse("SO(3)"), 2, draws=4, generator=spawn(0, "g"))
+    orbit = Draws.of(parse("SO(3)"), 4).take(2, spawn(0, "g"))
     g = orbit.rows(torch.tensor([0, 0, 1]))
     assert torch.equal(g[0], g[1])
     assert not torch.allclose(g[0], g[2])

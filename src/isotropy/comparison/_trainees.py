@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from isotropy.comparison._backbone import GatedNetwork
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._methods import Kind, acting
 from isotropy.comparison._posing import Pose, canonical_frame, pose_frame
 from isotropy.errors import DomainError
-from isotropy.groups import T, Window
+from isotropy.groups import Draws, T
 from isotropy.nn import EMLP
 from isotropy.random import spawn
 from isotropy.reps import Standardiser, linear_part
@@ -103,9 +104,8 @@ class Augmented(Trainee):
     def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
         x, y = batch
         if core.training:
-            group, measured = self.candidate.group, self.candidate.measured
-            within = measured if isinstance(measured, Window) else None
-            g = group.sample((len(x),), generator=self.generator, dtype=x.dtype, within=within)
+            drawn = Draws.of(self.candidate.measured, 1).take(len(x), self.generator, dtype=x.dtype)
+            group, g = drawn.group, tree.tree_map(lambda part: part[:, 0], drawn.g)
             x, y = self.problem.rep_in.act(group, g, x), self.problem.rep_out.act(group, g, y)
         return self.squared(self.prepared(core, x), y)
 

@@ -17,10 +17,9 @@ from torch.utils import _pytree as tree
 
 from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
-from isotropy.groups import Window
+from isotropy.groups import Draws, Window
 from isotropy.measure import (
     BreakingTerms,
-    draw_orbits,
     input_invariance_test,
     lie_gram,
     pulled_back,
@@ -133,7 +132,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         test_x, test_y = problem.x[held_out], problem.y[held_out]
         if not isinstance(candidate.measured, Window):
             test_unit = torch.unique(problem.unit[held_out], return_inverse=True)[1]
-            orbit = draw_orbits(candidate.group, int(test_unit.max()) + 1, draws=_REFIT_COPIES, generator=generator)
+            orbit = Draws.of(candidate.group, _REFIT_COPIES).take(int(test_unit.max()) + 1, generator)
             prediction = pulled_back(model, orbit, test_x, test_unit, problem.rep_in, problem.rep_out).mean(1)
         else:
             prediction = model(test_x)
@@ -146,11 +145,11 @@ def _moved_copies(
     problem: Problem, measured: Any, rows: Tensor, unit: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
     copies = max(2, min(_REFIT_COPIES, _REFIT_ROWS // int(rows.sum())))
-    orbit = draw_orbits(measured, int(unit.max()) + 1, draws=copies, generator=generator)
+    orbit = Draws.of(measured, copies).take(int(unit.max()) + 1, generator)
     g, group = orbit.rows(unit), orbit.group
     x = problem.rep_in.act(group, g, problem.x[rows][:, None])
     y = problem.rep_out.act(group, g, problem.y[rows][:, None])
-    return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(orbit.draws)
+    return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(len(orbit))
 
 
 def curves_job(problem: Problem, learner: str, index: int) -> Job:

@@ -9,8 +9,8 @@ import torch
 
 from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
-from isotropy.groups import Window
-from isotropy.measure import combine, draw_orbits
+from isotropy.groups import Draws, Window
+from isotropy.measure import combine
 from isotropy.random import spawn
 from isotropy.runs import Job, Run
 from isotropy.study import Candidate, Problem
@@ -50,7 +50,7 @@ def _analyse(
     problem: Problem, top: Candidate, inside: list[Candidate], learner: str, seed: int, copy: int
 ) -> dict[str, float]:
     generator = spawn(seed, "surrogate", copy, top.name)
-    g = draw_orbits(top.group, int(problem.unit.max()) + 1, draws=1, generator=generator).rows(problem.unit)
+    g = Draws.of(top.group, 1).take(int(problem.unit.max()) + 1, generator).rows(problem.unit)
     x = problem.rep_in.act(top.group, g, problem.x[:, None])[:, 0]
     y = problem.rep_out.act(top.group, g, problem.y[:, None])[:, 0]
     turned = replace(problem, x=x, y=y)

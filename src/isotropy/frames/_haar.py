@@ -11,7 +11,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
 from isotropy.frames._padded import no_rows, padded
-from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Element, Group, Haar, O, homogeneous, parse
+from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, Draws, E, Element, Group, Haar, O, homogeneous, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 
@@ -57,20 +57,11 @@ class HaarFrame:
     def __call__(self, x: Any, segments: Segments | None = None) -> DiscreteMeasure:
         like: Tensor = tree.tree_leaves(x)[0]
         rows = len(like) if segments is None else segments.count
-        measure = self._measure
-        if isinstance(measure, Haar):
-            assert self.k is not None
-            noise = spawn(self.seed, "haar frame")
-            drawn = measure.draw(self.k, noise)
-            g = tree.tree_map(lambda part: part.expand(rows, *part.shape), drawn)
-            log_weight = -torch.full((rows, self.k), self.k, dtype=torch.float64).log()
-        else:
-            rule = measure.discretise()
-            g = tree.tree_map(lambda part: part.expand(rows, *part.shape), rule.g)
-            log_weight = rule.log_weight.expand(rows, -1)
+        drawn = Draws.of(self._measure, self.k or 1).take(1, spawn(self.seed, "haar frame"))
+        g = tree.tree_map(lambda part: part.expand(rows, *part.shape[1:]), drawn.g)
         return DiscreteMeasure(
             self._moved(g, like, segments),
-            log_weight.to(like),
+            drawn.log_weight.expand(rows, -1).to(like),
             exact=self.k is None and self.group.finite,
             degenerate=torch.zeros(rows, dtype=torch.bool, device=like.device),
         )

@@ -9,6 +9,7 @@ from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._commuting import CommutingProduct
 from isotropy.groups._cubature import Cubature, integrate, supports_cubature
 from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
+from isotropy.groups._draws import Drawn, Draws
 from isotropy.groups._finite import C, D, PermutationMatrices, S, permutation_matrix
 from isotropy.groups._group import Group, generator_names
 from isotropy.groups._linear import LinearGroup
@@ -34,6 +35,8 @@ __all__ = [
     "Cubature",
     "D",
     "DiscreteMeasure",
+    "Drawn",
+    "Draws",
     "E",
     "Element",
     "GLPlus",

@@ -71,6 +71,11 @@ class Measure(ABC):
     def draw(self, count: int, generator: torch.Generator) -> Element:
         """``count`` independent elements in float64, on the generator's device."""
 
+    def weighted(self, n: int, generator: torch.Generator, rule: str = "mc") -> tuple[Element, Float[Tensor, " n"]]:
+        """Draws with the log density of Haar measure relative to this one: zero, unless this is a proposal for it."""
+        del rule
+        return self.draw(n, generator), torch.zeros(n, dtype=torch.float64, device=generator.device)
+
 
 def cast(g: Element, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Element:
     """The element with floating parts in ``dtype``; permutations, which are integers, only change device."""

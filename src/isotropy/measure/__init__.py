@@ -30,8 +30,6 @@ from isotropy.measure._lie import lie_derivative as lie_derivative
 from isotropy.measure._lie import lie_error as lie_error
 from isotropy.measure._multiple import along_lattice as along_lattice
 from isotropy.measure._multiple import holm as holm
-from isotropy.measure._orbits import OrbitDraws as OrbitDraws
-from isotropy.measure._orbits import draw_orbits as draw_orbits
 from isotropy.measure._orbits import pulled_back as pulled_back
 from isotropy.measure._projection import projection_error as projection_error
 from isotropy.measure._randomisation import bonferroni as bonferroni

@@ -16,8 +16,8 @@ from scipy import special
 from torch import Tensor
 
 from isotropy.estimate import Estimate
-from isotropy.groups import Group, Window
-from isotropy.measure._orbits import draw_orbits, pulled_back
+from isotropy.groups import Draws, Group, Window
+from isotropy.measure._orbits import pulled_back
 from isotropy.random import spawn
 from isotropy.reps import Rep
 
@@ -86,7 +86,7 @@ def breaking_terms(
     Two independent halves of the draws give two copies of R f, so that a finite number of group elements biases no
     product; a finite group is averaged exactly.
     """
-    orbit = draw_orbits(candidate, int(unit.max()) + 1, draws=draws, generator=generator, dtype=x.dtype)
+    orbit = Draws.of(candidate, draws).take(int(unit.max()) + 1, generator, dtype=x.dtype)
     F, F_other, fx = (
         pulled_back(f, orbit, x, unit, rep_in, rep_out),
         pulled_back(other, orbit, x, unit, rep_in, rep_out),
@@ -94,7 +94,7 @@ def breaking_terms(
     )
     if not orbit.probability:
         return _window_terms(F, F_other, fx, other(x), y)
-    M = orbit.draws
+    M = len(orbit)
     if orbit.complete:
         R1 = R2 = F.mean(1)
         share, moved = 1 / M, F[:, 1:]

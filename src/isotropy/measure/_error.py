@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, NonDeterministicError, ShapeError
+from isotropy.errors import NonDeterministicError, ShapeError
 from isotropy.estimate import Estimate
-from isotropy.groups import Cubature, DiscreteMeasure, Group, Measure, Window, parse
+from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Window, parse
 from isotropy.linalg import Segments
 from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
 from isotropy.random import spawn
@@ -125,15 +125,15 @@ def equivariance_defects(
     """
     if isinstance(group, Window):
         group, measure = group.group, group if measure is None else measure
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     rows = check_rows(x)
-    like = tree.tree_leaves(x)[0]
-    source = _Elements(G, measure, n, seed)
+    leaves = tree.tree_leaves(x)
+    like = next((part for part in leaves if part.is_floating_point()), leaves[0])
+    source = Draws.of(measure or G, n, G)
     with torch.no_grad():
         _refuse_chance(f, x, rows)
         blocks = [
-            _block(f, G, take(x, slice(start, stop)), rep_in, rep_out, g, chunk)
-            for start, stop, g in source.blocks(rows, like)
+            _block(f, G, take(x, some), rep_in, rep_out, g, chunk) for some, g in _pieces(source, rows, like, seed)
         ]
     peaks = torch.stack([distance.max() for distance, *_ in blocks])
     at = int(peaks.argmax())
@@ -143,47 +143,15 @@ def equivariance_defects(
     return Defects(distance, moved, carried, source.weight.to(like.device), components, row, element)
 
 
-class _Elements:
-    """Where the group elements come from: fixed atoms shared by all rows, or draws for each row."""
-
-    def __init__(self, group: Group, measure: Measure | DiscreteMeasure | None, n: int, seed: int) -> None:
-        self.group, self.seed, self.atoms = group, seed, None
-        if isinstance(measure, Cubature):
-            measure = measure.discretise()
-        self.within = measure if isinstance(measure, Measure) else None
-        if isinstance(measure, DiscreteMeasure):
-            self.atoms, self.weight = measure.g, measure.log_weight.double().softmax(0)
-        elif self.within is None and group.finite and group.order is not None and group.order <= n:
-            self.atoms, self.weight = group.elements(dtype=torch.float64), _equal(group.order)
-        elif self.within is None and not group.compact:
-            raise DomainError(
-                f"{group}, which has no uniform probability", "a declared window", f"pass Window({group}, width=...)"
-            )
-        if self.atoms is None:
-            self.weight = _equal(n)
-
-    def blocks(self, rows: int, like: Tensor) -> Iterator[tuple[int, int, Any]]:
-        """Pieces of the rows, with their elements ``(rows, draws, *element)`` in the dtype and place of ``like``."""
-        draws = len(self.weight)
-        step = max(1, _BLOCK // draws)
-        generator = spawn(self.seed, "equivariance_error")
-        for start in range(0, rows, step):
-            stop = min(start + step, rows)
-            if self.atoms is not None:
-                g = take(tree.tree_map(lambda part: part[None], self.atoms), torch.zeros(stop - start).long())
-            else:
-                g = self.group.sample(
-                    (stop - start, draws), generator=generator, dtype=torch.float64, within=self.within
-                )
-            yield start, stop, tree.tree_map(lambda part: _as(part, like), g)
-
-
-def _equal(count: int) -> Tensor:
-    return torch.full((count,), 1 / count, dtype=torch.float64)
-
-
-def _as(part: Tensor, like: Tensor) -> Tensor:
-    return part.to(like) if part.is_floating_point() else part.to(like.device)
+def _pieces(source: Draws, rows: int, like: Tensor, seed: int) -> Iterator[tuple[slice, Any]]:
+    """Pieces of the rows, with their elements ``(rows, draws, *element)`` in the dtype and place of ``like``."""
+    generator, draws = spawn(seed, "equivariance_error"), len(source.weight)
+    step = max(1, _BLOCK // draws)
+    for start in range(0, rows, step):
+        count = min(step, rows - start)
+        parts, form = tree.tree_flatten(source.take(count, generator, dtype=like.dtype, device=like.device).g)
+        parts = [part.expand(count, *part.shape[1:]) for part in parts]
+        yield slice(start, start + count), tree.tree_unflatten(parts, form)
 
 
 def _block(

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.groups import Group, Window
-from isotropy.measure._orbits import draw_orbits
+from isotropy.groups import Draws, Group, Window
 from isotropy.measure._randomisation import randomisation_test
 from isotropy.random import derive
 from isotropy.reps import Rep
@@ -69,7 +68,7 @@ def input_invariance_test(
         x, labels = x[kept], labels[kept]
     rows = torch.unique(labels, return_inverse=True)[1]
     units = int(rows.max()) + 1
-    orbit = draw_orbits(candidate, units, draws=draws, generator=generator, dtype=x.dtype)
+    orbit = Draws.of(candidate, draws).take(units, generator, dtype=x.dtype)
     moved = rep_in.act(orbit.group, orbit.rows(rows), x[:, None, :])
     if orbit.complete:
         moved = moved[:, 1:]

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.groups import Group, Window, parse
+from isotropy.groups import Draws, Group, Window, parse
 from isotropy.measure import lie_derivative
 from isotropy.reps import Rep
 
@@ -46,15 +46,12 @@ class SamplePenalty:
         moved: list[Tensor] = []
         targets: list[Tensor] = []
         for candidate in self.candidates:
-            group, within = _group(candidate), candidate if isinstance(candidate, Window) else None
-            shape = (self.draws, len(x))
-            g = group.sample(shape, generator=generator, dtype=x.dtype, device=x.device, within=within)
-            moved.append(self.rep_in.act(group, g, x))
-            targets.append(self.rep_out.act(group, g, fx))
+            drawn = Draws.of(candidate, self.draws).take(len(x), generator, dtype=x.dtype, device=x.device)
+            moved.append(self.rep_in.act(drawn.group, drawn.g, x[:, None]).flatten(0, 1))
+            targets.append(self.rep_out.act(drawn.group, drawn.g, fx[:, None]).flatten(0, 1))
         # One pass of the model over the rows of all groups: small batches cost mostly their number of calls.
-        found = model(torch.cat([part.reshape(-1, part.shape[-1]) for part in moved]))
-        gap = found.reshape(len(targets), -1, fx.shape[-1]) - torch.stack([t.flatten(0, 1) for t in targets])
-        return gap.square().mean((1, 2))
+        found = model(torch.cat(moved)).split([len(part) for part in moved])
+        return torch.stack([(f - t).square().mean() for f, t in zip(found, targets, strict=True)])
 
 
 class LiePenalty:
