@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy import special
 from torch import Tensor
 
 from isotropy.errors import ShapeError
@@ -83,7 +83,7 @@ def error_of(loss: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Tenso
     error, units = math.sqrt(mean), len(torch.unique(unit))
     if mean == 0:
         return Estimate(0.0, 0.0, 0.0, units, CONFIDENCE)
-    t = float(special.stdtrit(spread.degrees, 0.5 + CONFIDENCE / 2))
+    t = float(scipy.special.stdtrit(spread.degrees, 0.5 + CONFIDENCE / 2))
     # A wide interval of a few rows stays one of positive numbers.
     reach = math.exp(min(t * spread.standard_error / (2 * mean), 50.0))
     return Estimate(error, error / reach, error * reach, units, CONFIDENCE)
@@ -107,7 +107,7 @@ def _p_value(difference: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int
     mean, spread = float(difference.mean()), spread_of(difference, fold, unit)
     if spread.standard_error == 0:
         return float(mean == 0)
-    return 2 * float(special.stdtr(spread.degrees, -abs(mean) / spread.standard_error))
+    return 2 * float(scipy.special.stdtr(spread.degrees, -abs(mean) / spread.standard_error))
 
 
 def _excess(error: float, reference: float) -> float:

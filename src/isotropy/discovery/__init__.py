@@ -1,12 +1,27 @@
 """The main job: which candidate symmetries hold in the data, how far, and what imposing each would cost."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from isotropy.discovery._audit import Audit as Audit
 from isotropy.discovery._audit import GroupAudit as GroupAudit
 from isotropy.discovery._audit import audit as audit
 from isotropy.discovery._discover import discover as discover
-from isotropy.discovery._estimator import SymmetricRegressor as SymmetricRegressor
 from isotropy.discovery._findings import GroupFinding as GroupFinding
 from isotropy.discovery._model_file import load_model as load_model
 from isotropy.discovery._result import Continuous as Continuous
 from isotropy.discovery._result import Discovery as Discovery
 from isotropy.study import Candidate as Candidate
+
+if TYPE_CHECKING:
+    from isotropy.discovery._estimator import SymmetricRegressor as SymmetricRegressor
+
+
+def __getattr__(name: str) -> object:
+    # scikit-learn is a second of imports, for those alone who ask for its interface.
+    if name != "SymmetricRegressor":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from isotropy.discovery._estimator import SymmetricRegressor
+
+    return SymmetricRegressor

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import torch
-from scipy import special
 
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import monotone
@@ -78,8 +78,8 @@ def refit_of(outcomes: Sequence[Mapping[str, Any]], unit: torch.Tensor) -> Refit
     )
     difference = imposed - free
     mean, (se, degrees) = float(difference.mean()), clustered_mean(difference, unit)
-    t = float(special.stdtrit(degrees, 0.95))
-    p = float(special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
+    t = float(scipy.special.stdtrit(degrees, 0.95))
+    p = float(scipy.special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
     return Refit(mean, mean - t * se, mean + t * se, p, float(free.mean()))
 
 

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy import special
 from torch import Tensor
 
 from isotropy.estimate import Estimate
@@ -156,14 +156,14 @@ def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], outputs
     b = a / V
     # The share b = a / V is a ratio of means: its linearised rows carry the spread of the energy too.
     se, degrees = clustered_mean((rows - b * energy) / V, unit)
-    t = float(special.stdtrit(degrees, _ONE_SIDED))
+    t = float(scipy.special.stdtrit(degrees, _ONE_SIDED))
     u = min(max(mse / V, 0.0), 1.0)
     low = max(b - t * se, 0.0)
     typical = min(b / (1 - u) + t * se, 1.0) if u < 1 else 1.0
     worst = min(b + u + t * se, 1.0)
     left = max(mse, SMALLEST_ERROR * V)
     price_se, price_degrees = clustered_mean((rows - a / left * loss) / left, unit)
-    price_t = float(special.stdtrit(price_degrees, _ONE_SIDED)) * price_se
+    price_t = float(scipy.special.stdtrit(price_degrees, _ONE_SIDED)) * price_se
     n, confidence = len(torch.unique(unit)), 2 * _ONE_SIDED - 1
     return Breaking(
         estimate=Estimate(b, low, max(typical, b), n, confidence),

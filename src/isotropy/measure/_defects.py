@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy import special
 from torch import Tensor
 from torch.utils import _pytree as tree
 
@@ -100,7 +100,7 @@ def _ratio(
         return ratio, 0.0, math.inf, n
     spread = float((above - ratio * below).square().sum()) * n / (n - 1)
     relative = math.sqrt(spread) / float(below.sum()) / ratio
-    step = min(float(special.stdtrit(n - 1, (1 + confidence) / 2)) * relative, 300.0)
+    step = min(float(scipy.special.stdtrit(n - 1, (1 + confidence) / 2)) * relative, 300.0)
     return ratio, ratio * math.exp(-step), ratio * math.exp(step), n
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import re
-import unicodedata
 import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 
+from isotropy.report._format import printable
 from isotropy.report._palette import PALETTE, light
 
 Width = Literal["wide", "half", "narrow"]
@@ -87,16 +87,6 @@ def text_width(text: str, size: float = FONT) -> float:
     """The width in pixels of a line of text in the plotting font."""
     width, _, _ = text_to_path.get_text_width_height_descent(printable(text), FontProperties(size=size), ismath=False)
     return float(width)
-
-
-def printable(text: str) -> str:
-    """Text on one line, without the characters that XML forbids.
-
-    >>> printable("a" + chr(0) + "b")
-    'a�b'
-    """
-    line = " ".join(text.splitlines())
-    return "".join("�" if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" else c for c in line)
 
 
 def shorten(text: str, width: float, size: float = FONT) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 
 from isotropy.estimate import Estimate
 from isotropy.report._blocks import Cell, Format, Interval, Meter, Number
@@ -120,3 +121,13 @@ def cell_text(cell: Cell, form: Format = "text") -> str:
         shown = Interval.of(cell) if isinstance(cell, Estimate) else cell
         return " ".join(part for part in interval_text(shown, "number" if form == "text" else form) if part)
     return number_text(cell, "number" if form == "text" else form)
+
+
+def printable(text: str) -> str:
+    """Text on one line, without the characters that XML forbids.
+
+    >>> printable("a" + chr(0) + "b")
+    'a�b'
+    """
+    line = " ".join(text.splitlines())
+    return "".join("�" if unicodedata.category(c) in ("Cc", "Cs") or c in "\ufffe\uffff" else c for c in line)

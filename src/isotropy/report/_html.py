@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from typing import TYPE_CHECKING, cast
 
 from isotropy.report._blocks import Block, Text
 from isotropy.report._page import prose, sections, views
 from isotropy.report._palette import PALETTE
 from isotropy.storage import write_whole
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def write_html(
@@ -80,6 +81,8 @@ def _told(value: object) -> str:
 
 
 def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
     return Environment(
         loader=PackageLoader("isotropy.report"),
         autoescape=True,

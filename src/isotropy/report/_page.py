@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
@@ -26,13 +27,11 @@ from isotropy.report._blocks import (
     Table,
     Text,
 )
-from isotropy.report._draw_bars import describe_bars, draw_bars
-from isotropy.report._draw_curves import describe_curves, describe_scatter, draw_curves, draw_scatter
-from isotropy.report._draw_images import data_uri, describe_images, draw_images
-from isotropy.report._draw_lattice import describe_lattice, draw_lattice
-from isotropy.report._figure import Drawing, render
 from isotropy.report._format import cell_text, interval_text, number_text
 from isotropy.report._verdicts import Chip
+
+if TYPE_CHECKING:
+    from isotropy.report._figure import Drawing
 
 
 class BlockError(IsotropyError, TypeError):
@@ -170,25 +169,15 @@ def _view(block: Block, name: str) -> BlockView:
         return BlockView("text", block, caption, explain, body=prose(block.body), style=block.style, name=name)
     if isinstance(block, Table):
         return BlockView("table", block, caption, explain, table=table_view(block), name=name)
-    if isinstance(block, Bars):
-        words = block.alt or describe_bars(block)
-        drawing = render(lambda width: draw_bars(block, width), name=name, alt=words, half=block.half)
-    elif isinstance(block, Curves):
-        words = block.alt or describe_curves(block)
-        drawing = render(lambda width: draw_curves(block, width), name=name, alt=words, half=block.half)
-    elif isinstance(block, Scatter):
-        words = block.alt or describe_scatter(block)
-        drawing = render(lambda width: draw_scatter(block, width), name=name, alt=words, half=block.half)
-    elif isinstance(block, Lattice):
-        words = block.alt or describe_lattice(block)
-        drawing = render(lambda width: draw_lattice(block, width), name=name, alt=words, half=block.half)
-    elif isinstance(block, Images):
-        words = block.alt or describe_images(block)
-        drawing = render(lambda width: draw_images(block, width), name=name, alt=words)
+    if not isinstance(block, Bars | Curves | Scatter | Lattice | Images):
+        raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images or Lattice")
+    # matplotlib is a second of imports, and most reports are read at a terminal.
+    from isotropy.report._drawn import data_uri, drawn
+
+    words, drawing = drawn(block, name)
+    if isinstance(block, Images):
         pictures = [(data_uri(picture), picture.label) for picture in block.pictures]
         return BlockView("images", block, caption, explain, drawing=drawing, pictures=pictures, alt=words, name=name)
-    else:
-        raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images or Lattice")
     return BlockView("figure", block, caption, explain, drawing=drawing, alt=words, name=name)
 
 

@@ -11,8 +11,7 @@ from rich.text import Text as RichText
 
 from isotropy.estimate import Estimate
 from isotropy.report._blocks import Cell, Column, Interval, Table
-from isotropy.report._figure import printable
-from isotropy.report._format import cell_text
+from isotropy.report._format import cell_text, printable
 from isotropy.report._palette import Tone
 from isotropy.report._verdicts import Chip
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from isotropy.groups import Group
@@ -59,8 +58,8 @@ def signed_orbits(orders: Sequence[SignedOrder], n: int) -> tuple[Int[Tensor, " 
     sources = [source.numpy() + n * (sign.numpy() < 0) for source, sign in orders]
     rows = np.concatenate([*([i, i + n] * len(orders)), i[:0]])
     columns = np.concatenate([*(part for s in sources for part in (s, (s + n) % (2 * n))), i[:0]])
-    graph = coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(2 * n, 2 * n))
-    _, component = connected_components(graph, directed=False)
+    graph = scipy.sparse.coo_array((np.ones(len(rows), dtype=np.int8), (rows, columns)), shape=(2 * n, 2 * n))
+    _, component = scipy.sparse.csgraph.connected_components(graph, directed=False)
     plus, minus = component[:n], component[n:]
     alive = plus != minus
     first = np.minimum(plus, minus)

@@ -102,9 +102,12 @@ def _raised(
     return ordered @ coupling.flatten(1).mT
 
 
-@torch.compiler.assume_constant_result
 def _coupling(l: int, dtype: torch.dtype, device: torch.device) -> Tensor:
     return _isometry(l, dtype, device)
+
+
+# The mark of ``torch.compiler.assume_constant_result``, which imports the whole compiler (two seconds) to set it.
+vars(_coupling)["_dynamo_marked_constant"] = True
 
 
 @lru_cache(maxsize=256)

@@ -132,6 +132,7 @@ _COMPILED = """
 import sys
 import torch
 from isotropy.nn import *
+from isotropy.reps import wigner_D
 
 made = dict(
     product=lambda: (GauntProduct(2, 2, 3, channels=2, rank=2, weights="rank", include_odd=True), 9, 9),
@@ -156,6 +157,8 @@ for name in sys.argv[2:]:
         grads.append((found, *torch.autograd.grad(found.square().sum(), x)))
     for one, other in zip(*grads):
         assert (one - other).abs().max() < 1e-4 * one.abs().max(), name
+R = torch.linalg.qr(torch.randn(5, 3, 3))[0]
+assert torch.equal(torch.compile(wigner_D, fullgraph=True, backend="eager")(4, R), wigner_D(4, R))
 for method in ("auto", "fft"):
     try:
         GauntProduct(2, 2, method=method, weights="all" if method == "auto" else "none")

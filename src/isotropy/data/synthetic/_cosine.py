@@ -8,10 +8,10 @@ from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
-from scipy import special
 from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
@@ -126,10 +126,10 @@ def fraction_moments() -> FractionMoments:
     True
     """
 
-    from scipy import integrate  # here and below: these take half a second to import, and other problems need none
-
     def inverse(k: int) -> float:
-        value, _ = integrate.quad(lambda t: t ** (k - 1) * float(special.erfcx(t / math.sqrt(2))) ** 6, 0, math.inf)
+        value, _ = scipy.integrate.quad(
+            lambda t: t ** (k - 1) * float(scipy.special.erfcx(t / math.sqrt(2))) ** 6, 0, math.inf
+        )
         return float(value)
 
     pair, _ = _points()
@@ -165,5 +165,5 @@ def _points() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from scipy.stats import qmc
 
     uniform = qmc.Sobol(10, scramble=True, rng=0).random_base2(_POWER)
-    z = special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
+    z = scipy.special.ndtri(np.clip(uniform, 1e-12, 1 - 1e-12))
     return (z[:, :6] / np.linalg.norm(z[:, :6], axis=1, keepdims=True)).reshape(-1, 2, 3), z[:, 6:]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import hyp2f1
 
 
 def mean_length_product(rho: float, d: int) -> float:
@@ -18,7 +18,7 @@ def mean_length_product(rho: float, d: int) -> float:
     (3.0, 0.0)
     """
     ratio = math.exp(math.lgamma((d + 1) / 2) - math.lgamma(d / 2))
-    return 2 * ratio**2 * float(hyp2f1(-0.5, -0.5, d / 2, rho**2))
+    return 2 * ratio**2 * float(scipy.special.hyp2f1(-0.5, -0.5, d / 2, rho**2))
 
 
 def mean_absolute_product(rho: NDArray[np.float64]) -> NDArray[np.float64]:

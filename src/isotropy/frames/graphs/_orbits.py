@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import scipy.sparse
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from isotropy.errors import ShapeError
@@ -65,4 +64,6 @@ def orbitals(automorphisms: Int[Tensor, "k n"]) -> Int[Tensor, "n n"]:
         image.append(place[g][:, g][moved])
     ends = np.concatenate(source), np.concatenate(image)
     links = scipy.sparse.coo_array((np.ones(len(ends[0]), bool), ends), shape=(n * n, n * n))
-    return torch.from_numpy(connected_components(links, directed=False)[1].astype(np.int64).reshape(n, n))
+    return torch.from_numpy(
+        scipy.sparse.csgraph.connected_components(links, directed=False)[1].astype(np.int64).reshape(n, n)
+    )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from isotropy.errors import ConvergenceWarning, DomainError
 from isotropy.random import spawn
@@ -88,10 +88,12 @@ def least(B: Centred) -> float:
 def _arpack(B: Centred, k: int, which: Literal["LA", "SA"], generator: torch.Generator | None) -> tuple[Array, Array]:
     n = len(B)
     start = _gaussian(n, 1, spawn(0, "lanczos") if generator is None else generator)[:, 0]
-    operator: Any = LinearOperator((n, n), matvec=lambda v: B @ v.reshape(-1), dtype=np.float64)  # type: ignore[call-arg]
+    operator: Any = scipy.sparse.linalg.LinearOperator((n, n), matvec=lambda v: B @ v.reshape(-1), dtype=np.float64)  # type: ignore[call-arg]
     try:
-        values, vectors = eigsh(operator, k=k, which=which, v0=start, ncv=min(n, max(2 * k + 10, 20)))
-    except ArpackNoConvergence as stopped:
+        values, vectors = scipy.sparse.linalg.eigsh(
+            operator, k=k, which=which, v0=start, ncv=min(n, max(2 * k + 10, 20))
+        )
+    except scipy.sparse.linalg.ArpackNoConvergence as stopped:
         raise DomainError(
             f"{k} eigenvalues, of which Lanczos found {len(stopped.eigenvalues)}", "fewer", ""
         ) from stopped

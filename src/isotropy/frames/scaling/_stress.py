@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy
 import torch
 from numpy.typing import NDArray
-from scipy.spatial.distance import cdist
 
 from isotropy.errors import DtypeError, ShapeError
 
@@ -34,7 +34,7 @@ def stress(D: Any, Y: Any, Z: Any = None) -> float:
     error = 0.0
     rows = max(1, ENTRIES // max(1, len(z)))
     for i in range(0, len(y), rows):
-        apart = cdist(y[i : i + rows], z)
+        apart = scipy.spatial.distance.cdist(y[i : i + rows], z)
         apart -= d[i : i + rows]
         error += float(np.vdot(apart, apart))
     given = float(np.vdot(d, d))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple, cast
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from isotropy.errors import DomainError, MissingExtraError, ShapeError
@@ -55,7 +55,7 @@ def neighbour_list(
     label = np.zeros(len(where)) if segments is None else segments.label.cpu().numpy()
     # A fourth coordinate keeps configurations apart: one tree serves them all.
     points = np.concatenate([where, label[:, None] * (2 * r_max)], axis=1)
-    tree = KDTree(points) if len(points) else None
+    tree = scipy.spatial.KDTree(points) if len(points) else None
     pairs = np.empty((0, 2), np.int64) if tree is None else tree.query_pairs(r_max, output_type="ndarray")
     length = np.linalg.norm(where[pairs[:, 0]] - where[pairs[:, 1]], axis=1)
     _refuse_coincident(pairs, length)

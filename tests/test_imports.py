@@ -1,0 +1,29 @@
+"""What is heavy is imported where it is used: a law on modules, not on seconds (those: ``benchmarks/imports.py``)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {
+    *("matplotlib", "sklearn", "lightning_fabric", "e3nn", "jinja2", "PIL", "ase", "networkx", "pandas", "ray"),
+    *("scipy.special", "scipy.sparse", "scipy.spatial", "scipy.stats", "scipy.optimize", "scipy.integrate"),
+    *("sympy", "torch._dynamo", "torch._inductor", "torch.utils.tensorboard"),
+    *("isotropy.comparison", "isotropy.experiments", "isotropy.soft", "isotropy.train", "isotropy.cli"),
+}
+FORBIDDEN = {
+    "import isotropy": HEAVY | {"torch", "numpy", "scipy", "pydantic", "yaml", "rich", "isotropy.discovery"},
+    "import isotropy; isotropy.discover, isotropy.audit, isotropy.Discovery": HEAVY,
+    "import isotropy; isotropy.symmetrize": HEAVY | {"rich", "isotropy.discovery", "isotropy.data"},
+    "import isotropy.cli": HEAVY - {"isotropy.cli"} | {"torch", "numpy", "scipy", "pydantic", "isotropy.discovery"},
+}
+
+
+@pytest.mark.parametrize("line", FORBIDDEN)
+def test_what_is_heavy_waits_for_its_use(line: str) -> None:
+    say = f"{line}; import json, sys; print(json.dumps(list(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", say], check=True, capture_output=True, text=True)
+    assert not FORBIDDEN[line] & set(json.loads(found.stdout))
