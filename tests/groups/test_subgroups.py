@@ -17,7 +17,6 @@ from isotropy.groups import (
     O,
     S,
     Scale,
-    generator_names,
     is_conjugate,
     is_subgroup,
     lattice,
@@ -148,9 +147,14 @@ def test_any_axis_survives_printing(axis: list[float]) -> None:
 
 
 def test_the_names_of_generators_name_the_axes() -> None:
-    assert generator_names(parse("SO(2)@z")) == ("rotation about z",)
-    assert generator_names("SE(2)@x") == ("rotation about x", "translation along y", "translation along z")
-    assert generator_names("SO(3) x Scale(3)") == ("rotation about x", "rotation about y", "rotation about z", "scale")
+    assert parse("SO(2)@z").generator_names == ("rotation about z",)
+    assert parse("SE(2)@x").generator_names == ("rotation about x", "translation along y", "translation along z")
+    assert parse("SO(3) x Scale(3)").generator_names == (
+        "rotation about x",
+        "rotation about y",
+        "rotation about z",
+        "scale",
+    )
 
 
 # Placement.

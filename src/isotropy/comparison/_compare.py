@@ -89,7 +89,7 @@ def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
     if len(listed) != 1:
         return groups
     (one,) = listed
-    whole = one.group if isinstance(one, Window) else parse(one) if isinstance(one, str) else one
+    whole = one.group if isinstance(one, Window) else parse(one)
     own = [parse(name) for name in dataset.groups]
     return [one, *(group for group in own if group.name != whole.name and is_subgroup(group, whole))]
 

@@ -88,7 +88,7 @@ def _layers(problem: Problem, group: Group) -> str:
     """Why exact layers do not exist."""
     if isinstance(group, T):
         return f"{group} asks nothing of layers on Points seen from their centroid, which is what frames {group} are"
-    if getattr(group, "affine", False) and not isinstance(group, SE):
+    if group.affine and not isinstance(group, SE):
         return f"no layers are known for {group}"
     rep_in, rep_out = linear_part(problem.rep_in), linear_part(problem.rep_out)
     if isinstance(group, SE):

@@ -90,7 +90,7 @@ def canonical_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
 
 def _pose(frame: Frame, rep_in: Rep, rep_out: Rep) -> Pose:
     """A group that does not translate sees Points as Vectors from the origin."""
-    if not getattr(frame.group, "affine", False):
+    if not frame.group.affine:
         rep_in, rep_out = linear_part(rep_in), linear_part(rep_out)
     pose = Pose(frame, rep_in, rep_out)
     if not isinstance(frame, HaarFrame):

@@ -211,7 +211,7 @@ def _layers(
     """Exact layers; where the group translates, on Points seen from their centroid."""
     group, rep_in, rep_out = candidate.group, linear_part(problem.rep_in), linear_part(problem.rep_out)
     core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
-    if not getattr(group, "affine", False):
+    if not group.affine:
         preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
         return Direct(core, problem, preparation, _RATE_LAYERS, spread)
     centred = pose_frame(T(group.degree).on(group.space), problem.rep_in, problem.rep_out)

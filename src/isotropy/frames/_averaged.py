@@ -134,7 +134,7 @@ def _refuse_points(rep_in: Type, rep_out: Type, group: Group) -> None:
     """A position can only come out where positions go in: a group without translations knows no origin."""
     found: list[bool] = []
     over(rep_out, rep_out, lambda leaf, _: found.append(_has_points(leaf)))
-    if any(found) and not getattr(group, "affine", False):
+    if any(found) and not group.affine:
         raise SchemaError(
             f"outputs of type {rep_out} under {group}, which has no translations",
             "Vectors, or a group with translations such as E(3)",

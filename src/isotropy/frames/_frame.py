@@ -69,4 +69,4 @@ def seen_kinds(group: Group) -> set[Rep]:
     ['Point']
     """
     point, vector = Point.on(group.space), Vector.on(group.space)
-    return {point} if getattr(group, "affine", False) else {point, vector}
+    return {point} if group.affine else {point, vector}

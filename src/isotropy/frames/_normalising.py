@@ -77,7 +77,7 @@ _NEARLY_ZERO = 1e-30  # and its inverse is finite in single precision, too
 
 
 def _of_kind(group: Group | str, kind: type[Group], expected: str) -> Group:
-    found = parse(group) if isinstance(group, str) else group
+    found = parse(group)
     if type(found) is not kind:
         raise DomainError(f"a frame of {found} that normalises", expected, "PCAFrame for rotations")
     return found

@@ -94,7 +94,7 @@ def nothing(group: Group, x: Tensor, *, exact: bool = True) -> DiscreteMeasure:
     >>> nothing(SE(2), torch.zeros(0, 5, 2)).g.shape
     torch.Size([0, 1, 3, 3])
     """
-    size = group.degree + bool(getattr(group, "affine", False))
+    size = group.degree + group.affine
     none = torch.zeros(0, dtype=torch.bool, device=x.device)
     return DiscreteMeasure(x.new_zeros(0, 1, size, size), x.new_zeros(0, 1), exact, none)
 

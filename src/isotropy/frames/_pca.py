@@ -77,7 +77,7 @@ class PCAFrame:
         degree: int = 4,
         seed: int = 0,
     ) -> None:
-        acting = parse(group) if isinstance(group, str) else group
+        acting = parse(group)
         base = acting.base if isinstance(acting, Placed) else acting
         if type(base) not in (O, SO, E, SE):
             raise DomainError(f"PCAFrame({acting})", "O(d), SO(d), E(d), SE(d), or one of these about an axis")

@@ -55,7 +55,7 @@ def portrait(x: Float[Tensor, "n d"], frame: PCAFrame, seed: int = 0) -> Portrai
     (8, (0, 0), True)
     """
     group: Group = frame.group
-    affine = bool(getattr(group, "affine", False))
+    affine = group.affine
     measure = frame(x[None])
     found = frame.spectrum(x[None])
     values, clusters = found.values[0], found.cluster[0]

@@ -43,9 +43,9 @@ def symmetrize(
     >>> mean
     FrameAveraged(group=SE(2), rep_in=Cloud(Point), rep_out=Vector, mode='average')
     """
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     if rep_in is None:
-        rep_in = Cloud(Point if getattr(G, "affine", False) else Vector)
+        rep_in = Cloud(Point if G.affine else Vector)
     types = parse_type(rep_in)
     outputs = parse_type(rep_out)
     if frame is None:
@@ -69,7 +69,7 @@ def frame_of(group: Group | str, rep_in: Any = None, rep_out: Any = None) -> Fra
     >>> type(frame_of("E(3)")).__name__, type(frame_of(C(4))).__name__
     ('PCAFrame', 'HaarFrame')
     """
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     base = G.base if isinstance(G, Placed) else G
     if isinstance(base, O | SO | SE):
         return PCAFrame(G)

@@ -11,7 +11,7 @@ from isotropy.groups._cubature import Cubature, integrate, supports_cubature
 from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
 from isotropy.groups._draws import Drawn, Draws
 from isotropy.groups._finite import C, D, PermutationMatrices, S, permutation_matrix
-from isotropy.groups._group import Group, generator_names
+from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup
 from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
@@ -59,7 +59,6 @@ __all__ = [
     "T",
     "Window",
     "cartan",
-    "generator_names",
     "homogeneous",
     "integrate",
     "is_conjugate",

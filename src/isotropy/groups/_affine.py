@@ -9,8 +9,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._axes import axis_name
 from isotropy.groups._linear import check_log, close, matrix
-from isotropy.groups._named import NamedGroup, axis_name
+from isotropy.groups._named import NamedGroup
 from isotropy.groups._rotations import SO, is_orthogonal, reflection, rotation_basis, rotation_names
 
 

@@ -11,7 +11,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.groups._named import AXES
+
+AXES = "xyz"
 
 
 def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
@@ -44,6 +45,11 @@ def axis_text(axis: tuple[float, ...]) -> str:
     if len(axis) <= 3 and sorted(axis) == [0.0] * (len(axis) - 1) + [1.0]:
         return AXES[axis.index(1.0)]
     return "(" + ",".join(str(int(a)) if a.is_integer() else repr(a) for a in axis) + ")"
+
+
+def axis_name(i: int, n: int) -> str:
+    """The name of coordinate i of R^n: x, y, z, or x1, x2, ... above three dimensions."""
+    return AXES[i] if n <= 3 else f"x{i + 1}"
 
 
 def axis_frame(axis: tuple[float, ...]) -> Float[Tensor, "d d"]:

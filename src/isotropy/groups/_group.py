@@ -51,6 +51,11 @@ class Group(ABC):
         return True
 
     @property
+    def affine(self) -> bool:
+        """Whether elements are homogeneous matrices, which translate Points; a product over spaces asks its factors."""
+        return False
+
+    @property
     def unimodular(self) -> bool:
         """Whether left and right Haar measure agree."""
         return True
@@ -85,6 +90,11 @@ class Group(ABC):
     def dim(self) -> int:
         """The dimension of the group as a manifold."""
         return self.algebra.dim
+
+    @property
+    def component_count(self) -> int:
+        """The number of connected components."""
+        return self.order or 1
 
     @property
     def finite(self) -> bool:
@@ -262,14 +272,3 @@ class Group(ABC):
         from isotropy.groups._subgroups import is_subgroup
 
         return is_subgroup(other, self)
-
-
-def generator_names(group: Group | str) -> tuple[str, ...]:
-    """What each generator of the algebra does, in words.
-
-    >>> generator_names("SO(2)@(1,2,2)")
-    ('rotation about (1,2,2)',)
-    """
-    from isotropy.groups._parse import parse
-
-    return parse(group).generator_names

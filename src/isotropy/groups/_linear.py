@@ -21,11 +21,6 @@ class LinearGroup(Group):
     """A group of matrices ``(..., m, m)``, with m = degree, or degree + 1 where there are translations."""
 
     @property
-    def affine(self) -> bool:
-        """Whether elements are homogeneous matrices, with translations in the last column."""
-        return False
-
-    @property
     def orthogonal(self) -> bool:
         """Whether all elements are orthogonal matrices."""
         return False
@@ -34,6 +29,10 @@ class LinearGroup(Group):
     def size(self) -> int:
         """The number of rows of an element."""
         return self.degree + self.affine
+
+    @property
+    def component_count(self) -> int:
+        return self.order or len(self.components)
 
     @cached_property
     def components(self) -> Float[Tensor, "c m m"]:

@@ -7,8 +7,6 @@ from typing import ClassVar
 
 from isotropy.groups._linear import LinearGroup, check_size
 
-AXES = "xyz"
-
 
 @dataclass(frozen=True, repr=False)
 class NamedGroup(LinearGroup):
@@ -36,8 +34,3 @@ class NamedGroup(LinearGroup):
 
     def on(self, space: str) -> NamedGroup:
         return replace(self, space=space)
-
-
-def axis_name(i: int, n: int) -> str:
-    """The name of coordinate i of R^n: x, y, z, or x1, x2, ... above three dimensions."""
-    return AXES[i] if n <= 3 else f"x{i + 1}"

@@ -54,6 +54,8 @@ def parse(text: str | Group) -> Group:
     """
     if isinstance(text, Group):
         return text
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SchemaError(f"a group given as {type(text).__name__}", 'a Group, or its name such as "SO(3)"')
     groups = _Reader(text).groups()
     if len(groups) != 1:
         raise SchemaError(f"{len(groups)} groups in {text!r}", "one group", "a list is read by parse_list")
@@ -245,10 +247,8 @@ class _Reader:
 
 
 def _conjugated(group: Group, h: list[object]) -> Group:
-    from isotropy.groups._placed import conjugate
-
     try:
-        return conjugate(group, h)  # type: ignore[arg-type]
+        return group.conjugate(h)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
         if isinstance(error, SchemaError) or not hasattr(error, "given"):
             raise SchemaError("a matrix that is not rectangular", "[[...], ...]", str(error)) from error

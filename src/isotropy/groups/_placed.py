@@ -14,10 +14,9 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._affine import homogeneous
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import axis_frame, axis_text, canonical_axis
+from isotropy.groups._axes import AXES, axis_frame, axis_text, canonical_axis
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
-from isotropy.groups._named import AXES
 from isotropy.groups._rotations import SO, O
 
 Matrix = tuple[tuple[float, ...], ...]

@@ -49,6 +49,10 @@ class Product(Group):
         return math.prod(order for order in orders if order is not None) if None not in orders else None
 
     @property
+    def component_count(self) -> int:
+        return math.prod(factor.component_count for factor in self.factors)
+
+    @property
     def compact(self) -> bool:
         return all(factor.compact for factor in self.factors)
 

@@ -9,9 +9,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._axes import AXES, axis_name
 from isotropy.groups._exponential import angle2, rotation2, rotation3, rotation_vector
 from isotropy.groups._linear import check_log, close, matrix
-from isotropy.groups._named import AXES, NamedGroup, axis_name
+from isotropy.groups._named import NamedGroup
 
 
 class SO(NamedGroup):

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._axes import axis_name
 from isotropy.groups._decompositions import cartan
 from isotropy.groups._linear import check_log, close, matrix
-from isotropy.groups._named import NamedGroup, axis_name
+from isotropy.groups._named import NamedGroup
 from isotropy.groups._rotations import SO, rotation_basis, rotation_names
 
 

@@ -129,19 +129,7 @@ class Window(Measure):
             density = (-(v / w).square() / 2 - w.log() - math.log(2 * math.pi) / 2).sum(-1)
         else:
             density = (-(2 * w).log()).sum().expand(len(v))
-        return density - math.log(component_count(self.group))
-
-
-def component_count(group: Group) -> int:
-    """The number of connected components."""
-    from isotropy.groups._linear import LinearGroup
-    from isotropy.groups._product import Product
-
-    if group.order is not None:
-        return group.order
-    if isinstance(group, Product):
-        return math.prod(component_count(factor) for factor in group.factors)
-    return len(group.components) if isinstance(group, LinearGroup) else 1
+        return density - math.log(self.group.component_count)
 
 
 def needed(n: int | None, generator: torch.Generator | None) -> tuple[int, torch.Generator]:

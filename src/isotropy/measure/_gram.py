@@ -100,7 +100,7 @@ def lie_gram(
     """
     if not scale > 0:
         raise DomainError(f"scale={scale}", "a positive energy", "pass the variance of the target")
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     first, second = f if isinstance(f, tuple) else (f, f)
     with torch.no_grad():
         one = _flat(lie_fields(first, G, x, rep_in, rep_out, chunk)[0])

@@ -69,7 +69,7 @@ def layer_errors(
     >>> [layer.name for layer in found.layers]
     ['0', '1', '2']
     """
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     check_rows(x)
     with torch.no_grad():
         total = lie_error(model, G, x, rep_in, rep_out)

@@ -44,7 +44,7 @@ def lie_derivative(
     >>> lie_derivative(lambda v: v[:, :1], "SO(2)", x, Vector, Scalar).tolist()  # x moves along -y
     [[[-4.0]]]
     """
-    return lie_fields(f, parse(group) if isinstance(group, str) else group, x, rep_in, rep_out, chunk)[0]
+    return lie_fields(f, parse(group), x, rep_in, rep_out, chunk)[0]
 
 
 def lie_fields(f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type, chunk: int) -> tuple[Any, Any]:
@@ -131,7 +131,7 @@ def lie_error(
     [True, True, False]
     """
     with torch.no_grad():
-        G = parse(group) if isinstance(group, str) else group
+        G = parse(group)
         fields, y = lie_fields(f, G, x, rep_in, rep_out, chunk)
         size, directions = row_norm(y), range(len(tree.tree_leaves(fields)[0]))
         sizes = torch.stack([row_norm(take(fields, a)) for a in directions])

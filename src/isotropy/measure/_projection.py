@@ -25,7 +25,7 @@ def projection_error(layer: nn.Linear | Tensor, rep_in: Rep, rep_out: Rep, group
     >>> projection_error(torch.tensor([[1.0, -2.0], [2.0, 1.0]]), Vector, Vector, "SO(2)") < 1e-6
     True
     """
-    G = parse(group) if isinstance(group, str) else group
+    G = parse(group)
     if isinstance(layer, nn.Linear):
         maps = [(layer.weight, rep_in)]
         if layer.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]

@@ -43,7 +43,7 @@ class BilinearBlock(nn.Module):
     def __init__(self, rep: Rep, group: Group | str, *, generator: Generator, scale: float = 0.1) -> None:
         super().__init__()
         self.rep_in = self.rep_out = rep
-        self.group = parse(group) if isinstance(group, str) else group
+        self.group = parse(group)
         self.scale = scale
         self.ranks = _ranks(rep, self.group)
         self.pairs: list[_Pair] = []

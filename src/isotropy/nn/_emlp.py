@@ -29,7 +29,7 @@ class EMLPBlock(nn.Module):
     def __init__(self, rep_in: Rep, rep_out: Rep, group: Group | str, *, generator: Generator) -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
-        self.group = parse(group) if isinstance(group, str) else group
+        self.group = parse(group)
         middle = gated(rep_out, self.group)
         self.linear = EquivariantLinear(rep_in, middle, self.group, generator=generator)
         self.bilinear = BilinearBlock(middle, self.group, generator=generator)
@@ -67,7 +67,7 @@ class EMLP(nn.Module):
     ) -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
-        self.group = parse(group) if isinstance(group, str) else group
+        self.group = parse(group)
         hidden = uniform_rep(ch, self.group.degree, rule, self.group.space) if isinstance(ch, int) else ch
         moved = [self.group] if moved_points(rep_in + rep_out, [self.group]) else []
         self.centre: Tensor | None

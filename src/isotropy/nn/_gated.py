@@ -18,7 +18,7 @@ def gated(rep: Rep, group: Group | str) -> Rep:
     >>> print(gated(4 * Scalar + 2 * Vector, "O(3)"))
     4*Scalar + 2*Vector + 2*Scalar
     """
-    acting = parse(group) if isinstance(group, str) else group
+    acting = parse(group)
     gates = sum(len(places) for atom, places in copies(rep, acting).items() if not atom.is_trivial(acting))
     return rep + gates * Scalar if gates else rep
 
@@ -38,7 +38,7 @@ class GatedNonlinearity(nn.Module):
 
     def __init__(self, rep: Rep, group: Group | str, *, leak: float | None = None) -> None:
         super().__init__()
-        self.group = parse(group) if isinstance(group, str) else group
+        self.group = parse(group)
         self.rep_in, self.rep_out = gated(rep, self.group), rep
         size = rep.dim(self.group)
         index = torch.arange(size)

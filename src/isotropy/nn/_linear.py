@@ -35,7 +35,7 @@ class EquivariantLinear(nn.Module):
     ) -> None:
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out
-        self.group = parse(group) if isinstance(group, str) else group
+        self.group = parse(group)
         self.basis = equivariant_basis(rep_in, rep_out, self.group)
         self.bias_basis = equivariant_basis(Scalar, rep_out, self.group) if bias else None
         start = self.basis.expand(torch.randn(self.basis.dim, generator=generator))

@@ -219,7 +219,7 @@ def equivariant_basis(
     """
     if method not in METHODS:
         raise DomainError(f"method {method!r}", f"one of {', '.join(METHODS)}")
-    group = parse(G) if isinstance(G, str) else G
+    group = parse(G)
     return _solved(rep_in.unnamed, rep_out.unnamed, group, method, tuple(sorted((dims or {}).items())))
 
 

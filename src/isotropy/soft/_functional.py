@@ -35,7 +35,7 @@ class SamplePenalty:
 
     def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | Window | str], *, draws: int = 1) -> None:
         self.rep_in, self.rep_out, self.draws = rep_in, rep_out, draws
-        self.candidates = tuple(parse(group) if isinstance(group, str) else group for group in groups)
+        self.candidates = tuple(one if isinstance(one, Window) else parse(one) for one in groups)
         self.names = tuple(str(_group(candidate)) for candidate in self.candidates)
 
     def __call__(self, model: nn.Module, batch: Any, generator: Generator | None) -> Float[Tensor, " J"]:
@@ -69,7 +69,7 @@ class LiePenalty:
 
     def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | str]) -> None:
         self.rep_in, self.rep_out = rep_in, rep_out
-        self.groups = tuple(parse(group) if isinstance(group, str) else group for group in groups)
+        self.groups = tuple(parse(group) for group in groups)
         self.names = tuple(str(group) for group in self.groups)
         finite = [name for name, group in zip(self.names, self.groups, strict=True) if group.dim == 0]
         if finite:

@@ -99,4 +99,4 @@ def parse_groups(groups: Sequence[Group | str]) -> tuple[Group, ...]:
     """
     if isinstance(groups, str) or not groups:
         raise DomainError(f"groups = {groups!r}", "a sequence of one or more groups", 'write ["O(3)", "O(2)@z"]')
-    return tuple(parse(group) if isinstance(group, str) else group for group in groups)
+    return tuple(parse(group) for group in groups)

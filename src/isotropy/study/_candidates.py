@@ -66,7 +66,7 @@ def candidates(
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
     found: list[Candidate] = []
     for item in listed:
-        group = item.group if isinstance(item, Window) else parse(item) if isinstance(item, str) else item
+        group = item.group if isinstance(item, Window) else parse(item)
         _fits(group, types, x.shape[1])
         twin = next((other for other in found if same(group, other.group)), None)
         if twin is not None:

@@ -60,7 +60,7 @@ class Problem:
     @property
     def translated(self) -> bool:
         """Whether a candidate translates, so that only places relative to each other may matter."""
-        return any(getattr(candidate.group, "affine", False) for candidate in self.candidates)
+        return any(candidate.group.affine for candidate in self.candidates)
 
     @cached_property
     def bodies(self) -> Int[Tensor, "bodies k"] | None:

@@ -44,7 +44,7 @@ def assert_equivariant(
     >>> assert_equivariant(lambda v: v.square().sum(1, keepdim=True), "O(3)", x, Vector, Scalar)
     """
     types = [_declared(f, name, given) for name, given in (("rep_in", rep_in), ("rep_out", rep_out))]
-    G = parse(group) if isinstance(group, str) else group
+    G = group if isinstance(group, Window) else parse(group)
     if isinstance(G, Group) and measure is None and not G.compact:
         measure = Window(G, 0.5)
     if x is None:

@@ -41,7 +41,7 @@ def check_frame(
     G: Group = frame.group  # pyright: ignore[reportFunctionMemberAccess]
     if tol is None:
         tol = 1e-10 if x.dtype == torch.float64 else 1e-4
-    affine = bool(getattr(G, "affine", False))
+    affine = G.affine
     measure, type_ = frame(x), Cloud(Point if affine else Vector)
     size = x.abs().amax((1, 2)).clamp(min=1)
     _check_atoms(G, measure, tol * size)

@@ -38,7 +38,7 @@ def check_rep(
     >>> from isotropy.reps import Scalar, Vector
     >>> check_rep(2 * Scalar + Vector * Vector.dual, "SO(3)")
     """
-    group = parse(G) if isinstance(G, str) else G
+    group = parse(G)
     generator = spawn(seed, "check_rep", str(rep), str(group))
     width = within if within is not None else (None if group.compact else 0.3)
     g = group.sample((n,), generator=generator, dtype=torch.float64, within=width)

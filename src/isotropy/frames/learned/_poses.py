@@ -229,6 +229,6 @@ def pose_prior(measure: DiscreteMeasure, group: Group) -> Float[Tensor, ""]:
     """
     if not isinstance(measure.g, Tensor) or not measure.g.is_floating_point():
         raise DomainError(f"a measure on {group}", "one of matrices")
-    R = linear(measure.g) if getattr(group, "affine", False) else measure.g
+    R = linear(measure.g) if group.affine else measure.g
     one = torch.eye(R.shape[-1], dtype=R.dtype, device=R.device)
     return ((R - one).square().sum((-2, -1)) * measure.weight).sum(-1).mean()
