@@ -88,3 +88,61 @@ def test_a_file_imports_only_from_the_floors_below(path: Path) -> None:
     assert room in FLOORS, f"a new room {room!r}: say in docs/architecture.md where it stands, then here"
     above = rooms_imported(path) - FLOORS[room] - DOORSTEP - {room}
     assert not above, f"{room} must not import {sorted(above)}"
+
+
+# Lawful: a closed algebra names its results (G @ axis is a Placed group), and a Rep knows its own action and text.
+CIRCLES = {"groups", "reps", "discovery", "comparison"}
+
+
+def files_imported(path: Path) -> set[Path]:
+    """The files of this house that a file imports, at its top or inside a function."""
+    found: set[Path] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            inside = [files for alias in node.names if (files := files_of(f"{node.module}.{alias.name}"))]
+            found.update(*(inside or [files_of(node.module or "")]))
+        elif isinstance(node, ast.Import):
+            found.update(*(files_of(alias.name) for alias in node.names))
+    return found
+
+
+def files_of(module: str) -> set[Path]:
+    at = HOUSE.parent.joinpath(*module.split("."))
+    return {file for file in (at.with_suffix(".py"), at / "__init__.py") if file.is_file()}
+
+
+def circles(edges: dict[Path, set[Path]]) -> list[set[Path]]:
+    """Groups of files of which each leads to each (Tarjan's strongly connected components)."""
+    index: dict[Path, int] = {}
+    low: dict[Path, int] = {}
+    stack: list[Path] = []
+    found: list[set[Path]] = []
+
+    def visit(file: Path) -> None:
+        index[file] = low[file] = len(index)
+        stack.append(file)
+        for other in edges.get(file, set()):
+            if other not in index:
+                visit(other)
+            if other in stack:
+                low[file] = min(low[file], low[other])
+        if low[file] == index[file]:
+            circle = set(stack[stack.index(file) :])
+            del stack[stack.index(file) :]
+            if len(circle) > 1:
+                found.append(circle)
+
+    for file in edges:
+        if file not in index:
+            visit(file)
+    return found
+
+
+def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() -> None:
+    found = circles({path: files_imported(path) for path in HOUSE.rglob("*.py")})
+    assert all(len({room_of(file) for file in circle}) == 1 for circle in found), "a circle across rooms"
+    rooms = [room_of(next(iter(circle))) for circle in found]
+    for circle in found:
+        print(sorted(str(f.relative_to(HOUSE)) for f in circle))
+    assert set(rooms) <= CIRCLES
+    assert len(rooms) == len(set(rooms)), "two circles in one room"

@@ -25,7 +25,7 @@ from isotropy.reps import (
     Scalar,
     Sphere,
     Vector,
-    parse,
+    parse_rep,
 )
 from isotropy.reps import Tensor as TensorRep
 
@@ -147,9 +147,9 @@ def test_the_dual_is_an_involution_and_the_inverse_transpose(world: World, tree:
 def test_text_is_read_back(world: World, tree: Any, name: str) -> None:
     plain = world.grown(tree)
     rep = plain + plain(name) + 2 * Point("p")
-    assert parse(str(plain)) == plain
-    assert parse(str(rep)) == rep
-    assert hash(parse(str(rep))) == hash(rep)
+    assert parse_rep(str(plain)) == plain
+    assert parse_rep(str(rep)) == rep
+    assert hash(parse_rep(str(rep))) == hash(rep)
 
 
 @everywhere
@@ -169,10 +169,10 @@ def test_isomorphic_layouts_differ_by_the_order_of_columns(world: World, first: 
 @given(st.text(max_size=30) | st.text("Vector*+().2dualpseudo\"' ,", max_size=30))
 def test_any_text_is_a_type_or_a_clear_refusal(text: str) -> None:
     try:
-        rep = parse(text)
+        rep = parse_rep(text)
     except IsotropyError:
         return
-    assert parse(str(rep)) == rep
+    assert parse_rep(str(rep)) == rep
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_any_text_is_a_type_or_a_clear_refusal(text: str) -> None:
 )
 def test_types_as_they_are_written(text: str, rep: Rep | None) -> None:
     expected = rep or 5 * Scalar("mass") + 5 * Vector("position") + TensorRep(2)("inertia")
-    assert parse(text) == expected
+    assert parse_rep(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_types_as_they_are_written(text: str, rep: Rep | None) -> None:
 )
 def test_what_cannot_be_read_is_refused_with_its_place(text: str, message: str) -> None:
     with pytest.raises((SchemaError, DomainError), match=message):
-        parse(text)
+        parse_rep(text)
 
 
 def test_python_refuses_what_the_text_refuses() -> None:

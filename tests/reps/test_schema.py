@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from isotropy.errors import DomainError, DtypeError, IsotropyError, SchemaError, ShapeError
 from isotropy.groups import SO, C, O, S, Scale
-from isotropy.reps import Nodes, Pixels, Point, Scalar, Schema, StandardisedVectorsWarning, Vector, parse
+from isotropy.reps import Nodes, Pixels, Point, Scalar, Schema, StandardisedVectorsWarning, Vector, parse_rep
 from isotropy.reps import Tensor as TensorRep
 
 INERTIA = """
@@ -34,7 +34,7 @@ def data(n: int = 60, p: int = 20, q: int = 9, seed: int = 0) -> tuple[torch.Ten
 
 def test_the_schema_of_the_contract_is_read_and_written_back() -> None:
     schema = Schema.from_yaml(INERTIA)
-    assert schema.x == parse('5*Scalar("mass") + 5*Vector("position")')
+    assert schema.x == parse_rep('5*Scalar("mass") + 5*Vector("position")')
     assert schema.y == TensorRep(2)("inertia")
     assert schema.dims == {"space": 3}
     assert schema.cluster == "pedestrian"

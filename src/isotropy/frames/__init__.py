@@ -25,7 +25,8 @@ from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.frames.learned._orders import ProbabilisticOrderFrame, order_entropy
 from isotropy.frames.learned._poses import CanonicalizerFrame, ProbabilisticFrame, pose_prior
 from isotropy.frames.learned._vector_neurons import VectorLeakyReLU, VectorLinear, VectorNeurons
-from isotropy.frames.scaling._classical import MDSResult, RankWarning, classical_mds
+from isotropy.frames.scaling._classical import classical_mds
+from isotropy.frames.scaling._distances import MDSResult, RankWarning
 from isotropy.frames.scaling._landmarks import choose_landmarks, landmark_mds
 from isotropy.frames.scaling._stress import stress
 

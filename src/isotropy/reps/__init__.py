@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from isotropy.reps._atoms import Adjoint as Adjoint
 from isotropy.reps._atoms import Nodes as Nodes
 from isotropy.reps._atoms import Pixels as Pixels
@@ -40,7 +42,7 @@ from isotropy.reps._rep import Term as Term
 from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
 from isotropy.reps._standardise import standardise as standardise
-from isotropy.reps._text import parse as parse
+from isotropy.reps._text import parse_rep as parse_rep
 from isotropy.reps._types import Indexed as Indexed
 from isotropy.reps._types import Type as Type
 from isotropy.reps._types import act as act
@@ -90,7 +92,7 @@ __all__ = [
     "irreps_text",
     "linear_part",
     "over",
-    "parse",
+    "parse_rep",
     "parse_type",
     "projector",
     "pull",
@@ -105,3 +107,10 @@ __all__ = [
     "wigner_blocks",
     "wigner_couplings",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name == "parse":
+        warnings.warn("isotropy.reps.parse is now parse_type", DeprecationWarning, stacklevel=2)
+        return parse_type
+    raise AttributeError(f"module 'isotropy.reps' has no attribute {name!r}")

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import Element, Group
-from isotropy.reps._factor import HARMONIC
+from isotropy.reps._factor import HARMONIC, Factor
 from isotropy.reps._pixels import pixel_order
-from isotropy.reps._rep import Factor
 from isotropy.reps._spherical import degree_matrices, degree_rates
 
 # The factor of the group on each space, with its element (or Lie-algebra element).

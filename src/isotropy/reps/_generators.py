@@ -74,7 +74,8 @@ def translates(G: Group, space: str) -> bool:
     >>> translates(parse("SE(3)"), "space"), translates(parse("SO(3)"), "space")
     (True, False)
     """
-    return bool(getattr(G.factor(space), "affine", False))
+    acting = G.factor(space)
+    return acting is not None and acting.affine
 
 
 def refuse_rates(rep: Rep, G: Group) -> None:

@@ -245,7 +245,7 @@ class Rep:
         return sum(part.term.nodes for part in self.copies)
 
     def __str__(self) -> str:
-        from isotropy.reps._text import written
+        from isotropy.reps._written import written
 
         return written(self)
 

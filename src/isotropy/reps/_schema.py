@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from isotropy.groups import Group
 from isotropy.reps._columns import checked_rows, checked_table, warn_if_standardised
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
 from isotropy.reps._rep import Rep
-from isotropy.reps._text import parse
+from isotropy.reps._text import parse_rep
 
 Array = Tensor | NDArray[Any]
 
@@ -102,11 +102,7 @@ class Schema(BaseModel):
     @field_validator("x", "y", mode="before")
     @classmethod
     def _read(cls, value: object) -> Rep:
-        if isinstance(value, Rep):
-            return value
-        if not isinstance(value, str):
-            raise SchemaError(f"a type given as {type(value).__name__}", 'a Rep, or text such as 5*Scalar("mass")')
-        return parse(value)
+        return parse_rep(cast(Any, value))
 
     @field_validator("names", "columns", mode="before")
     @classmethod

@@ -17,7 +17,7 @@ from isotropy.reps._cloud import Cloud, Pairs
 from isotropy.reps._field import Field
 from isotropy.reps._generators import refuse_rates, translates
 from isotropy.reps._rep import Rep
-from isotropy.reps._text import parse
+from isotropy.reps._text import parse_rep
 
 
 @runtime_checkable
@@ -46,7 +46,7 @@ def parse_type(type_: Any) -> Type:
 
     >>> str(parse_type("2*Vector")), str(parse_type("Cloud(Point)")), str(parse_type("Field(3*Scalar)"))
     ('2*Vector', 'Cloud(Point)', 'Field(3*Scalar)')
-    >>> parse_type(("Cloud(Point)", None)) == (Cloud(parse("Point")), None)
+    >>> parse_type(("Cloud(Point)", None)) == (Cloud(parse_rep("Point")), None)
     True
     """
     if isinstance(type_, tuple | list):
@@ -69,12 +69,12 @@ def _read(text: str) -> Type:
     name, _, inside = text.partition("(")
     make = INDEXED.get(name.strip())
     if make is None:
-        return parse(text)
+        return parse_rep(text)
     if not inside.endswith(")"):
         hint = f"several values at one place are a sum inside: {name}(Point + Scalar)"
         raise SchemaError(f"the type {text!r}", f"{name}(...) and nothing after it", hint)
     inside = inside[:-1].strip()
-    return make(parse(inside)) if inside else make()
+    return make(parse_rep(inside)) if inside else make()
 
 
 def act(type_: Type, group: Group, g: Element, x: Value, segments: Segments | None = None) -> Value:

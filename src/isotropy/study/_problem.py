@@ -153,7 +153,7 @@ def penalised(problem: Problem) -> list[Group]:
 
 @lru_cache(maxsize=16)
 def _invariant_constants(rep_out: Rep, groups: tuple[Group, ...], dims: tuple[tuple[str, int], ...]) -> Tensor:
-    """An orthonormal basis ``(q, r)`` of the targets that every group leaves alone; types and groups alone decide it."""
+    """An orthonormal basis ``(q, r)`` of the targets that every group leaves alone; types and groups decide it."""
     return nullspace(torch.cat([_not_invariant(rep_out, group, dict(dims)) for group in groups])).basis
 
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.groups import Element, Group, parse
 from isotropy.random import spawn
-from isotropy.reps import Rep
-from isotropy.reps import parse as parse_rep
+from isotropy.reps import Rep, parse_rep
 
 _STEP = 1e-5
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames.scaling._classical import (
+from isotropy.frames.scaling._distances import (
     SYMMETRY,
     MDSResult,
     check_square,
@@ -86,28 +86,6 @@ def choose_landmarks(
     return torch.tensor(chosen, device=D2.device)
 
 
-def among(
-    squared: Array,
-    back: Callable[[Array], Any],
-    tol: float,
-    k: int | None,
-    landmarks: Any,
-    negative: str,
-    generator: torch.Generator | None,
-) -> MDSResult:
-    """`classical_mds` with method "landmark": the landmarks are given, or counted and then chosen."""
-    if negative != "clip":
-        raise DomainError(f"negative={negative!r} with method='landmark'", "'clip'", "or method='eigh'")
-    if landmarks is None:
-        # Ten for each dimension pin noisy points; never fewer than 50, where there are so many.
-        landmarks = min(len(squared), max(50, 10 * (k or 1)))
-    if isinstance(landmarks, int):
-        rule = "maxmin" if generator is None else "random"
-        landmarks = choose_landmarks(torch.from_numpy(squared), landmarks, rule, generator=generator)
-    chosen = _indices(landmarks, len(squared))
-    return _placed(squared[:, chosen], chosen, back, tol, k)
-
-
 def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: float, k: int | None) -> MDSResult:
     if len(chosen) != squared.shape[1]:
         raise ShapeError(f"{len(chosen)} landmarks for D2 of shape {squared.shape}", "one for each column")
@@ -136,7 +114,7 @@ def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: 
 def _indices(landmarks: Any, n: int) -> Indices:
     found = landmarks.cpu().numpy() if isinstance(landmarks, Tensor) else np.asarray(landmarks)
     if found.ndim != 1 or found.dtype.kind != "i":
-        raise DomainError(f"landmarks {landmarks!r}", "a number, or indices of points")
+        raise DomainError(f"landmarks {landmarks!r}", "indices of points")
     if found.min(initial=0) < 0 or found.max(initial=0) >= n:
         raise DomainError(f"a landmark {int(found.max(initial=0))}", f"indices 0 to {n - 1}")
     repeated = np.flatnonzero(np.bincount(found) > 1)
