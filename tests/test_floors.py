@@ -139,7 +139,9 @@ def circles(edges: dict[Path, set[Path]]) -> list[set[Path]]:
 
 
 def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() -> None:
-    found = circles({path: files_imported(path) for path in HOUSE.rglob("*.py")})
+    # The roof is read for its version only; what it publishes it imports when asked.
+    files = set(HOUSE.rglob("*.py")) - {HOUSE / "__init__.py"}
+    found = circles({path: files_imported(path) & files for path in files})
     assert all(len({room_of(file) for file in circle}) == 1 for circle in found), "a circle across rooms"
     rooms = [room_of(next(iter(circle))) for circle in found]
     for circle in found:

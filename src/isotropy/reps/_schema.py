@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from numpy.typing import NDArray
@@ -102,7 +102,7 @@ class Schema(BaseModel):
     @field_validator("x", "y", mode="before")
     @classmethod
     def _read(cls, value: object) -> Rep:
-        return parse_rep(cast(Any, value))
+        return parse_rep(value)
 
     @field_validator("names", "columns", mode="before")
     @classmethod

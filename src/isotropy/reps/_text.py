@@ -7,6 +7,7 @@ import tokenize
 from collections.abc import Callable
 from fractions import Fraction
 from io import StringIO
+from typing import Any
 
 from isotropy.errors import SchemaError
 from isotropy.reps._atoms import Pixels, Tensor
@@ -25,7 +26,7 @@ _LONGEST, _DEEPEST, _LARGEST_NUMBER = 20_000, 50, 1_000_000
 _IGNORED = (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER, tokenize.COMMENT, tokenize.INDENT, tokenize.DEDENT)
 
 
-def parse_rep(type_: Rep | str) -> Rep:
+def parse_rep(type_: Any) -> Rep:
     """The Rep that text spells as Python would, nothing executed; a Rep comes back as it is.
 
     Raises SchemaError naming the place and what could stand there; also for what is no Rep, such as a Cloud.
@@ -39,7 +40,7 @@ def parse_rep(type_: Rep | str) -> Rep:
     """
     if isinstance(type_, Rep):
         return type_
-    if not isinstance(type_, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(type_, str):
         shown = f"the type {type_}" if hasattr(type_, "act") else f"a type given as {type(type_).__name__}"
         raise SchemaError(shown, 'a Rep, or text such as 5*Scalar("mass")', "columns of a table, not points or pixels")
     return _Reader(type_).whole()
