@@ -19,8 +19,11 @@ def progress_bar(description: str, total: int | None, show: bool | None = None) 
     >>> with progress_bar("jobs", 2, show=False) as advance:
     ...     advance()
     """
+    if show is False:
+        yield _silence  # short trainings are many: a bar that nobody sees is not built
+        return
     console = Console(file=sys.stderr)
-    show = console.is_terminal if show is None else show
+    show = show or console.is_terminal
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,3 +42,7 @@ def progress_bar(description: str, total: int | None, show: bool | None = None) 
                 progress.update(task, note=note)
 
         yield advance
+
+
+def _silence(steps: int = 1, note: str | None = None) -> None:
+    pass

@@ -38,6 +38,8 @@ class Evidence(Rule):
     limits: tuple[float, float] = (1e-8, 1e8)
     probes: int = 4
 
+    needs_rows = True
+
     def __post_init__(self) -> None:
         if not (self.every > 0 and 0 < self.damping <= 1 and 0 < self.limits[0] < self.limits[1] and self.probes > 0):
             raise DomainError(f"{self}", "every, probes > 0, 0 < damping <= 1, 0 < low < high")

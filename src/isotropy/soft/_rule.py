@@ -66,6 +66,7 @@ class Rule(ABC):
     """How multipliers follow their penalties; a rule is frozen, its state is passed in and a new one comes out."""
 
     watches = False  # whether it moves after each step, so that the penalty is evaluated even at multiplier zero
+    needs_rows = False  # whether it reads the loss as a mean over rows, which a loss of whole batches is not
 
     @abstractmethod
     def begin(self, count: int) -> RuleState:

@@ -3,8 +3,10 @@
 from isotropy.train._batches import Batches, Moved
 from isotropy.train._fit import fit
 from isotropy.train._history import History
-from isotropy.train._loop import DivergedError
 from isotropy.train._schedule import Cosine, Schedule
+from isotropy.train._step import Step
+from isotropy.train._task import Task
+from isotropy.train._terms import DivergedError
 from isotropy.train._writers import CSVMetrics, TensorBoardMetrics, Writer
 
 __all__ = [
@@ -15,6 +17,8 @@ __all__ = [
     "History",
     "Moved",
     "Schedule",
+    "Step",
+    "Task",
     "TensorBoardMetrics",
     "Writer",
     "fit",

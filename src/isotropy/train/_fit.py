@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
 from isotropy.errors import DomainError
-from isotropy.random import derive, spawn
+from isotropy.random import derive
 from isotropy.runs import Run, progress_bar
 from isotropy.soft import Constraint
 from isotropy.train._batches import Batches
 from isotropy.train._history import History
-from isotropy.train._loop import Callback, Loss, Settings, Training
+from isotropy.train._loop import Loop, seeded
+from isotropy.train._place import place_of
+from isotropy.train._resume import restore
 from isotropy.train._schedule import Schedule
+from isotropy.train._step import Step, optimizers_of
+from isotropy.train._task import Loss, Task, is_whole
+from isotropy.train._training import Callback, Settings
 from isotropy.train._writers import RunMetrics, Writer
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from isotropy.train._place import Place
+
+OptimizerLike = Optimizer | Callable[[Iterator[nn.Parameter]], Optimizer]
 
 
 def fit(
     model: nn.Module,
-    loss: Loss,
+    loss: Loss | Task,
     batches: Iterable[Any],
     *,
-    optimizer: Optimizer | Callable[[Iterator[nn.Parameter]], Optimizer],
+    optimizer: OptimizerLike | Mapping[str, OptimizerLike],
     constraints: Sequence[Constraint] = (),
     schedule: Schedule | None = None,
     max_steps: int | None = None,
@@ -37,6 +48,7 @@ def fit(
     patience: int | None = None,
     best_from: int = 0,
     clip: float | None = None,
+    average: float | None = None,
     callbacks: Sequence[Callback] = (),
     writers: Sequence[Writer] = (),
     run: Run | None = None,
@@ -49,16 +61,26 @@ def fit(
 ) -> History:
     """Trains ``model`` in place on ``loss(model, batch) -> (B,)`` plus the constraints' terms, and returns its history.
 
-    ``batches`` is any iterable that starts again for each epoch (``Batches``, a list, a DataLoader); its ``set_epoch``
-    is called where it has one. ``optimizer`` is built, or builds itself from the parameters. ``schedule(step, total)``
-    multiplies the learning rate. With ``validation`` batches the same loss, without constraints, is measured every
-    ``validate_every`` epochs; the model ends with its best weights since epoch ``best_from``, and training stops after
-    ``patience`` epochs without a better one. ``clip`` bounds the norm of the gradient. ``callbacks`` receive
-    ``(row, model)`` after each epoch and end the training by returning True; ``writers`` receive the rows.
-    With a ``run`` a checkpoint is written at most every ``checkpoint_every`` seconds and at the end, rows go to its
-    ``metrics.jsonl``, and a training that finds its checkpoint continues from it: on the CPU bit for bit as if it had
-    not been interrupted. The training lies where the model lies, or on ``devices`` (a number or "auto"), or where
-    ``fabric`` says. Raises ``DomainError`` without an end, ``DivergedError`` for a loss that is not finite,
+    - ``loss``: one number for each row, or several by name; or a ``Task``, which says what happens at a step.
+    - ``batches``: any iterable that starts again for each epoch (``Batches``, a list, a DataLoader), or a stream,
+      endless or not, for one epoch. Its ``set_epoch`` is called, its ``state_dict`` kept, where it has them.
+    - ``optimizer``: built, or builds itself from the parameters; several by name for a task that takes its own steps,
+      built, or building themselves from the part of the model that has the name. ``schedule(step, total)`` multiplies
+      the learning rates, ``clip`` bounds the norm of the gradient of each.
+    - ``validation``: batches on which the same loss, without constraints, is measured every ``validate_every`` epochs.
+      The model ends with its best weights since epoch ``best_from``, and training stops after ``patience`` epochs
+      without a better one.
+    - ``average``: the decay, such as 0.999, of a moving average of the parameters. Validation, callbacks and the
+      trained model have the averaged ones; steps and constraints do not.
+    - ``callbacks`` receive ``(row, model)`` after each epoch and end the training by returning True; ``writers``
+      receive the rows.
+    - ``run``: where a checkpoint is written, at most every ``checkpoint_every`` seconds and at the end, and rows go to
+      ``metrics.jsonl``. A training that finds its checkpoint continues from it: on the CPU bit for bit as if it had
+      not been interrupted.
+    - ``devices`` (a number or "auto"), ``precision`` (Lightning's names) or a ``fabric``: where the training lies, if
+      not where the model lies.
+
+    Raises ``DomainError`` without an end, ``DivergedError`` for a loss or a term that is not finite, by name and step,
     ``ShapeError`` for a loss that is not one number for each row, ``SchemaError`` for another training's checkpoint.
 
     >>> x = torch.linspace(-1, 1, 64)[:, None]
@@ -68,10 +90,11 @@ def fit(
     >>> round(line.weight.item(), 3), history.reason
     (3.0, 'max_epochs')
     """
-    _check(max_steps, max_epochs, validation, patience, validate_every)
-    fabric = fabric or _fabric(model, devices, precision)
-    built = optimizer if isinstance(optimizer, Optimizer) else optimizer(model.parameters())
-    batches = _placed(batches, fabric)
+    _check(max_steps, max_epochs, validation, patience, validate_every, average)
+    place = fabric or place_of(model, devices, precision)
+    task = loss if isinstance(loss, Task) else Task(loss)
+    optimizers = optimizers_of(model, optimizer)
+    batches = _placed(batches, place)
     steps = len(cast(Sized, batches)) if hasattr(batches, "__len__") else None
     total = _total(max_steps, max_epochs, steps)
     if schedule is not None and total is None:
@@ -81,36 +104,38 @@ def fit(
             "give max_steps, or batches with len()",
         )
     settings = Settings(
-        max_steps, max_epochs, schedule, total, patience, best_from, validate_every, clip, checkpoint_every, seed
-    )
-    cuda = [fabric.device] if fabric.device.type == "cuda" else []
+        max_steps, max_epochs, schedule, total, patience, best_from, validate_every, clip, average,
+        checkpoint_every, seed,
+    )  # fmt: skip
+    cuda = [place.device] if place.device.type == "cuda" else []
     with torch.random.fork_rng(devices=cuda), progress_bar("training", total, progress) as advance:
-        torch.manual_seed(derive(seed, "fit"))
-        forward, stepper = cast(tuple[nn.Module, Any], fabric.setup(model, built))
-        main = fabric.is_global_zero
-        training = Training(
+        seeded(derive(seed, "fit"), place.device)
+        whole = is_whole(task)
+        now = Step(model, optimizers, place, whole=whole, constraints=constraints, clip=clip, seed=seed)
+        training = Loop(
             model=model,
-            forward=forward,
-            optimizer=built,
-            step_optimizer=stepper,
-            loss=loss,
+            task=task,
+            now=now,
             batches=batches,
-            validation=None if validation is None else _placed(validation, fabric),
-            constraints=constraints,
-            generators=[spawn(seed, "constraint", number) for number in range(len(constraints))],
-            fabric=fabric,
+            validation=None if validation is None else _placed(validation, place),
+            place=place,
             settings=settings,
-            writers=[*([RunMetrics(run)] if run is not None else []), *writers] if main else [],
+            writers=[*([RunMetrics(run)] if run is not None else []), *writers] if place.is_global_zero else [],
             callbacks=callbacks,
             run=run,
             advance=advance,
         )
-        training.restore()
+        restore(training)
         return training.run_to_the_end()
 
 
 def _check(
-    max_steps: int | None, max_epochs: int | None, validation: object, patience: int | None, validate_every: int
+    max_steps: int | None,
+    max_epochs: int | None,
+    validation: object,
+    patience: int | None,
+    validate_every: int,
+    average: float | None,
 ) -> None:
     if max_steps is None and max_epochs is None:
         raise DomainError("a training without an end", "max_steps=... or max_epochs=...")
@@ -119,29 +144,19 @@ def _check(
             raise DomainError(f"{name}={value}", "at least 1, or None")
     if validate_every < 1:
         raise DomainError(f"validate_every={validate_every}", "at least 1")
+    if average is not None and not 0 < average < 1:
+        raise DomainError(f"average={average}", "a decay between 0 and 1, or None", "0.999 looks back some 1000 steps")
     if patience is not None and validation is None:
         raise DomainError(f"patience={patience} without validation", "validation batches to be patient about")
 
 
-def _fabric(model: nn.Module, devices: int | str | None, precision: Any) -> Fabric:
-    """Fabric where the model lies, or on as many devices as asked for."""
-    if devices is not None:
-        fabric = Fabric(accelerator="auto", devices=devices, precision=precision)
-        fabric.launch()
-        return fabric
-    device = next(model.parameters()).device
-    if device.type == "cpu":
-        return Fabric(accelerator="cpu", devices=1, precision=precision)
-    return Fabric(accelerator=device.type, devices=[device.index or 0], precision=precision)
-
-
-def _placed(batches: Iterable[Any], fabric: Fabric) -> Iterable[Any]:
+def _placed(batches: Iterable[Any], fabric: Place) -> Iterable[Any]:
     """Batches on the device of this process: a table moves once, a DataLoader gets its part of the rows."""
     if isinstance(batches, Batches):
         placed = batches.to(fabric.device)
         return placed.shard(fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else placed
     if isinstance(batches, DataLoader) and fabric.world_size > 1:
-        return cast(Iterable[Any], fabric.setup_dataloaders(batches))
+        return cast(Iterable[Any], cast(Any, fabric).setup_dataloaders(batches))
     return batches
 
 

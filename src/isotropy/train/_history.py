@@ -12,6 +12,7 @@ Row = dict[str, Any]
 class History:
     """Rows ``epoch, step, loss, validation, lr, penalty/..., multiplier/...``, and how the training ended.
 
+    Terms with names add ``loss/<name>`` and ``validation/<name>``; several optimisers have ``lr/<name>`` each.
     ``reason`` is ``"max_steps"``, ``"max_epochs"``, ``"patience"`` or ``"callback"``; ``best`` is the lowest
     validation loss, at ``best_epoch``, whose weights the model has (None without validation).
 
@@ -33,5 +34,7 @@ class History:
         return int(self.rows[-1]["step"]) if self.rows else 0
 
     def curve(self, name: str) -> list[Any]:
-        """One column, in the order of the epochs; raises ``KeyError`` for an unknown name."""
-        return [row[name] for row in self.rows]
+        """One column, in the order of the epochs, None where it is empty; raises ``KeyError`` for an unknown name."""
+        if self.rows and not any(name in row for row in self.rows):
+            raise KeyError(name)
+        return [row.get(name) for row in self.rows]

@@ -43,7 +43,9 @@ class RunMetrics:
 
 
 class CSVMetrics:
-    """Rows in a CSV file whose header is the first row's keys; an empty cell is a number that does not exist.
+    """Rows in a CSV file with their keys as its header; an empty cell is a number that does not exist.
+
+    A row with a new key, such as a term that only later steps have, lets the file be written anew.
 
     >>> import tempfile
     >>> writer = CSVMetrics(Path(tempfile.mkdtemp()) / "metrics.csv")
@@ -54,21 +56,28 @@ class CSVMetrics:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self._rows: list[Row] = []
         self._columns: list[str] = []
 
     def begin(self, rows: Sequence[Row]) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text("")
-        self._columns = []
-        for row in rows:
-            self.write(row)
+        self._rows = list(rows)
+        self._columns = list(dict.fromkeys(key for row in rows for key in row))
+        with open(self.path, "w", newline="") as file:
+            if self._columns:
+                csv.writer(file).writerow(self._columns)
+            csv.writer(file).writerows(map(self._cells, rows))
 
     def write(self, row: Row) -> None:
+        self._rows.append(row)
+        if not row.keys() <= set(self._columns):
+            self.begin(self._rows)
+            return
         with open(self.path, "a", newline="") as file:
-            if not self._columns:
-                self._columns = list(row)
-                csv.writer(file).writerow(self._columns)
-            csv.writer(file).writerow(["" if row[key] is None else row[key] for key in self._columns])
+            csv.writer(file).writerow(self._cells(row))
+
+    def _cells(self, row: Row) -> list[Any]:
+        return ["" if row.get(key) is None else row[key] for key in self._columns]
 
     def close(self) -> None:
         pass
