@@ -18,6 +18,12 @@ settings.register_profile("gate", derandomize=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 
 
+@pytest.fixture(autouse=True)
+def _same_draws() -> None:
+    """Layers without a generator start from torch's global one."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real data sets; tests that need it skip, with the reason, where there is none."""

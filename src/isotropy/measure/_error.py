@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, overload
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,65 +12,29 @@ from torch.utils import _pytree as tree
 from isotropy.errors import NonDeterministicError, ShapeError
 from isotropy.estimate import Estimate
 from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Window, parse
-from isotropy.linalg import Segments
 from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
 from isotropy.random import spawn
-from isotropy.reps import Type, act
+from isotropy.reps import Type, act, parse_type
 
 # Draws are made for blocks of about this many (row, draw) pairs, whatever `chunk` is, so that it changes no number.
 _BLOCK = 32_768
 
 
-@overload
 def equivariance_error(
     f: Callable[..., Any],
     group: Group | Window | str,
     x: Any,
-    rep_in: Type = None,
-    rep_out: Type = None,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
     *,
     measure: Measure | DiscreteMeasure | None = None,
     n: int = 32,
     norm: Norm = "relative",
     cluster: Iterable[Any] | None = None,
-    by: None = None,
     confidence: float = 0.95,
     seed: int = 0,
     chunk: int | None = None,
-) -> Estimate: ...
-@overload
-def equivariance_error(
-    f: Callable[..., Any],
-    group: Group | Window | str,
-    x: Any,
-    rep_in: Type = None,
-    rep_out: Type = None,
-    *,
-    measure: Measure | DiscreteMeasure | None = None,
-    n: int = 32,
-    norm: Norm = "relative",
-    cluster: Iterable[Any] | None = None,
-    by: Segments,
-    confidence: float = 0.95,
-    seed: int = 0,
-    chunk: int | None = None,
-) -> tuple[Estimate, ...]: ...
-def equivariance_error(
-    f: Callable[..., Any],
-    group: Group | Window | str,
-    x: Any,
-    rep_in: Type = None,
-    rep_out: Type = None,
-    *,
-    measure: Measure | DiscreteMeasure | None = None,
-    n: int = 32,
-    norm: Norm = "relative",
-    cluster: Iterable[Any] | None = None,
-    by: Segments | None = None,
-    confidence: float = 0.95,
-    seed: int = 0,
-    chunk: int | None = None,
-) -> Estimate | tuple[Estimate, ...]:
+) -> Estimate:
     """How much f(g.x) differs from g.f(x), over the rows of ``x`` (rows, ..., features) and ``n`` elements for each.
 
     With d = |f(g.x) - g.f(x)| over all axes of a row and s^2 = |f(g.x)|^2 + |g.f(x)|^2: "relative" is
@@ -80,8 +44,8 @@ def equivariance_error(
 
     Elements: all of a finite group with at most ``n``, else ``n`` independent Haar draws for each row; a group
     without a Haar probability needs a Window as ``group`` or ``measure``. The interval is over rows, or over
-    ``cluster`` where rows are not independent; ``by`` gives one Estimate for each part of the rows. A tuple of inputs
-    is called as f(*x). At most ``chunk`` (row, element) pairs enter f at once; it changes no number.
+    ``cluster`` where rows are not independent. Types may be their text, "Cloud(Point)". A tuple of inputs is called as
+    f(*x). At most ``chunk`` (row, element) pairs enter f at once; it changes no number.
 
     Raises DomainError for a zero output ("vacuous"), one that is not finite, or a group without a measure;
     NonDeterministicError when f depends on chance or on the other rows. Source: §2.4 and CORE §5.
@@ -93,21 +57,15 @@ def equivariance_error(
     True
     """
     found = equivariance_defects(f, group, x, rep_in, rep_out, measure=measure, n=n, seed=seed, chunk=chunk)
-    unit = units(cluster, len(found.distance)).to(found.distance.device)
-    if by is None:
-        return found.estimate(norm, unit, confidence)
-    if len(by.label) != len(unit):
-        raise ShapeError(f"by with {len(by.label)} labels", f"{len(unit)}, one for each row")
-    parts = [(by.label == part).nonzero().flatten().to(unit.device) for part in range(by.count)]
-    return tuple(found.rows(part).estimate(norm, unit[part], confidence) for part in parts)
+    return found.estimate(norm, units(cluster, len(found.distance)).to(found.distance.device), confidence)
 
 
 def equivariance_defects(
     f: Callable[..., Any],
     group: Group | Window | str,
     x: Any,
-    rep_in: Type = None,
-    rep_out: Type = None,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
     *,
     measure: Measure | DiscreteMeasure | None = None,
     n: int = 32,
@@ -125,7 +83,7 @@ def equivariance_defects(
     """
     if isinstance(group, Window):
         group, measure = group.group, group if measure is None else measure
-    G = parse(group)
+    G, rep_in, rep_out = parse(group), parse_type(rep_in), parse_type(rep_out)
     rows = check_rows(x)
     leaves = tree.tree_leaves(x)
     like = next((part for part in leaves if part.is_floating_point()), leaves[0])

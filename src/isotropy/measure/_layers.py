@@ -14,7 +14,7 @@ from torch.utils import _pytree as tree
 from isotropy.groups import Group, parse
 from isotropy.measure._defects import call, check_rows, row_norm, take
 from isotropy.measure._lie import LieError, generators, lie_error
-from isotropy.reps import Rep, Type, tangent
+from isotropy.reps import Rep, Type, parse_type, tangent
 
 _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosing module stands for the layer
 
@@ -47,7 +47,7 @@ class LayerErrors:
 
 
 def layer_errors(
-    model: nn.Module, group: Group | str, x: Any, rep_in: Type = None, rep_out: Type = None
+    model: nn.Module, group: Group | str, x: Any, rep_in: Type | str = None, rep_out: Type | str = None
 ) -> LayerErrors:
     """The Lie error of a model on the rows of ``x``, and the part of it that enters at each layer.
 
@@ -69,7 +69,7 @@ def layer_errors(
     >>> [layer.name for layer in found.layers]
     ['0', '1', '2']
     """
-    G = parse(group)
+    G, rep_in, rep_out = parse(group), parse_type(rep_in), parse_type(rep_out)
     check_rows(x)
     with torch.no_grad():
         total = lie_error(model, G, x, rep_in, rep_out)

@@ -15,7 +15,7 @@ from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.groups import Group, parse
 from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
-from isotropy.reps import Type, tangent
+from isotropy.reps import Type, parse_type, tangent
 
 _CHUNK = 8_192  # rows that enter f at once
 
@@ -29,7 +29,13 @@ class LieError:
 
 
 def lie_derivative(
-    f: Callable[..., Any], group: Group | str, x: Any, rep_in: Type = None, rep_out: Type = None, *, chunk: int = _CHUNK
+    f: Callable[..., Any],
+    group: Group | str,
+    x: Any,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
+    *,
+    chunk: int = _CHUNK,
 ) -> Any:
     """(L_A f)(x) = d/dt rho_out(exp(-tA)) f(rho_in(exp(tA)) x) at t = 0, for each generator A: (k, rows, ...).
 
@@ -47,9 +53,12 @@ def lie_derivative(
     return lie_fields(f, parse(group), x, rep_in, rep_out, chunk)[0]
 
 
-def lie_fields(f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type, chunk: int) -> tuple[Any, Any]:
+def lie_fields(
+    f: Callable[..., Any], group: Group, x: Any, rep_in: Type | str, rep_out: Type | str, chunk: int
+) -> tuple[Any, Any]:
     """The Lie derivatives (k, rows, ...) and the values f(x) (rows, ...)."""
     rows, fields, values = check_rows(x), [], []
+    rep_in, rep_out = parse_type(rep_in), parse_type(rep_out)
     for start in range(0, rows, chunk):
         found, value = _block(f, group, take(x, slice(start, start + chunk)), rep_in, rep_out)
         fields.append(found)
@@ -109,8 +118,8 @@ def lie_error(
     f: Callable[..., Any],
     group: Group | str,
     x: Any,
-    rep_in: Type = None,
-    rep_out: Type = None,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
     *,
     norm: Norm = "relative",
     cluster: Iterable[Any] | None = None,

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group, parse
-from isotropy.reps import Rep, Scalar, equivariant_basis
+from isotropy.reps import Rep, Scalar, equivariant_basis, parse_rep
 
 
-def projection_error(layer: nn.Linear | Tensor, rep_in: Rep, rep_out: Rep, group: Group | str) -> float:
+def projection_error(layer: nn.Linear | Tensor, rep_in: Rep | str, rep_out: Rep | str, group: Group | str) -> float:
     """||W - P W|| / ||W||, in the Frobenius norm, of a weight (n_out, n_in); 0 for an equivariant map, at most 1.
 
     P projects on the equivariant maps of ``group``. The bias of a linear layer counts as a map from a Scalar. A large
@@ -25,7 +25,7 @@ def projection_error(layer: nn.Linear | Tensor, rep_in: Rep, rep_out: Rep, group
     >>> projection_error(torch.tensor([[1.0, -2.0], [2.0, 1.0]]), Vector, Vector, "SO(2)") < 1e-6
     True
     """
-    G = parse(group)
+    G, rep_in, rep_out = parse(group), parse_rep(rep_in), parse_rep(rep_out)
     if isinstance(layer, nn.Linear):
         maps = [(layer.weight, rep_in)]
         if layer.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]

@@ -12,7 +12,7 @@ from torch import Tensor as Array
 
 from isotropy.groups import Group, parse
 from isotropy.nn._copies import copies
-from isotropy.reps import Rep, Scalar, Tensor
+from isotropy.reps import Rep, Scalar, Tensor, parse_rep
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,11 @@ class BilinearBlock(nn.Module):
     torch.Size([5, 8])
     """
 
-    def __init__(self, rep: Rep, group: Group | str, *, generator: Generator, scale: float = 0.1) -> None:
+    def __init__(
+        self, rep: Rep | str, group: Group | str, *, generator: Generator | None = None, scale: float = 0.1
+    ) -> None:
         super().__init__()
-        self.rep_in = self.rep_out = rep
+        self.rep_in = self.rep_out = rep = parse_rep(rep)
         self.group = parse(group)
         self.scale = scale
         self.ranks = _ranks(rep, self.group)

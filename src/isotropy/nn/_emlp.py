@@ -14,7 +14,7 @@ from isotropy.nn._gated import GatedNonlinearity, gated
 from isotropy.nn._hidden import uniform_rep
 from isotropy.nn._linear import EquivariantLinear
 from isotropy.nn._points import centroid_map, centroids, moved_points
-from isotropy.reps import Rep, linear_part
+from isotropy.reps import Rep, linear_part, parse_rep
 
 
 class EMLPBlock(nn.Module):
@@ -26,9 +26,11 @@ class EMLPBlock(nn.Module):
     torch.Size([6, 3])
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, group: Group | str, *, generator: Generator) -> None:
+    def __init__(
+        self, rep_in: Rep | str, rep_out: Rep | str, group: Group | str, *, generator: Generator | None = None
+    ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out = rep_in, rep_out
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.group = parse(group)
         middle = gated(rep_out, self.group)
         self.linear = EquivariantLinear(rep_in, middle, self.group, generator=generator)
@@ -43,32 +45,33 @@ class EMLPBlock(nn.Module):
 class EMLP(nn.Module):
     """An exactly equivariant network from ``rep_in`` to ``rep_out``: ``depth`` hidden blocks and a linear layer.
 
-    x ``(..., n_in)`` -> ``(..., n_out)``; ``ch`` is the width of the hidden layers, filled by ``uniform_rep``, or their
-    type itself. Points under a group with translations are read relative to their centroid, and written to it.
-    Source: Finzi, Welling, Wilson, ICML 2021; §2.3.
+    x ``(..., n_in)`` -> ``(..., n_out)``. Points under a group with translations are read relative to their centroid,
+    and written to it. Source: Finzi, Welling, Wilson, ICML 2021; §2.3.
 
-    >>> from isotropy.random import spawn
+    Parameters: ``rep_in, rep_out``, types or their text; ``group``; ``ch``, the width of the hidden layers, filled by
+    ``uniform_rep`` under its ``rule``, or their type itself; ``depth``, how many; ``generator`` of the start, torch's
+    global one by default.
+
     >>> import torch
-    >>> from isotropy.reps import Tensor as T, Scalar, Vector
-    >>> EMLP(5 * Scalar + 5 * Vector, T(2), "O(3)", ch=32, generator=spawn(0, "net"))(torch.ones(7, 20)).shape
+    >>> EMLP("5*Scalar + 5*Vector", "Tensor(2)", "O(3)", ch=32)(torch.ones(7, 20)).shape
     torch.Size([7, 9])
     """
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         group: Group | str,
-        ch: int | Rep = 128,
+        ch: int | Rep | str = 128,
         depth: int = 3,
         *,
         rule: Literal["exact", "paper"] = "exact",
-        generator: Generator,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out = rep_in, rep_out
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.group = parse(group)
-        hidden = uniform_rep(ch, self.group.degree, rule, self.group.space) if isinstance(ch, int) else ch
+        hidden = uniform_rep(ch, self.group.degree, rule, self.group.space) if isinstance(ch, int) else parse_rep(ch)
         moved = [self.group] if moved_points(rep_in + rep_out, [self.group]) else []
         self.centre: Tensor | None
         self.place: Tensor | None

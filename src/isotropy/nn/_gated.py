@@ -8,17 +8,17 @@ from torch import Tensor, nn
 
 from isotropy.groups import Group, parse
 from isotropy.nn._copies import copies
-from isotropy.reps import Rep, Scalar
+from isotropy.reps import Rep, Scalar, parse_rep
 
 
-def gated(rep: Rep, group: Group | str) -> Rep:
+def gated(rep: Rep | str, group: Group | str) -> Rep:
     """``rep`` followed by one scalar gate for each copy on which the group acts (§2.3).
 
     >>> from isotropy.reps import Vector
     >>> print(gated(4 * Scalar + 2 * Vector, "O(3)"))
     4*Scalar + 2*Vector + 2*Scalar
     """
-    acting = parse(group)
+    rep, acting = parse_rep(rep), parse(group)
     gates = sum(len(places) for atom, places in copies(rep, acting).items() if not atom.is_trivial(acting))
     return rep + gates * Scalar if gates else rep
 
@@ -36,9 +36,9 @@ class GatedNonlinearity(nn.Module):
     tensor([0.5000, 1.0000, 1.5000])
     """
 
-    def __init__(self, rep: Rep, group: Group | str, *, leak: float | None = None) -> None:
+    def __init__(self, rep: Rep | str, group: Group | str, *, leak: float | None = None) -> None:
         super().__init__()
-        self.group = parse(group)
+        rep, self.group = parse_rep(rep), parse(group)
         self.rep_in, self.rep_out = gated(rep, self.group), rep
         size = rep.dim(self.group)
         index = torch.arange(size)

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 
 from isotropy.groups import Group, parse
 from isotropy.nn._copies import copies
-from isotropy.reps import Rep, Scalar, equivariant_basis
+from isotropy.reps import Rep, Scalar, equivariant_basis, parse_rep
 
 
 class EquivariantLinear(nn.Module):
@@ -23,18 +23,25 @@ class EquivariantLinear(nn.Module):
     Raises ``ShapeError`` from the basis when a type and the group do not fit.
     Source: Finzi, Welling, Wilson, ICML 2021.
 
-    >>> from isotropy.random import spawn
-    >>> from isotropy.reps import Vector
-    >>> layer = EquivariantLinear(2 * Vector, Vector, "O(3)", generator=spawn(0, "layer"))
+    Parameters: ``rep_in, rep_out``, types or their text; ``group``; ``bias``, whether an invariant one is added;
+    ``generator`` of the start, by default torch's global one.
+
+    >>> layer = EquivariantLinear("2*Vector", "Vector", "O(3)")
     >>> layer.theta.shape, layer.weight.shape
     (torch.Size([2]), torch.Size([3, 6]))
     """
 
     def __init__(
-        self, rep_in: Rep, rep_out: Rep, group: Group | str, *, bias: bool = True, generator: Generator
+        self,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
+        group: Group | str,
+        *,
+        bias: bool = True,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out = rep_in, rep_out
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.group = parse(group)
         self.basis = equivariant_basis(rep_in, rep_out, self.group)
         self.bias_basis = equivariant_basis(Scalar, rep_out, self.group) if bias else None
@@ -76,7 +83,7 @@ def balanced(weight: Float[Tensor, "n_out n_in"], rep_out: Rep, groups: Sequence
     return weight
 
 
-def orthogonal(n_out: int, n_in: int, generator: Generator) -> Float[Tensor, "n_out n_in"]:
+def orthogonal(n_out: int, n_in: int, generator: Generator | None = None) -> Float[Tensor, "n_out n_in"]:
     """A uniformly random matrix with orthonormal rows or columns, in torch's default dtype."""
     weight = torch.empty(n_out, n_in)
     return nn.init.orthogonal_(weight, generator=generator)

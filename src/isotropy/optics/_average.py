@@ -13,23 +13,23 @@ from torch.utils import _pytree as tree
 from torch.utils.checkpoint import checkpoint
 
 from isotropy.errors import DegenerateError, DomainError, ShapeError
-from isotropy.groups import Cubature, DiscreteMeasure, Group
+from isotropy.groups import Cubature, DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
 from isotropy.optics._copies import HALF, Copies
 from isotropy.optics._optic import Optic
-from isotropy.reps import Type, act, pull
+from isotropy.reps import Type, act, parse_type, pull
 
 Frame = Callable[..., DiscreteMeasure]
-Source = Group | Cubature | DiscreteMeasure | Frame
+Source = Group | str | Cubature | DiscreteMeasure | Frame
 Mode = Literal["average", "stochastic", "first"]
 
 
 def average(
     source: Source,
-    rep_in: Type,
-    rep_out: Type,
+    rep_in: Type | str,
+    rep_out: Type | str,
     *,
-    group: Group | None = None,
+    group: Group | str | None = None,
     degree: int = 6,
     mode: Mode = "average",
     chunk: int | None = None,
@@ -57,18 +57,16 @@ def average(
     integer outputs; DegenerateError for "first" where several atoms are heaviest. Source: CORE §4; specification 01
     §2.8, R_G f; frame averaging of Puny et al. 2022, eq. 1-2; stochastic frames of Duval et al. 2023.
 
-    >>> from isotropy.groups import parse
-    >>> from isotropy.reps import Vector
-    >>> mean = average(parse("C(4)"), Vector, Vector).close(torch.relu)
+    >>> mean = average("C(4)", "Vector", "Vector").close(torch.relu)
     >>> mean(torch.tensor([[2.0, 1.0]])).tolist()
     [[1.0, 0.5]]
     """
-    if isinstance(source, Group):
-        group, source = source, _uniform(source, degree)
-    if group is None:
-        group = getattr(source, "group", None)
-        if not isinstance(group, Group):
-            raise DomainError("a measure that does not say on which group", "a group", "pass group=G")
+    if isinstance(source, Group | str):
+        group = parse(source)
+        source = _uniform(group, degree)
+    G = getattr(source, "group", None) if group is None else parse(group)
+    if not isinstance(G, Group):
+        raise DomainError("a measure that does not say on which group", "a group", "pass group=G")
     if mode not in get_args(Mode):
         raise DomainError(f"mode={mode!r}", f"one of {', '.join(map(repr, get_args(Mode)))}")
     if mode == "stochastic" and generator is None:
@@ -77,13 +75,13 @@ def average(
         raise DomainError(f"chunk={chunk}", "at least one atom at a time")
     if isinstance(source, Cubature):
         source = source.discretise()
-    journey = _Journey(source, group, rep_in, rep_out, mode, generator, segments)
+    journey = _Journey(source, G, parse_type(rep_in), parse_type(rep_out), mode, generator, segments)
     safe = isinstance(source, DiscreteMeasure) and mode != "stochastic"
     return _Average(journey.forward, journey.backward, recompute_safe=safe, journey=journey, chunk=chunk)
 
 
 def canonicalise(
-    source: Frame | DiscreteMeasure, rep_in: Type, rep_out: Type, *, group: Group | None = None
+    source: Frame | DiscreteMeasure, rep_in: Type | str, rep_out: Type | str, *, group: Group | str | None = None
 ) -> Optic[Any, Any, Any, Any]:
     """The one-atom case of ``average``: go to the pose of the heaviest atom of each row, and come back from it.
 

@@ -20,6 +20,7 @@ from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
 from isotropy.reps._solution import Invariants, restored, stored
+from isotropy.reps._text import parse_rep
 
 _LARGEST_PROJECTOR = 5000
 _WORTH_A_FILE, _LARGEST_FILE = 200, 100_000  # unknowns: below, solving is faster; above, files grow large
@@ -199,7 +200,12 @@ def _reordered(
 
 
 def equivariant_basis(
-    rep_in: Rep, rep_out: Rep, G: Group | str, *, method: str = "auto", dims: Mapping[str, int] | None = None
+    rep_in: Rep | str,
+    rep_out: Rep | str,
+    G: Group | str,
+    *,
+    method: str = "auto",
+    dims: Mapping[str, int] | None = None,
 ) -> Basis:
     """All linear maps ``W (n_out, n_in)`` with ``rho_out(g) W = W rho_in(g)`` for every g in ``G``.
 
@@ -219,8 +225,8 @@ def equivariant_basis(
     """
     if method not in METHODS:
         raise DomainError(f"method {method!r}", f"one of {', '.join(METHODS)}")
-    group = parse(G)
-    return _solved(rep_in.unnamed, rep_out.unnamed, group, method, tuple(sorted((dims or {}).items())))
+    known = tuple(sorted((dims or {}).items()))
+    return _solved(parse_rep(rep_in).unnamed, parse_rep(rep_out).unnamed, parse(G), method, known)
 
 
 @lru_cache(maxsize=1024)
@@ -265,7 +271,12 @@ def _pair(out_term: Term, in_term: Term) -> Term:
 
 
 def projector(
-    rep_in: Rep, rep_out: Rep, G: Group | str, *, method: str = "auto", dims: Mapping[str, int] | None = None
+    rep_in: Rep | str,
+    rep_out: Rep | str,
+    G: Group | str,
+    *,
+    method: str = "auto",
+    dims: Mapping[str, int] | None = None,
 ) -> Float[Tensor, "n n"]:
     """The orthogonal projector ``P = Q Q^T`` on equivariant maps, acting on row-major vec(W), n = n_out * n_in.
 

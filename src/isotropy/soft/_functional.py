@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.groups import Draws, Group, Window, parse
 from isotropy.measure import lie_derivative
-from isotropy.reps import Rep
+from isotropy.reps import Rep, parse_rep
 
 
 class SamplePenalty:
@@ -33,8 +33,10 @@ class SamplePenalty:
     (True, True)
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | Window | str], *, draws: int = 1) -> None:
-        self.rep_in, self.rep_out, self.draws = rep_in, rep_out, draws
+    def __init__(
+        self, rep_in: Rep | str, rep_out: Rep | str, groups: Sequence[Group | Window | str], *, draws: int = 1
+    ) -> None:
+        self.rep_in, self.rep_out, self.draws = parse_rep(rep_in), parse_rep(rep_out), draws
         self.candidates = tuple(one if isinstance(one, Window) else parse(one) for one in groups)
         self.names = tuple(str(_group(candidate)) for candidate in self.candidates)
 
@@ -67,8 +69,8 @@ class LiePenalty:
     True
     """
 
-    def __init__(self, rep_in: Rep, rep_out: Rep, groups: Sequence[Group | str]) -> None:
-        self.rep_in, self.rep_out = rep_in, rep_out
+    def __init__(self, rep_in: Rep | str, rep_out: Rep | str, groups: Sequence[Group | str]) -> None:
+        self.rep_in, self.rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.groups = tuple(parse(group) for group in groups)
         self.names = tuple(str(group) for group in self.groups)
         finite = [name for name, group in zip(self.names, self.groups, strict=True) if group.dim == 0]

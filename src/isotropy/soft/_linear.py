@@ -14,7 +14,7 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.groups import Group, parse
 from isotropy.nn import balanced, orthogonal, size
-from isotropy.reps import Rep
+from isotropy.reps import Rep, parse_rep
 from isotropy.soft._complement import Complement, Layer
 
 Init = Literal["orthogonal", "rpp", "halfsoft", "near"]
@@ -28,9 +28,10 @@ class SoftLinear(nn.Module):
     ``"near"``, the first with ``P_0 W`` brought to the size of W (``nn.balanced``): else little of any matrix is left.
     Source: Kim, Lee, Yang, Lee, ICML 2023.
 
-    >>> from isotropy.random import spawn
-    >>> from isotropy.reps import Vector
-    >>> layer = SoftLinear(2 * Vector, Vector, ["O(3)", "O(2)@z"], generator=spawn(0, "layer"))
+    Parameters: ``rep_in, rep_out``, types or their text; ``groups``, the largest first; ``bias``; ``init``, the start;
+    ``generator`` of the start, by default torch's global one.
+
+    >>> layer = SoftLinear("2*Vector", "Vector", ["O(3)", "O(2)@z"])
     >>> residual = layer.residual(1)
     >>> layer.penalty().shape, torch.allclose(layer.project(1) + residual, layer.weight)
     (torch.Size([2]), True)
@@ -38,16 +39,16 @@ class SoftLinear(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         groups: Sequence[Group | str],
         bias: bool = True,
         *,
         init: Init = "orthogonal",
-        generator: Generator,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out = rep_in, rep_out
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.groups = parse_groups(groups)
         n_in, n_out = size(rep_in, self.groups), size(rep_out, self.groups)
         self.weight = nn.Parameter(orthogonal(n_out, n_in, generator))

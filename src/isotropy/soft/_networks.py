@@ -20,7 +20,7 @@ from isotropy.nn import (
     moved_points,
     uniform_rep,
 )
-from isotropy.reps import Rep
+from isotropy.reps import Rep, parse_rep
 from isotropy.soft._linear import Init, SoftLinear, parse_groups
 
 Rule = Literal["exact", "paper"]
@@ -61,6 +61,10 @@ class SoftMLP(nn.Module):
     ... of the space that the groups act on. Swish acts on each entry, which no rotation respects on vectors; so a
     small penalty draws the network towards a symmetry without ever reaching it (§2.3).
 
+    Parameters: ``rep_in, rep_out``, types or their text; ``groups``, the largest first; ``ch``, the width of the hidden
+    layers or their type; ``depth``, how many; ``rule`` of ``uniform_rep``; ``init`` of each layer; ``generator`` of the
+    start, torch's global one by default.
+
     >>> from isotropy.random import spawn
     >>> from isotropy.reps import Scalar, Vector
     >>> net = SoftMLP(Scalar + Vector, Vector, ["O(3)", "O(2)@z"], ch=16, generator=spawn(0, "net"))
@@ -70,19 +74,20 @@ class SoftMLP(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         groups: Sequence[Group | str],
-        ch: int | Rep = 128,
+        ch: int | Rep | str = 128,
         depth: int = 3,
         *,
         rule: Rule = "exact",
         init: Init = "orthogonal",
-        generator: Generator,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out, self.groups = rep_in, rep_out, parse_groups(groups)
-        self.hidden = hidden_rep(self.groups, ch, rule) if isinstance(ch, int) else ch
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
+        self.groups = parse_groups(groups)
+        self.hidden = hidden_rep(self.groups, ch, rule) if isinstance(ch, int) else parse_rep(ch)
         self.place: Tensor | None
         self.register_buffer("place", placement(rep_in, rep_out, self.groups), persistent=False)
         types = [rep_in, *[self.hidden] * depth, rep_out]
@@ -109,16 +114,17 @@ class SoftBlock(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         groups: Sequence[Group | str],
         *,
         init: Init = "near",
         leak: float | None = 1e-3,
-        generator: Generator,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out, self.groups = rep_in, rep_out, parse_groups(groups)
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
+        self.groups = parse_groups(groups)
         middle = gated(rep_out, self.groups[0])
         self.linear = SoftLinear(rep_in, middle, self.groups, init=init, generator=generator)
         self.bilinear = BilinearBlock(middle, self.groups[0], generator=generator)
@@ -138,6 +144,10 @@ class SoftEMLP(nn.Module):
     ``init`` starts it next to an exact network of that group; from free weights it learns half as much.
     Source: Kim, Lee, Yang, Lee, ICML 2023.
 
+    Parameters: ``rep_in, rep_out``, types or their text; ``groups``, the largest first; ``ch``, the width of the hidden
+    layers or their type; ``depth``, how many; ``rule`` of ``uniform_rep``; ``init`` of each layer; ``leak`` of gates;
+    ``generator`` of the start, torch's global one by default.
+
     >>> from isotropy.random import spawn
     >>> from isotropy.reps import Scalar, Vector
     >>> net = SoftEMLP(Scalar + Vector, Vector, ["O(3)", "O(2)@z"], ch=16, depth=1, generator=spawn(0, "net"))
@@ -147,20 +157,21 @@ class SoftEMLP(nn.Module):
 
     def __init__(
         self,
-        rep_in: Rep,
-        rep_out: Rep,
+        rep_in: Rep | str,
+        rep_out: Rep | str,
         groups: Sequence[Group | str],
-        ch: int | Rep = 128,
+        ch: int | Rep | str = 128,
         depth: int = 3,
         *,
         rule: Rule = "exact",
         init: Init = "near",
         leak: float | None = 1e-3,
-        generator: Generator,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
-        self.rep_in, self.rep_out, self.groups = rep_in, rep_out, parse_groups(groups)
-        self.hidden = hidden_rep(self.groups, ch, rule) if isinstance(ch, int) else ch
+        self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
+        self.groups = parse_groups(groups)
+        self.hidden = hidden_rep(self.groups, ch, rule) if isinstance(ch, int) else parse_rep(ch)
         self.place: Tensor | None
         self.register_buffer("place", placement(rep_in, rep_out, self.groups), persistent=False)
         types = [rep_in, *[self.hidden] * depth]

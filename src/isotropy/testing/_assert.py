@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,17 +11,17 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import SchemaError
 from isotropy.groups import DiscreteMeasure, Group, Measure, Window, parse
-from isotropy.measure import Type, equivariance_defects
+from isotropy.measure import equivariance_defects
 from isotropy.random import spawn
-from isotropy.reps import Rep
+from isotropy.reps import Rep, Type, parse_type
 
 
 def assert_equivariant(
     f: Callable[..., Any],
     group: Group | Window | str,
     x: Any = None,
-    rep_in: Type | Literal["declared"] = "declared",
-    rep_out: Type | Literal["declared"] = "declared",
+    rep_in: Type | str = "declared",
+    rep_out: Type | str = "declared",
     *,
     tol: float | None = None,
     measure: Measure | DiscreteMeasure | None = None,
@@ -72,8 +72,8 @@ def _drawn(f: object, group: Group, rep_in: Type, seed: int) -> Tensor:
 
 
 def _declared(f: object, name: str, given: Any) -> Type:
-    if not isinstance(given, str):
-        return given
+    if given != "declared":
+        return parse_type(given)
     if not hasattr(f, name):
         raise SchemaError(f"no {name}, and {type(f).__name__} declares none", "a type", f"pass {name}=Vector, or None")
-    return getattr(f, name)
+    return parse_type(getattr(f, name))

@@ -16,7 +16,7 @@ _STEP = 1e-5
 
 
 def check_rep(
-    rep: Rep,
+    rep: Rep | str,
     G: Group | str,
     *,
     dims: dict[str, int] | None = None,
@@ -37,7 +37,7 @@ def check_rep(
     >>> from isotropy.reps import Scalar, Vector
     >>> check_rep(2 * Scalar + Vector * Vector.dual, "SO(3)")
     """
-    group = parse(G)
+    rep, group = parse_rep(rep), parse(G)
     generator = spawn(seed, "check_rep", str(rep), str(group))
     width = within if within is not None else (None if group.compact else 0.3)
     g = group.sample((n,), generator=generator, dtype=torch.float64, within=width)

@@ -61,7 +61,10 @@ def test_weights_are_the_published_ones() -> None:
     assert abs(float(f.w.detach().mean())) < 0.03
     assert abs(float(f.w.detach().std()) - 1) < 0.03
     assert torch.equal(f.w, GauntPower(2, 1, 3, 10, channels=400, generator=spawn(3, "power")).w)
-    assert torch.equal(GauntPower(1, 1, 2, channels=2).w, GauntPower(1, 1, 2, channels=2).w)
+    torch.manual_seed(0)
+    default = GauntPower(1, 1, 2, channels=2).w
+    torch.manual_seed(0)
+    assert torch.equal(default, GauntPower(1, 1, 2, channels=2).w)
     a = GauntPower(2, 1, 3, 10, channels=400, factors=True, rank=4).a
     assert a is not None
     # Each rank has its share of one power.

@@ -32,7 +32,7 @@ class Interaction(nn.Module):
         n_types: int,
         radial: Sequence[int],
         average_neighbours: float,
-        generator: Generator,
+        generator: Generator | None,
     ) -> None:
         super().__init__()
         self.average_neighbours, self.size = average_neighbours, (L_out + 1) ** 2

@@ -24,7 +24,7 @@ class Dense(nn.Module):
     suits layers of all widths.
     """
 
-    def __init__(self, widths: Sequence[int], generator: Generator) -> None:
+    def __init__(self, widths: Sequence[int], generator: Generator | None) -> None:
         super().__init__()
         self.weights = nn.ParameterList(
             nn.Parameter(torch.randn(inner, outer, generator=generator)) for inner, outer in pairwise(widths)
@@ -46,7 +46,7 @@ class DegreeLinear(Constants):
 
     l: Tensor
 
-    def __init__(self, L: int, channels: int, generator: Generator) -> None:
+    def __init__(self, L: int, channels: int, generator: Generator | None) -> None:
         super().__init__()
         self.W = nn.Parameter(torch.randn(L + 1, channels, channels, generator=generator))
         self.constant("l", degrees(L))
@@ -61,7 +61,7 @@ class ElementLinear(Constants):
 
     l: Tensor
 
-    def __init__(self, L: int, channels: int, n_types: int, generator: Generator) -> None:
+    def __init__(self, L: int, channels: int, n_types: int, generator: Generator | None) -> None:
         super().__init__()
         self.W = nn.Parameter(torch.randn(n_types, L + 1, channels, channels, generator=generator))
         self.constant("l", degrees(L))

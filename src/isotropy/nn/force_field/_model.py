@@ -19,7 +19,6 @@ from isotropy.nn.force_field._neighbours import neighbour_list
 from isotropy.nn.force_field._radial import RadialBasis, polynomial_cutoff
 from isotropy.nn.force_field._scales import Scales
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.random import spawn
 
 
 class GauntForceField(Constants):
@@ -72,7 +71,6 @@ class GauntForceField(Constants):
         self.isolated = {number: float(isolated[number]) for number in sorted(isolated)}
         self.scales = scales or Scales()
         self.r_max, self.cutoff = float(r_max), cutoff
-        generator = generator or spawn(0, "GauntForceField")
         n_types = len(self.isolated)
         table = torch.full((HIGHEST + 1,), -1)
         table[list(self.isolated)] = torch.arange(n_types)

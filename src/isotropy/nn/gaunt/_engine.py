@@ -17,7 +17,6 @@ from isotropy.nn.gaunt._constants import Operation
 from isotropy.nn.gaunt._method import Method, candidates, rows_up_to
 from isotropy.nn.gaunt._types import spheres
 from isotropy.nn.gaunt._weights import flattening, inverse_root, variances
-from isotropy.random import spawn
 from isotropy.reps import Normalization, degrees
 
 Weights = Literal["none", "degree", "rank"]
@@ -75,9 +74,9 @@ class SphereProduct(Operation):
         self.rep_in = (spheres(L1, parities[0], count), spheres(L2, parities[1], count))
         self.rep_out = spheres(L3, self.parities_out, count)
         if weights != "none":
-            self._add_weights(count, generator or spawn(0, "SphereProduct"))
+            self._add_weights(count, generator)
 
-    def _add_weights(self, channels: int, generator: Generator) -> None:
+    def _add_weights(self, channels: int, generator: Generator | None) -> None:
         """w1[l1], w2[l2] for each kind of product and w3[l3], so that outputs start with unit variance."""
         total = {parity: torch.zeros(self.L3 + 1, dtype=torch.float64) for parity in self.parities_out}
         for kind in self._kinds():

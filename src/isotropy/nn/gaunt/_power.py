@@ -17,7 +17,6 @@ from isotropy.nn.gaunt._method import route
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
 from isotropy.nn.gaunt._types import spheres
-from isotropy.random import spawn
 from isotropy.reps import Normalization, degrees
 
 _ROUTES: dict[str, Route] = {"grid": "dense", "grid_separable": "separable"}
@@ -77,12 +76,11 @@ class GauntPower(Operation):
         self.grid = SphereGrid.minimal(total)
         self.synthesis = Synthesis(L, self.grid, way, normalization)
         self.analysis = Analysis(L_out, self.grid, way, normalization)
-        drawn = generator or spawn(0, "GauntPower")
-        self.w = nn.Parameter(torch.randn(order, n_types, channels, L_out + 1, generator=drawn))
+        self.w = nn.Parameter(torch.randn(order, n_types, channels, L_out + 1, generator=generator))
         self.a: nn.Parameter | None = None
         if factors and order > 1:  # one factor has the weights w
             # The sum over R of products of normal numbers is about as large as A^nu.
-            a = torch.randn(rank, order, n_types, channels, L + 1, generator=drawn)
+            a = torch.randn(rank, order, n_types, channels, L + 1, generator=generator)
             a[:, 0] /= math.sqrt(rank)
             self.a = nn.Parameter(a)
         self.constant("l_in", degrees(L))

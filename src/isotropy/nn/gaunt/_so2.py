@@ -16,7 +16,6 @@ from isotropy.nn.gaunt._harmonic_grid import legendre
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._types import spheres
 from isotropy.nn.gaunt._zonal import addition, legendre_series, legendre_slopes
-from isotropy.random import spawn
 from isotropy.reps import Vector, degrees
 
 
@@ -60,15 +59,14 @@ class SO2Convolution(Operation):
         self.group = "SO(3)" if include_odd else "O(3)"
         self.rep_in = (spheres(L_in, channels=channels_in), Vector)
         self.rep_out = spheres(L_out, channels=channels_out)
-        drawn = generator or spawn(0, "SO2Convolution")
         self.frames = Frames(max(L_in, L_out))
         self.real, self.imaginary = nn.ParameterList(), nn.ParameterList()
         for m in range(self.m_max + 1):
             shape = (channels_out * (L_out + 1 - m), channels_in * (L_in + 1 - m))
             size = math.sqrt(shape[1] * (2 if m and include_odd else 1))
-            self.real.append(nn.Parameter(torch.randn(shape, generator=drawn) / size))
+            self.real.append(nn.Parameter(torch.randn(shape, generator=generator) / size))
             if m and include_odd:
-                self.imaginary.append(nn.Parameter(torch.randn(shape, generator=drawn) / size))
+                self.imaginary.append(nn.Parameter(torch.randn(shape, generator=generator) / size))
         self.constant("degrees", degrees(L_in))
         self.constant("sorted_in", _by_order(L_in, self.m_max))
         # Where each packed entry of the output comes out; orders above m_max are read from a last column of zeros.
