@@ -115,7 +115,7 @@ def test_clouds_where_only_columns_can_stand_are_refused(name: str) -> None:
 
 
 def test_a_cloud_that_is_no_rep_hears_what_can_stand_there() -> None:
-    with pytest.raises(SchemaError, match="Cloud\\(Point\\).* a Rep"):
+    with pytest.raises(SchemaError, match=r"Cloud\(Point\).* a Rep"):
         parse_rep(Cloud(Point))
 
 
