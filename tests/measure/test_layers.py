@@ -6,10 +6,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from isotropy.errors import DomainError
+from isotropy.estimate import Estimate
 from isotropy.groups import parse
+from isotropy.linalg import Segments
 from isotropy.measure import layer_errors, lie_error
-from isotropy.measure._layers import _Fields
-from isotropy.reps import Rep, Scalar, Vector
+from isotropy.measure._layers import _Elements, _Fields, _Rates
+from isotropy.measure._sample import Sample
+from isotropy.reps import Cloud, Field, Rep, Scalar, Vector
 
 
 class Typed(nn.Module):
@@ -65,11 +69,13 @@ def mlp(width: int = 24) -> nn.Sequential:
         return nn.Sequential(*layers).double()
 
 
-def test_what_is_added_sums_to_the_whole() -> None:
+@pytest.mark.parametrize(("group", "motion"), [("SO(3)", _Rates), ("D(4)@z", _Elements), ("O(3)", _Elements)])
+def test_what_is_added_sums_to_the_whole(group: str, motion: type[_Rates | _Elements]) -> None:
     """The telescoping sum is exact whatever hidden actions were fitted."""
     model, x = mlp(), rows(300, 6)
     with torch.no_grad():
-        fields = _Fields(model, parse("SO(3)"), x, TWO, Vector)
+        sample = Sample(x, TWO)
+        fields = _Fields(model, motion(parse(group), sample), sample, Vector)
         broken, added = fields.start, torch.zeros_like(fields.start)
         for module in model:
             found = fields.after(module)
@@ -77,7 +83,8 @@ def test_what_is_added_sums_to_the_whole() -> None:
             added, broken = added + (broken - found[0]), found[0]
     assert torch.allclose(added, fields.start, atol=1e-10)
     assert float(broken.abs().max()) == 0
-    shares = [layer.share for layer in layer_errors(model, "SO(3)", x, TWO, Vector).layers]
+    found = layer_errors(model, group, x, TWO, Vector, discrete=motion is _Elements)
+    shares = [layer.share for layer in found.layers]
     assert sum(shares) == pytest.approx(1, abs=1e-9)
 
 
@@ -146,3 +153,107 @@ def test_float32_models_and_shared_layers() -> None:
 def test_scalars_out() -> None:
     head = nn.Sequential(Typed(gate, TWO, TWO), Typed(lambda x: x[..., :1] ** 2, TWO, Scalar))
     assert layer_errors(head, "SO(3)", rows(40, 6), TWO, Scalar).worst().name == "1"
+
+
+# Finite groups, sets and images.
+class PerPoint(nn.Module):
+    """Equivariant maps of channels of vectors at each point, (..., C, d); ``bad`` adds a fixed direction."""
+
+    def __init__(self, inner: int, outer: int, bad: float = 0.0) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(inner)
+        self.w = nn.Parameter(torch.randn(outer, inner, generator=generator) / inner**0.5)
+        self.register_buffer("b", bad * torch.tensor([0.3, -0.7, 0.5]) * torch.randn(outer, 1, generator=generator))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.einsum("oi,...id->...od", self.w, x) + self.b
+
+
+class PerGate(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * torch.sigmoid(x.square().sum(-1, keepdim=True))
+
+
+class Vectors(nn.Module):
+    """Vectors in, one vector out, by modules that declare no type; ``bad`` are the constants that each adds."""
+
+    def __init__(self, *bad: float, clouds: bool = False) -> None:
+        super().__init__()
+        self.first, self.gate, self.last = PerPoint(1 if clouds else 5, 8, bad[0]), PerGate(), PerPoint(8, 1, bad[1])
+        self.clouds = clouds
+
+    def forward(self, x: Tensor, segments: Segments | None = None) -> Tensor:
+        x = x[..., None, :] if self.clouds else x.unflatten(1, (-1, 3))
+        y = self.last(self.gate(self.first(x)))
+        return y.flatten(1) if not self.clouds else y[..., 0, :]
+
+
+@pytest.mark.parametrize("group", ["SO(3)", "C(4)@z", "D(4)@x"])
+@pytest.mark.parametrize("culprit", ["first", "last"])
+@pytest.mark.parametrize("clouds", ["no", "dense", "ragged"])
+def test_the_layer_that_adds_a_direction_is_blamed(group: str, culprit: str, clouds: str) -> None:
+    """Also where the model gives the last layer's output another shape."""
+    bad = (1.0, 0.0) if culprit == "first" else (0.0, 1.0)
+    model = Vectors(*bad, clouds=clouds != "no")
+    x = (
+        rows(400, 15).float()
+        if clouds == "no"
+        else rows(400, 3).float()
+        if clouds == "ragged"
+        else rows(80, 15).float()
+    )
+    x = x.unflatten(1, (5, 3)) if clouds == "dense" else x
+    types = (5 * Vector, Vector) if clouds == "no" else (Cloud(Vector), Cloud(Vector))
+    segments = Segments.from_sizes(torch.tensor([4, 6] * 40)) if clouds == "ragged" else None
+    found = layer_errors(model, group, x, *types, segments=segments)
+    assert found.worst().name == culprit
+    # What comes after a first layer that adds a direction passes on what it cannot follow linearly.
+    assert found.worst().share > (0.9 if culprit == "last" else 0.5)
+
+
+class Shift(nn.Module):
+    """A convolution with a symmetric or a lopsided kernel, circular."""
+
+    def __init__(self, inner: int, outer: int, lopsided: float) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(outer)
+        kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 3.0, 2.0], [1.0, 2.0, 1.0]]) / 9
+        tilt = torch.tensor([[0.0, 1.0, 2.0], [0.0, 0.0, 3.0], [0.0, 0.0, 0.0]]) / 3
+        mix = torch.randn(outer, inner, 1, 1, generator=generator)
+        self.register_buffer("weight", mix * (kernel + lopsided * tilt))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.conv2d(nn.functional.pad(x, (1, 1, 1, 1), mode="circular"), self.weight)
+
+
+@pytest.mark.parametrize(("culprit", "group"), [("0", "D(4)"), ("2", "D(4)"), ("2", "C(4)"), ("4", "C(2)")])
+def test_the_lopsided_convolution_is_blamed(culprit: str, group: str) -> None:
+    bad = [1.0 * (culprit == name) for name in "024"]
+    model = nn.Sequential(Shift(1, 4, bad[0]), nn.Tanh(), Shift(4, 4, bad[1]), nn.Tanh(), Shift(4, 2, bad[2])).double()
+    x = torch.randn(60, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    found = layer_errors(model, group, x, Field(), Field(2 * Scalar))
+    assert isinstance(found.total, Estimate)
+    assert found.total.mean > 0.1
+    assert found.worst().name == culprit
+    assert found.worst().share > 0.9
+    fair = nn.Sequential(Shift(1, 4, 0.0), nn.Tanh(), Shift(4, 2, 0.0)).double()
+    exact = layer_errors(fair, group, x, Field(), Field(2 * Scalar))
+    assert exact.total.mean < 1e-12
+
+
+class Mirror(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        a, b = x[:, :3], x[:, 3:]
+        return torch.cat([torch.linalg.cross(a, b), b], 1)  # turns as vectors do, and mirrors as one axial one does
+
+
+def test_a_reflection_is_followed_by_itself() -> None:
+    class Tail(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x[:, :3] * x[:, 3:].square().sum(1, keepdim=True) + x[:, 3:]
+
+    found = layer_errors(nn.Sequential(Mirror(), Tail()), "O(3)", rows(300, 6), TWO, Vector, discrete=True)
+    assert isinstance(found.total, Estimate)
+    assert found.total.mean > 0.1
+    with pytest.raises(DomainError, match="connected"):
+        layer_errors(nn.Sequential(Mirror(), Tail()), "SO(3)", rows(300, 6), TWO, Vector, discrete=True)

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, ShapeError
 from isotropy.estimate import Estimate
 
 Norm = Literal["relative", "absolute", "pairwise"]
@@ -121,33 +121,6 @@ def units(cluster: Iterable[Any] | None, rows: int) -> Int[Tensor, " rows"]:
     return torch.tensor([number[name] for name in names])
 
 
-def check_rows(x: Any) -> int:
-    """The number of rows of a tensor or a tuple of tensors (rows, ..., n), which must be real and agree in it."""
-    parts = tree.tree_leaves(x)
-    for part in parts:
-        if not isinstance(part, Tensor) or not part.is_floating_point():
-            given = f"x of dtype {part.dtype}" if isinstance(part, Tensor) else f"x of type {type(part).__name__}"
-            raise DtypeError(given, "tensors of real floating-point numbers", "cast with torch.as_tensor(x).double()")
-        if part.ndim < 2:
-            raise ShapeError(f"x of shape {tuple(part.shape)}", "(rows, ..., features)", "add a row axis: x[None]")
-    if len({(len(part), part.dtype, part.device) for part in parts}) != 1:
-        raise ShapeError("inputs of different lengths, dtypes or devices", "one number of rows, one dtype, one device")
-    if len(parts[0]) == 0:
-        raise ShapeError("x without rows", "at least one row")
-    return len(parts[0])
-
-
-def call(f: Any, x: Any) -> Any:
-    """f on a tensor, or on the tensors of a tuple as its arguments."""
-    return f(*x) if isinstance(x, tuple) else f(x)
-
-
 def take(value: Any, index: Any) -> Any:
     """The same index of every part of a tuple, or of one tensor."""
     return tree.tree_map(lambda part: part[index], value)
-
-
-def row_norm(y: Any) -> Float[Tensor, " rows"]:
-    """The norm over all axes and parts of each row, in float64."""
-    parts = [part.detach().flatten(1).double().square().sum(1) for part in tree.tree_leaves(y)]
-    return torch.stack(parts).sum(0).sqrt()

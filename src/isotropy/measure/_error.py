@@ -12,9 +12,11 @@ from torch.utils import _pytree as tree
 from isotropy.errors import NonDeterministicError, ShapeError
 from isotropy.estimate import Estimate
 from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Window, parse
-from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
+from isotropy.linalg import Segments
+from isotropy.measure._defects import Defects, Norm, take, units
+from isotropy.measure._sample import Sample
 from isotropy.random import spawn
-from isotropy.reps import Type, act, parse_type
+from isotropy.reps import Type, parse_type
 
 # Draws are made for blocks of about this many (row, draw) pairs, whatever `chunk` is, so that it changes no number.
 _BLOCK = 32_768
@@ -27,6 +29,7 @@ def equivariance_error(
     rep_in: Type | str = None,
     rep_out: Type | str = None,
     *,
+    segments: Segments | None = None,
     measure: Measure | DiscreteMeasure | None = None,
     n: int = 32,
     norm: Norm = "relative",
@@ -44,8 +47,9 @@ def equivariance_error(
 
     Elements: all of a finite group with at most ``n``, else ``n`` independent Haar draws for each row; a group
     without a Haar probability needs a Window as ``group`` or ``measure``. The interval is over rows, or over
-    ``cluster`` where rows are not independent. Types may be their text, "Cloud(Point)". A tuple of inputs is called as
-    f(*x). At most ``chunk`` (row, element) pairs enter f at once; it changes no number.
+    ``cluster`` where rows are not independent. A tuple of inputs is called as f(*x); with ``segments`` rows are sets,
+    Clouds are flat (N, n), and the call is f(x, segments). At most ``chunk`` (row, element) pairs enter f at once; it
+    changes no number.
 
     Raises DomainError for a zero output ("vacuous"), one that is not finite, or a group without a measure;
     NonDeterministicError when f depends on chance or on the other rows. Source: §2.4 and CORE §5.
@@ -56,8 +60,11 @@ def equivariance_error(
     >>> equivariance_error(lambda v: v.norm(dim=1, keepdim=True), parse("O(2)"), x, Vector, Scalar).mean < 1e-12
     True
     """
-    found = equivariance_defects(f, group, x, rep_in, rep_out, measure=measure, n=n, seed=seed, chunk=chunk)
-    return found.estimate(norm, units(cluster, len(found.distance)).to(found.distance.device), confidence)
+    found = equivariance_defects(
+        f, group, x, rep_in, rep_out, segments=segments, measure=measure, n=n, seed=seed, chunk=chunk
+    )
+    unit = units(cluster, len(found.distance)).to(found.distance.device)
+    return found.estimate(norm, unit, confidence)
 
 
 def equivariance_defects(
@@ -67,6 +74,7 @@ def equivariance_defects(
     rep_in: Type | str = None,
     rep_out: Type | str = None,
     *,
+    segments: Segments | None = None,
     measure: Measure | DiscreteMeasure | None = None,
     n: int = 32,
     seed: int = 0,
@@ -83,27 +91,23 @@ def equivariance_defects(
     """
     if isinstance(group, Window):
         group, measure = group.group, group if measure is None else measure
-    G, rep_in, rep_out = parse(group), parse_type(rep_in), parse_type(rep_out)
-    rows = check_rows(x)
-    leaves = tree.tree_leaves(x)
-    like = next((part for part in leaves if part.is_floating_point()), leaves[0])
-    source = Draws.of(measure or G, n, G)
+    G, sample = parse(group), Sample(x, parse_type(rep_in), segments).checked()
+    source, out = Draws.of(measure or G, n, G), parse_type(rep_out)
     with torch.no_grad():
-        _refuse_chance(f, x, rows)
-        blocks = [
-            _block(f, G, take(x, some), rep_in, rep_out, g, chunk) for some, g in _pieces(source, rows, like, seed)
-        ]
+        _refuse_chance(f, sample)
+        blocks = [_block(f, G, sample.take(some), out, g, chunk) for some, g in _pieces(source, sample, seed)]
     peaks = torch.stack([distance.max() for distance, *_ in blocks])
     at = int(peaks.argmax())
     distance, moved, carried = (torch.cat(parts) for parts in zip(*(block[:3] for block in blocks), strict=True))
     *_, components, place, element = blocks[at]
     row = sum(len(block[0]) for block in blocks[:at]) + place
-    return Defects(distance, moved, carried, source.weight.to(like.device), components, row, element)
+    return Defects(distance, moved, carried, source.weight.to(sample.floats[0].device), components, row, element)
 
 
-def _pieces(source: Draws, rows: int, like: Tensor, seed: int) -> Iterator[tuple[slice, Any]]:
-    """Pieces of the rows, with their elements ``(rows, draws, *element)`` in the dtype and place of ``like``."""
+def _pieces(source: Draws, sample: Sample, seed: int) -> Iterator[tuple[slice, Any]]:
+    """Pieces of the rows, with their elements ``(rows, draws, *element)`` in the dtype and place of the values."""
     generator, draws = spawn(seed, "equivariance_error"), len(source.weight)
+    rows, like = len(sample), sample.floats[0]
     step = max(1, _BLOCK // draws)
     for start in range(0, rows, step):
         count = min(step, rows - start)
@@ -113,36 +117,38 @@ def _pieces(source: Draws, rows: int, like: Tensor, seed: int) -> Iterator[tuple
 
 
 def _block(
-    f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type, g: Any, chunk: int | None
+    f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type, g: Any, chunk: int | None
 ) -> tuple[Tensor, Tensor, Tensor, int, int, Any]:
     """Distance, both sizes (rows, draws), outputs of one row, and the row and element of the largest distance."""
     rows, draws = tree.tree_leaves(g)[0].shape[:2]
-    g, y = tree.tree_map(lambda part: part.flatten(0, 1), g), call(f, x)
-    pairs = torch.arange(rows * draws, device=tree.tree_leaves(x)[0].device)
+    g, y = tree.tree_map(lambda part: part.flatten(0, 1), g), sample.out(sample.call(f), rep_out)
+    pairs = torch.arange(rows * draws, device=sample.floats[0].device)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for some in pairs.split(chunk or len(pairs)):
-        row = some // draws
-        fgx = call(f, act(rep_in, group, take(g, some), take(x, row)))
-        gfx = act(rep_out, group, take(g, some), take(y, row))
-        if [part.shape for part in tree.tree_leaves(fgx)] != [part.shape for part in tree.tree_leaves(gfx)]:
+        row, h = some // draws, take(g, some)
+        one, gfx = sample.take(row), y.take(row).moved(group, h)
+        fgx = gfx.out(one.moved(group, h).call(f), rep_out)
+        if [part.shape for part in tree.tree_leaves(fgx.x)] != [part.shape for part in tree.tree_leaves(gfx.x)]:
             raise ShapeError("f(g.x) and g.f(x) of different shapes", "one output (rows, ...) for each row")
-        found.append((row_norm(tree.tree_map(torch.sub, fgx, gfx)), row_norm(fgx), row_norm(gfx)))
+        gap = gfx.out(tree.tree_map(torch.sub, fgx.x, gfx.x), rep_out)
+        found.append((gap.norm(), fgx.norm(), gfx.norm()))
     distance, moved, carried = (torch.cat([part[i] for part in found]).reshape(rows, draws) for i in range(3))
     worst = int(distance.argmax())
-    components = sum(part[0].numel() for part in tree.tree_leaves(y))
-    return distance, moved, carried, components, worst // draws, take(g, worst)
+    return distance, moved, carried, y.components, worst // draws, take(g, worst)
 
 
-def _refuse_chance(f: Callable[..., Any], x: Any, rows: int) -> None:
+def _refuse_chance(f: Callable[..., Any], sample: Sample) -> None:
     """Dropout left on, or batch statistics: then f is no function of the row, and no error of it is defined."""
-    few, half = min(rows, 8), max(1, min(rows, 8) // 2)
-    whole, part = (call(f, take(x, slice(count))) for count in (few, half))
+    few = sample.take(slice(min(len(sample), 8)))
+    half = few.take(slice(max(1, len(few) // 2)))
+    points = None if few.segments is None else len(few.segments.label)
+    whole, part = few.call(f), half.call(f)
     for one, other in zip(tree.tree_leaves(whole), tree.tree_leaves(part), strict=True):
-        if not isinstance(one, Tensor) or not one.ndim or len(one) != few:
+        if not isinstance(one, Tensor) or not one.ndim or len(one) not in (len(few), points):
             raise ShapeError(
-                f"an output of shape {tuple(getattr(one, 'shape', ()))}", f"one row for each of {few} rows"
+                f"an output of shape {tuple(getattr(one, 'shape', ()))}", f"one row for each of {len(few)} rows"
             )
-        one, size = one[:half].double(), one.double().abs().max()
+        one, size = one[: len(other)].double(), one.double().abs().max()
         # NaNs are told apart later, with their row.
         if bool(((one - other.double()).abs() > 1e-3 * size).any()):
             raise NonDeterministicError(

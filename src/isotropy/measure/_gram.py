@@ -16,8 +16,9 @@ from isotropy.estimate import Estimate
 from isotropy.groups import Group, LieAlgebra, parse
 from isotropy.measure._defects import units
 from isotropy.measure._lie import lie_fields
+from isotropy.measure._sample import Sample
 from isotropy.random import spawn
-from isotropy.reps import Type
+from isotropy.reps import Type, parse_type
 
 _BLOCKS = 1_000  # more independent units than this are pooled at random into this many blocks before resampling
 
@@ -100,11 +101,11 @@ def lie_gram(
     """
     if not scale > 0:
         raise DomainError(f"scale={scale}", "a positive energy", "pass the variance of the target")
-    G = parse(group)
+    G, sample, out = parse(group), Sample(x, parse_type(rep_in)), parse_type(rep_out)
     first, second = f if isinstance(f, tuple) else (f, f)
     with torch.no_grad():
-        one = _flat(lie_fields(first, G, x, rep_in, rep_out, chunk)[0])
-        two = one if second is first else _flat(lie_fields(second, G, x, rep_in, rep_out, chunk)[0])
+        one = _flat(lie_fields(first, G, sample, out, chunk)[0])
+        two = one if second is first else _flat(lie_fields(second, G, sample, out, chunk)[0])
     terms = torch.einsum("arm,brm->rab", one, two)
     terms = (terms + terms.mT) / (2 * scale)
     unit = units(cluster, len(terms)).to(terms.device)

@@ -14,8 +14,10 @@ from torch.utils import _pytree as tree
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.groups import Group, parse
-from isotropy.measure._defects import Defects, Norm, call, check_rows, row_norm, take, units
-from isotropy.reps import Type, parse_type, tangent
+from isotropy.linalg import Segments
+from isotropy.measure._defects import Defects, Norm, take, units
+from isotropy.measure._sample import Sample
+from isotropy.reps import Type, parse_type
 
 _CHUNK = 8_192  # rows that enter f at once
 
@@ -35,11 +37,13 @@ def lie_derivative(
     rep_in: Type | str = None,
     rep_out: Type | str = None,
     *,
+    segments: Segments | None = None,
     chunk: int = _CHUNK,
 ) -> Any:
     """(L_A f)(x) = d/dt rho_out(exp(-tA)) f(rho_in(exp(tA)) x) at t = 0, for each generator A: (k, rows, ...).
 
-    ``x`` (rows, ..., features) or a tuple of such inputs of f(*x); the result has the dtype of f(x), per unit of the
+    ``x`` (rows, ..., features) or a tuple of such inputs of f(*x); with ``segments`` rows are sets and Clouds flat, and
+    the call is f(x, segments). The result has the dtype of f(x), per unit of the
     basis ``group.algebra.basis``, and is a tuple where f(x) is one. It is differentiable in the parameters of f.
 
     Raises DomainError for a group without generators, and when torch cannot see the derivative of f (numpy inside,
@@ -50,17 +54,14 @@ def lie_derivative(
     >>> lie_derivative(lambda v: v[:, :1], "SO(2)", x, Vector, Scalar).tolist()  # x moves along -y
     [[[-4.0]]]
     """
-    return lie_fields(f, parse(group), x, rep_in, rep_out, chunk)[0]
+    return lie_fields(f, parse(group), Sample(x, parse_type(rep_in), segments), parse_type(rep_out), chunk)[0]
 
 
-def lie_fields(
-    f: Callable[..., Any], group: Group, x: Any, rep_in: Type | str, rep_out: Type | str, chunk: int
-) -> tuple[Any, Any]:
+def lie_fields(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type, chunk: int) -> tuple[Any, Any]:
     """The Lie derivatives (k, rows, ...) and the values f(x) (rows, ...)."""
-    rows, fields, values = check_rows(x), [], []
-    rep_in, rep_out = parse_type(rep_in), parse_type(rep_out)
-    for start in range(0, rows, chunk):
-        found, value = _block(f, group, take(x, slice(start, start + chunk)), rep_in, rep_out)
+    fields, values = [], []
+    for start in range(0, len(sample.checked()), chunk):
+        found, value = _block(f, group, sample.take(slice(start, start + chunk)), rep_out)
         fields.append(found)
         values.append(value)
     return (
@@ -69,26 +70,32 @@ def lie_fields(
     )
 
 
-def _block(f: Callable[..., Any], group: Group, x: Any, rep_in: Type, rep_out: Type) -> tuple[Any, Any]:
-    def run(z: Any) -> Any:
-        return call(f, z)
-
-    y, fields, seen = run(x), [], False
-    directions = generators(group)
-    for A in directions:
-        moved = tangent(rep_in, group, A, x)
-        change = jvp(run, (x,), (moved,))[1]
+def _block(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type) -> tuple[Any, Any]:
+    run, floats = smooth(f, sample)
+    y, fields, seen = run(*floats), [], False
+    out = sample.out(y, rep_out)
+    moves = [sample.out(sample.rates(group, A), sample.type).floats for A in generators(group)]
+    for A, moved in zip(generators(group), moves, strict=True):
+        change = jvp(run, tuple(floats), tuple(moved))[1]
         seen = seen or any(bool(part.detach().any()) for part in tree.tree_leaves(change))
-        fields.append(tree.tree_map(torch.sub, change, tangent(rep_out, group, A, y)))
+        fields.append(tree.tree_map(torch.sub, change, out.rates(group, A)))
     if not seen:
-        _refuse_hidden(
-            run,
-            x,
-            tree.tree_map(
-                lambda *parts: torch.stack(parts).sum(0), *[tangent(rep_in, group, A, x) for A in directions]
-            ),
-        )
+        _refuse_hidden(f, sample, [torch.stack(parts).sum(0) for parts in zip(*moves, strict=True)], rep_out)
     return tree.tree_map(lambda *parts: torch.stack(parts), *fields), y
+
+
+def smooth(f: Callable[..., Any], sample: Sample) -> tuple[Callable[..., Any], list[Tensor]]:
+    """f as a function of the values that have derivatives, and these."""
+    parts, form = tree.tree_flatten(sample.x)
+    smooth = [i for i, part in enumerate(parts) if part.is_floating_point()]
+
+    def run(*floats: Tensor) -> Any:
+        whole = list(parts)
+        for i, part in zip(smooth, floats, strict=True):
+            whole[i] = part
+        return sample.call(f, tree.tree_unflatten(whole, form))
+
+    return run, sample.floats
 
 
 def generators(group: Group) -> list[Any]:
@@ -100,15 +107,15 @@ def generators(group: Group) -> list[Any]:
     return [take(basis, a) for a in range(count)]
 
 
-def _refuse_hidden(f: Callable[..., Any], x: Any, v: Any) -> None:
+def _refuse_hidden(f: Callable[..., Any], sample: Sample, v: list[Tensor], rep_out: Type) -> None:
     """A derivative that is zero everywhere is believed only if f does not move under finite steps either."""
-    few, along = take(x, slice(8)), take(v, slice(8))
+    run, floats = smooth(f, sample)
     with torch.no_grad():
         # Steps to both sides: the curvature of an invariant function cancels.
-        there, back = (f(tree.tree_map(lambda a, b: a + h * b, few, along)) for h in (1e-2, -1e-2))  # noqa: B023
-        change = tree.tree_map(torch.sub, there, back)
-    size = max(float(row_norm(there).max()), 1e-300)
-    if float(row_norm(change).max()) > 1e-4 * size:
+        there, back = (run(*[a + h * b for a, b in zip(floats, v, strict=True)]) for h in (1e-2, -1e-2))
+        change = sample.out(tree.tree_map(torch.sub, there, back), rep_out).norm()[:8]
+        size = max(float(sample.out(there, rep_out).norm()[:8].max()), 1e-300)
+    if float(change.max()) > 1e-4 * size:
         raise DomainError(
             "a function whose derivative torch cannot see", "one made of torch operations", "use equivariance_error"
         )
@@ -121,6 +128,7 @@ def lie_error(
     rep_in: Type | str = None,
     rep_out: Type | str = None,
     *,
+    segments: Segments | None = None,
     norm: Norm = "relative",
     cluster: Iterable[Any] | None = None,
     confidence: float = 0.95,
@@ -140,12 +148,13 @@ def lie_error(
     [True, True, False]
     """
     with torch.no_grad():
-        G = parse(group)
-        fields, y = lie_fields(f, G, x, rep_in, rep_out, chunk)
-        size, directions = row_norm(y), range(len(tree.tree_leaves(fields)[0]))
-        sizes = torch.stack([row_norm(take(fields, a)) for a in directions])
+        sample, rep_out = Sample(x, parse_type(rep_in), segments), parse_type(rep_out)
+        fields, y = lie_fields(f, parse(group), sample, rep_out, chunk)
+        out, directions = sample.out(y, rep_out), range(len(tree.tree_leaves(fields)[0]))
+        size = out.norm()
+        sizes = torch.stack([sample.out(take(fields, a), rep_out).norm() for a in directions])
     unit = units(cluster, len(size)).to(size.device)
-    components = sum(part[0].numel() for part in tree.tree_leaves(y))
+    components = out.components
     each = [_estimate(distance, size, components, norm, unit, confidence) for distance in sizes]
     total = _estimate(sizes.square().sum(0).sqrt(), size, components, norm, unit, confidence)
     return LieError(total, tuple(each))

@@ -130,7 +130,9 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     >>> tangent(Vector, parse("SO(2)"), turn, torch.tensor([[1.0, 0.0]])).tolist()
     [[0.0, 1.0]]
     """
-    like = tree.tree_leaves(x)[0]
+    parts, shape = tree.tree_flatten(x)
+    moving = [i for i, part in enumerate(parts) if part.is_floating_point()]
+    like = parts[moving[0]]
     rows = len(like) if segments is None else segments.count
     over(type_, x, lambda leaf, _: refuse_rates(leaf, group) if isinstance(leaf, Rep) else None)
 
@@ -143,13 +145,19 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     smooth = [i for i, part in enumerate(e) if part.is_floating_point()]
     directions = tree.tree_leaves(A)
 
-    def moved(*parts: Tensor) -> Any:
+    def moved(*parts: Tensor) -> list[Tensor]:
         g = list(e)
         for i, part in zip(smooth, parts, strict=True):
             g[i] = part
-        return act(type_, group, tree.tree_unflatten(g, form), x, segments)
+        y = tree.tree_leaves(act(type_, group, tree.tree_unflatten(g, form), x, segments))
+        return [y[i] for i in moving]
 
-    return jvp(moved, tuple(e[i] for i in smooth), tuple(batched(directions[i]) for i in smooth))[1]
+    found = jvp(moved, tuple(e[i] for i in smooth), tuple(batched(directions[i]) for i in smooth))[1]
+    # Whole numbers, atomic numbers say, have none.
+    rates = [torch.zeros_like(part) for part in parts]
+    for i, rate in zip(moving, found, strict=True):
+        rates[i] = rate
+    return tree.tree_unflatten(rates, shape)
 
 
 def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
