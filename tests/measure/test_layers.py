@@ -170,45 +170,43 @@ class PerPoint(nn.Module):
 
 
 class PerGate(nn.Module):
+    """A function of the length of each vector; ``bad`` is added to each component by itself."""
+
+    def __init__(self, bad: float = 0.0) -> None:
+        super().__init__()
+        self.bad = bad
+
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(x.square().sum(-1, keepdim=True))
+        return x * torch.sigmoid(x.square().sum(-1, keepdim=True)) + self.bad * x.abs()
 
 
 class Vectors(nn.Module):
-    """Vectors in, one vector out, by modules that declare no type; ``bad`` are the constants that each adds."""
+    """Vectors in, one vector out, by modules that declare no type."""
 
-    def __init__(self, *bad: float, clouds: bool = False) -> None:
+    def __init__(self, gate: float, last: float, *, clouds: bool = False) -> None:
         super().__init__()
-        self.first, self.gate, self.last = PerPoint(1 if clouds else 5, 8, bad[0]), PerGate(), PerPoint(8, 1, bad[1])
+        self.first, self.gate, self.last = PerPoint(1 if clouds else 5, 8), PerGate(gate), PerPoint(8, 1, last)
         self.clouds = clouds
 
     def forward(self, x: Tensor, segments: Segments | None = None) -> Tensor:
-        x = x[..., None, :] if self.clouds else x.unflatten(1, (-1, 3))
-        y = self.last(self.gate(self.first(x)))
-        return y.flatten(1) if not self.clouds else y[..., 0, :]
+        y = self.last(self.gate(self.first(x[..., None, :] if self.clouds else x.unflatten(1, (-1, 3)))))
+        return y[..., 0, :] if self.clouds else y.flatten(1)
 
 
 @pytest.mark.parametrize("group", ["SO(3)", "C(4)@z", "D(4)@x"])
-@pytest.mark.parametrize("culprit", ["first", "last"])
+@pytest.mark.parametrize("culprit", ["gate", "last"])
 @pytest.mark.parametrize("clouds", ["no", "dense", "ragged"])
-def test_the_layer_that_adds_a_direction_is_blamed(group: str, culprit: str, clouds: str) -> None:
+def test_the_layer_that_knows_directions_is_blamed(group: str, culprit: str, clouds: str) -> None:
     """Also where the model gives the last layer's output another shape."""
-    bad = (1.0, 0.0) if culprit == "first" else (0.0, 1.0)
-    model = Vectors(*bad, clouds=clouds != "no")
-    x = (
-        rows(400, 15).float()
-        if clouds == "no"
-        else rows(400, 3).float()
-        if clouds == "ragged"
-        else rows(80, 15).float()
-    )
-    x = x.unflatten(1, (5, 3)) if clouds == "dense" else x
+    model = Vectors(float(culprit == "gate"), float(culprit == "last"), clouds=clouds != "no")
+    x = {"no": rows(400, 15), "dense": rows(80, 15).unflatten(1, (5, 3)), "ragged": rows(400, 3)}[clouds].float()
     types = (5 * Vector, Vector) if clouds == "no" else (Cloud(Vector), Cloud(Vector))
     segments = Segments.from_sizes(torch.tensor([4, 6] * 40)) if clouds == "ragged" else None
+    if culprit == "gate":  # else many features of one vector may move in a linear way that nearly follows it
+        model.first.rep_out = model.gate.rep_out = 8 * Vector if clouds == "no" else Cloud(8 * Vector)
     found = layer_errors(model, group, x, *types, segments=segments)
     assert found.worst().name == culprit
-    # What comes after a first layer that adds a direction passes on what it cannot follow linearly.
-    assert found.worst().share > (0.9 if culprit == "last" else 0.5)
+    assert found.worst().share > (0.9 if culprit == "last" else 1 - 1e-6)
 
 
 class Shift(nn.Module):
@@ -226,19 +224,21 @@ class Shift(nn.Module):
         return nn.functional.conv2d(nn.functional.pad(x, (1, 1, 1, 1), mode="circular"), self.weight)
 
 
+@pytest.mark.parametrize("declared", [True, False])
 @pytest.mark.parametrize(("culprit", "group"), [("0", "D(4)"), ("2", "D(4)"), ("2", "C(4)"), ("4", "C(2)")])
-def test_the_lopsided_convolution_is_blamed(culprit: str, group: str) -> None:
+def test_the_lopsided_convolution_is_blamed(culprit: str, group: str, declared: bool) -> None:
     bad = [1.0 * (culprit == name) for name in "024"]
     model = nn.Sequential(Shift(1, 4, bad[0]), nn.Tanh(), Shift(4, 4, bad[1]), nn.Tanh(), Shift(4, 2, bad[2])).double()
+    if declared:
+        for module in list(model)[:-1]:
+            module.rep_out = Field(4 * Scalar)
     x = torch.randn(60, 1, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     found = layer_errors(model, group, x, Field(), Field(2 * Scalar))
     assert isinstance(found.total, Estimate)
     assert found.total.mean > 0.1
     assert found.worst().name == culprit
-    assert found.worst().share > 0.9
-    fair = nn.Sequential(Shift(1, 4, 0.0), nn.Tanh(), Shift(4, 2, 0.0)).double()
-    exact = layer_errors(fair, group, x, Field(), Field(2 * Scalar))
-    assert exact.total.mean < 1e-12
+    # Hidden features of no declared type may move in any linear way; what is not followed there enters later.
+    assert found.worst().share > (1 - 1e-9 if declared else 0.5)
 
 
 class Mirror(nn.Module):

@@ -295,7 +295,8 @@ def _by_place(view: Indexed | None, h: Tensor) -> Float[Tensor, "places features
     """The features of each row, or of each point, pair or pixel of it."""
     if isinstance(view, Field):
         return h.movedim(1, -1).flatten(0, -2)
-    return h.flatten(0, {Cloud: 1, Pairs: 2}.get(type(view), 0)).flatten(1)
+    places = 2 if isinstance(view, Pairs) else 1 if isinstance(view, Cloud) else 0
+    return h.flatten(0, places).flatten(1)
 
 
 def _leaves(sample: Sample) -> Iterator[tuple[Any, Tensor]]:
