@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,7 +14,24 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from isotropy.runs import Run
 from isotropy.soft import Constraint, Fixed
-from isotropy.train import Batches, fit
+from isotropy.train import Batches, Step, Task, fit
+
+
+class Turns(Task):
+    """Two optimisers, each with one layer, which is called by itself."""
+
+    def step(self, now: Step, batch: Any) -> Tensor:
+        for name in ("0", "3"):
+            losses = squared(now.model, batch)
+            now.descend(losses.mean() + now.model[0].weight.square().sum(), name)
+        return losses
+
+
+def take_turns(fabric: Fabric) -> list[float]:
+    model = network(seed=fabric.global_rank)  # that of the first process counts
+    rates = {name: lambda parameters: torch.optim.SGD(parameters, 0.1, momentum=0.9) for name in ("0", "3")}
+    history = fit(model, Turns(), Batches(X, Y, 30, seed=1), optimizer=rates, max_epochs=2, fabric=fabric)
+    return [*weights(model).tolist(), history.rows[-1]["loss"]]
 
 
 def train(fabric: Fabric, path: Path) -> list[float]:
@@ -30,7 +48,8 @@ def train(fabric: Fabric, path: Path) -> list[float]:
         run=Run.attach(path),
         fabric=fabric,
     )
-    return [*weights(model).tolist(), history.rows[-1]["loss"], history.rows[-1]["validation"]]
+    last = history.rows[-1]
+    return [*weights(model).tolist(), last["loss"], last["validation"], *take_turns(fabric)]
 
 
 @pytest.mark.slow
