@@ -214,6 +214,13 @@ def test_terms_that_cannot_be_read_are_refused_by_name() -> None:
         run(lambda m, b: {"a": squared(m, b), "b": squared(m, b).mean()})
     with pytest.raises(TypeError, match="the term 'b' of type float; expected a tensor"):
         run(lambda m, b: {"a": squared(m, b), "b": 0.5})
+
+    class Silent(Task):
+        def step(self, now: Step, batch: Any) -> Any:
+            return None
+
+    with pytest.raises(TypeError, match="a loss of type NoneType; expected a tensor, or tensors by name"):
+        fit(network(), Silent(), [(X, Y)], optimizer=lambda p: torch.optim.SGD(p, 0.1), max_steps=1)
     with pytest.raises(ShapeError, match="no terms"):
         run(lambda m, b: {})
     with pytest.raises(ShapeError, match=r"a loss of shape \(120,\); expected one number for the batch, \(\)"):

@@ -27,6 +27,8 @@ class Alone:
         self.device = device
 
     def setup(self, model: nn.Module, *optimizers: Optimizer) -> Any:
+        if self.device.type == "cuda":
+            torch.cuda.set_device(self.device)
         return model, *optimizers
 
     def to_device(self, batch: Any) -> Any:

@@ -35,6 +35,8 @@ class Terms:
         """Raises ``ShapeError``, ``DtypeError``."""
         if isinstance(given, Terms):
             return given
+        if not isinstance(given, Tensor | Mapping):
+            raise DtypeError(f"a loss of type {type(given).__name__}", "a tensor, or tensors by name")
         values = {ONLY: given} if isinstance(given, Tensor) else dict(given)
         if not values:
             raise ShapeError("no terms", "at least one")
