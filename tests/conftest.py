@@ -10,6 +10,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from rooms import Rooms
+
 torch.set_num_threads(1)
 # A shell lets what it starts in the background ignore Ctrl-C, and their children too; here it must interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -22,6 +24,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 def _same_draws() -> None:
     """Layers without a generator start from torch's global one."""
     torch.manual_seed(0)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Rooms(config), "rooms")
 
 
 @pytest.fixture(scope="session")
