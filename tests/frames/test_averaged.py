@@ -121,7 +121,10 @@ def test_one_drawn_frame_has_the_average_as_its_mean_and_evaluation_averages() -
     f, inputs = model(mode="stochastic"), clouds()
     exact = torch.cat([part.detach().flatten() for part in model()(*inputs)])
     with torch.no_grad():
-        draws = torch.stack([torch.cat([part.flatten() for part in f(*inputs)]) for _ in range(400)])
+        # Rows draw for themselves: twenty copies of the batch in a call are twenty draws.
+        copies = tuple(part.repeat(20, *[1] * (part.ndim - 1)) for part in inputs)
+        calls = [[part.unflatten(0, (20, -1)).flatten(1) for part in f(*copies)] for _ in range(20)]
+        draws = torch.cat([torch.cat(parts, -1) for parts in calls])
     assert len({tuple(row.tolist()) for row in draws}) > 10  # rows draw for themselves: 2^6 ways
     error = (draws.mean(0) - exact).abs() / (draws.std(0) / math.sqrt(400)).clamp(min=1e-12)
     assert float(error.max()) < 4.5
