@@ -211,7 +211,9 @@ def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
         def report(self, path: Path) -> None:
             path.write_text("<html>")
 
-    experiment = types.SimpleNamespace(small=Config(3), full=Config(30), run=lambda config, run: Outcome(config))
+    experiment = types.SimpleNamespace(
+        configured=lambda full, seed, **_: Config(30 if full else 3, seed), run=lambda config, run: Outcome(config)
+    )
     room = types.ModuleType("isotropy.experiments")
     room.REGISTRY = {"measuring": experiment}  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "isotropy.experiments", room)

@@ -9,27 +9,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isotropy.cli._reproduce import _set
 from isotropy.data import Surface, load_particles, load_surfaces
 from isotropy.errors import SchemaError
-from isotropy.experiments import REGISTRY
 from isotropy.experiments._charged import STATE, edges
-from isotropy.experiments._training import part
 from isotropy.experiments.frame_averaging import (
     CLAIMS,
-    FULL,
-    PUBLISHED,
-    SMALL,
+    FRAME_AVERAGING,
     Config,
     FrameAveraging,
     GraphsPlan,
     NormalsPlan,
     ParticlesPlan,
-    Score,
     learners,
     particle_networks,
     point_networks,
-    run_experiment,
 )
 from isotropy.experiments.frame_averaging._graph_networks import BACKBONES, Isomorphism
 from isotropy.experiments.frame_averaging._graphs import APART, all_undistinguished, read_graphs, relabelled
@@ -44,6 +37,7 @@ from isotropy.random import spawn
 from isotropy.reps import Cloud, Point
 from isotropy.reps import Tensor as Tensors
 from isotropy.runs import Run
+from isotropy.study import Score
 from recorded import assert_recorded
 
 NORMALS = NormalsPlan(
@@ -59,14 +53,13 @@ TINY = Config(
     particle_networks=particle_networks(2, 1),
     engine="serial",
 )
-ROOM = "isotropy.experiments.frame_averaging"
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, real_data: Path) -> tuple[Path, FrameAveraging]:
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
-        return path, run_experiment(TINY, run)
+        return path, FRAME_AVERAGING.run(TINY, run)
 
 
 def test_the_answer_is_the_recorded_one(finished: tuple[Path, FrameAveraging]) -> None:
@@ -106,19 +99,13 @@ def test_what_is_exact_is_exact_however_little_was_trained(finished: tuple[Path,
 
 
 def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
-    finished: tuple[Path, FrameAveraging], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, FrameAveraging], nothing_runs: None
 ) -> None:
     path, result = finished
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a finished job was computed again")
-
-    for job in ("clouds_job", "normals_job", "separation_job", "learning_job", "particles_job"):
-        monkeypatch.setattr(f"{ROOM}.{job}", refuse)
     with Run(path, resume=True) as run:
-        assert run_experiment(TINY, run) == result
+        assert FRAME_AVERAGING.run(TINY, run) == result
         with pytest.raises(AssertionError, match="computed again"):
-            run_experiment(replace(TINY, seed=7), run)
+            FRAME_AVERAGING.run(replace(TINY, seed=7), run)
 
 
 def test_the_result_is_written_read_back_and_reported(finished: tuple[Path, FrameAveraging], tmp_path: Path) -> None:
@@ -262,12 +249,6 @@ def test_held_out_parts_change_with_the_seed() -> None:
         held_out(18, 2000, spawn(0, "parts"))
 
 
-def test_a_run_continued_with_other_sizes_does_not_take_an_old_checkpoint(tmp_path: Path) -> None:
-    with Run(tmp_path / "run") as run:
-        one, other = (part(run, {"epochs": epochs}, "normals", 0).path for epochs in (1, 2))
-        assert one == part(run, {"epochs": 1}, "normals", 0).path != other
-
-
 @pytest.mark.parametrize("name", BACKBONES)
 def test_which_graph_networks_read_the_order(name: str, real_data: Path) -> None:
     graphs = read_graphs("EXP", 8)
@@ -298,13 +279,6 @@ def test_pairs_left_together_are_those_that_no_seed_parts() -> None:
     together = (distance <= APART).all(0).triu(1).sum()
     assert 0 < together < 12 * 10
     assert all_undistinguished(embedding) == together
-
-
-def test_settings_of_the_command_line_change_text_fields_only() -> None:
-    assert _set(SMALL, {"abc": "meshes"}, "frame-averaging").abc == "meshes"
-    assert _set(SMALL, {}, "frame-averaging") == SMALL
-    with pytest.raises(SchemaError, match="one of abc, engine"):
-        _set(SMALL, {"seeds": "3"}, "frame-averaging")
 
 
 def invented(**numbers: float) -> FrameAveraging:
@@ -382,29 +356,3 @@ def test_turning_is_judged_by_the_worst_seed() -> None:
 def test_claims_about_what_was_not_run_are_refused() -> None:
     with pytest.raises(KeyError, match="FA-GNN"):
         next(claim for claim in CLAIMS if claim.text.startswith("particles")).holds(FrameAveraging())
-
-
-def test_published_numbers_are_those_of_the_specification() -> None:
-    found = {(setting, method): number for _, setting, method, number, _ in PUBLISHED.rows}
-    settings = ("I/I", "I/SO(3)", "SO(3)/SO(3)")
-    assert [found[setting, "FA-PointNet"] for setting in settings] == [0.158, 0.163, 0.161]
-    assert [found[setting, "DGCNN"] for setting in settings] == [0.070, 0.193, 0.121]
-    assert [found["graph8c", method] for method in ("GCN", "GAT", "GIN", "ChebNet", "FA-MLP")] == [
-        4755,
-        1828,
-        386,
-        44,
-        0,
-    ]
-    assert (found["EXP", "ChebNet"], found["EXP-classify", "ChebNet"]) == (71, 0.82)
-    assert [found["test", method] for method in ("GNN", "EGNN", "FA-GNN", "CN-GNN")] == [0.0107, 0.0071, 0.0057, 0.0043]
-
-
-def test_the_full_version_has_the_sizes_of_the_papers() -> None:
-    assert (FULL.normals.points, FULL.normals.batch, FULL.normals.k, FULL.normals.divide) == (512, 32, 40, 1)
-    assert (FULL.graphs.seeds, FULL.graphs.epochs, FULL.graphs.batch) == (100, 200, 100)
-    assert (FULL.particles.epochs, FULL.particles.frames, FULL.particles.width) == (10_000, "all", 60)
-    both = [(config.learners, config.particle_networks) for config in (SMALL, FULL)]
-    small, full = ([{one.method for one in part} for part in parts] for parts in both)
-    assert small == full
-    assert REGISTRY["frame-averaging"].small == SMALL

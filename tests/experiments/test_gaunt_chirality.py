@@ -11,9 +11,8 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.experiments.gaunt._chirality import chirality_job
+from isotropy.experiments.gaunt import SMALL, chirality_job
 from isotropy.experiments.gaunt._mirrors import METHODS, Method, ShapeNetwork
-from isotropy.experiments.gaunt._plans import SMALL_CHIRALITY
 from isotropy.experiments.gaunt._shapes import TASKS, Task, mirrored, shapes
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -91,8 +90,8 @@ def test_only_brackets_see_a_mirror_and_nobody_a_rotation(task: Task, method: Me
 
 def test_what_is_learned_with_brackets_cannot_be_learned_without(tmp_path: Path) -> None:
     plans = {
-        "Tetris": replace(SMALL_CHIRALITY, copies=16, epochs=40),
-        "tetrahedra": replace(SMALL_CHIRALITY, epochs=40),
+        "Tetris": replace(SMALL.chirality, copies=16, epochs=40),
+        "tetrahedra": replace(SMALL.chirality, epochs=40),
     }
     expected = {("Tetris", "Gaunt"): 7 / 8, ("tetrahedra", "Gaunt"): 1 / 2, ("tetrahedra", "complete"): 1.0}
     with Run(tmp_path / "run") as run:

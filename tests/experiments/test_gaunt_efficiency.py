@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from isotropy.errors import DomainError, NonDeterministicError
+from isotropy.experiments.gaunt import EfficiencyPlan
 from isotropy.experiments.gaunt._efficiency import (
     ALL,
     CONTRACTION,
@@ -24,7 +25,6 @@ from isotropy.experiments.gaunt._efficiency import (
     efficiency_job,
     timed,
 )
-from isotropy.experiments.gaunt._plans import EfficiencyPlan
 from isotropy.runs import Run
 
 TINY = EfficiencyPlan(channels=2, batch=2, edges=3, atoms=3, rounds=3, least=1e-3)

@@ -12,9 +12,9 @@ from e3nn import o3
 
 from isotropy.data import load_particles
 from isotropy.experiments._charged import STATE, squared_error
+from isotropy.experiments.gaunt import NBodyPlan
 from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps
 from isotropy.experiments.gaunt._nbody import nbody_job
-from isotropy.experiments.gaunt._plans import NBodyPlan
 from isotropy.experiments.gaunt._steered import (
     PRODUCTS,
     ClebschGordanSteered,

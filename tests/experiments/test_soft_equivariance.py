@@ -9,11 +9,8 @@ import pytest
 import torch
 
 from isotropy.data import load
-from isotropy.experiments import REGISTRY, Claim
 from isotropy.experiments.soft_equivariance import (
-    FULL,
-    PUBLISHED,
-    SMALL,
+    SOFT_EQUIVARIANCE,
     Config,
     Level,
     Plan,
@@ -22,7 +19,6 @@ from isotropy.experiments.soft_equivariance import (
     Setting,
     SoftEquivariance,
     ordered,
-    run_experiment,
 )
 from isotropy.nn import EMLP
 from isotropy.random import spawn
@@ -58,7 +54,7 @@ TINY = Config(
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SoftEquivariance]:
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
-        return path, run_experiment(TINY, run)
+        return path, SOFT_EQUIVARIANCE.run(TINY, run)
 
 
 def test_the_answer_is_the_recorded_one(finished: tuple[Path, SoftEquivariance]) -> None:
@@ -110,25 +106,19 @@ def test_strengths_move_by_the_rules_of_each_method(finished: tuple[Path, SoftEq
 
 
 def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
-    finished: tuple[Path, SoftEquivariance], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, SoftEquivariance], nothing_runs: None
 ) -> None:
     path, result = finished
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a finished job was computed again")
-
-    monkeypatch.setattr("isotropy.experiments.soft_equivariance.train_job", refuse)
-    monkeypatch.setattr("isotropy.experiments.soft_equivariance.discover_job", refuse)
     with Run(path, resume=True) as run:
-        assert run_experiment(TINY, run) == result
+        assert SOFT_EQUIVARIANCE.run(TINY, run) == result
         with pytest.raises(AssertionError, match="computed again"):
-            run_experiment(replace(TINY, seed=7), run)
+            SOFT_EQUIVARIANCE.run(replace(TINY, seed=7), run)
 
 
 def test_the_same_seed_trains_the_same_networks(finished: tuple[Path, SoftEquivariance], tmp_path: Path) -> None:
     again = replace(TINY, settings=(Setting(0.0),), questions=())
     with Run(tmp_path / "again") as run, pytest.raises(KeyError, match="nu=-1"):
-        run_experiment(again, run)  # claims about a setting that was not run are refused, not guessed
+        SOFT_EQUIVARIANCE.run(again, run)  # claims about a setting that was not run are refused, not guessed
     assert len(list((tmp_path / "again/jobs").glob("*.npz"))) == 8
     keys = {path.name for path in (tmp_path / "again/jobs").glob("*.npz")}
     assert keys <= {path.name for path in (finished[0] / "jobs").glob("*.npz")}
@@ -210,7 +200,7 @@ def invented(**errors: float) -> SoftEquivariance:
 
 
 def verdicts(result: SoftEquivariance) -> dict[str, bool]:
-    return {claim.text: claim.holds(result) for claim in REGISTRY["soft-equivariance"].claims}
+    return {claim.text: claim.holds(result) for claim in SOFT_EQUIVARIANCE.claims}
 
 
 def test_claims_hold_where_they_should() -> None:
@@ -248,29 +238,3 @@ def test_one_wrong_seed_is_enough_to_lose_the_claim_on_levels() -> None:
     assert not held["discover orders the groups correctly in every inertia setting and seed"]
     assert held["discover orders the groups correctly in every cosine similarity setting and seed"]
     assert not any(held for text, held in verdicts(replace(result, levels=())).items() if "discover" in text)
-
-
-def test_published_numbers_are_those_of_the_specification() -> None:
-    found = {(problem, method, rows): error for problem, method, rows, error, _ in PUBLISHED.rows}
-    sizes = (100, 300, 1000, 3000, 10000)
-    assert [found["nu=0", "EMLP O(3)", n] for n in sizes] == [1.44, 0.303, 0.136, 0.028, 0.018]
-    assert [found["nu=0", "EMLP SO(3)", n] for n in sizes] == [1.16, 0.316, 0.060, 0.029, 0.019]
-    assert [found["nu=0", "MLP", n] for n in sizes] == [7.91, 4.94, 3.24, 0.84, 0.154]
-    assert [found["nu=0", "MLP + augmentation", n] for n in sizes] == [1.78, 0.464, 0.130, 0.112, 0.112]
-    assert (found["nu=0.3, a=2", "MLP", 1000], found["nu=0.3, a=2", "EMLP O(3)", 1000]) == (4.79, 1.185)
-    assert len(found) == 22
-
-
-def test_the_full_version_has_the_sizes_of_the_paper() -> None:
-    plan = FULL.plan
-    assert (plan.rows, plan.batch, plan.epochs, plan.adjust_at) == (1000, 500, 8000, 2000)
-    assert (plan.power, plan.starts, plan.decay, plan.rate, plan.ch) == (2.0, (100.0,), 2e-4, 1e-3, 128)
-    assert [(setting.nu, setting.axis, setting.seeds) for setting in FULL.settings] == [
-        (-1.0, 2, 5),
-        (0.0, 2, 5),
-        (-1.0, 0, 5),
-        (-1.0, 1, 5),
-        (-0.3, -1, 5),
-    ]
-    assert {setting.name for setting in SMALL.settings} == {setting.name for setting in FULL.settings}
-    assert isinstance(REGISTRY["soft-equivariance"].claims[0], Claim)

@@ -15,12 +15,10 @@ from torch import Tensor
 
 from isotropy.data import DataNotFoundError, load_shapes, read_modelnet, rounded
 from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
-from isotropy.experiments import REGISTRY
 from isotropy.experiments.transformation_invariant import (
     FULL,
     METHODS,
-    PUBLISHED,
-    SMALL,
+    TRANSFORMATION_INVARIANT,
     VIEWS,
     Config,
     Embedding,
@@ -30,14 +28,12 @@ from isotropy.experiments.transformation_invariant import (
     ShapesPlan,
     ToursPlan,
     TransformationInvariance,
-    run_experiment,
 )
 from isotropy.experiments.transformation_invariant._attention import AttentionModel
 from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, seen_as
 from isotropy.experiments.transformation_invariant._distances import roads
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
 from isotropy.experiments.transformation_invariant._pointnet import classifier
-from isotropy.experiments.transformation_invariant._published import CLOUDS, TOURS
 from isotropy.experiments.transformation_invariant._tours import (
     _along_tour,
     _best_move,
@@ -81,7 +77,7 @@ def cities(*shape: int) -> Tensor:
 def finished(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TransformationInvariance]:
     path = tmp_path_factory.mktemp("experiment") / "run"
     with Run(path) as run:
-        return path, run_experiment(TINY, run)
+        return path, TRANSFORMATION_INVARIANT.run(TINY, run)
 
 
 def test_the_answer_is_the_recorded_one(finished: tuple[Path, TransformationInvariance]) -> None:
@@ -117,19 +113,13 @@ def test_what_is_exact_is_exact_before_anything_is_learnt(finished: tuple[Path, 
 
 
 def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
-    finished: tuple[Path, TransformationInvariance], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Path, TransformationInvariance], nothing_runs: None
 ) -> None:
     path, result = finished
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a finished job was computed again")
-
-    for name in ("cities_job", "optima_job", "classify_job", "learn_job", "try_job", "embed_job"):
-        monkeypatch.setattr(f"isotropy.experiments.transformation_invariant.{name}", refuse)
     with Run(path, resume=True) as run:
-        assert run_experiment(TINY, run) == result
+        assert TRANSFORMATION_INVARIANT.run(TINY, run) == result
         with pytest.raises(AssertionError, match="computed again"):
-            run_experiment(replace(TINY, seed=7), run)
+            TRANSFORMATION_INVARIANT.run(replace(TINY, seed=7), run)
 
 
 def test_the_result_is_written_read_back_and_reported(
@@ -140,12 +130,12 @@ def test_the_result_is_written_read_back_and_reported(
     page = result.report(tmp_path / "report").read_text()
     assert page.count("not run here") >= 2
     assert all(claim.text in page.replace("&lt;", "<").replace("&#39;", "'") for claim in result.claims)
-    assert "published, n=20: optimal tours 3.84" in result.table()
+    assert "published, tours, n=20: optimal 3.84" in result.table()
 
 
 def test_the_full_version_asks_for_modelnet(tmp_path: Path) -> None:
     with Run(tmp_path / "run") as run, pytest.raises(SchemaError, match=r"modelnet40_ply_hdf5_2048.*--set modelnet="):
-        run_experiment(FULL, run)
+        TRANSFORMATION_INVARIANT.run(FULL, run)
     assert not list(tmp_path.glob("run/jobs/*"))
 
 
@@ -349,7 +339,7 @@ def invented(
 
 
 def failing(result: TransformationInvariance) -> set[str]:
-    return {claim.text for claim in REGISTRY["transformation-invariant"].claims if not claim.holds(result)}
+    return {claim.text for claim in TRANSFORMATION_INVARIANT.claims if not claim.holds(result)}
 
 
 def test_claims_hold_where_they_should() -> None:
@@ -391,30 +381,3 @@ def test_embeddings_must_serve_in_every_dimension() -> None:
     assert failing(result) == {
         "distances: tours found in the embedding cost at most 10 % more, for every k from 2 to 8"
     }
-
-
-def test_published_numbers_are_those_of_the_specification() -> None:
-    assert {name: rest for name, *rest in CLOUDS} == {
-        "PointNet": [85.9, 19.6, 74.7],
-        "DGCNN": [90.3, 33.8, 88.6],
-        "VN-PointNet": [77.5, 77.5, 77.2],
-        "VN-DGCNN": [89.5, 89.5, 90.2],
-        "RI-Conv": [86.5, 86.4, 86.4],
-        "ClusterNet": [87.1, 87.1, 87.1],
-        "SPHNet": [87.7, 86.6, 87.6],
-        "GC-Conv": [89.0, 89.1, 89.2],
-        "TFN": [88.5, 85.3, 87.6],
-    }
-    assert {name: rest for name, *rest in TOURS} == {
-        "optimal": [3.84, 5.70, 7.76],
-        "AM greedy": [3.85, 5.80, 8.12],
-        "AM sampling 1280": [3.84, 5.73, 7.94],
-    }
-    assert all("not run here" in table.title for table in PUBLISHED)
-
-
-def test_the_full_version_has_the_sizes_of_the_papers() -> None:
-    assert (FULL.shapes.points, FULL.tours.dim, FULL.tours.layers, FULL.tours.heads) == (1024, 128, 3, 8)
-    assert (FULL.tours.hidden, FULL.tours.batch, FULL.tours.epochs, FULL.tours.rate) == (512, 512, 100, 1e-4)
-    assert (FULL.large, SMALL.large) == (True, False)
-    assert SMALL.tours.cities == 20

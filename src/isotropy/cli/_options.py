@@ -41,7 +41,7 @@ def settings_of(pairs: Sequence[str]) -> dict[str, object]:
     settings: dict[str, object] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
-        if not equals or not key.strip().isidentifier():
+        if not equals or not all(word.isidentifier() for word in key.strip().split(".")):
             raise SchemaError(f"--set {pair}", "KEY=VALUE", "--set nu=0.3")
         if key.strip() in settings:
             raise SchemaError(f"--set {key.strip()} twice", "each setting once")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from isotropy.experiments._claims import Claim
-from isotropy.experiments._experiment import Experiment
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
+from isotropy.study import Claim, Experiment
 
 REGISTRY: dict[str, Experiment[Any, Any]] = {
     experiment.name: experiment for experiment in (SOFT_EQUIVARIANCE, FRAME_AVERAGING, TRANSFORMATION_INVARIANT, GAUNT)

@@ -1,60 +1,27 @@
 """Frame averaging (Puny et al., ICLR 2022): normals of CAD parts, graphs told apart, charged particles."""
 
-from __future__ import annotations
-
-from isotropy.experiments._experiment import Experiment
-from isotropy.experiments._scores import Score
-from isotropy.experiments.frame_averaging._claims import CLAIMS
-from isotropy.experiments.frame_averaging._config import (
-    FULL,
-    SMALL,
-    Config,
-    GraphsPlan,
-    NormalsPlan,
-    ParticlesPlan,
-    Training,
-    learners,
-    particle_networks,
-    point_networks,
-)
-from isotropy.experiments.frame_averaging._normals import clouds_job, normals_job
-from isotropy.experiments.frame_averaging._prediction import particles_job
-from isotropy.experiments.frame_averaging._published import PUBLISHED
-from isotropy.experiments.frame_averaging._result import FrameAveraging
-from isotropy.experiments.frame_averaging._run import run_experiment
-from isotropy.experiments.frame_averaging._separation import learning_job, separation_job
+from isotropy.experiments.frame_averaging._claims import CLAIMS as CLAIMS
+from isotropy.experiments.frame_averaging._config import FULL as FULL
+from isotropy.experiments.frame_averaging._config import SMALL as SMALL
+from isotropy.experiments.frame_averaging._config import Config as Config
+from isotropy.experiments.frame_averaging._config import GraphsPlan as GraphsPlan
+from isotropy.experiments.frame_averaging._config import NormalsPlan as NormalsPlan
+from isotropy.experiments.frame_averaging._config import ParticlesPlan as ParticlesPlan
+from isotropy.experiments.frame_averaging._config import Training as Training
+from isotropy.experiments.frame_averaging._config import learners as learners
+from isotropy.experiments.frame_averaging._config import particle_networks as particle_networks
+from isotropy.experiments.frame_averaging._config import point_networks as point_networks
+from isotropy.experiments.frame_averaging._result import FrameAveraging as FrameAveraging
+from isotropy.experiments.frame_averaging._trials import trials as trials
+from isotropy.study import Experiment
 
 FRAME_AVERAGING: Experiment[Config, FrameAveraging] = Experiment(
     name="frame-averaging",
     paper="Puny, Atzmon, Ben-Hamu, Misra, Grover, Smith, Lipman: Frame Averaging for Invariant and Equivariant Network "
     "Design, ICLR 2022",
-    published=PUBLISHED,
+    result=FrameAveraging,
     small=SMALL,
     full=FULL,
-    run=run_experiment,
-    claims=CLAIMS,
+    trials=trials,
+    judge=CLAIMS,
 )
-
-__all__ = [
-    "CLAIMS",
-    "FRAME_AVERAGING",
-    "FULL",
-    "PUBLISHED",
-    "SMALL",
-    "Config",
-    "FrameAveraging",
-    "GraphsPlan",
-    "NormalsPlan",
-    "ParticlesPlan",
-    "Score",
-    "Training",
-    "clouds_job",
-    "learners",
-    "learning_job",
-    "normals_job",
-    "particle_networks",
-    "particles_job",
-    "point_networks",
-    "run_experiment",
-    "separation_job",
-]

@@ -2,47 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS
+from isotropy.study import Claim, Reproduction, Value, at_least, at_most, below, of, worst
 
-from isotropy.experiments._claims import Claim
-from isotropy.experiments._scores import Score, at_least, at_most, below, of, ratio, worst
-from isotropy.experiments.frame_averaging._records import GRAPHS, LEARNED, NORMALS, PARTICLES
-from isotropy.experiments.frame_averaging._result import FrameAveraging
-
-SETS = ("graph8c", "EXP", "SR25")
-Value = Callable[[FrameAveraging], float]
 EXACT_NORMALS = ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet")
 CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
 
 
-def moved(method: str) -> Value:
+def moved(method: str) -> Value[Reproduction]:
     """How far turning the test clouds moves the error of a network trained on clouds as they lie, the worst seed."""
 
-    def value(result: FrameAveraging) -> float:
-        still, turned = (result.score(NORMALS, setting, method) for setting in ("I/I", "I/SO(3)"))
+    def value(result: Reproduction) -> float:
+        still, turned = (result.measure(NORMALS, setting, method) for setting in ("I/I", "I/SO(3)"))
         return max(abs(a - b) for a, b in zip(still.values, turned.values, strict=True))
 
-    return value
+    return Value(value, frozenset({NORMALS}))
 
 
-def _normal(setting: str, method: str) -> Value:
+def _still(method: str) -> Value[Reproduction]:
+    """The largest change of any set's graphs under relabelling."""
+    copies = [worst(GRAPHS, f"{name}, copies", method) for name in SETS]
+    return Value(lambda result: max(value(result) for value in copies), frozenset({GRAPHS}))
+
+
+def _normal(setting: str, method: str) -> Value[Reproduction]:
     return of(NORMALS, setting, method)
 
 
-def _still(method: str) -> Value:
-    """The largest change of any set's graphs under relabelling."""
-
-    def value(result: FrameAveraging) -> float:
-        found: list[Score] = [result.score(GRAPHS, f"{name}, copies", method) for name in SETS]
-        return max(max(score.values) for score in found)
-
-    return value
+def _apart(setting: str, *methods: str) -> list[Value[Reproduction]]:
+    return [of(GRAPHS, setting, method) for method in methods]
 
 
-CLAIMS: tuple[Claim[FrameAveraging], ...] = (
+def _learned(*methods: str) -> list[Value[Reproduction]]:
+    return [of(LEARNED, LEARNED, method) for method in methods]
+
+
+def _predicted(method: str) -> Value[Reproduction]:
+    return of(PARTICLES, "test", method)
+
+
+CLAIMS: tuple[Claim[Reproduction], ...] = (
     at_least(
         "normals: turning the parts costs PointNet half as much again (I/SO(3) at least 1.5 times I/I)",
-        [ratio(_normal("I/SO(3)", "PointNet"), _normal("I/I", "PointNet"))],
+        _normal("I/SO(3)", "PointNet") / _normal("I/I", "PointNet"),
         1.5,
     ),
     at_most(
@@ -82,38 +84,38 @@ CLAIMS: tuple[Claim[FrameAveraging], ...] = (
     ),
     at_least(
         "graphs: GCN, GAT and GIN leave all 600 pairs of EXP together",
-        [of(GRAPHS, "EXP", method) for method in ("GCN", "GAT", "GIN")],
+        _apart("EXP", "GCN", "GAT", "GIN"),
         600,
     ),
     at_least(
         "graphs: GCN, GAT, GIN and ChebNet leave all 105 pairs of SR25 together",
-        [of(GRAPHS, "SR25", method) for method in ("GCN", "GAT", "GIN", "ChebNet")],
+        _apart("SR25", "GCN", "GAT", "GIN", "ChebNet"),
         105,
     ),
-    below("graphs: GAT < GCN on graph8c", of(GRAPHS, "graph8c", "GAT"), of(GRAPHS, "graph8c", "GCN")),
-    below("graphs: GIN < GAT on graph8c", of(GRAPHS, "graph8c", "GIN"), of(GRAPHS, "graph8c", "GAT")),
-    below("graphs: ChebNet < GIN on graph8c", of(GRAPHS, "graph8c", "ChebNet"), of(GRAPHS, "graph8c", "GIN")),
+    below("graphs: GAT < GCN on graph8c", *_apart("graph8c", "GAT", "GCN")),
+    below("graphs: GIN < GAT on graph8c", *_apart("graph8c", "GIN", "GAT")),
+    below("graphs: ChebNet < GIN on graph8c", *_apart("graph8c", "ChebNet", "GIN")),
     *(
-        at_least(f"EXP: {method} learns it (at least 0.99)", [of(LEARNED, LEARNED, method)], 0.99)
+        at_least(f"EXP: {method} learns it (at least 0.99)", _learned(method), 0.99)
         for method in (*CANONICAL, "FA-MLP, sorted", "FA-GIN+ID, sorted")
     ),
     at_most(
         "EXP: GIN, GA-MLP and GA-GIN+ID do not learn it (at most 0.6)",
-        [of(LEARNED, LEARNED, method) for method in ("GIN", "GA-MLP", "GA-GIN+ID")],
+        _learned("GIN", "GA-MLP", "GA-GIN+ID"),
         0.6,
     ),
-    at_most("particles: FA-GNN at most 0.010", [of(PARTICLES, "test", "FA-GNN")], 0.010),
+    at_most("particles: FA-GNN at most 0.010", _predicted("FA-GNN"), 0.010),
     at_least(
         "particles: FA-GNN at least 1.4 times better than GNN at equal epochs",
-        [ratio(of(PARTICLES, "test", "GNN"), of(PARTICLES, "test", "FA-GNN"))],
+        _predicted("GNN") / _predicted("FA-GNN"),
         1.4,
     ),
-    below("particles: FA-GNN < EGNN", of(PARTICLES, "test", "FA-GNN"), of(PARTICLES, "test", "EGNN")),
-    below("particles: EGNN < GNN", of(PARTICLES, "test", "EGNN"), of(PARTICLES, "test", "GNN")),
-    below("particles: CN-GNN < GNN", of(PARTICLES, "test", "CN-GNN"), of(PARTICLES, "test", "GNN")),
+    below("particles: FA-GNN < EGNN", _predicted("FA-GNN"), _predicted("EGNN")),
+    below("particles: EGNN < GNN", _predicted("EGNN"), _predicted("GNN")),
+    below("particles: CN-GNN < GNN", _predicted("CN-GNN"), _predicted("GNN")),
     at_most(
         "particles: E(3) error of FA-GNN with all frames at most 5e-6 in float32",
-        [worst(PARTICLES, "E(3) error", "FA-GNN")],
+        worst(PARTICLES, "E(3) error", "FA-GNN"),
         5e-6,
     ),
 )

@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from isotropy.study import Configuration
+
+NORMALS, GRAPHS, LEARNED, PARTICLES = "normals", "graphs", "EXP-classify", "particles"
+SETS = ("graph8c", "EXP", "SR25")
 Number = float | int
 Pose = Literal["I", "SO(3)"]
 
@@ -79,7 +83,7 @@ class ParticlesPlan:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Configuration):
     """What is trained, how often, and from which meshes: ``abc`` is a folder of .obj files, by default 18 CAD parts."""
 
     normals: NormalsPlan = field(default_factory=NormalsPlan)
@@ -89,8 +93,6 @@ class Config:
     learners: Sequence[Training] = ()
     particle_networks: Sequence[Training] = ()
     abc: str = ""
-    seed: int = 0
-    engine: Literal["serial", "process"] = "process"
 
 
 def point_networks(seeds: int, others: int, poses: Sequence[Pose]) -> tuple[Training, ...]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 
 from isotropy.data import load_surfaces
 from isotropy.errors import SchemaError
-from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import NormalsPlan
 from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
 from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, VectorPointNet
@@ -20,52 +18,54 @@ from isotropy.groups import SO
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
+from isotropy.study import job, part, size, train
 from isotropy.train import Batches, Moved
 
 _SCALES = (0.8, 1.25)
 _AT_ONCE = 8
 
 
-def clouds_job(run: Run, *, seed: int, abc: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def clouds_job(run: Run, *, seed: int, abc: str, plan: NormalsPlan) -> dict[str, Any]:
     """Draws clouds with normals from all parts into one file of the run; the seed says which parts are held out."""
-    began = time.process_time()
-    settings = NormalsPlan(**plan)
     parts = load_surfaces(abc)
     arrays: dict[str, Any] = {}
     names: list[str] = []
-    split = held_out(len(parts), settings.held_out, spawn(seed, "parts"))
-    for key, indices, count in zip(("train", "test"), split, (settings.clouds, settings.test_clouds), strict=True):
-        drawn = [parts[i].sample(count, settings.points, spawn(seed, key, i)) for i in indices]
+    split = held_out(len(parts), plan.held_out, spawn(seed, "parts"))
+    for key, indices, count in zip(("train", "test"), split, (plan.clouds, plan.test_clouds), strict=True):
+        drawn = [parts[i].sample(count, plan.points, spawn(seed, key, i)) for i in indices]
         arrays[f"{key}_x"] = standardised(torch.cat([x for x, _ in drawn])).numpy()
         arrays[f"{key}_normal"] = torch.cat([normal for _, normal in drawn]).numpy()
         names = [parts[i].name for i in indices]
-    file = f"clouds/{seed}.npz"
-    run.write(file, arrays)
-    return dict(recorded(None, began, file=file, held_out=names[:20]))
+    run.write(_file(seed), arrays)
+    return {"held_out": names[:20]}
 
 
-def normals_job(run: Run, *, seed: int, method: str, pose: str, file: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+def _file(seed: int) -> str:
+    return f"clouds/{seed}.npz"
+
+
+@job
+def normals_job(run: Run, *, seed: int, method: str, pose: str, plan: NormalsPlan) -> dict[str, Any]:
     """Trains ``method`` on clouds in ``pose``; the mean of 1 - <n, p>^2 on held-out parts as they lie and turned."""
-    began = time.process_time()
-    settings = NormalsPlan(**plan)
-    found = {name: torch.from_numpy(array) for name, array in run.read(file).items()}
-    mode: Mode = "stochastic" if settings.frames == "one" else "average"
+    found = {name: torch.from_numpy(array) for name, array in run.read(_file(seed)).items()}
+    mode: Mode = "stochastic" if plan.frames == "one" else "average"
     torch.manual_seed(derive(seed, "weights"))
-    network = BUILDERS[method](settings, mode, derive(seed, "frames") % 2**31)
-    batches = Batches(found["train_x"], found["train_normal"], settings.batch, seed=derive(seed, "batches"))
+    network = BUILDERS[method](plan, mode, derive(seed, "frames") % 2**31)
+    batches = Batches(found["train_x"], found["train_normal"], plan.batch, seed=derive(seed, "batches"))
     place = part(run, plan, "normals", method, pose, seed)
     train(
         network,
         line_error,
         Moved(batches, scaled_and_turned if pose == "SO(3)" else scaled, seed, "poses"),
-        settings,
+        plan,
         place,
         seed,
     )
     x, normal = found["test_x"], found["test_normal"]
     errors = {"I": held_out_error(network, x, normal)}
     errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))
-    return dict(recorded(network, began, errors=errors))
+    return {"errors": errors, "parameters": size(network)}
 
 
 def held_out(count: int, number: int, generator: torch.Generator) -> tuple[list[int], list[int]]:

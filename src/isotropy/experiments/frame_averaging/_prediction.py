@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,7 +11,6 @@ from torch import Tensor, nn
 
 from isotropy.data import Clouds, load_particles
 from isotropy.experiments._charged import STATE, squared_error, unpack
-from isotropy.experiments._training import part, recorded, train
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
 from isotropy.experiments.frame_averaging._particle_networks import (
     CanonicalGraphNetwork,
@@ -28,33 +26,33 @@ from isotropy.optics import Mode
 from isotropy.random import derive
 from isotropy.reps import Cloud, Point
 from isotropy.runs import Run
+from isotropy.study import job, part, size, train
 from isotropy.train import Batches
 
 _AT_ONCE = 500
 _ROWS = 200  # states on which the symmetry is measured
 
 
-def particles_job(run: Run, *, seed: int, method: str, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def particles_job(run: Run, *, seed: int, method: str, plan: ParticlesPlan) -> dict[str, Any]:
     """Trains ``method``: mean squared error per coordinate on test states, and the relative E(3) error in float32."""
-    began = time.process_time()
-    settings = ParticlesPlan(**plan)
-    data = {name: found[: settings.rows] for name, found in load_particles().items()}
+    data = {name: found[: plan.rows] for name, found in load_particles().items()}
     if method == "Linear":
         network: nn.Module = Straight.fitted(data["train"])
     else:
         torch.manual_seed(derive(seed, "weights"))
-        network = BUILDERS[method](settings, derive(seed, "frames") % 2**31)
-        batches = Batches(data["train"].x, data["train"].y, settings.batch, seed=derive(seed, "batches"))
+        network = BUILDERS[method](plan, derive(seed, "frames") % 2**31)
+        batches = Batches(data["train"].x, data["train"].y, plan.batch, seed=derive(seed, "batches"))
         validation = Batches(data["valid"].x, data["valid"].y, _AT_ONCE, shuffle=False)
         place = part(run, plan, "particles", method, seed)
-        train(network, squared_error, batches, settings, place, seed, validation, settings.decay, settings.clip)
+        train(network, squared_error, batches, plan, place, seed, validation, plan.decay, plan.clip)
     with torch.no_grad():
         test = data["test"]
         errors = [squared_error(network, both) for both in Batches(test.x, test.y, _AT_ONCE, shuffle=False)]
     symmetry = equivariance_error(
         network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
     )
-    return dict(recorded(network, began, test=float(torch.cat(errors).double().mean()), symmetry=symmetry.mean))
+    return {"test": float(torch.cat(errors).double().mean()), "symmetry": symmetry.mean, "parameters": size(network)}
 
 
 class Straight(nn.Module):

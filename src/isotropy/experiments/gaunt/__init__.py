@@ -1,52 +1,32 @@
 """Gaunt tensor products (Luo, Chen, Krishnapriyan, ICLR 2024): speed, molecules, charged particles, mirror images."""
 
-from __future__ import annotations
-
-from isotropy.experiments._experiment import Experiment
-from isotropy.experiments.gaunt._chirality import chirality_job
-from isotropy.experiments.gaunt._claims import claims_of
-from isotropy.experiments.gaunt._config import FULL, SMALL, Config, ForceField, force_fields
-from isotropy.experiments.gaunt._efficiency import efficiency_job
-from isotropy.experiments.gaunt._forcefield import forcefield_job
-from isotropy.experiments.gaunt._nbody import nbody_job
-from isotropy.experiments.gaunt._plans import ChiralityPlan, EfficiencyPlan, ForceFieldPlan, NBodyPlan
-from isotropy.experiments.gaunt._published import PUBLISHED
-from isotropy.experiments.gaunt._records import PARTS
-from isotropy.experiments.gaunt._result import GauntProducts
-from isotropy.experiments.gaunt._run import run_experiment
-from isotropy.experiments.gaunt._steps import forcefield_step_job, nbody_step_job
+from isotropy.experiments.gaunt._chirality import chirality_job as chirality_job
+from isotropy.experiments.gaunt._claims import claims_of as claims_of
+from isotropy.experiments.gaunt._config import FULL as FULL
+from isotropy.experiments.gaunt._config import PARTS as PARTS
+from isotropy.experiments.gaunt._config import SMALL as SMALL
+from isotropy.experiments.gaunt._config import ChiralityPlan as ChiralityPlan
+from isotropy.experiments.gaunt._config import Config as Config
+from isotropy.experiments.gaunt._config import EfficiencyPlan as EfficiencyPlan
+from isotropy.experiments.gaunt._config import ForceField as ForceField
+from isotropy.experiments.gaunt._config import ForceFieldPlan as ForceFieldPlan
+from isotropy.experiments.gaunt._config import NBodyPlan as NBodyPlan
+from isotropy.experiments.gaunt._efficiency import efficiency_job as efficiency_job
+from isotropy.experiments.gaunt._forcefield import forcefield_job as forcefield_job
+from isotropy.experiments.gaunt._nbody import nbody_job as nbody_job
+from isotropy.experiments.gaunt._result import GauntProducts as GauntProducts
+from isotropy.experiments.gaunt._steps import forcefield_step_job as forcefield_step_job
+from isotropy.experiments.gaunt._steps import nbody_step_job as nbody_step_job
+from isotropy.experiments.gaunt._trials import trials as trials
+from isotropy.study import Experiment
 
 GAUNT: Experiment[Config, GauntProducts] = Experiment(
     name="gaunt",
     paper="Luo, Chen, Krishnapriyan: Enabling Efficient Equivariant Operations in the Fourier Basis via Gaunt Tensor "
     "Products, ICLR 2024",
-    published=PUBLISHED,
+    result=GauntProducts,
     small=SMALL,
     full=FULL,
-    run=run_experiment,
-    claims=tuple(claims_of(SMALL)),
+    trials=trials,
+    judge=claims_of,
 )
-
-__all__ = [
-    "FULL",
-    "GAUNT",
-    "PARTS",
-    "PUBLISHED",
-    "SMALL",
-    "ChiralityPlan",
-    "Config",
-    "EfficiencyPlan",
-    "ForceField",
-    "ForceFieldPlan",
-    "GauntProducts",
-    "NBodyPlan",
-    "chirality_job",
-    "claims_of",
-    "efficiency_job",
-    "force_fields",
-    "forcefield_job",
-    "forcefield_step_job",
-    "nbody_job",
-    "nbody_step_job",
-    "run_experiment",
-]

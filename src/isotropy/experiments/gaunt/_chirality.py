@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments._training import part, recorded, train
+from isotropy.experiments.gaunt._config import CHIRALITY, ChiralityPlan
 from isotropy.experiments.gaunt._mirrors import Method, ShapeNetwork
-from isotropy.experiments.gaunt._plans import ChiralityPlan
 from isotropy.experiments.gaunt._shapes import Shapes, Task, mirrored, shapes
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
+from isotropy.study import job, part, size, train
 from isotropy.train import Batches
 
 
-def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: ChiralityPlan) -> dict[str, Any]:
     """Trains ``method`` on shapes in random poses and tests it, in float64, in others.
 
     ``accuracy`` is that of all classes, ``mirror_accuracy`` of the two that are mirror images of each other; ``gap`` is
     the largest difference of a logit between a shape and its mirror image, ``rotation`` between two poses of one.
     """
-    began = time.process_time()
-    settings = ChiralityPlan(**plan)
     found, test = (
-        shapes(task, copies, float(settings.jitter), spawn(seed, task, name))
-        for name, copies in (("train", settings.copies), ("test", settings.test_copies))
+        shapes(task, copies, float(plan.jitter), spawn(seed, task, name))
+        for name, copies in (("train", plan.copies), ("test", plan.test_copies))
     )
     network = ShapeNetwork(
         method,
         found.x.shape[-1] - 3,
         int(found.y.max()) + 1,
-        width=settings.width,
-        degree=settings.degree,
+        width=plan.width,
+        degree=plan.degree,
         generator=spawn(seed, "weights"),
-    ).to(settings.device)
-    batches = Batches(found.x, found.y, settings.batch, seed=derive(seed, "batches"))
-    place = part(run, plan, "chirality", task, method, seed)
-    train(network, cross_entropy, batches, settings, place, seed, clip=settings.clip)
+    ).to(plan.device)
+    batches = Batches(found.x, found.y, plan.batch, seed=derive(seed, "batches"))
+    place = part(run, plan, CHIRALITY, task, method, seed)
+    train(network, cross_entropy, batches, plan, place, seed, clip=plan.clip)
     exact = Shapes(test.x.double(), test.y)
-    return dict(recorded(network, began, **judged(network.cpu().double(), exact, derive(seed, "poses"))))
+    return {**judged(network.cpu().double(), exact, derive(seed, "poses")), "parameters": size(network)}
 
 
 def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,15 +14,15 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
 from isotropy.errors import DomainError, NonDeterministicError
-from isotropy.experiments._training import recorded
 from isotropy.experiments.gaunt._clebsch_gordan import CouplingConvolution, CouplingPower, symmetric_couplings
-from isotropy.experiments.gaunt._clock import clock
+from isotropy.experiments.gaunt._config import EfficiencyPlan
 from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, natural_irreps, same_function
-from isotropy.experiments.gaunt._plans import EfficiencyPlan
+from isotropy.experiments.gaunt._steps import clock
 from isotropy.nn import GauntConvolution, GauntPower, GauntProduct, SO2Convolution, gaunt_coefficient, gaunt_tensor
 from isotropy.random import spawn
 from isotropy.reps import degrees, spherical_harmonics
 from isotropy.runs import Run
+from isotropy.study import job
 
 GAUNT, SAME, ALL, E3NN = "Gaunt", "e3nn, same function", "e3nn, all paths", "e3nn"
 ESCN, CONTRACTION = "eSCN", "MACE contraction"
@@ -45,9 +44,10 @@ class Way:
     parameters: tuple[Tensor, ...] = ()
 
 
+@job
 def efficiency_job(
-    run: Run, *, seed: int, operation: str, L: int, plan: Mapping[str, Any]
-) -> dict[str, Mapping[str, float] | float]:
+    run: Run, *, seed: int, operation: str, L: int, plan: EfficiencyPlan
+) -> Mapping[str, Mapping[str, float]]:
     """Milliseconds of one ``operation`` on features of degrees 0..L, by each method that the plan runs at that L.
 
     "interaction" has outputs of degrees 0..2L, "convolution" a filter and outputs of degrees 0..L, "many-body" powers
@@ -57,14 +57,12 @@ def efficiency_job(
 
     Raises DomainError for another operation, NonDeterministicError where methods differ.
     """
-    began = time.process_time()
-    settings = EfficiencyPlan(**plan)
     if operation not in OPERATIONS:
         raise DomainError(f"operation={operation!r}", f"one of {', '.join(map(repr, OPERATIONS))}")
-    ways = dict(OPERATIONS[operation](L, settings, seed))
+    ways = dict(OPERATIONS[operation](L, plan, seed))
     check_agreement(ways)
-    forward, backward = timed(ways, settings)
-    return dict(recorded(None, began, milliseconds=forward, backward=backward))
+    forward, backward = timed(ways, plan)
+    return {"milliseconds": forward, "backward": backward}
 
 
 def interaction_ways(L: int, settings: EfficiencyPlan, seed: int) -> Iterator[tuple[str, Way]]:

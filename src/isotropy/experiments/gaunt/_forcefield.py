@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -12,10 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.data import Molecules, load_molecules
-from isotropy.experiments._training import part, recorded
 from isotropy.experiments.gaunt._clebsch_gordan import with_clebsch_gordan_products
+from isotropy.experiments.gaunt._config import ForceFieldPlan
 from isotropy.experiments.gaunt._dynamics import conservation
-from isotropy.experiments.gaunt._plans import ForceFieldPlan
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField, Scales, force_field_errors
@@ -24,6 +22,7 @@ from isotropy.nn.force_field._loss import predicted
 from isotropy.random import derive, spawn
 from isotropy.reps import Cloud, Scalar, Vector
 from isotropy.runs import Run
+from isotropy.study import job, part, size
 from isotropy.train import Cosine, fit
 from isotropy.train._history import Row
 
@@ -35,6 +34,7 @@ _AT_ONCE = 25  # configurations when nothing is learned
 _SHOWN = 400  # pairs of components in a parity plot
 
 
+@job
 def forcefield_job(
     run: Run,
     *,
@@ -43,7 +43,7 @@ def forcefield_job(
     products: str,
     order: int,
     steps: int,
-    plan: Mapping[str, Any],
+    plan: ForceFieldPlan,
     dynamics: int = 0,
 ) -> dict[str, Any]:
     """Trains on 300 K: errors in meV and meV/Angstrom on each test set, the curve, pairs for parity, invariance.
@@ -51,26 +51,24 @@ def forcefield_job(
     ``products`` is "Gaunt" or "Clebsch-Gordan", ``order`` the number of bodies that products correlate.
     The energy along ``dynamics`` steps of half a femtosecond, if any, is recorded too.
     """
-    began = time.process_time()
-    settings = ForceFieldPlan(**plan)
-    train, validation = load_molecules(molecule).parted(settings.train, derive(seed, "validation"))
-    batched = partial(batches_of, isolated=train.isolated, r_max=settings.r_max)
-    learned = batched(train, settings.batch, seed=derive(seed, "batches"))
+    train, validation = load_molecules(molecule).parted(plan.train, derive(seed, "validation"))
+    batched = partial(batches_of, isolated=train.isolated, r_max=plan.r_max)
+    learned = batched(train, plan.batch, seed=derive(seed, "batches"))
     seen = batched(validation, _AT_ONCE)
-    model = built(settings, products, order, Scales.of(learned), train.isolated, seed)
+    model = built(plan, products, order, Scales.of(learned), train.isolated, seed)
     before = invariance(model, train[:8], seed)
 
     def look(row: Row, model: nn.Module) -> None:
-        if row["epoch"] % settings.look_every == 0 or row["step"] >= steps:
+        if row["epoch"] % plan.look_every == 0 or row["step"] >= steps:
             errors = force_field_errors(model, seen)
             row["energy_rmse"], row["force_rmse"] = errors.energy_rmse, errors.force_rmse
 
     history = fit(
         model,
-        EnergyForceLoss(float(settings.energy), float(settings.forces)),
+        EnergyForceLoss(float(plan.energy), float(plan.forces)),
         learned,
-        optimizer=optimizer_of(model, settings),
-        schedule=Cosine(warmup=settings.warmup),
+        optimizer=optimizer_of(model, plan),
+        schedule=Cosine(warmup=plan.warmup),
         max_steps=steps,
         callbacks=[look],
         run=part(run, plan, "force-field", molecule, products, order, steps, seed),
@@ -92,7 +90,7 @@ def forcefield_job(
         "parity": {name: parity(model, test, seed) for name, test in batches.items()},
         "invariance": {"before": before, "after": invariance(model, train[:8], seed)},
         "dynamics": conservation(model, tests[TESTS[molecule][0]], dynamics, seed) if dynamics else {},
-        **recorded(model, began),
+        "parameters": size(model),
     }
 
 

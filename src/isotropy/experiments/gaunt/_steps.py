@@ -4,54 +4,52 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.benchmark import timer
 
 from isotropy.data import load_molecules, load_particles
 from isotropy.experiments._charged import squared_error
-from isotropy.experiments._training import Loss, recorded
-from isotropy.experiments.gaunt._clock import clock
+from isotropy.experiments.gaunt._config import ForceFieldPlan, NBodyPlan
 from isotropy.experiments.gaunt._forcefield import batches_of, built, optimizer_of
-from isotropy.experiments.gaunt._plans import ForceFieldPlan, NBodyPlan
 from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
 from isotropy.nn import EnergyForceLoss, Scales
 from isotropy.random import derive
 from isotropy.runs import Run
+from isotropy.study import Loss, job, size
 from isotropy.train import Batches, fit
 
 _WARM = 5  # steps before those that are timed
 _TIMED = 40
 
 
+@job
 def forcefield_step_job(
-    run: Run, *, seed: int, molecule: str, products: str, order: int, plan: Mapping[str, Any]
+    run: Run, *, seed: int, molecule: str, products: str, order: int, plan: ForceFieldPlan
 ) -> dict[str, Any]:
     """``step_ms`` of a force field in training, for batches of the plan."""
-    began = time.process_time()
-    settings = ForceFieldPlan(**plan)
-    train = load_molecules(molecule)[: 4 * settings.batch]
-    batches = batches_of(train, settings.batch, isolated=train.isolated, r_max=settings.r_max)
-    model = built(settings, products, order, Scales.of(batches), train.isolated, seed)
-    loss = EnergyForceLoss(float(settings.energy), float(settings.forces))
-    found = median_step(model, loss, batches, optimizer_of(model, replace(settings, rate=0.0)), settings.device)
-    return {**recorded(model, began), "step_ms": found}
+    train = load_molecules(molecule)[: 4 * plan.batch]
+    batches = batches_of(train, plan.batch, isolated=train.isolated, r_max=plan.r_max)
+    model = built(plan, products, order, Scales.of(batches), train.isolated, seed)
+    loss = EnergyForceLoss(float(plan.energy), float(plan.forces))
+    found = median_step(model, loss, batches, optimizer_of(model, replace(plan, rate=0.0)), plan.device)
+    return {"step_ms": found, "parameters": size(model)}
 
 
-def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: NBodyPlan) -> dict[str, Any]:
     """``step_ms`` of a network of charged particles in training, for batches of the plan."""
-    began = time.process_time()
-    settings = NBodyPlan(**plan)
     torch.manual_seed(derive(seed, "weights"))
-    network = SteeredNetwork(method, degree, degree, settings.width, settings.layers).to(settings.device)
-    data = load_particles()["train"][: settings.batch].to(settings.device)
-    optimizer = torch.optim.Adam(network.parameters(), lr=0.0, weight_decay=float(settings.decay))
-    found = median_step(network, squared_error, Batches(data.x, data.y, settings.batch), optimizer, settings.device)
-    return {**recorded(network, began), "step_ms": found}
+    network = SteeredNetwork(method, degree, degree, plan.width, plan.layers).to(plan.device)
+    data = load_particles()["train"][: plan.batch].to(plan.device)
+    optimizer = torch.optim.Adam(network.parameters(), lr=0.0, weight_decay=float(plan.decay))
+    found = median_step(network, squared_error, Batches(data.x, data.y, plan.batch), optimizer, plan.device)
+    return {"step_ms": found, "parameters": size(network)}
 
 
 def median_step(
@@ -70,3 +68,14 @@ def median_step(
 
     fit(network, noted, batches, optimizer=optimizer, max_steps=_WARM + _TIMED + 1, progress=False)
     return 1e3 * statistics.median(after - before for before, after in pairwise(begun[_WARM:]))
+
+
+def clock(device: str) -> Callable[[], float]:
+    """On the CPU the seconds of this process, which other programs disturb less than those of the wall.
+
+    On accelerators those of the wall, once all work there is done.
+
+    >>> clock("cpu") is time.process_time
+    True
+    """
+    return time.process_time if torch.device(device).type == "cpu" else timer

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
 
+from isotropy.study import Configuration
+
+NETWORKS, DISCOVER = "networks", "discover"
 Number = float | int
 
 
@@ -61,7 +63,7 @@ class Plan:
     ch_exact: int = 90
     width: int = 384
     depth: int = 3
-    starts: Sequence[Number] = (100.0,)
+    starts: tuple[Number, ...] = (100.0,)
     adjust_at: int = 2000
     window: int = 100
     skip: int = 50
@@ -73,7 +75,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Configuration):
     """Which problems, how often, and how each network is trained."""
 
     settings: tuple[Setting, ...]
@@ -81,8 +83,6 @@ class Config:
     plan: Plan = field(default_factory=Plan)
     question_rows: int = 3000
     quick: bool = False
-    seed: int = 0
-    engine: Literal["serial", "process"] = "process"
 
 
 def inertia_settings(principal: int, others: int) -> tuple[Setting, ...]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
 from isotropy.data import load
 from isotropy.discovery import discover
 from isotropy.runs import Run
+from isotropy.study import job
 
 
+@job
 def discover_job(
     run: Run, *, seed: int, problem: str, settings: Mapping[str, Any], rows: int, quick: bool
 ) -> dict[str, Any]:
     """Breaking found, its interval, truth and verdict of each candidate, and the processor's seconds."""
-    began = time.process_time()
     data = load(problem, n=rows, seed=seed, **settings)
     truth = data.truth or {}
     found = discover(data, seed=seed, quick=quick, progress=False)
@@ -30,4 +30,4 @@ def discover_job(
         }
         for finding in found.groups
     ]
-    return {"groups": groups, "seconds": time.process_time() - began}
+    return {"groups": groups}

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from isotropy.experiments.soft_equivariance._config import NETWORKS
+from isotropy.study import OverSeeds
+
 
 @dataclass(frozen=True)
-class Score:
+class Score(OverSeeds):
     """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
 
     ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free; ``oracle``
@@ -27,14 +29,11 @@ class Score:
     chosen: tuple[str, ...] = ()
     oracle: bool = False
 
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.test)
+    task, unit = NETWORKS, "MSE per entry"
 
     @property
-    def sd(self) -> float | None:
-        """The standard deviation over seeds, None for a single one."""
-        return statistics.stdev(self.test) if len(self.test) > 1 else None
+    def values(self) -> tuple[float, ...]:
+        return self.test
 
 
 @dataclass(frozen=True)

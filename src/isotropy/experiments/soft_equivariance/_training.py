@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -28,39 +27,39 @@ from isotropy.soft import (
     SoftLinear,
     SoftMLP,
 )
+from isotropy.study import job, size
 from isotropy.train import Batches, Cosine, Moved, fit
 
 _SHOWN = 60  # points of a curve that a figure can show
 Built = tuple[nn.Module, list[Constraint]]
 
 
+@job
 def train_job(
-    run: Run, *, seed: int, nu: float | int, axis: int, method: str, argument: str, plan: Mapping[str, Any]
+    run: Run, *, seed: int, nu: float | int, axis: int, method: str, argument: str, plan: Plan
 ) -> dict[str, Any]:
     """Trains ``method`` (a key of ``BUILDERS``) on a third of the rows; mean squared errors per entry of the others.
 
     The seed makes the rows, the first weights and the order of the batches; the test rows choose nothing. ``seconds``
     are those of the processor, so that a machine with other work to do reports the same cost.
     """
-    began = time.process_time()
-    settings = Plan(**plan)
-    data = load("inertia", nu=nu, axis=axis, n=3 * settings.rows, seed=seed)
+    data = load("inertia", nu=nu, axis=axis, n=3 * plan.rows, seed=seed)
     parts = [(x, y) for x, y in zip(data.x.float().chunk(3), data.y.float().chunk(3), strict=True)]
     (x, y), held_out, test = parts
-    model, constraints = BUILDERS[method](data, settings, argument, seed)
-    batches = Batches(x, y, batch_size=settings.batch, seed=derive(seed, "batches"))
+    model, constraints = BUILDERS[method](data, plan, argument, seed)
+    batches = Batches(x, y, batch_size=plan.batch, seed=derive(seed, "batches"))
     name = f"training/{method}-{argument or 'plain'}-{nu}-{axis}-{seed}".replace("@", "-")
     history = fit(
         model,
         squared_error,
         Moved(batches, _turning(data, argument), seed, "augmentation") if method == "augmented" else batches,
-        optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else settings.decay), lr=settings.rate),
+        optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else plan.decay), lr=plan.rate),
         constraints=constraints,
         schedule=Cosine(),
-        max_epochs=settings.epochs,
+        max_epochs=plan.epochs,
         validation=Batches(*held_out, batch_size=4096, shuffle=False),
-        validate_every=settings.validate_every,
-        best_from=2 * settings.adjust_at if method == "ratio" else 0,
+        validate_every=plan.validate_every,
+        best_from=2 * plan.adjust_at if method == "ratio" else 0,
         run=run.part(name),
         checkpoint_every=60.0,
         seed=seed,
@@ -72,8 +71,7 @@ def train_job(
         "test": error,
         "validation": history.best,
         "train": history.rows[-1]["loss"],
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seconds": time.process_time() - began,
+        "parameters": size(model),
         "strengths": _curves(constraints),
     }
 

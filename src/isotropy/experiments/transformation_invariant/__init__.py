@@ -1,60 +1,29 @@
 """Transformation-invariant representations by modified MDS (Zhang et al.): clouds, tours, and distances alone."""
 
-from __future__ import annotations
-
-from isotropy.experiments._experiment import Experiment
-from isotropy.experiments.transformation_invariant._cities import cities_job, optima_job
-from isotropy.experiments.transformation_invariant._claims import CLAIMS
-from isotropy.experiments.transformation_invariant._classification import classify_job
-from isotropy.experiments.transformation_invariant._config import (
-    FULL,
-    SMALL,
-    Config,
-    GraphsPlan,
-    ShapesPlan,
-    ToursPlan,
-)
-from isotropy.experiments.transformation_invariant._distances import embed_job
-from isotropy.experiments.transformation_invariant._names import METHODS, VIEWS
-from isotropy.experiments.transformation_invariant._published import PUBLISHED
-from isotropy.experiments.transformation_invariant._records import Embedding, RealTour, Recognition, Routing
-from isotropy.experiments.transformation_invariant._result import TransformationInvariance
-from isotropy.experiments.transformation_invariant._routing import learn_job, try_job
-from isotropy.experiments.transformation_invariant._run import run_experiment
+from isotropy.experiments.transformation_invariant._claims import CLAIMS as CLAIMS
+from isotropy.experiments.transformation_invariant._config import FULL as FULL
+from isotropy.experiments.transformation_invariant._config import METHODS as METHODS
+from isotropy.experiments.transformation_invariant._config import SMALL as SMALL
+from isotropy.experiments.transformation_invariant._config import VIEWS as VIEWS
+from isotropy.experiments.transformation_invariant._config import Config as Config
+from isotropy.experiments.transformation_invariant._config import GraphsPlan as GraphsPlan
+from isotropy.experiments.transformation_invariant._config import ShapesPlan as ShapesPlan
+from isotropy.experiments.transformation_invariant._config import ToursPlan as ToursPlan
+from isotropy.experiments.transformation_invariant._records import Embedding as Embedding
+from isotropy.experiments.transformation_invariant._records import RealTour as RealTour
+from isotropy.experiments.transformation_invariant._records import Recognition as Recognition
+from isotropy.experiments.transformation_invariant._records import Routing as Routing
+from isotropy.experiments.transformation_invariant._result import TransformationInvariance as TransformationInvariance
+from isotropy.experiments.transformation_invariant._trials import trials as trials
+from isotropy.study import Experiment
 
 TRANSFORMATION_INVARIANT: Experiment[Config, TransformationInvariance] = Experiment(
     name="transformation-invariant",
     paper="Zhang, Wang, Zhang, Cui, Zhu: Revisiting Transformation Invariant Geometric Deep Learning: Are Initial "
     "Representations All You Need?, arXiv 2112.12345, 2021",
-    published=PUBLISHED[0],
+    result=TransformationInvariance,
     small=SMALL,
     full=FULL,
-    run=run_experiment,
-    claims=CLAIMS,
+    trials=trials,
+    judge=CLAIMS,
 )
-
-__all__ = [
-    "CLAIMS",
-    "FULL",
-    "METHODS",
-    "PUBLISHED",
-    "SMALL",
-    "TRANSFORMATION_INVARIANT",
-    "VIEWS",
-    "Config",
-    "Embedding",
-    "GraphsPlan",
-    "RealTour",
-    "Recognition",
-    "Routing",
-    "ShapesPlan",
-    "ToursPlan",
-    "TransformationInvariance",
-    "cities_job",
-    "classify_job",
-    "embed_job",
-    "learn_job",
-    "optima_job",
-    "run_experiment",
-    "try_job",
-]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, cast
 
 import numpy as np
@@ -17,29 +16,30 @@ from isotropy.frames import InvariantCoordinates
 from isotropy.groups import O
 from isotropy.random import spawn
 from isotropy.runs import Run
+from isotropy.study import job
 
 MOVES = ("same", "rotated", "translated", "times 10", "times 0.1", "all together")
 _SHIFT = 5.0
 
 
+@job
 def cities_job(run: Run, *, seed: int, cities: int, instances: int, starts: int, part: int) -> dict[str, Any]:
     """Uniform instances in the unit square and near-optimal tours of them, to learn from."""
-    began = time.process_time()
     generator = spawn(seed, "cities", part)
     x = torch.rand(instances, cities, 2, generator=generator, dtype=torch.float64)
     tour = short_tours(distances(x.float()), starts=starts, generator=generator)
-    return {"x": x.numpy(), "tour": tour.numpy(), "seconds": time.process_time() - began}
+    return {"x": x.numpy(), "tour": tour.numpy()}
 
 
+@job
 def optima_job(run: Run, *, seed: int, cities: int, instances: int) -> dict[str, Any]:
     """Other uniform instances, and the lengths of proven optimal tours."""
-    began = time.process_time()
     # The first set, "test cities", was looked at when the small sizes were chosen.
     x = torch.rand(instances, cities, 2, generator=spawn(seed, "test cities, second set"), dtype=torch.float64)
     D = distances(x)
     tours = torch.from_numpy(np.stack([optimal_tour(matrix.numpy()) for matrix in D]))
     optimum = tour_length(D, tours).numpy()
-    return {"x": x.numpy(), "optimum": optimum, "seconds": time.process_time() - began}
+    return {"x": x.numpy(), "optimum": optimum}
 
 
 def moved(x: Float[Tensor, "B n 2"], move: str, seed: int) -> Float[Tensor, "B n 2"]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Literal, cast
 
@@ -16,57 +14,46 @@ from isotropy.experiments.transformation_invariant._config import ShapesPlan
 from isotropy.experiments.transformation_invariant._pointnet import classifier
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
-from isotropy.runs import Job, Run
+from isotropy.runs import Run
+from isotropy.study import job, part, size
 from isotropy.train import Batches, Moved, fit
 
-_ROOM = "isotropy.experiments.transformation_invariant"
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
 
 
-def classifying_job(plan: ShapesPlan, method: str, poses: Poses, modelnet: str, seed: int) -> Job:
-    """The training and trial of one classifier."""
-    arguments = {"method": method, "poses": poses, "modelnet": modelnet, "plan": asdict(plan)}
-    return Job(f"{_ROOM}:classify_job", arguments, seed)
-
-
-def classify_job(
-    run: Run, *, seed: int, method: str, poses: Poses, modelnet: str, plan: Mapping[str, Any]
-) -> dict[str, Any]:
+@job
+def classify_job(run: Run, *, seed: int, method: str, poses: Poses, modelnet: str, plan: ShapesPlan) -> dict[str, Any]:
     """Accuracy on test clouds as they stand (``I``) and on the same points turned (``SO3``).
 
     The seed makes the points, the first weights, the order of the batches and the rotations; test clouds choose
     nothing.
     """
-    began = time.process_time()
-    settings = ShapesPlan(**plan)
-    train = _clouds("train", settings, modelnet, seed)
+    train = _clouds("train", plan, modelnet, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "network"))
         classes = int(train.y.max()) + 1
-        model = classifier(method, classes, settings.widths, settings.hidden, settings.signed)
-    batches = Batches(train.x.float(), train.y, batch_size=settings.batch, seed=derive(seed, "batches"))
-    key = classifying_job(settings, method, poses, modelnet, seed).key
+        model = classifier(method, classes, plan.widths, plan.hidden, plan.signed)
+    batches = Batches(train.x.float(), train.y, batch_size=plan.batch, seed=derive(seed, "batches"))
     history = fit(
         model,
         class_loss,
         Moved(batches, _turned, seed, "poses") if poses == "SO3" else batches,
-        optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
-        max_epochs=settings.epochs,
-        run=run.part(f"training/clouds-{method}-{poses}-{seed}-{key[:8]}"),
+        optimizer=torch.optim.Adam(model.parameters(), lr=plan.rate),
+        max_epochs=plan.epochs,
+        run=part(run, {**asdict(plan), "modelnet": modelnet}, "clouds", method, poses, seed),
         checkpoint_every=60.0,
         seed=seed,
         progress=False,
     )
     # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
     model = model.double().eval()
-    test = _clouds("test", settings, modelnet, seed)
+    test = _clouds("test", plan, modelnet, seed)
     turned = each_turned(test.x, spawn(seed, "test poses"))
     return {
         "I": accuracy(model, test.x, test.y),
         "SO3": accuracy(model, turned, test.y),
         "loss": history.rows[-1]["loss"],
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seconds": time.process_time() - began,
+        "parameters": size(model),
     }
 
 

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+
+from isotropy.study import Configuration
+
+METHODS = {
+    "plain": "PointNet, raw coordinates",
+    "naive": "naive MDS, signs as they come",
+    "svd_flip": "MDS, svd_flip signs",
+    "moment": "Tinv, moment signs",
+    "augment": "Tinv, random signs, mean of 8",
+    "frame": "frame averaging, all 8 signs",
+    "signnet": "Tinv, SignNet",
+}
+"""Classifiers of clouds."""
+VIEWS = {
+    "raw": "AM, raw coordinates",
+    "centred": "AM, centre + divide by max",
+    "minmax": "AM, min-max to the unit square",
+    "invariant": "Tinv-AM",
+}
+"""What the attention model is shown."""
+POSED = ("plain", "naive", "moment")
+"""Classifiers trained on turned clouds too; to the others turned clouds are the same clouds."""
+COSTLY = ("frame",)
+"""Classifiers that run eight copies of every cloud in training, and are trained from fewer seeds."""
 
 Number = float | int
-Engine = Literal["serial", "process"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +46,7 @@ class ShapesPlan:
     batch: int = 64
     epochs: int = 15
     rate: Number = 2e-3
-    widths: Sequence[int] = (64, 128, 128)
+    widths: tuple[int, ...] = (64, 128, 128)
     hidden: int = 128
     signed: int = 16
 
@@ -63,12 +84,12 @@ class GraphsPlan:
     graphs: int = 20
     nodes: int = 40
     radius: Number = 0.25
-    dimensions: Sequence[int] = (2, 3, 4, 5, 6, 7, 8)
+    dimensions: tuple[int, ...] = (2, 3, 4, 5, 6, 7, 8)
     starts: int = 8
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(Configuration):
     """The three parts, and how often networks are trained.
 
     Classifiers of clouds and the invariant attention model are trained from ``seeds`` seeds; frame averaging, the other
@@ -83,8 +104,6 @@ class Config:
     large: bool = False
     seeds: int = 3
     seeds_of_others: int = 1
-    seed: int = 0
-    engine: Engine = "process"
 
 
 SMALL = Config()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ from isotropy.experiments.transformation_invariant._tours import distances, shor
 from isotropy.frames import classical_mds, stress
 from isotropy.random import spawn
 from isotropy.runs import Run
+from isotropy.study import job
 
 
 def roads(nodes: int, radius: float, generator: torch.Generator) -> tuple[Float[Tensor, "n 2"], Float[Tensor, "n n"]]:
@@ -40,16 +39,15 @@ def roads(nodes: int, radius: float, generator: torch.Generator) -> tuple[Float[
     return x[kept], torch.from_numpy(np.minimum(D, D.T))
 
 
-def embed_job(run: Run, *, seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def embed_job(run: Run, *, seed: int, plan: GraphsPlan) -> dict[str, Any]:
     """Stress and tours of embeddings in each dimension, one record for each graph.
 
     ``gap`` is what the best local optimum in the embedding costs on the roads, over the proven optimum there;
     ``on_roads`` the same for the search among true distances, ``straight`` for that among straight lines.
     """
-    began = time.process_time()
-    settings = GraphsPlan(**plan)
-    graphs = [_graph(settings, spawn(seed, "roads", number)) for number in range(settings.graphs)]
-    return {"graphs": graphs, "seconds": time.process_time() - began}
+    graphs = [_graph(plan, spawn(seed, "roads", number)) for number in range(plan.graphs)]
+    return {"graphs": graphs}
 
 
 def _graph(plan: GraphsPlan, generator: torch.Generator) -> dict[str, Any]:

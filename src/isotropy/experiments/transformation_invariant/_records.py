@@ -3,29 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from isotropy.study import Score
+
 Values = tuple[float, ...]  # one for each seed
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One number of the result over seeds: part, method and measure name it."""
-
-    part: str
-    method: str
-    measure: str
-    values: Values
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def sd(self) -> float | None:
-        """The standard deviation over seeds, None for a single one."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -43,9 +26,10 @@ class Recognition:
     parameters: int
     seconds: float
 
-    def measures(self) -> Iterator[Measured]:
-        columns = {"I/I": self.standing, "I/SO3": self.turned, "SO3/SO3": self.augmented}
-        return (Measured("clouds", self.method, name, values) for name, values in columns.items() if values)
+    def scores(self) -> Iterator[Score]:
+        for setting, values in (("I/I", self.standing), ("I/SO3", self.turned), ("SO3/SO3", self.augmented)):
+            if values:
+                yield Score("clouds", setting, self.method, "recognised", values, self.parameters, self.seconds)
 
 
 @dataclass(frozen=True)
@@ -63,11 +47,11 @@ class Routing:
     parameters: int
     seconds: float
 
-    def measures(self) -> Iterator[Measured]:
-        for name, values in self.greedy.items():
-            yield Measured("tours", self.method, name, values)
-        for name, values in self.real.items():
-            yield Measured("TSPLIB", self.method, name, values)
+    def scores(self) -> Iterator[Score]:
+        best = {f"{move}, best of 20 starts": values for move, values in self.best.items()}
+        real = {f"TSPLIB, {measure}": values for measure, values in self.real.items()}
+        for setting, values in {**self.greedy, **best, **real}.items():
+            yield Score("tours", setting, self.method, "gap", values, self.parameters, self.seconds)
 
 
 @dataclass(frozen=True)
@@ -92,15 +76,6 @@ class Embedding:
     stress: Values
     gap: Values
 
-    def measures(self) -> Iterator[Measured]:
-        yield Measured("distances", self.name, "stress", (statistics.fmean(self.stress),))
-        yield Measured("distances", self.name, "gap", (statistics.fmean(self.gap),))
-
-
-def columns_of(records: Sequence[Mapping[str, float]]) -> dict[str, Values]:
-    """One tuple for each key of equal records.
-
-    >>> columns_of([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 4.0}])
-    {'a': (1.0, 3.0), 'b': (2.0, 4.0)}
-    """
-    return {name: tuple(record[name] for record in records) for name in records[0]}
+    def scores(self) -> Iterator[Score]:
+        for setting, values in (("stress", self.stress), ("gap", self.gap)):
+            yield Score("distances", setting, self.name, "share", (statistics.fmean(values),), 0, 0)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -15,56 +13,52 @@ from isotropy.data import load_tours, rounded
 from isotropy.experiments.transformation_invariant._attention import AttentionModel
 from isotropy.experiments.transformation_invariant._cities import (
     MOVES,
+    cities_job,
     either_way,
     moved,
+    optima_job,
     seen_as,
 )
 from isotropy.experiments.transformation_invariant._config import ToursPlan
 from isotropy.experiments.transformation_invariant._tours import distances, tour_length, two_opt
 from isotropy.random import derive
 from isotropy.runs import Job, Run, map_jobs
+from isotropy.study import job, job_of, part, size
 from isotropy.train import Batches, Cosine, Moved, fit
 
-_ROOM = "isotropy.experiments.transformation_invariant"
 _AT_ONCE = 40_000  # cities of all tours that are decoded together
 _STARTS = 20
 
 
 def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
     """The jobs that make the instances to learn from, shared by all methods and seeds, and those to be tried on."""
-    size = {"cities": plan.cities, "instances": plan.instances // plan.parts, "starts": plan.starts}
-    parts = [Job(f"{_ROOM}:cities_job", {**size, "part": part}, seed) for part in range(plan.parts)]
-    return [*parts, Job(f"{_ROOM}:optima_job", {"cities": plan.cities, "instances": plan.test}, seed)]
+    sizes = {"cities": plan.cities, "instances": plan.instances // plan.parts, "starts": plan.starts}
+    parts = [job_of(cities_job, seed, **sizes, part=number) for number in range(plan.parts)]
+    return [*parts, job_of(optima_job, seed, cities=plan.cities, instances=plan.test)]
 
 
 def learning_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
     """The training of one network."""
-    return Job(f"{_ROOM}:learn_job", {"view": view, "data_seed": data_seed, "plan": asdict(plan)}, seed)
+    return job_of(learn_job, seed, view=view, data_seed=data_seed, plan=plan)
 
 
-def trial_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
-    """The trial of that network."""
-    return Job(f"{_ROOM}:try_job", {"view": view, "data_seed": data_seed, "plan": asdict(plan)}, seed)
-
-
-def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan) -> dict[str, Any]:
     """Trains an attention model to say the next city of short tours; ``seed`` makes weights, starts and batches."""
-    began = time.process_time()
-    settings = ToursPlan(**plan)
-    *parts, _ = map_jobs(city_jobs(settings, data_seed), run, progress=False)
+    *parts, _ = map_jobs(city_jobs(plan, data_seed), run, progress=False)
     x = torch.cat([torch.from_numpy(part["x"]) for part in parts])
     tour = torch.cat([torch.from_numpy(part["tour"]) for part in parts])
-    model = _network(settings, seed)
-    batches = Batches(seen_as(view, x).float(), tour, batch_size=settings.batch, seed=derive(seed, "batches"))
+    model = _network(plan, seed)
+    batches = Batches(seen_as(view, x).float(), tour, batch_size=plan.batch, seed=derive(seed, "batches"))
     history = fit(
         model,
         tour_loss,
         Moved(batches, lambda x, tour, generator: (x, either_way(tour, generator)), seed, "starts"),
-        optimizer=torch.optim.Adam(model.parameters(), lr=settings.rate),
+        optimizer=torch.optim.Adam(model.parameters(), lr=plan.rate),
         schedule=Cosine(warmup=max(1, len(batches) // 2)),
-        max_epochs=settings.epochs,
+        max_epochs=plan.epochs,
         clip=1.0,
-        run=run.part(f"training/tours-{view}-{seed}-{learning_job(settings, view, data_seed, seed).key[:8]}"),
+        run=part(run, {**asdict(plan), "data_seed": data_seed}, "tours", view, seed),
         checkpoint_every=60.0,
         seed=seed,
         progress=False,
@@ -72,29 +66,27 @@ def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[s
     return {
         "weights": {name: value.numpy() for name, value in model.state_dict().items()},
         "loss": history.rows[-1]["loss"],
-        "parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "seconds": time.process_time() - began,
+        "parameters": size(model),
     }
 
 
-def try_job(run: Run, *, seed: int, view: str, data_seed: int, plan: Mapping[str, Any]) -> dict[str, Any]:
+@job
+def try_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan) -> dict[str, Any]:
     """Gaps to the optimum of the network of ``learn_job``: on moved uniform instances, and on real ones as they are."""
-    began = time.process_time()
-    settings = ToursPlan(**plan)
-    [learnt] = map_jobs([learning_job(settings, view, data_seed, seed)], run, progress=False)
-    model = _network(settings, seed)
+    [learnt] = map_jobs([learning_job(plan, view, data_seed, seed)], run, progress=False)
+    model = _network(plan, seed)
     model.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in learnt["weights"].items()})
     # In float64 rounding turns no decision that the coordinates do not turn.
     model = model.double().eval()
-    test = map_jobs(city_jobs(settings, data_seed), run, progress=False)[-1]
+    test = map_jobs(city_jobs(plan, data_seed), run, progress=False)[-1]
     x, optimum = torch.from_numpy(test["x"]), torch.from_numpy(test["optimum"])
     tests = {move: _gaps(model, view, moved(x, move, data_seed), distances(x), optimum) for move in MOVES}
     real: list[dict[str, Any]] = []
-    for instance in load_tours(settings.largest):
+    for instance in load_tours(plan.largest):
         D = rounded(distances(instance.x))[None]
         gaps = _gaps(model, view, instance.x[None], D, torch.tensor([instance.optimum]))
         real.append({"name": instance.name, "cities": len(instance.x), **gaps})
-    return {"tests": tests, "real": real, "seconds": time.process_time() - began}
+    return {"tests": tests, "real": real}
 
 
 def _gaps(model: AttentionModel, view: str, x: Tensor, D: Tensor, optimum: Tensor) -> dict[str, float]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, is_dataclass
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +48,7 @@ def train(
     network.eval()
 
 
-def part(run: Run, plan: Mapping[str, Any], *keys: object) -> Run:
+def part(run: Run, plan: Any, *keys: object) -> Run:
     """The place of one training in the run: a name without what file systems refuse.
 
     The plan is in the name, and the version of the package, so that a run that is continued with other sizes or code
@@ -60,12 +60,16 @@ def part(run: Run, plan: Mapping[str, Any], *keys: object) -> Run:
     'FA-GIN_ID__sorted-0-'
     """
     name = "-".join(str(key) for key in keys)
+    plan = asdict(cast(Any, plan)) if is_dataclass(plan) else plan
     digest = f"{derive(0, __version__, json.dumps(plan, sort_keys=True)):016x}"[-6:]
     clean = "".join(letter if letter.isalnum() or letter == "-" else "_" for letter in name)
     return run.part(f"training/{clean}-{digest}")
 
 
-def recorded(network: nn.Module | None, began: float, **numbers: Any) -> Mapping[str, Any]:
-    """The outcome of a job: its numbers, the size of the network, and seconds of the processor since ``began``."""
-    parameters = 0 if network is None else sum(p.numel() for p in network.parameters())
-    return {**numbers, "parameters": parameters, "seconds": time.process_time() - began}
+def size(network: nn.Module) -> int:
+    """How many numbers training changes.
+
+    >>> size(nn.Linear(2, 3))
+    9
+    """
+    return sum(parameter.numel() for parameter in network.parameters())

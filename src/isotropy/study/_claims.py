@@ -1,0 +1,133 @@
+"""Shapes that must hold in the result of an experiment, whether they did, and how a report shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Generic, TypeVar
+
+from isotropy.errors import DomainError
+from isotropy.report import Block, Chip, Column, Result, Table, Text
+
+Number = float | int
+R = TypeVar("R", bound=Result, contravariant=True)  # whoever judges all results judges one kind
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A claim in words, whether it held, and the numbers that decided, where it names them."""
+
+    text: str
+    held: bool
+    numbers: str = ""
+
+
+@dataclass(frozen=True)
+class Claim(Generic[R]):
+    """A shape that must hold in the result, in words and as a test; ``numbers`` says what the test looked at.
+
+    ``tasks`` are those it is about: where only some parts run, the others' claims are not judged.
+
+    >>> Claim("the result has rows", lambda result: len(result.rows()) > 0).text
+    'the result has rows'
+    """
+
+    text: str
+    holds: Callable[[R], bool]
+    numbers: Callable[[R], str] | None = None
+    tasks: frozenset[str] = frozenset()
+
+    def judge(self, result: R) -> Verdict:
+        """Whether it held in a result."""
+        return Verdict(self.text, self.holds(result), self.numbers(result) if self.numbers else "")
+
+
+@dataclass(frozen=True)
+class Value(Generic[R]):
+    """A number that is read from a result, of the ``tasks`` named; values are divided and subtracted like numbers."""
+
+    read: Callable[[R], float]
+    tasks: frozenset[str] = frozenset()
+
+    def __call__(self, result: R) -> float:
+        return self.read(result)
+
+    def __truediv__(self, other: Value[R]) -> Value[R]:
+        return Value(lambda r: self(r) / other(r), self.tasks | other.tasks)
+
+    def __mul__(self, times: float | int) -> Value[R]:
+        return Value(lambda r: self(r) * times, self.tasks)
+
+    def __sub__(self, other: Value[R]) -> Value[R]:
+        return Value(lambda r: self(r) - other(r), self.tasks | other.tasks)
+
+
+def below(text: str, one: Value[R] | Number, other: Value[R] | Number) -> Claim[R]:
+    """The claim that one number is less than another."""
+    return rising(text, (one, other))
+
+
+def rising(text: str, values: Iterable[Value[R] | Number], digits: int = 4) -> Claim[R]:
+    """The claim that each number is less than the next; they are told to so many digits."""
+    all_of = _some(text, values)
+    return Claim(
+        text,
+        lambda r: all(one < other for one, other in pairwise(value(r) for value in all_of)),
+        lambda r: " < ".join(f"{value(r):.{digits}g}" for value in all_of),
+        _tasks(all_of),
+    )
+
+
+def at_most(text: str, values: Value[R] | Iterable[Value[R]], bound: Number) -> Claim[R]:
+    """The claim that no number is above ``bound``; raises DomainError for none, of which all would be true."""
+    all_of = _some(text, values)
+    return Claim(
+        text,
+        lambda r: all(value(r) <= bound for value in all_of),
+        lambda r: ", ".join(f"{value(r):.3g}" for value in all_of) + f" <= {bound:g}",
+        _tasks(all_of),
+    )
+
+
+def at_least(text: str, values: Value[R] | Iterable[Value[R]], bound: Number) -> Claim[R]:
+    """The claim that no number is below ``bound``; raises DomainError for none, of which all would be true."""
+    all_of = _some(text, values)
+    return Claim(
+        text,
+        lambda r: all(value(r) >= bound for value in all_of),
+        lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
+        _tasks(all_of),
+    )
+
+
+def _some(text: str, values: Value[R] | Iterable[Value[R] | Number]) -> tuple[Value[R], ...]:
+    some: Iterable[Value[R] | Number] = (values,) if isinstance(values, Value) else values
+    all_of = tuple(value if isinstance(value, Value) else _constant(value) for value in some)
+    if not all_of:
+        raise DomainError(f"a claim about no number: {text}", "one number or more")
+    return all_of
+
+
+def _constant(number: Number) -> Value[Any]:
+    return Value(lambda result: number)
+
+
+def _tasks(values: Iterable[Value[R]]) -> frozenset[str]:
+    return frozenset[str]().union(*(value.tasks for value in values))
+
+
+def claim_blocks(verdicts: Sequence[Verdict]) -> list[Block]:
+    """How many claims held, and each of them."""
+    held = sum(verdict.held for verdict in verdicts)
+    told = any(verdict.numbers for verdict in verdicts)
+    columns = [Column("claim"), *([Column("found")] if told else []), Column("")]
+    rows = [(v.text, *([v.numbers] if told else []), _chip(v.held)) for v in verdicts]
+    return [
+        Text(f"{held} of {len(verdicts)} claims held in this run.", style="headline"),
+        Table(tuple(columns), rows, section="Claims", title="Shapes that must hold", name="claims"),
+    ]
+
+
+def _chip(held: bool) -> Chip:
+    return Chip("held", "holds", "●") if held else Chip("not held", "broken", "○")

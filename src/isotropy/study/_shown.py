@@ -1,0 +1,130 @@
+"""What a report of an experiment shows, declared on the keys of its lines: tables, bars and curves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Table
+from isotropy.study._published import Quoted
+from isotropy.study._scores import Measured, Reproduction, Show
+
+_SEEDS = "The mean over seeds, the whisker from the lowest to the highest."
+
+
+def numbers(caption: str = "", *, title: str = "Numbers of this run", section: str = "Numbers") -> Show:
+    """Every line of the result, as a table."""
+
+    def show(result: Reproduction) -> Iterator[Block]:
+        yield replace(result.summary(), section=section, title=title, caption=caption, notes=(), name="numbers")
+
+    return show
+
+
+def quoted(result: Reproduction) -> Iterator[Block]:
+    """Everything that others published, in a table of its own."""
+    if result.published.rows:
+        yield result.published.table
+
+
+def grid(
+    task: str,
+    title: str,
+    *,
+    of: Literal["ours", "published"] = "ours",
+    settings: Mapping[str, str] | None = None,
+    cost: bool = True,
+    number: Literal["number", "percent"] = "number",
+    first: str = "method",
+    **block: Any,
+) -> Show:
+    """A table of one task as papers print them: a row for each method, a column for each setting.
+
+    ``settings`` chooses columns and says their heads; ``cost`` adds seeds, parameters and seconds; ``of`` "published"
+    shows other people's numbers in the same form. ``block`` are section, caption and name.
+    """
+
+    def show(result: Reproduction) -> Iterator[Block]:
+        lines: Sequence[Measured | Quoted] = result.measures() if of == "ours" else result.published.rows
+        table = {(line.method, line.setting): line for line in lines if line.task == task}
+        columns = settings or {setting: setting for _, setting in table}
+        rows: list[list[Any]] = []
+        for method in dict.fromkeys(method for method, _ in table):
+            row = [table.get((method, setting)) for setting in columns]
+            rows.append([method, *(line.mean if line else None for line in row), *(_cost(row) if costs else ())])
+        if rows:
+            heads = [Column(head, number) for head in columns.values()]
+            yield Table([Column(first), *heads, *(_COST if costs else ())], rows, title=title, **block)
+
+    costs = cost and of == "ours"
+    return show
+
+
+_COST = (
+    Column("seeds", explain="where settings have different numbers of them, one after another"),
+    Column("parameters", "number"),
+    Column("CPU s", "number", explain="processor seconds of one training, one core"),
+)
+
+
+def _cost(row: Iterable[Any]) -> tuple[str, int, float]:
+    lines = [line for line in row if line]
+    seeds = dict.fromkeys(str(len(line.values)) for line in lines)
+    return " / ".join(seeds), lines[0].parameters, lines[0].seconds
+
+
+def bars(
+    task: str,
+    title: str,
+    setting: str | Mapping[str, str] = "",
+    *,
+    unit: str = "",
+    caption: str = _SEEDS,
+    section: str = "Figures",
+    **block: Any,
+) -> Show:
+    """A bar for each method of a task, with its range over seeds; of one ``setting``, of several and what they are
+    called, or of all that have the ``unit``. A line that has a ``floor`` is marked with it.
+
+    ``block`` is what `isotropy.report.Bars` takes: xlabel, scale, percent, name.
+    """
+
+    def show(result: Reproduction) -> Iterator[Block]:
+        found: list[Bar] = []
+        for line in result.measures():
+            if line.task != task or (unit and line.unit != unit):
+                continue
+            if not setting or (not isinstance(setting, str) and line.setting in setting):
+                label = f"{line.method}, {setting[line.setting] if isinstance(setting, Mapping) else line.setting}"
+            elif line.setting == setting:
+                label = line.method
+            else:
+                continue
+            found.append(Bar(label, line.mean, min(line.values), max(line.values), truth=getattr(line, "floor", None)))
+        if found:
+            yield Bars(found, section=section, title=title, caption=caption, interval_label="range over seeds", **block)
+
+    return show
+
+
+def curves(task: str, pattern: str, title: Callable[[re.Match[str]], str], *, xlabel: str, **block: Any) -> Show:
+    """A curve for each method over the number that the group ``x`` of ``pattern`` finds in settings of the task.
+
+    ``title`` makes the title of a figure from the match: settings with the same one stand in the same figure. ``block``
+    is what `isotropy.report.Curves` takes: section, ylabel, ylog, half.
+    """
+
+    def show(result: Reproduction) -> Iterator[Block]:
+        figures: dict[str, dict[str, dict[float, float]]] = {}
+        for line in result.measures():
+            match = re.fullmatch(pattern, line.setting) if line.task == task else None
+            if match:
+                figure = figures.setdefault(title(match), {})
+                figure.setdefault(line.method, {})[float(match["x"])] = line.mean
+        for name, methods in figures.items():
+            lines = [Curve(method, list(points), list(points.values())) for method, points in methods.items()]
+            yield Curves(lines, title=name, xlabel=xlabel, **block)
+
+    return show
