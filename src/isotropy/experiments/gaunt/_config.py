@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from isotropy.study import Configuration
 
@@ -127,6 +128,11 @@ class ForceField:
     order: int = 3
     dynamics: int = 0
     seeds: int = 1
+
+    @property
+    def built(self) -> dict[str, Any]:
+        """What its model is built of."""
+        return {"molecule": self.molecule, "products": self.products, "order": self.order}
 
     @property
     def at(self) -> str:

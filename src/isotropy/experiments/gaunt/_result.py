@@ -35,10 +35,17 @@ def _learning(result: GauntProducts) -> Iterator[Block]:
             if line.figure == "learning"
         ]
         if drawn:
-            caption = "Root mean square errors on configurations that are watched, not trained on."
-            name, title = f"learning-{what}", f"Learning curves: {title}"
-            kind = {"xlabel": "step", "ylabel": title, "xlog": True, "ylog": True}
-            yield Curves(drawn, section="Force fields", title=title, caption=caption, name=name, **kind)
+            yield Curves(
+                drawn,
+                section="Force fields",
+                title=f"Learning curves: {title}",
+                caption="Root mean square errors on configurations that are watched, not trained on.",
+                xlabel="step",
+                ylabel=title,
+                xlog=True,
+                ylog=True,
+                name=f"learning-{what}",
+            )
 
 
 def _parity(result: GauntProducts) -> Iterator[Block]:

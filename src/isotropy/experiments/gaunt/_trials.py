@@ -28,8 +28,13 @@ def trials(config: Config) -> Iterator[Trial]:
             numbers = {(where, "ms"): "milliseconds", (f"{where}, with gradients", "ms"): "backward"}
             job = config.job(efficiency_job, operation=operation, L=L, plan=config.efficiency)
             yield timing(job, EFFICIENCY, "", numbers)
-    for one in {(one.molecule, one.products, one.order): one for one in config.force_fields}.values():
-        given = {"molecule": one.molecule, "products": one.products, "order": one.order, "plan": config.force_field}
+    for one in {tuple(one.built.values()): one for one in config.force_fields}.values():
+        given: dict[str, Any] = {
+            "molecule": one.molecule,
+            "products": one.products,
+            "order": one.order,
+            "plan": config.force_field,
+        }
         numbers = {(f"{one.molecule}: step of training", "ms"): "step_ms"}
         yield timing(config.job(forcefield_step_job, **given), FORCEFIELD, one.method, numbers)
     for degree in config.degrees:
@@ -38,9 +43,14 @@ def trials(config: Config) -> Iterator[Trial]:
             yield timing(job, NBODY, method, {(f"degree {degree}: step", "ms"): "step_ms"})
     training = partial(Trial, stage="trainings")
     for one in config.force_fields:
-        given = {"molecule": one.molecule, "products": one.products, "order": one.order, "plan": config.force_field}
+        given: dict[str, Any] = {
+            "molecule": one.molecule,
+            "products": one.products,
+            "order": one.order,
+            "plan": config.force_field,
+        }
         for seed in config.seeds_of(max(config.seeds, one.seeds)):
-            job = config.job(forcefield_job, seed, steps=one.steps, dynamics=one.dynamics, **given)
+            job = config.job(forcefield_job, seed, **given, plan=config.force_field)
             yield training(job, FORCEFIELD, one.method, partial(_learned, one))
     for degree in config.degrees:
         where = f"degree {degree}"

@@ -45,10 +45,18 @@ def _levels(result: SoftEquivariance) -> Iterator[Block]:
     clouds: list[Cloud] = []
     for group in dict.fromkeys(level.group for level in result.levels):
         same = [level for level in result.levels if level.group == group]
-        columns = ([getattr(level, name) for level in same] for name in ("truth", "breaking", "low", "high"))
-        clouds.append(Cloud(group, *columns))
-    title, axes = "Found against true breaking", {"xlabel": "true share", "ylabel": "found share"}
-    yield Scatter(clouds, section="Levels", title=title, diagonal=True, percent=True, name="levels", **axes)
+        x, y, low, high = ([getattr(level, name) for level in same] for name in ("truth", "breaking", "low", "high"))
+        clouds.append(Cloud(group, x, y, low, high))
+    yield Scatter(
+        clouds,
+        section="Levels",
+        title="Found against true breaking",
+        xlabel="true share",
+        ylabel="found share",
+        diagonal=True,
+        percent=True,
+        name="levels",
+    )
     shares = Column("found", "share"), Column("true", "share")
     heads = [Column("problem"), Column("seed", "number"), Column("group"), *shares, Column("verdict")]
     rows = [(o.problem, o.seed, o.group, o.breaking, o.truth, Chip.of(o.verdict)) for o in result.levels]
@@ -173,9 +181,9 @@ def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> Score:
 
 
 def _score(setting: str, name: str, seeds: Sequence[Outcome]) -> Score:
-    columns = {key: tuple(outcome[key] for outcome in seeds) for key in ("test", "validation", "train")}
+    test, validation, train = (tuple(outcome[key] for outcome in seeds) for key in ("test", "validation", "train"))
     seconds = statistics.fmean(outcome["seconds"] for outcome in seeds)
-    return Score(setting, name, **columns, seconds=seconds, parameters=seeds[0]["parameters"])
+    return Score(setting, name, test, validation, train, seconds, seeds[0]["parameters"])
 
 
 def _tuned(trained: Mapping[Group, Sequence[Outcome]]) -> Iterator[Strengths]:

@@ -33,8 +33,15 @@ def _dimensions(result: TransformationInvariance) -> Iterator[Block]:
         for name, label in (("stress", "stress"), ("gap", "gap of the tour"))
     ]
     if embedded:
-        title, axes = "Stress and gap by dimension", {"xlabel": "dimension of the embedding", "ylabel": "share"}
-        yield Curves(drawn, section="Distances", title=title, percent=True, name="distances-by-dimension", **axes)
+        yield Curves(
+            drawn,
+            section="Distances",
+            title="Stress and gap by dimension",
+            xlabel="dimension of the embedding",
+            ylabel="share",
+            percent=True,
+            name="distances-by-dimension",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
