@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, even_paths, natural_irreps, same_function
+from isotropy.experiments.peers import by_channels, by_irreps, even_paths, natural_irreps, same_function
 from isotropy.nn import GauntProduct, gaunt_tensor
 
 Run = Callable[[Tensor, Tensor], Tensor]

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import NonDeterministicError
-from isotropy.experiments.frame_averaging._point_networks import PointNet
+from isotropy.experiments.peers import PointNet
 from isotropy.frames import FrameAveraged, HaarFrame, MDSFrame, PCAFrame
 from isotropy.groups import E, Group, O, Window
 from isotropy.measure import equivariance_error

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 
 from isotropy.data import Surface, load_particles, load_surfaces
 from isotropy.errors import SchemaError
-from isotropy.experiments._charged import STATE, edges
 from isotropy.experiments.frame_averaging import (
     CLAIMS,
     FRAME_AVERAGING,
@@ -24,13 +23,13 @@ from isotropy.experiments.frame_averaging import (
     particle_networks,
     point_networks,
 )
-from isotropy.experiments.frame_averaging._graph_networks import BACKBONES, Isomorphism
 from isotropy.experiments.frame_averaging._graphs import APART, all_undistinguished, read_graphs, relabelled
 from isotropy.experiments.frame_averaging._normals import BUILDERS as POINT_NETWORKS
 from isotropy.experiments.frame_averaging._normals import held_out, held_out_error, standardised, turned
 from isotropy.experiments.frame_averaging._prediction import BUILDERS as PARTICLE_NETWORKS
 from isotropy.experiments.frame_averaging._prediction import Straight, squared_error
 from isotropy.experiments.frame_averaging._separation import METHODS
+from isotropy.experiments.peers import BACKBONES, STATE, Isomorphism, edges
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn

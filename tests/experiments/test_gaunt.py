@@ -23,14 +23,14 @@ from isotropy.experiments.gaunt import (
     _steps,
     forcefield_job,
 )
-from isotropy.experiments.gaunt._clebsch_gordan import (
+from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.experiments.gaunt._forcefield import invariance
+from isotropy.experiments.peers import (
     CouplingConvolution,
     CouplingPower,
     symmetric_couplings,
     with_clebsch_gordan_products,
 )
-from isotropy.experiments.gaunt._dynamics import conservation
-from isotropy.experiments.gaunt._forcefield import invariance
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import GauntConvolution, GauntForceField, Scales, gaunt_coefficient

@@ -11,18 +11,17 @@ import torch
 from e3nn import o3
 
 from isotropy.data import load_particles
-from isotropy.experiments._charged import STATE, squared_error
 from isotropy.experiments.gaunt import NBodyPlan
-from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps
 from isotropy.experiments.gaunt._nbody import nbody_job
-from isotropy.experiments.gaunt._steered import (
+from isotropy.experiments.gaunt._steps import median_step
+from isotropy.experiments.peers import STATE, by_channels, by_irreps, squared_error
+from isotropy.experiments.peers._steered import (
     PRODUCTS,
     ClebschGordanSteered,
     GauntSteered,
     Product,
     SteeredNetwork,
 )
-from isotropy.experiments.gaunt._steps import median_step
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn

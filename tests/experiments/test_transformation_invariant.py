@@ -15,6 +15,7 @@ from torch import Tensor
 
 from isotropy.data import DataNotFoundError, load_shapes, read_modelnet, rounded
 from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
+from isotropy.experiments.peers import AttentionModel
 from isotropy.experiments.transformation_invariant import (
     FULL,
     METHODS,
@@ -29,11 +30,10 @@ from isotropy.experiments.transformation_invariant import (
     ToursPlan,
     TransformationInvariance,
 )
-from isotropy.experiments.transformation_invariant._attention import AttentionModel
 from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, seen_as
+from isotropy.experiments.transformation_invariant._classifiers import classifier
 from isotropy.experiments.transformation_invariant._distances import roads
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
-from isotropy.experiments.transformation_invariant._pointnet import classifier
 from isotropy.experiments.transformation_invariant._tours import (
     _along_tour,
     _best_move,

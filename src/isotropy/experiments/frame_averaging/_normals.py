@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from isotropy.data import load_surfaces
 from isotropy.errors import SchemaError
 from isotropy.experiments.frame_averaging._config import NormalsPlan
-from isotropy.experiments.frame_averaging._point_networks import DGCNN, Lines, LocalFrames, PointNet, frame_averaged
-from isotropy.experiments.frame_averaging._vector_networks import VectorDGCNN, VectorPointNet
+from isotropy.experiments.peers import DGCNN, Lines, LocalFrames, PointNet, VectorDGCNN, VectorPointNet, frame_averaged
 from isotropy.groups import SO
 from isotropy.optics import Mode
 from isotropy.random import derive, spawn

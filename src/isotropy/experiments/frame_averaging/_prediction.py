@@ -10,15 +10,17 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data import Clouds, load_particles
-from isotropy.experiments._charged import STATE, squared_error, unpack
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
-from isotropy.experiments.frame_averaging._particle_networks import (
+from isotropy.experiments.peers import (
+    STATE,
     CanonicalGraphNetwork,
     EquivariantGraphNetwork,
     FrameGraphNetwork,
     GraphNetwork,
     PosedTransformer,
     RadialField,
+    squared_error,
+    unpack,
 )
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error

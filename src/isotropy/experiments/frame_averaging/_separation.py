@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.experiments.frame_averaging._config import GraphsPlan
-from isotropy.experiments.frame_averaging._graph_networks import BACKBONES
 from isotropy.experiments.frame_averaging._graphs import (
     Look,
     Seen,
@@ -19,6 +18,7 @@ from isotropy.experiments.frame_averaging._graphs import (
     some,
     stream,
 )
+from isotropy.experiments.peers import BACKBONES
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.study import job, part, size, train

@@ -14,10 +14,17 @@ from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
 from isotropy.errors import DomainError, NonDeterministicError
-from isotropy.experiments.gaunt._clebsch_gordan import CouplingConvolution, CouplingPower, symmetric_couplings
 from isotropy.experiments.gaunt._config import EfficiencyPlan
-from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, natural_irreps, same_function
 from isotropy.experiments.gaunt._steps import clock
+from isotropy.experiments.peers import (
+    CouplingConvolution,
+    CouplingPower,
+    by_channels,
+    by_irreps,
+    natural_irreps,
+    same_function,
+    symmetric_couplings,
+)
 from isotropy.nn import GauntConvolution, GauntPower, GauntProduct, SO2Convolution, gaunt_coefficient, gaunt_tensor
 from isotropy.random import spawn
 from isotropy.reps import degrees, spherical_harmonics

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.data import Molecules, load_molecules
-from isotropy.experiments.gaunt._clebsch_gordan import with_clebsch_gordan_products
 from isotropy.experiments.gaunt._config import ForceFieldPlan
 from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.experiments.peers import with_clebsch_gordan_products
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField, Scales, force_field_errors

@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.experiments.gaunt._pairs import complete_graphs
+from isotropy.experiments.peers import complete_graphs
 from isotropy.nn.force_field import RadialBasis
 from isotropy.nn.force_field._interaction import Interaction
 from isotropy.nn.force_field._mixing import DegreeLinear, Dense, ElementLinear

@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from isotropy.data import load_particles
-from isotropy.experiments._charged import STATE, squared_error
 from isotropy.experiments.gaunt._config import NBodyPlan
-from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
+from isotropy.experiments.peers import STATE, Product, SteeredNetwork, squared_error
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import derive

@@ -14,10 +14,9 @@ from torch import Tensor, nn
 from torch.utils.benchmark import timer
 
 from isotropy.data import load_molecules, load_particles
-from isotropy.experiments._charged import squared_error
 from isotropy.experiments.gaunt._config import ForceFieldPlan, NBodyPlan
 from isotropy.experiments.gaunt._forcefield import batches_of, built, optimizer_of
-from isotropy.experiments.gaunt._steered import Product, SteeredNetwork
+from isotropy.experiments.peers import Product, SteeredNetwork, squared_error
 from isotropy.nn import EnergyForceLoss, Scales
 from isotropy.random import derive
 from isotropy.runs import Run

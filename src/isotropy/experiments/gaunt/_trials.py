@@ -14,8 +14,8 @@ from isotropy.experiments.gaunt._forcefield import forcefield_job
 from isotropy.experiments.gaunt._mirrors import METHODS
 from isotropy.experiments.gaunt._nbody import nbody_job
 from isotropy.experiments.gaunt._shapes import TASKS
-from isotropy.experiments.gaunt._steered import PRODUCTS
 from isotropy.experiments.gaunt._steps import forcefield_step_job, nbody_step_job
+from isotropy.experiments.peers import PRODUCTS
 from isotropy.study import Outcome, Trial
 
 

@@ -10,8 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data import Clouds, load_shapes, read_modelnet
+from isotropy.experiments.transformation_invariant._classifiers import classifier
 from isotropy.experiments.transformation_invariant._config import ShapesPlan
-from isotropy.experiments.transformation_invariant._pointnet import classifier
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Run

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.data import load_tours, rounded
-from isotropy.experiments.transformation_invariant._attention import AttentionModel
+from isotropy.experiments.peers import AttentionModel
 from isotropy.experiments.transformation_invariant._cities import (
     MOVES,
     cities_job,

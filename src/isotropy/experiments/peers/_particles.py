@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments._charged import STATE, edges, unpack
+from isotropy.experiments.peers._charged import STATE, edges, unpack
 from isotropy.frames import CanonicalizerFrame, FrameAveraged, PCAFrame, ProbabilisticFrame, VectorNeurons
 from isotropy.optics import Mode
 from isotropy.reps import Cloud, Scalar, Vector
@@ -123,7 +123,7 @@ class PosedTransformer(nn.Module):
         super().__init__()
         inside, law = Cloud(Vector + Vector + Scalar), VectorNeurons(3, noise=2)
         one, many = (ProbabilisticFrame("O(3)", count, law, seed=seed) for count in (1, draws))
-        network = Attention(width, layers, heads)
+        network = ParticleTransformer(width, layers, heads)
         self.drawn, self.averaged = (FrameAveraged(network, f, inside, Cloud(Vector)) for f in (one, many))
 
     def forward(self, x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n 3"]:
@@ -132,7 +132,7 @@ class PosedTransformer(nn.Module):
         return centre + posed(torch.cat([x[..., :3] - centre, x[..., 3:]], -1))
 
 
-class Attention(nn.Module):
+class ParticleTransformer(nn.Module):
     """Every particle attends to all: tokens of position, velocity and charge, layers, and the change of position."""
 
     def __init__(self, width: int, layers: int, heads: int) -> None:

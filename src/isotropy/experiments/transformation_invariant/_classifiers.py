@@ -1,49 +1,17 @@
-"""A small PointNet, and networks that see principal coordinates whatever the signs of the axes."""
+"""Networks that see principal coordinates whatever the signs of the axes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.experiments.peers import PointClassifier
 from isotropy.frames import FrameAveraged, InvariantCoordinates, PCAFrame, SignInvariant, TransformationInvariant
 from isotropy.groups import E
 from isotropy.reps import Cloud, Point
-
-
-class PointNet(nn.Module):
-    """A shared network for each point (B, n, inputs), maximum and mean over points, and a head: logits (B, classes).
-
-    Source: Qi et al., CVPR 2017, without its learned alignments; specification 08 §4.1.
-
-    >>> PointNet(3, 40)(torch.zeros(2, 5, 3)).shape
-    torch.Size([2, 40])
-    """
-
-    def __init__(self, inputs: int, classes: int, widths: Sequence[int] = (64, 128, 128), hidden: int = 128) -> None:
-        super().__init__()
-        layers = [Dense(a, b) for a, b in pairwise((inputs, *widths))]
-        self.each = nn.Sequential(*layers)
-        self.head = nn.Sequential(Dense(2 * widths[-1], hidden), nn.Linear(hidden, classes))
-
-    def forward(self, x: Float[Tensor, "B n c"]) -> Float[Tensor, "B classes"]:
-        h = self.each(x)
-        return self.head(torch.cat([h.amax(1), h.mean(1)], 1))
-
-
-class Dense(nn.Module):
-    """A linear layer, normalised over everything but features, and a ReLU."""
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__()
-        self.linear, self.norm = nn.Linear(inputs, outputs), nn.BatchNorm1d(outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        h = self.linear(x)
-        return self.norm(h.flatten(0, -2)).view_as(h).relu()
 
 
 class Columns(nn.Module):
@@ -88,7 +56,7 @@ def largest_positive(y: Float[Tensor, "B n d"]) -> Float[Tensor, "B n d"]:
 
 def classifier(method: str, classes: int, widths: Sequence[int], hidden: int, signed: int) -> nn.Module:
     """The network of one method: a key of ``METHODS``; ``signed`` is the width of SignNet's columns."""
-    net = PointNet(3 * signed if method == "signnet" else 3, classes, widths, hidden)
+    net = PointClassifier(3 * signed if method == "signnet" else 3, classes, widths, hidden)
     if method == "plain":
         return net
     if method == "naive":

@@ -81,7 +81,7 @@ class Convolution(nn.Module):
         return self.linear(scale * (h + A @ h))
 
 
-class Attention(nn.Module):
+class GraphAttention(nn.Module):
     """GAT: ``heads`` softmax weights over neighbours and the vertex itself (Veličković et al., ICLR 2018, eq. 1-4)."""
 
     def __init__(self, a: int, b: int, heads: int = 8) -> None:
@@ -118,7 +118,7 @@ class Chebyshev(nn.Module):
 
 BACKBONES: dict[str, Callable[[int, int, int], nn.Module]] = {
     "GCN": lambda n, features, out: Stack(Convolution, features, out),
-    "GAT": lambda n, features, out: Stack(Attention, features, out),
+    "GAT": lambda n, features, out: Stack(GraphAttention, features, out),
     "ChebNet": lambda n, features, out: Stack(Chebyshev, features, out),
     "GIN": lambda n, features, out: Stack(Isomorphism, features, out),
     "GIN+ID": lambda n, features, out: Stack(Isomorphism, features, out, ids=n),

@@ -10,7 +10,7 @@ from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from isotropy.experiments.gaunt._e3nn import by_channels, by_irreps, even_paths, natural_irreps
+from isotropy.experiments.peers._e3nn import by_channels, by_irreps, even_paths, natural_irreps
 from isotropy.nn import GauntForceField
 from isotropy.nn.force_field._interaction import Interaction
 from isotropy.nn.force_field._mixing import Dense

@@ -1,7 +1,8 @@
-"""Networks that read a normal off each point of a cloud: PointNet and DGCNN, and the same made exact by frames."""
+"""PointNet and DGCNN, which read three numbers off each point of a cloud or its class; and made exact by frames."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -15,11 +16,11 @@ from isotropy.reps import Tensor as Tensors
 
 
 class Dense(nn.Module):
-    """Linear map, batch normalisation over everything but channels, leaky ReLU."""
+    """Linear map, batch normalisation over everything but channels, leaky ReLU (a plain one where ``slope`` is 0)."""
 
-    def __init__(self, a: int, b: int) -> None:
+    def __init__(self, a: int, b: int, *, bias: bool = False, slope: float = 0.2) -> None:
         super().__init__()
-        self.linear, self.normalise = nn.Linear(a, b, bias=False), Normalised(b)
+        self.linear, self.normalise = nn.Linear(a, b, bias=bias), Normalised(b, slope)
 
     def forward(self, x: Float[Tensor, "... a"]) -> Float[Tensor, "... b"]:
         return self.normalise(self.linear(x))
@@ -28,12 +29,12 @@ class Dense(nn.Module):
 class Normalised(nn.Module):
     """Batch normalisation over everything but channels, then leaky ReLU."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, slope: float = 0.2) -> None:
         super().__init__()
-        self.norm = nn.BatchNorm1d(width)
+        self.norm, self.slope = nn.BatchNorm1d(width), slope
 
     def forward(self, x: Float[Tensor, "... c"]) -> Float[Tensor, "... c"]:
-        return nn.functional.leaky_relu(self.norm(x.reshape(-1, x.shape[-1])).reshape(x.shape), 0.2)
+        return nn.functional.leaky_relu(self.norm(x.reshape(-1, x.shape[-1])).reshape(x.shape), self.slope)
 
 
 class Head(nn.Module):
@@ -51,6 +52,40 @@ class Head(nn.Module):
         return self.rest(self.first(self.local(x) + self.whole(whole)))
 
 
+class EachPoint(nn.Module):
+    """Layers shared by all points, without a look at others: what each of them finds."""
+
+    def __init__(self, widths: Sequence[int], *, bias: bool = False, slope: float = 0.2) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Dense(a, b, bias=bias, slope=slope) for a, b in pairwise(widths))
+
+    def forward(self, x: Float[Tensor, "rows n a"]) -> list[Tensor]:
+        found: list[Tensor] = []
+        for layer in self.layers:
+            x = layer(x)
+            found.append(x)
+        return found
+
+
+class PointClassifier(nn.Module):
+    """A PointNet's layers on points (B, n, inputs), maximum and mean over points, and a head: logits (B, classes).
+
+    Source: Qi et al., CVPR 2017, without its learned alignments; specification 08 §4.1.
+
+    >>> PointClassifier(3, 40)(torch.zeros(2, 5, 3)).shape
+    torch.Size([2, 40])
+    """
+
+    def __init__(self, inputs: int, classes: int, widths: Sequence[int] = (64, 128, 128), hidden: int = 128) -> None:
+        super().__init__()
+        self.each = EachPoint((inputs, *widths), bias=True, slope=0.0)
+        self.head = nn.Sequential(Dense(2 * widths[-1], hidden, bias=True, slope=0.0), nn.Linear(hidden, classes))
+
+    def forward(self, x: Float[Tensor, "B n c"]) -> Float[Tensor, "B classes"]:
+        h = self.each(x)[-1]
+        return self.head(torch.cat([h.amax(1), h.mean(1)], 1))
+
+
 class PointNet(nn.Module):
     """Five layers of widths 64, 128, 128, 512, 2048, a maximum over points, and a head 256, 256, 128 on all of them.
 
@@ -60,15 +95,12 @@ class PointNet(nn.Module):
     def __init__(self, divide: int = 1) -> None:
         super().__init__()
         widths = [3, *(width // divide for width in (64, 128, 128, 512, 2048))]
-        self.layers = nn.ModuleList(Dense(a, b) for a, b in pairwise(widths))
+        self.each = EachPoint(widths)
         self.head = Head(sum(widths[1:]), widths[-1], 256 // divide, 128 // divide)
 
     def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 3"]:
-        found: list[Tensor] = []
-        for layer in self.layers:
-            x = layer(x)
-            found.append(x)
-        return self.head(torch.cat(found, -1), x.amax(1, keepdim=True))
+        found = self.each(x)
+        return self.head(torch.cat(found, -1), found[-1].amax(1, keepdim=True))
 
 
 class EdgeConvolution(nn.Module):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments.frame_averaging._point_networks import neighbours
+from isotropy.experiments.peers._points import neighbours
 from isotropy.frames import VectorLeakyReLU, VectorLinear
 
 

@@ -1,0 +1,36 @@
+"""Networks of other people, to which ours are compared: on points, vectors, graphs, particles, cities, spheres."""
+
+from isotropy.experiments.peers._attention import AttentionModel as AttentionModel
+from isotropy.experiments.peers._charged import STATE as STATE
+from isotropy.experiments.peers._charged import edges as edges
+from isotropy.experiments.peers._charged import squared_error as squared_error
+from isotropy.experiments.peers._charged import unpack as unpack
+from isotropy.experiments.peers._clebsch_gordan import CouplingConvolution as CouplingConvolution
+from isotropy.experiments.peers._clebsch_gordan import CouplingPower as CouplingPower
+from isotropy.experiments.peers._clebsch_gordan import symmetric_couplings as symmetric_couplings
+from isotropy.experiments.peers._clebsch_gordan import with_clebsch_gordan_products as with_clebsch_gordan_products
+from isotropy.experiments.peers._e3nn import by_channels as by_channels
+from isotropy.experiments.peers._e3nn import by_irreps as by_irreps
+from isotropy.experiments.peers._e3nn import even_paths as even_paths
+from isotropy.experiments.peers._e3nn import natural_irreps as natural_irreps
+from isotropy.experiments.peers._e3nn import same_function as same_function
+from isotropy.experiments.peers._graphs import BACKBONES as BACKBONES
+from isotropy.experiments.peers._graphs import Isomorphism as Isomorphism
+from isotropy.experiments.peers._pairs import complete_graphs as complete_graphs
+from isotropy.experiments.peers._particles import CanonicalGraphNetwork as CanonicalGraphNetwork
+from isotropy.experiments.peers._particles import EquivariantGraphNetwork as EquivariantGraphNetwork
+from isotropy.experiments.peers._particles import FrameGraphNetwork as FrameGraphNetwork
+from isotropy.experiments.peers._particles import GraphNetwork as GraphNetwork
+from isotropy.experiments.peers._particles import PosedTransformer as PosedTransformer
+from isotropy.experiments.peers._particles import RadialField as RadialField
+from isotropy.experiments.peers._points import DGCNN as DGCNN
+from isotropy.experiments.peers._points import Lines as Lines
+from isotropy.experiments.peers._points import LocalFrames as LocalFrames
+from isotropy.experiments.peers._points import PointClassifier as PointClassifier
+from isotropy.experiments.peers._points import PointNet as PointNet
+from isotropy.experiments.peers._points import frame_averaged as frame_averaged
+from isotropy.experiments.peers._steered import PRODUCTS as PRODUCTS
+from isotropy.experiments.peers._steered import Product as Product
+from isotropy.experiments.peers._steered import SteeredNetwork as SteeredNetwork
+from isotropy.experiments.peers._vector_neurons import VectorDGCNN as VectorDGCNN
+from isotropy.experiments.peers._vector_neurons import VectorPointNet as VectorPointNet
