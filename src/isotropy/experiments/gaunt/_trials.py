@@ -29,26 +29,16 @@ def trials(config: Config) -> Iterator[Trial]:
             job = config.job(efficiency_job, operation=operation, L=L, plan=config.efficiency)
             yield timing(job, EFFICIENCY, "", numbers)
     for one in {tuple(one.built.values()): one for one in config.force_fields}.values():
-        given: dict[str, Any] = {
-            "molecule": one.molecule,
-            "products": one.products,
-            "order": one.order,
-            "plan": config.force_field,
-        }
         numbers = {(f"{one.molecule}: step of training", "ms"): "step_ms"}
-        yield timing(config.job(forcefield_step_job, **given), FORCEFIELD, one.method, numbers)
+        job = config.job(forcefield_step_job, **one.built, plan=config.force_field)
+        yield timing(job, FORCEFIELD, one.method, numbers)
     for degree in config.degrees:
         for method in PRODUCTS:
             job = config.job(nbody_step_job, method=method, degree=degree, plan=config.nbody)
             yield timing(job, NBODY, method, {(f"degree {degree}: step", "ms"): "step_ms"})
     training = partial(Trial, stage="trainings")
     for one in config.force_fields:
-        given: dict[str, Any] = {
-            "molecule": one.molecule,
-            "products": one.products,
-            "order": one.order,
-            "plan": config.force_field,
-        }
+        given = {**one.built, "steps": one.steps, "dynamics": one.dynamics}
         for seed in config.seeds_of(max(config.seeds, one.seeds)):
             job = config.job(forcefield_job, seed, **given, plan=config.force_field)
             yield training(job, FORCEFIELD, one.method, partial(_learned, one))
