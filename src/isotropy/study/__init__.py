@@ -25,6 +25,7 @@ from isotropy.study._scores import OverSeeds as OverSeeds
 from isotropy.study._scores import Reproduction as Reproduction
 from isotropy.study._scores import Score as Score
 from isotropy.study._scores import Scored as Scored
+from isotropy.study._scores import merged as merged
 from isotropy.study._scores import of as of
 from isotropy.study._scores import worst as worst
 from isotropy.study._shown import bars as bars
@@ -42,7 +43,6 @@ from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
-from isotropy.study._trials import merged as merged
 from isotropy.study._verb import Answering as Answering
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 from isotropy.report import Block, Column, Result, Table
@@ -164,13 +164,27 @@ class Scored(Reproduction):
 
     @classmethod
     def told(cls, config: Any, done: Sequence[Any]) -> dict[str, Any]:
-        from isotropy.study._trials import merged  # trials make scores
-
         return {"scores": merged(done)}
 
 
 def _floor(line: Measured) -> float | None:
     return getattr(line, "floor", None)
+
+
+def merged(done: Iterable[tuple[Any, Mapping[str, Any]]]) -> tuple[Score, ...]:
+    """One line for each method in each setting, with a number for every seed, and the mean of their seconds."""
+    lines: dict[tuple[str, str, str], list[Score]] = {}
+    for trial, outcome in done:
+        for score in trial.scores(outcome):
+            lines.setdefault((score.task, score.setting, score.method), []).append(score)
+    return tuple(
+        replace(
+            same[0],
+            values=tuple(value for score in same for value in score.values),
+            seconds=sum(score.seconds for score in same) / len(same),
+        )
+        for same in lines.values()
+    )
 
 
 def of(task: str, setting: str, method: str) -> Value[Reproduction]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast, get_type_hints
 
@@ -105,19 +105,3 @@ class Trial:
 
 def _at(outcome: Outcome, name: str) -> Any:
     return functools.reduce(lambda inner, key: inner[key], name.split("."), cast(Any, outcome))
-
-
-def merged(done: Iterable[Done]) -> tuple[Score, ...]:
-    """One line for each method in each setting, with a number for every seed, and the mean of their seconds."""
-    lines: dict[tuple[str, str, str], list[Score]] = {}
-    for trial, outcome in done:
-        for score in trial.scores(outcome):
-            lines.setdefault((score.task, score.setting, score.method), []).append(score)
-    return tuple(
-        replace(
-            same[0],
-            values=tuple(value for score in same for value in score.values),
-            seconds=sum(score.seconds for score in same) / len(same),
-        )
-        for same in lines.values()
-    )
