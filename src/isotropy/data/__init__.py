@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from isotropy.data import synthetic
+from isotropy.data._batches import Batches, Moved
 from isotropy.data._cities import Instance, load_tours, rounded
 from isotropy.data._dataset import Dataset
 from isotropy.data._files import load_file, save
 from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
-from isotropy.data._molecules import Molecules, load_molecules, read_molecules
+from isotropy.data._molecules import Boxes, Molecules, load_molecules, read_molecules
 from isotropy.data._particles import load_particles
 from isotropy.data._registry import Entry, Verification, list_datasets, verify
 from isotropy.data._rows import Clouds, Rows, along
@@ -19,6 +20,8 @@ from isotropy.data._surfaces import Surface, load_surfaces
 from isotropy.data._xyz import Structure, read_xyz
 
 __all__ = [
+    "Batches",
+    "Boxes",
     "Clouds",
     "DataNotFoundError",
     "Dataset",
@@ -26,6 +29,7 @@ __all__ = [
     "GraphSet",
     "Instance",
     "Molecules",
+    "Moved",
     "Rows",
     "Structure",
     "Surface",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from isotropy.data._rows import Rows
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.reps import Schema
 
@@ -16,14 +17,15 @@ _LISTED = 5  # offending rows named in an error
 
 
 @dataclass(frozen=True, eq=False)
-class Dataset:
+class Dataset(Rows):
     """Inputs ``x (n, p)`` and targets ``y (n, q)`` in float64, with their types and everything known about them.
 
     ``cluster (n,)`` numbers the independent units. ``truth`` maps printed names of groups to the exact share b of the
     centred energy that breaks them (``truth_uncentred``: of the whole energy), ``energy`` is that centred energy per
     row; all three speak of the function without noise. ``windows`` holds the width with which the truth of a group
     without Haar probability was computed, ``expected`` the verdict that the truth calls for, ``imposed`` the
-    symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to row numbers.
+    symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to row numbers, of
+    the whole table: ``take`` leaves it out.
 
     Raises ``ShapeError`` where sizes disagree, ``DtypeError`` for anything but float64, ``DomainError`` for NaN.
 
@@ -56,6 +58,9 @@ class Dataset:
 
     def __post_init__(self) -> None:
         check_rows(self.x, self.y, self.cluster)
+
+    def _taken(self, rows: Tensor) -> Dataset:
+        return replace(super()._taken(rows), split=None)
 
     @property
     def rows(self) -> int:

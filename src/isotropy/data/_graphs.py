@@ -11,6 +11,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.data._mirror import File, locate
+from isotropy.data._rows import Rows
 from isotropy.errors import MissingExtraError, SchemaError, ShapeError
 
 _FOLDER = "03-frame-averaging"
@@ -33,11 +34,11 @@ SR25 = File(
 
 
 @dataclass(frozen=True, eq=False)
-class GraphSet:
+class GraphSet(Rows):
     """B undirected graphs, padded: ``A (B, n, n)`` of 0 and 1, ``sizes (B,)``, vertex features ``X (B, n, c)`` and
     labels ``y (B,)`` where there are some.
 
-    Indexing by a slice, mask or index tensor gives the smaller set, with the padding that it needs.
+    Smaller sets have the padding that they need.
 
     >>> pair = GraphSet(torch.zeros(2, 3, 3), torch.tensor([3, 2]))
     >>> len(pair), pair[1:].A.shape
@@ -54,14 +55,11 @@ class GraphSet:
             if part is not None and len(part) != len(self.A):
                 raise ShapeError(f"{len(part)} rows of {name}", f"{len(self.A)}, one for each graph")
 
-    def __len__(self) -> int:
-        return len(self.A)
-
-    def __getitem__(self, rows: slice | Tensor) -> GraphSet:
-        sizes = self.sizes[rows]
-        width = int(sizes.max()) if len(sizes) else 0
-        X, y = (None if part is None else part[rows] for part in (self.X, self.y))
-        return GraphSet(self.A[rows, :width, :width], sizes, None if X is None else X[:, :width], y)
+    def _taken(self, rows: Tensor) -> GraphSet:
+        chosen = super()._taken(rows)
+        width = int(chosen.sizes.max()) if len(chosen) else 0
+        X = None if chosen.X is None else chosen.X[:, :width]
+        return GraphSet(chosen.A[:, :width, :width], chosen.sizes, X, chosen.y)
 
 
 def load_exp(path: Path | str | None = None, *, dtype: torch.dtype = torch.float64) -> GraphSet:

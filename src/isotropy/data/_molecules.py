@@ -5,17 +5,18 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.data._mirror import File, locate
+from isotropy.data._rows import Rows, along
 from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -26,17 +27,68 @@ MOLECULES = File(
     "dataset_3BPA and dataset_acac of github.com/davkovacs/BOTNet-datasets at commit "
     "29e6d467317e4b5967b7ea5cbee54de953fa0d45 (MIT), as one archive",
 )
+_FLAT = 1e-9  # the least singular value of unit vectors that span a box; files give cells to some eight digits
 
 
 @dataclass(frozen=True, eq=False)
-class Molecules:
+class Boxes(Segments):
+    """Segments of atoms, each in a box: rows of ``cell (B, 3, 3)`` are its vectors in Angstrom, ``pbc (B, 3)`` says
+    along which of them it repeats. Whoever looks for neighbours in these segments sees the images too.
+
+    Raises ShapeError, and DomainError for a box that repeats along vectors that are zero or dependent.
+
+    >>> along_x = torch.tensor([True, False, False])
+    >>> chain = Boxes(torch.tensor([0, 0]), 1, torch.diag(torch.tensor([4.0, 0, 0])), along_x)
+    >>> chain.cell.shape, chain.periodic.tolist()
+    (torch.Size([1, 3, 3]), [True])
+    """
+
+    cell: Float[Tensor, "*B 3 3"]
+    pbc: Bool[Tensor, "*P 3"]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shapes = (self.count, 3, 3), (self.count, 3)
+        if self.cell.shape not in ((3, 3), shapes[0]) or self.pbc.shape not in ((3,), shapes[1]):
+            given = f"a cell of shape {tuple(self.cell.shape)}, pbc of shape {tuple(self.pbc.shape)}"
+            raise ShapeError(given, f"(3, 3) and (3,), or ({self.count}, 3, 3) and ({self.count}, 3): one for each")
+        object.__setattr__(self, "cell", self.cell.expand(shapes[0]))
+        object.__setattr__(self, "pbc", self.pbc.expand(shapes[1]))
+        repeated = self.cell.detach().double() * self.pbc[..., None]
+        size = repeated.norm(dim=-1, keepdim=True)
+        rank = torch.linalg.matrix_rank(repeated / size.clamp_min(1e-300), tol=_FLAT)
+        wrong = (rank < self.pbc.sum(-1)).nonzero().flatten()[:5].tolist()
+        if wrong:
+            raise DomainError(
+                f"configurations {wrong} that repeat along vectors of their cell that are zero or dependent",
+                "three independent vectors, or pbc = False along the others",
+            )
+
+    @property
+    def periodic(self) -> Bool[Tensor, " B"]:
+        """Which configurations repeat at all."""
+        return self.pbc.any(-1)
+
+    def take(self, chosen: Int[Tensor, " T"]) -> tuple[Int[Tensor, " M"], Segments]:
+        rows, taken = super().take(chosen)
+        return rows, Boxes(taken.label, taken.count, self.cell[chosen], self.pbc[chosen])
+
+    def to(self, device: torch.device | str) -> Boxes:
+        return Boxes(self.label.to(device), self.count, self.cell.to(device), self.pbc.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class Molecules(Rows):
     """B configurations of atoms, one after another: ``segments`` says which atom belongs to which.
 
-    ``numbers (N,)`` are atomic numbers, ``positions (N, 3)`` in Angstrom, ``energies (B,)`` in eV and, where the source
-    has them, ``forces (N, 3)`` in eV/Angstrom. ``isolated`` is the energy of each free atom in eV, by atomic number;
-    ``temperature`` in kelvin, of the dynamics that drew them. Indexing by a slice, mask or index gives the smaller set.
+    - ``numbers (N,)``: atomic numbers; ``positions (N, 3)`` in Angstrom.
+    - ``energies (B,)`` in eV and, where the source has them, ``forces (N, 3)`` in eV/Angstrom.
+    - ``isolated``: the energy of each free atom in eV, by atomic number.
+    - ``temperature`` in kelvin, of the dynamics that drew them; ``name``.
+    - ``cell (B, 3, 3)``, rows being its vectors in Angstrom, and ``pbc (B, 3)``, the directions in which it repeats:
+      None where no configuration has a cell. With them ``segments`` are ``Boxes``.
 
-    Raises ShapeError for parts that do not fit together.
+    Raises ShapeError for parts that do not fit together, DomainError for cells that cannot repeat.
 
     >>> pair = Molecules(torch.tensor([1, 1, 8]), torch.zeros(3, 3), torch.zeros(2), Segments.from_sizes(
     ...     torch.tensor([2, 1])), isolated={1: -13.0, 8: -2041.0})
@@ -44,14 +96,16 @@ class Molecules:
     (2, [8], [-26.0, -2041.0])
     """
 
-    numbers: Int[Tensor, " N"]
-    positions: Float[Tensor, "N 3"]
-    energies: Float[Tensor, " B"]
-    segments: Segments
-    forces: Float[Tensor, "N 3"] | None = None
+    numbers: Int[Tensor, " N"] = along("parts")
+    positions: Float[Tensor, "N 3"] = along("parts")
+    energies: Float[Tensor, " B"] = along("rows")
+    segments: Segments = along("all")
+    forces: Float[Tensor, "N 3"] | None = along("parts", None)
     isolated: Mapping[int, float] = field(default_factory=dict[int, float])
     temperature: float | None = None
     name: str = ""
+    cell: Float[Tensor, "B 3 3"] | None = None
+    pbc: Bool[Tensor, "B 3"] | None = None
 
     def __post_init__(self) -> None:
         atoms, count = len(self.segments.label), self.segments.count
@@ -62,25 +116,13 @@ class Molecules:
                 raise ShapeError(f"{rows} rows of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
             raise ShapeError(f"{len(self.energies)} energies", f"{count}, one for each configuration")
-
-    def __len__(self) -> int:
-        return self.segments.count
-
-    def __getitem__(self, rows: slice | Tensor) -> Molecules:
-        chosen = torch.arange(len(self))[rows]
-        sizes, ptr = self.segments.sizes[chosen], self.segments.ptr[chosen]
-        segments = Segments.from_sizes(sizes)
-        place = torch.arange(len(segments.label)) - segments.ptr[segments.label]
-        atoms = self.segments.order[ptr[segments.label] + place]
-        forces = None if self.forces is None else self.forces[atoms]
-        return replace(
-            self,
-            numbers=self.numbers[atoms],
-            positions=self.positions[atoms],
-            energies=self.energies[chosen],
-            segments=segments,
-            forces=forces,
-        )
+        if isinstance(self.segments, Boxes):
+            object.__setattr__(self, "cell", self.segments.cell)
+            object.__setattr__(self, "pbc", self.segments.pbc)
+        elif self.cell is not None:
+            pbc = torch.ones(3, dtype=torch.bool, device=self.cell.device) if self.pbc is None else self.pbc
+            object.__setattr__(self, "segments", Boxes(self.segments.label, count, self.cell, pbc))
+            object.__setattr__(self, "pbc", pbc)
 
     @property
     def references(self) -> Float[Tensor, " B"]:
@@ -163,7 +205,7 @@ def load_molecules(name: str, part: str = "train_300K", *, dtype: torch.dtype = 
 
 
 def read_molecules(path: str | Path, *, dtype: torch.dtype = torch.float64) -> Molecules:
-    """The configurations of a file in extended XYZ (or whatever ase reads), with their energies and forces.
+    """The configurations of a file in extended XYZ (or whatever ase reads), with energies, forces, cells and pbc.
 
     Raises SchemaError for a file that ase cannot read or that has no energies, MissingExtraError without [molecules].
     """
@@ -208,11 +250,16 @@ def _molecules(frames: list[Any], dtype: torch.dtype, **more: Any) -> Molecules:
     forces = [one.calc.results.get("forces") for one in frames]
     if any(each is None for each in forces) and not all(each is None for each in forces):
         raise SchemaError("forces for some configurations", "forces for all, or for none")
+    cell = np.stack([one.cell.array for one in frames])
+    pbc = np.stack([one.pbc for one in frames])
+    boxed = bool(pbc.any() or cell.any())
     return Molecules(
         numbers=torch.from_numpy(np.concatenate([one.numbers for one in frames]).astype(np.int64)),
         positions=torch.from_numpy(np.concatenate([one.positions for one in frames])).to(dtype),
         energies=torch.tensor(energies, dtype=dtype),
         segments=Segments.from_sizes(torch.tensor([len(one) for one in frames])),
         forces=None if forces[0] is None else torch.from_numpy(np.concatenate(forces)).to(dtype),
+        cell=torch.from_numpy(cell).to(dtype) if boxed else None,
+        pbc=torch.from_numpy(pbc) if boxed else None,
         **more,
     )

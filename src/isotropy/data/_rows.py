@@ -54,11 +54,16 @@ class Rows:
     def take(self: Kind, rows: slice | Tensor) -> Kind:
         """The rows of these numbers (or of a slice, or a mask), in this order."""
         if not isinstance(rows, Tensor) or rows.dtype == torch.bool:
-            rows = torch.arange(len(self), device=next(self._tensors())[2].device)[rows]
+            rows = torch.arange(len(self), device=self.device)[rows]
         return self._taken(rows)
 
     def __getitem__(self: Kind, rows: slice | Tensor) -> Kind:
         return self.take(rows)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its tensors lie."""
+        return next(self._tensors())[2].device
 
     def to(self: Kind, device: torch.device | str) -> Kind:
         """The same on a device."""

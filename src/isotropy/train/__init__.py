@@ -1,6 +1,6 @@
 """The one training loop: seeds, checkpoints, metrics and devices for every model in the house."""
 
-from isotropy.train._batches import Batches, Moved
+from isotropy.data import Batches, Moved
 from isotropy.train._fit import fit
 from isotropy.train._history import History
 from isotropy.train._schedule import Cosine, Schedule

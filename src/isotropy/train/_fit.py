@@ -10,11 +10,11 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
+from isotropy.data import Batches, Moved
 from isotropy.errors import DomainError
 from isotropy.random import derive
 from isotropy.runs import Run, progress_bar
 from isotropy.soft import Constraint
-from isotropy.train._batches import Batches
 from isotropy.train._history import History
 from isotropy.train._loop import Loop, seeded
 from isotropy.train._place import place_of
@@ -151,10 +151,11 @@ def _check(
 
 
 def _placed(batches: Iterable[Any], fabric: Place) -> Iterable[Any]:
-    """Batches on the device of this process: a table moves once, a DataLoader gets its part of the rows."""
+    """Batches on the device of this process, which rows move to once, and the part of them that it works on."""
     if isinstance(batches, Batches):
-        placed = batches.to(fabric.device)
-        return placed.shard(fabric.global_rank, fabric.world_size) if fabric.world_size > 1 else placed
+        batches = batches.to(fabric.device)
+    if isinstance(batches, Batches | Moved) and fabric.world_size > 1:
+        return batches.shard(fabric.global_rank, fabric.world_size)
     if isinstance(batches, DataLoader) and fabric.world_size > 1:
         return cast(Iterable[Any], cast(Any, fabric).setup_dataloaders(batches))
     return batches

@@ -103,14 +103,10 @@ def batches_of(
     seed: int | None = None,
 ) -> ConfigurationBatches:
     """The configurations in batches, in an order drawn for each epoch where there is a ``seed``."""
-    return ConfigurationBatches(
-        molecules.numbers,
-        molecules.positions,
-        molecules.segments,
-        molecules.energies,
-        molecules.forces,
+    return ConfigurationBatches.of(
+        molecules,
+        r_max,
         isolated=isolated,
-        r_max=r_max,
         batch_size=size,
         seed=seed or 0,
         shuffle=seed is not None,

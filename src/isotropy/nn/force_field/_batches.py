@@ -2,49 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from isotropy.data import Batches, Molecules, Rows, along
 from isotropy.errors import DomainError, ShapeError
 from isotropy.linalg import Segments
 from isotropy.nn.force_field._elements import free_energies
 from isotropy.nn.force_field._neighbours import neighbour_list
-from isotropy.random import spawn
 
 
-class Configurations(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Configurations(Rows):
     """Some configurations as a force field takes them, and what it should say of them.
 
-    ``positions (N, 3)`` in Angstrom, atomic ``numbers (N,)``, ``edges (2, E)``, ``label (N,)``: the configuration of
-    each atom; ``energies (B,)`` in eV above those of the free atoms, ``forces (N, 3)`` in eV/Angstrom.
+    ``positions (N, 3)`` in Angstrom, atomic ``numbers (N,)``, ``edges (2, E)`` and, where something repeats, their
+    ``shifts (E, 3)`` as ``neighbour_list`` gives them; ``segments``: the configuration of each atom; ``energies (B,)``
+    in eV above those of the free atoms, ``forces (N, 3)`` in eV/Angstrom.
     """
 
-    positions: Float[Tensor, "N 3"]
-    numbers: Int[Tensor, " N"]
-    edges: Int[Tensor, "2 E"]
-    label: Int[Tensor, " N"]
-    energies: Float[Tensor, " B"]
-    forces: Float[Tensor, "N 3"] | None
+    positions: Float[Tensor, "N 3"] = along("parts")
+    numbers: Int[Tensor, " N"] = along("parts")
+    edges: Int[Tensor, "2 E"] = along("joins")
+    segments: Segments = along("all")
+    energies: Float[Tensor, " B"] = along("rows")
+    forces: Float[Tensor, "N 3"] | None = along("parts", None)
+    shifts: Float[Tensor, "E 3"] | None = along("edges", None)
 
-    def to(self, device: torch.device) -> Configurations:
-        """The same on a device."""
-        return Configurations(*(None if x is None else x.to(device) for x in self))  # pyright: ignore[reportArgumentType]
+    @property
+    def label(self) -> Int[Tensor, " N"]:
+        """The configuration of each atom."""
+        return self.segments.label
 
 
-class ConfigurationBatches:
+class ConfigurationBatches(Batches):
     """``Configurations`` in an order that depends on ``seed`` and the epoch alone, for ``isotropy.train.fit``.
 
-    Atoms of all configurations one after another, sorted by configuration: ``numbers (N,)``, ``positions (N, 3)`` in
-    Angstrom, ``segments``, ``energies (B,)`` in eV (total ones, float64), ``forces (N, 3)`` in eV/Angstrom (None where
-    nobody knows them); ``isolated`` is the energy of each free atom. Energies are kept above those of the free atoms,
-    so that single precision is enough, and cast to ``dtype`` then. Without periodic images.
+    - ``numbers (N,)``, ``positions (N, 3)`` in Angstrom, ``segments``: atoms of all configurations one after another,
+      sorted by configuration.
+    - ``energies (B,)`` in eV (total ones, float64), ``forces (N, 3)`` in eV/Angstrom (None where nobody knows them).
+    - ``isolated``: the energy of each free atom. Energies are kept above those of the free atoms, so that single
+      precision is enough, and cast to ``dtype`` then.
+    - ``r_max``: how far edges reach, in Angstrom.
+    - ``cell (3, 3)`` or ``(B, 3, 3)`` and ``pbc (3,)`` or ``(B, 3)``: what repeats, as ``neighbour_list`` takes it.
+      ``segments`` of ``Molecules`` that were read with their cells bring them along.
+    - ``batch_size``, ``seed``, ``shuffle`` as in ``isotropy.train.Batches``, which this is.
 
     Raises ShapeError, DomainError; KeyError for elements without a free energy.
     """
+
+    data: Configurations
 
     def __init__(
         self,
@@ -56,6 +67,8 @@ class ConfigurationBatches:
         *,
         isolated: Mapping[int, float],
         r_max: float,
+        cell: Float[Tensor, "*B 3 3"] | None = None,
+        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
         batch_size: int = 5,
         seed: int = 0,
         shuffle: bool = True,
@@ -69,51 +82,59 @@ class ConfigurationBatches:
                 f"{segments.count} configurations in batches of {batch_size}",
                 "at least one of each, and atoms sorted by configuration",
             )
-        self.batch_size, self.seed, self.shuffle, self.epoch = batch_size, seed, shuffle, 0
-        self.numbers, self.positions = numbers, positions.to(dtype)
-        self.sizes, self.ptr = segments.sizes, segments.ptr
         free = free_energies(isolated, numbers).to(energies.device)
-        self.energies = (energies.to(torch.float64) - segments.sum(free)).to(dtype)
-        self.forces = None if forces is None else forces.to(dtype)
-        # Sorted by target, hence by configuration; kept relative to the first atom of each.
-        edges = neighbour_list(positions, r_max, segments).edges
-        edges = edges[:, edges[1].argsort(stable=True)]
-        owner = segments.label[edges[1]]
-        self.edges = edges - self.ptr[owner]
-        self.edge_sizes = torch.bincount(owner, minlength=segments.count)
-        self.edge_ptr = torch.cat([self.edge_sizes.new_zeros(1), self.edge_sizes.cumsum(0)])
+        edges, shifts = neighbour_list(positions, r_max, segments, cell, pbc)
+        order = edges[1].argsort(stable=True)  # sorted by target, hence by configuration
+        rows = Configurations(
+            positions.to(dtype),
+            numbers,
+            edges[:, order],
+            Segments(segments.label, segments.count),
+            (energies.to(torch.float64) - segments.sum(free)).to(dtype),
+            None if forces is None else forces.to(dtype),
+            None if shifts is None else shifts[order].to(dtype),
+        )
+        super().__init__(rows, batch_size, seed=seed, shuffle=shuffle)
+
+    @classmethod
+    def of(
+        cls,
+        molecules: Molecules,
+        r_max: float,
+        *,
+        isolated: Mapping[int, float] | None = None,
+        batch_size: int = 5,
+        seed: int = 0,
+        shuffle: bool = True,
+        dtype: torch.dtype = torch.float32,
+    ) -> ConfigurationBatches:
+        """Those of molecules, with their cells; ``isolated`` in place of the energies of free atoms that they know.
+
+        >>> two = Molecules(torch.tensor([1]), torch.zeros(1, 3), torch.zeros(1), Segments.from_sizes(
+        ...     torch.tensor([1])), isolated={1: -13.6}, cell=2 * torch.eye(3)[None])
+        >>> [batch.edges.shape[1] for batch in ConfigurationBatches.of(two, 2.5)]  # six images of itself
+        [6]
+        """
+        return cls(
+            molecules.numbers,
+            molecules.positions,
+            molecules.segments,
+            molecules.energies,
+            molecules.forces,
+            isolated=molecules.isolated if isolated is None else isolated,
+            r_max=r_max,
+            batch_size=batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            dtype=dtype,
+        )
 
     @property
-    def rows(self) -> int:
-        """How many configurations there are."""
-        return len(self.energies)
+    def energies(self) -> Float[Tensor, " B"]:
+        """Energies of all configurations in eV, above those of the free atoms."""
+        return self.data.energies
 
-    def __len__(self) -> int:
-        return -(-self.rows // self.batch_size)
-
-    def set_epoch(self, epoch: int) -> None:
-        """Chooses the order of the next pass."""
-        self.epoch = epoch
-
-    def __iter__(self) -> Iterator[Configurations]:
-        order = torch.arange(self.rows)
-        if self.shuffle:
-            order = torch.randperm(self.rows, generator=spawn(self.seed, "batches", self.epoch))
-        for rows in order.split(self.batch_size):
-            yield self.take(rows)
-
-    def take(self, rows: Int[Tensor, " B"]) -> Configurations:
-        """The configurations of these numbers, in this order."""
-        sizes = self.sizes[rows]
-        atoms, label = _runs(self.ptr[rows], sizes)
-        which, owner = _runs(self.edge_ptr[rows], self.edge_sizes[rows])
-        edges = self.edges[:, which] + (sizes.cumsum(0) - sizes)[owner]
-        forces = None if self.forces is None else self.forces[atoms]
-        return Configurations(self.positions[atoms], self.numbers[atoms], edges, label, self.energies[rows], forces)
-
-
-def _runs(start: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
-    """start, start + 1, ... for each run, one after another, and the number of the run of each."""
-    run = torch.repeat_interleave(torch.arange(len(sizes)), sizes)
-    first = sizes.cumsum(0) - sizes
-    return torch.arange(len(run)) + (start - first)[run], run
+    @property
+    def forces(self) -> Float[Tensor, "N 3"] | None:
+        """Forces on all atoms in eV/Angstrom, if anyone knows them."""
+        return self.data.forces

@@ -89,4 +89,4 @@ def _sizes(errors: list[Tensor]) -> tuple[float, float]:
 
 def predicted(model: nn.Module, batch: Configurations) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
     """Energies above those of the free atoms, and forces, of configurations that lie where the model does."""
-    return model(batch.positions, batch.numbers, batch.edges, batch.label, len(batch.energies))
+    return model(batch.positions, batch.numbers, batch.edges, batch.label, len(batch), batch.shifts)

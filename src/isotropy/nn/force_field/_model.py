@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
@@ -102,7 +102,7 @@ class GauntForceField(Constants):
         numbers: Int[Tensor, " N"],
         batch: Int[Tensor, " N"] | None = None,
         cell: Float[Tensor, "*B 3 3"] | None = None,
-        pbc: tuple[bool, bool, bool] = (True, True, True),
+        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
         """Total energies ``(B,)`` in eV, always float64 (E0 alone takes more digits than float32 has), and forces.
 

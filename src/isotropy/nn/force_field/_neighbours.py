@@ -7,9 +7,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 import scipy
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from isotropy.data import Boxes
 from isotropy.errors import DomainError, MissingExtraError, ShapeError
 from isotropy.linalg import Segments
 
@@ -31,16 +32,17 @@ def neighbour_list(
     r_max: float,
     segments: Segments | None = None,
     cell: Float[Tensor, "*B 3 3"] | None = None,
-    pbc: tuple[bool, bool, bool] = (True, True, True),
+    pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
 ) -> Neighbours:
     """All ordered pairs of atoms of one configuration that are less than ``r_max`` apart, in Angstrom.
 
     ``segments`` says which atoms make one configuration (all of them by default). With a ``cell (3, 3)``, rows being
     its vectors, or one for each configuration ``(B, 3, 3)``, pairs run over periodic images in the directions of
-    ``pbc``, an atom and its own images included; this takes the extra [molecules]. Edges are found on the CPU.
+    ``pbc``, ``(3,)`` or ``(B, 3)``, an atom and its own images included; this takes the extra [molecules]. Segments
+    that are ``isotropy.data.Boxes`` bring their cells and directions. Edges are found on the CPU.
 
-    Raises DomainError for positions that are not finite and for atoms in one place (closer than 1e-6 Angstrom),
-    naming the pair; ShapeError; MissingExtraError.
+    Raises DomainError for positions that are not finite, for atoms in one place (closer than 1e-6 Angstrom), naming
+    the pair, and for cells that cannot repeat; ShapeError; MissingExtraError.
 
     >>> neighbour_list(torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 3]]), 2.5).edges.tolist()
     [[0, 1, 1, 2], [1, 0, 2, 1]]
@@ -50,9 +52,21 @@ def neighbour_list(
     where = positions.detach().cpu().to(torch.float64).numpy()
     if not np.isfinite(where).all():
         raise DomainError("positions that are not finite", "coordinates in Angstrom")
+    if segments is None:
+        segments = Segments(torch.zeros(len(where), dtype=torch.int64), 1)
     if cell is not None:
-        return _periodic(positions, where, r_max, segments, cell, pbc)
-    label = np.zeros(len(where)) if segments is None else segments.label.cpu().numpy()
+        segments = Boxes(segments.label.cpu(), segments.count, cell.detach().cpu(), torch.as_tensor(pbc).cpu())
+    label = segments.label.cpu().numpy()
+    if cell is None and not (isinstance(segments, Boxes) and bool(segments.periodic.any())):
+        pairs = _open(where, label, r_max)
+        return Neighbours(torch.from_numpy(np.ascontiguousarray(pairs.T)).to(positions.device))
+    edges, shifts = _periodic(where, label, r_max, cast(Boxes, segments))
+    both = torch.from_numpy(np.ascontiguousarray(edges.T)).to(positions.device)
+    return Neighbours(both, torch.from_numpy(shifts).to(positions))
+
+
+def _open(where: Any, label: Any, r_max: float) -> Any:
+    """The pairs ``(E, 2)`` of configurations that do not repeat, sorted."""
     # A fourth coordinate keeps configurations apart: one tree serves them all.
     points = np.concatenate([where, label[:, None] * (2 * r_max)], axis=1)
     tree = scipy.spatial.KDTree(points) if len(points) else None
@@ -61,40 +75,32 @@ def neighbour_list(
     _refuse_coincident(pairs, length)
     pairs = pairs[length < r_max]
     both = np.concatenate([pairs, pairs[:, ::-1]])
-    both = both[np.lexsort((both[:, 1], both[:, 0]))].T.astype(np.int64)
-    return Neighbours(torch.from_numpy(np.ascontiguousarray(both)).to(positions.device))
+    return both[np.lexsort((both[:, 1], both[:, 0]))].astype(np.int64)
 
 
-def _periodic(
-    positions: Tensor,
-    where: Any,
-    r_max: float,
-    segments: Segments | None,
-    cell: Tensor,
-    pbc: tuple[bool, bool, bool],
-) -> Neighbours:
+def _periodic(where: Any, label: Any, r_max: float, boxes: Boxes) -> tuple[Any, Any]:
+    """Pairs ``(E, 2)`` and shifts ``(E, 3)``; first those of the configurations that do not repeat."""
     try:
         from ase.neighborlist import primitive_neighbor_list
     except ImportError as missing:
         raise MissingExtraError.of("ase", "molecules") from missing
-    count = 1 if segments is None else segments.count
-    if cell.shape[-2:] != (3, 3) or (cell.dim() == 3 and len(cell) != count) or cell.dim() > 3:
-        raise ShapeError(f"a cell of shape {tuple(cell.shape)}", f"(3, 3), or ({count}, 3, 3): one for each")
-    boxes = cell.detach().cpu().to(torch.float64).numpy() * np.ones((count, 1, 1))
-    found: list[Any] = []
-    for number, box in enumerate(boxes):  # ase takes one configuration at a time
-        atoms = np.arange(len(where))
-        if segments is not None:
-            atoms = np.flatnonzero(segments.label.cpu().numpy() == number)
+    pbc: Any = boxes.pbc.cpu().numpy()
+    # Vectors along which nothing repeats are left out: ase completes the cell, and they may be anything.
+    cell = boxes.cell.detach().cpu().to(torch.float64).numpy() * pbc[..., None]
+    still = np.flatnonzero(~pbc.any(1)[label])
+    pairs = still[_open(where[still], label[still], r_max)]
+    found, shifts = [pairs], [np.zeros((len(pairs), 3))]
+    for number in np.flatnonzero(pbc.any(1)):  # ase takes one configuration at a time
+        atoms = np.flatnonzero(label == number)
         target, source, steps, length = cast(
-            Any, primitive_neighbor_list("ijSd", pbc, box, where[atoms], r_max, self_interaction=False)
+            Any,
+            primitive_neighbor_list("ijSd", pbc[number], cell[number], where[atoms], r_max, self_interaction=False),
         )
         pairs = np.stack([atoms[source], atoms[target]], axis=1)
         _refuse_coincident(pairs, length)
-        found.append((pairs, steps @ box))
-    edges = torch.from_numpy(np.concatenate([pairs for pairs, _ in found]).T.astype(np.int64).copy())
-    shifts = torch.from_numpy(np.concatenate([shift for _, shift in found])).to(positions)
-    return Neighbours(edges.to(positions.device), shifts)
+        found.append(pairs)
+        shifts.append(steps @ cell[number])
+    return np.concatenate(found).astype(np.int64), np.concatenate(shifts)
 
 
 def _refuse_coincident(pairs: Any, length: Any) -> None:

@@ -30,10 +30,10 @@ class Scales:
     @classmethod
     def of(cls, batches: ConfigurationBatches) -> Scales:
         """Those of all configurations of the batches; a scale of 1 where there are no forces, or all are zero."""
-        atoms = len(batches.positions)
-        rms = 0.0 if batches.forces is None else float(batches.forces.square().mean().sqrt())
+        known = batches.data
+        rms = 0.0 if known.forces is None else float(known.forces.square().mean().sqrt())
         return cls(
-            float((batches.energies / batches.sizes).mean()),
+            float((known.energies / known.segments.sizes).mean()),
             rms if rms > 0 else 1.0,
-            max(batches.edges.shape[1] / max(atoms, 1), 1.0),
+            max(known.edges.shape[1] / max(len(known.positions), 1), 1.0),
         )
