@@ -9,12 +9,17 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 from test_fit import X, Y, network, size, squared, weights
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
+from isotropy.data import Clouds, Molecules
+from isotropy.linalg import Segments
+from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField
+from isotropy.random import spawn
 from isotropy.runs import Run
 from isotropy.soft import Constraint, Fixed
-from isotropy.train import Batches, Step, Task, fit
+from isotropy.train import Batches, Moved, Step, Task, fit
+from isotropy.train._task import Loss
 
 
 class Turns(Task):
@@ -61,6 +66,73 @@ def test_two_processes_equal_one(tmp_path: Path) -> None:
     assert two == pytest.approx(one, rel=1e-4, abs=1e-5)
     assert (tmp_path / "two/checkpoint.safetensors").is_file()
     assert len(Run.attach(tmp_path / "two").read("metrics.jsonl")) == 4
+
+
+def turned(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    return x + 0.1 * torch.rand(x.shape, generator=generator), y
+
+
+def rows_of(kind: str) -> tuple[nn.Module, Loss, Any, Any]:
+    """A model, its loss, batches to train on, of an odd number at the end, and batches to validate on."""
+    generator = spawn(0, kind)
+    sizes = torch.randint(2, 5, (27,), generator=generator)
+    segments = Segments.from_sizes(sizes)
+    x = torch.randn(len(segments.label), 3, generator=generator, dtype=torch.float64)
+    if kind == "molecules":
+        cell = 4.0 * torch.eye(3, dtype=torch.float64).expand(27, 3, 3)
+        given = (torch.ones(len(x), dtype=torch.int64), x, torch.randn(27, generator=generator).double(), segments)
+        # Every third repeats in two directions.
+        pbc = (torch.arange(27) % 3 == 0)[:, None] & torch.tensor([True, True, False])
+        found = Molecules(*given, forces=torch.randn(x.shape, generator=generator).double(), isolated={1: 0.0},
+                          cell=cell, pbc=pbc)  # fmt: skip
+        model: nn.Module = GauntForceField({1: 0.0}, channels=4, radial=(8,), r_max=2.5).double()
+        made = (
+            ConfigurationBatches.of(part, 2.5, batch_size=4, seed=2, dtype=torch.float64) for part in (found, found[:9])
+        )
+        return model, EnergyForceLoss(1.0, 1.0), *made
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(2, 8), nn.SiLU(), nn.Linear(8, 1)).double()
+    if kind == "moved tables":
+        table = (x[:27, :2], x[:27, 2:])
+        return model, squared, Moved(Batches(table, 4, seed=2), turned, 5), Batches(table, 4)
+    clouds = Clouds(x[:, :2], segments.mean(x[:, 2:]), segments)
+    return model, of_clouds, Batches(clouds, 4, seed=2), Batches(clouds[:9], 4, shuffle=False)
+
+
+def of_clouds(model: nn.Module, batch: Clouds) -> Tensor:
+    assert batch.segments is not None
+    return (batch.segments.mean(model(batch.x)) - batch.y).square().mean(-1)
+
+
+def train_rows(fabric: Fabric, kind: str) -> list[float]:
+    model, loss, batches, validation = rows_of(kind)
+    history = fit(
+        model,
+        loss,
+        batches,
+        optimizer=lambda parameters: torch.optim.SGD(parameters, 1e-4 if kind == "molecules" else 0.05),
+        max_epochs=3,
+        validation=validation,
+        fabric=fabric,
+        progress=False,
+    )
+    return [*weights(model).tolist(), *history.curve("loss"), *history.curve("validation")]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # those of process groups being set up and torn down
+def test_two_processes_share_rows_of_every_kind() -> None:
+    """Clouds, molecules and tables that are moved: the mean over the batch, whose last part is uneven, is the same."""
+    kinds = ("clouds", "molecules", "moved tables")
+    one = [train_rows(Fabric(accelerator="cpu", devices=1), kind) for kind in kinds]
+    two = Fabric(accelerator="cpu", devices=2, strategy="ddp_spawn").launch(train_kinds, kinds)
+    for kind, alone, together in zip(kinds, one, two, strict=True):
+        assert together == pytest.approx(alone, rel=1e-9, abs=1e-11), kind
+
+
+def train_kinds(fabric: Fabric, kinds: tuple[str, ...]) -> list[list[float]]:
+    return [train_rows(fabric, kind) for kind in kinds]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
