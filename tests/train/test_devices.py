@@ -79,7 +79,8 @@ def rows_of(kind: str) -> tuple[nn.Module, Loss, Any, Any]:
     segments = Segments.from_sizes(sizes)
     x = torch.randn(len(segments.label), 3, generator=generator, dtype=torch.float64)
     if kind == "molecules":
-        cell = 4.0 * torch.eye(3, dtype=torch.float64).expand(27, 3, 3)
+        cell = 8.2 * torch.eye(3, dtype=torch.float64).expand(27, 3, 3)
+        x = 0.1 * x + torch.tensor([2.0, 0.0, 0.0]) * segments.place[:, None]
         given = (torch.ones(len(x), dtype=torch.int64), x, torch.randn(27, generator=generator).double(), segments)
         # Every third repeats in two directions.
         pbc = (torch.arange(27) % 3 == 0)[:, None] & torch.tensor([True, True, False])
@@ -111,8 +112,9 @@ def train_rows(fabric: Fabric, kind: str) -> list[float]:
         model,
         loss,
         batches,
-        optimizer=lambda parameters: torch.optim.SGD(parameters, 1e-4 if kind == "molecules" else 0.05),
+        optimizer=lambda parameters: torch.optim.SGD(parameters, 1e-3 if kind == "molecules" else 0.05),
         max_epochs=3,
+        clip=1.0,
         validation=validation,
         fabric=fabric,
         progress=False,

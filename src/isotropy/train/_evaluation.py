@@ -12,7 +12,7 @@ from torch import nn
 from isotropy.errors import DomainError
 from isotropy.train._average import Average
 from isotropy.train._task import Task, is_whole
-from isotropy.train._terms import Means, Terms
+from isotropy.train._terms import Means, Terms, share_of
 
 if TYPE_CHECKING:
     from isotropy.train._place import Place
@@ -38,7 +38,7 @@ class Evaluation:
         with torch.no_grad(), nullcontext() if whole else self.place.autocast():
             for batch in self.batches or ():
                 terms = self.task.evaluate(self.model, self.place.to_device(batch))
-                means.add_rows(Terms.read(terms, self.task.per if whole else "either"))
+                means.add_rows(Terms.read(terms, self.task.per if whole else "either"), share_of(self.batches) > 0)
         self.model.train()
         if not means.sums:
             raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")

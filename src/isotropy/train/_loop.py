@@ -16,7 +16,7 @@ from isotropy.errors import DomainError
 from isotropy.soft import StepInfo
 from isotropy.train._history import History, Row
 from isotropy.train._resume import Stateful, save
-from isotropy.train._terms import Means, Terms, check_finite, columns
+from isotropy.train._terms import Means, Terms, check_finite, columns, share_of
 from isotropy.train._training import Training, random_state, set_random_state
 
 
@@ -87,14 +87,14 @@ class Loop(Training):
 
     def _take_step(self, batch: Any) -> None:
         now, settings = self.now, self.settings
-        now.epoch, now.number = self.epoch, self.step
+        now.epoch, now.number, now.share = self.epoch, self.step, share_of(self.batches)
         if self.place.device.type != "cpu":
             batch = self.place.to_device(batch)
         if settings.schedule is not None:
             now.set_rates(settings.schedule(self.step, cast(int, settings.total)))
         with nullcontext() if self._whole else self.place.autocast():
             terms = Terms.read(self.task.step(now, batch), "either")
-        self.means.add(terms)
+        self.means.add(terms, now.share > 0)
         self.seen += terms.rows
         if self._asks:
             self.means.check(self._when())

@@ -41,6 +41,7 @@ class Step:
         self.optimizers, self.constraints = optimizers, constraints
         self.generator = spawn(seed, "task")
         self.epoch = self.number = 0
+        self.share = 1.0  # how much this process's part of the batch counts among those of all
         self._bare, self._place, self._whole, self._clip = model, place, whole, clip
         self._generators = [spawn(seed, "constraint", number) for number in range(len(constraints))]
         self._rates = {name: [float(group["lr"]) for group in one.param_groups] for name, one in optimizers.items()}
@@ -69,6 +70,8 @@ class Step:
         name = self._name(optimizer)
         if objective.dim() != 0:
             raise ShapeError(f"an objective of shape {tuple(objective.shape)}", "one number, ()", "take its mean")
+        if self.share != 1.0:
+            objective = self.share * objective
         moved = self.optimizers[name]
         moved.zero_grad(set_to_none=True)
         if self._whole:

@@ -84,16 +84,17 @@ class Means:
         self.sums: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
 
-    def add(self, terms: Terms) -> None:
-        """Adds the terms of a step."""
+    def add(self, terms: Terms, counts: bool = True) -> None:
+        """Adds the terms of a step, for nothing where another process ``counts`` the rows."""
         for name, value in terms.values.items():
-            count = len(value) if value.dim() else 1
+            count = counts * (len(value) if value.dim() else 1)
             self._add(name, terms.means[name].detach().double() * count, count)
 
-    def add_rows(self, terms: Terms) -> None:
+    def add_rows(self, terms: Terms, counts: bool = True) -> None:
         """Adds the terms of a batch, summed in float64 themselves."""
         for name, value in terms.values.items():
-            self._add(name, value.detach().double().sum(), len(value) if value.dim() else 1)
+            total = value.detach().double().sum()
+            self._add(name, total if counts else 0.0 * total, counts * (len(value) if value.dim() else 1))
 
     def _add(self, name: str, addend: Tensor, count: int) -> None:
         before = self.sums.get(name)
@@ -123,6 +124,11 @@ class Means:
     def load_state_dict(self, state: Mapping[str, Any], device: torch.device) -> None:
         self.sums = {name: total.to(device) for name, total in state["sums"].items()}
         self.counts = dict(state["counts"])
+
+
+def share_of(batches: object) -> float:
+    """How much the part of a batch that this process works on counts (``Batches.shard``)."""
+    return float(getattr(batches, "share", 1.0))
 
 
 def check_finite(terms: Mapping[str, float], when: str) -> None:
