@@ -86,7 +86,9 @@ def rows_of(kind: str) -> tuple[nn.Module, Loss, Any, Any]:
         pbc = (torch.arange(27) % 3 == 0)[:, None] & torch.tensor([True, True, False])
         found = Molecules(*given, forces=torch.randn(x.shape, generator=generator).double(), isolated={1: 0.0},
                           cell=cell, pbc=pbc)  # fmt: skip
-        model: nn.Module = GauntForceField({1: 0.0}, channels=4, radial=(8,), r_max=2.5).double()
+        model: nn.Module = GauntForceField(
+            {1: 0.0}, channels=4, radial=(8,), r_max=2.5, generator=spawn(0, "weights")
+        ).double()
         made = (
             ConfigurationBatches.of(part, 2.5, batch_size=4, seed=2, dtype=torch.float64) for part in (found, found[:9])
         )
