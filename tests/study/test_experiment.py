@@ -161,6 +161,7 @@ def test_any_field_of_the_plan_is_set_from_text() -> None:
     assert config == Config(plan=Plan(0.5, (3, 4)), seeds=1, seed=4)
     assert ANSWERED.configured(settings={"engine": "process"}).engine == "process"
     assert REGISTRY["frame-averaging"].configured(settings={"abc": "meshes"}).abc == "meshes"
+    assert REGISTRY["transformation-invariant"].configured(settings={"tours.parts": "2"}).tours.parts == 2
 
 
 @pytest.mark.parametrize(

@@ -126,13 +126,19 @@ def _changed(config: Any, key: str, value: object, name: str) -> Any:
     return replace(config, **{head: getattr(from_text(type(config), {**rest_of, head: value}, of=name), head)})
 
 
-def _paths(config: Any) -> Iterable[str]:
+def _paths(config: Any, hidden: Iterable[str] = tuple(_BY_OPTIONS)) -> Iterable[str]:
     for one in fields(config):
         inner = getattr(config, one.name)
         if is_dataclass(inner):
-            yield from (f"{one.name}.{path}" for path in _paths(inner))
-        elif one.name not in _BY_OPTIONS:
+            yield from (f"{one.name}.{path}" for path in _paths(inner, ("device",)))
+        elif one.name not in hidden and _is_plain(inner):
             yield one.name
+
+
+def _is_plain(value: object) -> bool:
+    """Whether a command line can say it: a number, a text, or several."""
+    several = cast(tuple[object, ...], value) if isinstance(value, tuple) else (value,)
+    return all(one is None or isinstance(one, str | int | float) for one in several)
 
 
 def _available(device: str) -> None:
