@@ -119,11 +119,15 @@ def _changed(config: Any, key: str, value: object, name: str) -> Any:
         near = difflib.get_close_matches(key, known, 1) or [one for one in known if one.endswith(f".{key}")]
         hint = _BY_OPTIONS.get(key) or (f"--set {near[0]}=..." if near else "")
         raise SchemaError(f"--set {key}=... for {name}", "one of " + ", ".join(known), hint)
+    return _replaced(config, key, value, name)
+
+
+def _replaced(config: Any, key: str, value: object, name: str) -> Any:
     head, _, rest = key.partition(".")
     if rest:
-        return replace(config, **{head: _changed(getattr(config, head), rest, value, name)})
-    rest_of = {one.name: getattr(config, one.name) for one in fields(config)}
-    return replace(config, **{head: getattr(from_text(type(config), {**rest_of, head: value}, of=name), head)})
+        return replace(config, **{head: _replaced(getattr(config, head), rest, value, name)})
+    others = {one.name: getattr(config, one.name) for one in fields(config)}
+    return replace(config, **{head: getattr(from_text(type(config), {**others, head: value}, of=name), head)})
 
 
 def _paths(config: Any, hidden: Iterable[str] = tuple(_BY_OPTIONS)) -> Iterable[str]:
