@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,3 @@ class Estimate:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        return asdict(self)

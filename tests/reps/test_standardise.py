@@ -18,7 +18,6 @@ from isotropy.reps import (
     Sphere,
     Standardiser,
     Vector,
-    standardise,
 )
 from isotropy.reps import Tensor as TensorRep
 
@@ -38,6 +37,10 @@ def element(G: Group) -> torch.Tensor:
     g = G.sample((), generator=torch.Generator().manual_seed(1), dtype=torch.float64, within=width)
     assert isinstance(g, torch.Tensor)
     return g
+
+
+def standardise(rep: Rep, x: torch.Tensor, **settings: object) -> torch.Tensor:
+    return Standardiser.fit(rep, x, **settings).apply(x)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

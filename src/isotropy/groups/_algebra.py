@@ -29,8 +29,8 @@ class LieAlgebra:
     ...                      [[0, -1, 0], [1, 0, 0], [0, 0, 0]]])
     >>> so3.bracket(torch.tensor([1., 0, 0]), torch.tensor([0, 1., 0]))
     tensor([0., 0., 1.])
-    >>> so3.killing.diagonal(), so3.is_closed()
-    (tensor([-2.0000, -2.0000, -2.0000], dtype=torch.float64), True)
+    >>> so3.is_closed()
+    True
     """
 
     basis: Element
@@ -108,11 +108,6 @@ class LieAlgebra:
     def ad(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "... k k"]:
         """The matrix of ``u -> [v, u]`` in coordinates."""
         return torch.einsum("...i,ijl->...lj", v, self.structure.to(v))
-
-    @cached_property
-    def killing(self) -> Float[Tensor, "k k"]:
-        """The Killing form ``tr(ad_i ad_j)``; negative definite iff the algebra is compact and semisimple."""
-        return torch.einsum("iab,jba->ij", self.structure, self.structure)
 
     def is_closed(self, tol: float = 1e-9) -> bool:
         """Whether every bracket of two generators lies in the span, to ``tol`` of the size of the generators."""

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import ShapeError
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,11 +110,6 @@ class Segments:
         self._refuse_empty("max")
         return self._amax(x)
 
-    def logsumexp(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "S ..."]:
-        """log sum exp over each segment; minus infinity over an empty one."""
-        peak = self._peak(x)
-        return (self.sum((x - self.gather(peak)).exp())).log() + peak
-
     def softmax(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Weights that are positive and sum to 1 over each segment."""
         weights = (x - self.gather(self._peak(x))).exp()
@@ -134,30 +129,3 @@ class Segments:
     def _places(self) -> Int[Tensor, " N"]:
         """The place of each row of ``order`` in its segment."""
         return torch.arange(len(self.label), device=self.label.device) - self.ptr[self.label[self.order]]
-
-    def refine(self, label: Int[Tensor, " N"]) -> Segments:
-        """The finer partition into rows that share both their segment and ``label``; empty parts are left out.
-
-        >>> Segments(torch.tensor([0, 0, 1]), 2).refine(torch.tensor([5, 7, 5])).label.tolist()
-        [0, 1, 2]
-        """
-        pairs, finer = torch.unique(torch.stack([self.label, label.to(self.label)], 1), dim=0, return_inverse=True)
-        return Segments(finer, len(pairs))
-
-    def _refuse_empty(self, verb: str) -> None:
-        if bool((self.sizes == 0).any()):
-            empty = (self.sizes == 0).nonzero().flatten()[:5].tolist()
-            raise DomainError(f"empty segments {empty}", f"a {verb} of at least one row", "drop them, or use sum")
-
-    def _amax(self, x: Tensor) -> Tensor:
-        low = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
-        index = _like(self.label, x).expand_as(x)
-        return torch.full_like(x[:1], low).expand(self.count, *x.shape[1:]).scatter_reduce(0, index, x, "amax")
-
-    def _peak(self, x: Tensor) -> Tensor:
-        peak = self._amax(x.detach())
-        return torch.where(peak.isfinite(), peak, 0.0)
-
-
-def _like(vector: Tensor, x: Tensor) -> Tensor:
-    return vector.reshape(-1, *[1] * (x.ndim - 1))

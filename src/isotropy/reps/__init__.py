@@ -32,7 +32,6 @@ from isotropy.reps._irreps import Irrep as Irrep
 from isotropy.reps._irreps import Irreps as Irreps
 from isotropy.reps._irreps import Sphere as Sphere
 from isotropy.reps._irreps import from_e3nn as from_e3nn
-from isotropy.reps._irreps import irreps_text as irreps_text
 from isotropy.reps._irreps import to_e3nn as to_e3nn
 from isotropy.reps._rep import Dims as Dims
 from isotropy.reps._rep import Factor as Factor
@@ -41,7 +40,6 @@ from isotropy.reps._rep import Rep as Rep
 from isotropy.reps._rep import Term as Term
 from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
-from isotropy.reps._standardise import standardise as standardise
 from isotropy.reps._text import parse_rep as parse_rep
 from isotropy.reps._types import Indexed as Indexed
 from isotropy.reps._types import Type as Type
@@ -89,7 +87,6 @@ __all__ = [
     "degrees",
     "equivariant_basis",
     "from_e3nn",
-    "irreps_text",
     "linear_part",
     "over",
     "parse_rep",
@@ -99,7 +96,6 @@ __all__ = [
     "rescaling",
     "solid_harmonics",
     "spherical_harmonics",
-    "standardise",
     "tangent",
     "to_e3nn",
     "translates",

@@ -80,22 +80,6 @@ def Irreps(text: str) -> Rep:
     return rep
 
 
-def irreps_text(rep: Rep) -> str:
-    """A sum of irreps as e3nn writes it, column for column; a Sphere is written out. The inverse of ``Irreps``.
-
-    Raises DomainError for types that are no sums of irreps of O(3).
-
-    >>> irreps_text(Irreps("2x0e+1x1o") + Sphere(2))
-    '2x0e+1x1o+1x0e+1x1o+1x2e'
-    """
-    words: list[tuple[int, str]] = []
-    for part in rep.unnamed.copies:
-        names = [_name(term) for term in _blocks(part.atom)]
-        copies = [(part.multiplicity, names[0])] if len(names) == 1 else [(1, name) for name in names]
-        words += copies if len(names) == 1 else copies * part.multiplicity
-    return "+".join(f"{count}x{name}" for count, name in words)
-
-
 def to_e3nn(rep: Rep) -> tuple[str, Int[Tensor, " n"]]:
     """e3nn's irreps of a type, all copies of an irrep together, and the order p with ``x_e3nn = x[..., p]``.
 

@@ -96,18 +96,6 @@ class Standardiser:
         return x + self._spread(origin)
 
 
-def standardise(
-    rep: Rep, x: Float[Tensor, "rows n"], *, centre: bool = False, dims: Dims | None = None
-) -> Float[Tensor, "rows n"]:
-    """``x`` scaled so that every group that acts on the type acts on the result in the same way.
-
-    >>> from isotropy.reps import Scalar, Vector
-    >>> standardise(Scalar + Vector, torch.tensor([[1.0, 3.0, 4.0], [3.0, 0.0, 5.0]]))[:, 0]
-    tensor([-1.,  1.])
-    """
-    return Standardiser.fit(rep, x, centre=centre, dims=dims).apply(x)
-
-
 def _points(rep: Rep, sizes: Mapping[str, int]) -> Int[Tensor, "k d"]:
     spaces = {part.term.space for part in rep.copies if part.term.affine}
     if len(spaces) != 1:
