@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from isotropy.data import load
-from isotropy.data.synthetic import PROBLEMS, CosineSimilarity, Inertia, Null, Pendulum, Problem, Scaling
+from isotropy.data.synthetic import PROBLEMS, CosineSimilarity, Inertia, Made, Null, Pendulum, Scaling
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Window, parse
 from isotropy.random import spawn
@@ -35,11 +35,11 @@ SETTINGS: list[tuple[str, dict[str, object]]] = [
 ]
 
 
-def problem_of(name: str, settings: dict[str, object]) -> Problem:
+def problem_of(name: str, settings: dict[str, object]) -> Made:
     return PROBLEMS[name](**settings)  # type: ignore[arg-type]
 
 
-def moved(problem: Problem, name: str, x: Tensor, generator: torch.Generator) -> Tensor:
+def moved(problem: Made, name: str, x: Tensor, generator: torch.Generator) -> Tensor:
     """g.f(x) = g^-1 f(g x) with an independent g for each row."""
     group = parse(name)
     draw = group if group.compact else Window(group, problem.windows[name])
@@ -55,7 +55,7 @@ def agrees(values: Tensor, expected: float, errors: float = 3.0) -> bool:
     return abs(float(values.mean()) - expected) <= errors * error + 1e-12 * max(1.0, abs(expected))
 
 
-def breaking_rows(problem: Problem, name: str, n: int) -> Tensor:
+def breaking_rows(problem: Made, name: str, n: int) -> Tensor:
     """Rows of |f - g.f|^2 / 2, whose mean is E|f - R f|^2 for Haar g and the definition over a window."""
     x = problem.draw(n, generator=spawn(0, "monte carlo", "x"))
     return (problem.function(x) - moved(problem, name, x, spawn(0, "monte carlo", name))).square().sum(1) / 2
@@ -72,7 +72,7 @@ def test_closed_forms_by_monte_carlo(name: str, settings: dict[str, object]) -> 
     check_closed_forms(problem_of(name, settings), 10_000)
 
 
-def check_closed_forms(problem: Problem, n: int) -> None:
+def check_closed_forms(problem: Made, n: int) -> None:
     truth = problem.truth()
     assert truth is not None
     assert tuple(truth.broken) == problem.groups

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.discovery._kernel import KernelRidge
-from isotropy.measure import Breaking, BreakingTerms, bonferroni, breaking_terms, combine, randomisation_test
+from isotropy.measure import Breaking, BreakingTerms, breaking_terms, combine, randomisation_test
+from isotropy.measure.parts import bonferroni
 from isotropy.random import derive, spawn
 from isotropy.study import Model, Preparation, Problem, candidates
 

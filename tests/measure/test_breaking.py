@@ -8,18 +8,8 @@ from torch import Tensor
 
 from isotropy.data import load
 from isotropy.groups import Draws, Window, parse
-from isotropy.measure import (
-    along_lattice,
-    breaking_terms,
-    clustered_mean,
-    combine,
-    holm,
-    input_invariance_test,
-    overlap,
-    pulled_back,
-    randomisation_test,
-    split_halves,
-)
+from isotropy.measure import breaking_terms, combine, holm, input_invariance_test, overlap, randomisation_test
+from isotropy.measure.parts import along_lattice, clustered_mean, pulled_back, split_halves
 from isotropy.random import spawn
 from isotropy.reps import Pixels, Scalar, Vector
 

@@ -8,16 +8,9 @@ from torch import nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group, parse
-from isotropy.nn import (
-    EMLP,
-    BilinearBlock,
-    EquivariantLinear,
-    GatedNonlinearity,
-    copies,
-    gated,
-    uniform_counts,
-    uniform_rep,
-)
+from isotropy.nn import EMLP, BilinearBlock, EquivariantLinear, GatedNonlinearity, gated, uniform_rep
+from isotropy.nn._hidden import uniform_counts
+from isotropy.nn.parts import copies
 from isotropy.random import spawn
 from isotropy.reps import Nodes, Pixels, Point, Pseudoscalar, Pseudovector, Rep, Scalar, Vector
 from isotropy.reps import Tensor as T

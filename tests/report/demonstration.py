@@ -13,7 +13,6 @@ from isotropy.report import (
     Bars,
     Block,
     Chip,
-    Cloud,
     Column,
     Curve,
     Curves,
@@ -23,6 +22,7 @@ from isotropy.report import (
     Meter,
     Node,
     Picture,
+    Points,
     Scatter,
     Table,
     Text,
@@ -218,8 +218,8 @@ def calibration() -> tuple[Block, ...]:
     return (
         Scatter(
             (
-                Cloud("exactly symmetric copies of your data", [0, 1] * 5, draws.tolist()),
-                Cloud("your data", [0, 1], [0.0468, 0.0011], [0.0311, 0.0], [0.0655, 0.002]),
+                Points("exactly symmetric copies of your data", [0, 1] * 5, draws.tolist()),
+                Points("your data", [0, 1], [0.0468, 0.0011], [0.0311, 0.0], [0.0655, 0.002]),
             ),
             section="Can the method be trusted here?",
             title="The same analysis on exactly symmetric data",
@@ -231,7 +231,7 @@ def calibration() -> tuple[Block, ...]:
         ),
         Scatter(
             (
-                Cloud(
+                Points(
                     "groups",
                     [float(t or 0) for t in true],
                     found,

@@ -14,12 +14,12 @@ from isotropy.estimate import Estimate
 from isotropy.report import (
     VERDICTS,
     Chip,
-    Cloud,
     Column,
     Curve,
     Interval,
     Lattice,
     Node,
+    Points,
     Table,
     cell_text,
     number_text,
@@ -162,7 +162,7 @@ def test_ragged_rows_and_curves_are_refused() -> None:
     with pytest.raises(ShapeError):
         Curve("a", [0, 1], [0])
     with pytest.raises(ShapeError):
-        Cloud("a", [0], [0], labels=["x", "y"])
+        Points("a", [0], [0], labels=["x", "y"])
     with pytest.raises(ShapeError, match="names of nodes"):
         Lattice((Node("G", 1),), (("H", "G"),))
 

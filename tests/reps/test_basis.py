@@ -25,7 +25,6 @@ from isotropy.groups import (
 )
 from isotropy.reps import (
     Adjoint,
-    Basis,
     Nodes,
     Pixels,
     Point,
@@ -38,6 +37,7 @@ from isotropy.reps import (
     projector,
 )
 from isotropy.reps import Tensor as TensorRep
+from isotropy.reps._basis import Basis
 from isotropy.reps._invariants import METHODS
 
 # Specification 01 §2.6: dimensions of Hom_G(T_p -> T_q) in three dimensions.

@@ -41,7 +41,7 @@ def run_epochs(constraint: Constraint, penalty: Recorded, epochs: int) -> list[l
     seen = []
     for epoch in range(epochs):
         penalty.epoch = epoch
-        constraint._state = constraint.rule.after_epoch(constraint._state, constraint._sight(info(Number(), epoch)))
+        constraint._state = constraint.rule.after_epoch(constraint._state, constraint._view(info(Number(), epoch)))
         seen.append(constraint.multiplier.tolist())
     return seen
 

@@ -11,21 +11,12 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import parse
-from isotropy.nn import copies
+from isotropy.nn.parts import copies
 from isotropy.random import spawn
 from isotropy.reps import Nodes, Pixels, Point, Pseudovector, Rep, Scalar, Vector, equivariant_basis
 from isotropy.reps import Tensor as T
-from isotropy.soft import (
-    Complement,
-    Constraint,
-    Fixed,
-    Layer,
-    ProjectionPenalty,
-    ResidualPathwayPenalty,
-    SoftLinear,
-    SoftMLP,
-    attach,
-)
+from isotropy.soft import Constraint, Fixed, ProjectionPenalty, ResidualPathwayPenalty, SoftLinear, SoftMLP, attach
+from isotropy.soft._complement import Complement, Layer
 
 GROUPS = ("O(3)", "O(2)@z", "SO(2)@(1,2,2)", "C(4)@x", "SO(3) x Scale(3)", "SL(3)")
 RICH = 2 * Scalar + 3 * Vector + 2 * T(2) + Pseudovector + Scalar + Vector

@@ -123,7 +123,7 @@ def test_the_hypergradient(terms: int) -> None:
     expected = float(torch.tensor(loss_at(2.0 * (1 + h)) / loss_at(2.0 * (1 - h))).log() / (2 * h))
     loss_at(2.0)
     constraint.term(ridge.layer, (ridge.x, ridge.y), None)
-    slope = rule.slope(constraint.multiplier, constraint._sight(ridge.info(0))).item()
+    slope = rule.slope(constraint.multiplier, constraint._view(ridge.info(0))).item()
     assert slope * expected > 0
     if terms:
         assert slope == pytest.approx(expected, rel=0.02)

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError, ShapeError
 from isotropy.random import spawn
 from isotropy.runs import Run
-from isotropy.soft import Ascent, Constraint, Fixed, Rule, RuleState, Sight, StepInfo
+from isotropy.soft import Ascent, Constraint, Fixed, Rule, RuleState, RuleView, StepInfo
 from isotropy.train import Batches, Cosine, fit
 
 DRAW = spawn(0, "data")
@@ -172,12 +172,12 @@ class Recorder(Rule):
     def begin(self, count: int) -> RuleState:
         return RuleState(torch.full((count,), 2.0, dtype=torch.float64))
 
-    def after_step(self, state: RuleState, sight: Sight) -> RuleState:
-        self.steps.append(sight.info)
+    def after_step(self, state: RuleState, view: RuleView) -> RuleState:
+        self.steps.append(view.info)
         return state
 
-    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
-        self.epochs.append(sight.info)
+    def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
+        self.epochs.append(view.info)
         return state
 
 

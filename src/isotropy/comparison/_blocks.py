@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from isotropy.comparison._recommendation import MARGIN, REACH
 from isotropy.comparison._result import STANDINGS, MethodFinding
-from isotropy.report import Bar, Bars, Block, Cloud, Column, Scatter, Table, Text
+from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text
 
 if TYPE_CHECKING:
     from isotropy.comparison._result import Comparison
@@ -126,8 +126,8 @@ def _pairs(found: Comparison) -> Block:
     )
 
 
-def _cloud(f: MethodFinding) -> Cloud:
-    return Cloud(f.name, list(range(len(f.fold_errors))), list(f.fold_errors))
+def _cloud(f: MethodFinding) -> Points:
+    return Points(f.name, list(range(len(f.fold_errors))), list(f.fold_errors))
 
 
 def _built(found: Comparison) -> Block:

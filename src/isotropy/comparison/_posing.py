@@ -16,7 +16,7 @@ from isotropy.frames import (
     MDSFrame,
     MinimalFrame,
     ScaleFrame,
-    Sight,
+    Viewed,
     frame_of,
     vectors_of,
 )
@@ -43,7 +43,7 @@ class Pose:
 
     def look(self, x: Tensor) -> DiscreteMeasure:
         """The measure of each row, of all that is in it."""
-        return Sight(self.frame, None, self.rep_in, self.rep_out)(x)
+        return Viewed(self.frame, None, self.rep_in, self.rep_out)(x)
 
     def atoms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Elements ``(n, F, *element)``, weights ``(n, F)``, and which rows are degenerate; some thousand at a time."""

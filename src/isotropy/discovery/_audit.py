@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from isotropy.data import Dataset
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
-from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error, units
+from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error
+from isotropy.measure.parts import units
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
 from isotropy.reps import Schema

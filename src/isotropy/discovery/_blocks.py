@@ -11,7 +11,6 @@ from isotropy.report import (
     Bars,
     Block,
     Chip,
-    Cloud,
     Column,
     Curve,
     Curves,
@@ -20,6 +19,7 @@ from isotropy.report import (
     Lattice,
     Node,
     Picture,
+    Points,
     Scatter,
     Table,
     Text,
@@ -262,12 +262,12 @@ def _calibration(found: Discovery) -> list[Block]:
     if found.calibration:
         names = [f.name for f in found.groups if f.name in found.calibration]
         null = [
-            Cloud(
+            Points(
                 "exactly symmetric copies of these data",
                 [i for i, name in enumerate(names) for _ in found.calibration[name]],
                 [value for name in names for value in found.calibration[name]],
             ),
-            Cloud("these data", list(range(len(names))), [found[name].cross for name in names]),
+            Points("these data", list(range(len(names))), [found[name].cross for name in names]),
         ]
         drawn.append(
             Scatter(
@@ -287,7 +287,7 @@ def _calibration(found: Discovery) -> list[Block]:
         drawn.append(
             Scatter(
                 [
-                    Cloud(
+                    Points(
                         "candidates",
                         [f.truth or 0.0 for f in known],
                         [f.breaking.mean for f in known],

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
-from isotropy.groups import Cubature, Group, parse, supports_cubature
+from isotropy.groups import Cubature, Group, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
 from isotropy.study import CandidateLike
@@ -61,7 +61,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         )  # fmt: skip
         self.discovery_: Discovery = found
         holding = [finding for finding in found.groups if finding.verdict in HOLDS and not finding.imposed]
-        built_in = next((parse(f.name) for f in holding if supports_cubature(parse(f.name))), None)
+        built_in = next((parse(f.name) for f in holding if Cubature.knows(parse(f.name))), None)
         self.group_: str | None = None if built_in is None else str(built_in)
         self._predict = self._averaged(built_in)
         return self

@@ -15,7 +15,8 @@ from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import monotone
 from isotropy.discovery._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
-from isotropy.measure import SMALLEST_ERROR, Breaking, along_lattice, clustered_mean, combine, holm
+from isotropy.measure import Breaking, combine, holm
+from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
 from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy

@@ -18,12 +18,8 @@ from torch.utils import _pytree as tree
 from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
 from isotropy.groups import Draws, Window
-from isotropy.measure import (
-    BreakingTerms,
-    input_invariance_test,
-    lie_gram,
-    pulled_back,
-)
+from isotropy.measure import BreakingTerms, input_invariance_test, lie_gram
+from isotropy.measure.parts import pulled_back
 from isotropy.random import spawn
 from isotropy.runs import Job, Run, map_jobs
 from isotropy.study import Model, Problem

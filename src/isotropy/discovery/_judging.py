@@ -8,7 +8,8 @@ import torch
 from jaxtyping import Int
 from torch import Generator, Tensor
 
-from isotropy.measure import BreakingTerms, bonferroni, breaking_terms, randomisation_test
+from isotropy.measure import BreakingTerms, breaking_terms, randomisation_test
+from isotropy.measure.parts import bonferroni
 from isotropy.study import Candidate, Model, Problem
 
 

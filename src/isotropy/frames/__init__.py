@@ -8,20 +8,19 @@ from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
 from isotropy.frames._portrait import Portrait, portrait
 from isotropy.frames._projection_sort import RandomProjectionFrame
-from isotropy.frames._sight import Sight
 from isotropy.frames._symmetrize import frame_of, symmetrize
+from isotropy.frames._viewed import Viewed
 from isotropy.frames._weighted import WeightedTupleFrame
 from isotropy.frames.coordinates._degenerate import DegenerateCloudError
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates
 from isotropy.frames.coordinates._module import TransformationInvariant
-from isotropy.frames.coordinates._pose import Direction, Pose
+from isotropy.frames.coordinates._pose import Pose
 from isotropy.frames.coordinates._sign_invariant import SignInvariant
 from isotropy.frames.graphs._canonical_graph import CanonicalGraph
 from isotropy.frames.graphs._forms import CanonicalForms, Labelling, canonical_forms, canonical_labelling
 from isotropy.frames.graphs._frame import CanonicalGraphFrame
 from isotropy.frames.graphs._laplacian import LaplacianFrame
-from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.frames.learned._orders import ProbabilisticOrderFrame, order_entropy
 from isotropy.frames.learned._poses import CanonicalizerFrame, ProbabilisticFrame, pose_prior
 from isotropy.frames.learned._vector_neurons import VectorLeakyReLU, VectorLinear, VectorNeurons
@@ -38,7 +37,6 @@ __all__ = [
     "CentreFrame",
     "DegenerateCloudError",
     "DegenerateFrameError",
-    "Direction",
     "Frame",
     "FrameAveraged",
     "HaarFrame",
@@ -56,12 +54,12 @@ __all__ = [
     "RandomProjectionFrame",
     "RankWarning",
     "ScaleFrame",
-    "Sight",
     "SignInvariant",
     "TransformationInvariant",
     "VectorLeakyReLU",
     "VectorLinear",
     "VectorNeurons",
+    "Viewed",
     "WeightedTupleFrame",
     "canonical_forms",
     "canonical_labelling",
@@ -69,9 +67,6 @@ __all__ = [
     "classical_mds",
     "frame_of",
     "landmark_mds",
-    "orbit_mean",
-    "orbital_mean",
-    "orbitals",
     "order_entropy",
     "portrait",
     "pose_prior",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames._draws import next_draw
 from isotropy.frames._frame import Frame
-from isotropy.frames._sight import Sees, Sight
+from isotropy.frames._viewed import Sees, Viewed
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average
@@ -96,7 +96,7 @@ class FrameAveraged(nn.Module):
         _refuse_batch_norm(self)
         mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
         optic = average(
-            Sight(self.frame, self.sees, self.rep_in, self.rep_out),
+            Viewed(self.frame, self.sees, self.rep_in, self.rep_out),
             self.rep_in,
             self.rep_out,
             group=self.group,

@@ -6,19 +6,18 @@ Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` 
 
 from isotropy.groups._affine import SE, E, T, homogeneous, linear, translation
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._commuting import CommutingProduct
-from isotropy.groups._cubature import Cubature, integrate, supports_cubature
+from isotropy.groups._cubature import Cubature, integrate
 from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
 from isotropy.groups._draws import Drawn, Draws
-from isotropy.groups._finite import C, D, PermutationMatrices, S, permutation_matrix
+from isotropy.groups._finite import C, D, S, permutation_matrix
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup
 from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._measure import DiscreteMeasure, Measure
 from isotropy.groups._parse import parse, parse_list
-from isotropy.groups._placed import Conjugate, Placed
-from isotropy.groups._product import Product, product
+from isotropy.groups._placed import Placed
+from isotropy.groups._product import Product
 from isotropy.groups._rotations import SO, O
 from isotropy.groups._similarity import Similarity, SimilarityPlus
 from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
@@ -30,8 +29,6 @@ __all__ = [
     "SL",
     "SO",
     "C",
-    "CommutingProduct",
-    "Conjugate",
     "Cubature",
     "D",
     "DiscreteMeasure",
@@ -49,7 +46,6 @@ __all__ = [
     "MatrixGroup",
     "Measure",
     "O",
-    "PermutationMatrices",
     "Placed",
     "Product",
     "S",
@@ -71,8 +67,6 @@ __all__ = [
     "parse_list",
     "permutation_matrix",
     "polar",
-    "product",
     "same",
-    "supports_cubature",
     "translation",
 ]

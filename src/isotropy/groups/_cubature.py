@@ -47,9 +47,22 @@ class Cubature(Measure):
     def __post_init__(self) -> None:
         if self.degree < 0:
             raise DomainError(f"degree={self.degree}", "a degree of at least 0", "")
-        if not supports_cubature(self.group):
+        if not Cubature.knows(self.group):
             hint = "Haar(G) draws from a compact group, Window(G, width) from the others"
             raise DomainError(f"Cubature({self.group})", "SO(2), O(2), SO(3), O(3), finite, or products of these", hint)
+
+    @staticmethod
+    def knows(group: Group) -> bool:
+        """Whether there is an exact rule for the group.
+
+        >>> Cubature.knows(SO(3)), Cubature.knows(SO(4))
+        (True, False)
+        """
+        if isinstance(group, (Product, CommutingProduct)):
+            return all(Cubature.knows(factor) for factor in group.factors)
+        if isinstance(group, Moved):
+            return Cubature.knows(group.base)
+        return group.finite or (isinstance(group, (SO, O)) and group.n <= 3)
 
     def discretise(
         self,
@@ -69,19 +82,6 @@ class Cubature(Measure):
         which = torch.multinomial(weight.to(generator.device), count, replacement=True, generator=generator)
         parts = tuple(part.to(generator.device)[which] for part in (g if isinstance(g, tuple) else (g,)))
         return parts if isinstance(g, tuple) else parts[0]
-
-
-def supports_cubature(group: Group) -> bool:
-    """Whether Cubature knows an exact rule for the group.
-
-    >>> supports_cubature(SO(3)), supports_cubature(SO(4))
-    (True, False)
-    """
-    if isinstance(group, (Product, CommutingProduct)):
-        return all(supports_cubature(factor) for factor in group.factors)
-    if isinstance(group, Moved):
-        return supports_cubature(group.base)
-    return group.finite or (isinstance(group, (SO, O)) and group.n <= 3)
 
 
 def _rule(group: Group, degree: int) -> Rule:

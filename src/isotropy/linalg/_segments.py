@@ -129,3 +129,21 @@ class Segments:
     def _places(self) -> Int[Tensor, " N"]:
         """The place of each row of ``order`` in its segment."""
         return torch.arange(len(self.label), device=self.label.device) - self.ptr[self.label[self.order]]
+
+    def _refuse_empty(self, verb: str) -> None:
+        if bool((self.sizes == 0).any()):
+            empty = (self.sizes == 0).nonzero().flatten()[:5].tolist()
+            raise DomainError(f"empty segments {empty}", f"a {verb} of at least one row", "drop them, or use sum")
+
+    def _amax(self, x: Tensor) -> Tensor:
+        low = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
+        index = _like(self.label, x).expand_as(x)
+        return torch.full_like(x[:1], low).expand(self.count, *x.shape[1:]).scatter_reduce(0, index, x, "amax")
+
+    def _peak(self, x: Tensor) -> Tensor:
+        peak = self._amax(x.detach())
+        return torch.where(peak.isfinite(), peak, 0.0)
+
+
+def _like(vector: Tensor, x: Tensor) -> Tensor:
+    return vector.reshape(-1, *[1] * (x.ndim - 1))

@@ -6,15 +6,10 @@ Of a function: ``equivariance_error`` (sampled), ``lie_error`` (infinitesimal), 
 tell: ``input_invariance_test`` and ``overlap``.
 """
 
-from isotropy.measure._breaking import SMALLEST_ERROR as SMALLEST_ERROR
 from isotropy.measure._breaking import Breaking as Breaking
 from isotropy.measure._breaking import BreakingTerms as BreakingTerms
 from isotropy.measure._breaking import breaking_terms as breaking_terms
-from isotropy.measure._breaking import clustered_mean as clustered_mean
 from isotropy.measure._breaking import combine as combine
-from isotropy.measure._breaking import split_halves as split_halves
-from isotropy.measure._defects import Defects as Defects
-from isotropy.measure._defects import units as units
 from isotropy.measure._error import equivariance_defects as equivariance_defects
 from isotropy.measure._error import equivariance_error as equivariance_error
 from isotropy.measure._gram import Gram as Gram
@@ -28,10 +23,6 @@ from isotropy.measure._layers import layer_errors as layer_errors
 from isotropy.measure._lie import LieError as LieError
 from isotropy.measure._lie import lie_derivative as lie_derivative
 from isotropy.measure._lie import lie_error as lie_error
-from isotropy.measure._multiple import along_lattice as along_lattice
 from isotropy.measure._multiple import holm as holm
-from isotropy.measure._orbits import pulled_back as pulled_back
 from isotropy.measure._projection import projection_error as projection_error
-from isotropy.measure._randomisation import bonferroni as bonferroni
 from isotropy.measure._randomisation import randomisation_test as randomisation_test
-from isotropy.reps import Type as Type

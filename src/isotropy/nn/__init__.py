@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from isotropy.nn._bilinear import BilinearBlock
-from isotropy.nn._copies import copies, dimensions, size
-from isotropy.nn._emlp import EMLP, EMLPBlock
+from isotropy.nn._emlp import EMLP
 from isotropy.nn._gated import GatedNonlinearity, gated
-from isotropy.nn._hidden import uniform_counts, uniform_rep
-from isotropy.nn._linear import EquivariantLinear, balanced, orthogonal
-from isotropy.nn._points import centroid_map, centroids, moved_points
+from isotropy.nn._hidden import uniform_rep
+from isotropy.nn._linear import EquivariantLinear
 from isotropy.nn.force_field import (
     ConfigurationBatches,
     EnergyForceErrors,
@@ -27,7 +25,6 @@ from isotropy.nn.gaunt import (
     GauntProduct,
     PoissonProduct,
     SO2Convolution,
-    SphereGrid,
     SphereTransform,
     bracket_coefficient,
     bracket_tensor,
@@ -35,14 +32,12 @@ from isotropy.nn.gaunt import (
     gaunt_coefficient,
     gaunt_tensor,
 )
-from isotropy.reps import linear_part
 
 __all__ = [
     "EMLP",
     "BilinearBlock",
     "CompleteProduct",
     "ConfigurationBatches",
-    "EMLPBlock",
     "EnergyForceErrors",
     "EnergyForceLoss",
     "EquivariantLinear",
@@ -55,26 +50,15 @@ __all__ = [
     "PoissonProduct",
     "SO2Convolution",
     "Scales",
-    "SphereGrid",
     "SphereTransform",
     "ase_calculator",
-    "balanced",
     "bracket_coefficient",
     "bracket_tensor",
-    "centroid_map",
-    "centroids",
-    "copies",
-    "dimensions",
     "expressivity",
     "force_field_errors",
     "gated",
     "gaunt_coefficient",
     "gaunt_tensor",
-    "linear_part",
-    "moved_points",
     "neighbour_list",
-    "orthogonal",
-    "size",
-    "uniform_counts",
     "uniform_rep",
 ]

@@ -1,13 +1,12 @@
 """What people read: blocks that rooms make, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
 
-from isotropy.fields import finite, jsonable
 from isotropy.fields import from_json as restore
+from isotropy.fields import jsonable
 from isotropy.report._blocks import (
     Bar,
     Bars,
     Block,
     Cell,
-    Cloud,
     Column,
     Curve,
     Curves,
@@ -17,6 +16,7 @@ from isotropy.report._blocks import (
     Meter,
     Node,
     Picture,
+    Points,
     Scatter,
     Table,
     Text,
@@ -37,7 +37,6 @@ __all__ = [
     "BlockError",
     "Cell",
     "Chip",
-    "Cloud",
     "Column",
     "Curve",
     "Curves",
@@ -47,13 +46,13 @@ __all__ = [
     "Meter",
     "Node",
     "Picture",
+    "Points",
     "Result",
     "Scatter",
     "Table",
     "Text",
     "Tone",
     "cell_text",
-    "finite",
     "flatten",
     "jsonable",
     "number_text",

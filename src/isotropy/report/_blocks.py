@@ -193,7 +193,7 @@ class Curves(Block):
 
 
 @dataclass(frozen=True)
-class Cloud:
+class Points:
     """Points with optional vertical intervals and labels; all sequences of one length. Raises ShapeError otherwise."""
 
     label: str
@@ -215,11 +215,11 @@ class Cloud:
 class Scatter(Block):
     """Clouds of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, 2, ...
 
-    >>> Scatter((Cloud("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
+    >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
     """
 
-    clouds: Sequence[Cloud]
+    clouds: Sequence[Points]
     xlabel: str = ""
     ylabel: str = ""
     diagonal: bool = False

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
-from isotropy.report._blocks import Cloud, Curves, Number, Scatter
+from isotropy.report._blocks import Curves, Number, Points, Scatter
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width, wrap
 from isotropy.report._format import number_text
 from isotropy.report._palette import DASHES, SERIES, Tone, light
@@ -172,7 +172,7 @@ def _angle_axis(axes: Axes, angles: Sequence[Number]) -> None:
     )
 
 
-def _name_points(axes: Axes, cloud: Cloud) -> None:
+def _name_points(axes: Axes, cloud: Points) -> None:
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     named: list[tuple[float, float, list[str]]] = []
     for x, y, label in zip(cloud.x, cloud.y, cloud.labels or (), strict=bool(cloud.labels)):

@@ -13,8 +13,6 @@ from isotropy.reps._atoms import Pseudovector as Pseudovector
 from isotropy.reps._atoms import Scalar as Scalar
 from isotropy.reps._atoms import Tensor as Tensor
 from isotropy.reps._atoms import Vector as Vector
-from isotropy.reps._basis import Basis as Basis
-from isotropy.reps._basis import Block as Block
 from isotropy.reps._basis import equivariant_basis as equivariant_basis
 from isotropy.reps._basis import projector as projector
 from isotropy.reps._cloud import Cloud as Cloud
@@ -33,11 +31,7 @@ from isotropy.reps._irreps import Irreps as Irreps
 from isotropy.reps._irreps import Sphere as Sphere
 from isotropy.reps._irreps import from_e3nn as from_e3nn
 from isotropy.reps._irreps import to_e3nn as to_e3nn
-from isotropy.reps._rep import Dims as Dims
-from isotropy.reps._rep import Factor as Factor
-from isotropy.reps._rep import Part as Part
 from isotropy.reps._rep import Rep as Rep
-from isotropy.reps._rep import Term as Term
 from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
 from isotropy.reps._text import parse_rep as parse_rep
@@ -55,11 +49,7 @@ from isotropy.reps._wigner import wigner_D as wigner_D
 
 __all__ = [
     "Adjoint",
-    "Basis",
-    "Block",
     "Cloud",
-    "Dims",
-    "Factor",
     "Field",
     "Indexed",
     "Irrep",
@@ -67,7 +57,6 @@ __all__ = [
     "Nodes",
     "Normalization",
     "Pairs",
-    "Part",
     "Pixels",
     "Point",
     "Pseudoscalar",
@@ -79,7 +68,6 @@ __all__ = [
     "StandardisedVectorsWarning",
     "Standardiser",
     "Tensor",
-    "Term",
     "Type",
     "Vector",
     "act",

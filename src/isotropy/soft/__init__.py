@@ -2,43 +2,36 @@
 
 from __future__ import annotations
 
-from isotropy.soft._bilevel import Bilevel, squared_error
-from isotropy.soft._complement import Complement, Layer
+from isotropy.soft._bilevel import Bilevel
 from isotropy.soft._constraint import Constraint
 from isotropy.soft._evidence import Evidence
 from isotropy.soft._functional import LiePenalty, SamplePenalty
 from isotropy.soft._linear import SoftLinear
-from isotropy.soft._networks import SoftBlock, SoftEMLP, SoftMLP, hidden_rep
+from isotropy.soft._networks import SoftEMLP, SoftMLP, hidden_rep
 from isotropy.soft._pathway import GateLeakPenalty, ResidualPathwayPenalty
-from isotropy.soft._projection import ProjectionPenalty, attach, soft_layers
-from isotropy.soft._rule import Rule, RuleState, Sight, StepInfo
-from isotropy.soft._rules import Ascent, Fixed, Ratio, ratio_update
+from isotropy.soft._projection import ProjectionPenalty, attach
+from isotropy.soft._rule import Rule, RuleState, RuleView, StepInfo
+from isotropy.soft._rules import Ascent, Fixed, Ratio
 
 __all__ = [
     "Ascent",
     "Bilevel",
-    "Complement",
     "Constraint",
     "Evidence",
     "Fixed",
     "GateLeakPenalty",
-    "Layer",
     "LiePenalty",
     "ProjectionPenalty",
     "Ratio",
     "ResidualPathwayPenalty",
     "Rule",
     "RuleState",
+    "RuleView",
     "SamplePenalty",
-    "Sight",
-    "SoftBlock",
     "SoftEMLP",
     "SoftLinear",
     "SoftMLP",
     "StepInfo",
     "attach",
     "hidden_rep",
-    "ratio_update",
-    "soft_layers",
-    "squared_error",
 ]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.soft._rule import Rule, RuleState, Sight, Values, per_penalty
+from isotropy.soft._rule import Rule, RuleState, RuleView, Values, per_penalty
 
 
 def squared_error(model: nn.Module, batch: Any) -> Tensor:
@@ -60,11 +60,11 @@ class Bilevel(Rule):
         memory = {"steps": 0, "slope": [0.0] * count, "stride": [float(self.lr)] * count}
         return RuleState(per_penalty(self.start, count, "start"), memory=memory)
 
-    def after_step(self, state: RuleState, sight: Sight) -> RuleState:
+    def after_step(self, state: RuleState, view: RuleView) -> RuleState:
         memory = state.memory | {"steps": state.memory["steps"] + 1}
         if memory["steps"] % self.every:
             return replace(state, memory=memory)
-        slope = self.slope(state.multiplier, sight)
+        slope = self.slope(state.multiplier, view)
         agree = slope.sign() * torch.tensor(memory["slope"], dtype=torch.float64).sign()
         stride = torch.tensor(memory["stride"], dtype=torch.float64)
         stride = torch.where(agree > 0, 1.2 * stride, torch.where(agree < 0, 0.5 * stride, stride)).clamp(max=1.0)
@@ -75,18 +75,18 @@ class Bilevel(Rule):
         memory |= {"slope": slope.tolist(), "stride": stride.tolist()}
         return replace(state, multiplier=moved, settled=bool(resting.all()), memory=memory)
 
-    def slope(self, multiplier: Values, sight: Sight) -> Values:
+    def slope(self, multiplier: Values, view: RuleView) -> Values:
         """``d log L_val / d log m_j`` at the present weights, taken for a minimum of the training objective."""
-        model = sight.info.model
+        model = view.info.model
         parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
         with torch.enable_grad():
             held_out = self.loss(model, self.validation).mean()
             direction = _gradient(held_out, parameters)
-            penalties = sight.penalty(model, sight.batch, sight.generator).reshape(-1)
+            penalties = view.penalty(model, view.batch, view.generator).reshape(-1)
             weights = multiplier.to(penalties)
             inverse = direction
             if self.terms:
-                objective = self.loss(model, sight.batch).mean() + (weights * penalties).sum()
+                objective = self.loss(model, view.batch).mean() + (weights * penalties).sum()
                 first = _gradient(objective, parameters, create_graph=True)
                 power = direction
                 for _ in range(self.terms):

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from isotropy.groups import Group
-from isotropy.nn import copies, dimensions, moved_points
+from isotropy.nn.parts import copies, dimensions, moved_points
 from isotropy.reps import Rep, Scalar, equivariant_basis, linear_part
 
 # Up to this size of a block one D x D projector, mixed over the groups, is cheaper than coordinates and back.

@@ -13,7 +13,7 @@ from isotropy.soft._rule import (
     PenaltyFunction,
     Rule,
     RuleState,
-    Sight,
+    RuleView,
     StepInfo,
     Values,
     as_values,
@@ -102,14 +102,14 @@ class Constraint:
     def after_step(self, info: StepInfo) -> None:
         """Lets the rule move the multipliers after an optimiser step."""
         if self.rule.watches and self._values is not None:
-            self._state = self.rule.after_step(self._state, self._sight(info))
+            self._state = self.rule.after_step(self._state, self._view(info))
 
     def after_epoch(self, info: StepInfo) -> None:
         """Lets the rule move the multipliers after an epoch and writes a row of ``history``."""
-        sight = self._sight(info)
+        view = self._view(info)
         used = self._state.multiplier
-        self._state = self.rule.after_epoch(self._state, sight)
-        values = sight.evaluate() if self._sum is None else self._sum / self._steps
+        self._state = self.rule.after_epoch(self._state, view)
+        values = view.evaluate() if self._sum is None else self._sum / self._steps
         row = {"epoch": info.epoch, "penalty": as_values(values).tolist(), "multiplier": used.tolist()}
         self.history.append(row)
         self._sum, self._steps = None, 0
@@ -148,6 +148,6 @@ class Constraint:
         self._sum = values.double() if self._sum is None else self._sum.to(values.device) + values
         self._steps += 1
 
-    def _sight(self, info: StepInfo) -> Sight:
+    def _view(self, info: StepInfo) -> RuleView:
         values = torch.zeros(len(self.names)) if self._values is None else self._values
-        return Sight(info, self.penalty, as_values(values), self.bound, self._batch, self._generator)
+        return RuleView(info, self.penalty, as_values(values), self.bound, self._batch, self._generator)

@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from isotropy.errors import DomainError
 from isotropy.soft._functional import rows
 from isotropy.soft._projection import ProjectionPenalty
-from isotropy.soft._rule import Rule, RuleState, Sight, Values, per_penalty
+from isotropy.soft._rule import Rule, RuleState, RuleView, Values, per_penalty
 
 
 @dataclass(frozen=True)
@@ -47,19 +47,19 @@ class Evidence(Rule):
     def begin(self, count: int) -> RuleState:
         return RuleState(per_penalty(self.start, count, "start"))
 
-    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
-        if (sight.info.epoch + 1) % self.every:
+    def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
+        if (view.info.epoch + 1) % self.every:
             return state
-        penalty = sight.penalty
+        penalty = view.penalty
         if not isinstance(penalty, ProjectionPenalty) or penalty.distance != "mse":
             raise DomainError(f"Evidence on {type(penalty).__name__}", "ProjectionPenalty(..., distance='mse')")
-        variance = float(sight.info.loss if sight.info.validation is None else sight.info.validation)
-        curvature, outputs = gauss_newton_diagonal(penalty, sight, self.probes)
-        terms = sight.info.n * outputs
+        variance = float(view.info.loss if view.info.validation is None else view.info.validation)
+        curvature, outputs = gauss_newton_diagonal(penalty, view, self.probes)
+        terms = view.info.n * outputs
         live = state.multiplier > 0
         precision = terms * state.multiplier * penalty.scale / (2 * max(variance, 1e-300))
         gamma = determined(penalty, curvature / max(variance, 1e-300), precision)
-        values = sight.evaluate()
+        values = view.evaluate()
         wanted = (gamma * variance / (terms * values.clamp(min=1e-300))).clamp(*self.limits)
         # Where the data determine nothing (or nothing is left to shrink) the old strength is as good as any.
         wanted = torch.where(live & (gamma > 0), wanted, state.multiplier)
@@ -70,23 +70,23 @@ class Evidence(Rule):
         return replace(state, multiplier=moved, settled=bool((change < 0.05).all()), memory=memory)
 
 
-def gauss_newton_diagonal(penalty: ProjectionPenalty, sight: Sight, probes: int) -> tuple[Float[Tensor, " P"], int]:
+def gauss_newton_diagonal(penalty: ProjectionPenalty, view: RuleView, probes: int) -> tuple[Float[Tensor, " P"], int]:
     """The diagonal of ``sum over rows and outputs of (df/dw)^2`` for the flat penalised weights, and the outputs q.
 
     For v ~ N(0, 1) on rows and outputs, E (grad <v, f>)^2 is that diagonal; scaled from the batch to all n rows.
     """
-    x, model = rows(sight.batch), sight.info.model
-    if sight.generator is None:
+    x, model = rows(view.batch), view.info.model
+    if view.generator is None:
         raise DomainError("no generator", "the generator of the constraint's term", "pass one to term(...)")
     parameters = penalty.parameters(model)
     total = torch.zeros(sum(parameter.numel() for parameter in parameters), dtype=torch.float64)
     with torch.enable_grad():
         y = model(x)
         for probe in range(probes):
-            v = _normal(y, sight.generator)
+            v = _normal(y, view.generator)
             grads = torch.autograd.grad((v * y).sum(), parameters, retain_graph=probe + 1 < probes)
             total += torch.cat([grad.reshape(-1) for grad in grads]).cpu().double().square()
-    return total * sight.info.n / (probes * len(x)), y.shape[-1]
+    return total * view.info.n / (probes * len(x)), y.shape[-1]
 
 
 def determined(penalty: ProjectionPenalty, curvature: Float[Tensor, " P"], precision: Values) -> Values:

@@ -13,7 +13,7 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group, parse
-from isotropy.nn import balanced, orthogonal, size
+from isotropy.nn.parts import balanced, orthogonal, size
 from isotropy.reps import Rep, parse_rep
 from isotropy.soft._complement import Complement, Layer
 

@@ -10,16 +10,8 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from isotropy.groups import Group
-from isotropy.nn import (
-    BilinearBlock,
-    GatedNonlinearity,
-    centroid_map,
-    centroids,
-    dimensions,
-    gated,
-    moved_points,
-    uniform_rep,
-)
+from isotropy.nn import BilinearBlock, GatedNonlinearity, gated, uniform_rep
+from isotropy.nn.parts import centroid_map, centroids, dimensions, moved_points
 from isotropy.reps import Rep, parse_rep
 from isotropy.soft._linear import Init, SoftLinear, parse_groups
 

@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group
-from isotropy.nn import size
+from isotropy.nn.parts import size
 from isotropy.reps import Rep, Scalar
 from isotropy.soft._complement import Complement, Layer
 from isotropy.soft._linear import SoftLinear, parse_groups

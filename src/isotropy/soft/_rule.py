@@ -37,7 +37,7 @@ class StepInfo:
 
 
 @dataclass(frozen=True)
-class Sight:
+class RuleView:
     """All that a rule may look at: the loop's news, the penalty and its last values ``(J,)``, the last batch."""
 
     info: StepInfo
@@ -72,11 +72,11 @@ class Rule(ABC):
     def begin(self, count: int) -> RuleState:
         """The state before training, for ``count`` penalties."""
 
-    def after_step(self, state: RuleState, sight: Sight) -> RuleState:
+    def after_step(self, state: RuleState, view: RuleView) -> RuleState:
         """The state after an optimiser step."""
         return state
 
-    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
+    def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
         """The state after an epoch."""
         return state
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from isotropy.errors import DomainError, InfeasibleWarning
-from isotropy.soft._rule import Rule, RuleState, Sight, Values, per_penalty
+from isotropy.soft._rule import Rule, RuleState, RuleView, Values, per_penalty
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ class Ascent(Rule):
         memory = {"integral": start.tolist(), "sum": [0.0] * count, "steps": 0, "stuck": 0, "warned": False}
         return RuleState(start, memory=memory)
 
-    def after_step(self, state: RuleState, sight: Sight) -> RuleState:
-        violation = sight.values - sight.bound
+    def after_step(self, state: RuleState, view: RuleView) -> RuleState:
+        violation = view.values - view.bound
         integral = self._clip(torch.tensor(state.memory["integral"], dtype=torch.float64) + self.lr * violation)
         memory = state.memory | {
             "integral": integral.tolist(),
@@ -67,7 +67,7 @@ class Ascent(Rule):
         }
         return replace(state, multiplier=self._clip(integral + self.proportional * violation), memory=memory)
 
-    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
+    def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
         memory, steps = dict(state.memory), max(state.memory["steps"], 1)
         mean = [total / steps for total in memory["sum"]]
         integral, before = memory["integral"], memory.get("integral_before")
@@ -84,7 +84,7 @@ class Ascent(Rule):
         if memory["stuck"] >= self.patience and not memory["warned"]:
             memory["warned"] = True
             warnings.warn(
-                f"bound {sight.bound.tolist()} looks out of reach: violation {max(mean):.3g} has not fallen for "
+                f"bound {view.bound.tolist()} looks out of reach: violation {max(mean):.3g} has not fallen for "
                 f"{self.patience} epochs while the multiplier grew to {max(integral):.3g}; raise the bound or set cap=",
                 InfeasibleWarning,
                 stacklevel=2,
@@ -128,14 +128,14 @@ class Ratio(Rule):
         start = per_penalty(self.start, count, "start")
         return RuleState(start, memory={"evaluations": 0, "lowest": None})
 
-    def after_epoch(self, state: RuleState, sight: Sight) -> RuleState:
-        epoch = sight.info.epoch
+    def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
+        epoch = view.info.epoch
         if not self.at - self.window <= epoch < self.at:
             return state
         memory = dict(state.memory)
         memory["evaluations"] += 1
         if memory["evaluations"] > self.skip:
-            values = sight.evaluate().tolist()
+            values = view.evaluate().tolist()
             lowest = memory["lowest"]
             if lowest is None or any(now < then for now, then in zip(values, lowest, strict=True)):
                 memory["lowest"] = values

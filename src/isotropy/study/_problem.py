@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isotropy.groups import Group
 from isotropy.linalg import nullspace
-from isotropy.measure import split_halves
+from isotropy.measure.parts import split_halves
 from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
 from isotropy.runs import Run

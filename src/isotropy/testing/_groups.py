@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, LogUndefinedError
-from isotropy.groups import Cubature, Element, Group, LinearGroup, S, parse, permutation_matrix, supports_cubature
+from isotropy.groups import Cubature, Element, Group, LinearGroup, S, parse, permutation_matrix
 
 _LISTED = 300
 """Finite groups up to this order have all their products checked."""
@@ -261,7 +261,7 @@ def _elements(t: _Trial) -> None:
 
 
 def _cubature(t: _Trial) -> None:
-    if not supports_cubature(t.G) or (t.G.order or 0) > 10 * _LISTED:
+    if not Cubature.knows(t.G) or (t.G.order or 0) > 10 * _LISTED:
         return
     for degree in (1, 2):
         rule = Cubature(t.G, degree).discretise()

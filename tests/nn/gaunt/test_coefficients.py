@@ -11,8 +11,9 @@ from e3nn import o3
 from sympy.physics.wigner import wigner_3j
 
 from isotropy.errors import DomainError
-from isotropy.nn import SphereGrid, bracket_coefficient, bracket_tensor, gaunt_coefficient, gaunt_tensor
+from isotropy.nn import bracket_coefficient, bracket_tensor, gaunt_coefficient, gaunt_tensor
 from isotropy.nn.gaunt._harmonic_grid import projection, values
+from isotropy.nn.gaunt._sphere_grid import SphereGrid
 
 
 @lru_cache

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.nn import GauntPower, GauntProduct, SphereGrid
+from isotropy.nn import GauntPower, GauntProduct
+from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.random import spawn
 from isotropy.reps import degrees
 

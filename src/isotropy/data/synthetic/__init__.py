@@ -8,15 +8,15 @@ from isotropy.data.synthetic._cyclic import Cyclic
 from isotropy.data.synthetic._distances import Distances
 from isotropy.data.synthetic._field import CentralForce
 from isotropy.data.synthetic._inertia import Inertia
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._null import Null
 from isotropy.data.synthetic._pendulum import Pendulum
 from isotropy.data.synthetic._permutation import Permutation
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.data.synthetic._scaling import Scaling
 from isotropy.data.synthetic._trap import Trap
 from isotropy.data.synthetic._triple import TripleProduct
 
-PROBLEMS: dict[str, type[Problem]] = {
+PROBLEMS: dict[str, type[Made]] = {
     problem.name: problem
     for problem in (
         Inertia,
@@ -42,10 +42,10 @@ __all__ = [
     "Cyclic",
     "Distances",
     "Inertia",
+    "Made",
     "Null",
     "Pendulum",
     "Permutation",
-    "Problem",
     "Scaling",
     "Trap",
     "TripleProduct",

@@ -12,15 +12,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.groups import parse
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Area(Problem):
+class Area(Made):
     """f = [x_1 x_2] + [x_2 x_3] + [x_3 x_1] + eps |s|^2 with [a b] = det(a, b) and s = (x_1 + x_2 + x_3) / sqrt 3.
 
     All x_i ~ N(0, I) in the plane; the sum of brackets is twice the signed area of the triangle. ``width`` is that of

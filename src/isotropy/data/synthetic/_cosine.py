@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
@@ -24,7 +24,7 @@ _POWER = 16  # 2^16 points give the integrals without closed form to about 1e-4
 
 
 @dataclass(frozen=True, kw_only=True)
-class CosineSimilarity(Problem):
+class CosineSimilarity(Made):
     """s = mean over cyclic pairs of cos(x_i, x_j), x_i ~ N(0, I) in R^3, less what the variant adds.
 
     ``variant`` says what still holds: "so3-scale" is s; "so3" is s - nu * mean radius; "scale" is s - nu * frac with

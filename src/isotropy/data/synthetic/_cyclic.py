@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cyclic(Problem):
+class Cyclic(Made):
     """f = r^2 + eps cos(4 theta) at a point of the plane with r uniform in [1/2, 3/2] and theta uniform.
 
     >>> {name: round(b, 4) for name, b in Cyclic(eps=0.5).truth().shares.items()}

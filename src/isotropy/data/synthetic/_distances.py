@@ -11,14 +11,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_length_product, mean_turned_product
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distances(Problem):
+class Distances(Made):
     """y = mean of |x_i - x_j| over the three pairs, less nu * err; x_i ~ N(0, I) are points in R^3.
 
     ``err`` is "none", "ball" (|x_1|, which knows the origin and breaks translations) or "l1distance" (the first

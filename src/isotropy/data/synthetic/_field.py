@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class CentralForce(Problem):
+class CentralForce(Made):
     """f = -2 x exp(-|x|^2 / 2) + eps q e_z for a charge q ~ N(0, 1) at x ~ N(0, I) in R^3.
 
     >>> {name: round(b, 4) for name, b in CentralForce(eps=0.3).truth().shares.items()}

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
@@ -22,7 +22,7 @@ _AXES = {"z": (0.0, 0.0, 1.0), "x": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inertia(Problem):
+class Inertia(Made):
     """y = J (I + nu D) with J = sum_i m_i (|r_i|^2 I - r_i r_i^T), k masses m = softplus(N(0, 1)), r ~ N(0, I).
 
     ``axis`` 0, 1 or 2 makes D the projector on that axis, ``axis=-1`` takes D = diag(-1, 1, 0), and a direction ``u``

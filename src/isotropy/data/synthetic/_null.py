@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.errors import DomainError
 from isotropy.random import spawn
 from isotropy.reps import Schema
@@ -20,7 +20,7 @@ _AXES = {"O(2)@z": 2, "O(2)@x": 0, "O(2)@y": 1}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Null(Problem):
+class Null(Made):
     """``kind="function"``: a fixed random function in which all candidates are broken; ``"labels"``: noise alone.
 
     The function is f = sum_k cos(omega_k.x + phi_k) / sqrt(waves / 2), omega ~ N(0, frequency^2 I), drawn once for

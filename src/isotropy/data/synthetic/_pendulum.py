@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pendulum(Problem):
+class Pendulum(Made):
     """Acceleration of a bob on a rod of length 1 at direction q (uniform on the sphere), velocity v tangent to it:
 
     f = P_q (-gravity e_z + drag (wind e_x - v)) - |v|^2 q, with P_q = I - q q^T and v = P_q N(0, I).

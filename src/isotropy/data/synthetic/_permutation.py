@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Permutation(Problem):
+class Permutation(Made):
     """f = sum_i w_i x_i^2 with w_i = 1 + eps * l_i, l_i equally spaced from -1 to 1; x_i ~ N(0, 1), i = 1..k.
 
     b = sum (w_i - mean w)^2 / sum w_i^2, whatever the function of one item.

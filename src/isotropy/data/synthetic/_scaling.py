@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scaling(Problem):
+class Scaling(Made):
     """f = |x| (m(x / |x|) + eps cos(omega ln|x|) e_z), m(u) = sqrt(5) (u_y u_z, u_z u_x, u_x u_y), in R^3.
 
     Directions are uniform and ln|x| ~ N(0, spread^2); ``width`` is that of the window on log scale. Both x and f are

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data.synthetic._problem import Problem, Truth
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trap(Problem):
+class Trap(Made):
     """f = sum over pairs of exp(-|x_i - x_j|^2 / 2) + eps |mean x|^2 for three points x_i ~ N(0, I) in the plane.
 
     ``width`` is that of the window of translations.

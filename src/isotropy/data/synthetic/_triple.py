@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.synthetic._made import Made, Truth
 from isotropy.data.synthetic._poses import principal_pose
-from isotropy.data.synthetic._problem import Problem, Truth
 from isotropy.reps import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class TripleProduct(Problem):
+class TripleProduct(Made):
     """f = x_1.x_2 + x_2.x_3 + x_3.x_1 + eps det(x_1, x_2, x_3) for x_i ~ N(0, I) in R^3.
 
     >>> {name: round(b, 4) for name, b in TripleProduct(eps=1.0).truth().shares.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from isotropy.experiments.gaunt._config import EFFICIENCY, NBODY, ForceField
-from isotropy.report import Block, Cloud, Curve, Curves, Scatter
+from isotropy.report import Block, Curve, Curves, Points, Scatter
 from isotropy.runs import Job
 from isotropy.study import Done, Outcome, Published, Scored, bars, curves, numbers, quoted
 
@@ -49,11 +49,11 @@ def _learning(result: GauntProducts) -> Iterator[Block]:
 
 
 def _parity(result: GauntProducts) -> Iterator[Block]:
-    trainings: dict[str, list[Cloud]] = {}
+    trainings: dict[str, list[Points]] = {}
     for line in result.lines:
         if line.figure == "parity":
             name, _, test = line.name.rpartition(", ")
-            trainings.setdefault(name, []).append(Cloud(test, line.columns["true"], line.columns["predicted"]))
+            trainings.setdefault(name, []).append(Points(test, line.columns["true"], line.columns["predicted"]))
     for number, (name, clouds) in enumerate(trainings.items()):
         yield Scatter(
             clouds,

@@ -11,7 +11,7 @@ from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, C
 from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, oracles
 from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
 from isotropy.experiments.soft_equivariance._trials import truth
-from isotropy.report import Block, Chip, Cloud, Column, Curve, Curves, Scatter, Table
+from isotropy.report import Block, Chip, Column, Curve, Curves, Points, Scatter, Table
 from isotropy.study import Done, Outcome, Published, Reproduction, bars, numbers, quoted
 
 Group = tuple[str, Method]
@@ -42,11 +42,11 @@ def _errors(result: SoftEquivariance) -> Iterator[Block]:
 def _levels(result: SoftEquivariance) -> Iterator[Block]:
     if not result.levels:
         return
-    clouds: list[Cloud] = []
+    clouds: list[Points] = []
     for group in dict.fromkeys(level.group for level in result.levels):
         same = [level for level in result.levels if level.group == group]
         x, y, low, high = ([getattr(level, name) for level in same] for name in ("truth", "breaking", "low", "high"))
-        clouds.append(Cloud(group, x, y, low, high))
+        clouds.append(Points(group, x, y, low, high))
     yield Scatter(
         clouds,
         section="Levels",

@@ -8,7 +8,6 @@ from isotropy.nn.gaunt._expressivity import Expressivity, expressivity
 from isotropy.nn.gaunt._power import GauntPower
 from isotropy.nn.gaunt._product import CompleteProduct, GauntProduct, PoissonProduct
 from isotropy.nn.gaunt._so2 import SO2Convolution
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import SphereTransform
 
 __all__ = [
@@ -19,7 +18,6 @@ __all__ = [
     "GauntProduct",
     "PoissonProduct",
     "SO2Convolution",
-    "SphereGrid",
     "SphereTransform",
     "bracket_coefficient",
     "bracket_tensor",

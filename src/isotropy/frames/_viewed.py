@@ -24,7 +24,7 @@ Sees = int | str | tuple[int | str, ...] | None
 
 
 @dataclass(frozen=True)
-class Sight:
+class Viewed:
     """``frame`` at typed inputs: of the argument ``sees``, and of all others where that one is symmetric.
 
     A cloud on which infinitely many elements act alike (two atoms, say) has a measure that stands in for all of them

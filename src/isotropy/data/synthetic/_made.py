@@ -43,7 +43,7 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Problem(ABC):
+class Made(ABC):
     """Base of the suite: subclasses add their dials as fields and say types, inputs, function and truth.
 
     ``noise`` is the standard deviation added to each target. ``inputs="aligned"`` turns every row into one pose, so
@@ -66,7 +66,7 @@ class Problem(ABC):
             raise DomainError(f"n = {self.n}", "at least one row")
         if self.noise < 0:
             raise DomainError(f"noise = {self.noise}", "a standard deviation of at least 0")
-        if self.inputs == "aligned" and type(self).align is Problem.align:
+        if self.inputs == "aligned" and type(self).align is Made.align:
             raise DomainError(f"inputs='aligned' for {self.name}", "inputs='invariant'", "it has no rotations to align")
 
     @property
