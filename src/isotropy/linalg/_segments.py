@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 
-from isotropy.errors import ShapeError
+from isotropy.errors import DomainError, ShapeError
 
 
 @dataclass(frozen=True, eq=False)
