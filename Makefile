@@ -8,6 +8,11 @@ BIN := .venv/bin
 # Real data sets lie beside the checkout when there are any; tests that need one skip without it.
 export ISOTROPY_DATA ?= $(wildcard $(abspath ../shared/data))
 
+# What is compiled is kept: the suites start Python some hundred times.
+unexport PYTHONDONTWRITEBYTECODE
+# A file's tests stay with one worker, so that what they share is computed once.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+
 .PHONY: setup demo test test-full lint docs clean
 
 .venv/.installed: pyproject.toml constraints.txt
@@ -27,10 +32,10 @@ lint: setup
 	$(BIN)/pyright
 
 test: lint
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-full: setup
-	$(BIN)/python -m pytest -n 2 -m slow
+	$(PYTEST) -m slow
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

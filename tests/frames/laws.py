@@ -5,8 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from isotropy.groups import DiscreteMeasure, Group, LinearGroup, linear
-from isotropy.groups._linear import matrix
+from isotropy.groups import DiscreteMeasure, Element, Group, LinearGroup, linear
+
+
+def matrix(g: Element) -> Tensor:
+    assert isinstance(g, Tensor)
+    return g
 
 
 def elements(group: Group, count: int, seed: int = 0) -> Tensor:

@@ -9,9 +9,8 @@ from torch import Tensor
 from frames.laws import act, average_distance, elements, set_distance
 from frames.zoo import FLAT, zoo
 from isotropy.errors import FrameSizeError
-from isotropy.frames._pca import DegenerateFrameError, PCAFrame
+from isotropy.frames import DegenerateFrameError, PCAFrame
 from isotropy.groups import Group, Placed, parse
-from isotropy.groups._axes import axis_frame
 from isotropy.groups._cubature import rotation_group
 from isotropy.linalg import Segments
 
@@ -41,7 +40,8 @@ def leaves_a_null_space(group: Group, x: Tensor) -> bool:
     affine, d = "E" in str(group), group.degree
     y = x - x.mean(0) if affine else x
     if isinstance(group, Placed):
-        y, d = (y @ axis_frame(group.axis))[:, :-1], d - 1
+        axis = torch.nn.functional.normalize(torch.tensor(group.axis, dtype=y.dtype), dim=0)
+        y, d = y - torch.outer(y @ axis, axis), d - 1
     return int(torch.linalg.matrix_rank(y, tol=1e-9)) <= d - 2
 
 

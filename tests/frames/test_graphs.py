@@ -13,14 +13,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
+from isotropy.data import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.errors import DomainError, FrameSizeError, SchemaError, ShapeError
-from isotropy.frames import FrameAveraged
-from isotropy.frames.graphs._canonical_graph import CanonicalGraph
-from isotropy.frames.graphs._forms import CanonicalForms, canonical_forms
-from isotropy.frames.graphs._frame import CanonicalGraphFrame
-from isotropy.frames.graphs._laplacian import DirectedGraphError, LaplacianFrame, spectral_key
-from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
+from isotropy.frames import (
+    CanonicalForms,
+    CanonicalGraph,
+    CanonicalGraphFrame,
+    FrameAveraged,
+    LaplacianFrame,
+    canonical_forms,
+    orbit_mean,
+    orbital_mean,
+    orbitals,
+)
+from isotropy.frames.graphs._laplacian import DirectedGraphError, spectral_key
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.optics import average
 from isotropy.random import spawn

@@ -20,13 +20,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from isotropy.errors import DomainError, DtypeError, FrameSizeError, SchemaError, ShapeError
-from isotropy.frames import classical_mds
-from isotropy.frames.coordinates._degenerate import DegenerateCloudError
-from isotropy.frames.coordinates._frame import MDSFrame
-from isotropy.frames.coordinates._invariant import InvariantCoordinates
-from isotropy.frames.coordinates._module import TransformationInvariant
-from isotropy.frames.coordinates._pose import Direction
-from isotropy.frames.coordinates._sign_invariant import SignInvariant
+from isotropy.frames import (
+    DegenerateCloudError,
+    Direction,
+    InvariantCoordinates,
+    MDSFrame,
+    SignInvariant,
+    TransformationInvariant,
+    classical_mds,
+)
 from isotropy.groups import E, O, Similarity, SimilarityPlus, Window, homogeneous
 from isotropy.linalg import Segments, procrustes
 from isotropy.reps import Cloud, Point, Pseudovector, Rep, Scalar, Vector

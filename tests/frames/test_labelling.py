@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, MissingExtraError, ShapeError
+from isotropy.frames import CanonicalForms, canonical_forms, canonical_labelling
 from isotropy.frames.graphs._coloured import ColouredGraph, classes
-from isotropy.frames.graphs._forms import CanonicalForms, canonical_forms, canonical_labelling
 from isotropy.frames.graphs._labelling import is_automorphism
 
 

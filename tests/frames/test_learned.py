@@ -11,10 +11,16 @@ from torch import Tensor, nn
 
 from frames.zoo import zoo
 from isotropy.errors import DegenerateError, DomainError, DtypeError, SchemaError, ShapeError
-from isotropy.frames import FrameAveraged
-from isotropy.frames.learned._orders import DeepScores, ProbabilisticOrderFrame, order_entropy
-from isotropy.frames.learned._poses import CanonicalizerFrame, ProbabilisticFrame, pose_prior
-from isotropy.frames.learned._vector_neurons import VectorNeurons
+from isotropy.frames import (
+    CanonicalizerFrame,
+    FrameAveraged,
+    ProbabilisticFrame,
+    ProbabilisticOrderFrame,
+    VectorNeurons,
+    order_entropy,
+    pose_prior,
+)
+from isotropy.frames.learned._orders import DeepScores
 from isotropy.groups import SO, DiscreteMeasure, S, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn

@@ -10,9 +10,16 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError
-from isotropy.frames import DegenerateCloudError, MDSResult, RankWarning, choose_landmarks, classical_mds, landmark_mds
+from isotropy.frames import (
+    DegenerateCloudError,
+    MDSResult,
+    RankWarning,
+    choose_landmarks,
+    classical_mds,
+    landmark_mds,
+    stress,
+)
 from isotropy.frames.scaling._solvers import Centred, in_full, randomized
-from isotropy.frames.scaling._stress import stress
 from isotropy.linalg import procrustes
 
 

@@ -10,9 +10,7 @@ from torch import Tensor
 
 from frames.zoo import zoo
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
-from isotropy.frames import FrameAveraged
-from isotropy.frames._haar import HaarFrame
-from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames import FrameAveraged, HaarFrame, MinimalFrame
 from isotropy.groups import Cubature, Window, parse
 from isotropy.linalg import Segments
 from isotropy.optics import average

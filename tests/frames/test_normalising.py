@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from isotropy.errors import DegenerateError, DomainError
-from isotropy.frames import FrameAveraged
-from isotropy.frames._normalising import CentreFrame, ScaleFrame
+from isotropy.frames import CentreFrame, FrameAveraged, ScaleFrame
 from isotropy.groups import Scale, T, Window
 from isotropy.linalg import Segments
 from isotropy.random import spawn

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from frames.laws import act, average_distance, elements, set_distance
 from isotropy.errors import DomainError, DtypeError, FrameSizeError, ShapeError
-from isotropy.frames._pca import PCAFrame
+from isotropy.frames import PCAFrame
 from isotropy.frames._signs import ambiguity, rotation_design
 from isotropy.frames._spectrum import spectrum
 from isotropy.groups import parse

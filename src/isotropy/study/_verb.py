@@ -6,7 +6,7 @@ import hashlib
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,7 +54,7 @@ def answering(
     problem: Problem | None = None,
     *,
     began: float | None = None,
-) -> Iterator[Answering]:
+) -> Generator[Answering]:
     """The run in ``out``, or in a directory of the moment, with its settings and its problem recorded.
 
     ``began`` is what ``time.monotonic`` said when the question was asked. Raises RunDirectoryError for a directory that
