@@ -31,6 +31,16 @@ def test_every_entry_says_what_and_whence() -> None:
     assert entries["eth-ucy"].settings == {"centre": "last", "stride": 1}
 
 
+def test_what_is_no_table_is_listed_with_its_reader(real_data: Path) -> None:
+    others = {entry.name: entry for entry in list_datasets(every=True) if entry not in list_datasets()}
+    assert set(others) == {"charged", "exp", "graph8c", "sr25", "cad", "shapes", "tsplib", "acac", "3bpa"}
+    for name, entry in others.items():
+        assert entry.files
+        assert verify(name).ok, str(verify(name))
+        with pytest.raises(SchemaError, match=r"not a table.*isotropy\.data\.(load|read)_"):
+            load(name)
+
+
 @pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits"])
 def test_what_ships_is_intact(name: str) -> None:
     assert verify(name).ok, str(verify(name))

@@ -21,7 +21,7 @@ def list_() -> None:
     from isotropy.data import list_datasets
 
     table = Table("name", "what it is", "kind", "there", "settings", box=None, pad_edge=False)
-    for entry in list_datasets():
+    for entry in list_datasets(every=True):
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
         cells = (entry.name, entry.title, entry.kind, "yes" if entry.available else "no", settings)
         table.add_row(*map(Text, cells))
@@ -39,7 +39,7 @@ def verify(
     from isotropy.data import list_datasets
     from isotropy.data import verify as check
 
-    results = [check(name) for name in (names or [entry.name for entry in list_datasets()])]
+    results = [check(name) for name in (names or [entry.name for entry in list_datasets(every=True)])]
     for result in results:
         print(result)
     if not all(result.ok for result in results):

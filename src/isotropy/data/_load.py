@@ -24,7 +24,7 @@ def load(
     0.0
     """
     name = str(name_or_path)
-    if name in {entry.name for entry in list_datasets()}:
+    if name in {entry.name for entry in list_datasets(every=True)}:
         if schema is not None:
             raise SchemaError(f"a schema for {name}", "none: this data set knows its types", "leave the schema out")
         return find_entry(name).make(settings)

@@ -9,9 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from isotropy.data._cities import TSPLIB
 from isotropy.data._dataset import Dataset
+from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
+from isotropy.data._molecules import MOLECULES
+from isotropy.data._particles import CHARGED
+from isotropy.data._shapes import MESHES
+from isotropy.data._surfaces import CAD
 from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError
@@ -67,21 +73,43 @@ def _entry(recipe: Any, kind: Kind, *files: File) -> Entry:
     return Entry(recipe.name, recipe.title, recipe.story, kind, recipe.source, recipe.licence, make, defaults, files)
 
 
-_ENTRIES = (
+def _read(name: str, title: str, reader: str, licence: str, file: File) -> Entry:
+    """What is no table, and is read by a function of its own."""
+
+    def make(settings: Mapping[str, object]) -> Dataset:
+        raise SchemaError(f"{name}, which is not a table", "a table", f"isotropy.data.{reader} reads it")
+
+    return Entry(name, title, f"Read by isotropy.data.{reader}.", "mirrored", file.origin, licence, make, {}, (file,))
+
+
+_TABLES = (
     *(_entry(problem, "computed") for problem in PROBLEMS.values()),
     _entry(Photos, "embedded", *PHOTOGRAPHS),
     _entry(Digits, "embedded", DIGITS),
     _entry(EthUcy, "mirrored", TRACKS),
 )
+_UNSAID = "no licence file; see its source"
+_ENTRIES = (
+    *_TABLES,
+    _read("charged", "Charged particles, a thousand steps apart", "load_particles()", "as this package", CHARGED),
+    _read("exp", "Pairs of graphs that 1-WL does not part", "load_exp()", _UNSAID, EXP),
+    _read("graph8c", "All connected graphs with 8 vertices", "load_graph8c()", "public list", GRAPH8C),
+    _read("sr25", "Strongly regular graphs (25, 12, 5, 6)", "load_sr25()", "public list", SR25),
+    _read("cad", "Surfaces of mechanical parts", "load_surfaces()", "MIT; some models have their authors' terms", CAD),
+    _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
+    _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
+    _read("acac", "Acetylacetone, energies and forces", 'load_molecules("acac")', "MIT", MOLECULES),
+    _read("3bpa", "3-(benzyloxy)pyridin-2-amine, the same", 'load_molecules("3bpa")', "MIT", MOLECULES),
+)
 
 
-def list_datasets() -> tuple[Entry, ...]:
-    """All data sets that ``load`` knows by name.
+def list_datasets(*, every: bool = False) -> tuple[Entry, ...]:
+    """All tables that ``load`` knows by name; with ``every`` also what functions of their own read.
 
     >>> {"inertia", "photos", "digits", "eth-ucy"} <= {entry.name for entry in list_datasets()}
     True
     """
-    return _ENTRIES
+    return _ENTRIES if every else _TABLES
 
 
 def find_entry(name: str) -> Entry:
