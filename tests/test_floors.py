@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import re
 from pathlib import Path
 
 import pytest
@@ -148,3 +150,11 @@ def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() ->
         print(sorted(str(f.relative_to(HOUSE)) for f in circle))
     assert set(rooms) <= CIRCLES
     assert len(rooms) == len(set(rooms)), "two circles in one room"
+
+
+def test_the_api_page_names_what_is_there() -> None:
+    page = (HOUSE.parents[1] / "docs" / "api.md").read_text()
+    for name in re.findall(r"^::: (isotropy[\w.]+)", page, flags=re.MULTILINE):
+        room, _, public = name.rpartition(".")
+        if room != "isotropy":
+            assert hasattr(importlib.import_module(room), public) or importlib.import_module(name), name

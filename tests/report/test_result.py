@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
-from isotropy.report import Bar, Bars, Block, Result, Text, flatten, jsonable
+from isotropy.fields import jsonable
+from isotropy.report import Bar, Bars, Block, Result, Text, flatten
 
 
 @dataclass(frozen=True)

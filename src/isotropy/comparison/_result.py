@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
-from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Tone, flatten, jsonable, restore
+from isotropy.fields import from_json, jsonable
+from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Tone, flatten
 
 Standing = Literal["recommended", "best", "as good", "undecided", "worse", "not run"]
 STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
@@ -170,6 +171,6 @@ def _unflat(row: Mapping[str, Any]) -> MethodFinding:
     except KeyError as missing:
         raise SchemaError(f"a method without the key {missing}", "the keys that Comparison.to_json writes") from missing
     rest["error"] = None if error is None else {"mean": error, "low": low, "high": high, "n": n}
-    finding = restore(rest, MethodFinding, "methods")
+    finding = from_json(rest, MethodFinding, "methods")
     assert isinstance(finding, MethodFinding)
     return finding

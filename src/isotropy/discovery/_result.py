@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from isotropy.discovery._findings import GroupFinding
 from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
-from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, flatten, jsonable, restore
+from isotropy.fields import from_json, jsonable
+from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, flatten
 from isotropy.study import Model
 
 _SHARES = ("breaking", "price")
@@ -201,7 +202,7 @@ def unflat(record: Mapping[str, Any]) -> GroupFinding:
             rest[name] = {"mean": rest[name], "low": low, "high": high, "n": n, "confidence": confidence}
     except KeyError as error:
         raise SchemaError(f"a group without the key {error}", "the keys that Discovery.to_json writes") from error
-    finding = restore(rest, GroupFinding, "groups")
+    finding = from_json(rest, GroupFinding, "groups")
     assert isinstance(finding, GroupFinding)
     return finding
 

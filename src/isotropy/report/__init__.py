@@ -1,7 +1,5 @@
 """What people read: blocks that rooms make, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
 
-from isotropy.fields import from_json as restore
-from isotropy.fields import jsonable
 from isotropy.report._blocks import (
     Bar,
     Bars,
@@ -54,9 +52,7 @@ __all__ = [
     "Tone",
     "cell_text",
     "flatten",
-    "jsonable",
     "number_text",
-    "restore",
     "rich_table",
     "table_text",
     "write_html",
