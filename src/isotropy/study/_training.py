@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from isotropy import __version__
 from isotropy.random import derive
 from isotropy.runs import Run
-from isotropy.train import Cosine, fit
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
@@ -30,6 +29,8 @@ def train(
     clip: float | int | None = None,
 ) -> None:
     """Adam with a cosine to 0, over the epochs, with the rate, of a plan; resumed where it was interrupted."""
+    from isotropy.train import Cosine, fit  # most questions of a study train nothing
+
     fit(
         network,
         loss,
