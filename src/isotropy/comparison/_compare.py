@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
 
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._findings import judged
 from isotropy.comparison._methods import kinds_of, methods_of
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import train_job
-from isotropy.data import Dataset
+from isotropy.data import Dataset, Types
 from isotropy.errors import SchemaError
 from isotropy.groups import Group, Window, is_subgroup, parse, parse_list
-from isotropy.reps import Schema
+from isotropy.reps import Values
 from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, problem_of
 
 
 def compare(
-    x: Dataset | Tensor | NDArray[np.generic],
-    y: Tensor | NDArray[np.generic] | None = None,
-    types: Schema | Mapping[str, Any] | None = None,
+    x: Dataset | Values,
+    y: Values | None = None,
+    types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
     methods: str | Sequence[str] | None = None,
-    cluster: Tensor | NDArray[np.generic] | None = None,
+    cluster: Iterable[Any] | None = None,
     seed: int = 0,
     quick: bool = False,
     windows: Mapping[str, float] | None = None,
@@ -47,9 +43,10 @@ def compare(
 
     On the same folds and steps it trains the plain network, and for each candidate group augmentation, frame averaging,
     invariant coordinates and exact layers, where these exist, and one network that keeps all groups softly.
-    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); ``cluster (n,)`` numbers the
-    independent units. ``groups`` are groups, their names or Windows; with a single one, those candidates of the Dataset
-    that are its subgroups come along. ``methods`` keeps some kinds only ("frames,layers"; plain is always there).
+    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
+    ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their names or
+    Windows; with a single one, those candidates of the Dataset that are its subgroups come along. ``methods`` keeps
+    some kinds only ("frames,layers"; plain is always there).
     ``quick`` is a first look: three folds of 500 steps, smaller networks. With ``out`` the run lives in that
     directory: a killed run continues with ``resume=True``, and the report is written there.
 

@@ -6,7 +6,11 @@ from isotropy.data import synthetic
 from isotropy.data._batches import Batches, Moved
 from isotropy.data._cities import Instance, load_tours, rounded
 from isotropy.data._dataset import Dataset
-from isotropy.data._files import load_file, save
+from isotropy.data._door import Types as Types
+from isotropy.data._door import admitted as admitted
+from isotropy.data._door import enough_units as enough_units
+from isotropy.data._door import numbered as numbered
+from isotropy.data._files import load_file, read_schema, save
 from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
 from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
@@ -14,7 +18,6 @@ from isotropy.data._molecules import Boxes, Molecules, load_molecules, read_mole
 from isotropy.data._particles import load_particles
 from isotropy.data._registry import Entry, Verification, list_datasets, verify
 from isotropy.data._rows import Clouds, Rows, along
-from isotropy.data._schema_file import read_schema
 from isotropy.data._shapes import load_shapes, read_modelnet
 from isotropy.data._surfaces import Surface, load_surfaces
 from isotropy.data._xyz import Structure, read_xyz

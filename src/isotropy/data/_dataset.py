@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from isotropy.data._door import Types, Values, admitted
 from isotropy.data._rows import Rows
-from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.reps import Schema
 
-_LISTED = 5  # offending rows named in an error
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, init=False)
 class Dataset(Rows):
-    """Inputs ``x (n, p)`` and targets ``y (n, q)`` in float64, with their types and everything known about them.
+    """Inputs ``x (n, p)`` and targets ``y (n, q)`` with their types and everything known about them.
 
-    ``cluster (n,)`` numbers the independent units. ``truth`` maps printed names of groups to the exact share b of the
+    Tensors, arrays, DataFrames and lists of real numbers of any kind are kept as float64 tensors; ``cluster (n,)`` are
+    the labels of the independent units, kept as numbers
+    0, 1, ... ``truth`` maps printed names of groups to the exact share b of the
     centred energy that breaks them (``truth_uncentred``: of the whole energy), ``energy`` is that centred energy per
     row; all three speak of the function without noise. ``windows`` holds the width with which the truth of a group
     without Haar probability was computed, ``expected`` the verdict that the truth calls for, ``imposed`` the
     symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to row numbers, of
     the whole table: ``take`` leaves it out.
 
-    Raises ``ShapeError`` where sizes disagree, ``DtypeError`` for anything but float64, ``DomainError`` for NaN.
+    Raises ``ShapeError`` and ``SchemaError`` where sizes disagree, ``DtypeError`` for what are no real numbers,
+    ``DomainError`` for NaN, naming the rows.
 
     >>> from isotropy.data import load
     >>> data = load("inertia", nu=0.3, n=100)
@@ -56,8 +58,15 @@ class Dataset(Rows):
     imposed: Mapping[str, str] = field(default_factory=dict[str, str])
     function: Callable[[Tensor], Tensor] | None = None
 
-    def __post_init__(self) -> None:
-        check_rows(self.x, self.y, self.cluster)
+    def __init__(self, x: Values, y: Values, types: Types, cluster: Iterable[Any] | None = None, **known: Any) -> None:
+        schema = Schema.of(types)
+        admit = zip(("x", "y", "cluster"), admitted(schema, x, y, cluster), strict=True)
+        given = {**known, "types": schema, **dict(admit)}
+        for item in fields(self):
+            default = item.default if item.default_factory is MISSING else item.default_factory()
+            object.__setattr__(self, item.name, given.pop(item.name, default))
+        if given:
+            raise TypeError(f"Dataset has no {', '.join(given)}")
 
     def _taken(self, rows: Tensor) -> Dataset:
         return replace(super()._taken(rows), split=None)
@@ -80,7 +89,7 @@ class Dataset(Rows):
         >>> load("inertia", n=64).units
         64
         """
-        return self.rows if self.cluster is None else int(torch.unique(self.cluster).numel())
+        return self.rows if self.cluster is None else int(self.cluster.max()) + 1
 
     def describe(self) -> str:
         """What these data are, in a few lines of plain text.
@@ -103,31 +112,3 @@ class Dataset(Rows):
         lines += [f"{name}: {reason}" for name, reason in self.imposed.items()]
         lines += [f"{word}: {text}" for word, text in (("source", self.source), ("licence", self.licence)) if text]
         return "\n".join(lines)
-
-
-def check_rows(x: Tensor, y: Tensor, cluster: Tensor | None) -> None:
-    """Refuses tables whose sizes, dtypes or values cannot be meant; nothing is dropped or filled in."""
-    for name, table in (("x", x), ("y", y)):
-        if table.ndim != 2:
-            raise ShapeError(
-                f"{name} of shape {tuple(table.shape)}", "a table (rows, columns)", f"reshape {name} to two axes"
-            )
-        if table.dtype != torch.float64:
-            raise DtypeError(f"{name} of {table.dtype}", "torch.float64", f"convert with {name}.double()")
-        if 0 in table.shape:
-            raise ShapeError(f"{name} of shape {tuple(table.shape)}", "at least one row and one column")
-        bad = (~torch.isfinite(table)).any(1).nonzero()[:, 0]
-        if len(bad):
-            listed = ", ".join(str(int(row)) for row in bad[:_LISTED]) + (", ..." if len(bad) > _LISTED else "")
-            raise DomainError(
-                f"NaN or infinite values in {len(bad)} rows of {name} (rows {listed}, counted from 0)",
-                "finite numbers",
-                "remove or repair these rows before loading; nothing is dropped silently",
-            )
-    if x.shape[0] != y.shape[0]:
-        raise ShapeError(f"{x.shape[0]} rows of x and {y.shape[0]} of y", "one y for each x")
-    if cluster is not None:
-        if cluster.dtype != torch.int64:
-            raise DtypeError(f"cluster of {cluster.dtype}", "torch.int64")
-        if cluster.shape != x.shape[:1]:
-            raise ShapeError(f"cluster of shape {tuple(cluster.shape)}", f"({x.shape[0]},), one label for each row")

@@ -3,37 +3,33 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int
 from numpy.typing import NDArray
-from torch import Tensor
 
 from isotropy.data._columns import read_csv, read_parquet
-from isotropy.data._dataset import Dataset, check_rows
-from isotropy.data._schema_file import read_schema
-from isotropy.errors import DtypeError, IsotropyError, SchemaError, ShapeError
-from isotropy.reps import Schema
+from isotropy.data._dataset import Dataset
+from isotropy.data._door import numbered
+from isotropy.errors import IsotropyError, SchemaError
+from isotropy.reps import Schema, Values, enough_rows, table
 from isotropy.storage import write_whole
 
 SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
-_LARGEST_EXACT = 2**53  # integers above are not exact in float64
 
 
 def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Dataset:
     """The rows of an .npz (arrays x, y and optionally cluster), .csv, .csv.gz or .parquet file, typed by its schema.
 
-    Numbers become float64 here and nowhere else. Raises ``SchemaError`` for a file or schema that cannot be read or
+    Numbers become float64. Raises ``SchemaError`` for a file or schema that cannot be read or
     that do not fit each other, ``ShapeError`` for sizes, ``DtypeError`` for objects, text or complex numbers,
     ``DomainError`` for NaN, ``MissingExtraError`` for parquet without the extra [tables].
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     path = save(Path(folder) / "data.npz", torch.ones(60, 3).double(), torch.ones(60, 1).double())
+    ...     path = save(Path(folder) / "data.npz", np.ones((60, 3)), np.ones((60, 1)))
     ...     load_file(path, {"x": "Vector", "y": "Scalar", "dims": {"space": 3}}).rows
     60
     """
@@ -55,25 +51,19 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
         )
     types = _schema(schema)
     x, y, labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
-    cluster = None if labels is None else numbered(labels)
-    _check_shapes(types, x, y)
-    check_rows(x, y, cluster)
-    return Dataset(x=x, y=y, types=types, cluster=cluster, source=path.name, name=path.name, title="Data from a file")
+    return Dataset(x, y, types, labels, source=path.name, name=path.name, title="Data from a file")
 
 
 def _schema(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
     return read_schema(schema) if isinstance(schema, str | Path) else Schema.of(schema)
 
 
-def _check_shapes(types: Schema, x: Tensor, y: Tensor) -> None:
-    for name, table in (("x", x), ("y", y)):
-        if table.ndim != 2:
-            hint = f"save {name}[:, None] for a single column"
-            raise ShapeError(f"{name} of shape {tuple(table.shape)}", "a table (rows, columns)", hint)
-    types.known_dims(x.shape[1], y.shape[1])  # raises where the types cannot have these widths
+def read_schema(path: str | Path) -> Schema:
+    """The schema in a YAML file: ``Schema.from_yaml`` of its path."""
+    return Schema.from_yaml(Path(path))
 
 
-def _npz(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | None]:
+def _npz(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as file:
@@ -89,7 +79,7 @@ def _npz(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | None
             "convert each column to float64 and save again; pickles are never loaded",
         ) from error
     x, y, *labels = tables
-    return _numeric(x, "x"), _numeric(y, "y"), labels[0] if labels else None
+    return x, y, labels[0] if labels else None
 
 
 def _arrays(archive: object, name: str, cluster: str | None) -> list[NDArray[Any]]:
@@ -107,15 +97,7 @@ def _arrays(archive: object, name: str, cluster: str | None) -> list[NDArray[Any
         return [np.asarray(archive[key]) for key in wanted]
 
 
-def _numeric(array: NDArray[Any], name: str) -> Tensor:
-    if array.dtype.kind not in "fiub":
-        raise DtypeError(f"{name} of dtype {array.dtype}", "real numbers", f"save {name}.astype(float)")
-    if array.dtype.kind in "iu" and array.size and max(abs(int(array.max())), abs(int(array.min()))) > _LARGEST_EXACT:
-        raise DtypeError(f"{name} with integers above 2^53", "numbers that float64 holds exactly", "save them as float")
-    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float64))
-
-
-def _table(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | None]:
+def _table(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
     columns = dict(types.columns or {})
     for key in ("x", "y"):
         if not columns.get(key):
@@ -130,51 +112,26 @@ def _table(path: Path, types: Schema) -> tuple[Tensor, Tensor, NDArray[Any] | No
         raise SchemaError(f"the column {repeated[0]!r} twice in the schema", "each column once, in x or in y")
     read = read_parquet if path.name.lower().endswith(".parquet") else read_csv
     values, labels = read(path, x + y, types.cluster)
-    table = torch.from_numpy(values)
-    return table[:, : len(x)].contiguous(), table[:, len(x) :].contiguous(), labels
+    return values[:, : len(x)], values[:, len(x) :], labels
 
 
-def numbered(labels: NDArray[Any]) -> Int[Tensor, " n"]:
-    """Labels of any plain kind as numbers 0, 1, ...
-
-    >>> numbered(np.array(["b", "a", "b"])).tolist()
-    [1, 0, 1]
-    """
-    if labels.ndim != 1:
-        raise ShapeError(f"cluster of shape {labels.shape}", "one label for each row")
-    if labels.dtype.kind not in "iubfUS":
-        raise DtypeError(
-            f"cluster of dtype {labels.dtype}", "numbers or text", "save the labels as integers or strings"
-        )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise SchemaError(
-            "cluster with missing labels (NaN)", "a label for each row", "give lone rows a label of their own"
-        )
-    return torch.from_numpy(np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1))
-
-
-def save(
-    path: str | Path,
-    x: Float[Tensor, "n p"],
-    y: Float[Tensor, "n q"],
-    cluster: Int[Tensor, " n"] | None = None,
-) -> Path:
+def save(path: str | Path, x: Values, y: Values, cluster: Iterable[Any] | None = None) -> Path:
     """Write tables as an .npz that ``load`` reads; the file appears whole or not at all.
 
     Raises ``SchemaError`` for another suffix, and for tables that ``load`` would refuse.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Path(folder) / "data.npz", torch.ones(2, 3).double(), torch.ones(2, 1).double()).name
+    ...     save(Path(folder) / "data.npz", np.ones((2, 3)), np.ones((2, 1))).name
     'data.npz'
     """
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
-    check_rows(x, y, cluster)
-    arrays = {"x": x, "y": y} | ({} if cluster is None else {"cluster": cluster})
-    numbers = {key: value.detach().cpu().numpy() for key, value in arrays.items()}
+    arrays = {"x": table(x, "x"), "y": table(y, "y")}
+    enough_rows(*arrays.values())
+    arrays |= {} if cluster is None else {"cluster": numbered(cluster, len(arrays["x"]))}
     archive = io.BytesIO()
-    np.savez_compressed(archive, allow_pickle=False, **numbers)
+    np.savez_compressed(archive, allow_pickle=False, **{name: rows.cpu().numpy() for name, rows in arrays.items()})
     write_whole(path, archive.getvalue())
     return path

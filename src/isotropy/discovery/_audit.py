@@ -9,17 +9,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from isotropy.data import Dataset
+from isotropy.data import Dataset, Types, admitted, enough_units
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error
-from isotropy.measure.parts import units
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
-from isotropy.reps import Schema
+from isotropy.reps import Schema, Values
 from isotropy.study import Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
@@ -190,8 +188,8 @@ cancel, so shares are of their total size."""
 
 def audit(
     model: Callable[..., Any],
-    x: Tensor | NDArray[np.float64] | NDArray[np.float32] | Dataset,
-    types: Schema | Mapping[str, Any] | None = None,
+    x: Values | Dataset,
+    types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike],
     cluster: Iterable[Any] | None = None,
@@ -202,11 +200,13 @@ def audit(
     """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
 
     ``x`` may be a Dataset, which brings types and clusters; else ``types`` declares the columns of input and output.
+    Integers count as numbers; ``cluster (n,)`` are labels of the independent units, of which there are at least 8.
     A module is put in eval mode for the audit and left as it was; data are read in its dtype. At most 2000 rows are
     used for the errors, 1000 for the Lie errors, 512 for the layers, drawn with ``seed``. ``windows`` gives the
     width for groups without a uniform law.
 
-    Raises SchemaError where types are missing or do not fit, and what ``equivariance_error`` raises.
+    Raises SchemaError where types are missing or do not fit, DtypeError and DomainError for rows that are no finite
+    real numbers, ShapeError for too few of them, and what ``equivariance_error`` raises.
 
     >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> found = audit(lambda v: v * v[:, :1], x, dict(x="Vector", y="Vector"), groups=["SO(3)", "SO(2)@x"])
@@ -215,12 +215,15 @@ def audit(
     """
     began = time.perf_counter()
     if isinstance(x, Dataset):
-        types, x, cluster = types or x.types, x.x, x.cluster if cluster is None else cluster
+        types, cluster, x = types or x.types, x.cluster if cluster is None else cluster, x.x
     if types is None:
         raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
-    schema, rows = Schema.of(types), torch.as_tensor(x)
-    listed = candidates(groups, schema, rows.double(), windows)
-    unit, rows = units(cluster, len(rows)), rows.to(_dtype(model, rows))
+    schema = Schema.of(types)
+    rows, _, numbers = admitted(schema, x, cluster=cluster)
+    unit = torch.arange(len(rows)) if numbers is None else numbers
+    enough_units(unit)
+    listed = candidates(groups, schema, rows, windows)
+    rows = rows.to(_dtype(model, x))
     chosen = torch.randperm(len(rows), generator=spawn(seed, "audit rows"))[:_ERROR_ROWS]
     training = model.training if isinstance(model, nn.Module) else False
     notes: list[str] = []
@@ -268,13 +271,13 @@ def _judge(
     return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width)
 
 
-def _dtype(model: Callable[..., Any], x: Tensor) -> torch.dtype:
-    """The precision of the model's weights, else that of the data."""
+def _dtype(model: Callable[..., Any], x: Any) -> torch.dtype:
+    """The precision of the model's weights, else that in which the data were given."""
     if isinstance(model, nn.Module):
         for weight in [*model.parameters(), *model.buffers()]:
             if weight.is_floating_point():
                 return weight.dtype
-    return x.dtype if x.is_floating_point() else torch.float64
+    return torch.float32 if getattr(x, "dtype", None) in (torch.float32, np.float32) else torch.float64
 
 
 def _headline(best: GroupAudit, broken: GroupAudit) -> str:

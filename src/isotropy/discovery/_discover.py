@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from torch import Tensor
-
-from isotropy.data import Dataset
+from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._result import Discovery
 from isotropy.errors import DomainError
-from isotropy.reps import Schema
+from isotropy.reps import Values
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of
 
 
 def discover(
-    x: Dataset | Tensor | NDArray[np.generic],
-    y: Tensor | NDArray[np.generic] | None = None,
-    types: Schema | Mapping[str, Any] | None = None,
+    x: Dataset | Values,
+    y: Values | None = None,
+    types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
-    cluster: Tensor | NDArray[np.generic] | None = None,
+    cluster: Iterable[Any] | None = None,
     seed: int = 0,
     tolerance: float = 0.01,
     quick: bool = False,
@@ -40,8 +36,9 @@ def discover(
 ) -> Discovery:
     """Which candidate symmetries hold in ``y = f(x) + noise``, how far, and what imposing each would cost.
 
-    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); ``cluster (n,)`` numbers the
-    independent units. ``groups`` are groups, their printed names, or Windows on groups that have no uniform law.
+    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
+    ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their printed names,
+    or Windows on groups that have no uniform law.
     ``quick`` is the kernel learner alone, without calibration. With ``out`` the run lives in that directory: a killed
     run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
 

@@ -70,7 +70,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         model = self.discovery_.model
         if group is None or model is None:
             return model
-        types = self.types if isinstance(self.types, Schema) else Schema(**dict(self.types or {}))
+        types = Schema.of(self.types or {})
         return average(Cubature(group, _DEGREE), types.x, types.y).close(model)
 
     def predict(self, X: Any) -> NDArray[np.float64]:

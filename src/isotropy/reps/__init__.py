@@ -18,6 +18,9 @@ from isotropy.reps._basis import projector as projector
 from isotropy.reps._cloud import Cloud as Cloud
 from isotropy.reps._cloud import Pairs as Pairs
 from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
+from isotropy.reps._columns import Values as Values
+from isotropy.reps._columns import enough_rows as enough_rows
+from isotropy.reps._columns import table as table
 from isotropy.reps._field import Field as Field
 from isotropy.reps._generators import linear_part as linear_part
 from isotropy.reps._generators import translates as translates

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError, field_validator, model_validator
 from torch import Tensor
 
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group
-from isotropy.reps._columns import checked_rows, checked_table, warn_if_standardised
+from isotropy.reps._columns import Values, enough_rows, table, warn_if_standardised
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
 from isotropy.reps._rep import Rep
 from isotropy.reps._text import parse_rep
 
-Array = Tensor | NDArray[Any]
-
 _KEYS = ("x", "y", "dims", "cluster", "names", "columns")
-_LONGEST = 1_000_000
+_LONGEST = 1_000_000  # bytes of a file; a schema is read by people
+_DEEPEST = 20
+_EXAMPLE = 'for instance  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")'
 
 
 class Schema(BaseModel):
@@ -72,13 +72,14 @@ class Schema(BaseModel):
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> Schema:
-        """A schema from YAML text, or from a file where a Path is given; no tags, aliases or repeated keys."""
-        try:
-            text = source.read_text("utf-8") if isinstance(source, Path) else source
-        except (OSError, UnicodeDecodeError) as error:
-            raise SchemaError(f"the schema file {source}", "a readable UTF-8 text file", str(error)) from None
+        """A schema from YAML text, or from a file where a Path is given.
+
+        Raises SchemaError for a file that is missing, unreadable or oversized, for tags, anchors, aliases, repeated
+        keys and deep nesting (before anything is built from them), and for whatever Schema refuses.
+        """
+        text = _text_of(source) if isinstance(source, Path) else source
         if len(text) > _LONGEST:
-            raise SchemaError(f"a schema of {len(text)} characters", f"at most {_LONGEST}")
+            raise SchemaError(f"a schema of more than {_LONGEST} characters", "a few lines", _EXAMPLE)
         try:
             found = yaml.load(text, Loader=_Plain)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
@@ -146,13 +147,14 @@ class Schema(BaseModel):
         known = sizes(self.x + self.y, group, self.dims)
         return dimension(self.x, known), dimension(self.y, known)
 
-    def known_dims(self, x_width: int, y_width: int) -> dict[str, int]:
+    def known_dims(self, x_width: int, y_width: int | None = None) -> dict[str, int]:
         """The dimensions of all spaces: the declared ones, and those that the numbers of columns determine.
 
         Raises SchemaError for widths that the types cannot have.
         """
         known = dict(self.dims or {})
-        for side, width in (("x", x_width), ("y", y_width), ("x", x_width)):
+        widths = [("x", x_width)] if y_width is None else [("x", x_width), ("y", y_width), ("x", x_width)]
+        for side, width in widths:
             known = self._fitted(side, width, known, "columns")
         return known
 
@@ -169,33 +171,74 @@ class Schema(BaseModel):
             )
         return found
 
-    def check(self, x: Array, y: Array, group: Group | None = None, *, min_rows: int = 50) -> tuple[Tensor, Tensor]:
-        """The data as tensors ``(n, p)`` and ``(n, q)``, refused unless they are what the schema says.
+    def tables(self, x: Values, y: Values | None = None) -> tuple[Tensor, ...]:
+        """The data as float64 tables ``(n, p)`` and ``(n, q)``, refused unless they are what the schema says.
 
-        Raises DtypeError for object, complex and integer arrays; SchemaError for widths, and for fewer than
-        ``min_rows`` rows; DomainError for NaN and infinity, naming the first rows; ShapeError for a group of another
-        dimension; SchemaError for a group that moves no column. Warns where vectors were standardised axis by axis.
+        Integers and booleans count as numbers; a single axis is one column. Raises DtypeError for complex numbers, text
+        and objects; DomainError for NaN and infinity, naming the rows; ShapeError for another number of axes and for
+        rows that do not match; SchemaError for widths.
         """
-        tables = checked_table(x, "x"), checked_table(y, "y")
-        checked_rows(*tables, min_rows=min_rows)
-        known = self.known_dims(tables[0].shape[1], tables[1].shape[1])
+        given = {"x": x} if y is None else {"x": x, "y": y}
+        # Here a type reads what is given for it: a Rep a table.
+        read = {side: table(values, side) for side, values in given.items()}
+        if y is not None:
+            enough_rows(read["x"], read["y"])
+        try:
+            self.known_dims(*(numbers.shape[1] for numbers in read.values()))
+        except SchemaError as error:
+            for side, values in given.items():
+                if np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
+                    hint = f"{side}[:, None] is one column"
+                    raise ShapeError(f"{side} of shape ({len(values)},)", "(rows, columns)", hint) from None
+            raise
+        return tuple(read.values())
+
+    def check(self, x: Values, y: Values, group: Group | None = None, *, min_rows: int = 50) -> tuple[Tensor, Tensor]:
+        """What ``tables`` reads, enough of it, and fit for the group.
+
+        Raises also SchemaError for fewer than ``min_rows`` rows and for a group that moves no column, ShapeError for a
+        group of another dimension. Warns where vectors were standardised axis by axis.
+        """
+        left, right = self.tables(x, y)
+        enough_rows(left, right, least=min_rows)
+        known = self.known_dims(left.shape[1], right.shape[1])
         if group is not None:
             sizes(self.x + self.y, group, known)
             if self.x.is_trivial(group) and self.y.is_trivial(group):
                 hint = "choose a group of the space that the types live on"
                 raise SchemaError(f"the vacuous candidate {group}", "a group that moves some column", hint)
-        for rep, table in ((self.x, tables[0]), (self.y, tables[1])):
-            warn_if_standardised(rep, table, known)
-        return tables
+        for rep, numbers in ((self.x, left), (self.y, right)):
+            warn_if_standardised(rep, numbers, known)
+        return left, right
+
+
+def _text_of(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LONGEST + 1).decode("utf-8-sig")
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a null character
+        why = getattr(error, "strerror", None) or error
+        raise SchemaError(f"the schema file {path} ({why})", "a readable UTF-8 text file", _EXAMPLE) from None
 
 
 class _Plain(yaml.SafeLoader):
-    """Plain YAML: no aliases, which unfold without end, and no key twice, of which one would be lost."""
+    """Plain YAML, refused while it is parsed: a tag calls a constructor, an alias may unfold without end, depth takes
+    quadratic time, and of a key given twice one would be lost."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read in a schema")
-        return super().compose_node(parent, index)
+        event = self.peek_event()
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise yaml.YAMLError("an anchor or alias: aliases are not read, write each value where it is used")
+        if getattr(event, "tag", None) is not None:
+            raise yaml.YAMLError(f"the tag {event.tag}: plain values have none")
+        if self.depth > _DEEPEST:
+            raise yaml.YAMLError(f"lists in lists, more than {_DEEPEST} deep")
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         keys = [key.value for key, _ in node.value]
