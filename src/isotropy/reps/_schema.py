@@ -189,7 +189,7 @@ class Schema(BaseModel):
             for side, values in given.items():
                 if np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
                     hint = f"{side}[:, None] is one column"
-                    raise ShapeError(f"{side} of shape ({len(values)},)", "(rows, columns)", hint) from None
+                    raise ShapeError(f"{side} of shape ({len(read[side])},)", "(rows, columns)", hint) from None
             raise
         return tuple(read.values())
 
