@@ -9,15 +9,14 @@ import torch
 from torch import Tensor
 
 from isotropy.comparison._budget import Budget
-from isotropy.comparison._memory import peak_bytes
 from isotropy.comparison._methods import EXACT, KINDS, kinds_of, methods_of
-from isotropy.comparison._posing import pose_frame
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load
 from isotropy.errors import SchemaError
-from isotropy.frames import FrameAveraged
+from isotropy.frames import FrameAveraged, pose_frame
 from isotropy.measure import equivariance_error
+from isotropy.optics import peak_bytes
 from isotropy.random import spawn
 from isotropy.reps import Point, Scalar, Vector
 from isotropy.reps import Tensor as T

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isotropy.comparison._memory import peak_bytes
 from isotropy.frames import FrameAveraged, PCAFrame
+from isotropy.optics import peak_bytes
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Point, Vector
 

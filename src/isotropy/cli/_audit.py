@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, settings_of
-from isotropy.cli._show import show
+from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, settings_of
+from isotropy.cli._show import point, show
 from isotropy.errors import IsotropyError, SchemaError
 
 
@@ -25,8 +25,7 @@ def audit(
     resume: Resume = False,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?"""
-    if resume and out is None:
-        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
+    check_run(out, resume)
     settings = settings_of(setting)
     from isotropy import data as rooms
     from isotropy.discovery import audit as examine
@@ -41,7 +40,7 @@ def audit(
     with answering(out, resume, asked) as answer:
         found = answer.write(examine(loaded, dataset, groups=groups, seed=seed, name=model))
     show(found)
-    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+    point(out)
 
 
 def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[..., Any]:

@@ -7,8 +7,20 @@ from typing import Annotated
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Engine, Out, Resume, SchemaFile, Seed, Settings, settings_of
-from isotropy.cli._show import show
+from isotropy.cli._options import (
+    Address,
+    Data,
+    Engine,
+    Out,
+    Resume,
+    SchemaFile,
+    Seed,
+    Settings,
+    Workers,
+    check_run,
+    settings_of,
+)
+from isotropy.cli._show import point, show
 from isotropy.errors import SchemaError
 
 
@@ -34,19 +46,14 @@ def compare(
     out: Out = None,
     resume: Resume = False,
     engine: Annotated[Engine, typer.Option("--engine", help="Where jobs run.")] = Engine.process,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")
-    ] = None,
-    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")] = None,
+    workers: Workers = None,
+    address: Address = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
     ] = False,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
-    if resume and out is None:
-        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
-    if address is not None and engine is not Engine.ray:
-        raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
+    check_run(out, resume, engine, address)
     if any(not name.strip() for name in group):
         raise SchemaError("--group with nothing in it", "a group", '--group "O(3)"')
     settings = settings_of(setting)
@@ -69,4 +76,4 @@ def compare(
         resume=resume,
     )
     show(found, found.recommendation, found.notes)
-    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+    point(out)

@@ -7,8 +7,20 @@ from typing import Annotated
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Engine, Out, Resume, SchemaFile, Seed, Settings, settings_of
-from isotropy.cli._show import show
+from isotropy.cli._options import (
+    Address,
+    Data,
+    Engine,
+    Out,
+    Resume,
+    SchemaFile,
+    Seed,
+    Settings,
+    Workers,
+    check_run,
+    settings_of,
+)
+from isotropy.cli._show import point, show
 from isotropy.errors import SchemaError
 
 
@@ -27,10 +39,8 @@ def discover(
         Engine | None,
         typer.Option("--engine", help="Where jobs run; by default on all cores, a quick look in this process."),
     ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")
-    ] = None,
-    address: Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")] = None,
+    workers: Workers = None,
+    address: Address = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look, in seconds: one learner, no calibration.")
     ] = False,
@@ -39,12 +49,9 @@ def discover(
     ] = 0.01,
 ) -> None:
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
-    if resume and out is None:
-        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
     # Processes take longer to start than a quick look has to do.
     engine = engine or (Engine.serial if quick else Engine.process)
-    if address is not None and engine is not Engine.ray:
-        raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
+    check_run(out, resume, engine, address)
     settings = settings_of(setting)
     from isotropy import data as rooms
     from isotropy.discovery import discover as find
@@ -65,4 +72,4 @@ def discover(
         resume=resume,
     )
     show(found, found.recommendation, found.notes)
-    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+    point(out)

@@ -29,7 +29,17 @@ Settings = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The directory of this run: results, report, finished jobs.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")]
+Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")]
+Address = Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")]
 Seed = Annotated[int, typer.Option("--seed", help="Equal seeds give equal results.")]
+
+
+def check_run(out: Path | None, resume: bool, engine: Engine | None = None, address: str | None = None) -> None:
+    """Raises ``SchemaError`` for a run that has no directory to resume, and for a cluster that no engine asks."""
+    if resume and out is None:
+        raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
+    if address is not None and engine is not None and engine is not Engine.ray:
+        raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -26,3 +27,8 @@ def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
     if sentence:
         console.print()
         console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)
+
+
+def point(out: Path | None) -> None:
+    """Prints where the report is, or how to get one."""
+    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")

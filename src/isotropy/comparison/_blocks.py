@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.comparison._recommendation import MARGIN, REACH
-from isotropy.comparison._result import STANDINGS, MethodFinding
 from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text
-
-if TYPE_CHECKING:
-    from isotropy.comparison._result import Comparison
 
 _WHICH, _COST, _HOW = "Which way wins", "What it costs", "How it was found"
 _SHOWN = 6  # methods in the picture of the folds
@@ -26,24 +24,8 @@ _BUILT = {
 }
 
 
-def blocks(found: Comparison) -> list[Block]:
-    """The whole report, from the recommendation down to the small print."""
-    return [
-        *_head(found),
-        found.summary(),
-        _errors(found),
-        *_notes(found),
-        *_costs(found),
-        _pairs(found),
-        _built(found),
-        *_missing(found),
-        *_how_to_read(found),
-    ]
-
-
-def _head(found: Comparison) -> list[Block]:
-    advice = found.recommendation[:1].upper() + found.recommendation[1:] + "."
-    data, budget = found.data, found.budget
+def head(recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float) -> list[Block]:
+    advice = recommendation[:1].upper() + recommendation[1:] + "."
     return [
         Text(
             advice,
@@ -52,17 +34,17 @@ def _head(found: Comparison) -> list[Block]:
             caption=f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
             f"{data['targets']}. Every row was predicted by every method from a model that had not seen it: "
             f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. Predicting the mean "
-            f"has an error of {found.constant:.3g}.",
+            f"has an error of {constant:.3g}.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
     ]
 
 
-def _errors(found: Comparison) -> Block:
+def errors(run: Sequence[MethodFinding]) -> Block:
     return Bars(
         [
             Bar(f.name, f.error.mean, f.error.low, f.error.high, tone=STANDINGS[f.standing][0])
-            for f in found.run
+            for f in run
             if f.error is not None
         ],
         section=_WHICH,
@@ -74,14 +56,13 @@ def _errors(found: Comparison) -> Block:
     )
 
 
-def _notes(found: Comparison) -> list[Block]:
-    if not found.notes:
+def with_care(notes: Sequence[str]) -> list[Block]:
+    if not notes:
         return []
-    return [Text("\n".join(f"- {note}" for note in found.notes), section=_WHICH, title="Read with care", style="note")]
+    return [Text("\n".join(f"- {note}" for note in notes), section=_WHICH, title="Read with care", style="note")]
 
 
-def _costs(found: Comparison) -> list[Block]:
-    run = found.run
+def costs(run: Sequence[MethodFinding]) -> list[Block]:
     return [
         Bars(
             [Bar(f.name, f.seconds, tone=STANDINGS[f.standing][0]) for f in run],
@@ -110,10 +91,10 @@ def _costs(found: Comparison) -> list[Block]:
     ]
 
 
-def _pairs(found: Comparison) -> Block:
-    ticks = [f"fold {k + 1}" for k in range(found.budget["folds"])]
-    shown = [f for f in found.run if f.standing in ("recommended", "best") or f.kind == "plain"]
-    rest = [f for f in found.run if f not in shown]
+def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
+    ticks = [f"fold {k + 1}" for k in range(folds)]
+    shown = [f for f in run if f.standing in ("recommended", "best") or f.kind == "plain"]
+    rest = [f for f in run if f not in shown]
     return Scatter(
         [_cloud(f) for f in [*shown, *rest][:_SHOWN]],
         ylabel="error",
@@ -130,9 +111,9 @@ def _cloud(f: MethodFinding) -> Points:
     return Points(f.name, list(range(len(f.fold_errors))), list(f.fold_errors))
 
 
-def _built(found: Comparison) -> Block:
-    kinds = list(dict.fromkeys(f.kind for f in found.methods))
-    rows = [(kind, _BUILT[kind], _parameters(found, kind)) for kind in kinds]
+def built(methods: Sequence[MethodFinding]) -> Block:
+    kinds = list(dict.fromkeys(f.kind for f in methods))
+    rows = [(kind, _BUILT[kind], _parameters([f for f in methods if f.kind == kind])) for kind in kinds]
     return Table(
         (Column("method"), Column("how it is built"), Column("parameters")),
         rows,
@@ -141,15 +122,15 @@ def _built(found: Comparison) -> Block:
     )
 
 
-def _parameters(found: Comparison, kind: str) -> str:
-    counts = sorted({f.parameters for f in found.methods if f.kind == kind and f.parameters is not None})
+def _parameters(methods: Sequence[MethodFinding]) -> str:
+    counts = sorted({f.parameters for f in methods if f.parameters is not None})
     if not counts:
         return "–"
     return f"{counts[0]:,}" if len(counts) == 1 else f"{counts[0]:,} to {counts[-1]:,}"
 
 
-def _missing(found: Comparison) -> list[Block]:
-    rows = [(f.name, f.missing) for f in found.methods if f.missing]
+def not_run(methods: Sequence[MethodFinding]) -> list[Block]:
+    rows = [(f.name, f.missing) for f in methods if f.missing]
     if not rows:
         return []
     return [
@@ -157,7 +138,7 @@ def _missing(found: Comparison) -> list[Block]:
     ]
 
 
-def _how_to_read(found: Comparison) -> list[Block]:
+def how_to_read() -> list[Block]:
     return [
         Text(
             "The recommendation follows one rule:\n\n"

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._judging import Against, against, error_of
-from isotropy.comparison._methods import Method
+from isotropy.comparison._methods import Method, MethodFinding, Standing
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
-from isotropy.comparison._result import Comparison, MethodFinding, Standing
+from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import folds_of
 from isotropy.data import Dataset
 from isotropy.errors import DomainError

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from isotropy.comparison._posing import canonical_frame, pose_frame
 from isotropy.errors import IsotropyError, SchemaError
+from isotropy.estimate import Estimate
+from isotropy.frames import canonical_frame, pose_frame
 from isotropy.groups import SE, SO, E, Group, O, T
 from isotropy.nn import EMLP
 from isotropy.random import spawn
+from isotropy.report import Tone
 from isotropy.reps import linear_part
 from isotropy.study import Candidate, Problem, penalised
 
@@ -35,6 +37,53 @@ class Method:
     def exact(self) -> bool:
         """Whether its models are symmetric whatever their weights."""
         return self.kind in EXACT
+
+
+Standing = Literal["recommended", "best", "as good", "undecided", "worse", "not run"]
+STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
+    "recommended": ("holds", "●", "The method to take, by the rule below."),
+    "best": ("small", "◕", "The lowest error of all."),
+    "as good": ("small", "◑", "Within 1 % of the lowest error, or within 10 % and not shown to be worse."),
+    "undecided": (
+        "open",
+        "◔",
+        "Not shown to be worse, and yet more than 10 % above the lowest error, or behind another method for its group "
+        "that is worse.",
+    ),
+    "worse": ("broken", "○", "Shown to be worse than the best on the same rows."),
+    "not run": ("silent", "–", "There is no such method for this group; the reason stands in the report."),
+}
+
+
+@dataclass(frozen=True)
+class MethodFinding:
+    """One method: held-out error in the unit of the targets with its 95 % interval, and what it took.
+
+    ``excess`` and ``p_best`` compare with the best, ``excess_plain`` and ``p_plain`` with the plain network (relative
+    differences of errors; p-values of paired tests, Holm-corrected). ``equivariance_error`` is under
+    ``equivariance_group``. ``seconds`` are processor seconds of training, all folds together, and
+    ``row_seconds`` of predicting one row; ``peak_mb`` is what tensors take in one step. ``missing`` says why a method
+    was not run; its figures are then None.
+    """
+
+    name: str
+    kind: str
+    group: str
+    standing: Standing
+    error: Estimate | None = field(default=None, metadata={"headline": ("n",)})
+    excess: float | None = None
+    p_best: float | None = None
+    excess_plain: float | None = None
+    p_plain: float | None = None
+    equivariance_error: float | None = None
+    equivariance_group: str = ""
+    seconds: float | None = None
+    row_seconds: float | None = None
+    peak_mb: float | None = None
+    parameters: int | None = None
+    fold_errors: tuple[float, ...] = ()
+    best_steps: tuple[int, ...] = ()
+    missing: str = ""
 
 
 def kinds_of(listed: str | Sequence[str] | None) -> tuple[Kind, ...]:

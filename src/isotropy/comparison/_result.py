@@ -3,59 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
-from isotropy.errors import SchemaError
-from isotropy.estimate import Estimate
-from isotropy.fields import from_json, jsonable
-from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Tone, flatten
-
-Standing = Literal["recommended", "best", "as good", "undecided", "worse", "not run"]
-STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
-    "recommended": ("holds", "●", "The method to take, by the rule below."),
-    "best": ("small", "◕", "The lowest error of all."),
-    "as good": ("small", "◑", "Within 1 % of the lowest error, or within 10 % and not shown to be worse."),
-    "undecided": (
-        "open",
-        "◔",
-        "Not shown to be worse, and yet more than 10 % above the lowest error, or behind another method for its group "
-        "that is worse.",
-    ),
-    "worse": ("broken", "○", "Shown to be worse than the best on the same rows."),
-    "not run": ("silent", "–", "There is no such method for this group; the reason stands in the report."),
-}
-
-
-@dataclass(frozen=True)
-class MethodFinding:
-    """One method: held-out error in the unit of the targets with its 95 % interval, and what it took.
-
-    ``excess`` and ``p_best`` compare with the best, ``excess_plain`` and ``p_plain`` with the plain network (relative
-    differences of errors; p-values of paired tests, Holm-corrected). ``equivariance_error`` is under
-    ``equivariance_group``. ``seconds`` are processor seconds of training, all folds together, and
-    ``row_seconds`` of predicting one row; ``peak_mb`` is what tensors take in one step. ``missing`` says why a method
-    was not run; its figures are then None.
-    """
-
-    name: str
-    kind: str
-    group: str
-    standing: Standing
-    error: Estimate | None = None
-    excess: float | None = None
-    p_best: float | None = None
-    excess_plain: float | None = None
-    p_plain: float | None = None
-    equivariance_error: float | None = None
-    equivariance_group: str = ""
-    seconds: float | None = None
-    row_seconds: float | None = None
-    peak_mb: float | None = None
-    parameters: int | None = None
-    fold_errors: tuple[float, ...] = ()
-    best_steps: tuple[int, ...] = ()
-    missing: str = ""
+from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs, with_care
+from isotropy.comparison._methods import STANDINGS, MethodFinding
+from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,24 +43,6 @@ class Comparison(Result):
         found = [(f.error.mean, f) for f in self.methods if f.error is not None]
         return tuple(f for _, f in sorted(found, key=lambda pair: pair[0]))
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [_flat(finding) for finding in self.methods]
-
-    def payload(self) -> dict[str, Any]:
-        return {**super().payload(), "methods": self.rows()}
-
-    @classmethod
-    def from_payload(cls, payload: Mapping[str, Any]) -> Comparison:
-        rows = payload.get("methods")
-        if not isinstance(rows, list):
-            raise SchemaError("a comparison without methods", 'a list under "methods"')
-        known = {f.name for f in fields(cls)}
-        unknown = sorted(set(payload) - known)
-        if unknown:
-            raise SchemaError(f"the keys {unknown}", "those that Comparison.to_json writes")
-        bare = super().from_payload({**payload, "methods": []})
-        return replace(bare, methods=tuple(_unflat(row) for row in rows))
-
     def title(self) -> str:
         return f"Ways to use a symmetry: {self.data.get('title') or self.data.get('name') or 'your data'}"
 
@@ -115,9 +50,18 @@ class Comparison(Result):
         return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
 
     def blocks(self) -> Sequence[Block]:
-        from isotropy.comparison._blocks import blocks
-
-        return blocks(self)
+        """The whole report, from the recommendation down to the small print."""
+        return [
+            *head(self.recommendation, self.data, self.budget, self.constant),
+            self.summary(),
+            errors(self.run),
+            *with_care(self.notes),
+            *costs(self.run),
+            pairs(self.run, self.budget["folds"]),
+            built(self.methods),
+            *not_run(self.methods),
+            *how_to_read(),
+        ]
 
     def summary(self) -> Table:
         """Every method that was run, lowest error first, for terminals and at the head of the report."""
@@ -155,22 +99,3 @@ def _cells(f: MethodFinding) -> tuple[Cell, ...]:
         None if f.row_seconds is None else float(f"{1e6 * f.row_seconds:.3g}"),
         None if f.peak_mb is None else float(f"{f.peak_mb:.3g}"),
     )
-
-
-def _flat(finding: MethodFinding) -> dict[str, Any]:
-    """A finding as one flat record: ``error, low, high`` and the rest by name."""
-    record = {f.name: jsonable(getattr(finding, f.name)) for f in fields(finding) if f.name != "error"}
-    error = finding.error
-    return record | flatten("error", error, headline=True) | {"n": None if error is None else error.n}
-
-
-def _unflat(row: Mapping[str, Any]) -> MethodFinding:
-    rest = dict(row)
-    try:
-        error, low, high, n = (rest.pop(key) for key in ("error", "low", "high", "n"))
-    except KeyError as missing:
-        raise SchemaError(f"a method without the key {missing}", "the keys that Comparison.to_json writes") from missing
-    rest["error"] = None if error is None else {"mean": error, "low": low, "high": high, "n": n}
-    finding = from_json(rest, MethodFinding, "methods")
-    assert isinstance(finding, MethodFinding)
-    return finding

@@ -14,8 +14,8 @@ from torch.utils import _pytree as tree
 from isotropy.comparison._backbone import GatedNetwork
 from isotropy.comparison._budget import Budget
 from isotropy.comparison._methods import Kind, acting
-from isotropy.comparison._posing import Pose, canonical_frame, pose_frame
 from isotropy.errors import DomainError
+from isotropy.frames import PosedRows, canonical_frame, pose_frame
 from isotropy.groups import Draws, T
 from isotropy.nn import EMLP
 from isotropy.random import spawn
@@ -120,7 +120,7 @@ class Posed(Trainee):
     The poses of all rows are found once. A batch holds the numbers of its rows.
     """
 
-    pose: Pose
+    pose: PosedRows
     g: Tensor
     weight: Float[Tensor, "n F"]
     generator: torch.Generator
@@ -175,7 +175,7 @@ def _posed(
     core: nn.Module,
     problem: Problem,
     candidate: Candidate,
-    pose: Pose,
+    pose: PosedRows,
     rows: Int[Tensor, " m"],
     rate: float,
     spread: float,

@@ -11,10 +11,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.comparison._budget import Budget
-from isotropy.comparison._memory import peak_bytes
 from isotropy.comparison._methods import Kind
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.measure import equivariance_error
+from isotropy.optics import peak_bytes
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run
 from isotropy.study import Candidate, Problem

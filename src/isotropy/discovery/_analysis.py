@@ -10,11 +10,20 @@ import torch
 
 from isotropy.data import Dataset
 from isotropy.discovery._continuous import continuous
-from isotropy.discovery._findings import GroupFinding, Refit, findings, refit_of
+from isotropy.discovery._findings import (
+    Continuous,
+    Curve,
+    GroupFinding,
+    Learnt,
+    Refit,
+    Training,
+    findings,
+    refit_of,
+)
 from isotropy.discovery._jobs import curves_job, final_job, fit_job, gram_job, inputs_job, measure_job, refit_job
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
-from isotropy.discovery._result import Continuous, Curve, Discovery, Learnt, Training
+from isotropy.discovery._result import Discovery
 from isotropy.discovery._surrogates import surrogate_job
 from isotropy.groups import Window
 from isotropy.runs import Job, Run, map_jobs

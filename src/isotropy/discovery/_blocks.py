@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import Any
 
+from isotropy.data import Dataset
+from isotropy.discovery._findings import Continuous, GroupFinding, Learnt, Training
+from isotropy.discovery._findings import Curve as Along
+from isotropy.discovery._pictures import pictures
 from isotropy.discovery._surrogates import CALIBRATED_ROWS
 from isotropy.report import (
     Bar,
@@ -25,34 +29,12 @@ from isotropy.report import (
     Text,
 )
 
-if TYPE_CHECKING:
-    from isotropy.discovery._result import Discovery
-
 _WHAT, _WHERE, _FIT = "What holds", "Where it breaks", "How the model was fitted"
 _TRUST, _READ = "Can the method be trusted here?", "How to read this report"
 
 
-def blocks(found: Discovery) -> list[Block]:
-    """The whole report, from the recommendation down to the small print."""
-    return [
-        *_head(found),
-        found.summary(),
-        _levels(found),
-        *_lattice(found),
-        *_notes(found),
-        *_curves(found),
-        *_spectrum(found),
-        *_patches(found),
-        *_learnt(found),
-        *_calibration(found),
-        *_how_to_read(found),
-    ]
-
-
-def _head(found: Discovery) -> list[Block]:
-    advice = found.recommendation[:1].upper() + found.recommendation[1:] + "."
-    learnt = found.learnt
-    data = found.data
+def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[Block]:
+    advice = recommendation[:1].upper() + recommendation[1:] + "."
     return [
         Text(
             advice,
@@ -66,15 +48,15 @@ def _head(found: Discovery) -> list[Block]:
     ]
 
 
-def _levels(found: Discovery) -> Block:
+def levels(groups: Sequence[GroupFinding], tolerance: float) -> Block:
     bars = [
         Bar(
             f.name, f.breaking.mean, f.breaking.low, f.breaking.high, f.upper_worst, f.truth, Chip.of(f.verdict).tone,
             grey=f.unreliable,
         )
-        for f in found.groups
+        for f in groups
     ]  # fmt: skip
-    known = any(f.truth is not None for f in found.groups)
+    known = any(f.truth is not None for f in groups)
     explain = (
         "A dot near zero and a solid line that ends before the tolerance: no violation was seen.\n\n"
         "- A solid line that starts right of zero: a violation was found.\n"
@@ -87,7 +69,7 @@ def _levels(found: Discovery) -> Block:
         xlabel="share of the signal that violates the symmetry (axis stretched near zero)",
         percent=True,
         scale="root",
-        tolerance=found.tolerance,
+        tolerance=tolerance,
         interval_label="one-sided 95 % ends",
         caption="The solid interval assumes that what the model cannot explain is no more asymmetric than what it can; "
         "the dashed line assumes the worst, that all of it is."
@@ -96,14 +78,14 @@ def _levels(found: Discovery) -> Block:
     )
 
 
-def _lattice(found: Discovery) -> list[Block]:
-    if len(found.groups) < 2:
+def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) -> list[Block]:
+    if len(groups) < 2:
         return []
-    nodes = [Node(f.name, f.level, f.verdict) for f in found.groups]
+    nodes = [Node(f.name, f.level, f.verdict) for f in groups]
     return [
         Lattice(
             nodes,
-            found.edges,
+            edges,
             section=_WHAT,
             title="The candidates, ordered by inclusion",
             caption="A line leads from a group down to a subgroup; a smaller group can only be broken less.",
@@ -111,23 +93,23 @@ def _lattice(found: Discovery) -> list[Block]:
     ]
 
 
-def _notes(found: Discovery) -> list[Block]:
-    if not found.notes:
+def with_care(notes: Sequence[str]) -> list[Block]:
+    if not notes:
         return []
-    return [Text("\n".join(f"- {note}" for note in found.notes), section=_WHAT, title="Read with care", style="note")]
+    return [Text("\n".join(f"- {note}" for note in notes), section=_WHAT, title="Read with care", style="note")]
 
 
-def _curves(found: Discovery) -> list[Block]:
-    if not found.curves:
+def along(curves: Sequence[Along]) -> list[Block]:
+    if not curves:
         return []
     return [
         Curves(
-            [Curve(curve.name, curve.angles, curve.values) for curve in found.curves],
+            [Curve(curve.name, curve.angles, curve.values) for curve in curves],
             section=_WHERE,
             title="Change along each one-parameter subgroup",
-            xlabel="angle" if found.curves[0].periodic else "parameter",
+            xlabel="angle" if curves[0].periodic else "parameter",
             ylabel="share of the signal that changes",
-            angle=found.curves[0].periodic,
+            angle=curves[0].periodic,
             percent=True,
             caption="Half the mean squared change of the fitted function when its inputs are moved and its outputs "
             "moved back, from two models of disjoint halves. A flat line at zero is a symmetry.",
@@ -135,12 +117,11 @@ def _curves(found: Discovery) -> list[Block]:
     ]
 
 
-def _spectrum(found: Discovery) -> list[Block]:
-    c = found.continuous
+def spectrum(c: Continuous, tolerance: float) -> list[Block]:
     if not c.eigenvalues:
         return []
     bars = [
-        Bar(f"direction {i + 1}", value, low, high, tone="holds" if low <= 2 * found.tolerance else "partial")
+        Bar(f"direction {i + 1}", value, low, high, tone="holds" if low <= 2 * tolerance else "partial")
         for i, (value, (low, high)) in enumerate(zip(c.eigenvalues, c.intervals, strict=True))
     ]
     rows = [
@@ -185,25 +166,21 @@ def _spectrum(found: Discovery) -> list[Block]:
     ]
 
 
-def _patches(found: Discovery) -> list[Block]:
+def moved_samples(dataset: Dataset | None, groups: Sequence[GroupFinding]) -> list[Block]:
     """For data on pixels: one sample, and what candidates make of it."""
-    dataset = found.samples
-    if dataset is None or not str(found.data.get("inputs", "")).startswith("Pixels("):
+    if dataset is None or not str(dataset.types.x).startswith("Pixels("):
         return []
-    from isotropy.discovery._pictures import pictures
-
-    drawn: Sequence[tuple[str, object]] = pictures(dataset, [f.name for f in found.groups])
+    drawn = pictures(dataset, [f.name for f in groups])
     return [
         Images(
-            tuple(Picture(pixels, label) for label, pixels in drawn),  # pyright: ignore[reportArgumentType]
+            tuple(Picture(pixels, label) for label, pixels in drawn),
             section=_WHERE,
             title="One sample, and what the candidates make of it",
         )
     ]
 
 
-def _learnt(found: Discovery) -> list[Block]:
-    learnt, training = found.learnt, found.training
+def fitted(learnt: Learnt, training: Training) -> list[Block]:
     rows = [(name, score, 1 - score) for name, score in sorted(learnt.scores.items(), key=lambda item: item[1])]
     table = Table(
         (
@@ -250,24 +227,23 @@ def _by_group(epochs: Sequence[int], values: Mapping[str, Sequence[float]]) -> l
     return [Curve(name, epochs, series) for name, series in values.items()]
 
 
-def _smaller(found: Discovery) -> str:
-    rows = int(str(found.data["rows"]))
+def _smaller(rows: int) -> str:
     if rows <= CALIBRATED_ROWS:
         return ""
     return f" Copies have {CALIBRATED_ROWS:,} of the {rows:,} rows, so they scatter more than these data do."
 
 
-def _calibration(found: Discovery) -> list[Block]:
+def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[float]], rows: int) -> list[Block]:
     drawn: list[Block] = []
-    if found.calibration:
-        names = [f.name for f in found.groups if f.name in found.calibration]
+    if calibration:
+        own = {f.name: f.cross for f in groups if f.name in calibration}
         null = [
             Points(
                 "exactly symmetric copies of these data",
-                [i for i, name in enumerate(names) for _ in found.calibration[name]],
-                [value for name in names for value in found.calibration[name]],
+                [i for i, name in enumerate(own) for _ in calibration[name]],
+                [value for name in own for value in calibration[name]],
             ),
-            Points("these data", list(range(len(names))), [found[name].cross for name in names]),
+            Points("these data", list(range(len(own))), list(own.values())),
         ]
         drawn.append(
             Scatter(
@@ -275,14 +251,14 @@ def _calibration(found: Discovery) -> list[Block]:
                 section=_TRUST,
                 title="The same analysis on exactly symmetric copies",
                 ylabel="breaking read off (cross estimate)",
-                ticks=names,
+                ticks=list(own),
                 percent=True,
                 half=True,
                 caption="Each copy was made symmetric by moving every unit at random. What is read off there is noise."
-                + _smaller(found),
+                + _smaller(rows),
             )
         )
-    known = [f for f in found.groups if f.truth is not None]
+    known = [f for f in groups if f.truth is not None]
     if known:
         drawn.append(
             Scatter(
@@ -311,7 +287,7 @@ def _calibration(found: Discovery) -> list[Block]:
             Column("naive reading", "percent", explain="Mean squared asymmetry of the fitted model itself."),
             Column("cross-fitted", "percent", explain="Unbiased under exact symmetry, however weak the model."),
         ),
-        [(f.name, f.plug_in, f.cross) for f in found.groups],
+        [(f.name, f.plug_in, f.cross) for f in groups],
         section=_TRUST,
         title="Why not just measure the model?",
         caption="A fitted model is asymmetric by accident even where the data are symmetric; the naive reading counts "
@@ -320,14 +296,14 @@ def _calibration(found: Discovery) -> list[Block]:
     return [*drawn, naive]
 
 
-def _how_to_read(found: Discovery) -> list[Block]:
+def how_to_read(tolerance: float) -> list[Block]:
     return [
         Text(
             "A symmetry is judged on data, not on a network: two models learn from different halves, and the part of "
             "the signal that disagrees with its own symmetrised version is measured on rows that neither has seen.\n\n"
             "- How much it breaks: the share of the signal's energy that violates the symmetry.\n"
             "- Price: by what fraction building the symmetry in would raise the best error reached.\n"
-            f"- Both have tolerances: {found.tolerance:.0%} of the signal and 5 % of the error.\n"
+            f"- Both have tolerances: {tolerance:.0%} of the signal and 5 % of the error.\n"
             "- Verdicts use the typical upper end; the worst case is drawn beside it.",
             section=_READ,
         ),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isotropy.discovery._result import Continuous
+from isotropy.discovery._findings import Continuous
 from isotropy.groups import LieAlgebra
 from isotropy.study import Candidate
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 import scipy
@@ -30,8 +30,9 @@ class GroupFinding:
     it was made consistent along the lattice.
     """
 
+    derived: ClassVar[tuple[str, ...]] = ("level",)
     name: str
-    breaking: Estimate
+    breaking: Estimate = field(metadata={"headline": ("n", "confidence")})
     upper_worst: float
     price: Estimate
     cost_rmse: float
@@ -59,6 +60,58 @@ class GroupFinding:
     def unreliable(self) -> bool:
         """Whether the figures say nothing about the world, and are shown greyed."""
         return self.verdict in ("not identifiable", "no signal")
+
+
+@dataclass(frozen=True)
+class Continuous:
+    """Near-null directions of the Gram matrix of Lie derivatives on the algebra of ``group``, smallest first.
+
+    ``axes`` are unit directions in the basis of the algebra (for so(3): axes of rotation), ``eigenvalues`` in shares
+    of the signal; ``dimension`` counts those that the data do not show to be broken.
+    """
+
+    group: str = ""
+    dimension: int = 0
+    axes: tuple[tuple[float, ...], ...] = ()
+    eigenvalues: tuple[float, ...] = ()
+    intervals: tuple[tuple[float, float], ...] = ()
+    angles: tuple[float, ...] = ()
+    names: tuple[str, ...] = ()
+    closes: bool = True
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Half the mean squared change of the function along a one-parameter subgroup, as a share of the signal."""
+
+    name: str
+    angles: tuple[float, ...]
+    values: tuple[float, ...]
+    periodic: bool
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the soft network learnt: loss per output and strength of each group's penalty, by epoch."""
+
+    epochs: tuple[int, ...] = ()
+    loss: tuple[float, ...] = ()
+    validation: tuple[float, ...] = ()
+    strengths: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    penalties: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """How well the data could be predicted, by which learner; ``explained`` is 1 - (held-out error) / (energy)."""
+
+    learner: str
+    explained: float
+    held_out_rmse: float
+    energy: float
+    splits: int
+    scores: Mapping[str, float]
+    kernel: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from isotropy.discovery._findings import GroupFinding
-from isotropy.errors import SchemaError
-from isotropy.estimate import Estimate
-from isotropy.fields import from_json, jsonable
-from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, flatten
+from isotropy.discovery._blocks import (
+    along,
+    fitted,
+    head,
+    how_to_read,
+    lattice,
+    levels,
+    moved_samples,
+    spectrum,
+    trusted,
+    with_care,
+)
+from isotropy.discovery._findings import Continuous, Curve, GroupFinding, Learnt, Training
+from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table
 from isotropy.study import Model
-
-_SHARES = ("breaking", "price")
-
-
-@dataclass(frozen=True)
-class Continuous:
-    """Near-null directions of the Gram matrix of Lie derivatives on the algebra of ``group``, smallest first.
-
-    ``axes`` are unit directions in the basis of the algebra (for so(3): axes of rotation), ``eigenvalues`` in shares
-    of the signal; ``dimension`` counts those that the data do not show to be broken.
-    """
-
-    group: str = ""
-    dimension: int = 0
-    axes: tuple[tuple[float, ...], ...] = ()
-    eigenvalues: tuple[float, ...] = ()
-    intervals: tuple[tuple[float, float], ...] = ()
-    angles: tuple[float, ...] = ()
-    names: tuple[str, ...] = ()
-    closes: bool = True
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Half the mean squared change of the function along a one-parameter subgroup, as a share of the signal."""
-
-    name: str
-    angles: tuple[float, ...]
-    values: tuple[float, ...]
-    periodic: bool
-
-
-@dataclass(frozen=True)
-class Training:
-    """How the soft network learnt: loss per output and strength of each group's penalty, by epoch."""
-
-    epochs: tuple[int, ...] = ()
-    loss: tuple[float, ...] = ()
-    validation: tuple[float, ...] = ()
-    strengths: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
-    penalties: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
-
-
-@dataclass(frozen=True)
-class Learnt:
-    """How well the data could be predicted, by which learner; ``explained`` is 1 - (held-out error) / (energy)."""
-
-    learner: str
-    explained: float
-    held_out_rmse: float
-    energy: float
-    splits: int
-    scores: Mapping[str, float]
-    kernel: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,26 +54,6 @@ class Discovery(Result):
                 return finding
         raise KeyError(f"{name!r} is not among the candidates {[finding.name for finding in self.groups]}")
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [flat(finding) for finding in self.groups]
-
-    def payload(self) -> dict[str, Any]:
-        return {**super().payload(), "groups": self.rows()}
-
-    @classmethod
-    def from_payload(cls, payload: Mapping[str, Any]) -> Discovery:
-        rows = payload.get("groups")
-        if not isinstance(rows, list):
-            raise SchemaError("a discovery without groups", 'a list under "groups"')
-        findings = tuple(unflat(row) for row in rows)
-        rest = {key: value for key, value in payload.items() if key != "groups"}
-        known = {f.name: f for f in fields(cls)}
-        unknown = sorted(set(rest) - set(known))
-        if unknown:
-            raise SchemaError(f"the keys {unknown}", "those that Discovery.to_json writes")
-        bare = super().from_payload({**rest, "groups": []})
-        return _with_groups(bare, findings)
-
     def title(self) -> str:
         return f"Symmetries of {self.data.get('title') or self.data.get('name') or 'your data'}"
 
@@ -126,9 +61,20 @@ class Discovery(Result):
         return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
 
     def blocks(self) -> Sequence[Block]:
-        from isotropy.discovery._blocks import blocks
-
-        return blocks(self)
+        """The whole report, from the recommendation down to the small print."""
+        return [
+            *head(self.recommendation, self.learnt, self.data),
+            self.summary(),
+            levels(self.groups, self.tolerance),
+            *lattice(self.groups, self.edges),
+            *with_care(self.notes),
+            *along(self.curves),
+            *spectrum(self.continuous, self.tolerance),
+            *moved_samples(self.samples, self.groups),
+            *fitted(self.learnt, self.training),
+            *trusted(self.groups, self.calibration, int(str(self.data["rows"]))),
+            *how_to_read(self.tolerance),
+        ]
 
     def summary(self) -> Table:
         """The verdict table, for terminals and at the head of the report; with the truth where a problem has one."""
@@ -177,37 +123,3 @@ def _cells(f: GroupFinding) -> tuple[Cell, ...]:
         f.overlap,
         f.inputs_invariant,
     )
-
-
-def flat(finding: GroupFinding) -> dict[str, Any]:
-    """A finding as one flat record: estimates spread over ``name, low, high``."""
-    record: dict[str, Any] = {}
-    for item in fields(finding):
-        value = getattr(finding, item.name)
-        if isinstance(value, Estimate):
-            record |= flatten(item.name, value, headline=item.name == "breaking")
-        else:
-            record[item.name] = jsonable(value)
-    return record | {"level": finding.level, "n": finding.breaking.n, "confidence": finding.breaking.confidence}
-
-
-def unflat(record: Mapping[str, Any]) -> GroupFinding:
-    """The finding of a flat record; raises SchemaError where keys are missing or unknown."""
-    rest = dict(record)
-    try:
-        n, confidence = rest.pop("n"), rest.pop("confidence")
-        rest.pop("level")
-        for name, ends in (("breaking", ("low", "high")), ("price", ("price_low", "price_high"))):
-            low, high = (rest.pop(end) for end in ends)
-            rest[name] = {"mean": rest[name], "low": low, "high": high, "n": n, "confidence": confidence}
-    except KeyError as error:
-        raise SchemaError(f"a group without the key {error}", "the keys that Discovery.to_json writes") from error
-    finding = from_json(rest, GroupFinding, "groups")
-    assert isinstance(finding, GroupFinding)
-    return finding
-
-
-def _with_groups(bare: Discovery, findings: tuple[GroupFinding, ...]) -> Discovery:
-    from dataclasses import replace
-
-    return replace(bare, groups=findings)

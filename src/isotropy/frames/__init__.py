@@ -7,6 +7,9 @@ from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._normalising import CentreFrame, ScaleFrame
 from isotropy.frames._pca import DegenerateFrameError, PCAFrame
 from isotropy.frames._portrait import Portrait, portrait
+from isotropy.frames._posed_rows import PosedRows as PosedRows
+from isotropy.frames._posed_rows import canonical_frame as canonical_frame
+from isotropy.frames._posed_rows import pose_frame as pose_frame
 from isotropy.frames._projection_sort import RandomProjectionFrame
 from isotropy.frames._symmetrize import frame_of, symmetrize
 from isotropy.frames._viewed import Viewed

@@ -5,6 +5,7 @@ from warnings import warn
 
 from isotropy import reps
 from isotropy.optics._average import Mode, average, canonicalise
+from isotropy.optics._memory import peak_bytes as peak_bytes
 from isotropy.optics._optic import Lens, Optic
 
 __all__ = ["Lens", "Mode", "Optic", "average", "canonicalise"]

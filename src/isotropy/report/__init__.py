@@ -23,7 +23,8 @@ from isotropy.report._format import cell_text, number_text
 from isotropy.report._html import write_html
 from isotropy.report._page import BlockError
 from isotropy.report._palette import Tone
-from isotropy.report._result import Result, flatten
+from isotropy.report._result import Result
+from isotropy.report._rows import flatten
 from isotropy.report._terminal import rich_table, table_text
 from isotropy.report._verdicts import VERDICTS, Chip
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 from isotropy.errors import SchemaError
-from isotropy.estimate import Estimate
-from isotropy.fields import Json, finite, from_json, is_stored, jsonable
-from isotropy.report._blocks import Block, Column, Format, Number, Table
+from isotropy.fields import Json, from_json, is_stored, jsonable
+from isotropy.report._blocks import Block, Column, Format, Table
 from isotropy.report._html import write_html
+from isotropy.report._rows import flat, is_row, raised
 from isotropy.report._terminal import table_text
 from isotropy.storage import write_whole
 
@@ -25,18 +26,18 @@ R = TypeVar("R", bound="Result")
 class Result(ABC):
     """A frozen dataclass that can be printed, written as JSON, read back, and shown as a report.
 
-    Subclasses are frozen dataclasses that set ``kind`` and write ``rows`` and ``blocks``. Their fields may be numbers,
-    strings, Estimates, frozen dataclasses, tuples and dictionaries of these; a field that is none of them belongs into
-    ``field(compare=False, metadata={"json": False})`` with a default. One with its own contract overrides ``payload``
-    and ``from_payload``. Law: ``from_json(to_json(r)) == r``.
+    Subclasses are frozen dataclasses that set ``kind`` and write ``blocks``. Their fields may be numbers, strings,
+    Estimates, frozen dataclasses, tuples and dictionaries of these; a field that is none of them belongs into
+    ``field(compare=False, metadata={"json": False})`` with a default. Findings with a headline (``is_row``) are flat
+    rows, in ``rows`` and in JSON. Law: ``from_json(to_json(r)) == r``.
     """
 
     kind: ClassVar[str]
     seconds: float = 0.0
 
-    @abstractmethod
-    def rows(self) -> Sequence[Mapping[str, Number | str | None]]:
+    def rows(self) -> Sequence[Mapping[str, Any]]:
         """One flat record for each thing that was judged; an Estimate is ``name, low, high`` (see ``flatten``)."""
+        return [flat(item) for f in dataclasses.fields(self) for item in _findings(getattr(self, f.name))]
 
     @abstractmethod
     def blocks(self) -> Sequence[Block]:
@@ -66,14 +67,21 @@ class Result(ABC):
 
     def payload(self) -> dict[str, Json]:
         """The fields as JSON values; numbers that are not finite become null."""
-        return {
-            field.name: jsonable(getattr(self, field.name)) for field in dataclasses.fields(self) if is_stored(field)
-        }
+        stored = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if is_stored(f)}
+        return {name: [flat(item) for item in _findings(value)] or jsonable(value) for name, value in stored.items()}
 
     @classmethod
     def from_payload(cls: type[R], payload: Mapping[str, Json]) -> R:
         """The result that ``payload`` describes. Raises SchemaError when it does not fit the fields."""
-        return cast(R, from_json(dict(payload), cls, cls.__name__))
+        record = dict(payload)
+        for name, hint in typing.get_type_hints(cls).items():
+            kind = next(iter(typing.get_args(hint)), None)
+            if is_row(kind):
+                rows = record.get(name)
+                if not isinstance(rows, list):
+                    raise SchemaError(f"a {cls.kind} without {name}", f'a list under "{name}"')
+                record[name] = [raised(row, kind, name) for row in rows]
+        return cast(R, from_json(record, cls, cls.__name__))
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The result as JSON text with sorted keys, and into a file (whole or not at all) when a path is given."""
@@ -105,13 +113,7 @@ class Result(ABC):
         return write_html(self.title(), self.blocks(), path, kicker=kicker, provenance=self.provenance())
 
 
-def flatten(name: str, estimate: Estimate | None, *, headline: bool = False) -> dict[str, Number | None]:
-    """An Estimate in a flat row: ``name, low, high`` as its headline, ``name, name_low, name_high`` otherwise.
-
-    >>> flatten("price", Estimate(0.1, 0.0, 0.2, n=9))
-    {'price': 0.1, 'price_low': 0.0, 'price_high': 0.2}
-    """
-    low, high = ("low", "high") if headline else (f"{name}_low", f"{name}_high")
-    if estimate is None:
-        return {name: None, low: None, high: None}
-    return {name: finite(estimate.mean), low: finite(estimate.low), high: finite(estimate.high)}
+def _findings(value: object) -> Sequence[Any]:
+    """The findings that a field holds as rows."""
+    held: Sequence[Any] = cast(Sequence[Any], value) if isinstance(value, tuple) else ()
+    return [item for item in held if is_row(type(item))]

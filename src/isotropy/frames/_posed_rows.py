@@ -9,17 +9,13 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.frames import (
-    CentreFrame,
-    Frame,
-    HaarFrame,
-    MDSFrame,
-    MinimalFrame,
-    ScaleFrame,
-    Viewed,
-    frame_of,
-    vectors_of,
-)
+from isotropy.frames._frame import Frame, vectors_of
+from isotropy.frames._haar import HaarFrame
+from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import CentreFrame, ScaleFrame
+from isotropy.frames._viewed import Viewed
+from isotropy.frames._symmetrize import frame_of
+from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
 from isotropy.optics import average
 from isotropy.reps import Rep, linear_part
@@ -30,7 +26,7 @@ _CHUNK = 16  # atoms of each row in the network at a time
 
 
 @dataclass(frozen=True)
-class Pose:
+class PosedRows:
     """A frame for rows of type ``rep_in`` whose targets have type ``rep_out``; both as the group sees them."""
 
     frame: Frame
@@ -60,10 +56,10 @@ class Pose:
         return average(self.look, self.rep_in, self.rep_out, group=self.group, chunk=_CHUNK).close(f)
 
 
-def pose_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
+def pose_frame(group: Group, rep_in: Rep, rep_out: Rep) -> PosedRows:
     """Frame averaging for a group; raises DomainError where there is no frame for it."""
     if isinstance(group, T):
-        return Pose(CentreFrame(group), rep_in, rep_out)
+        return PosedRows(CentreFrame(group), rep_in, rep_out)
     if isinstance(group, Scale):
         return _pose(ScaleFrame(group, points="limit"), rep_in, rep_out)
     if group.finite:
@@ -77,7 +73,7 @@ def pose_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
     return _pose(frame, rep_in, rep_out)
 
 
-def canonical_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
+def canonical_frame(group: Group, rep_in: Rep, rep_out: Rep) -> PosedRows:
     """Invariant coordinates: one pose for each row without symmetries of its own; raises DomainError where none."""
     if isinstance(group, T | Scale):
         raise DomainError(f"the frame of {group} has one atom: its coordinates are what frames {group} sees", "frames")
@@ -88,11 +84,11 @@ def canonical_frame(group: Group, rep_in: Rep, rep_out: Rep) -> Pose:
     raise DomainError(f"no canonical coordinates are known for {group}", "O, SO, E, SE and Similarity")
 
 
-def _pose(frame: Frame, rep_in: Rep, rep_out: Rep) -> Pose:
+def _pose(frame: Frame, rep_in: Rep, rep_out: Rep) -> PosedRows:
     """A group that does not translate sees Points as Vectors from the origin."""
     if not frame.group.affine:
         rep_in, rep_out = linear_part(rep_in), linear_part(rep_out)
-    pose = Pose(frame, rep_in, rep_out)
+    pose = PosedRows(frame, rep_in, rep_out)
     if not isinstance(frame, HaarFrame):
         vectors_of(rep_in, frame.group, torch.zeros(1, rep_in.dim(frame.group), dtype=torch.float64))
     return pose
