@@ -46,9 +46,6 @@ class Comparison(Result):
     def title(self) -> str:
         return f"Ways to use a symmetry: {self.data.get('title') or self.data.get('name') or 'your data'}"
 
-    def provenance(self) -> Mapping[str, object]:
-        return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
-
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [

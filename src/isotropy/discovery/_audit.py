@@ -129,9 +129,6 @@ class Audit(Result):
     def title(self) -> str:
         return f"Audit of {self.model or 'a model'}"
 
-    def provenance(self) -> Mapping[str, object]:
-        return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
-
     def blocks(self) -> Sequence[Block]:
         best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
         shown: list[Block] = [

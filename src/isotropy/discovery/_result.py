@@ -57,9 +57,6 @@ class Discovery(Result):
     def title(self) -> str:
         return f"Symmetries of {self.data.get('title') or self.data.get('name') or 'your data'}"
 
-    def provenance(self) -> Mapping[str, object]:
-        return {**dict(self.settings), "seconds": f"{self.seconds:.1f}"}
-
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [

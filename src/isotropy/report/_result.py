@@ -48,8 +48,9 @@ class Result(ABC):
         return self.kind.replace("_", " ").capitalize()
 
     def provenance(self) -> Mapping[str, object]:
-        """What the footer of the report says: command, seed, versions, seconds."""
-        return {"seconds": f"{self.seconds:.1f}"}
+        """What the footer of the report says: the field ``settings``, where a result has one, and seconds."""
+        settings: Mapping[str, object] = getattr(self, "settings", {})
+        return {**settings, "seconds": f"{self.seconds:.1f}"}
 
     def summary(self) -> Table:
         """The table for terminals; by default one column for each key of the rows."""
