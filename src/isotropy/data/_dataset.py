@@ -14,19 +14,17 @@ from isotropy.data._rows import Rows
 from isotropy.reps import Schema
 
 
-
 @dataclass(frozen=True, eq=False, init=False)
 class Dataset(Rows):
     """Inputs ``x (n, p)`` and targets ``y (n, q)`` with their types and everything known about them.
 
     Tensors, arrays, DataFrames and lists of real numbers of any kind are kept as float64 tensors; ``cluster (n,)`` are
-    the labels of the independent units, kept as numbers
-    0, 1, ... ``truth`` maps printed names of groups to the exact share b of the
-    centred energy that breaks them (``truth_uncentred``: of the whole energy), ``energy`` is that centred energy per
-    row; all three speak of the function without noise. ``windows`` holds the width with which the truth of a group
-    without Haar probability was computed, ``expected`` the verdict that the truth calls for, ``imposed`` the
-    symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to row numbers, of
-    the whole table: ``take`` leaves it out.
+    the labels of the independent units, kept as numbers 0, 1, ... ``truth`` maps printed names of groups to the exact
+    share b of the centred energy that breaks them (``truth_uncentred``: of the whole energy), ``energy`` is that
+    centred energy per row; all three speak of the function without noise. ``windows`` holds the width with which the
+    truth of a group without Haar probability was computed, ``expected`` the verdict that the truth calls for,
+    ``imposed`` the symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to
+    row numbers, of the whole table: ``take`` leaves it out.
 
     Raises ``ShapeError`` and ``SchemaError`` where sizes disagree, ``DtypeError`` for what are no real numbers,
     ``DomainError`` for NaN, naming the rows.

@@ -13,8 +13,8 @@ from isotropy.frames._frame import Frame, vectors_of
 from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._normalising import CentreFrame, ScaleFrame
-from isotropy.frames._viewed import Viewed
 from isotropy.frames._symmetrize import frame_of
+from isotropy.frames._viewed import Viewed
 from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
 from isotropy.optics import average
