@@ -86,11 +86,7 @@ def test_discover_prints_a_verdict_for_each_group_and_writes_the_run(tmp_path: P
         (["discover", "inertia", "--workers", "0"], "workers"),
         (["discover"], "data"),
         (["datasets", "verify", "moons"], "moons"),
-<<<<<<< HEAD
         (["bench", "nothing"], "equivariant-basis, fit, frames"),
-=======
-        (["bench", "nothing"], "tensor-products"),
->>>>>>> 13d3176 (Benchmarks are named as they are)
         (["audit", "model.pt", "inertia", "--group", "O(3)"], "pickle"),
         (["audit", "model", "inertia", "--group", "O(3)"], "module:attribute"),
         (["audit", "no.such:model", "inertia", "--group", "O(3)"], "no.such:model"),
@@ -173,11 +169,7 @@ def test_a_data_set_whose_files_are_missing_is_not_verified(tmp_path: Path, monk
 def test_benchmarks_are_listed_run_and_missed_outside_a_checkout(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-<<<<<<< HEAD
     assert "soft-penalties" in isotropy("bench").output
-=======
-    assert "tensor-products" in isotropy("bench").output
->>>>>>> 13d3176 (Benchmarks are named as they are)
     package = tmp_path / "checkout/src/isotropy/__init__.py"
     folder = tmp_path / "checkout/benchmarks"
     folder.mkdir(parents=True)
