@@ -30,7 +30,8 @@ def admitted(
     labels, DtypeError for labels that are neither numbers nor text.
     """
     read = types.tables(x, y)
-    return read[0], read[1] if y is not None else None, None if cluster is None else numbered(cluster, len(read[0]))
+    unit = None if cluster is None else numbered(cluster, len(read[0])).to(read[0].device)
+    return read[0], read[1] if y is not None else None, unit
 
 
 def numbered(cluster: Iterable[Any], rows: int) -> Int[Tensor, " n"]:
