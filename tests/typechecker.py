@@ -21,7 +21,9 @@ from jaxtyping import AbstractArray
 
 # An int is a float, as PEP 484 has it and as pyright reads annotations.
 check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
-_scope: Any = jaxtyping.jaxtyped("context")
+# A collection imports this file a second time, under another name.
+_original: Any = getattr(jaxtyping.jaxtyped, "original", jaxtyping.jaxtyped)
+_scope: Any = _original("context")
 
 
 def jaxtyped(*, typechecker: object = None) -> Callable[[Any], Any]:
@@ -29,6 +31,7 @@ def jaxtyped(*, typechecker: object = None) -> Callable[[Any], Any]:
     return _decorated
 
 
+jaxtyped.original = _original  # type: ignore[attr-defined]
 jaxtyping.jaxtyped = jaxtyped
 
 

@@ -62,7 +62,7 @@ class Schema(BaseModel):
             raise _plain(error) from None
 
     @classmethod
-    def of(cls, types: Schema | Mapping[str, Any]) -> Schema:
+    def of(cls, types: Schema | Mapping[Any, Any]) -> Schema:
         """A schema from a dictionary of types (text or Rep); a Schema is returned as it is."""
         if isinstance(types, Schema):
             return types
