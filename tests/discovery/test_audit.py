@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+import isotropy
 from isotropy.data import load
 from isotropy.discovery import Audit, audit
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Window, parse
+from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error
-from isotropy.reps import Rep, Vector
+from isotropy.reps import Cloud, Pairs, Point, Rep, Scalar, Vector
 
 TYPES = {"x": "2*Vector", "y": "Vector"}
 
@@ -56,13 +59,14 @@ def test_figures_culprit_and_order() -> None:
     sizes = [each.error.mean for each in found["SO(3)"].generators]
     assert names == list(parse("SO(3)").generator_names)
     assert sizes[2] < 1e-12 < min(sizes[:2])
-    assert found.layers.name == "SO(3)"
-    worst = found.layers.worst()
-    assert worst is not None
-    assert (worst.name, worst.typed) == ("2", True)
-    assert worst.share == pytest.approx(1, abs=1e-9)
-    # A finite group has no generators, and so no layers.
+    # A finite group has no generators; its layers are found by its elements. This one turns the third axis over.
     assert found["D(4)@z"].lie is None
+    assert found.layers.name == "D(4)@z"
+    for name in ("SO(3)", "D(4)@z"):
+        worst = found[name].worst()
+        assert worst is not None
+        assert (worst.name, worst.typed) == ("2", True)
+        assert worst.share == pytest.approx(1, abs=1e-9)
 
 
 def test_json_table_and_report(tmp_path: Path) -> None:
@@ -124,3 +128,103 @@ def test_refusals() -> None:
         audit(model(), rows(), {"x": "3*Vector", "y": "Vector"}, groups="SO(3)")
     with pytest.raises((ShapeError, SchemaError)):
         audit(model(), rows(), {"x": "2*Vector", "y": "2*Vector"}, groups="SO(3)")
+
+
+# Clouds, graphs and images.
+class PointNet(nn.Module):
+    """A vector for each cloud, from places; the head counts the third axis more."""
+
+    def __init__(self, lean: float = 0.4) -> None:
+        super().__init__()
+        self.weigh, self.head = Weigh(), Lean(lean)
+
+    def forward(self, x: Tensor, segments: Segments | None = None) -> Tensor:
+        if segments is None:
+            return self.head(self.weigh(x - x.mean(1, keepdim=True))).mean(1)
+        return segments.mean(self.head(self.weigh(x - segments.gather(segments.mean(x)))))
+
+
+class Weigh(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x * x.square().sum(-1, keepdim=True)
+
+
+class Lean(nn.Module):
+    def __init__(self, lean: float) -> None:
+        super().__init__()
+        self.lean = lean
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (1 + self.lean * torch.tensor([0.0, 0.0, 1.0], dtype=x.dtype))
+
+
+def test_clouds_dense_and_ragged(tmp_path: Path) -> None:
+    clouds = rows(60, 15).unflatten(1, (5, 3))
+    types = {"x": Cloud(Point), "y": Vector}
+    found = audit(PointNet(), clouds, types, groups=["SE(3)", "O(3)", "D(4)@x", "SO(2)@z"])
+    assert found["SO(2)@z"].error.mean < 1e-12 < 0.05 < found["SE(3)"].error.mean
+    assert {name: found[name].worst().name for name in ("SE(3)", "O(3)", "D(4)@x")} == dict.fromkeys(
+        ("SE(3)", "O(3)", "D(4)@x"), "head"
+    )
+    assert found["SE(3)"].worst().share > 0.95
+    assert [each.error.mean < 1e-12 for each in found["SE(3)"].generators] == [False, False, True, True, True, True]
+    label = torch.arange(60).repeat_interleave(5)
+    ragged = audit(PointNet(), clouds.flatten(0, 1), types, groups=["O(3)", "SO(2)@z"], segments=label)
+    assert ragged["O(3)"].error.mean == pytest.approx(found["O(3)"].error.mean, rel=1e-9)
+    assert ragged["O(3)"].worst().name == "head"
+    assert Audit.from_json(found.to_json()) == found
+    # The same from a file, and what cannot be.
+    np.savez(tmp_path / "clouds.npz", x=clouds.flatten(0, 1).numpy(), y=np.zeros((60, 3)), segments=label.numpy())
+    (tmp_path / "schema.yaml").write_text("x: Cloud(Point)\ny: Vector\n")
+    data = load(tmp_path / "clouds.npz", schema=tmp_path / "schema.yaml")
+    assert audit(PointNet(), data, groups="O(3)")["O(3)"].error == ragged["O(3)"].error
+    with pytest.raises(ShapeError, match="each value of Cloud"):
+        audit(PointNet(), clouds, types, groups="SO(2)")
+    with pytest.raises(SchemaError, match="vacuous"):
+        audit(PointNet(), clouds, {"x": Cloud(3 * Scalar), "y": Scalar}, groups="SO(3)")
+    with pytest.raises(ShapeError, match="at least 8"):
+        audit(PointNet(), clouds[:5], types, groups="SO(3)")
+
+
+class Messages(nn.Module):
+    """A number for each graph; ``first`` favours the first node."""
+
+    def __init__(self, first: float) -> None:
+        super().__init__()
+        self.first, self.norm = first, nn.Softplus()
+
+    def forward(self, x: Tensor, edge: Tensor) -> Tensor:
+        seen = self.norm(edge.to(x) @ x)
+        weight = 1 + self.first * (torch.arange(x.shape[1]) == 0).to(x)
+        return (seen.square().sum(-1) * weight).mean(1, keepdim=True)
+
+
+def test_graphs() -> None:
+    edge = (torch.rand(40, 5, 5, generator=torch.Generator().manual_seed(0)) > 0.5).long()
+    x, types = (rows(40, 10).unflatten(1, (5, 2)), edge), {"x": (Cloud(2 * Scalar), Pairs()), "y": Scalar}
+    assert audit(Messages(0.0), x, types, groups="S(5)")["S(5)"].error.mean < 1e-12
+    assert audit(Messages(3.0), x, types, groups="S(5)")["S(5)"].error.mean > 0.05
+    with pytest.raises(SchemaError, match="vacuous"):
+        audit(Messages(0.0), x, types, groups="SO(3)")
+
+
+def test_pixels() -> None:
+    images = rows(40, 64).reshape(40, 1, 8, 8)
+    net = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 1, 3, padding=1)).double()
+    types = {"x": "Field(Scalar)", "y": "Field(Scalar)"}
+    found = audit(net, images, types, groups=["D(4)", "C(4)", "C(2)"])
+    assert all(each.error.mean > 0.05 and len(each.layers) >= 2 and each.lie is None for each in found.groups)
+    with pytest.raises(DomainError, match="finite group"):
+        audit(net, images, types, groups="SO(2)")
+    with pytest.raises(DomainError, match="permutes the pixel centres"):
+        audit(net, images[..., :6], types, groups="C(4)")
+
+
+def test_learners_take_clouds_as_rows_and_say_what_they_cannot() -> None:
+    clouds = rows(60, 6).unflatten(1, (2, 3))
+    y = torch.linalg.cross(clouds[:, 0], clouds[:, 1])
+    found = isotropy.discover(clouds, y, {"x": Cloud(Vector), "y": Vector}, groups="SO(3)", quick=True)
+    table = isotropy.discover(clouds.flatten(1), y, TYPES, groups="SO(3)", quick=True)
+    assert found.rows() == table.rows()
+    with pytest.raises(SchemaError, match=r"x of type Field.*rows of n \* Point.*audit"):
+        isotropy.discover(rows(60, 64).reshape(60, 1, 8, 8), y, {"x": "Field(Scalar)", "y": Vector}, groups="C(4)")

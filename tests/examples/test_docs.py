@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-TUTORIALS = ("make-any-model-symmetric.md", "frames.md", "products-on-the-sphere.md", "training.md")
+TUTORIALS = ("audit.md", "make-any-model-symmetric.md", "frames.md", "products-on-the-sphere.md", "training.md")
 
 
 @pytest.mark.parametrize("page", TUTORIALS)

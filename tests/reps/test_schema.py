@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from isotropy.errors import DomainError, DtypeError, IsotropyError, SchemaError, ShapeError
 from isotropy.groups import SO, C, O, S, Scale
+from isotropy.linalg import Segments
 from isotropy.reps import Nodes, Pixels, Point, Scalar, Schema, StandardisedVectorsWarning, Vector, parse_rep
 from isotropy.reps import Tensor as TensorRep
 
@@ -75,7 +76,7 @@ def test_yaml_round_trip(x: str, dims: dict[str, int] | None, cluster: str | Non
         ("x: Scalar\ny: Scalar\ncolums: {}", "did you mean 'columns'"),
         ("x: Skalar\ny: Scalar", "one of Scalar"),
         ("x: 3\ny: Scalar", "a type given as int"),
-        ("x: [Scalar]\ny: Scalar", "a type given as list"),
+        ("x: [3]\ny: Scalar", "a type given as int"),
         ("x: Scalar\ny: Scalar\ndims: 3", "dict"),
         ("x: Scalar\ny: Scalar\ndims: {space: three}", "integer"),
         ("x: Scalar\ny: Scalar\ndims: {space: true}", "integer"),
@@ -213,3 +214,50 @@ def test_points_and_vectors_of_one_axis_may_have_unit_variance() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         schema.check(x / x.std(), y)
+
+
+# Types with points and pixels.
+@pytest.mark.parametrize(
+    "types",
+    [
+        {"x": "Cloud(Point)", "y": "Vector"},
+        {"x": ["Cloud()", "Cloud(Point + 2*Scalar)", "Pairs()"], "y": "Cloud(Vector)"},
+        {"x": {"image": "Field(3*Scalar)", "age": "Scalar"}, "y": "4*Scalar"},
+    ],
+    ids=["clouds", "molecules", "images"],
+)
+def test_any_type_is_written_and_read(types: dict[str, object]) -> None:
+    schema = Schema.of(types)
+    assert Schema.from_yaml(schema.to_yaml()) == schema
+    assert hash(Schema.from_yaml(schema.to_yaml())) == hash(schema)
+    assert not schema.tabular
+
+
+def test_each_type_reads_its_own_shape() -> None:
+    clouds = Schema(x="Cloud(Point)", y="Vector")
+    assert [part.dtype for part in clouds.tables(np.ones((4, 5, 3), np.float32), np.ones((4, 3)))] == 2 * [
+        torch.float64
+    ]
+    with pytest.raises(ShapeError, match=r"\(clouds, points, features\).*segments="):
+        clouds.tables(np.ones((4, 3)))
+    with pytest.raises(ShapeError, match="4 rows of x and 5 of y"):
+        clouds.tables(np.ones((4, 5, 3)), np.ones((5, 3)))
+    with pytest.raises(DomainError, match=r"1 rows of x \(2;"):
+        clouds.tables(np.where(np.arange(4)[:, None, None] == 2, np.nan, np.ones((4, 5, 3))))
+    flat = Segments(torch.tensor([0, 0, 1]), 2)
+    assert clouds.tables(np.ones((3, 3)), np.ones((2, 3)), flat)[0].shape == (3, 3)
+    with pytest.raises(ShapeError, match=r"4 points of x.*expected 3"):
+        clouds.tables(np.ones((4, 3)), None, flat)
+    molecules = Schema(x=("Cloud()", "Cloud(Point)"), y="Scalar")
+    numbers, places = molecules.tables((np.ones((4, 5), int), np.ones((4, 5, 3))))[0]
+    assert (numbers.dtype, places.dtype) == (torch.int64, torch.float64)
+    with pytest.raises(SchemaError, match="2 values, one for each type"):
+        molecules.tables(np.ones((4, 5, 3)))
+    with pytest.raises(ShapeError, match="ordered pair"):
+        Schema(x="Pairs()", y="Scalar").tables(np.ones((4, 5, 6)))
+    with pytest.raises(ShapeError, match="one channel"):
+        Schema(x="Field(Scalar)", y="Scalar").tables(np.ones((4, 5, 5)))
+    with pytest.raises(SchemaError, match="table columns"):
+        clouds.check(np.ones((4, 5, 3)), np.ones((4, 3)))
+    with pytest.raises(SchemaError, match="columns for x of type Cloud"):
+        Schema(x="Cloud(Point)", y="Scalar", columns={"x": ("a",), "y": ("b",)})

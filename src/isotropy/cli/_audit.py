@@ -34,7 +34,7 @@ def audit(
 
     loaded = _loaded(load_model, model)
     dataset = rooms.load(data, schema=schema, **settings)
-    check_batches(loaded, dataset.x, model)
+    check_batches(loaded, dataset, model)
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
@@ -59,24 +59,31 @@ def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[.
         ) from error
 
 
-def check_batches(model: Callable[..., Any], x: Any, given: str) -> None:
-    """Calls the model on two and on three rows of ``x (n, p)``; raises ``SchemaError`` where it takes only batches of
-    one size, or gives another number of rows back."""
+def check_batches(model: Callable[..., Any], data: Any, given: str) -> None:
+    """Calls the model on two and on three rows of a Dataset; raises ``SchemaError`` where it takes only batches of one
+    size, or gives another number of rows back."""
     import torch
     from torch import nn
+    from torch.utils import _pytree as tree
+
+    from isotropy.measure import Sample
 
     weight = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
-    x = x if weight is None else x.to(weight.dtype)
+    sample = Sample(data.x, data.types.x, data.segments)
+    sample = sample if weight is None else sample.to(weight.dtype)
     hint = "export with dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)" if given.endswith(".pt2") else ""
     for count in (2, 3):
-        rows = f"{count} rows of shape {tuple(x.shape[1:])}"
-        wanted = f"a function of rows (B, {x.shape[1]}) for every B"
+        few = sample.take(slice(count))
+        shapes = ", ".join(str(tuple(part.shape[1:])) for part in tree.tree_leaves(few.x))
+        rows = f"{count} rows of shape {shapes}"
+        wanted = f"a function of rows (B, {data.x.shape[1]}) for every B" if data.types.tabular else "one for every B"
         try:
             with torch.no_grad():
-                y = model(x[:count])
+                y = few.call(model)
         except Exception as error:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise SchemaError(f"{given}, which fails on {rows}: {said}", wanted, hint) from error
-        if not isinstance(y, torch.Tensor) or y.ndim < 1 or len(y) != count:
+        counts = (count, None if few.segments is None else len(few.segments.label))
+        if not isinstance(y, torch.Tensor) or y.ndim < 1 or len(y) not in counts:
             gave = f"a tensor of shape {tuple(y.shape)}" if isinstance(y, torch.Tensor) else f"a {type(y).__name__}"
             raise SchemaError(f"{given}, which makes {gave} of {rows}", f"{wanted}, with one row of values for each")

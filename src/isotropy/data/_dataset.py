@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
+from torch.utils import _pytree as tree
 
-from isotropy.data._door import Types, Values, admitted
-from isotropy.data._rows import Rows
-from isotropy.reps import Schema
+from isotropy.data._door import Types, admitted
+from isotropy.data._rows import Axis, Rows
+from isotropy.errors import SchemaError
+from isotropy.linalg import Segments
+from isotropy.reps import Rep, Schema, Type
 
 
 @dataclass(frozen=True, eq=False, init=False)
 class Dataset(Rows):
     """Inputs ``x (n, p)`` and targets ``y (n, q)`` with their types and everything known about them.
+
+    Types with points or pixels have values with more axes (``reps.read_values``); ``segments`` names the set of each
+    point where sets differ in size.
 
     Tensors, arrays, DataFrames and lists of real numbers of any kind are kept as float64 tensors; ``cluster (n,)`` are
     the labels of the independent units, kept as numbers 0, 1, ... ``truth`` maps printed names of groups to the exact
@@ -35,10 +41,11 @@ class Dataset(Rows):
     (100, 20, 9)
     """
 
-    x: Float[Tensor, "n p"]
-    y: Float[Tensor, "n q"]
+    x: Any
+    y: Any
     types: Schema
     cluster: Int[Tensor, " n"] | None = None
+    segments: Segments | None = None
     truth: Mapping[str, float] | None = None
     groups: tuple[str, ...] = ()
     split: Mapping[str, Int[Tensor, " m"]] | None = None
@@ -56,9 +63,17 @@ class Dataset(Rows):
     imposed: Mapping[str, str] = field(default_factory=dict[str, str])
     function: Callable[[Tensor], Tensor] | None = None
 
-    def __init__(self, x: Values, y: Values, types: Types, cluster: Iterable[Any] | None = None, **known: Any) -> None:
+    def __init__(
+        self,
+        x: Any,
+        y: Any,
+        types: Types,
+        cluster: Iterable[Any] | None = None,
+        segments: Segments | Iterable[Any] | None = None,
+        **known: Any,
+    ) -> None:
         schema = Schema.of(types)
-        admit = zip(("x", "y", "cluster"), admitted(schema, x, y, cluster), strict=True)
+        admit = zip(("x", "y", "cluster", "segments"), admitted(schema, x, y, cluster, segments), strict=True)
         given = {**known, "types": schema, **dict(admit)}
         for item in fields(self):
             default = item.default if item.default_factory is MISSING else item.default_factory()
@@ -66,7 +81,13 @@ class Dataset(Rows):
         if given:
             raise TypeError(f"Dataset has no {', '.join(given)}")
 
+    def _axis(self, each: Field[Any], value: Tensor) -> Axis:
+        flat = self.segments is not None and each.name in ("x", "y") and len(value) != self.segments.count
+        return "parts" if flat else "rows"
+
     def _taken(self, rows: Tensor) -> Dataset:
+        if not isinstance(self.x, Tensor) or not isinstance(self.y, Tensor):
+            raise SchemaError("rows of values of several types", "one tensor of inputs, one of targets", "audit takes them")
         return replace(super()._taken(rows), split=None)
 
     @property
@@ -77,7 +98,7 @@ class Dataset(Rows):
         >>> load("inertia", n=64).rows
         64
         """
-        return self.x.shape[0]
+        return len(tree.tree_leaves(self.x)[0]) if self.segments is None else self.segments.count
 
     @property
     def units(self) -> int:
@@ -101,7 +122,7 @@ class Dataset(Rows):
         lines += [self.story] if self.story else []
         lines.append(
             f"{self.rows} rows {units}; "
-            f"{self.x.shape[1]} inputs {self.types.x}, {self.y.shape[1]} targets {self.types.y}"
+            f"{_width(self.types.x, self.x)}inputs {self.types.x}, {_width(self.types.y, self.y)}targets {self.types.y}"
         )
         if self.groups:
             lines.append("candidates: " + ", ".join(self.groups))
@@ -110,3 +131,8 @@ class Dataset(Rows):
         lines += [f"{name}: {reason}" for name, reason in self.imposed.items()]
         lines += [f"{word}: {text}" for word, text in (("source", self.source), ("licence", self.licence)) if text]
         return "\n".join(lines)
+
+
+def _width(type_: Type, values: Any) -> str:
+    """The number of columns, where there are any."""
+    return f"{values.shape[1]} " if isinstance(type_, Rep) else ""

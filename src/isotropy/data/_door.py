@@ -10,8 +10,10 @@ import torch
 from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DtypeError, SchemaError, ShapeError
+from isotropy.linalg import Segments
 from isotropy.reps import Schema
 from isotropy.reps import Values as Values
 
@@ -22,19 +24,30 @@ _LEAST_UNITS = 8  # intervals and tests are over independent units; of fewer no 
 
 
 def admitted(
-    types: Schema, x: Values, y: Values | None = None, cluster: Iterable[Any] | None = None
-) -> tuple[Tensor, Tensor | None, Int[Tensor, " n"] | None]:
+    types: Schema,
+    x: Any,
+    y: Any = None,
+    cluster: Iterable[Any] | None = None,
+    segments: Segments | Iterable[Any] | None = None,
+) -> tuple[Any, Any, Int[Tensor, " n"] | None, Segments | None]:
     """Rows as the types want them, and clusters as numbers 0, 1, ...; what cannot be meant is refused.
+
+    ``segments`` names the set of each point of flat Clouds, by Segments or by labels, one for each point.
 
     Raises what ``Schema.tables`` raises, ShapeError for another number of labels than rows, SchemaError for missing
     labels, DtypeError for labels that are neither numbers nor text.
     """
-    read = types.tables(x, y)
-    unit = None if cluster is None else numbered(cluster, len(read[0])).to(read[0].device)
-    return read[0], read[1] if y is not None else None, unit
+    if segments is not None and not isinstance(segments, Segments):
+        points = numbered(segments, None)
+        segments = Segments(points, int(points.max()) + 1)
+    read = types.tables(x, y, segments)
+    like = tree.tree_leaves(read[0])[0]
+    rows = len(like) if segments is None else segments.count
+    unit = None if cluster is None else numbered(cluster, rows).to(like.device)
+    return read[0], read[1] if y is not None else None, unit, segments
 
 
-def numbered(cluster: Iterable[Any], rows: int) -> Int[Tensor, " n"]:
+def numbered(cluster: Iterable[Any], rows: int | None) -> Int[Tensor, " n"]:
     """Labels of any plain kind, one for each row, as numbers 0, 1, ... without gaps.
 
     >>> numbered(["b", "a", "b"], 3).tolist()
@@ -50,7 +63,7 @@ def numbered(cluster: Iterable[Any], rows: int) -> Int[Tensor, " n"]:
         raise DtypeError(f"cluster of dtype {labels.dtype}", "numbers or text", "give labels as integers or strings")
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise _missing(int((~np.isfinite(labels)).sum()))
-    if len(labels) != rows:
+    if rows is not None and len(labels) != rows:
         raise ShapeError(f"{len(labels)} labels of clusters", f"{rows}, one for each row")
     return torch.from_numpy(np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1))
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch.utils import _pytree as tree
 
 from isotropy.data._columns import read_csv, read_parquet
 from isotropy.data._dataset import Dataset
 from isotropy.data._door import numbered
 from isotropy.errors import IsotropyError, SchemaError
-from isotropy.reps import Schema, Values, enough_rows, table
+from isotropy.reps import Schema, Type, Values, enough_rows, table
 from isotropy.storage import write_whole
 
 SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
@@ -22,6 +23,9 @@ SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
 
 def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Dataset:
     """The rows of an .npz (arrays x, y and optionally cluster), .csv, .csv.gz or .parquet file, typed by its schema.
+
+    Of a schema with several types an .npz has arrays x.0, x.1 or x.name; ``segments`` names the set of each point where
+    sets differ in size.
 
     Numbers become float64. Raises ``SchemaError`` for a file or schema that cannot be read or
     that do not fit each other, ``ShapeError`` for sizes, ``DtypeError`` for objects, text or complex numbers,
@@ -50,8 +54,10 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
             'two lines will do, such as  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")',
         )
     types = _schema(schema)
-    x, y, labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
-    return Dataset(x, y, types, labels, source=path.name, name=path.name, title="Data from a file")
+    if not (types.tabular or name.endswith(".npz")):
+        raise SchemaError(f"{path.name} for points or pixels", "columns such as 5*Vector", "save an .npz archive")
+    x, y, *labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
+    return Dataset(x, y, types, *labels, source=path.name, name=path.name, title="Data from a file")
 
 
 def _schema(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
@@ -63,11 +69,11 @@ def read_schema(path: str | Path) -> Schema:
     return Schema.from_yaml(Path(path))
 
 
-def _npz(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+def _npz(path: Path, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as file:
-            tables = _arrays(np.load(file, allow_pickle=False), path.name, types.cluster)
+            return _arrays(np.load(file, allow_pickle=False), path.name, types)
     except IsotropyError:
         raise
     except Exception as error:
@@ -78,23 +84,34 @@ def _npz(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray
             "an .npz archive of plain numeric arrays",
             "convert each column to float64 and save again; pickles are never loaded",
         ) from error
-    x, y, *labels = tables
-    return x, y, labels[0] if labels else None
 
 
-def _arrays(archive: object, name: str, cluster: str | None) -> list[NDArray[Any]]:
-    """The arrays x and y, and the labels of the clusters where there are any."""
+def _arrays(archive: object, name: str, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
+    """The arrays x and y (x.0 or x.name for several types), and labels of clusters and sets where there are any."""
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise SchemaError(f"{name}, a single array", "an .npz archive with arrays x and y")
     with archive:
-        wanted = ["x", "y"] + ([cluster] if cluster else ["cluster"] if "cluster" in archive.files else [])
+        keys = {"x": _keys(types.x, "x"), "y": _keys(types.y, "y")}
+        keys["cluster"] = types.cluster or ("cluster" if "cluster" in archive.files else None)
+        keys["segments"] = "segments" if "segments" in archive.files and not types.tabular else None
+        wanted = [key for key in tree.tree_leaves(keys) if key is not None]
         if not set(wanted) <= set(archive.files):
             raise SchemaError(
                 f"{name} with arrays {', '.join(archive.files) or '(none)'}",
                 "arrays " + ", ".join(wanted),
                 "numpy.savez(path, x=..., y=...), or isotropy.data.save",
             )
-        return [np.asarray(archive[key]) for key in wanted]
+        found = tree.tree_map(lambda key: None if key is None else np.asarray(archive[key]), keys)
+        return found["x"], found["y"], found["cluster"], found["segments"]
+
+
+def _keys(type_: Type, name: str) -> Any:
+    """The name of the array of each type of a tree, in its shape."""
+    if isinstance(type_, tuple):
+        return tuple(_keys(part, f"{name}.{i}") for i, part in enumerate(type_))
+    if isinstance(type_, dict):
+        return {key: _keys(part, f"{name}.{key}") for key, part in type_.items()}
+    return name
 
 
 def _table(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:

@@ -10,20 +10,23 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from isotropy.data import Dataset, Types, admitted, enough_units
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
-from isotropy.measure import Layer, equivariance_error, layer_errors, lie_error
+from isotropy.linalg import Segments
+from isotropy.measure import Layer, LayerErrors, Sample, equivariance_error, layer_errors, lie_error
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
-from isotropy.reps import Schema, Values
+from isotropy.reps import Schema, written_type
 from isotropy.study import Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
 _LIE_ROWS = 1_000
 _LAYER_ROWS = 512
 _DRAWS = 32
+_ROUNDING = 1e-6  # relative errors below are those of single precision
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ class Audit(Result):
         """
         seen = [found for found in self.groups if found.layers]
         if not seen:
-            raise DomainError("an audit without layers", "a torch module that was audited under a continuous group")
+            raise DomainError("an audit without layers", "a torch module of several layers, and a group that it breaks")
         return max(seen, key=lambda found: found.error.mean)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -145,7 +148,7 @@ class Audit(Result):
             ),
         ]
         shown += [_directions(found) for found in self.groups if found.generators]
-        shown += [_where(found) for found in self.groups if found.layers and found.error.mean > 1e-6]
+        shown += [_where(found) for found in self.groups if found.layers and found.error.mean > _ROUNDING]
         shown.append(Text(_HOW_TO_READ, section="How to read this", style="details"))
         return shown
 
@@ -179,22 +182,27 @@ error above zero. To learn which symmetries the data have, run `isotropy discove
 
 - The interval says how far the error would move with other rows, or with other clusters where rows are not independent.
 - The error per unit generator is the limit of small group elements; it shows along which direction the model breaks.
-- Layers: the infinitesimal error is split exactly over the modules through which everything flows; contributions may \
-cancel, so shares are of their total size."""
+- Layers: the infinitesimal error, of a finite group the error itself, is split exactly over the modules through which \
+everything flows; contributions may cancel, so shares are of their total size."""
 
 
 def audit(
     model: Callable[..., Any],
-    x: Values | Dataset,
+    x: Any,
     types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike],
     cluster: Iterable[Any] | None = None,
+    segments: Segments | Iterable[Any] | None = None,
     windows: Mapping[str, float] | None = None,
     name: str = "",
     seed: int = 0,
 ) -> Audit:
     """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
+
+    Clouds are ``(n, points, d)``, images ``(n, C, H, W)``, graphs ``(n, m, m)``, as ``reps.read_values`` says, and a
+    tuple of types takes one of values, the arguments of ``model``. With ``segments``, Segments or the label of the set
+    of each point, Clouds are flat ``(N, d)``, and the model is called with Segments as its last argument.
 
     ``x`` may be a Dataset, which brings types and clusters; else ``types`` declares the columns of input and output.
     Integers count as numbers; ``cluster (n,)`` are labels of the independent units, of which there are at least 8.
@@ -212,28 +220,33 @@ def audit(
     """
     began = time.perf_counter()
     if isinstance(x, Dataset):
-        types, cluster, x = types or x.types, x.cluster if cluster is None else cluster, x.x
+        types, segments = types or x.types, x.segments if segments is None else segments
+        cluster, x = x.cluster if cluster is None else cluster, x.x
     if types is None:
         raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
     schema = Schema.of(types)
-    rows, _, numbers = admitted(schema, x, cluster=cluster)
+    values, _, numbers, sets = admitted(schema, x, cluster=cluster, segments=segments)
+    rows = Sample(values, schema.x, sets)
     unit = torch.arange(len(rows)) if numbers is None else numbers
     enough_units(unit)
-    listed = candidates(groups, schema, rows, windows)
-    rows = rows.to(_dtype(model, x))
+    listed = candidates(groups, schema, values, windows)
     chosen = torch.randperm(len(rows), generator=spawn(seed, "audit rows"))[:_ERROR_ROWS]
+    sample = rows.take(chosen).to(_dtype(model, x))
     training = model.training if isinstance(model, nn.Module) else False
     notes: list[str] = []
     try:
         if isinstance(model, nn.Module):
             model.eval()
-        found = tuple(_judge(model, rows[chosen], unit[chosen], schema, one, seed, notes) for one in listed)
+        found = tuple(_judge(model, sample, unit[chosen], schema, one, seed, notes) for one in listed)
     finally:
         if isinstance(model, nn.Module):
             model.train(training)
     return Audit(
         model=name or type(model).__name__,
-        data={"rows": len(rows), "used": len(chosen), "columns": rows.shape[1], "units": len(torch.unique(unit))},
+        data={
+            **{"rows": len(rows), "used": len(chosen), "units": len(torch.unique(unit))},
+            **({"columns": values.shape[1]} if schema.tabular else {"inputs": written_type(schema.x)}),
+        },
         groups=found,
         notes=tuple(dict.fromkeys(notes)),
         settings={"seed": seed, "groups": ", ".join(one.name for one in listed)},
@@ -243,29 +256,43 @@ def audit(
 
 def _judge(
     model: Callable[..., Any],
-    x: Tensor,
+    sample: Sample,
     unit: Tensor,
     schema: Schema,
     candidate: Candidate,
     seed: int,
     notes: list[str],
 ) -> GroupAudit:
-    group, types = candidate.group, (schema.x, schema.y)
-    error = equivariance_error(model, candidate.measured, x, *types, n=_DRAWS, cluster=unit, seed=seed)
+    group = candidate.group
+
+    def asked(question: Callable[..., Any], subject: Any, rows: int, **options: Any) -> Any:
+        few = sample.take(slice(rows))
+        return question(model, subject, few.x, schema.x, schema.y, segments=few.segments, **options)
+
+    error = asked(equivariance_error, candidate.measured, _ERROR_ROWS, n=_DRAWS, cluster=unit, seed=seed)
+    modules = isinstance(model, nn.Module) and any(True for _ in model.children())
+    # Where nothing breaks no layer does; of a group with reflections the rest says where, if turning is kept.
+    broken = modules and error.mean > _ROUNDING
+    layers: tuple[Layer, ...] = ()
     if not group.dim:
-        return GroupAudit(candidate.name, error, width=candidate.width)
+        layers = _several(asked(layer_errors, group, _LAYER_ROWS)) if broken else ()
+        return GroupAudit(candidate.name, error, layers=layers, width=candidate.width)
     try:
-        few = x[:_LIE_ROWS]
-        lie = lie_error(model, group, few, *types, cluster=unit[:_LIE_ROWS])
+        lie = asked(lie_error, group, _LIE_ROWS, cluster=unit[:_LIE_ROWS])
     except (DomainError, RuntimeError) as reason:  # numpy inside, or an operation without forward derivatives
         notes.append(f"No Lie errors: {str(reason).splitlines()[0]}.")
         return GroupAudit(candidate.name, error, width=candidate.width)
     generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))
-    layers: tuple[Layer, ...] = ()
-    if isinstance(model, nn.Module) and any(True for _ in model.children()):
-        layers = layer_errors(model, group, x[:_LAYER_ROWS], *types).layers
-        layers = layers if len(layers) > 1 else ()  # one layer is the whole model, as in an exported program
+    if broken and lie.total.mean < _ROUNDING and len(tree.tree_leaves(group.discrete)[0]):
+        layers = _several(asked(layer_errors, group, _LAYER_ROWS, discrete=True))
+    elif modules:
+        layers = _several(asked(layer_errors, group, _LAYER_ROWS))
     return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width)
+
+
+def _several(found: LayerErrors) -> tuple[Layer, ...]:
+    """The layers, unless one is the whole model, as in an exported program."""
+    return found.layers if len(found.layers) > 1 else ()
 
 
 def _dtype(model: Callable[..., Any], x: Any) -> torch.dtype:

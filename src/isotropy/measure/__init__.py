@@ -26,3 +26,4 @@ from isotropy.measure._lie import lie_error as lie_error
 from isotropy.measure._multiple import holm as holm
 from isotropy.measure._projection import projection_error as projection_error
 from isotropy.measure._randomisation import randomisation_test as randomisation_test
+from isotropy.measure._sample import Sample as Sample

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import jvp
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, IsotropyError
 from isotropy.estimate import Estimate
 from isotropy.groups import Draws, Group, parse
 from isotropy.linalg import Segments
@@ -74,8 +74,9 @@ def layer_errors(
     network breaks; T before a layer minus T after it is what the layer adds, and all that is added sums to the Lie
     derivative of the model exactly, whatever m is. A module that declares ``rep_out`` gives m; for the others m is the
     affine field that fits best how h moves when x does (ridge regression, each half of the rows judged by the fit on
-    the other; one for all points or pixels where h has them), so a layer is blamed only for what no linear action on
-    its features can follow. Branches that are no cuts are counted with the module that joins them.
+    the other; one for all points or pixels where h has them), or the action on outputs where all that follows keeps it:
+    a layer is blamed only for what no linear action on its features can follow. Branches that are no cuts are counted
+    with the module that joins them.
 
     Of a finite group, and with ``discrete`` of the components of any, the same holds for elements instead of
     generators: h is swapped for m_g(h), T(h) = out(m_g(h)) - g f(x), and the sum is f(g x) - g f(x), over the elements.
@@ -241,9 +242,28 @@ class _Fields:
         self.seen = h
         if typed:
             fields = self.motion.carried(self.sample.out(h, declared))
+        elif self._as_output(view, module, h):
+            return torch.zeros_like(self.out), False
         else:
             fields = [self._fitted(view, *pair) for pair in zip(self.motion.still(view, h), pushed, strict=True)]
         return self._through(module, h, fields) - self.out, typed
+
+    def _as_output(self, view: Indexed | None, module: nn.Module, h: Tensor) -> bool:
+        """Whether h may move as outputs do: then all that follows, a mean over points say, keeps the symmetry."""
+        type_, sets = self.y.type, self.sample.segments
+        rep = type_ if isinstance(type_, Rep) else getattr(type_, "rep", None)
+        if not isinstance(rep, Rep):
+            return False
+        flat = sets is not None and len(h) != sets.count
+        kind = Cloud if flat or isinstance(view, Cloud) else type(view) if isinstance(view, Pairs | Field) else None
+        if kind in (Cloud, Pairs) and h.ndim != (4 if kind is Pairs else 3 - flat):
+            return False
+        try:
+            fields = self.motion.carried(self.sample.out(h, rep if kind is None else kind(rep)))
+        except IsotropyError:  # h has another number of features
+            return False
+        broken = self._through(module, h, fields) - self.out
+        return bool(broken.abs().max() <= 1e-5 * self.size)
 
     def _through(self, module: nn.Module, h: Tensor, fields: list[Tensor]) -> Tensor:
         """What the model does when the output h of ``module`` moves as each of ``fields`` says and x rests."""

@@ -87,6 +87,10 @@ class Sample:
 
         return Sample(over(self.type, self.x, taken), self.type, segments)
 
+    def to(self, dtype: torch.dtype) -> Sample:
+        """The same in another precision; whole numbers stay so."""
+        return replace(self, x=tree.tree_map(lambda part: part.to(dtype) if _real(part) else part, self.x))
+
     def moved(self, group: Group, g: Element) -> Sample:
         """g.x with one element for each row."""
         return replace(self, x=act(self.type, group, g, self.x, self.segments))

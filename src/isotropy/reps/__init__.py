@@ -34,6 +34,10 @@ from isotropy.reps._irreps import Irreps as Irreps
 from isotropy.reps._irreps import Sphere as Sphere
 from isotropy.reps._irreps import from_e3nn as from_e3nn
 from isotropy.reps._irreps import to_e3nn as to_e3nn
+from isotropy.reps._reading import read_values as read_values
+from isotropy.reps._reading import rests as rests
+from isotropy.reps._reading import rows_of as rows_of
+from isotropy.reps._reading import suits as suits
 from isotropy.reps._rep import Rep as Rep
 from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser
@@ -45,6 +49,7 @@ from isotropy.reps._types import over as over
 from isotropy.reps._types import parse_type as parse_type
 from isotropy.reps._types import pull as pull
 from isotropy.reps._types import tangent as tangent
+from isotropy.reps._types import written_type as written_type
 from isotropy.reps._wigner import align as align
 from isotropy.reps._wigner import wigner_blocks as wigner_blocks
 from isotropy.reps._wigner import wigner_couplings as wigner_couplings
@@ -84,15 +89,20 @@ __all__ = [
     "parse_type",
     "projector",
     "pull",
+    "read_values",
     "rescaling",
+    "rests",
+    "rows_of",
     "solid_harmonics",
     "spherical_harmonics",
+    "suits",
     "tangent",
     "to_e3nn",
     "translates",
     "wigner_D",
     "wigner_blocks",
     "wigner_couplings",
+    "written_type",
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -46,13 +46,23 @@ def table(values: Values, name: str) -> Float[Tensor, "n p"]:
     >>> table([[1, 2], [3, 4]], "x").dtype
     torch.float64
     """
+    numbers = finite(values, name, range(1, 3), "a table (rows, columns)", "flatten each row")
+    return numbers[:, None] if numbers.ndim == 1 else numbers
+
+
+def finite(
+    values: Values, name: str, axes: range, shape: str, hint: str = "", *, whole: bool = False
+) -> Shaped[Tensor, "n ..."]:
+    """Numbers of so many ``axes``, rows first, as ``table`` reads them; ``whole`` ones of no type stay integers.
+
+    Raises what ``table`` raises.
+    """
     numbers = _tensor(values, name) if isinstance(values, Tensor) else torch.from_numpy(_array(values, name))
-    if numbers.ndim not in (1, 2):
-        raise ShapeError(f"{name} of shape {tuple(numbers.shape)}", "a table (rows, columns)", "flatten each row")
+    if numbers.ndim not in axes:
+        raise ShapeError(f"{name} of shape {tuple(numbers.shape)}", shape, hint)
     if 0 in numbers.shape:
         raise ShapeError(f"{name} of shape {tuple(numbers.shape)}", "at least one row and one column")
-    numbers = numbers[:, None] if numbers.ndim == 1 else numbers
-    bad = (~torch.isfinite(numbers)).any(dim=1).nonzero()[:, 0].tolist()
+    bad = (~torch.isfinite(numbers.reshape(len(numbers), -1))).any(dim=1).nonzero()[:, 0].tolist()
     if bad:
         listed = ", ".join(map(str, bad[:_SHOWN])) + (", ..." if len(bad) > _SHOWN else "")
         raise DomainError(
@@ -60,7 +70,9 @@ def table(values: Values, name: str) -> Float[Tensor, "n p"]:
             "finite numbers",
             "remove or repair these rows; nothing is dropped silently",
         )
-    return numbers
+    given = values.dtype if isinstance(values, Tensor) else np.asarray(values).dtype
+    integers = whole and (str(given).removeprefix("torch.").startswith(("int", "uint", "bool")))
+    return numbers.long() if integers else numbers
 
 
 def _tensor(values: Tensor, name: str) -> Tensor:

@@ -11,13 +11,16 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationError, field_validator, model_validator
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group
-from isotropy.reps._columns import Values, enough_rows, table, warn_if_standardised
+from isotropy.linalg import Segments
+from isotropy.reps._columns import Values, enough_rows, warn_if_standardised
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
+from isotropy.reps._reading import read_values
 from isotropy.reps._rep import Rep
-from isotropy.reps._text import parse_rep
+from isotropy.reps._types import Type, parse_type, written_type
 
 _KEYS = ("x", "y", "dims", "cluster", "names", "columns")
 _LONGEST = 1_000_000  # bytes of a file; a schema is read by people
@@ -28,6 +31,8 @@ _EXAMPLE = 'for instance  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Te
 class Schema(BaseModel):
     """The types of the inputs ``x`` and targets ``y``, and what else a table needs to be read.
 
+    A type is a Rep, whose values are columns, a Cloud, Pairs or Field, or a tuple or dictionary of these, as objects or
+    as text.
     ``dims`` pins dimensions of spaces (``{"space": 3}``); ``cluster`` names the array or column of the independent
     unit; ``columns`` lists the table's columns of x and y in their order; ``names`` labels the columns in reports.
 
@@ -36,12 +41,15 @@ class Schema(BaseModel):
     >>> schema = Schema.of({"x": '5*Scalar("mass") + 5*Vector("position")', "y": "Tensor(2)", "dims": {"space": 3}})
     >>> schema.widths(), Schema.from_yaml(schema.to_yaml()) == schema
     ((20, 9), True)
+    >>> print(Schema(x="Cloud(Point)", y="Vector").to_yaml(), end="")
+    x: Cloud(Point)
+    y: Vector
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
-    x: Rep
-    y: Rep
+    x: Any
+    y: Any
     dims: dict[StrictStr, StrictInt] | None = None
     cluster: StrictStr | None = None
     names: dict[StrictStr, tuple[StrictStr, ...]] | None = None
@@ -91,7 +99,7 @@ class Schema(BaseModel):
 
     def to_yaml(self) -> str:
         """The schema as YAML text, which ``from_yaml`` reads back to an equal schema."""
-        plain: dict[str, Any] = {"x": str(self.x), "y": str(self.y)}
+        plain: dict[str, Any] = {"x": _spelt(self.x), "y": _spelt(self.y)}
         for key in ("dims", "cluster"):
             if getattr(self, key) is not None:
                 plain[key] = getattr(self, key)
@@ -102,8 +110,10 @@ class Schema(BaseModel):
 
     @field_validator("x", "y", mode="before")
     @classmethod
-    def _read(cls, value: object) -> Rep:
-        return parse_rep(value)
+    def _read(cls, value: object) -> Type:
+        if value is None:
+            raise SchemaError("a type that is empty", "a type", "None in quotes, for values that no group moves")
+        return parse_type(value)
 
     @field_validator("names", "columns", mode="before")
     @classmethod
@@ -132,11 +142,19 @@ class Schema(BaseModel):
         for field in ("names", "columns"):
             lists = getattr(self, field) or {}
             for side, found in lists.items():
+                if not isinstance(getattr(self, side), Rep):
+                    kind = f"{field} for {side} of type {written_type(getattr(self, side))}"
+                    raise SchemaError(kind, "a type of table columns, such as 5*Vector", f"leave {field} out")
                 self._fitted(side, len(found), dict(self.dims or {}), field)
         return self
 
     def __hash__(self) -> int:
         return hash(self.to_yaml())
+
+    @property
+    def tabular(self) -> bool:
+        """Whether inputs and targets are tables, a Rep each."""
+        return isinstance(self.x, Rep) and isinstance(self.y, Rep)
 
     # Sizes.
     def widths(self, group: Group | None = None) -> tuple[int, int]:
@@ -171,23 +189,29 @@ class Schema(BaseModel):
             )
         return found
 
-    def tables(self, x: Values, y: Values | None = None) -> tuple[Tensor, ...]:
-        """The data as float64 tables ``(n, p)`` and ``(n, q)``, refused unless they are what the schema says.
+    def tables(self, x: Any, y: Any = None, segments: Segments | None = None) -> tuple[Any, ...]:
+        """The data as float64 tensors, refused unless they are what the schema says.
+
+        Reps read tables ``(n, p)`` and ``(n, q)``; ``read_values`` says which shapes other types have.
 
         Integers and booleans count as numbers; a single axis is one column. Raises DtypeError for complex numbers, text
         and objects; DomainError for NaN and infinity, naming the rows; ShapeError for another number of axes and for
         rows that do not match; SchemaError for widths.
         """
         given = {"x": x} if y is None else {"x": x, "y": y}
-        # Here a type reads what is given for it: a Rep a table.
-        read = {side: table(values, side) for side, values in given.items()}
-        if y is not None:
-            enough_rows(read["x"], read["y"])
+        read = {side: read_values(getattr(self, side), values, side, segments) for side, values in given.items()}
+        if segments is None:
+            counts = {side: _rows(numbers, side) for side, numbers in read.items()}
+            if len(set(counts.values())) > 1:
+                raise ShapeError(f"{counts['x']} rows of x and {counts['y']} of y", "one y for each x")
+        tables = {side: numbers for side, numbers in read.items() if isinstance(getattr(self, side), Rep)}
         try:
-            self.known_dims(*(numbers.shape[1] for numbers in read.values()))
+            known = dict(self.dims or {})
+            for side in (*tables, *tables):  # what one side determines may settle the other
+                known = self._fitted(side, tables[side].shape[1], known, "columns")
         except SchemaError as error:
             for side, values in given.items():
-                if np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
+                if side in tables and np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
                     hint = f"{side}[:, None] is one column"
                     raise ShapeError(f"{side} of shape ({len(read[side])},)", "(rows, columns)", hint) from None
             raise
@@ -199,6 +223,9 @@ class Schema(BaseModel):
         Raises also SchemaError for fewer than ``min_rows`` rows and for a group that moves no column, ShapeError for a
         group of another dimension. Warns where vectors were standardised axis by axis.
         """
+        if not self.tabular:
+            given = f"types {written_type(self.x)} -> {written_type(self.y)}"
+            raise SchemaError(given, "types of table columns, such as 5*Vector", "isotropy.audit takes any type")
         left, right = self.tables(x, y)
         enough_rows(left, right, least=min_rows)
         known = self.known_dims(left.shape[1], right.shape[1])
@@ -210,6 +237,23 @@ class Schema(BaseModel):
         for rep, numbers in ((self.x, left), (self.y, right)):
             warn_if_standardised(rep, numbers, known)
         return left, right
+
+
+def _spelt(type_: Type) -> Any:
+    """A type as YAML spells it: text, or lists and dictionaries of it."""
+    if isinstance(type_, tuple):
+        return [_spelt(part) for part in type_]
+    if isinstance(type_, dict):
+        return {name: _spelt(part) for name, part in type_.items()}
+    return str(type_)
+
+
+def _rows(numbers: Any, side: str) -> int:
+    """The number of rows that all values of a side have; raises ShapeError where they differ."""
+    counts = {len(part) for part in tree.tree_leaves(numbers)}
+    if len(counts) > 1:
+        raise ShapeError(f"values of {side} with {', '.join(map(str, sorted(counts)))} rows", "as many for each type")
+    return counts.pop()
 
 
 def _text_of(path: Path) -> str:

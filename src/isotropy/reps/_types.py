@@ -77,6 +77,19 @@ def _read(text: str) -> Type:
     return make(parse_rep(inside)) if inside else make()
 
 
+def written_type(type_: Type) -> str:
+    """The text of a type, also of a tree.
+
+    >>> written_type((Cloud(), {"edges": Pairs()}))
+    '(Cloud(), {edges: Pairs()})'
+    """
+    if isinstance(type_, tuple):
+        return f"({', '.join(map(written_type, type_))})"
+    if isinstance(type_, dict):
+        return "{" + ", ".join(f"{name}: {written_type(part)}" for name, part in type_.items()) + "}"
+    return str(type_)
+
+
 def act(type_: Type, group: Group, g: Element, x: Value, segments: Segments | None = None) -> Value:
     """g.x with one element per row: ``g`` (B, *element), ``x`` (B, ..., n), axes between row and feature untouched.
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group, Window, parse, parse_list, same
-from isotropy.reps import Schema
+from isotropy.reps import Cloud, Rep, Schema, over, rests, suits
 
 # A declared window where nothing says how far to look: stretches by about a third, translations by half the spread.
 _STRETCH = 0.3
@@ -48,7 +47,7 @@ class Candidate:
 def candidates(
     groups: str | CandidateLike | Sequence[CandidateLike],
     types: Schema,
-    x: Float[Tensor, "n p"],
+    x: Any,
     windows: Mapping[str, float] | None = None,
 ) -> tuple[Candidate, ...]:
     """The candidates, largest group first, duplicates merged.
@@ -67,7 +66,7 @@ def candidates(
     found: list[Candidate] = []
     for item in listed:
         group = item.group if isinstance(item, Window) else parse(item)
-        _fits(group, types, x.shape[1])
+        _fits(group, types, x)
         twin = next((other for other in found if same(group, other.group)), None)
         if twin is not None:
             warnings.warn(f"{group.name} is the same group as {twin.name} and is judged once", stacklevel=3)
@@ -77,7 +76,7 @@ def candidates(
     return tuple(sorted(found, key=lambda c: -sum(other.group <= c.group for other in found)))
 
 
-def _fits(group: Group, types: Schema, columns: int) -> None:
+def _fits(group: Group, types: Schema, x: Any) -> None:
     dims = dict(types.dims or {})
     for space in group.spaces:
         factor = group.factor(space)
@@ -87,14 +86,8 @@ def _fits(group: Group, types: Schema, columns: int) -> None:
                 f"a group of the {dims[space]}-dimensional {space} that the types declare",
                 f"e.g. SO({dims[space]})",
             )
-    wanted = types.x.dim(group, dims)
-    if wanted != columns:
-        raise ShapeError(
-            f"{group.name}, under which {types.x} has {wanted} columns",
-            f"the {columns} columns of x",
-            "name a group of the right dimension, or correct the types",
-        )
-    if types.x.is_trivial(group) and types.y.is_trivial(group):
+    over(types.x, x, lambda type_, part: suits(type_, group, part, "x", dims))
+    if rests(types.x, group) and rests(types.y, group):
         raise SchemaError(
             f"{group.name}, which moves no column of {types.x} -> {types.y}",
             "a group that acts on some column",
@@ -103,7 +96,7 @@ def _fits(group: Group, types: Schema, columns: int) -> None:
 
 
 def _width(
-    item: CandidateLike, group: Group, types: Schema, x: Tensor, windows: Mapping[str, float]
+    item: CandidateLike, group: Group, types: Schema, x: Any, windows: Mapping[str, float]
 ) -> tuple[float, ...] | None:
     if isinstance(item, Window):
         width = item.width
@@ -116,13 +109,19 @@ def _width(
     return tuple(spread if "translation" in name else _STRETCH for name in group.generator_names)
 
 
-def _point_spread(types: Schema, x: Tensor, group: Group) -> float:
+def _point_spread(types: Schema, x: Any, group: Group) -> float:
     """Root mean square distance of declared Points from their common mean, per coordinate."""
-    points = [
-        x[:, columns].reshape(-1, group.degree)
-        for part, columns in zip(types.x.parts(), types.x.columns(types.dims or {}), strict=True)
-        if part.term.affine
-    ]
+    points: list[Tensor] = []
+
+    def places(type_: Any, values: Any) -> None:
+        rep = type_.rep if isinstance(type_, Cloud) else type_
+        for part, columns in zip(rep.parts(), rep.columns(dims), strict=True) if isinstance(rep, Rep) else ():
+            if part.term.affine:
+                points.append(values[..., columns].reshape(-1, group.degree))
+
+    factors = {space: group.factor(space) for space in group.spaces}
+    dims = {**{space: H.degree for space, H in factors.items() if H is not None}, **dict(types.dims or {})}
+    over(types.x, x, places)
     if not points:
         return 1.0
     cloud = torch.cat(points)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.data import Dataset, Types, enough_units
 from isotropy.errors import DomainError, SchemaError
-from isotropy.reps import Values
+from isotropy.reps import Schema, Values, rows_of
 from isotropy.study._candidates import candidates
 from isotropy.study._problem import Problem
 
@@ -24,10 +24,22 @@ def dataset_of(x: Dataset | Values, y: Values | None, types: Types | None, clust
     if isinstance(x, Dataset):
         if y is not None or types is not None:
             raise SchemaError("a Dataset together with y or types", "one of them", "a Dataset holds all three")
-        return x if cluster is None else replace(x, cluster=cluster)
+        return _as_table(x if cluster is None else replace(x, cluster=cluster))
     if y is None or types is None:
         raise SchemaError("x alone", "x, y and types", 'discover(x, y, dict(x=5 * Vector, y=Scalar), groups="O(3)")')
-    return Dataset(x, y, types, cluster)
+    return _as_table(Dataset(x, y, types, cluster))
+
+
+def _as_table(dataset: Dataset) -> Dataset:
+    """The same as rows of columns, which is what learners take: clouds of one size are rows of n points."""
+    if dataset.types.tabular:
+        return dataset
+    wanted = "a table, or Clouds of n points each, (clouds, n, features), which are rows of n * Point"
+    (x, left), (y, right) = (
+        rows_of(type_, values, side, wanted)
+        for side, type_, values in (("x", dataset.types.x, dataset.x), ("y", dataset.types.y, dataset.y))
+    )
+    return replace(dataset, x=left, y=right, types=Schema(x=x, y=y, dims=dataset.types.dims))
 
 
 def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | None, seed: int) -> Problem:
