@@ -35,8 +35,9 @@ def read_values(type_: Type, values: Any, name: str, segments: Segments | None =
     """
     if isinstance(type_, tuple | dict):
         keys: list[Any] = list(type_) if isinstance(type_, dict) else list(range(len(type_)))
-        kind, given = (Mapping, "by name") if isinstance(type_, dict) else (tuple | list, "as a tuple")
-        if not isinstance(values, kind) or len(values) != len(keys):
+        given = "by name" if isinstance(type_, dict) else "as a tuple"
+        fits = isinstance(values, Mapping) if isinstance(type_, dict) else isinstance(values, tuple | list)
+        if not fits or len(values) != len(keys):
             raise SchemaError(f"{name} as {type(values).__name__}", f"{len(keys)} values, one for each type", given)
         if isinstance(type_, dict) and set(values) != set(keys):
             raise SchemaError(f"{name} with {sorted(values)}", f"values {sorted(keys)}, one for each type", given)
