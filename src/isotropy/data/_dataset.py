@@ -87,7 +87,9 @@ class Dataset(Rows):
 
     def _taken(self, rows: Tensor) -> Dataset:
         if not isinstance(self.x, Tensor) or not isinstance(self.y, Tensor):
-            raise SchemaError("rows of values of several types", "one tensor of inputs, one of targets", "audit takes them")
+            raise SchemaError(
+                "rows of values of several types", "one tensor of inputs, one of targets", "audit takes them"
+            )
         return replace(super()._taken(rows), split=None)
 
     @property
