@@ -92,6 +92,25 @@ def test_a_file_imports_only_from_the_floors_below(path: Path) -> None:
     assert not above, f"{room} must not import {sorted(above)}"
 
 
+def private(module: str) -> bool:
+    """Whether some part of a module's name is that of a private file or folder."""
+    return any(part.startswith("_") and part != "__init__" for part in module.split("."))
+
+
+@pytest.mark.parametrize("path", sorted(HOUSE.rglob("*.py")), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_a_file_imports_no_private_file_of_another_room(path: Path) -> None:
+    reached: list[str] = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            reached += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            reached += [alias.name for alias in node.names]
+    inside = f"isotropy.{room_of(path)}."
+    behind = [name for name in reached if name.startswith("isotropy.") and not name.startswith(inside)]
+    behind = [name for name in behind if private(name) and name != "isotropy.__version__"]
+    assert not behind, f"import from the room's face or its parts, not {behind}"
+
+
 # Lawful: a closed algebra names its results (G @ axis is a Placed group), and a Rep knows its own action and text.
 CIRCLES = {"groups", "reps"}
 

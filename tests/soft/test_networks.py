@@ -158,8 +158,18 @@ def test_sampled_and_infinitesimal_penalties_agree_with_closed_forms() -> None:
     assert sampled[1].item() == pytest.approx(4 / 9, rel=0.03)
     with pytest.raises(DomainError, match="SamplePenalty"):
         LiePenalty(Vector, Vector, ["C(4)@z"])
-    with pytest.raises(DomainError, match="generator"):
-        SamplePenalty(Vector, Vector, ["SO(3)"])(model, x, None)
+
+
+def test_draws_without_a_generator_are_those_of_torchs_global_one() -> None:
+    model, penalty = nn.Linear(3, 3), SamplePenalty(Vector, Vector, ["SO(3)"])
+    x = torch.ones(4, 3)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(7)
+        values = penalty(model, x), Constraint(penalty, multiplier=Fixed(1.0)).term(model, x)
+        torch.manual_seed(7)
+        again = penalty(model, x, torch.default_generator), penalty(model, x, torch.default_generator).sum()
+    assert all(torch.equal(one, other) for one, other in zip(values, again, strict=True))
+    assert torch.equal(penalty(model, x, torch.Generator().manual_seed(7)), again[0])
 
 
 def test_a_functional_penalty_trains() -> None:

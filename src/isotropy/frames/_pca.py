@@ -16,9 +16,7 @@ from isotropy.frames._refine import Block, Partial, Rule, TiedCloud, merged, pai
 from isotropy.frames._signs import ambiguity, reflect_last
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
-from isotropy.groups._axes import axis_frame
-from isotropy.groups._linear import matrix
-from isotropy.groups._rotations import haar_orthogonal
+from isotropy.groups.parts import axis_frame, haar_orthogonal, matrix
 from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
 

@@ -13,8 +13,7 @@ from torch import Tensor
 from isotropy.errors import DegenerateError
 from isotropy.frames._padded import log_of, stacked
 from isotropy.groups import SO, Cubature, DiscreteMeasure, E, Group, LinearGroup, O, Placed, Similarity
-from isotropy.groups._axes import axis_frame
-from isotropy.groups._linear import matrix
+from isotropy.groups.parts import axis_frame, matrix
 from isotropy.linalg import Segments
 from isotropy.reps import Cloud, Pairs, Rep, Type, over
 

@@ -76,14 +76,12 @@ def gauss_newton_diagonal(penalty: ProjectionPenalty, view: RuleView, probes: in
     For v ~ N(0, 1) on rows and outputs, E (grad <v, f>)^2 is that diagonal; scaled from the batch to all n rows.
     """
     x, model = rows(view.batch), view.info.model
-    if view.generator is None:
-        raise DomainError("no generator", "the generator of the constraint's term", "pass one to term(...)")
     parameters = penalty.parameters(model)
     total = torch.zeros(sum(parameter.numel() for parameter in parameters), dtype=torch.float64)
     with torch.enable_grad():
         y = model(x)
         for probe in range(probes):
-            v = _normal(y, view.generator)
+            v = _normal(y, view.generator or torch.default_generator)
             grads = torch.autograd.grad((v * y).sum(), parameters, retain_graph=probe + 1 < probes)
             total += torch.cat([grad.reshape(-1) for grad in grads]).cpu().double().square()
     return total * view.info.n / (probes * len(x)), y.shape[-1]

@@ -19,8 +19,8 @@ class SamplePenalty:
     """``penalty(model, batch, generator) -> (J,)``: ``E |f(g x) - g f(x)|^2`` per output, over the rows and draws of g.
 
     ``batch`` is x ``(B, n_in)`` or a tuple that begins with it. Each candidate is a compact group (Haar) or a
-    ``Window`` on a group; another group raises ``DomainError`` when it samples. Every row and draw has
-    its own element.
+    ``Window`` on a group; another group raises ``DomainError`` when it samples. Every row and draw has its own element,
+    from ``generator`` or else from torch's global one.
 
     >>> from isotropy.random import spawn
     >>> from isotropy.reps import Vector
@@ -40,10 +40,9 @@ class SamplePenalty:
         self.candidates = tuple(one if isinstance(one, Window) else parse(one) for one in groups)
         self.names = tuple(str(_group(candidate)) for candidate in self.candidates)
 
-    def __call__(self, model: nn.Module, batch: Any, generator: Generator | None) -> Float[Tensor, " J"]:
+    def __call__(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Float[Tensor, " J"]:
         x = rows(batch)
-        if generator is None:
-            raise DomainError("no generator", "the generator that draws the group elements")
+        generator = torch.default_generator if generator is None else generator
         fx = model(x)
         moved: list[Tensor] = []
         targets: list[Tensor] = []

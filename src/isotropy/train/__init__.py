@@ -2,7 +2,7 @@
 
 from isotropy.data import Batches, Moved
 from isotropy.train._fit import fit
-from isotropy.train._history import History
+from isotropy.train._history import History, Row
 from isotropy.train._schedule import Cosine, Schedule
 from isotropy.train._step import Step
 from isotropy.train._task import Task
@@ -16,6 +16,7 @@ __all__ = [
     "DivergedError",
     "History",
     "Moved",
+    "Row",
     "Schedule",
     "Step",
     "Task",

@@ -17,14 +17,12 @@ from isotropy.experiments.peers import with_clebsch_gordan_products
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
 from isotropy.nn import ConfigurationBatches, EnergyForceLoss, GauntForceField, Scales, force_field_errors
-from isotropy.nn.force_field._elements import free_energies
-from isotropy.nn.force_field._loss import predicted
+from isotropy.nn.parts import free_energies, predicted
 from isotropy.random import derive, spawn
 from isotropy.reps import Cloud, Scalar, Vector
 from isotropy.runs import Run
 from isotropy.study import job, part, size
-from isotropy.train import Cosine, fit
-from isotropy.train._history import Row
+from isotropy.train import Cosine, Row, fit
 
 TESTS = {
     "acac": ("test_300K", "test_600K", "test_H_transfer", "test_dihedral"),

@@ -12,9 +12,8 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.experiments.peers import complete_graphs
 from isotropy.nn.force_field import RadialBasis
-from isotropy.nn.force_field._interaction import Interaction
-from isotropy.nn.force_field._mixing import DegreeLinear, Dense, ElementLinear
 from isotropy.nn.gaunt import CompleteProduct, GauntConvolution
+from isotropy.nn.parts import DegreeLinear, Dense, ElementLinear, Interaction
 
 Method = Literal["Gaunt", "complete"]
 METHODS: tuple[Method, ...] = ("Gaunt", "complete")

@@ -12,9 +12,7 @@ from torch import Generator, Tensor, nn
 
 from isotropy.experiments.peers._e3nn import by_channels, by_irreps, even_paths, natural_irreps
 from isotropy.nn import GauntForceField
-from isotropy.nn.force_field._interaction import Interaction
-from isotropy.nn.force_field._mixing import Dense
-from isotropy.nn.gaunt._constants import Constants, table
+from isotropy.nn.parts import Constants, Dense, Interaction, table
 from isotropy.reps import rescaling, spherical_harmonics
 
 

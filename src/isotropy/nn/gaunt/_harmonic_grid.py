@@ -11,7 +11,7 @@ from torch import Tensor
 from isotropy.nn.gaunt._constants import table
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.reps import degrees
-from isotropy.reps._harmonics import legendre_factors
+from isotropy.reps.parts import legendre_factors
 
 
 def legendre(L: int, c: Float[Tensor, " n"], s: Float[Tensor, " n"]) -> Float[Tensor, "order degree n"]:
