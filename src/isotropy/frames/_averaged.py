@@ -24,21 +24,24 @@ from isotropy.reps import Cloud, Pairs, Rep, Type, over, parse_type
 class FrameAveraged(nn.Module):
     """``sum_i w_i g_i . backbone(g_i^-1 . x)`` over the atoms (g_i, w_i) of ``frame`` at x: equivariant whatever it is.
 
-    ``rep_in`` types the arguments of the backbone: one type, a tuple (positional) or a dictionary (by name);
-    ``rep_out`` its outputs. Types are a Rep, text such as "Vector", Cloud, Pairs, or None where the group does nothing.
-    ``frame`` is computed from the Points (without translations, the Points and Vectors) of the argument ``sees``, by
-    default the first; Clouds of numbers that a tuple ``sees`` names after it are its ``features``. Where that cloud is
-    too symmetric to decide all axes, as two atoms are, the Vectors of all arguments help to decide them. A frame of
-    permutations sees all values of the vertices. Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are
-    flat ``(N, features)``, and the backbone receives the Segments of its copies as its last argument.
+    - ``backbone``: any callable of the arguments, and last the Segments of its copies where there are any. A batch of B
+      rows reaches it as B * F copies, and batch statistics are taken over all of them.
+    - ``frame``: computed from the Points (without translations, the Points and Vectors) of one argument. Where that
+      cloud is too symmetric to decide all axes, as two atoms are, the Vectors of all arguments help to decide them. A
+      frame of permutations sees all values of the vertices.
+    - ``rep_in``: the types of the arguments, one, a tuple (positional) or a dictionary (by name); ``rep_out``: those of
+      the outputs. A Rep, text such as "Vector", Cloud, Pairs, or None where the group does nothing.
+    - ``mode``: "average" runs every atom, "first" the heaviest, which has to be one, and "stochastic" draws one for
+      each row while training and averages in eval mode (Duval et al. 2023).
+    - ``chunk``: so many atoms at a time, which bounds the memory. Batch norm in train mode, whose statistics would be
+      those of a part, is then refused.
+    - ``sees``: the argument of the frame, by default the first; Clouds of numbers that a tuple names after it are its
+      ``features``.
+    - ``seed``: draws depend on it and on the number of calls so far, which is part of the state, so that training
+      resumes where it was; run again by ``torch.utils.checkpoint`` a call draws the same.
 
-    ``mode`` "average" runs every atom, "first" the heaviest, which has to be one, and "stochastic" draws one for each
-    row while training and averages in eval mode (Duval et al. 2023). Draws depend on ``seed`` and on the number of
-    calls so far, which is part of the state, so that training resumes where it was; run again by
-    ``torch.utils.checkpoint`` a call draws the same. ``chunk`` bounds the memory to that many atoms at a time. A batch
-    of B rows reaches the backbone as B * F copies, and batch statistics are taken over all of them; with ``chunk``
-    they would be those of a part, so that batch norm in train mode is refused. Under autocast the backbone runs in half
-    precision, what surrounds it does not.
+    Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are flat ``(N, features)``. Under autocast the
+    backbone runs in half precision, what surrounds it does not.
 
     Raises ShapeError or SchemaError for inputs that do not fit the types, DomainError for an unknown mode and for batch
     norm in chunks, DegenerateError where no frame can be exact (tensors beside a cloud on a line), and what the frame

@@ -34,16 +34,19 @@ class PCAFrame:
     ``frame(x, segments, features, weights)`` takes clouds (B, n, d), or flat (N, d) with ``segments``; invariant
     numbers of the points, (..., c), and weights with which they count, (...). It gives one measure for each cloud:
     atoms V diag(+-1), 2^d of them for O(d) and half as many for SO(d), V the axes of the second moments by descending
-    eigenvalue; for E and SE beside the mean as translation. About an axis, heights along it count as features.
+    eigenvalue; for E and SE beside the mean as translation.
 
-    Eigenvalues closer than ``tol`` times the largest leave a block of axes open; so do those that the rounding of the
-    coordinates cannot tell apart. ``degenerate`` says what then: "refine" parts the block by higher moments and
-    features, then by the directions of its extreme points, finite and exact; "haar" draws one basis from ``seed``,
-    "quadrature" averages over Cubature(O(m), degree), both without ``exact``; "raise" refuses. Directions in which the
-    cloud has no extent take a finite set that is exact for outputs of tensor rank 2. Of more than ``max_frames`` atoms
-    that many are drawn from ``seed``, without ``exact``. Axes a relative gap apart are known to rounding / gap: the
-    default ``tol``, 1e-5 in float64 and 1e-3 in float32, keeps that far below what counts as equal. Derivatives of
-    "refine" hold the discrete choices fixed; grad="detach" stops all.
+    - ``group``: one of these; about an axis, heights along it count as features.
+    - ``degenerate``: what to do with a block of axes left open. "refine" parts it by higher moments and features, then
+      by the directions of its extreme points, finite and exact; "haar" draws one basis, "quadrature" averages over
+      Cubature(O(m), degree), both without ``exact``; "raise" refuses. Directions in which the cloud has no extent take
+      a finite set that is exact for outputs of tensor rank 2.
+    - ``tol``: eigenvalues closer than this times the largest, and those that the rounding of the coordinates cannot
+      tell apart, leave a block open. Axes a relative gap apart are known to rounding / gap: the default, 1e-5 in
+      float64 and 1e-3 in float32, keeps that far below what counts as equal.
+    - ``max_frames``: of more atoms that many are drawn, or with ``exact`` none.
+    - ``grad``: "exact" derivatives hold the discrete choices of "refine" fixed; "detach" stops all.
+    - ``degree`` of "quadrature"; ``seed`` of draws.
 
     Raises DegenerateFrameError; FrameSizeError for too many atoms if ``exact``; DomainError for other groups and for
     coordinates that are not finite; ShapeError, DtypeError. Source: Puny et al., ICLR 2022; specification 03 §2.2-2.4.

@@ -24,16 +24,19 @@ MOST_TUPLES = 2_000_000
 class WeightedTupleFrame:
     """Axes by Gram-Schmidt from each (d-1)-tuple of points, weighted so that the measure is continuous in the cloud.
 
-    For O(d), SO(d), and after centring at the mean E(d), SE(d). The next point j of a tuple has the conditional weight
-    ``|r_j|^(2 power) / sum_k |r_k|^(2 power)``, r being what the points before it leave of it; SO completes the axes to
-    a right-handed basis, O takes both signs of the last axis: ``n (n-1)`` or ``2 n (n-1)`` atoms for d = 3. With
-    ``num_samples`` so many tuples are drawn for each cloud instead, by the same uniforms of ``seed``: unbiased, value
-    and derivative, with ``exact=False``, and equivariant under permutations of the points in distribution only.
+    SO completes the axes to a right-handed basis, O takes both signs of the last axis: ``n (n-1)`` or ``2 n (n-1)``
+    atoms for d = 3.
+
+    - ``group``: O(d), SO(d), or after centring at the mean E(d), SE(d).
+    - ``power``: the next point j of a tuple has the conditional weight ``|r_j|^(2 power) / sum_k |r_k|^(2 power)``, r
+      being what the points before it leave of it. ``power >= 1/2`` makes averages Lipschitz.
+    - ``num_samples``: so many tuples are drawn for each cloud instead of all, by the same uniforms of ``seed``:
+      unbiased, value and derivative, with ``exact=False``, and equivariant under permutations in distribution only.
 
     Averages of a continuous function are continuous in x wherever outputs are invariant, and for all outputs at clouds
     of rank d-1 or more. At clouds of lower rank (a line in space, a point), marked ``degenerate``, the stabiliser is
     averaged by a finite rule, exact for outputs of degree at most 2; a component that the stabiliser moves is 0 there,
-    and near by depends on the direction of approach. ``power >= 1/2`` makes averages Lipschitz.
+    and near by depends on the direction of approach.
 
     Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for another group, a power that is
     not positive or a cloud that is not finite, ShapeError and DtypeError for wrong input, InfeasibleError for more

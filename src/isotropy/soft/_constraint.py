@@ -76,7 +76,7 @@ class Constraint:
         return self._state.settled
 
     def term(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Tensor:
-        """What to add to the loss of this step, a scalar tensor on the model's device; torch's global draws by default."""
+        """What to add to the loss of this step, a scalar on the model's device; draws are by default torch's global."""
         self._batch, self._generator, self._values = batch, generator, None
         if self.decoupled or not any(self._state.multiplier.tolist()):
             if self.rule.watches:

@@ -75,16 +75,17 @@ class _VectorFrame(nn.Module):
 class CanonicalizerFrame(_VectorFrame):
     """One element for each cloud, from vectors of an equivariant network by Gram-Schmidt: a learned canonical pose.
 
-    For O(d) from d vectors, for SO(d) from d - 1 and the orientation; for E(d), SE(d) from the centred cloud, with the
-    mean as translation. ``net`` maps ``(B, n, d) -> (B, count, d)``, or flat with segments as its second argument;
-    VectorNeurons unless given.
+    - ``group``: O(d), from d vectors, SO(d), from d - 1 and the orientation; E(d), SE(d), from the centred cloud, with
+      the mean as translation.
+    - ``net``: maps ``(B, n, d) -> (B, count, d)``, or flat with segments as its second argument; by default
+      VectorNeurons.
+    - ``degenerate``: "raise" or "keep". Rows whose vectors are dependent have no canonical pose, as symmetric clouds
+      have none (where VectorNeurons gives nothing but rounding that is told too): in train mode they keep the pose in
+      which they came and are ``degenerate`` in the measure, in eval mode they raise DegenerateError or, kept, are not
+      equivariant.
 
-    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Rows whose vectors are dependent have no canonical
-    pose, as symmetric clouds have none (where VectorNeurons gives nothing but rounding that is told too): in train mode
-    they keep the pose in which they came and are ``degenerate`` in the measure, in eval mode they raise
-    DegenerateError, or with ``degenerate="keep"`` are kept, too, and then are not equivariant. Raises DomainError for
-    other groups; ShapeError and DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization;
-    specification 03 §2.9.
+    Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for other groups; ShapeError and
+    DtypeError for wrong input. Source: Kaba et al., ICML 2023, learned canonicalization; specification 03 §2.9.
 
     >>> frame = CanonicalizerFrame("SE(3)")
     >>> frame(torch.randn(2, 10, 3)).g.shape
