@@ -8,9 +8,11 @@ only a function that names shapes opens a scope for them.
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import functools
 import inspect
+import re
 import types
 from collections.abc import Callable
 from typing import Any, get_args, get_type_hints
@@ -50,28 +52,36 @@ def _decorated(thing: Any) -> Any:
 def _checked(function: Any) -> Any:
     if not function.__annotations__:
         return function
-    made: Any = None
+    # What a method says of its own class, which is not there yet, is not checked, as in jaxtyping.
+    known, made = function.__globals__, None
+    later = {key for key, hint in function.__annotations__.items() if isinstance(hint, str) and _unknown(hint, known)}
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
         nonlocal made
         if made is None:
             inner = "<locals>" in function.__qualname__ and not function.__defaults__ and not function.__kwdefaults__
-            made = functools.partial(_door(function.__code__, function), function) if inner else _made(function)
+            made = functools.partial(_door(function, later), function) if inner else _made(function, later)
         return made(*args, **kwargs)
 
     checked.checks = True  # type: ignore[attr-defined]
     return checked
 
 
-def _made(function: Any) -> Any:
+def _unknown(hint: str, known: dict[str, Any]) -> bool:
+    names = re.findall(r"(?<![\w.])[A-Za-z_]\w*", re.sub(r"\"[^\"]*\"|'[^']*'", "", hint))
+    return any(name not in known and not hasattr(builtins, name) for name in names)
+
+
+def _made(function: Any, later: set[str]) -> Any:
     """The function with its checks. A name that only type checkers import is not checked, as in jaxtyping."""
     parts = (function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
-    return _with_checks(types.FunctionType(*parts), function)
+    return _with_checks(types.FunctionType(*parts), function, later)
 
 
-def _door(code: types.CodeType, function: Any) -> Any:
+def _door(function: Any, later: set[str]) -> Any:
     """``door(function, *args)`` with the checks of a function inside a function, which is made anew at every call."""
+    code = function.__code__
     if code not in _DOORS:
         parameters = inspect.signature(function).parameters.values()
         passed = ", ".join(_PASSED.get(p.kind, "{}").format(p.name) for p in parameters)
@@ -79,7 +89,7 @@ def _door(code: types.CodeType, function: Any) -> Any:
         separate = "" if "/" in taken else "/, "
         made: dict[str, Any] = {}
         exec(f"def door(run__, {separate}{taken}): return run__({passed})", made)
-        _DOORS[code] = _with_checks(made["door"], function)
+        _DOORS[code] = _with_checks(made["door"], function, later)
     return _DOORS[code]
 
 
@@ -91,8 +101,9 @@ _PASSED = {
 }
 
 
-def _with_checks(bare: Any, function: Any) -> Any:
-    found = {name: _read(hint, function.__globals__) for name, hint in function.__annotations__.items()}
+def _with_checks(bare: Any, function: Any, later: set[str]) -> Any:
+    hints = function.__annotations__.items()
+    found = {name: Any if name in later else _read(hint, function.__globals__) for name, hint in hints}
     bare.__kwdefaults__, bare.__module__ = function.__kwdefaults__, function.__module__
     bare.__qualname__, bare.__annotations__ = function.__qualname__, found
     made = check(bare)
