@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import inspect
 import re
 from pathlib import Path
 
@@ -169,6 +170,34 @@ def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() ->
         print(sorted(str(f.relative_to(HOUSE)) for f in circle))
     assert set(rooms) <= CIRCLES
     assert len(rooms) == len(set(rooms)), "two circles in one room"
+
+
+# What the library fills and users read; and ``Step``, which ``fit`` builds.
+RECORDS = {
+    *("Audit", "Comparison", "Contender", "Continuous", "Discovery", "GroupAudit", "GroupFinding", "MethodFinding"),
+    *("Breaking", "BreakingTerms", "Gram", "Portrait", "Pose", "RuleView", "StepInfo", "Step", "Entry"),
+    *("Problem", "Quoted", "Score"),
+}
+
+
+def public_classes() -> set[type]:
+    """The classes of all faces, but for records and errors."""
+    faces = [importlib.import_module(f"isotropy.{path.parent.name}") for path in HOUSE.glob("*/__init__.py")]
+    public = [getattr(face, name) for face in faces for name in getattr(face, "__all__", vars(face))]
+    classes = {one for one in public if inspect.isclass(one) and one.__module__.startswith("isotropy.")}
+    return {one for one in classes if one.__name__ not in RECORDS and not issubclass(one, BaseException)}
+
+
+def test_a_public_constructor_with_more_than_five_parameters_lists_them() -> None:
+    silent: dict[str, set[str]] = {}
+    for public in public_classes():
+        given = [one for one in inspect.signature(public).parameters.values() if one.kind is not one.VAR_KEYWORD]
+        docs = "\n".join(inspect.getdoc(one) or "" for one in public.__mro__ if one.__module__.startswith("isotropy."))
+        code = " ".join(re.findall(r"``(.+?)``", docs, flags=re.DOTALL))
+        listed = {*re.findall(r"\w+", code), *re.findall(r"^(\w+):", docs, flags=re.MULTILINE)}
+        if len(given) > 5 and (missing := {one.name for one in given} - listed):
+            silent[public.__name__] = missing
+    assert not silent
 
 
 def test_the_api_page_names_what_is_there() -> None:

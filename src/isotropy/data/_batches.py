@@ -19,7 +19,7 @@ class Batches:
     """Batches of ``rows`` in an order that depends on ``seed`` and the epoch alone.
 
     - ``rows``: ``Rows`` (clouds, graphs, molecules), of which each batch is a ``take``; or a tuple of tensors with
-      equal numbers of rows, of which each batch is a tuple. Tensors may be given one by one: ``Batches(x, y, size)``.
+      equal numbers of rows, of which each batch is a tuple. Or tensors one by one: ``Batches(x, *more, size)``.
     - ``size``: rows of a batch (also called ``batch_size``).
     - ``seed``, ``shuffle``: the order of epoch e is the same on every device, and can be asked for again without
       replaying the epochs before: that is what makes a resumed training exact.

@@ -19,7 +19,7 @@ from isotropy.reps import Rep, Schema, Type
 
 @dataclass(frozen=True, eq=False, init=False)
 class Dataset(Rows):
-    """Inputs ``x (n, p)`` and targets ``y (n, q)`` with their types and everything known about them.
+    """Inputs ``x (n, p)`` and targets ``y (n, q)`` with their ``types`` and everything known about them.
 
     Types with points or pixels have values with more axes (``reps.read_values``); ``segments`` names the set of each
     point where sets differ in size.
@@ -30,7 +30,9 @@ class Dataset(Rows):
     centred energy per row; all three speak of the function without noise. ``windows`` holds the width with which the
     truth of a group without Haar probability was computed, ``expected`` the verdict that the truth calls for,
     ``imposed`` the symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to
-    row numbers, of the whole table: ``take`` leaves it out.
+    row numbers, of the whole table: ``take`` leaves it out. ``groups`` are candidates worth asking about, ``noise`` the
+    standard deviation of it, ``function`` the exact one; ``name``, ``title``, ``story``, ``source``, ``licence`` and
+    ``settings`` say where the data are from.
 
     Raises ``ShapeError`` and ``SchemaError`` where sizes disagree, ``DtypeError`` for what are no real numbers,
     ``DomainError`` for NaN, naming the rows.

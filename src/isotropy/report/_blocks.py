@@ -21,7 +21,7 @@ Format = Literal["text", "number", "percent", "signed percent", "share", "p"]
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """What all blocks share: the section they stand in, a title, a caption, and an explanation that is folded away.
+    """What all blocks share: the ``section`` they stand in, a ``title``, a ``caption``; ``explain`` folds away.
 
     ``name`` is the stem of the figure's files (made from the title when empty); ``alt`` replaces the automatic
     description for readers who cannot see the figure; ``half`` figures stand two in a row on a wide screen.
@@ -39,6 +39,8 @@ class Block:
 @dataclass(frozen=True)
 class Text(Block):
     """Paragraphs (an empty line between them), lists (lines that begin with ``- ``), `` `code` ``; the rest is literal.
+
+    These are the ``body``; ``style`` is "body", "headline", "note", "warning" or "details".
 
     >>> Text("Build in `O(2)@z`.", style="headline").style
     'headline'
@@ -95,7 +97,9 @@ class Column:
 
 @dataclass(frozen=True)
 class Table(Block):
-    """Rows of cells under columns; the first column names the row; ``grey`` lists rows that must not be relied on.
+    """``rows`` of cells under ``columns``; the first column names the row; ``notes`` stand below.
+
+    ``grey`` lists rows that must not be relied on.
 
     Raises ShapeError when a row has another length than the columns.
 
@@ -117,7 +121,10 @@ class Table(Block):
 
 @dataclass(frozen=True)
 class Bar:
-    """One horizontal bar with an asymmetric interval, a worst-case upper end and, for known problems, the truth."""
+    """One horizontal bar: ``label``, ``value`` in ``[low, high]``, ``worst``-case upper end, ``truth`` where known.
+
+    ``tone`` is its colour by meaning; a ``grey`` one must not be relied on.
+    """
 
     label: str
     value: Number | None
@@ -131,9 +138,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Bars(Block):
-    """Horizontal bars on one axis; ``tolerance`` is a vertical line, ``band`` a shaded stretch (the null band).
+    """Horizontal ``bars`` on one axis, ``xlabel``; ``tolerance`` is a vertical line, ``band`` a shaded stretch.
 
     ``scale="root"`` stretches small values (the axis follows the square root); ``percent`` writes shares as per cent.
+    The legend calls the band ``band_label``, intervals ``interval_label``, worst cases ``worst_label``.
 
     >>> Bars((Bar("O(3)", 0.047, 0.031, 0.066),), xlabel="share of the signal").percent
     False
@@ -154,7 +162,7 @@ class Bars(Block):
 class Curve:
     """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
 
-    Raises ShapeError when they differ.
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
     """
 
     label: str
@@ -172,9 +180,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Curves(Block):
-    """Lines on common axes; ``band`` shades a horizontal stretch of y, ``marks`` are labelled vertical lines.
+    """Lines, ``curves``, on common axes; ``band`` shades a stretch of y, ``marks`` are labelled vertical lines.
 
-    ``angle`` says that x is in radians; it is written in degrees.
+    ``xlabel``, ``ylabel`` name the axes, ``band_label`` the band; ``xlog``, ``ylog`` make them logarithmic; ``percent``
+    writes y as per cent; ``angle`` says that x is in radians, and writes it in degrees.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -194,7 +203,10 @@ class Curves(Block):
 
 @dataclass(frozen=True)
 class Points:
-    """Points with optional vertical intervals and labels; all sequences of one length. Raises ShapeError otherwise."""
+    """Points ``(x, y)``, with vertical intervals ``[low, high]`` and ``labels`` if given; all sequences of one length.
+
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
+    """
 
     label: str
     x: Sequence[Number]
@@ -213,7 +225,9 @@ class Points:
 
 @dataclass(frozen=True)
 class Scatter(Block):
-    """Clouds of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, 2, ...
+    """``clouds`` of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, ...
+
+    ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent.
 
     >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
@@ -244,7 +258,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Images(Block):
-    """A row of small pictures, such as sample patches and what the group makes of them.
+    """A row of small ``pictures``, such as sample patches and what the group makes of them.
 
     >>> Images((Picture(np.zeros((3, 3)), "patch"),), title="Patches").pictures[0].label
     'patch'
@@ -264,7 +278,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Lattice(Block):
-    """Candidates ordered by inclusion; an edge ``(H, G)`` says that H is a subgroup of G, by name.
+    """Candidates (``nodes``) ordered by inclusion; of ``edges``, ``(H, G)`` says that H is a subgroup of G, by name.
 
     Edges that follow from others are not drawn. Raises ShapeError for an edge to a name that is no node.
 

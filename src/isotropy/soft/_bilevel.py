@@ -27,6 +27,7 @@ def squared_error(model: nn.Module, batch: Any) -> Tensor:
 class Bilevel(Rule):
     """Every ``every`` steps moves log m_j against the sign of ``d L_val / d log m_j`` on the batch ``validation``.
 
+    Multipliers begin at ``start``; L_val is the mean of ``loss(model, batch)``, by default the squared error.
     The step starts at ``lr``, grows by 1.2 while the sign stays and halves when it turns (Rprop), since the size of
     this slope says little: it is proportional to m_j itself where m_j is small. Settled once all steps are below 5 %.
     At a minimum w*(m) of the training loss, ``dL_val/dm_j = - grad L_val . H^-1 grad penalty_j`` with H the

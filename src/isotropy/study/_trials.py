@@ -75,7 +75,7 @@ def job(function: Callable[Concatenate[Run, P], Outcome]) -> Callable[Concatenat
 
 @dataclass(frozen=True)
 class Trial:
-    """One job of ``task`` by ``method``, and which of its numbers are scores.
+    """One ``job`` of ``task`` by ``method``, and which of its numbers are scores.
 
     ``numbers`` maps (setting, unit) to a name in the outcome ("errors.test" for one inside another), or is a function
     from the outcome to numbers by (setting, unit); a mapping there holds those of several methods. Trials of one

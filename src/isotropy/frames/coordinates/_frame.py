@@ -29,11 +29,15 @@ _MOST = 4096
 class MDSFrame:
     """``PCAFrame`` x scale with as few atoms as there can be, on Similarity(d), Similarity+(d), E(d) or SE(d).
 
-    Atoms take `InvariantCoordinates` back to the cloud. With ambiguity "moment" there is one where odd moments decide
-    all directions, else one for each symmetry of the cloud; with "frame" all that principal axes leave open, as
-    `PCAFrame`; "signnet" leaves the signs of one as they come. Directions without extent take a finite set that is
-    exact for outputs of tensor rank 2, or, with ``invariant``, for outputs that nothing moves, a single one.
-    ``scale`` ("rms", "max", "mean_dist"; by default "rms") belongs to similarities, E(d) and SE(d) have none.
+    Atoms take `InvariantCoordinates` back to the cloud.
+
+    - ``group``: one of these.
+    - ``ambiguity``: "moment" gives one atom where odd moments decide all directions, else one for each symmetry of the
+      cloud; "frame" all that principal axes leave open, as `PCAFrame`; "signnet" leaves the signs of one as they come.
+    - ``scale``: "rms", "max" or "mean_dist" for similarities, by default "rms"; E(d) and SE(d) have none.
+    - ``tol``, ``grad`` as in `PCAFrame`.
+    - ``invariant``: directions without extent take a single element, for outputs that nothing moves, instead of a
+      finite set that is exact for outputs of tensor rank 2.
 
     Call with clouds (B, n, d), or flat (N, d) with segments, and invariant ``features`` of the points. Raises
     DegenerateCloudError for the scale of a cloud without extent; FrameSizeError for more than 4096 atoms; ShapeError,

@@ -32,7 +32,8 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
     ``scale`` is the size divided by: "rms", "max", "mean_dist" or "none". ``reflections=False`` tells mirror images of
     clouds apart. ``out_dim`` pads with zeros or keeps the leading columns. ``dim`` refuses other d. Directions without
     extent are exactly 0. Eigenvalues within ``tol`` of the largest (1e-5 in float64, 1e-3 in float32, as in `PCAFrame`)
-    count as equal; beyond, coordinates are known to the rounding of x times ``pose.condition``.
+    count as equal; beyond, coordinates are known to the rounding of x times ``pose.condition``. ``grad="detach"``
+    stops derivatives.
 
     ``ambiguity`` says how the directions of the axes are chosen. "moment" makes the first odd moment positive that
     clearly differs from 0, and where all vanish, or axes are tied, takes the foremost pose of the refined frame: the

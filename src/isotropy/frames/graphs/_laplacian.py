@@ -36,7 +36,8 @@ class LaplacianFrame:
     calls; rows that were drawn are ``degenerate`` and the measure is then not ``exact``.
 
     Eigenvalues closer than ``tol`` times the largest are one, and so are sorted key entries without a gap of
-    ``key_tol`` between them: nothing is rounded to decimals. Raises DirectedGraphError, ShapeError, DtypeError,
+    ``key_tol`` between them: nothing is rounded to decimals. ``n`` is needed only for ``group``; labels are kept in
+    ``forms``, if given. Raises DirectedGraphError, ShapeError, DtypeError,
     DomainError (NaN, negative weights). Source: Puny et al., ICLR 2022, section 3.2; specification 03 §2.5.
 
     >>> A = torch.tensor([[[0.0, 1.0, 0.0], [1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]])

@@ -19,10 +19,11 @@ from isotropy.linalg import Segments
 class ProbabilisticOrderFrame(nn.Module):
     """``num_samples`` draws from a learned distribution on S(n): scores of the points, from features and noise, sorted.
 
-    The noise is ``channels`` normal numbers at each point, its law invariant under permutations, so that the law of the
-    draws is equivariant, also where points are equal. ``net`` maps ``(rows, n, features + channels) -> (rows, n)`` and
-    commutes with permutations: DeepScores(features + channels) is one. Draws as in ProbabilisticFrame: anew in train
-    mode, the same in eval mode. Sorting has no derivative; ``soft`` has.
+    The noise is ``channels`` normal numbers of deviation ``scale`` at each of ``n`` points, its law invariant under
+    permutations, so that the law of the draws is equivariant, also where points are equal. ``net`` maps ``(rows, n,
+    features + channels) -> (rows, n)`` and commutes with permutations: DeepScores(features + channels) is one. Draws
+    from ``seed`` as in ProbabilisticFrame: anew in train mode, the same in eval mode. Sorting has no derivative;
+    ``soft`` has, at ``temperature``.
 
     Call with ``x (B, n, features)``. Raises SchemaError for segments, ShapeError, DtypeError and DomainError for wrong
     input. Source: Kim et al., NeurIPS 2023, probabilistic symmetrization, §2.3; specification 03 §2.9.

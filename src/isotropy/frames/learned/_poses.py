@@ -117,8 +117,8 @@ class ProbabilisticFrame(_VectorFrame):
 
     The noise is normal, of standard deviation ``scale`` (lengths are those of x), in ``channels`` vectors at each
     point: its law is invariant, so that the law of the draws is equivariant, also at symmetric clouds. In train mode
-    each call draws anew, counted in the state, so that training resumes exactly; in eval mode all calls and rows draw
-    the same.
+    each call draws anew from ``seed``, counted in the state, so that training resumes exactly; in eval mode all calls
+    and rows draw the same. ``group`` is O(d), SO(d), E(d) or SE(d).
     ``net`` maps ``(x, segments, noise (..., channels, d)) -> (rows, count, d)``; VectorNeurons unless given.
 
     Call with ``x (B, n, d)``, or flat ``(N, d)`` with segments. Raises DomainError for other groups, for S(n) too (see

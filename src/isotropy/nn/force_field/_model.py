@@ -24,14 +24,18 @@ from isotropy.nn.gaunt._constants import Constants
 class GauntForceField(Constants):
     """E = sum_i E0[Z_i] + (shift + scale b[Z_i]) c_i + scale eps_i and F = -dE/dr: E(3) leaves E alone and turns F.
 
-    ``isolated`` gives E0, the energy in eV of each free atom, by atomic number: the elements that the model knows.
-    Features h of degrees 0..L (``channels`` each) start as an embedding of the elements; each interaction sends
-    messages with filters of degrees 0..L_filter to all atoms within ``r_max`` (Angstrom) and takes products of up to
-    ``order`` of them. The last keeps degree 0 alone. eps_i is read linearly from each interaction, by a network of
-    width ``readout`` from the last, less what it is for a free atom; b is learned, from 0; c_i = 1 - exp(-sum_j
-    cutoff(r_ij)) fades where an atom is alone. So a free atom has exactly E0 and the energy is twice continuously
-    differentiable where atoms come and go. ``scales`` come from the training data by ``Scales.of``. Energies are in
-    eV, forces in eV/Angstrom.
+    eps_i is read linearly from each interaction, by a network from the last, less what it is for a free atom; b is
+    learned, from 0; c_i = 1 - exp(-sum_j cutoff(r_ij)) fades where an atom is alone. So a free atom has exactly E0 and
+    the energy is twice continuously differentiable where atoms come and go. Energies are in eV, forces in eV/Angstrom.
+
+    - ``isolated``: E0, the energy in eV of each free atom, by atomic number: the elements that the model knows.
+    - ``scales``: those of the training data, by ``Scales.of``.
+    - ``channels`` of each degree 0..``L`` of the features, which start as an embedding of the elements.
+    - ``interactions``: how many; each sends messages with filters of degrees 0..``L_filter`` to all atoms within
+      ``r_max`` (Angstrom) and takes products of up to ``order`` of them. The last keeps degree 0 alone.
+    - ``n_basis`` functions of the distance, with the power ``cutoff`` of their cutoff; ``radial``: hidden widths of the
+      network that reads them; ``readout``: that of the last one.
+    - ``generator`` of the start, by default torch's global one.
 
     Raises DomainError for sizes below 1; at calls ShapeError, DtypeError; a KeyError, listing the known ones, for
     other elements; DomainError for atoms in one place, naming the pair.

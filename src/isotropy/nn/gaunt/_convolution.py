@@ -28,12 +28,16 @@ class GauntConvolution(Operation):
     """The messages ``x_j * sum_l h_l Y_l(r)`` along edges: features times a filter around the direction of each edge.
 
     x_src ``(E, C, (L_in+1)^2)``, edge_vec ``(E, 3)`` of any length, radial ``(E, C, L_filter+1)`` (or one channel for
-    all), the h_l of each edge -> ``(E, C, (L_out+1)^2)``; L_out = L_in + L_filter by default. Four exact forms:
-    ``"zonal"`` evaluates the filter, a polynomial in the cosine to each point of the grid, by the addition theorem: no
-    rotation, smooth everywhere; ``"aligned"`` rotates the edge to the pole, where the filter depends on theta alone and
-    orders do not mix; ``"plain"`` multiplies by the coefficients h_l Y_lm; ``"matrix"`` sums over the grid before the
-    channels come in, which leaves each edge one matrix for each degree of the filter: the fastest where L_in is 0 or 1
-    and channels are many. Without edges the result is empty.
+    all), the h_l of each edge -> ``(E, C, (L_out+1)^2)``. Without edges the result is empty.
+
+    - ``L_in``, ``L_filter``, ``L_out``: the highest degrees, the last L_in + L_filter by default.
+    - ``method``: four exact forms. "zonal" evaluates the filter, a polynomial in the cosine to each point of the grid,
+      by the addition theorem: no rotation, smooth everywhere; "aligned" rotates the edge to the pole, where the filter
+      depends on theta alone and orders do not mix; "plain" multiplies by the coefficients h_l Y_lm; "matrix" sums over
+      the grid before the channels come in, which leaves each edge one matrix for each degree of the filter: the fastest
+      where L_in is 0 or 1 and channels are many.
+    - ``normalization`` of harmonics; ``channels``: C, by default any; ``parity``: -1 for features that are
+      pseudofunctions; ``strict`` and ``check_finite`` as in ``GauntProduct``.
 
     Raises ShapeError, DtypeError; DomainError for edges of length zero (their numbers), degrees below 0, and, where
     asked for, ``strict`` and ``check_finite``. Source: Luo, Chen, Krishnapriyan 2024; Passaro, Zitnick 2023.

@@ -27,8 +27,12 @@ class GauntPower(Operation):
 
     A ``(..., C, (L+1)^2)`` and types ``(...)``, whole numbers below ``n_types`` (left out where there is one type) ->
     ``(..., C, (L_out+1)^2)``. A^nu is the pointwise power, on one grid that is exact for ``order``. The weights
-    ``w (order, n_types, C, L_out+1)`` start standard normal. ``factors=True`` gives every factor such weights of its
-    own, ``a (R, order, n_types, C, L+1)`` for ``rank`` R, and multiplies ``a_1 A``, ..., ``a_nu A``, summed over R.
+    ``w (order, n_types, C, L_out+1)`` start standard normal.
+
+    - ``L``, ``L_out``: the highest degrees; ``channels``: C; ``generator`` of the start, by default torch's global one.
+    - ``factors``: every factor has weights of its own, ``a (R, order, n_types, C, L+1)`` for ``rank`` R, and
+      ``a_1 A``, ..., ``a_nu A`` are multiplied and summed over R.
+    - ``normalization``, ``strict``, ``check_finite`` as in ``GauntProduct``; ``method``: "auto" or a grid of its.
 
     Raises ShapeError, DtypeError; DomainError for types out of range and for sizes below 1; with ``strict`` for
     L_out > order L, which else warns. Source: Luo, Chen, Krishnapriyan 2024 (many-body), weights as in their code.

@@ -16,16 +16,20 @@ class GauntProduct(SphereProduct):
     """The pointwise product of two functions on the sphere, projected to degrees 0..L3: equivariant under O(3).
 
     x ``(..., C, (L1+1)^2)`` and y ``(..., C, (L2+1)^2)`` -> ``(..., C, (L3+1)^2)``, L3 = L1 + L2 by default:
-    ``out_l3m3 = sum G x_l1m1 y_l2m2``. Only products of full degree associate. Coefficients multiply the harmonics of
-    ``normalization``. ``weights="degree"`` scales degrees by ``w1[l1] w2[l2] w3[l3]``, for each channel; ``"rank"``
-    adds ``rank`` such products, with w3 in common (one projection), or each with its own where not ``shared``: then
-    enough of them reach every even path. Both start at unit variance. ``include_odd`` appends the bracket of
-    ``PoissonProduct``, with weights of its own, as further channels: the output is the pair ``(..., 2C, (L3+1)^2)`` of
-    type ``C * Sphere(L3) + C * Sphere(L3, -1)``. ``parities`` says which inputs are pseudofunctions (-1). All methods
-    are exact; ``"auto"`` chooses by size.
+    ``out_l3m3 = sum G x_l1m1 y_l2m2``. Only products of full degree associate.
 
-    Raises ShapeError, DtypeError (both at the call) and DomainError; DomainError instead of a warning for L3 > L1 + L2
-    with ``strict``, and for NaN with ``check_finite``.
+    - ``L1``, ``L2``, ``L3``: the highest degrees. ``strict`` refuses L3 > L1 + L2, which else warns.
+    - ``weights``: "degree" scales degrees by ``w1[l1] w2[l2] w3[l3]``, for each channel; "rank" adds ``rank`` such
+      products, with w3 in common (one projection), or each with its own where not ``shared``: then enough of them reach
+      every even path. Both start at unit variance, "rank" from ``generator``, by default torch's global one.
+    - ``channels``: C, which weights need to know; by default any.
+    - ``normalization``: of the harmonics that coefficients multiply.
+    - ``method``: "grid", "grid_separable", "fourier" or "dense", all exact; "auto" chooses by size.
+    - ``include_odd`` appends the bracket of ``PoissonProduct``, with weights of its own, as further channels: the
+      output is the pair ``(..., 2C, (L3+1)^2)`` of type ``C * Sphere(L3) + C * Sphere(L3, -1)``.
+    - ``parities``: which inputs are pseudofunctions (-1). ``check_finite`` refuses NaN.
+
+    Raises ShapeError, DtypeError (both at the call) and DomainError.
     Source: Luo, Chen, Krishnapriyan 2024; grids of Xie, Daigavane, Kotak, Smidt 2025.
 
     >>> import torch
@@ -77,7 +81,8 @@ class PoissonProduct(SphereProduct):
 
     x ``(..., C, (L1+1)^2)`` and y ``(..., C, (L2+1)^2)`` -> ``(..., C, (L3+1)^2)``, L3 = L1 + L2 - 1 by default. The
     output of two proper functions is a pseudofunction, ``rep_out = C * Sphere(L3, -1)``: {a.r, b.r} = (a x b).r.
-    Weights, normalization, methods and errors are those of ``GauntProduct``.
+    Parameters and errors are those of ``GauntProduct``: ``weights``, ``rank``, ``shared``, ``channels``,
+    ``normalization``, ``method``, ``parities``, ``strict``, ``check_finite``, ``generator``.
     Source: Bochkarev, Lysogorskiy, Drautz 2026.
 
     >>> import torch
@@ -129,8 +134,9 @@ class CompleteProduct(SphereProduct):
     x ``(..., 2C, (L1+1)^2)``, y ``(..., 2C, (L2+1)^2)`` -> ``(..., 2C, (L3+1)^2)``: C proper channels, then C pseudo
     ones, of type ``C * Sphere(L) + C * Sphere(L, -1)``. With x = (a, a') and y = (b, b') the proper part is ``ab + a'b'
     + {a, b'} + {a', b}``, the pseudo part ``ab' + a'b + {a, b} + {a', b'}``. ``pairs=(True, False)`` takes proper
-    functions alone as y, (..., C, (L2+1)^2). With weights each part of each input has its own, ``channels`` is C. The
-    rest is that of ``GauntProduct``. Source: specification 05 §2.7.
+    functions alone as y, (..., C, (L2+1)^2). With ``weights`` each part of each input has its own, ``channels`` is C.
+    As in ``GauntProduct``: ``rank``, ``shared``, ``normalization``, ``method``, ``strict``, ``check_finite``,
+    ``generator``. Source: specification 05 §2.7.
 
     >>> import torch
     >>> complete = CompleteProduct(1, 1, 2)

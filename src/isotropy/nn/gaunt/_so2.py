@@ -24,9 +24,13 @@ class SO2Convolution(Operation):
 
     x_src ``(E, C_in, (L_in+1)^2)``, edge_vec ``(E, 3)``, radial ``(E, C_in, L_in+1)`` or none, a factor for each degree
     -> ``(E, C_out, (L_out+1)^2)``. In the frame where the edge is the pole, order 0 mixes all degrees and channels by
-    one matrix, and each pair (x_m, x_-m) of an order m <= m_max by [[Wr, -Wi], [Wi, Wr]]; higher orders are left out.
-    Paths with l1 + l2 + l3 even are Wr, odd ones Wi: equivariant under ``group``, O(3) without Wi
-    (``include_odd=False``), else SO(3). ``m_max < L`` is the same map with fewer weights, hence as equivariant.
+    one matrix, and each pair (x_m, x_-m) of an order m by [[Wr, -Wi], [Wi, Wr]].
+
+    - ``L_in``, ``L_out``: the highest degrees; ``channels_in``, ``channels_out``: C_in, C_out.
+    - ``m_max``: higher orders are left out, by default none: fewer weights, as equivariant.
+    - ``include_odd``: paths with l1 + l2 + l3 even are Wr, odd ones Wi. Equivariant under ``group``, O(3) without Wi,
+      else SO(3).
+    - ``generator`` of the start, by default torch's global one.
 
     Raises ShapeError, DtypeError, DomainError (edges of length zero). Source: Passaro, Zitnick 2023 (eSCN).
 
