@@ -9,10 +9,10 @@ import pytest
 
 from isotropy.discovery._lattice import monotone
 from isotropy.discovery._recommendation import Finding, recommend
-from isotropy.discovery._verdicts import Evidence, Verdict, rows_to_decide, verdict
+from isotropy.discovery._verdicts import Grounds, Verdict, rows_to_decide, verdict
 from isotropy.report import VERDICTS
 
-HOLDS = Evidence(
+HOLDS = Grounds(
     breaking=0.001, low=0.0, high=0.006, price_low=0.0, p_value=0.4, overlap=0.9,
     significant=False, imposed=False, signal=True,
 )  # fmt: skip

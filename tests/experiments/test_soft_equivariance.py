@@ -13,9 +13,9 @@ from isotropy.experiments.soft_equivariance import (
     SOFT_EQUIVARIANCE,
     Config,
     Level,
+    MethodScore,
     Plan,
     Question,
-    Score,
     Setting,
     SoftEquivariance,
     ordered,
@@ -165,8 +165,8 @@ def test_the_least_error_of_multiples_of_the_identity() -> None:
     assert abs(float(error.mean()) - 9.54) < 3 * float(error.std()) / len(error) ** 0.5
 
 
-def score(setting: str, method: str, *test: float, floor: float | None = None) -> Score:
-    return Score(setting, method, test, test, test, 1.0, 10, floor=floor)
+def score(setting: str, method: str, *test: float, floor: float | None = None) -> MethodScore:
+    return MethodScore(setting, method, test, test, test, 1.0, 10, floor=floor)
 
 
 def level(problem: str, group: str, breaking: float, truth: float, verdict: str = "undecided", seed: int = 0) -> Level:

@@ -16,7 +16,7 @@ from isotropy.random import spawn
 from isotropy.reps import Nodes, Pixels, Point, Pseudovector, Rep, Scalar, Vector, equivariant_basis
 from isotropy.reps import Tensor as T
 from isotropy.soft import Constraint, Fixed, ProjectionPenalty, ResidualPathwayPenalty, SoftLinear, SoftMLP, attach
-from isotropy.soft._complement import Complement, Layer
+from isotropy.soft._complement import Complement, TypedLayer
 
 GROUPS = ("O(3)", "O(2)@z", "SO(2)@(1,2,2)", "C(4)@x", "SO(3) x Scale(3)", "SL(3)")
 RICH = 2 * Scalar + 3 * Vector + 2 * T(2) + Pseudovector + Scalar + Vector
@@ -72,7 +72,7 @@ def test_the_gradient_is_the_residual() -> None:
 
 
 def test_the_penalty_can_be_differentiated_twice() -> None:
-    complement = Complement([Layer(Scalar + Vector, Vector, bias=True)], [parse("O(3)"), parse("O(2)@z")])
+    complement = Complement([TypedLayer(Scalar + Vector, Vector, bias=True)], [parse("O(3)"), parse("O(2)@z")])
     weights = normal(3, 4).requires_grad_(), normal(3).requires_grad_()
     assert torch.autograd.gradcheck(lambda *w: complement.squares(w), weights)
     assert torch.autograd.gradgradcheck(lambda *w: complement.squares(w), weights)

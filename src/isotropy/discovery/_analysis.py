@@ -11,12 +11,12 @@ import torch
 from isotropy.data import Dataset
 from isotropy.discovery._continuous import continuous
 from isotropy.discovery._findings import (
+    AngleCurve,
     Continuous,
-    Curve,
     GroupFinding,
     Learnt,
     Refit,
-    Training,
+    TrainingCurves,
     findings,
     refit_of,
 )
@@ -66,7 +66,7 @@ class _Winner:
     splits: int
     loss: float  # mean squared error of held-out rows over all splits, summed over the targets
     scores: Mapping[str, float]
-    training: Training  # of the network
+    training: TrainingCurves  # of the network
 
 
 def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
@@ -117,7 +117,7 @@ def _compete(work: Work, quick: bool) -> _Winner:
     trial = [] if quick else [fit_job(problem, "network", 0, 0)]
     jobs = [*trial, *(fit_job(problem, "kernel", *half) for half in halves)]
     outcomes = work.map(jobs, "fitting")
-    training = _training(outcomes[0]["curves"]) if trial else Training()
+    training = _training(outcomes[0]["curves"]) if trial else TrainingCurves()
     fits = outcomes[len(trial) :]
     V = problem.signal
     scores = {"kernel": float(fits[0]["loss"].mean()) / V}
@@ -129,12 +129,12 @@ def _compete(work: Work, quick: bool) -> _Winner:
     return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
 
 
-def _training(curves: Mapping[str, Any]) -> Training:
+def _training(curves: Mapping[str, Any]) -> TrainingCurves:
     strengths, penalties = (
         {group: tuple(values) for group, values in curves[name].items()} for name in ("strengths", "penalties")
     )
     epochs, loss, validation = (tuple(curves[name]) for name in ("epochs", "loss", "validation"))
-    return Training(epochs, loss, validation, strengths, penalties)
+    return TrainingCurves(epochs, loss, validation, strengths, penalties)
 
 
 def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:
@@ -169,7 +169,7 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
 
 def _beyond(
     work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool
-) -> tuple[Mapping[str, Any], list[Curve], Continuous, dict[str, tuple[float, ...]]]:
+) -> tuple[Mapping[str, Any], list[AngleCurve], Continuous, dict[str, tuple[float, ...]]]:
     """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, and what the same
     analysis reads off exactly symmetric copies of the data, for every compact candidate."""
     problem = work.problem
@@ -184,12 +184,12 @@ def _beyond(
     if compact and not quick:
         jobs += [surrogate_job(problem, "kernel", copy) for copy in range(_SURROGATES)]
     final, *outcomes = work.map(jobs, "continuous subgroups" if quick else "continuous subgroups and calibration")
-    curves: list[Curve] = []
+    curves: list[AngleCurve] = []
     gram = None
     if dims[index]:
         gram, along, *outcomes = outcomes
         curves = [
-            Curve(name, tuple(along["angles"]), tuple(values), largest.width is None)
+            AngleCurve(name, tuple(along["angles"]), tuple(values), largest.width is None)
             for name, values in zip(along["names"], along["values"], strict=True)
         ]
     copies = [outcome["breaking"] for outcome in outcomes]

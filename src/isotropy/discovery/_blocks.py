@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isotropy.data import Dataset
-from isotropy.discovery._findings import Continuous, GroupFinding, Learnt, Training
-from isotropy.discovery._findings import Curve as Along
+from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
 from isotropy.discovery._pictures import pictures
 from isotropy.discovery._surrogates import CALIBRATED_ROWS
 from isotropy.report import (
@@ -99,7 +98,7 @@ def with_care(notes: Sequence[str]) -> list[Block]:
     return [Text("\n".join(f"- {note}" for note in notes), section=_WHAT, title="Read with care", style="note")]
 
 
-def along(curves: Sequence[Along]) -> list[Block]:
+def along(curves: Sequence[AngleCurve]) -> list[Block]:
     if not curves:
         return []
     return [
@@ -180,7 +179,7 @@ def moved_samples(dataset: Dataset | None, groups: Sequence[GroupFinding]) -> li
     ]
 
 
-def fitted(learnt: Learnt, training: Training) -> list[Block]:
+def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
     rows = [(name, score, 1 - score) for name, score in sorted(learnt.scores.items(), key=lambda item: item[1])]
     table = Table(
         (

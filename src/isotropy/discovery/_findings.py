@@ -13,7 +13,7 @@ import torch
 
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import monotone
-from isotropy.discovery._verdicts import ALPHA, Evidence, Verdict, rows_to_decide, verdict
+from isotropy.discovery._verdicts import ALPHA, Grounds, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import Breaking, combine, holm
 from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
@@ -81,7 +81,7 @@ class Continuous:
 
 
 @dataclass(frozen=True)
-class Curve:
+class AngleCurve:
     """Half the mean squared change of the function along a one-parameter subgroup, as a share of the signal."""
 
     name: str
@@ -91,7 +91,7 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingCurves:
     """How the soft network learnt: loss per output and strength of each group's penalty, by epoch."""
 
     epochs: tuple[int, ...] = ()
@@ -199,7 +199,7 @@ def _finding(
         # True by construction: the preparation of the data leaves nothing to estimate.
         breaking = price = Estimate(0.0, 0.0, 0.0, answer.estimate.n, answer.estimate.confidence)
     p_value, p_adjusted = p_values
-    evidence = Evidence(
+    evidence = Grounds(
         breaking=breaking.mean,
         low=breaking.low,
         high=breaking.high,

@@ -18,7 +18,7 @@ from isotropy.discovery._blocks import (
     trusted,
     with_care,
 )
-from isotropy.discovery._findings import Continuous, Curve, GroupFinding, Learnt, Training
+from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table
 from isotropy.study import Model
 
@@ -39,8 +39,8 @@ class Discovery(Result):
     recommendation: str = ""
     tolerance: float = 0.01
     learnt: Learnt = Learnt("", 0.0, 0.0, 0.0, 0, {})
-    curves: tuple[Curve, ...] = ()
-    training: Training = Training()
+    curves: tuple[AngleCurve, ...] = ()
+    training: TrainingCurves = TrainingCurves()
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -21,7 +21,7 @@ ABSENT = 0.5
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Grounds:
     """What a verdict rests on; shares are fractions of the signal's energy, prices of the held-out error."""
 
     breaking: float
@@ -35,12 +35,12 @@ class Evidence:
     signal: bool
 
 
-def verdict(evidence: Evidence, tolerance: float = SHARE_TOLERANCE) -> Verdict:
+def verdict(evidence: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
     """The word for one group (section 3.5 of the method's description: docs/statistics.md).
 
     "exact" is never said: data can only fail to show a violation.
 
-    >>> verdict(Evidence(0.0, 0.0, 0.004, 0.0, 0.6, 0.9, significant=False, imposed=False, signal=True))
+    >>> verdict(Grounds(0.0, 0.0, 0.004, 0.0, 0.6, 0.9, significant=False, imposed=False, signal=True))
     'no breaking detected'
     """
     if not evidence.signal:

@@ -12,7 +12,7 @@ from torch import Tensor
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError
 from isotropy.frames._cloud_door import check_cloud, check_numbers, check_weights
 from isotropy.frames._padded import log_of, stacked
-from isotropy.frames._refine import Block, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
+from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
@@ -252,7 +252,7 @@ class _Clouds:
             y,
             weight,
             torch.cat(invariants, -1),
-            tuple(Block(axes.vectors[:, at], float(noise[at].max()), float(thin[at].max())) for at in places),
+            tuple(AxisBlock(axes.vectors[:, at], float(noise[at].max()), float(thin[at].max())) for at in places),
             float(found.tol[row]),
         )
 

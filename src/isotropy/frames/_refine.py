@@ -23,7 +23,7 @@ _SAME = 16.0
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class AxisBlock:
     """Axes U (d, m) that are not told apart.
 
     Rounding alone makes coordinates of size ``noise`` along them; extents up to ``thin`` show no directions.
@@ -48,19 +48,19 @@ class TiedCloud:
     y: Float[Tensor, "n d"]
     weight: Float[Tensor, " n"]
     invariants: Float[Tensor, "n c"]
-    blocks: tuple[Block, ...]
+    blocks: tuple[AxisBlock, ...]
     tol: float
 
-    def extent(self, block: Block) -> float:
+    def extent(self, block: AxisBlock) -> float:
         """The largest length in the block, whatever its axes; 0 where that is too small to show directions."""
         largest = float(torch.linalg.vector_norm((self.y @ block.U).detach(), dim=1).max())
         return largest if largest > block.thin else 0.0
 
-    def tolerance(self, block: Block) -> float:
+    def tolerance(self, block: AxisBlock) -> float:
         """What counts as equal among coordinates in the block, relative to its extent."""
         return max(self.tol, self.rounding(block))
 
-    def rounding(self, block: Block) -> float:
+    def rounding(self, block: AxisBlock) -> float:
         """The angle to which the direction of a point in the block is known; 0 in a null space."""
         extent = self.extent(block)
         return block.noise / extent if extent else 0.0
@@ -125,7 +125,7 @@ def tied_frame(cloud: TiedCloud, rule: Rule | None, generator: torch.Generator) 
     return Partial(found.axes[:, :, order], found.weight, tuple(range(len(order))), found.sampled)
 
 
-def split(cloud: TiedCloud, block: Block) -> list[Block]:
+def split(cloud: TiedCloud, block: AxisBlock) -> list[AxisBlock]:
     """The block parted, again and again, by moments weighted with |y|^2p, p = 0 ... 3, and with each invariant.
 
     The moments are taken inside the block and relative to its own extent, so that thin blocks are seen clearly.
@@ -148,7 +148,7 @@ def split(cloud: TiedCloud, block: Block) -> list[Block]:
 
 
 def _choose_points(
-    cloud: TiedCloud, found: Partial, block: Block, place: tuple[int, ...], generator: torch.Generator
+    cloud: TiedCloud, found: Partial, block: AxisBlock, place: tuple[int, ...], generator: torch.Generator
 ) -> Partial:
     """Fill the block axis by axis with the directions of the points that are extreme in everything invariant.
 

@@ -21,7 +21,7 @@ from isotropy.groups._exponential import rotation2, rotation3
 from isotropy.groups._group import Group
 from isotropy.groups._linear import matrix
 from isotropy.groups._measure import DiscreteMeasure, Measure, cast
-from isotropy.groups._placed import Moved
+from isotropy.groups._placed import MovedGroup
 from isotropy.groups._product import Product, grid
 from isotropy.groups._rotations import SO, O, reflection
 from isotropy.groups._window import Window, needed
@@ -60,7 +60,7 @@ class Cubature(Measure):
         """
         if isinstance(group, (Product, CommutingProduct)):
             return all(Cubature.knows(factor) for factor in group.factors)
-        if isinstance(group, Moved):
+        if isinstance(group, MovedGroup):
             return Cubature.knows(group.base)
         return group.finite or (isinstance(group, (SO, O)) and group.n <= 3)
 
@@ -93,7 +93,7 @@ def _rule(group: Group, degree: int) -> Rule:
         rules = [_rule(factor, degree) for factor in group.factors]
         parts, weights = grid(tuple(matrix(g) for g, _ in rules)), grid(tuple(weight for _, weight in rules))
         return reduce(torch.matmul, parts), torch.stack(weights).prod(0)
-    if isinstance(group, Moved):
+    if isinstance(group, MovedGroup):
         g, weight = _rule(group.base, degree)
         return group._push(matrix(g)), weight
     if group.finite:

@@ -23,7 +23,7 @@ Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, repr=False)
-class Moved(LinearGroup):
+class MovedGroup(LinearGroup):
     """A group ``h (base + identity on the rest) h^-1``: what `Placed` and `Conjugate` have in common."""
 
     base: LinearGroup
@@ -127,7 +127,7 @@ class Moved(LinearGroup):
 
 
 @dataclass(frozen=True, repr=False)
-class Placed(Moved):
+class Placed(MovedGroup):
     """A group of degree k acting on the orthogonal complement of ``axis`` in R^(k+1); written ``O(2)@z``.
 
     The complement of a coordinate axis has the other axes, in cyclic order, for its basis; that of another axis has
@@ -171,7 +171,7 @@ class Placed(Moved):
 
 
 @dataclass(frozen=True, repr=False)
-class Conjugate(Moved):
+class Conjugate(MovedGroup):
     """The group ``h G h^-1``, written ``G.conjugate(h)``."""
 
     by: Matrix

@@ -27,7 +27,7 @@ _WORTH_A_FILE, _LARGEST_FILE = 200, 100_000  # unknowns: below, solving is faste
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class BasisBlock:
     """All maps from the copies of one term to the copies of another; each copy pair shares one small basis.
 
     ``rows (copies_out, d_out)`` and ``columns (copies_in, d_in)`` say where the copies lie in the matrix.
@@ -101,7 +101,7 @@ class Basis:
     group: Group
     n_in: int
     n_out: int
-    blocks: tuple[tuple[Block, ...], ...]  # by term of the output, then of the input
+    blocks: tuple[tuple[BasisBlock, ...], ...]  # by term of the output, then of the input
 
     @cached_property
     def dim(self) -> int:
@@ -258,7 +258,8 @@ def _solved(rep_in: Rep, rep_out: Rep, G: Group, method: str, dims: tuple[tuple[
         found = restored(kept)
     each = iter(found)
     lines = tuple(
-        tuple(Block(where_out, where_in, next(each)) for where_in in columns.values()) for where_out in rows.values()
+        tuple(BasisBlock(where_out, where_in, next(each)) for where_in in columns.values())
+        for where_out in rows.values()
     )
     return Basis(rep_in, rep_out, G, dimension(linear_in, known), dimension(linear_out, known), lines)
 

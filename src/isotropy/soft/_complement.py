@@ -51,7 +51,7 @@ class Kind:
 
 
 @dataclass(frozen=True)
-class Layer:
+class TypedLayer:
     """One linear map with its types; ``bias`` says whether it has one."""
 
     rep_in: Rep
@@ -67,7 +67,7 @@ class Complement:
     weights sum to zero over the Points; as outputs they are displacements, which a network adds to a centroid.
     """
 
-    def __init__(self, layers: Sequence[Layer], groups: Sequence[Group]) -> None:
+    def __init__(self, layers: Sequence[TypedLayer], groups: Sequence[Group]) -> None:
         self.groups = tuple(groups)
         found: dict[tuple[Rep, Rep], list[Tensor]] = {}
         dims = dimensions(self.groups)

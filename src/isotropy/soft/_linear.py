@@ -15,7 +15,7 @@ from isotropy.errors import DomainError
 from isotropy.groups import Group, parse
 from isotropy.nn.parts import balanced, orthogonal, size
 from isotropy.reps import Rep, parse_rep
-from isotropy.soft._complement import Complement, Layer
+from isotropy.soft._complement import Complement, TypedLayer
 
 Init = Literal["orthogonal", "rpp", "halfsoft", "near"]
 
@@ -63,11 +63,11 @@ class SoftLinear(nn.Module):
     @functools.cached_property
     def complement(self) -> Complement:
         """The complements of the equivariant weights and biases, one for each group."""
-        return Complement([Layer(self.rep_in, self.rep_out, self.bias is not None)], self.groups)
+        return Complement([TypedLayer(self.rep_in, self.rep_out, self.bias is not None)], self.groups)
 
     @functools.cached_property
     def _weight_complement(self) -> Complement:
-        return Complement([Layer(self.rep_in, self.rep_out, bias=False)], self.groups)
+        return Complement([TypedLayer(self.rep_in, self.rep_out, bias=False)], self.groups)
 
     def penalty(self, normalised: bool = True) -> Float[Tensor, " J"]:
         """Distances from the equivariant weights and biases, one for each group.

@@ -14,7 +14,7 @@ from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group
 from isotropy.nn.parts import size
 from isotropy.reps import Rep, Scalar
-from isotropy.soft._complement import Complement, Layer
+from isotropy.soft._complement import Complement, TypedLayer
 from isotropy.soft._linear import SoftLinear, parse_groups
 
 Distance = Literal["mse", "log", "cosine"]
@@ -100,7 +100,7 @@ class ProjectionPenalty:
         for weight, residual in zip(weights, self.complement.residuals(weights, steps), strict=True):
             weight.sub_(residual)
 
-    def _describe(self, model: nn.Module, name: str) -> Layer:
+    def _describe(self, model: nn.Module, name: str) -> TypedLayer:
         weight, bias = _parameters(model, name)
         rep_in, rep_out = self.layers[name]
         given, expected = tuple(weight.flatten(1).shape), (size(rep_out, self.groups), size(rep_in, self.groups))
@@ -110,7 +110,7 @@ class ProjectionPenalty:
                 f"{expected}: {rep_out} from {rep_in}",
                 "correct the types of this layer",
             )
-        return Layer(rep_in, rep_out, bias is not None)
+        return TypedLayer(rep_in, rep_out, bias is not None)
 
 
 def attach(
@@ -165,12 +165,12 @@ def _parameters(model: nn.Module, name: str) -> tuple[Tensor, Tensor | None]:
     return module.get_parameter("weight"), getattr(module, "bias", None)
 
 
-def _tensors(layers: Sequence[Layer]) -> Iterator[Layer]:
+def _tensors(layers: Sequence[TypedLayer]) -> Iterator[TypedLayer]:
     """One layer for each weight and one for each bias."""
     for layer in layers:
-        yield Layer(layer.rep_in, layer.rep_out, bias=False)
+        yield TypedLayer(layer.rep_in, layer.rep_out, bias=False)
         if layer.bias:
-            yield Layer(Scalar, layer.rep_out, bias=False)
+            yield TypedLayer(Scalar, layer.rep_out, bias=False)
 
 
 def _cosine(complement: Complement, weight: Tensor) -> Float[Tensor, " J"]:

@@ -5,9 +5,9 @@ from isotropy.experiments.frame_averaging._config import FULL as FULL
 from isotropy.experiments.frame_averaging._config import SMALL as SMALL
 from isotropy.experiments.frame_averaging._config import Config as Config
 from isotropy.experiments.frame_averaging._config import GraphsPlan as GraphsPlan
+from isotropy.experiments.frame_averaging._config import NetworkPlan as NetworkPlan
 from isotropy.experiments.frame_averaging._config import NormalsPlan as NormalsPlan
 from isotropy.experiments.frame_averaging._config import ParticlesPlan as ParticlesPlan
-from isotropy.experiments.frame_averaging._config import Training as Training
 from isotropy.experiments.frame_averaging._config import learners as learners
 from isotropy.experiments.frame_averaging._config import particle_networks as particle_networks
 from isotropy.experiments.frame_averaging._config import point_networks as point_networks

@@ -15,7 +15,7 @@ Pose = Literal["I", "SO(3)"]
 
 
 @dataclass(frozen=True)
-class Training:
+class NetworkPlan:
     """A network of ``method`` trained once for each seed; for normals, on clouds in the pose ``pose``."""
 
     method: str
@@ -89,37 +89,37 @@ class Config(Configuration):
     normals: NormalsPlan = field(default_factory=NormalsPlan)
     graphs: GraphsPlan = field(default_factory=GraphsPlan)
     particles: ParticlesPlan = field(default_factory=ParticlesPlan)
-    point_networks: Sequence[Training] = ()
-    learners: Sequence[Training] = ()
-    particle_networks: Sequence[Training] = ()
+    point_networks: Sequence[NetworkPlan] = ()
+    learners: Sequence[NetworkPlan] = ()
+    particle_networks: Sequence[NetworkPlan] = ()
     abc: str = ""
 
 
-def point_networks(seeds: int, others: int, poses: Sequence[Pose]) -> tuple[Training, ...]:
+def point_networks(seeds: int, others: int, poses: Sequence[Pose]) -> tuple[NetworkPlan, ...]:
     """All networks that read normals; exact ones are trained in the poses ``poses``, after which they see all alike."""
-    plain = [Training(name, n, pose) for name, n in (("PointNet", seeds), ("DGCNN", others)) for pose in _POSES]
-    exact = [Training("FA-PointNet", seeds if pose == "I" else others, pose) for pose in _POSES]
+    plain = [NetworkPlan(name, n, pose) for name, n in (("PointNet", seeds), ("DGCNN", others)) for pose in _POSES]
+    exact = [NetworkPlan("FA-PointNet", seeds if pose == "I" else others, pose) for pose in _POSES]
     others_exact = ("FA-DGCNN", "FA-Local-PointNet", "VN-PointNet", "VN-DGCNN")
-    return (*plain, *exact, *(Training(name, others, pose) for name in others_exact for pose in poses))
+    return (*plain, *exact, *(NetworkPlan(name, others, pose) for name in others_exact for pose in poses))
 
 
-def learners(seeds: int, others: int) -> tuple[Training, ...]:
+def learners(seeds: int, others: int) -> tuple[NetworkPlan, ...]:
     """What learns EXP: message passing, all orders of vertices, sorted ones, and the canonical one.
 
     GCN and GAT are as blind as GIN: they leave every pair together, of which one graph has the label and one has not.
     """
     few = ("GIN", "ChebNet", "GA-MLP", "GA-GIN+ID", "FA-MLP, sorted", "FA-GIN+ID, sorted")
     many = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
-    return (*(Training(name, others) for name in few), *(Training(name, seeds) for name in many))
+    return (*(NetworkPlan(name, others) for name in few), *(NetworkPlan(name, seeds) for name in many))
 
 
-def particle_networks(seeds: int, others: int) -> tuple[Training, ...]:
+def particle_networks(seeds: int, others: int) -> tuple[NetworkPlan, ...]:
     """What predicts particles; the line x + a v is fitted in closed form."""
-    many = [Training(name, seeds) for name in ("GNN", "FA-GNN")]
+    many = [NetworkPlan(name, seeds) for name in ("GNN", "FA-GNN")]
     return (
-        Training("Linear"),
+        NetworkPlan("Linear"),
         *many,
-        *(Training(name, others) for name in ("Radial field", "EGNN", "CN-GNN", "Transformer-PS")),
+        *(NetworkPlan(name, others) for name in ("Radial field", "EGNN", "CN-GNN", "Transformer-PS")),
     )
 
 

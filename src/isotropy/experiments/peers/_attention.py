@@ -26,7 +26,7 @@ class AttentionModel(nn.Module):
     def __init__(self, inputs: int = 2, dim: int = 64, layers: int = 2, heads: int = 4, hidden: int = 256) -> None:
         super().__init__()
         self.embed = nn.Linear(inputs, dim)
-        self.blocks = nn.ModuleList(Block(dim, heads, hidden) for _ in range(layers))
+        self.blocks = nn.ModuleList(AttentionBlock(dim, heads, hidden) for _ in range(layers))
         self.of_all, self.of_first, self.of_last = (nn.Linear(dim, dim, bias=False) for _ in range(3))
         self.glimpse = Heads(dim, heads)
         self.key = nn.Linear(dim, dim, bias=False)
@@ -73,7 +73,7 @@ class AttentionModel(nn.Module):
         return tour.view(B, k, -1)
 
 
-class Block(nn.Module):
+class AttentionBlock(nn.Module):
     """Attention over cities and a layer for each, with skips and batch statistics over all cities of a batch."""
 
     def __init__(self, dim: int, heads: int, hidden: int) -> None:

@@ -84,7 +84,7 @@ class FrameGraphNetwork(nn.Module):
             return FrameAveraged(part, frame, (hidden, None), rep_out, mode, sees=0, seed=seed + number)
 
         entry = PCAFrame("E(3)", grad="detach")
-        self.entry = FrameAveraged(Entry(width), entry, STATE, hidden, mode, seed=seed)
+        self.entry = FrameAveraged(EntryLayer(width), entry, STATE, hidden, mode, seed=seed)
         self.layers = nn.ModuleList(averaged(GraphLayer(width), i + 1) for i in range(layers - 2))
         self.exit = averaged(Exit(width), layers, Cloud(Vector))
 
@@ -162,7 +162,7 @@ class PoseVectors(nn.Module):
         return torch.einsum("rnkc,rncd->rkd", weight, each)
 
 
-class Entry(nn.Module):
+class EntryLayer(nn.Module):
     """Features of the state in the frame, and the first layer."""
 
     def __init__(self, width: int) -> None:

@@ -15,7 +15,7 @@ from isotropy.reps import Cloud, Point, Vector
 from isotropy.reps import Tensor as Tensors
 
 
-class Dense(nn.Module):
+class PointDense(nn.Module):
     """Linear map, batch normalisation over everything but channels, leaky ReLU (a plain one where ``slope`` is 0)."""
 
     def __init__(self, a: int, b: int, *, bias: bool = False, slope: float = 0.2) -> None:
@@ -44,7 +44,7 @@ class Head(nn.Module):
         super().__init__()
         # Two maps are one map of both, at the cost of the whole cloud only once.
         self.local, self.whole = nn.Linear(local, a, bias=False), nn.Linear(whole, a, bias=False)
-        self.first, self.rest = Normalised(a), nn.Sequential(Dense(a, a), Dense(a, b), nn.Linear(b, 3))
+        self.first, self.rest = Normalised(a), nn.Sequential(PointDense(a, a), PointDense(a, b), nn.Linear(b, 3))
 
     def forward(
         self, x: Float[Tensor, "rows n local"], whole: Float[Tensor, "rows 1 whole"]
@@ -57,7 +57,7 @@ class EachPoint(nn.Module):
 
     def __init__(self, widths: Sequence[int], *, bias: bool = False, slope: float = 0.2) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(Dense(a, b, bias=bias, slope=slope) for a, b in pairwise(widths))
+        self.layers = nn.ModuleList(PointDense(a, b, bias=bias, slope=slope) for a, b in pairwise(widths))
 
     def forward(self, x: Float[Tensor, "rows n a"]) -> list[Tensor]:
         found: list[Tensor] = []
@@ -79,7 +79,7 @@ class PointClassifier(nn.Module):
     def __init__(self, inputs: int, classes: int, widths: Sequence[int] = (64, 128, 128), hidden: int = 128) -> None:
         super().__init__()
         self.each = EachPoint((inputs, *widths), bias=True, slope=0.0)
-        self.head = nn.Sequential(Dense(2 * widths[-1], hidden, bias=True, slope=0.0), nn.Linear(hidden, classes))
+        self.head = nn.Sequential(PointDense(2 * widths[-1], hidden, bias=True, slope=0.0), nn.Linear(hidden, classes))
 
     def forward(self, x: Float[Tensor, "B n c"]) -> Float[Tensor, "B classes"]:
         h = self.each(x)[-1]
@@ -110,7 +110,7 @@ class EdgeConvolution(nn.Module):
         super().__init__()
         self.near, self.own = nn.Linear(a, widths[0], bias=False), nn.Linear(a, widths[0], bias=False)
         self.first = Normalised(widths[0])
-        self.rest = nn.Sequential(*(Dense(b, c) for b, c in pairwise(widths)))
+        self.rest = nn.Sequential(*(PointDense(b, c) for b, c in pairwise(widths)))
         self.k, self.mean = k, mean
 
     def forward(self, x: Float[Tensor, "rows n a"]) -> Float[Tensor, "rows n c"]:
@@ -134,7 +134,7 @@ class DGCNN(nn.Module):
         self.layers = nn.ModuleList(
             EdgeConvolution(a, *widths, k=k, mean=mean) for a, *widths in ((3, c, c), (c, c, c), (c, c))
         )
-        self.whole = Dense(3 * c, 1024 // divide)
+        self.whole = PointDense(3 * c, 1024 // divide)
         self.head = Head(3 * c, 1024 // divide, 256 // divide, 128 // divide)
         self.mean = mean
 
@@ -186,9 +186,9 @@ class LocalFrames(nn.Module):
             Neighbourhood(3, 64 // divide, 128 // divide, 3 * vectors),
             PCAFrame("E(3)", grad="detach"), Cloud(Point), typed,
         )  # fmt: skip
-        invariant = nn.Sequential(Dense(3 * vectors, 128 // divide), Dense(128 // divide, b))
+        invariant = nn.Sequential(PointDense(3 * vectors, 128 // divide), PointDense(128 // divide, b))
         self.invariant = FrameAveraged(invariant, own, typed, None)
-        self.whole = Dense(b, whole)
+        self.whole = PointDense(b, whole)
         self.shared = nn.Linear(b + whole, a)
         head = Lines(InFrame(3 * vectors, a, 128 // divide))
         self.head = FrameAveraged(head, own, (typed, None), Tensors(2), sees=0)
@@ -207,7 +207,7 @@ class Neighbourhood(nn.Module):
     def __init__(self, *widths: int) -> None:
         super().__init__()
         *inner, last = pairwise(widths)
-        self.layers = nn.Sequential(*(Dense(a, b) for a, b in inner), nn.Linear(*last))
+        self.layers = nn.Sequential(*(PointDense(a, b) for a, b in inner), nn.Linear(*last))
 
     def forward(self, x: Float[Tensor, "rows k 3"]) -> Float[Tensor, "rows c"]:
         return self.layers(x).amax(1)
@@ -219,7 +219,7 @@ class InFrame(nn.Module):
     def __init__(self, vectors: int, a: int, b: int) -> None:
         super().__init__()
         self.vectors = nn.Linear(vectors, a, bias=False)
-        self.rest = nn.Sequential(Normalised(a), Dense(a, b), nn.Linear(b, 3))
+        self.rest = nn.Sequential(Normalised(a), PointDense(a, b), nn.Linear(b, 3))
 
     def forward(self, v: Float[Tensor, "rows v"], shared: Float[Tensor, "rows a"]) -> Float[Tensor, "rows 3"]:
         return self.rest(self.vectors(v) + shared)

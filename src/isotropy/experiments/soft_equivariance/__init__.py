@@ -14,7 +14,7 @@ from isotropy.experiments.soft_equivariance._methods import Method as Method
 from isotropy.experiments.soft_equivariance._methods import methods as methods
 from isotropy.experiments.soft_equivariance._methods import oracles as oracles
 from isotropy.experiments.soft_equivariance._records import Level as Level
-from isotropy.experiments.soft_equivariance._records import Score as Score
+from isotropy.experiments.soft_equivariance._records import MethodScore as MethodScore
 from isotropy.experiments.soft_equivariance._records import Strengths as Strengths
 from isotropy.experiments.soft_equivariance._result import SoftEquivariance as SoftEquivariance
 from isotropy.experiments.soft_equivariance._trials import trials as trials

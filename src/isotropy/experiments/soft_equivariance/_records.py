@@ -10,7 +10,7 @@ from isotropy.study import OverSeeds
 
 
 @dataclass(frozen=True)
-class Score(OverSeeds):
+class MethodScore(OverSeeds):
     """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
 
     ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free; ``oracle``

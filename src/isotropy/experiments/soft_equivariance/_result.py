@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config, Setting
 from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, oracles
-from isotropy.experiments.soft_equivariance._records import Level, Score, Strengths
+from isotropy.experiments.soft_equivariance._records import Level, MethodScore, Strengths
 from isotropy.experiments.soft_equivariance._trials import truth
 from isotropy.report import Block, Chip, Column, Curve, Curves, Points, Scatter, Table
 from isotropy.study import Done, Outcome, Published, Reproduction, bars, numbers, quoted
@@ -104,23 +104,23 @@ class SoftEquivariance(Reproduction):
         "Test errors per entry as their authors printed them, on problems of the same family; widths, schedules "
         "and, for the last two rows, the dial differ from ours. The tables of Kim et al. are not among them.",
     )
-    scores: tuple[Score, ...] = ()
+    scores: tuple[MethodScore, ...] = ()
     levels: tuple[Level, ...] = ()
     strengths: tuple[Strengths, ...] = ()
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     floors: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
-    def measures(self) -> tuple[Score, ...]:
+    def measures(self) -> tuple[MethodScore, ...]:
         return self.scores
 
-    def score(self, setting: str, method: str) -> Score:
+    def score(self, setting: str, method: str) -> MethodScore:
         """The line of that setting and method; raises ``KeyError`` where there is none."""
         for score in self.scores:
             if (score.setting, score.method) == (setting, method):
                 return score
         raise KeyError(f"no {method!r} on {setting!r}")
 
-    def oracle(self, setting: str) -> Score:
+    def oracle(self, setting: str) -> MethodScore:
         """The exact network of an unbroken candidate, the best of several; raises ``KeyError`` for none."""
         exact = [score for score in self.scores if score.setting == setting and score.oracle]
         if not exact:
@@ -158,7 +158,7 @@ class SoftEquivariance(Reproduction):
 
 def _scores(
     setting: str, trained: Mapping[Group, Sequence[Outcome]], shares: Mapping[str, float], floors: Mapping[str, float]
-) -> Iterator[Score]:
+) -> Iterator[MethodScore]:
     starts: dict[str, Sequence[Outcome]] = {}
     for (where, method), seeds in trained.items():
         if where == setting:
@@ -171,7 +171,7 @@ def _scores(
         yield _validated(setting, starts)
 
 
-def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> Score:
+def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> MethodScore:
     """For each seed the start whose network has the lowest validation error, at the price of training them all."""
     seeds = range(len(next(iter(starts.values()))))
     chosen = [min(starts, key=lambda start: starts[start][seed]["validation"]) for seed in seeds]
@@ -180,10 +180,10 @@ def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> Score:
     return replace(score, chosen=tuple(chosen), seconds=seconds)
 
 
-def _score(setting: str, name: str, seeds: Sequence[Outcome]) -> Score:
+def _score(setting: str, name: str, seeds: Sequence[Outcome]) -> MethodScore:
     test, validation, train = (tuple(outcome[key] for outcome in seeds) for key in ("test", "validation", "train"))
     seconds = statistics.fmean(outcome["seconds"] for outcome in seeds)
-    return Score(setting, name, test, validation, train, seconds, seeds[0]["parameters"])
+    return MethodScore(setting, name, test, validation, train, seconds, seeds[0]["parameters"])
 
 
 def _tuned(trained: Mapping[Group, Sequence[Outcome]]) -> Iterator[Strengths]:

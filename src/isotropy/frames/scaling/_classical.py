@@ -9,7 +9,7 @@ import torch
 
 from isotropy.errors import DomainError
 from isotropy.frames.scaling._distances import MDSResult, coordinates, kept, read_distances, refuse_orientation
-from isotropy.frames.scaling._solvers import Centred, Spectrum, in_full, lanczos, least, randomized
+from isotropy.frames.scaling._solvers import Centred, TopSpectrum, in_full, lanczos, least, randomized
 from isotropy.frames.scaling._stress import stress
 
 Method = Literal["eigh", "lanczos", "randomized"]
@@ -55,7 +55,7 @@ def classical_mds(
 
 def _spectrum(
     B: Centred, k: int | None, method: str, negative: str, generator: torch.Generator | None, tol: float
-) -> tuple[Spectrum, float]:
+) -> tuple[TopSpectrum, float]:
     """The spectrum after what ``negative`` does about it, and the share of negative mass before."""
     if negative not in ("clip", "lingoes", "cailliez", "raise"):
         raise DomainError(f"negative={negative!r}", "'clip', 'lingoes', 'cailliez' or 'raise'")
@@ -74,7 +74,7 @@ def _spectrum(
     return _solve(shifted, k, method, generator), found.negative_mass
 
 
-def _solve(B: Centred, k: int | None, method: str, generator: torch.Generator | None) -> Spectrum:
+def _solve(B: Centred, k: int | None, method: str, generator: torch.Generator | None) -> TopSpectrum:
     if method == "eigh":
         return in_full(B)
     if method not in ("lanczos", "randomized"):

@@ -12,7 +12,7 @@ import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.frames.coordinates._degenerate import DegenerateCloudError
-from isotropy.frames.scaling._solvers import Array, Spectrum
+from isotropy.frames.scaling._solvers import Array, TopSpectrum
 
 SHARE = 0.99
 """Of the positive mass, by default kept."""
@@ -63,7 +63,7 @@ def kept(values: Array, k: int | None, tol: float) -> tuple[int, int]:
     return k, rank
 
 
-def coordinates(found: Spectrum, k: int, rank: int) -> tuple[Array, Array]:
+def coordinates(found: TopSpectrum, k: int, rank: int) -> tuple[Array, Array]:
     """Coordinates (n, k) along the first ``rank`` axes and their eigenvalues (k,), both zero beyond these."""
     values = np.zeros(k)
     values[:rank] = found.values[:rank]

@@ -21,7 +21,7 @@ from isotropy.frames.scaling._distances import (
     read_distances,
     refuse_orientation,
 )
-from isotropy.frames.scaling._solvers import Array, Centred, Spectrum, in_full
+from isotropy.frames.scaling._solvers import Array, Centred, TopSpectrum, in_full
 from isotropy.frames.scaling._stress import stress
 
 Indices = NDArray[np.int64]
@@ -106,7 +106,7 @@ def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: 
     lengths, turn = np.linalg.eigh(Y.T @ Y)
     turned = Y @ turn[:, ::-1]
     norm = np.sqrt(np.maximum(lengths[::-1], np.finfo(float).tiny))
-    Y, values = coordinates(Spectrum(lengths[::-1], turned / norm, 0.0), k, rank)
+    Y, values = coordinates(TopSpectrum(lengths[::-1], turned / norm, 0.0), k, rank)
     fit = stress(np.sqrt(squared), Y, Y[chosen])
     return MDSResult(back(Y), back(values), fit, found.negative_mass, rank)
 

@@ -51,7 +51,7 @@ class Centred:
 
 
 @dataclass(frozen=True, eq=False)
-class Spectrum:
+class TopSpectrum:
     """Eigenvalues in descending order with their vectors (n, k), and the share of negative mass.
 
     The share is exact where all eigenvalues are known, else the least that the trace allows.
@@ -62,14 +62,14 @@ class Spectrum:
     negative_mass: float
 
 
-def in_full(B: Centred) -> Spectrum:
+def in_full(B: Centred) -> TopSpectrum:
     """All n eigenpairs, O(n^3)."""
     values, vectors = np.linalg.eigh(B.dense())
     mass = np.abs(values).sum()
-    return Spectrum(values[::-1], vectors[:, ::-1], float(-values[values < 0].sum() / mass) if mass else 0.0)
+    return TopSpectrum(values[::-1], vectors[:, ::-1], float(-values[values < 0].sum() / mass) if mass else 0.0)
 
 
-def lanczos(B: Centred, k: int, generator: torch.Generator | None = None) -> Spectrum:
+def lanczos(B: Centred, k: int, generator: torch.Generator | None = None) -> TopSpectrum:
     """The k largest eigenpairs to rounding, O(n^2) a step (ARPACK); the start is fixed unless a generator is given.
 
     Raises DomainError unless k < n. Warns (ConvergenceWarning) where the iteration stops early.
@@ -100,7 +100,9 @@ def _arpack(B: Centred, k: int, which: Literal["LA", "SA"], generator: torch.Gen
     return np.asarray(values), np.asarray(vectors)
 
 
-def randomized(B: Centred, k: int, generator: torch.Generator, *, oversampling: int = 10, most: int = 100) -> Spectrum:
+def randomized(
+    B: Centred, k: int, generator: torch.Generator, *, oversampling: int = 10, most: int = 100
+) -> TopSpectrum:
     """The k largest eigenpairs by subspace iteration from a random start, QR each time, O(n^2 (k + p)) a step.
 
     At least two power iterations are made, and more until the values settle; ConvergenceWarning after ``most``.
@@ -131,12 +133,12 @@ def _refuse_all(B: Centred, k: int, method: str) -> None:
         raise DomainError(f"k={k} with method={method!r} on {len(B)} points", f"1 to {len(B) - 1}", "method='eigh'")
 
 
-def _part(B: Centred, values: Array, vectors: Array) -> Spectrum:
+def _part(B: Centred, values: Array, vectors: Array) -> TopSpectrum:
     positive, trace = float(values[values > 0].sum()), B.trace
     negative = max(positive - trace, 0.0)
     # Rounding of the sums is no negative mass.
     negative = 0.0 if negative <= 1e-12 * len(B) * positive else negative
-    return Spectrum(values, vectors, negative / (positive + negative) if positive else 0.0)
+    return TopSpectrum(values, vectors, negative / (positive + negative) if positive else 0.0)
 
 
 def _gaussian(n: int, width: int, generator: torch.Generator) -> Array:
