@@ -12,7 +12,7 @@ from isotropy.comparison._budget import Budget
 from isotropy.comparison._findings import judged
 from isotropy.comparison._methods import kinds_of, methods_of
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._training import train_job
+from isotropy.comparison._training import train_fold
 from isotropy.data import Dataset, Types
 from isotropy.errors import SchemaError
 from isotropy.groups import Group, Window, is_subgroup, parse, parse_list
@@ -67,7 +67,11 @@ def compare(
     settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
     with answering(out, resume, settings, problem, began=began) as answer:
         tried = [method for method in listed if not method.missing]
-        jobs = [train_job(problem, m.kind, m.group, fold, budget) for m in tried for fold in range(budget.folds)]
+        jobs = [
+            problem.job(train_fold, kind=m.kind, group=m.group, fold=fold, budget=asdict(budget))
+            for m in tried
+            for fold in range(budget.folds)
+        ]
         outcomes = iter(
             map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
         )

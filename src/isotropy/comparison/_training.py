@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,7 +16,7 @@ from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.measure import equivariance_error
 from isotropy.optics import peak_bytes
 from isotropy.random import derive, spawn
-from isotropy.runs import Job, Run
+from isotropy.runs import Run
 from isotropy.study import Candidate, Problem
 from isotropy.train import Batches, Cosine, DivergedError, fit
 
@@ -35,11 +35,6 @@ def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
     fold = torch.empty(units, dtype=torch.int64)
     fold[order] = torch.arange(units) % count
     return fold[problem.unit]
-
-
-def train_job(problem: Problem, kind: Kind, group: str, fold: int, budget: Budget) -> Job:
-    arguments = {"kind": kind, "group": group, "fold": fold, "budget": asdict(budget)}
-    return Job("isotropy.comparison._training:train_fold", arguments, problem.seed)
 
 
 def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int]) -> dict[str, Any]:

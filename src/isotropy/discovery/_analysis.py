@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +20,12 @@ from isotropy.discovery._findings import (
     findings,
     refit_of,
 )
-from isotropy.discovery._jobs import curves_job, final_job, fit_job, gram_job, inputs_job, measure_job, refit_job
+from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Discovery
-from isotropy.discovery._surrogates import surrogate_job
+from isotropy.discovery._surrogates import surrogate
 from isotropy.groups import Window
-from isotropy.runs import Job, Run, map_jobs
 from isotropy.study import Problem, subgroups
 
 _SURROGATES = 10
@@ -37,25 +36,10 @@ _NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is bette
 
 @dataclass(frozen=True)
 class Work:
-    """A problem, the run that its jobs are stored in, and the engine that does them."""
+    """A problem, and what does its jobs: ``map_jobs`` in one run by one engine."""
 
-    run: Run
     problem: Problem
-    engine: str
-    workers: int | None
-    address: str | None
-    progress: bool | None
-
-    def map(self, jobs: Sequence[Job], description: str) -> list[Any]:
-        return map_jobs(
-            jobs,
-            self.run,
-            description=description,
-            engine=self.engine,
-            workers=self.workers,
-            address=self.address,
-            progress=self.progress,
-        )
+    map: Callable[..., list[Any]]
 
 
 @dataclass(frozen=True)
@@ -75,7 +59,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     winner = _compete(work, quick)
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
-    state, curves, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
+    state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
     found = findings(
         problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
     )
@@ -99,7 +83,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
             winner.learner, 1 - winner.loss / V, (winner.loss / problem.y.shape[1]) ** 0.5, V, winner.splits,
             winner.scores, str(state["core"].get("kernel", "")),
         ),
-        curves=tuple(curves),
+        curves=tuple(along),
         training=winner.training,
         calibration=calibration,
         notes=tuple(_notes(dataset, found)),
@@ -114,9 +98,9 @@ def _compete(work: Work, quick: bool) -> _Winner:
     splits = 5 if len(problem.x) <= 2500 else 3
     halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
     # The network is tried on one half, beside the kernels, and first, because it takes longest.
-    trial = [] if quick else [fit_job(problem, "network", 0, 0)]
-    jobs = [*trial, *(fit_job(problem, "kernel", *half) for half in halves)]
-    outcomes = work.map(jobs, "fitting")
+    trial = [] if quick else [problem.job(fit_half, learner="network", split=0, fold=0)]
+    jobs = [*trial, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
+    outcomes = work.map(jobs, description="fitting")
     training = _training(outcomes[0]["curves"]) if trial else TrainingCurves()
     fits = outcomes[len(trial) :]
     V = problem.signal
@@ -125,7 +109,9 @@ def _compete(work: Work, quick: bool) -> _Winner:
         scores["network"] = float(outcomes[0]["loss"].mean()) / V
     if scores["kernel"] * _NETWORK_MARGIN < scores.get("network", float("inf")):
         return _Winner("kernel", splits, _mean_loss(fits), scores, training)
-    fits = work.map([fit_job(problem, "network", *half) for half in halves[: 2 * _NETWORK_SPLITS]], "fitting networks")
+    few = halves[: 2 * _NETWORK_SPLITS]
+    jobs = [problem.job(fit_half, learner="network", split=split, fold=fold) for split, fold in few]
+    fits = work.map(jobs, description="fitting networks")
     return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
 
 
@@ -145,9 +131,10 @@ def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str,
     """For every candidate the terms of its breaking in each split, and what its inputs say."""
     problem = work.problem
     names, splits = [candidate.name for candidate in problem.candidates], range(winner.splits)
-    jobs = [inputs_job(problem, i) for i in range(len(names))]
-    jobs += [measure_job(problem, winner.learner, i, split) for i in range(len(names)) for split in splits]
-    outcomes = iter(work.map(jobs, "judging candidates"))
+    jobs = [problem.job(inputs, index=i) for i in range(len(names))]
+    for i in range(len(names)):
+        jobs += [problem.job(measure, learner=winner.learner, index=i, split=split) for split in splits]
+    outcomes = iter(work.map(jobs, description="judging candidates"))
     tested = {name: next(outcomes) for name in names}
     return {name: [next(outcomes) for _ in splits] for name in names}, tested
 
@@ -162,8 +149,8 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     ]
     # Each split refits twice for each candidate; on long tables two splits tell enough.
     splits = range(min(winner.splits, 2) if len(problem.x) > _LONG else winner.splits)
-    jobs = [refit_job(problem, winner.learner, i, split) for i, _ in wanted for split in splits]
-    outcomes = iter(work.map(jobs, "imposing and refitting") if jobs else [])
+    jobs = [problem.job(refit, learner=winner.learner, index=i, split=split) for i, _ in wanted for split in splits]
+    outcomes = iter(work.map(jobs, description="imposing and refitting") if jobs else [])
     return {candidate.name: refit_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
 
 
@@ -178,23 +165,26 @@ def _beyond(
     index = dims.index(max(dims))
     largest = problem.candidates[index]
     compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)
-    jobs = [final_job(problem, winner.learner)]
+    learner = winner.learner
+    jobs = [problem.job(fit_all, learner=learner)]
     if dims[index]:
-        jobs += [gram_job(problem, winner.learner, index, winner.splits), curves_job(problem, winner.learner, index)]
+        jobs.append(problem.job(gram, learner=learner, index=index, splits=winner.splits))
+        jobs.append(problem.job(curves, learner=learner, index=index))
     if compact and not quick:
-        jobs += [surrogate_job(problem, "kernel", copy) for copy in range(_SURROGATES)]
-    final, *outcomes = work.map(jobs, "continuous subgroups" if quick else "continuous subgroups and calibration")
-    curves: list[AngleCurve] = []
-    gram = None
+        jobs += [problem.job(surrogate, learner="kernel", copy=copy) for copy in range(_SURROGATES)]
+    description = "continuous subgroups" if quick else "continuous subgroups and calibration"
+    final, *outcomes = work.map(jobs, description=description)
+    shown: list[AngleCurve] = []
+    grams = None
     if dims[index]:
-        gram, along, *outcomes = outcomes
-        curves = [
+        grams, along, *outcomes = outcomes
+        shown = [
             AngleCurve(name, tuple(along["angles"]), tuple(values), largest.width is None)
             for name, values in zip(along["names"], along["values"], strict=True)
         ]
     copies = [outcome["breaking"] for outcome in outcomes]
     read = {name: tuple(float(copy[name]) for copy in copies) for name in (copies[0] if copies else ())}
-    return final["state"], curves, continuous(largest, gram), read
+    return final["state"], shown, continuous(largest, grams), read
 
 
 def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._result import Discovery
 from isotropy.errors import DomainError
 from isotropy.reps import Values
+from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of
 
 
@@ -57,6 +59,6 @@ def discover(
     problem = problem_of(dataset, groups, windows, seed)
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
     with answering(out, resume, settings, problem, began=began) as answer:
-        work = Work(answer.run, problem, engine, workers, address, progress)
-        discovery = analyse(work, dataset, tolerance=tolerance, quick=quick)
+        mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
+        discovery = analyse(Work(problem, mapped), dataset, tolerance=tolerance, quick=quick)
         return answer.write(replace(discovery, **answer.stamp()))

@@ -7,34 +7,29 @@ arrays; a job that needs another's outcome asks for it by its description.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.discovery._judging import judge
 from isotropy.discovery._learners import learn, revive
 from isotropy.groups import Draws, Window
-from isotropy.measure import BreakingTerms, input_invariance_test, lie_gram
-from isotropy.measure.parts import pulled_back
+from isotropy.measure import BreakingTerms, breaking_terms, input_invariance_test, lie_gram, randomisation_test
+from isotropy.measure.parts import bonferroni, pulled_back
 from isotropy.random import spawn
-from isotropy.runs import Job, Run, map_jobs
-from isotropy.study import Model, Problem
+from isotropy.runs import Run, map_jobs
+from isotropy.study import Candidate, Model, Problem
 
-_HERE = "isotropy.discovery._jobs"
 _REFIT_COPIES = 8
 _REFIT_ROWS = 16_000  # copies in all, beyond which fewer copies of each row are made
 _CURVE_ROWS = 400
 _CURVE_ANGLES = 33
 _GRAM_ROWS = 4000
 _REPLICATES = 400
-
-
-def fit_job(problem: Problem, learner: str, split: int, fold: int) -> Job:
-    return Job(f"{_HERE}:fit_half", {"learner": learner, "split": split, "fold": fold}, problem.seed)
 
 
 def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dict[str, Any]:
@@ -48,10 +43,6 @@ def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dic
     return {"state": state, "curves": curves, "loss": loss.numpy()}
 
 
-def final_job(problem: Problem, learner: str) -> Job:
-    return Job(f"{_HERE}:fit_all", {"learner": learner}, problem.seed)
-
-
 def fit_all(run: Run, *, seed: int, learner: str) -> dict[str, Any]:
     """The model of all rows, which predicts for the user and judges nothing."""
     problem = Problem.load(run)
@@ -60,17 +51,13 @@ def fit_all(run: Run, *, seed: int, learner: str) -> dict[str, Any]:
 
 
 def _state(run: Run, problem: Problem, learner: str, split: int, fold: int) -> dict[str, Any]:
-    (outcome,) = map_jobs([fit_job(problem, learner, split, fold)], run, progress=False)
+    (outcome,) = map_jobs([problem.job(fit_half, learner=learner, split=split, fold=fold)], run, progress=False)
     return outcome["state"]
 
 
 def fitted(run: Run, problem: Problem, learner: str, split: int, fold: int) -> Model:
     """The model that has not seen half ``fold``; fitted now if no engine has done it before."""
     return revive(learner, problem, _state(run, problem, learner, split, fold))
-
-
-def measure_job(problem: Problem, learner: str, index: int, split: int) -> Job:
-    return Job(f"{_HERE}:measure", {"learner": learner, "index": index, "split": split}, problem.seed)
 
 
 def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:
@@ -85,14 +72,41 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
     return {"terms": kept, "p_value": p_value}
 
 
+def judge(
+    problem: Problem,
+    candidate: Candidate,
+    models: Sequence[Model],
+    half: Int[Tensor, " n"],
+    rows: Int[Tensor, " m"],
+    generator: torch.Generator,
+) -> tuple[BreakingTerms, float]:
+    """One candidate judged by models that have not seen its rows: the step that data and symmetric copies share.
+
+    The terms of the breaking of ``rows`` and the p-value of the randomisation test over both halves.
+
+    ``models[fold]`` was fitted without the rows of half ``fold``. Losses along the orbit are not kept.
+    """
+    terms: dict[str, Tensor] = {}
+    p_values: list[float] = []
+    for fold in (0, 1):
+        at = (half[rows] == fold).nonzero()[:, 0]
+        x, y = problem.x[rows[at]], problem.y[rows[at]]
+        unit = torch.unique(problem.unit[rows[at]], return_inverse=True)[1]
+        part = breaking_terms(
+            models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
+            unit=unit, draws=problem.draws(candidate), generator=generator,
+        )  # fmt: skip
+        p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
+        for name, values in part.tensors().items():
+            if name != "orbit_loss":
+                terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
+    return BreakingTerms(**terms, orbit_loss=torch.empty(0, 0)), bonferroni(p_values)
+
+
 def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
     """The terms of a stored ``measure``; losses along the orbit are not kept."""
     tensors = {name: torch.from_numpy(values) for name, values in outcome["terms"].items()}
     return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0))
-
-
-def inputs_job(problem: Problem, index: int) -> Job:
-    return Job(f"{_HERE}:inputs", {"index": index}, problem.seed)
 
 
 def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
@@ -102,10 +116,6 @@ def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
     generator = spawn(seed, "inputs", candidate.name)
     test = input_invariance_test(problem.x, candidate.measured, problem.rep_in, unit=problem.unit, generator=generator)
     return {"p_value": test.p_value, "shift": test.shift, "overlap": test.overlap, "invariant": test.invariant}
-
-
-def refit_job(problem: Problem, learner: str, index: int, split: int) -> Job:
-    return Job(f"{_HERE}:refit", {"learner": learner, "index": index, "split": split}, problem.seed)
 
 
 def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:
@@ -148,10 +158,6 @@ def _moved_copies(
     return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(len(orbit))
 
 
-def curves_job(problem: Problem, learner: str, index: int) -> Job:
-    return Job(f"{_HERE}:curves", {"learner": learner, "index": index}, problem.seed)
-
-
 def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     """Half the mean squared change of f along each one-parameter subgroup, as a share of the energy.
 
@@ -178,10 +184,6 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
         ]  # fmt: skip
         values.append(((change[0] * change[1]).sum(-1).mean(1) / (2 * V)).tolist())
     return {"angles": angles.tolist(), "names": list(group.generator_names), "values": values}
-
-
-def gram_job(problem: Problem, learner: str, index: int, splits: int) -> Job:
-    return Job(f"{_HERE}:gram", {"learner": learner, "index": index, "splits": splits}, problem.seed)
 
 
 def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[str, Any]:

@@ -7,19 +7,15 @@ from typing import Any
 
 import torch
 
-from isotropy.discovery._judging import judge
+from isotropy.discovery._jobs import judge
 from isotropy.discovery._learners import learn, revive
 from isotropy.groups import Draws, Window
 from isotropy.measure import combine
 from isotropy.random import spawn
-from isotropy.runs import Job, Run
+from isotropy.runs import Run
 from isotropy.study import Candidate, Problem
 
 CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
-
-
-def surrogate_job(problem: Problem, learner: str, copy: int) -> Job:
-    return Job("isotropy.discovery._surrogates:surrogate", {"learner": learner, "copy": copy}, problem.seed)
 
 
 def surrogate(run: Run, *, seed: int, learner: str, copy: int) -> dict[str, Any]:

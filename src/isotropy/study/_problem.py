@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -17,7 +17,7 @@ from isotropy.linalg import nullspace
 from isotropy.measure.parts import split_halves
 from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
-from isotropy.runs import Run
+from isotropy.runs import Job, Run
 from isotropy.study._candidates import Candidate
 
 # Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
@@ -109,6 +109,10 @@ class Problem:
         groups = tuple(candidate.group for candidate in self.candidates)
         basis = _invariant_constants(self.rep_out, groups, tuple(self.dims.items())).to(y)
         return basis @ (basis.mT @ y.mean(0))
+
+    def job(self, function: Callable[..., Any], **arguments: Any) -> Job:
+        """The call ``function(run, seed=..., **arguments)``, which loads this problem from the run."""
+        return Job(f"{function.__module__}:{function.__name__}", arguments, self.seed)
 
     def save(self, run: Run) -> None:
         run.write("data.npz", {"x": self.x.numpy(), "y": self.y.numpy(), "unit": self.unit.numpy()})
