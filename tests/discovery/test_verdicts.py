@@ -13,7 +13,7 @@ from isotropy.discovery._verdicts import Grounds, Verdict, rows_to_decide, verdi
 from isotropy.report import VERDICTS
 
 HOLDS = Grounds(
-    breaking=0.001, low=0.0, high=0.006, price_low=0.0, p_value=0.4, overlap=0.9,
+    breaking=0.001, low=0.0, high=0.006, price_low=0.0, overlap=0.9,
     significant=False, imposed=False, signal=True,
 )  # fmt: skip
 

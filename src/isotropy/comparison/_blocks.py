@@ -63,31 +63,23 @@ def with_care(notes: Sequence[str]) -> list[Block]:
 
 
 def costs(run: Sequence[MethodFinding]) -> list[Block]:
+    micro = [None if f.row_seconds is None else 1e6 * f.row_seconds for f in run]
+    predicting = "processor time of one row, in microseconds: exact methods may look at it in several poses"
+    step = "MB in tensors: weights, gradients, Adam, what is kept for the backward pass"
+    shown = (
+        ("Time to train", "processor seconds, all folds together", [f.seconds for f in run]),
+        ("Time to predict", predicting, micro),
+        ("Memory of a step", step, [f.peak_mb for f in run]),
+    )
     return [
         Bars(
-            [Bar(f.name, f.seconds, tone=STANDINGS[f.standing][0]) for f in run],
+            [Bar(f.name, value, tone=STANDINGS[f.standing][0]) for f, value in zip(run, values, strict=True)],
             section=_COST,
-            title="Time to train",
-            xlabel="processor seconds, all folds together",
+            title=title,
+            xlabel=xlabel,
             half=True,
-        ),
-        Bars(
-            [
-                Bar(f.name, None if f.row_seconds is None else 1e6 * f.row_seconds, tone=STANDINGS[f.standing][0])
-                for f in run
-            ],
-            section=_COST,
-            title="Time to predict",
-            xlabel="processor time of one row, in microseconds: exact methods may look at it in several poses",
-            half=True,
-        ),
-        Bars(
-            [Bar(f.name, f.peak_mb, tone=STANDINGS[f.standing][0]) for f in run],
-            section=_COST,
-            title="Memory of a step",
-            xlabel="MB in tensors: weights, gradients, Adam, what is kept for the backward pass",
-            half=True,
-        ),
+        )
+        for title, xlabel, values in shown
     ]
 
 

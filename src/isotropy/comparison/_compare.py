@@ -68,8 +68,8 @@ def compare(
     with answering(out, resume, settings, problem, began=began) as answer:
         tried = [method for method in listed if not method.missing]
         jobs = [
-            problem.job(train_fold, kind=m.kind, group=m.group, fold=fold, budget=asdict(budget))
-            for m in tried
+            problem.job(train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget)
+            for method in tried
             for fold in range(budget.folds)
         ]
         outcomes = iter(

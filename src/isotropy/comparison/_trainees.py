@@ -63,9 +63,9 @@ class Trainee(ABC):
     def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
         """The loss of each row of a batch; in train mode the rows may be moved."""
 
-    @abstractmethod
     def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
         """Targets for raw inputs."""
+        return self.prepared(self.core, x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +87,6 @@ class Direct(Trainee):
         scale = float(self.preparation.targets.scale[0])  # one for all targets
         return (core(batch[0]) - batch[1]).square().mean(-1) * (scale**2 / self.spread)
 
-    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
-        return self.prepared(self.core, x)
-
 
 @dataclass(frozen=True, eq=False)
 class Augmented(Trainee):
@@ -108,9 +105,6 @@ class Augmented(Trainee):
             group, g = drawn.group, tree.tree_map(lambda part: part[:, 0], drawn.g)
             x, y = self.problem.rep_in.act(group, g, x), self.problem.rep_out.act(group, g, y)
         return self.squared(self.prepared(core, x), y)
-
-    def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
-        return self.prepared(self.core, x)
 
 
 @dataclass(frozen=True, eq=False)

@@ -210,7 +210,7 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
             half=True,
         ),
         Curves(
-            _by_group(training.epochs, training.strengths),
+            [Curve(name, training.epochs, series) for name, series in training.strengths.items()],
             section=_FIT,
             title="Strength of each soft constraint",
             xlabel="epoch",
@@ -222,19 +222,10 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
     ]
 
 
-def _by_group(epochs: Sequence[int], values: Mapping[str, Sequence[float]]) -> list[Curve]:
-    return [Curve(name, epochs, series) for name, series in values.items()]
-
-
-def _smaller(rows: int) -> str:
-    if rows <= CALIBRATED_ROWS:
-        return ""
-    return f" Copies have {CALIBRATED_ROWS:,} of the {rows:,} rows, so they scatter more than these data do."
-
-
 def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[float]], rows: int) -> list[Block]:
     drawn: list[Block] = []
     if calibration:
+        smaller = f" Copies have {CALIBRATED_ROWS:,} of the {rows:,} rows, so they scatter more than these data do."
         own = {f.name: f.cross for f in groups if f.name in calibration}
         null = [
             Points(
@@ -254,7 +245,7 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
                 percent=True,
                 half=True,
                 caption="Each copy was made symmetric by moving every unit at random. What is read off there is noise."
-                + _smaller(rows),
+                + (smaller if rows > CALIBRATED_ROWS else ""),
             )
         )
     known = [f for f in groups if f.truth is not None]

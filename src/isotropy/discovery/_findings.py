@@ -204,7 +204,6 @@ def _finding(
         low=breaking.low,
         high=breaking.high,
         price_low=price.low,
-        p_value=p_adjusted,
         overlap=test["overlap"],
         significant=p_adjusted < ALPHA,
         imposed=bool(imposed),

@@ -28,7 +28,6 @@ class Grounds:
     low: float
     high: float
     price_low: float
-    p_value: float
     overlap: float
     significant: bool
     imposed: bool
@@ -40,7 +39,7 @@ def verdict(evidence: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
 
     "exact" is never said: data can only fail to show a violation.
 
-    >>> verdict(Grounds(0.0, 0.0, 0.004, 0.0, 0.6, 0.9, significant=False, imposed=False, signal=True))
+    >>> verdict(Grounds(0.0, 0.0, 0.004, 0.0, 0.9, significant=False, imposed=False, signal=True))
     'no breaking detected'
     """
     if not evidence.signal:

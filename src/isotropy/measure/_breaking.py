@@ -87,11 +87,8 @@ def breaking_terms(
     product; a finite group is averaged exactly.
     """
     orbit = Draws.of(candidate, draws).take(int(unit.max()) + 1, generator, dtype=x.dtype)
-    F, F_other, fx = (
-        pulled_back(f, orbit, x, unit, rep_in, rep_out),
-        pulled_back(other, orbit, x, unit, rep_in, rep_out),
-        f(x),
-    )
+    F, F_other = (pulled_back(model, orbit, x, unit, rep_in, rep_out) for model in (f, other))
+    fx = f(x)
     if not orbit.probability:
         return _window_terms(F, F_other, fx, other(x), y)
     M = len(orbit)

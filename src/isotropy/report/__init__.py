@@ -1,60 +1,30 @@
 """What people read: blocks that rooms make, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
 
-from isotropy.report._blocks import (
-    Bar,
-    Bars,
-    Block,
-    Cell,
-    Column,
-    Curve,
-    Curves,
-    Images,
-    Interval,
-    Lattice,
-    Meter,
-    Node,
-    Picture,
-    Points,
-    Scatter,
-    Table,
-    Text,
-)
-from isotropy.report._format import cell_text, number_text
-from isotropy.report._html import write_html
-from isotropy.report._page import BlockError
-from isotropy.report._palette import Tone
-from isotropy.report._result import Result
-from isotropy.report._rows import flatten
-from isotropy.report._terminal import rich_table, table_text
-from isotropy.report._verdicts import VERDICTS, Chip
-
-__all__ = [
-    "VERDICTS",
-    "Bar",
-    "Bars",
-    "Block",
-    "BlockError",
-    "Cell",
-    "Chip",
-    "Column",
-    "Curve",
-    "Curves",
-    "Images",
-    "Interval",
-    "Lattice",
-    "Meter",
-    "Node",
-    "Picture",
-    "Points",
-    "Result",
-    "Scatter",
-    "Table",
-    "Text",
-    "Tone",
-    "cell_text",
-    "flatten",
-    "number_text",
-    "rich_table",
-    "table_text",
-    "write_html",
-]
+from isotropy.report._blocks import Bar as Bar
+from isotropy.report._blocks import Bars as Bars
+from isotropy.report._blocks import Block as Block
+from isotropy.report._blocks import Cell as Cell
+from isotropy.report._blocks import Column as Column
+from isotropy.report._blocks import Curve as Curve
+from isotropy.report._blocks import Curves as Curves
+from isotropy.report._blocks import Images as Images
+from isotropy.report._blocks import Interval as Interval
+from isotropy.report._blocks import Lattice as Lattice
+from isotropy.report._blocks import Meter as Meter
+from isotropy.report._blocks import Node as Node
+from isotropy.report._blocks import Picture as Picture
+from isotropy.report._blocks import Points as Points
+from isotropy.report._blocks import Scatter as Scatter
+from isotropy.report._blocks import Table as Table
+from isotropy.report._blocks import Text as Text
+from isotropy.report._format import cell_text as cell_text
+from isotropy.report._format import number_text as number_text
+from isotropy.report._html import write_html as write_html
+from isotropy.report._page import BlockError as BlockError
+from isotropy.report._palette import Tone as Tone
+from isotropy.report._result import Result as Result
+from isotropy.report._rows import flatten as flatten
+from isotropy.report._terminal import rich_table as rich_table
+from isotropy.report._terminal import table_text as table_text
+from isotropy.report._verdicts import VERDICTS as VERDICTS
+from isotropy.report._verdicts import Chip as Chip

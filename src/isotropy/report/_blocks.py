@@ -173,9 +173,14 @@ class Curve:
     tone: Tone | None = None
 
     def __post_init__(self) -> None:
-        for name, values in (("y", self.y), ("low", self.low), ("high", self.high)):
-            if values is not None and len(values) != len(self.x):
-                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
+        _one_for_each_x(self, "y", "low", "high")
+
+
+def _one_for_each_x(item: Curve | Points, *names: str) -> None:
+    for name in names:
+        values: Sequence[object] | None = getattr(item, name)
+        if values is not None and len(values) != len(item.x):
+            raise ShapeError(f"{len(values)} values of {name}", f"{len(item.x)} values, one for each x")
 
 
 @dataclass(frozen=True)
@@ -217,10 +222,7 @@ class Points:
     tone: Tone | None = None
 
     def __post_init__(self) -> None:
-        rest = (("y", self.y), ("low", self.low), ("high", self.high), ("labels", self.labels))
-        for name, values in rest:
-            if values is not None and len(values) != len(self.x):
-                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
+        _one_for_each_x(self, "y", "low", "high", "labels")
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import MaxNLocator
 
 from isotropy.report._blocks import Bar, Bars, Interval, Number
-from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width, wrap
+from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import interval_text, number_text
 from isotropy.report._palette import light
 
@@ -88,19 +88,13 @@ def _axis(axes: Axes, block: Bars, count: int, ticks: int, xlabel: str) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(ticks, steps=[1, 2, 2.5, 5, 10]))
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_yticks([])
-    form = "percent" if block.percent else "number"
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(float(value), form == "percent")))
+    axes.xaxis.set_major_formatter(numbers(block.percent))
     axes.spines["bottom"].set_visible(False)
     if low < 0:
         axes.spines["left"].set_position(("data", 0.0))
     if xlabel:
         axes.set_xlabel(xlabel, labelpad=6)
-    quiet_axes(axes, "x")
-
-
-def _tick(value: float, percent: bool) -> str:
-    text = f"{100 * value if percent else value:.4g}".replace("-", "−")
-    return f"{text} %" if percent else text
+    quiet(axes, "x")
 
 
 def _root_ticks(low: float, high: float, wanted: int) -> list[float]:
@@ -151,30 +145,14 @@ def _bar(axes: Axes, bar: Bar, position: int, thick: float, lift: float) -> None
 def _labels(axes: Axes, bar: Bar, block: Bars, position: int, width: Width, left: float) -> None:
     ink = light("muted") if bar.grey else light("ink")
     figures = _figures(bar, block)
+    place = axes.get_yaxis_transform()
     if width == "wide":
-        place = axes.get_yaxis_transform()
-        axes.annotate(
-            shorten(bar.label, left - 14),
-            (0, position),
-            xycoords=place,
-            xytext=(-10, 0),
-            textcoords="offset points",
-            ha="right",
-            va="center",
-            color=ink,
-        )
-        axes.annotate(
-            figures,
-            (1, position),
-            xycoords=place,
-            xytext=(10, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=SMALL,
-            color=light("muted"),
-        )
+        beside: dict[str, Any] = {"xycoords": place, "va": "center"}
+        label = shorten(bar.label, left - 14)
+        note(axes, label, (0, position), (-10, 0), ha="right", color=ink, fontsize=FONT, **beside)
+        note(axes, figures, (1, position), (10, 0), **beside)
         return
-    place, room = axes.get_yaxis_transform(), PIXELS[width] - 36 - text_width(figures, SMALL)
+    room = PIXELS[width] - 36 - text_width(figures, SMALL)
     y = position - 0.26
     paper = {"facecolor": light("paper"), "linewidth": 0, "pad": 1.5}  # Grid lines stop at the words.
     axes.text(0, y, shorten(bar.label, room), transform=place, va="center", color=ink, fontsize=FONT, bbox=paper)

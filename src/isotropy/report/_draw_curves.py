@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
 from isotropy.report._blocks import Curves, Number, Points, Scatter
-from isotropy.report._figure import PIXELS, SMALL, Width, canvas, quiet_axes, shorten, text_width, wrap
+from isotropy.report._figure import PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import number_text
 from isotropy.report._palette import DASHES, SERIES, Tone, light
 
@@ -27,7 +27,8 @@ def draw_curves(block: Curves, width: Width) -> Figure:
     labels = [curve.label for curve in block.curves if curve.label] + ([block.band_label] if block.band else [])
     columns = _legend_columns(labels, width)
     figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
-    _band(axes, block.band, block.band_label)
+    if block.band is not None:
+        axes.axhspan(*block.band, color=light("faint"), alpha=0.28, linewidth=0, zorder=0.5, label=block.band_label)
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
         x = np.asarray(curve.x, dtype=float)
@@ -44,21 +45,12 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         _log_axis(axes, "y")
     for label, x_mark in block.marks:
         axes.axvline(x_mark, color=light("muted"), linewidth=1, linestyle=(0, (2, 2.5)), zorder=1)
-        axes.annotate(
-            shorten(label, 160, SMALL),
-            (x_mark, 1),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(4, -4),
-            textcoords="offset points",
-            va="top",
-            fontsize=SMALL,
-            color=light("muted"),
-        )
+        note(axes, shorten(label, 160, SMALL), (x_mark, 1), (4, -4), xycoords=axes.get_xaxis_transform(), va="top")
     axes.margins(x=0.015)
     if block.angle:
         _angle_axis(axes, [v for curve in block.curves for v in curve.x])
     if block.percent:
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _percent(float(value))))
+        axes.yaxis.set_major_formatter(numbers(percent=True))
     if not block.ylog and not block.band:
         _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
     _legend(figure, axes, width, columns)
@@ -85,10 +77,9 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
         marker = markers[number % len(markers)]
         axes.plot(x, y, marker, color=colour, ms=6.5, mew=0, ls="", label=_name(cloud.label), alpha=0.9)
     if block.percent:
-        percent = FuncFormatter(lambda value, _: _percent(float(value)))
-        axes.yaxis.set_major_formatter(percent)
+        axes.yaxis.set_major_formatter(numbers(percent=True))
         if block.diagonal:
-            axes.xaxis.set_major_formatter(percent)
+            axes.xaxis.set_major_formatter(numbers(percent=True))
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
     if block.ticks:
@@ -123,7 +114,7 @@ def _axes(xlabel: str, ylabel: str, width: Width, lines: int) -> tuple[Figure, A
         )
     axes.xaxis.set_major_locator(MaxNLocator(6 if width == "wide" else 4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
-    quiet_axes(axes)
+    quiet(axes)
     return figure, axes
 
 
@@ -145,15 +136,6 @@ def _log_axis(axes: Axes, which: Literal["x", "y"]) -> None:
 def _name(label: str) -> str:
     # matplotlib leaves labels that begin with an underscore out of legends.
     return f"\N{WORD JOINER}{label}" if label.startswith("_") else label or "_"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.4g} %".replace("-", "−")
-
-
-def _band(axes: Axes, band: tuple[Number, Number] | None, label: str) -> None:
-    if band is not None:
-        axes.axhspan(*band, color=light("faint"), alpha=0.28, linewidth=0, zorder=0.5, label=label)
 
 
 def _floor_at_zero(axes: Axes, values: Sequence[float]) -> None:
@@ -187,15 +169,8 @@ def _name_points(axes: Axes, cloud: Points) -> None:
     for x, y, names in named:
         # Names lean inwards, so that none leaves the figure.
         inwards = -1 if x > left + 0.65 * (right - left) else 1
-        axes.annotate(
-            shorten(", ".join(names), 190, SMALL),
-            (x, y),
-            xytext=(7 * inwards, 5),
-            textcoords="offset points",
-            ha="left" if inwards > 0 else "right",
-            fontsize=SMALL,
-            color=light("muted"),
-        )
+        side = "left" if inwards > 0 else "right"
+        note(axes, shorten(", ".join(names), 190, SMALL), (x, y), (7 * inwards, 5), ha=side)
 
 
 def _legend(figure: Figure, axes: Axes, width: Width, columns: int) -> None:

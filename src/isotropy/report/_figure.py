@@ -22,6 +22,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+from matplotlib.ticker import FuncFormatter
 
 from isotropy.report._format import printable
 from isotropy.report._palette import PALETTE, light
@@ -114,12 +115,24 @@ def wrap(text: str, width: float, size: float = FONT) -> str:
     return "\n".join(lines)
 
 
-def quiet_axes(axes: Axes, grid: Literal["x", "y", "both", ""] = "y") -> None:
+def quiet(axes: Axes, grid: Literal["x", "y", "both", ""] = "y") -> None:
     """Hairline grid behind the data and no tick marks."""
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=6)
     if grid:
         axes.grid(visible=True, axis=grid)
+
+
+def numbers(percent: bool) -> FuncFormatter:
+    """Numbers, or shares as per cent, along an axis, with a real minus sign."""
+    factor, unit = (100, " %") if percent else (1, "")
+    return FuncFormatter(lambda value, _: f"{factor * float(value):.4g}{unit}".replace("-", "−"))
+
+
+def note(axes: Axes, text: str, at: tuple[float, float], offset: tuple[float, float], **style: Any) -> None:
+    """Words beside a place, so many pixels away; small and muted unless ``style`` says otherwise."""
+    style = {"fontsize": SMALL, "color": light("muted"), **style}
+    axes.annotate(text, at, xytext=offset, textcoords="offset points", **style)
 
 
 @dataclass(frozen=True)
@@ -176,14 +189,10 @@ def _inline(svg: str, figure: Figure, *, prefix: str, css: str, alt: str) -> Mar
     body = re.sub(r'xlink:href="#([^"]*)"', rf'href="#{prefix}-\1"', body)
     body = re.sub(r"url\(#([^)]*)\)", rf"url(#{prefix}-\1)", body)
     body = re.sub(r"font: ([^;\"]*?)(\d[\d.]*)px [^;\"]*", r"font-size: \2px", body)
-    body = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var(--{role})" if (role := _role(m[0])) else m[0], body)
+    body = re.sub(r"#[0-9a-f]{6}\b", lambda m: f"var(--{role})" if (role := _ROLE_OF_COLOUR.get(m[0])) else m[0], body)
     body = re.sub(r"\n\s*", "\n", body)
     width, height = (float(side) * _DPI for side in figure.get_size_inches())
     return Markup(
         f'<svg class="{css}" viewBox="0 0 {width:g} {height:g}" style="max-width:{width:g}px" role="img" '
         f'aria-label="{escape(alt)}">{body}</svg>'
     )
-
-
-def _role(colour: str) -> str | None:
-    return _ROLE_OF_COLOUR.get(colour)

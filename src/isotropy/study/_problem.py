@@ -19,6 +19,7 @@ from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
 from isotropy.runs import Job, Run
 from isotropy.study._candidates import Candidate
+from isotropy.study._trials import job_of
 
 # Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
 _EVALUATIONS = 150_000
@@ -112,7 +113,7 @@ class Problem:
 
     def job(self, function: Callable[..., Any], **arguments: Any) -> Job:
         """The call ``function(run, seed=..., **arguments)``, which loads this problem from the run."""
-        return Job(f"{function.__module__}:{function.__name__}", arguments, self.seed)
+        return job_of(function, self.seed, **arguments)
 
     def save(self, run: Run) -> None:
         run.write("data.npz", {"x": self.x.numpy(), "y": self.y.numpy(), "unit": self.unit.numpy()})
