@@ -15,10 +15,10 @@ from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import train_fold
 from isotropy.data import Dataset, Types
 from isotropy.errors import SchemaError
-from isotropy.groups import Group, Window, is_subgroup, parse, parse_list
+from isotropy.groups import Window, is_subgroup, parse
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
-from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, problem_of
+from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, listed, problem_of
 
 
 def compare(
@@ -63,10 +63,10 @@ def compare(
     problem = problem_of(dataset, _with_subgroups(dataset, groups), windows, seed)
     problem = _without_imposed(problem, dataset)
     budget = Budget.of(len(problem.x), quick=quick)
-    listed = methods_of(problem, kinds)
+    existing = methods_of(problem, kinds)
     settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
     with answering(out, resume, settings, problem, began=began) as answer:
-        tried = [method for method in listed if not method.missing]
+        tried = [method for method in existing if not method.missing]
         jobs = [
             problem.job(train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget)
             for method in tried
@@ -76,21 +76,16 @@ def compare(
             map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
         )
         found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
-        return answer.write(replace(judged(dataset, problem, listed, found, budget), **answer.stamp()))
+        return answer.write(replace(judged(dataset, problem, existing, found, budget), **answer.stamp()))
 
 
 def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
     """A single group, and the candidates that the data set itself lists below it; several are taken as they are."""
-    if isinstance(groups, str):
-        listed: list[Any] = list(parse_list(groups))
-    elif groups is None or isinstance(groups, Group | Window):
-        listed = [] if groups is None else [groups]
-    else:
-        listed = list(groups)
-    if len(listed) != 1:
+    given = [] if groups is None else listed(groups)
+    if len(given) != 1:
         return groups
-    (one,) = listed
-    whole = one.group if isinstance(one, Window) else parse(one)
+    (one,) = given
+    whole = one.group if isinstance(one, Window) else one
     own = [parse(name) for name in dataset.groups]
     return [one, *(group for group in own if group.name != whole.name and is_subgroup(group, whole))]
 

@@ -121,8 +121,6 @@ class KernelRidge:
         unit: Int[Tensor, " n"] | None = None,
         bodies: Int[Tensor, "bodies k"] | None = None,
         generator: torch.Generator,
-        landmarks: int = _LANDMARKS,
-        rows: int = _ROWS,
         kernels: Sequence[str] | None = None,
     ) -> KernelRidge:
         """The kernel and the ridge that predict held-out units best (leave-one-out where every row is its own unit).
@@ -134,8 +132,8 @@ class KernelRidge:
         >>> bool((f(z) - z**3).abs().max() < 1e-3)
         True
         """
-        if len(z) > rows:
-            kept = torch.randperm(len(z), generator=generator)[:rows]
+        if len(z) > _ROWS:
+            kept = torch.randperm(len(z), generator=generator)[:_ROWS]
             z, y, unit = z[kept], y[kept], None if unit is None else unit[kept]
         n = len(z)
         if n < 4:
@@ -151,7 +149,7 @@ class KernelRidge:
             [_solve(kernel(name, bodies), sample, y[few], sample, held)[1] for name in names] if len(names) > 1 else [0]
         )
         best = names[min(range(len(names)), key=scores.__getitem__)]
-        at = z if n <= landmarks else z[order[:landmarks]]
+        at = z if n <= _LANDMARKS else z[order[:_LANDMARKS]]
         weights, score = _solve(kernel(best, bodies), z, y, at, held_out)
         return cls(best, at, weights, score, bodies)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from isotropy.measure._error import equivariance_error
 from isotropy.measure._lie import LieError, generators, lie_error, smooth
 from isotropy.measure._sample import Sample
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Scalar, Type, over, parse_type
+from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Scalar, Type, parse_type
 
 _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosing module stands for the layer
 _ELEMENTS = 9  # of a finite group, the identity among them: each costs two runs of the model for each layer
@@ -93,11 +94,10 @@ def layer_errors(
     """
     G, sample, out = parse(group), Sample(x, parse_type(rep_in), segments).checked(), parse_type(rep_out)
     with torch.no_grad():
-        motion: _Motion = _Elements(G, sample) if discrete or not G.dim else _Rates(G, sample)
-        if isinstance(motion, _Rates):
-            total: LieError | Estimate = lie_error(model, G, x, sample.type, out, segments=segments)
-        else:
-            total = equivariance_error(model, G, x, sample.type, out, segments=segments)
+        rates = bool(G.dim) and not discrete
+        motion = _Rates(G, sample) if rates else _Elements(G, sample)
+        question = lie_error if rates else equivariance_error
+        total = question(model, G, x, sample.type, out, segments=segments)
         fields = _Fields(model, motion, sample, out)
         broken = fields.start
         layers: list[tuple[str, str, bool, Tensor]] = []
@@ -112,7 +112,7 @@ def layer_errors(
             layers.append(("(after the last layer)", "", True, broken))
     energies = [float(added.square().sum()) for *_, added in layers]
     whole = sum(energies) or 1.0
-    per_row = 2 * fields.size**2 * len(fields.rows) * (1 if isinstance(motion, _Rates) else len(fields.start))
+    per_row = 2 * fields.size**2 * len(fields.rows) * (1 if rates else len(fields.start))
     return LayerErrors(
         total,
         tuple(
@@ -130,12 +130,8 @@ def _in_order(model: nn.Module, sample: Sample) -> list[tuple[str, nn.Module]]:
     def note(module: nn.Module, _: Any, __: Any) -> None:
         ended.append(module)
 
-    hooks = [module.register_forward_hook(note) for module in names]
-    try:
+    with _hooked(names, note):
         sample.take(slice(2)).call(model)
-    finally:
-        for hook in hooks:
-            hook.remove()
     return [(names[module], module) for module in ended if ended.count(module) == 1]
 
 
@@ -275,7 +271,7 @@ class _Fields:
 
     def _view(self, h: Tensor) -> Indexed | None:
         """The points or pixels that hidden features seem to stand at: as many as those of the inputs, or any image."""
-        for type_, value in _leaves(self.sample):
+        for type_, value in self.sample.leaves:
             if isinstance(type_, Field) and h.ndim == value.ndim:
                 view = Field(h.shape[1] * Scalar)
                 try:
@@ -319,15 +315,20 @@ def _by_place(view: Indexed | None, h: Tensor) -> Float[Tensor, "places features
     return h.flatten(0, places).flatten(1)
 
 
-def _leaves(sample: Sample) -> Iterator[tuple[Any, Tensor]]:
-    found: list[tuple[Any, Tensor]] = []
-    over(sample.type, sample.x, lambda type_, value: found.append((type_, value)))
-    return iter(found)
-
-
 def _same(y: Tensor, h: Tensor) -> bool:
     """Whether h is the output already, but for its shape."""
     return len(y) == len(h) and y.numel() == h.numel() and torch.equal(y.flatten(1), h.flatten(1))
+
+
+@contextmanager
+def _hooked(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Generator[None]:
+    """The hook on the outputs of these modules, for a while."""
+    handles = [module.register_forward_hook(hook) for module in modules]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _output(model: nn.Module, module: nn.Module) -> Callable[..., Any]:
@@ -335,13 +336,8 @@ def _output(model: nn.Module, module: nn.Module) -> Callable[..., Any]:
 
     def run(*args: Any, **named: Any) -> Any:
         found: list[Any] = []
-        hook = module.register_forward_hook(
-            lambda _, __, out: found.append(out.clone() if isinstance(out, Tensor) else out)
-        )
-        try:
+        with _hooked([module], lambda _, __, out: found.append(out.clone() if isinstance(out, Tensor) else out)):
             model(*args, **named)
-        finally:
-            hook.remove()
         return found[0]
 
     return run
@@ -351,11 +347,8 @@ def _replaced(model: nn.Module, module: nn.Module, h: Tensor) -> Callable[..., A
     """The model when ``module`` gives h, whatever it gets."""
 
     def run(*args: Any, **named: Any) -> Any:
-        hook = module.register_forward_hook(lambda *_: h.clone())
-        try:
+        with _hooked([module], lambda *_: h.clone()):
             return model(*args, **named)
-        finally:
-            hook.remove()
 
     return run
 

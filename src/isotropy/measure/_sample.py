@@ -36,8 +36,10 @@ class Sample:
             raise ShapeError("inputs of different dtypes or devices", "one dtype, one device")
         if len(self) == 0:
             raise ShapeError("x without rows", "at least one row")
-        lengths = {len(part) for value in self._values(by_point=False) for part in tree.tree_leaves(value)}
-        points = {len(part) for value in self._values(by_point=True) for part in tree.tree_leaves(value)}
+        lengths, points = (
+            {len(part) for type_, x in self.leaves if self._by_point(type_) == flat for part in tree.tree_leaves(x)}
+            for flat in (False, True)
+        )
         if not lengths <= {len(self)} or not points <= {0 if self.segments is None else len(self.segments.label)}:
             raise ShapeError("inputs of different lengths", f"one value for each of {len(self)} rows")
         return self
@@ -65,9 +67,11 @@ class Sample:
     def __len__(self) -> int:
         return len(self.floats[0]) if self.segments is None else self.segments.count
 
-    def _values(self, *, by_point: bool) -> list[Any]:
-        found: list[Any] = []
-        over(self.type, self.x, lambda type_, x: found.append(x) if self._by_point(type_) == by_point else None)
+    @property
+    def leaves(self) -> list[tuple[Any, Any]]:
+        """The types without parts of their own, each with its values."""
+        found: list[tuple[Any, Any]] = []
+        over(self.type, self.x, lambda type_, x: found.append((type_, x)))
         return found
 
     def _by_point(self, type_: Any) -> bool:
@@ -113,13 +117,10 @@ class Sample:
     def norm(self) -> Float[Tensor, " rows"]:
         """The norm over all axes, parts and points of each row, in float64."""
         squares: list[Tensor] = []
-
-        def add(type_: Any, value: Any) -> None:
+        for type_, value in self.leaves:
             for part in tree.tree_leaves(value):
                 square = part.detach().flatten(1).double().square().sum(1)
                 squares.append(self.segments.sum(square) if self.segments and self._by_point(type_) else square)
-
-        over(self.type, self.x, add)
         return torch.stack(squares).sum(0).sqrt()
 
     @property

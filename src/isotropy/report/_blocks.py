@@ -141,7 +141,7 @@ class Bars(Block):
     """Horizontal ``bars`` on one axis, ``xlabel``; ``tolerance`` is a vertical line, ``band`` a shaded stretch.
 
     ``scale="root"`` stretches small values (the axis follows the square root); ``percent`` writes shares as per cent.
-    The legend calls the band ``band_label``, intervals ``interval_label``, worst cases ``worst_label``.
+    The legend calls the band ``band_label``, intervals ``interval_label``.
 
     >>> Bars((Bar("O(3)", 0.047, 0.031, 0.066),), xlabel="share of the signal").percent
     False
@@ -155,7 +155,6 @@ class Bars(Block):
     band: tuple[Number, Number] | None = None
     band_label: str = "null band"
     interval_label: str = "interval"
-    worst_label: str = "worst case"
 
 
 @dataclass(frozen=True)
@@ -185,10 +184,10 @@ def _one_for_each_x(item: Curve | Points, *names: str) -> None:
 
 @dataclass(frozen=True)
 class Curves(Block):
-    """Lines, ``curves``, on common axes; ``band`` shades a stretch of y, ``marks`` are labelled vertical lines.
+    """Lines, ``curves``, on common axes; ``marks`` are labelled vertical lines.
 
-    ``xlabel``, ``ylabel`` name the axes, ``band_label`` the band; ``xlog``, ``ylog`` make them logarithmic; ``percent``
-    writes y as per cent; ``angle`` says that x is in radians, and writes it in degrees.
+    ``xlabel``, ``ylabel`` name the axes; ``xlog``, ``ylog`` make them logarithmic; ``percent`` writes y as per cent;
+    ``angle`` says that x is in radians, and writes it in degrees.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -201,8 +200,6 @@ class Curves(Block):
     ylog: bool = False
     angle: bool = False
     percent: bool = False
-    band: tuple[Number, Number] | None = None
-    band_label: str = "null band"
     marks: Sequence[tuple[str, Number]] = ()
 
 

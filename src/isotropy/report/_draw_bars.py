@@ -167,7 +167,7 @@ def _legend(block: Bars) -> list[Line2D | Patch]:
     if any(_known(bar.low) and _known(bar.high) for bar in block.bars):
         keys.append(Line2D([], [], color=ink, lw=3.6, marker="o", ms=7.5, label=f"estimate and {block.interval_label}"))
     if any(_known(bar.worst) for bar in block.bars):
-        keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (3, 2)), label=block.worst_label))
+        keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (3, 2)), label="worst case"))
     if any(bar.truth is not None for bar in block.bars):
         keys.append(Line2D([], [], color=light("ink"), ls="", marker="^", ms=6.5, mew=0, label="known truth"))
     if block.tolerance is not None:

@@ -24,11 +24,9 @@ _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anc
 
 def draw_curves(block: Curves, width: Width) -> Figure:
     """Lines with bands; each line differs from the others in its colour and in its dashes."""
-    labels = [curve.label for curve in block.curves if curve.label] + ([block.band_label] if block.band else [])
+    labels = [curve.label for curve in block.curves if curve.label]
     columns = _legend_columns(labels, width)
     figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
-    if block.band is not None:
-        axes.axhspan(*block.band, color=light("faint"), alpha=0.28, linewidth=0, zorder=0.5, label=block.band_label)
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
         x = np.asarray(curve.x, dtype=float)
@@ -51,7 +49,7 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         _angle_axis(axes, [v for curve in block.curves for v in curve.x])
     if block.percent:
         axes.yaxis.set_major_formatter(numbers(percent=True))
-    if not block.ylog and not block.band:
+    if not block.ylog:
         _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
     _legend(figure, axes, width, columns)
     return figure

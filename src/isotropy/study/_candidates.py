@@ -44,6 +44,15 @@ class Candidate:
         return cls(group.name, group, None if width is None else tuple(width))
 
 
+def listed(groups: str | CandidateLike | Sequence[CandidateLike]) -> list[Group | Window]:
+    """The groups and windows one by one, names read."""
+    items = [groups] if isinstance(groups, str | Group | Window) else groups
+    found: list[Group | Window] = []
+    for item in items:
+        found += parse_list(item) if isinstance(item, str) else [item if isinstance(item, Window) else parse(item)]
+    return found
+
+
 def candidates(
     groups: str | CandidateLike | Sequence[CandidateLike],
     types: Schema,
@@ -55,17 +64,11 @@ def candidates(
     Raises SchemaError for unknown names and for a group that acts on no column ("vacuous"), ShapeError where the
     dimension of a group is not that of the types.
     """
-    if isinstance(groups, str):
-        listed: list[CandidateLike] = list(parse_list(groups))
-    elif isinstance(groups, Group | Window):
-        listed = [groups]
-    else:
-        listed = [group for item in groups for group in (parse_list(item) if isinstance(item, str) else [item])]
-    if not listed:
+    if not (given := listed(groups)):
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
     found: list[Candidate] = []
-    for item in listed:
-        group = item.group if isinstance(item, Window) else parse(item)
+    for item in given:
+        group = item.group if isinstance(item, Window) else item
         _fits(group, types, x)
         twin = next((other for other in found if same(group, other.group)), None)
         if twin is not None:
