@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import isotropy
-from isotropy.comparison._budget import Budget
+from isotropy.comparison._methods import Budget
 from isotropy.data import load
 from recorded import assert_recorded
 

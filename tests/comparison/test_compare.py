@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import isotropy
 from isotropy.cli import app
 from isotropy.comparison import Comparison, compare
-from isotropy.comparison._budget import Budget
+from isotropy.comparison._methods import Budget
 from isotropy.comparison._trainees import Direct, Posed
 from isotropy.data import load
 from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError

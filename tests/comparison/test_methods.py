@@ -8,8 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from isotropy.comparison._budget import Budget
-from isotropy.comparison._methods import EXACT, KINDS, kinds_of, methods_of
+from isotropy.comparison._methods import EXACT, KINDS, Budget, kinds_of, methods_of
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load

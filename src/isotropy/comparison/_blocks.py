@@ -88,7 +88,7 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
     shown = [f for f in run if f.standing in ("recommended", "best") or f.kind == "plain"]
     rest = [f for f in run if f not in shown]
     return Scatter(
-        [_cloud(f) for f in [*shown, *rest][:_SHOWN]],
+        [Points(f.name, range(len(f.fold_errors)), f.fold_errors) for f in [*shown, *rest][:_SHOWN]],
         ylabel="error",
         ticks=ticks,
         section=_HOW,
@@ -97,10 +97,6 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
         "trainings and rows vary. It is no test: of two equally good methods one lies below the other in all of "
         f"{len(ticks)} folds by chance in one table of {2 ** (len(ticks) - 1)}.",
     )
-
-
-def _cloud(f: MethodFinding) -> Points:
-    return Points(f.name, list(range(len(f.fold_errors))), list(f.fold_errors))
 
 
 def built(methods: Sequence[MethodFinding]) -> Block:

@@ -8,9 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from isotropy.comparison._budget import Budget
 from isotropy.comparison._findings import judged
-from isotropy.comparison._methods import kinds_of, methods_of
+from isotropy.comparison._methods import Budget, kinds_of, methods_of
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import train_fold
 from isotropy.data import Dataset, Types

@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isotropy.comparison._budget import Budget
 from isotropy.comparison._judging import Against, against, error_of
-from isotropy.comparison._methods import Method, MethodFinding, Standing
+from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import folds_of

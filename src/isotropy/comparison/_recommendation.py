@@ -89,9 +89,11 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     if not signal:
         return "no method surely predicts these targets better than their mean: check the inputs before anything else"
     best, chosen = min(contenders, key=lambda c: c.error), choose(contenders, below)
-    parts = [f"use {_named(chosen)}: error {_interval(chosen)}{', exactly symmetric' if chosen.exact else ''}"]
+    error = cell_text(Interval(chosen.error, chosen.low, chosen.high), "number")
+    parts = [f"use {_named(chosen)}: error {error}{', exactly symmetric' if chosen.exact else ''}"]
     if chosen.name != best.name:
-        parts.append(f"{_named(best)} has the lowest error, {_figure(best.error)}, {_distance(chosen, best)}")
+        lowest = number_text(float(f"{best.error:.3g}"))
+        parts.append(f"{_named(best)} has the lowest error, {lowest}, {_distance(chosen)}")
     plain = next((c for c in contenders if c.kind == "plain"), None)
     if plain is not None and plain.name not in (chosen.name, best.name):
         ratio = _excess(plain, chosen)
@@ -147,7 +149,7 @@ def _excess(other: Contender, chosen: Contender) -> float:
     return other.error / chosen.error - 1 if chosen.error else math.inf
 
 
-def _distance(chosen: Contender, best: Contender) -> str:
+def _distance(chosen: Contender) -> str:
     if chosen.p_best >= ALPHA:
         return f"a difference that may be chance (p = {number_text(chosen.p_best, 'p')})"
     return "a difference of less than 1 % of it"
@@ -155,11 +157,3 @@ def _distance(chosen: Contender, best: Contender) -> str:
 
 def _named(c: Contender) -> str:
     return {"plain": "the plain network", "soft": "the soft network"}.get(c.kind, c.name)
-
-
-def _interval(c: Contender) -> str:
-    return cell_text(Interval(c.error, c.low, c.high), "number")
-
-
-def _figure(value: float) -> str:
-    return number_text(float(f"{value:.3g}"))

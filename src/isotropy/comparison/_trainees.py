@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from isotropy.comparison._backbone import GatedNetwork
-from isotropy.comparison._budget import Budget
-from isotropy.comparison._methods import Kind, acting
+from isotropy.comparison._methods import Budget, Kind, acting
 from isotropy.errors import DomainError
 from isotropy.frames import PosedRows, canonical_frame, pose_frame
 from isotropy.groups import Draws, T

@@ -10,8 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.comparison._budget import Budget
-from isotropy.comparison._methods import Kind
+from isotropy.comparison._methods import Budget, Kind
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.measure import equivariance_error
 from isotropy.optics import peak_bytes

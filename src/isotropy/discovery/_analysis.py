@@ -25,6 +25,7 @@ from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._surrogates import surrogate
+from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.study import Problem, subgroups
 
@@ -101,7 +102,7 @@ def _compete(work: Work, quick: bool) -> _Winner:
     trial = [] if quick else [problem.job(fit_half, learner="network", split=0, fold=0)]
     jobs = [*trial, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
     outcomes = work.map(jobs, description="fitting")
-    training = _training(outcomes[0]["curves"]) if trial else TrainingCurves()
+    training = from_json(outcomes[0]["curves"], TrainingCurves, "curves") if trial else TrainingCurves()
     fits = outcomes[len(trial) :]
     V = problem.signal
     scores = {"kernel": float(fits[0]["loss"].mean()) / V}
@@ -113,14 +114,6 @@ def _compete(work: Work, quick: bool) -> _Winner:
     jobs = [problem.job(fit_half, learner="network", split=split, fold=fold) for split, fold in few]
     fits = work.map(jobs, description="fitting networks")
     return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
-
-
-def _training(curves: Mapping[str, Any]) -> TrainingCurves:
-    strengths, penalties = (
-        {group: tuple(values) for group, values in curves[name].items()} for name in ("strengths", "penalties")
-    )
-    epochs, loss, validation = (tuple(curves[name]) for name in ("epochs", "loss", "validation"))
-    return TrainingCurves(epochs, loss, validation, strengths, penalties)
 
 
 def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:

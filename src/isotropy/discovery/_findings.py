@@ -12,7 +12,6 @@ import scipy
 import torch
 
 from isotropy.discovery._jobs import terms_of
-from isotropy.discovery._lattice import monotone
 from isotropy.discovery._verdicts import ALPHA, Grounds, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import Breaking, combine, holm
@@ -255,3 +254,24 @@ def _by_refitting(answer: Breaking, refit: Refit) -> tuple[Estimate, Estimate]:
     low, mean, high = (max(value, 0.0) for value in (refit.low, refit.difference, refit.high))
     price = Estimate(mean / left, low / left, high / left, n, confidence)
     return Estimate(mean / V, low / V, max(answer.estimate.high, high / V), n, confidence), price
+
+
+def monotone(breaking: Sequence[float], weights: Sequence[float], edges: Sequence[tuple[int, int]]) -> list[float]:
+    """The nearest values (weighted least squares) with b_H <= b_G for every edge (H, G), H a subgroup of G.
+
+    Isotonic regression on a partial order, through its dual, a non-negative least-squares problem.
+
+    >>> monotone([0.3, 0.1], [1.0, 1.0], [(0, 1)])
+    [0.2, 0.2]
+    """
+    b, w = np.asarray(breaking, float), np.asarray(weights, float)
+    if not edges:
+        return b.tolist()
+    C = np.zeros((len(edges), len(b)))
+    for row, (lower, upper) in enumerate(edges):
+        C[row, lower], C[row, upper] = -1.0, 1.0
+    root = 1 / np.sqrt(w)
+    # Dual of min 1/2 |W^(1/2) (z - b)|^2 subject to C z >= 0: z = b + W^-1 C^T m with m >= 0 least squares.
+    multipliers, _ = scipy.optimize.nnls((C * root).T, -b / root)
+    fitted = b + root**2 * (C.T @ multipliers)
+    return [float(round(value, 12)) for value in fitted]

@@ -16,14 +16,18 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.estimate import Estimate
-from isotropy.groups import Draws, Group, Window
-from isotropy.measure._orbits import pulled_back
+from isotropy.groups import Drawn, Draws, Group, Window
 from isotropy.random import spawn
 from isotropy.reps import Rep
+
+Function = Callable[[Tensor], Tensor]
 
 # Below this share of the energy the error left is no yardstick any more; a price is quoted against at least this.
 SMALLEST_ERROR = 1e-4
 _ONE_SIDED = 0.95  # each end of an interval of breaking is a one-sided bound; as a pair they cover 0.90
+
+# Values of f held in memory at once; the orbit of a long table is walked in pieces of this many rows x draws.
+_PIECE = 65_536
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,8 @@ class Breaking:
 
 
 def breaking_terms(
-    f: Callable[[Tensor], Tensor],
-    other: Callable[[Tensor], Tensor],
+    f: Function,
+    other: Function,
     x: Float[Tensor, "n p"],
     y: Float[Tensor, "n q"],
     candidate: Group | Window,
@@ -109,6 +113,25 @@ def breaking_terms(
         loss_averaged=((y - R1) * (y - R2)).sum(-1),
         orbit_loss=torch.cat([loss[:, None], (y[:, None] - moved).square().sum(-1)], 1),
     )
+
+
+def pulled_back(
+    f: Callable[[Tensor], Tensor],
+    draws: Drawn,
+    x: Float[Tensor, "n p"],
+    unit: Int[Tensor, " n"],
+    rep_in: Rep,
+    rep_out: Rep,
+) -> Float[Tensor, "n M q"]:
+    """``rho_out(g)^-1 f(rho_in(g) x)`` for every row and each of its elements, evaluated in pieces."""
+    group, step = draws.group, max(1, _PIECE // len(draws))
+    values: list[Tensor] = []
+    for rows in torch.arange(len(x)).split(step):
+        g = draws.rows(unit[rows])
+        gx = rep_in.act(group, g, x[rows, None, :])
+        fgx = f(gx.flatten(0, 1)).unflatten(0, gx.shape[:2])
+        values.append(rep_out.act(group, group.inverse(g), fgx))
+    return torch.cat(values)
 
 
 def _symmetric_inner(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -286,7 +286,7 @@ class Lattice(Block):
     """
 
     nodes: Sequence[Node]
-    edges: Sequence[tuple[str, str]] = field(default=())
+    edges: Sequence[tuple[str, str]] = ()
 
     def __post_init__(self) -> None:
         names = {node.name for node in self.nodes}
