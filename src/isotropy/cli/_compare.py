@@ -6,27 +6,15 @@ from typing import Annotated
 
 import typer
 
+from isotropy.cli import _options as ask
 from isotropy.cli._app import app
-from isotropy.cli._options import (
-    Address,
-    Data,
-    Engine,
-    Out,
-    Resume,
-    SchemaFile,
-    Seed,
-    Settings,
-    Workers,
-    check_run,
-    settings_of,
-)
 from isotropy.cli._show import point, show
 from isotropy.errors import SchemaError
 
 
 @app.command(short_help="Which way to use a symmetry wins?")
 def compare(
-    data: Data,
+    data: ask.Data,
     group: Annotated[
         list[str],
         typer.Option(
@@ -40,23 +28,23 @@ def compare(
         str | None,
         typer.Option("--methods", help="Only these: augmentation,soft,frames,coordinates,layers (plain is always in)."),
     ] = None,
-    schema: SchemaFile = None,
-    setting: Settings = [],  # noqa: B006
-    seed: Seed = 0,
-    out: Out = None,
-    resume: Resume = False,
-    engine: Annotated[Engine, typer.Option("--engine", help="Where jobs run.")] = Engine.process,
-    workers: Workers = None,
-    address: Address = None,
+    schema: ask.SchemaFile = None,
+    setting: ask.Settings = [],  # noqa: B006
+    seed: ask.Seed = 0,
+    out: ask.Out = None,
+    resume: ask.Resume = False,
+    engine: Annotated[ask.Engine, typer.Option("--engine", help="Where jobs run.")] = ask.Engine.process,
+    workers: ask.Workers = None,
+    address: ask.Address = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
     ] = False,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
-    check_run(out, resume, engine, address)
+    ask.check_run(out, resume, engine, address)
     if any(not name.strip() for name in group):
         raise SchemaError("--group with nothing in it", "a group", '--group "O(3)"')
-    settings = settings_of(setting)
+    settings = ask.settings_of(setting)
     from isotropy import data as rooms
     from isotropy.comparison import compare as contrast
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from isotropy.cli._app import REFUSED, app
+from isotropy.cli._show import print_table
 
 datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
 app.add_typer(datasets, name="datasets")
@@ -25,10 +25,7 @@ def list_() -> None:
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
         cells = (entry.name, entry.title, entry.kind, "yes" if entry.available else "no", settings)
         table.add_row(*map(Text, cells))
-    console = Console(highlight=False)
-    # Away from a terminal lines are for other programs, which want them whole.
-    console = console if console.is_terminal else Console(highlight=False, width=400)
-    console.print(table)
+    print_table(table)
 
 
 @datasets.command("verify", short_help="Whether their files are there and intact.")

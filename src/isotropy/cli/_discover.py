@@ -6,41 +6,29 @@ from typing import Annotated
 
 import typer
 
+from isotropy.cli import _options as ask
 from isotropy.cli._app import app
-from isotropy.cli._options import (
-    Address,
-    Data,
-    Engine,
-    Out,
-    Resume,
-    SchemaFile,
-    Seed,
-    Settings,
-    Workers,
-    check_run,
-    settings_of,
-)
 from isotropy.cli._show import point, show
 from isotropy.errors import SchemaError
 
 
 @app.command(short_help="Which symmetries hold in my data, and how far?")
 def discover(
-    data: Data,
-    schema: SchemaFile = None,
+    data: ask.Data,
+    schema: ask.SchemaFile = None,
     groups: Annotated[
         str | None, typer.Option("--groups", help='Candidates, e.g. "O(3),O(2)@z"; built-in data have their own.')
     ] = None,
-    setting: Settings = [],  # noqa: B006  typer copies its defaults
-    seed: Seed = 0,
-    out: Out = None,
-    resume: Resume = False,
+    setting: ask.Settings = [],  # noqa: B006  typer copies its defaults
+    seed: ask.Seed = 0,
+    out: ask.Out = None,
+    resume: ask.Resume = False,
     engine: Annotated[
         Engine | None,
         typer.Option("--engine", help="Where jobs run; by default on all cores, a quick look in this process."),
     ] = None,
-    workers: Workers = None,
-    address: Address = None,
+    workers: ask.Workers = None,
+    address: ask.Address = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look, in seconds: one learner, no calibration.")
     ] = False,
@@ -50,9 +38,9 @@ def discover(
 ) -> None:
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
     # Processes take longer to start than a quick look has to do.
-    engine = engine or (Engine.serial if quick else Engine.process)
-    check_run(out, resume, engine, address)
-    settings = settings_of(setting)
+    engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
+    ask.check_run(out, resume, engine, address)
+    settings = ask.settings_of(setting)
     from isotropy import data as rooms
     from isotropy.discovery import discover as find
 

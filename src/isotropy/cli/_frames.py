@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from isotropy.cli._app import app
+from isotropy.cli._show import print_table
 from isotropy.errors import SchemaError
 
 frames = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Frames of clouds of points.")
@@ -39,9 +39,7 @@ def check(
             f"{seen.frames}{'' if seen.exact else ' drawn'}",
             f"{seen.error:.1e}",
         )
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=400)
-    console.print(table)
+    print_table(table)
 
 
 def _clouds(file: Path) -> list[tuple[str, Any]]:

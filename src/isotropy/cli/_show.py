@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 
@@ -32,3 +33,10 @@ def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
 def point(out: Path | None) -> None:
     """Prints where the report is, or how to get one."""
     print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; away from a terminal lines are for other programs, which want them whole."""
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=400)
+    console.print(table)

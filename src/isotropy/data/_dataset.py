@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from typing import Any
+from dataclasses import MISSING, Field, asdict, dataclass, field, fields, replace
+from typing import Any, ClassVar
 
 from jaxtyping import Int
 from torch import Tensor
@@ -140,3 +141,25 @@ class Dataset(Rows):
 def _width(type_: Type, values: Any) -> str:
     """The number of columns, where there are any."""
     return f"{values.shape[1]} " if isinstance(type_, Rep) else ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(ABC):
+    """A data set with a name: subclasses say where its rows are from, and have its settings as fields."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    story: ClassVar[str]
+    source: ClassVar[str]
+    licence: ClassVar[str]
+    groups: ClassVar[tuple[str, ...]]
+    types: ClassVar[Schema]
+
+    @abstractmethod
+    def dataset(self) -> Dataset:
+        """The rows, with everything that is known about them."""
+
+    def made(self, x: Any, y: Any, **known: Any) -> Dataset:
+        """A Dataset of these rows, with what the recipe says of them."""
+        said = {key: getattr(self, key) for key in ("groups", "source", "name", "title", "story", "licence")}
+        return Dataset(x, y, self.types, settings=asdict(self), **said, **known)

@@ -2,47 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset
+from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._mirror import File
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, on the encoded values
-_SHIPPED = "shipped by scikit-learn; reinstall it"
+_SHIPPED = ("shipped by scikit-learn; reinstall it", "sklearn.datasets")
 PHOTOGRAPHS = (
-    File(
-        "images/china.jpg",
-        "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29",
-        _SHIPPED,
-        package="sklearn.datasets",
-    ),
-    File(
-        "images/flower.jpg",
-        "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638",
-        _SHIPPED,
-        package="sklearn.datasets",
-    ),
+    File("images/china.jpg", "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29", *_SHIPPED),
+    File("images/flower.jpg", "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638", *_SHIPPED),
 )
-DIGITS = File(
-    "data/digits.csv.gz",
-    "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22",
-    _SHIPPED,
-    package="sklearn.datasets",
-)
+DIGITS = File("data/digits.csv.gz", "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", *_SHIPPED)
 _PATCH, _HOLE = 7, 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Photos:
+class Photos(Recipe):
     """Patches of the photographs that scikit-learn ships: from the ring of a 7x7 patch to its 3x3 centre.
 
     Each picture is cut into square cells of ``cell`` pixels; patches lie ``stride`` pixels apart and wholly inside
@@ -57,20 +41,19 @@ class Photos:
     stride: int = 4
     cell: int = 53
 
-    name: ClassVar[str] = "photos"
-    title: ClassVar[str] = "Patches of two photographs"
-    story: ClassVar[str] = (
+    name = "photos"
+    title = "Patches of two photographs"
+    story = (
         "From the 40 grey values around a hole, predict the nine inside it, in two ordinary photographs. Level "
         "horizons, upright trunks and slanting petals distinguish directions, so quarter turns and mirrors should "
         "break. A patch and its point reflection C(2) are hard to tell apart: the autocorrelation of any stationary "
         "image is even, so second-order statistics, and every linear predictor, are the same for both; only "
         "statistics of higher order (light from above, perspective) can tell them apart."
     )
-    source: ClassVar[str] = "china.jpg and flower.jpg as shipped by scikit-learn (sklearn.datasets.load_sample_images)"
-    licence: ClassVar[str] = (
-        "CC BY 2.0; flickr.com/photos/danielbuechele/6061409035 and flickr.com/photos/vultilion/6056698931"
-    )
-    groups: ClassVar[tuple[str, ...]] = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+    source = "china.jpg and flower.jpg as shipped by scikit-learn (sklearn.datasets.load_sample_images)"
+    licence = "CC BY 2.0; flickr.com/photos/danielbuechele/6061409035 and flickr.com/photos/vultilion/6056698931"
+    groups = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+    types = Schema(x="Pixels(7, 7, hole=3)", y="Pixels(3, 3)", dims={"space": 2})
 
     def __post_init__(self) -> None:
         if self.stride < 1:
@@ -87,22 +70,9 @@ class Photos:
             clusters.append(cell + sum(int(c[-1]) + 1 for c in clusters[-1:]))
             patches.append(found)
         x, y = ring_and_centre(torch.cat(patches))
-        cluster = torch.cat(clusters)
         image = torch.repeat_interleave(torch.arange(len(patches)), torch.tensor([len(found) for found in patches]))
-        return Dataset(
-            x=x,
-            y=y,
-            types=Schema(x="Pixels(7, 7, hole=3)", y="Pixels(3, 3)", dims={"space": 2}),
-            cluster=cluster,
-            groups=self.groups,
-            split={name: (image == i).nonzero()[:, 0] for i, name in enumerate(("china", "flower"))},
-            source=self.source,
-            name=self.name,
-            title=self.title,
-            story=self.story,
-            licence=self.licence,
-            settings=asdict(self),
-        )
+        split = {name: (image == i).nonzero()[:, 0] for i, name in enumerate(("china", "flower"))}
+        return self.made(x, y, cluster=torch.cat(clusters), split=split)
 
 
 def photographs() -> list[Float[Tensor, "height width"]]:
@@ -144,7 +114,7 @@ def ring_and_centre(patches: Float[Tensor, "n 7 7"]) -> tuple[Float[Tensor, "n 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Digits:
+class Digits(Recipe):
     """The 1797 handwritten digits of 8x8 pixels that scikit-learn ships, and their classes as one-hot targets.
 
     >>> data = Digits().dataset()
@@ -152,33 +122,25 @@ class Digits:
     (1797, 64, 10)
     """
 
-    name: ClassVar[str] = "digits"
-    title: ClassVar[str] = "Handwritten digits"
-    story: ClassVar[str] = (
+    name = "digits"
+    title = "Handwritten digits"
+    story = (
         "Small grey pictures of written digits and which digit each one is. Nobody wrote them upside down or in "
         "mirror writing, so nothing in the data says what a turned digit should be called: the honest answer about "
         "turning and mirroring is mostly that these data cannot tell."
     )
-    source: ClassVar[str] = (
+    source = (
         "Optical Recognition of Handwritten Digits (E. Alpaydin, C. Kaynak; UCI repository), test part, as shipped "
         "by scikit-learn (sklearn.datasets.load_digits)"
     )
-    licence: ClassVar[str] = "CC BY 4.0 (UCI repository)"
-    groups: ClassVar[tuple[str, ...]] = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+    licence = "CC BY 4.0 (UCI repository)"
+    groups = ("D(4)", "C(4)", "C(2)", "O(1)@x", "O(1)@y")
+    types = Schema(x="Pixels(8, 8)", y='10*Scalar("class")', dims={"space": 2})
 
     def dataset(self) -> Dataset:
         """All digits, grey values in [0, 1]."""
         from sklearn.datasets import load_digits
 
         pixels, classes = load_digits(return_X_y=True)
-        return Dataset(
-            x=torch.from_numpy(np.asarray(pixels, float) / 16),
-            y=torch.nn.functional.one_hot(torch.from_numpy(np.asarray(classes, np.int64)), 10).double(),
-            types=Schema(x="Pixels(8, 8)", y='10*Scalar("class")', dims={"space": 2}),
-            groups=self.groups,
-            source=self.source,
-            name=self.name,
-            title=self.title,
-            story=self.story,
-            licence=self.licence,
-        )
+        y = torch.nn.functional.one_hot(torch.from_numpy(np.asarray(classes, np.int64)), 10).double()
+        return self.made(torch.from_numpy(np.asarray(pixels, float) / 16), y)

@@ -7,10 +7,10 @@ import difflib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from isotropy.data._cities import TSPLIB
-from isotropy.data._dataset import Dataset
+from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
@@ -65,7 +65,7 @@ class Verification:
         return f"{self.name}: {'ok' if self.ok else 'NOT ok'}; " + "; ".join(self.details)
 
 
-def _entry(recipe: Any, kind: Kind, *files: File) -> Entry:
+def _entry(recipe: type[Recipe], kind: Kind, *files: File) -> Entry:
     def make(settings: Mapping[str, object]) -> Dataset:
         return from_text(recipe, settings, of=recipe.name).dataset()
 

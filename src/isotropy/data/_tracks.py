@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import csv
 import gzip
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset
+from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._mirror import File, locate
 from isotropy.errors import DomainError, SchemaError
 from isotropy.reps import Schema
@@ -29,7 +29,7 @@ _COLUMNS = ["scene", "frame", "ped", "x_m", "y_m"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class EthUcy:
+class EthUcy(Recipe):
     """Windows of twenty consecutive positions of one pedestrian, 0.4 s apart: eight observed, twelve to predict.
 
     ``x (n, 16)`` and ``y (n, 24)`` are positions in metres. ``centre="last"`` subtracts the last observed position
@@ -41,20 +41,21 @@ class EthUcy:
     centre: Literal["last", "none"] = "last"
     stride: int = 1
 
-    name: ClassVar[str] = "eth-ucy"
-    title: ClassVar[str] = "Walking pedestrians (ETH and UCY)"
-    story: ClassVar[str] = (
+    name = "eth-ucy"
+    title = "Walking pedestrians (ETH and UCY)"
+    story = (
         "Where people in five squares and streets walked in the 4.8 s after they were seen for 3.2 s. Streets, "
         "doors and walking on one side fix directions, so turned and mirrored tracks should be predicted almost, "
         "but not quite, alike; nobody walks twice as fast, so scaled tracks do not occur although most of the map "
         "from past to future (walking on straight) scales exactly."
     )
-    source: ClassVar[str] = "ETH BIWI walking pedestrians and UCY crowds, 0.4 s steps, world coordinates in metres"
-    licence: ClassVar[str] = (
+    source = "ETH BIWI walking pedestrians and UCY crowds, 0.4 s steps, world coordinates in metres"
+    licence = (
         "released for research use by ETH Zurich and the University of Cyprus without a formal licence; cite "
         "Pellegrini et al., ICCV 2009 and Lerner et al., Eurographics 2007"
     )
-    groups: ClassVar[tuple[str, ...]] = ("O(2)", "SO(2)", "C(4)", "O(1)@x", "O(1)@y", "Scale(2)", "T(2)")
+    groups = ("O(2)", "SO(2)", "C(4)", "O(1)@x", "O(1)@y", "Scale(2)", "T(2)")
+    types = Schema(x=f'{_OBSERVED}*Point("past")', y=f'{_FUTURE}*Point("future")', dims={"space": 2})
 
     def __post_init__(self) -> None:
         if self.stride < 1:
@@ -72,19 +73,11 @@ class EthUcy:
             "T(2)": "imposed by centring: the last observed position was subtracted from every window, so the map "
             "from past to future commutes with translations whatever the data"
         }
-        return Dataset(
-            x=track[:, :_OBSERVED].flatten(1),
-            y=track[:, _OBSERVED:].flatten(1),
-            types=Schema(x=f'{_OBSERVED}*Point("past")', y=f'{_FUTURE}*Point("future")', dims={"space": 2}),
+        return self.made(
+            track[:, :_OBSERVED].flatten(1),
+            track[:, _OBSERVED:].flatten(1),
             cluster=walker,
-            groups=self.groups,
             split=by_scene,
-            source=self.source,
-            name=self.name,
-            title=self.title,
-            story=self.story,
-            licence=self.licence,
-            settings=asdict(self),
             imposed=imposed if self.centre == "last" else {},
         )
 

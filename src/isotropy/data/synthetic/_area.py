@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.errors import DomainError
 from isotropy.groups import parse
 from isotropy.reps import Schema
@@ -33,35 +31,20 @@ class Area(Made):
     eps: float = 0.5
     width: float = 0.3
 
-    name: ClassVar[str] = "area"
-    title: ClassVar[str] = "The signed area of a triangle"
-    story: ClassVar[str] = (
+    name = "area"
+    title = "The signed area of a triangle"
+    story = (
         "The area between three vectors, which squeezing the plane without changing areas leaves as it is, mirrors "
         "turn negative, and an added squared length makes feel all but rotations."
     )
+    groups = ("SL(2)", "O(2)", "SO(2)")
+    types = Schema(x="3*Vector", y='Scalar("area")', dims={"space": 2})
+    windowed = ("SL(2)",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width <= 0:
             raise DomainError(f"width = {self.width}", "a positive width on the algebra's coordinates")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("SL(2)", "O(2)", "SO(2)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="3*Vector", y='Scalar("area")', dims={"space": 2})
-
-    @property
-    def windows(self) -> dict[str, float]:
-        return {"SL(2)": self.width}
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 6"]:
-        return torch.randn(n, 6, generator=generator, dtype=torch.float64)
-
-    def align(self, x: Float[Tensor, "n 6"]) -> Float[Tensor, "n 6"]:
-        return principal_pose(x.unflatten(1, (3, 2))).flatten(1)
 
     def function(self, x: Float[Tensor, "... 6"]) -> Float[Tensor, "... 1"]:
         v = x.unflatten(-1, (3, 2))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import scipy
@@ -16,7 +16,6 @@ from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
@@ -43,37 +42,25 @@ class CosineSimilarity(Made):
     width: float = 0.25
     generator: Literal["own", "paper"] = "own"
 
-    name: ClassVar[str] = "cossim"
-    title: ClassVar[str] = "Mean cosine similarity of three vectors"
-    story: ClassVar[str] = (
+    name = "cossim"
+    title = "Mean cosine similarity of three vectors"
+    story = (
         "How parallel three vectors are, which neither turning nor stretching all of them changes; the variants add "
         "a term that feels their length, a term that feels the axes, or both."
     )
+    groups = ("SO(3) x Scale(3)", "SO(3)", "Scale(3)")
+    types = Schema(x="3*Vector", y='Scalar("similarity")', dims={"space": 3})
+    windowed = ("SO(3) x Scale(3)", "Scale(3)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width <= 0:
             raise DomainError(f"width = {self.width}", "a positive width on log scale")
 
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("SO(3) x Scale(3)", "SO(3)", "Scale(3)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="3*Vector", y='Scalar("similarity")', dims={"space": 3})
-
-    @property
-    def windows(self) -> dict[str, float]:
-        return {"SO(3) x Scale(3)": self.width, "Scale(3)": self.width}
-
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
         if self.generator == "paper":
             return torch.randn(n, 9, generator=torch.Generator().manual_seed(n + 3 + 9 + self.seed)).double()
         return torch.randn(n, 9, generator=generator, dtype=torch.float64)
-
-    def align(self, x: Float[Tensor, "n 9"]) -> Float[Tensor, "n 9"]:
-        return principal_pose(x.unflatten(1, (3, 3))).flatten(1)
 
     def function(self, x: Float[Tensor, "... 9"]) -> Float[Tensor, "... 1"]:
         v = x.unflatten(-1, (3, 3))

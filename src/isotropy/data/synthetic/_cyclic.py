@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.reps import Schema
 
 
@@ -25,28 +23,19 @@ class Cyclic(Made):
 
     eps: float = 0.5
 
-    name: ClassVar[str] = "cyclic"
-    title: ClassVar[str] = "A potential with four valleys"
-    story: ClassVar[str] = (
+    name = "cyclic"
+    title = "A potential with four valleys"
+    story = (
         "The energy of an atom on a square lattice of neighbours: the same after a quarter turn or in a mirror, and "
         "not after any smaller turn."
     )
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(2)", "SO(2)", "D(4)", "C(4)", "C(8)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x='Vector("position")', y='Scalar("energy")', dims={"space": 2})
+    groups = ("O(2)", "SO(2)", "D(4)", "C(4)", "C(8)")
+    types = Schema(x='Vector("position")', y='Scalar("energy")', dims={"space": 2})
 
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 2"]:
         z = torch.rand(n, 2, generator=generator, dtype=torch.float64)
         r, theta = 0.5 + z[:, 0], 2 * math.pi * z[:, 1]
         return torch.stack([r * theta.cos(), r * theta.sin()], 1)
-
-    def align(self, x: Float[Tensor, "n 2"]) -> Float[Tensor, "n 2"]:
-        return principal_pose(x[:, None])[:, 0]
 
     def function(self, x: Float[Tensor, "... 2"]) -> Float[Tensor, "... 1"]:
         a, b = x[..., 0], x[..., 1]

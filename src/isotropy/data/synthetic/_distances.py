@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_length_product, mean_turned_product
-from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._made import Made, Truth, principal_pose
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
@@ -35,32 +33,20 @@ class Distances(Made):
     nu: float = 0.5
     width: float = 1.0
 
-    name: ClassVar[str] = "distances"
-    title: ClassVar[str] = "Mean distance of three points"
-    story: ClassVar[str] = (
+    name = "distances"
+    title = "Mean distance of three points"
+    story = (
         "Distances between points do not care where the points are or how they are turned; the added term either "
         "measures from a fixed origin or along a fixed axis."
     )
+    groups = ("SE(3)", "SO(3)", "T(3)")
+    types = Schema(x="3*Point", y='Scalar("distance")', dims={"space": 3})
+    windowed = ("SE(3)", "T(3)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width <= 0:
             raise DomainError(f"width = {self.width}", "a positive width, in the unit of the points")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("SE(3)", "SO(3)", "T(3)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="3*Point", y='Scalar("distance")', dims={"space": 3})
-
-    @property
-    def windows(self) -> dict[str, float]:
-        return {"SE(3)": self.width, "T(3)": self.width}
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
-        return torch.randn(n, 9, generator=generator, dtype=torch.float64)
 
     def align(self, x: Float[Tensor, "n 9"]) -> Float[Tensor, "n 9"]:
         points = x.unflatten(1, (3, 3))

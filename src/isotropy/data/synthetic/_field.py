@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._made import Made, Truth, principal_pose
 from isotropy.reps import Schema
 
 
@@ -25,23 +23,14 @@ class CentralForce(Made):
 
     eps: float = 0.3
 
-    name: ClassVar[str] = "central-force"
-    title: ClassVar[str] = "A central force and a uniform field"
-    story: ClassVar[str] = (
+    name = "central-force"
+    title = "A central force and a uniform field"
+    story = (
         "The force on a charged particle that a centre attracts from all sides alike, and that a weak field along z "
         "pushes up or down with its charge: only rotations and mirrors about z are left."
     )
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(3)", "O(2)@z", "O(2)@x")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x='Scalar("charge") + Vector("position")', y='Vector("force")', dims={"space": 3})
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 4"]:
-        return torch.randn(n, 4, generator=generator, dtype=torch.float64)
+    groups = ("O(3)", "O(2)@z", "O(2)@x")
+    types = Schema(x='Scalar("charge") + Vector("position")', y='Vector("force")', dims={"space": 3})
 
     def align(self, x: Float[Tensor, "n 4"]) -> Float[Tensor, "n 4"]:
         return torch.cat([x[:, :1], principal_pose(x[:, None, 1:])[:, 0]], 1)

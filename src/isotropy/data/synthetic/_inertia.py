@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,8 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
+from isotropy.data.synthetic._made import Made, Truth, principal_pose
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
@@ -42,13 +41,14 @@ class Inertia(Made):
     k: int = 5
     generator: Literal["own", "paper"] = "own"
 
-    name: ClassVar[str] = "inertia"
-    title: ClassVar[str] = "Moment of inertia of five masses"
-    story: ClassVar[str] = (
+    name = "inertia"
+    title = "Moment of inertia of five masses"
+    story = (
         "Masses and positions of a few points, and their 3x3 tensor of inertia, of which a dial nu falsifies one "
         "axis, as a tilted or miscalibrated bench would. Physics is the same in all directions; with nu = 0 every "
         "rotation and reflection holds, otherwise only those about the falsified axis."
     )
+    groups = ("O(3)", "O(2)@z", "O(2)@x", "O(2)@y")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -60,11 +60,7 @@ class Inertia(Made):
             raise DomainError(f"u = {self.u}", "a direction, not zero")
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(3)", "O(2)@z", "O(2)@x", "O(2)@y")
-
-    @property
-    def types(self) -> Schema:
+    def types(self) -> Schema:  # pyright: ignore[reportIncompatibleVariableOverride]
         return Schema(
             x=f'{self.k}*Scalar("mass") + {self.k}*Vector("position")', y='Tensor(2)("inertia")', dims={"space": 3}
         )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset
+from isotropy.data._dataset import Dataset, Recipe
 from isotropy.errors import DomainError
 from isotropy.random import spawn
-from isotropy.reps import Schema
 
 _SHARE_TOLERANCE, _PRICE_TOLERANCE, _ABSENT = 0.01, 0.05, 0.5  # the verdicts' yardsticks
 
@@ -43,7 +42,7 @@ class Truth:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Made(ABC):
+class Made(Recipe):
     """Base of the suite: subclasses add their dials as fields and say types, inputs, function and truth.
 
     ``noise`` is the standard deviation added to each target. ``inputs="aligned"`` turns every row into one pose, so
@@ -55,33 +54,15 @@ class Made(ABC):
     seed: int = 0
     inputs: Literal["invariant", "aligned"] = "invariant"
 
-    name: ClassVar[str]
-    title: ClassVar[str]
-    story: ClassVar[str]
-    source: ClassVar[str] = "made by formula (isotropy.data.synthetic)"
-    licence: ClassVar[str] = "none needed: computed"
+    source = "made by formula (isotropy.data.synthetic)"
+    licence = "none needed: computed"
+    windowed: ClassVar[tuple[str, ...]] = ()  # groups without Haar probability
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise DomainError(f"n = {self.n}", "at least one row")
         if self.noise < 0:
             raise DomainError(f"noise = {self.noise}", "a standard deviation of at least 0")
-        if self.inputs == "aligned" and type(self).align is Made.align:
-            raise DomainError(f"inputs='aligned' for {self.name}", "inputs='invariant'", "it has no rotations to align")
-
-    @property
-    @abstractmethod
-    def groups(self) -> tuple[str, ...]:
-        """Printed names of the candidate groups, the largest first."""
-
-    @property
-    @abstractmethod
-    def types(self) -> Schema:
-        """Types of x and y."""
-
-    @abstractmethod
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n p"]:
-        """``n`` rows of inputs from the problem's law."""
 
     @abstractmethod
     def function(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
@@ -94,16 +75,20 @@ class Made(ABC):
     @property
     def windows(self) -> dict[str, float]:
         """Widths with which ``truth`` measures groups that have no Haar probability."""
-        return {}
+        return {name: vars(self)["width"] for name in self.windowed}
 
     @property
     def spread_of_noise(self) -> float:
         """Standard deviation of what is added to each target."""
         return self.noise
 
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n p"]:
+        """``n`` rows of inputs from the problem's law: standard normal where it has no other."""
+        return torch.randn(n, self.types.widths()[0], generator=generator, dtype=torch.float64)
+
     def align(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n p"]:
-        """Every row turned into one pose."""
-        raise DomainError(f"inputs='aligned' for {self.name}", "inputs='invariant'")
+        """Every row turned into one pose: where all inputs are vectors, that of ``principal_pose``."""
+        return principal_pose(x.unflatten(1, (-1, (self.types.dims or {})["space"]))).flatten(1)
 
     def dataset(self) -> Dataset:
         """The rows, with everything that is known about them.
@@ -123,26 +108,18 @@ class Made(ABC):
             )
         # The closed forms are means over invariant inputs; of aligned inputs they say nothing.
         truth = None if aligned else self.truth()
-        return Dataset(
-            x=x,
-            y=y,
-            types=self.types,
-            groups=self.groups,
-            truth=None if truth is None else truth.shares,
-            truth_uncentred=None
-            if truth is None
-            else {name: value / truth.uncentred for name, value in truth.broken.items()},
-            energy=None if truth is None else truth.energy,
+        known: dict[str, object] = {}
+        if truth is not None:
+            uncentred = {name: value / truth.uncentred for name, value in truth.broken.items()}
+            known = {"truth": truth.shares, "truth_uncentred": uncentred, "energy": truth.energy}
+        return self.made(
+            x,
+            y,
             expected=self.expected(),
             windows=self.windows,
             noise=self.spread_of_noise,
-            name=self.name,
-            title=self.title,
-            story=self.story,
-            source=self.source,
-            licence=self.licence,
-            settings=asdict(self),
             function=self.function,
+            **known,
         )
 
     def expected(self) -> dict[str, str]:
@@ -166,3 +143,19 @@ class Made(ABC):
         if broken < _SHARE_TOLERANCE * energy and broken < _PRICE_TOLERANCE * self.noise**2 * outputs:
             return "negligible"
         return "absent" if broken > _ABSENT * energy else "approximate"
+
+
+def principal_pose(r: Float[Tensor, "n k d"]) -> Float[Tensor, "n k d"]:
+    """Each row's vectors in the axes of their scatter, largest spread first, each axis pointing to its larger side.
+
+    Rows that a rotation or a reflection carries into each other come out equal.
+
+    >>> r = torch.tensor([[[1.0, 0.0], [2.0, 1.0]]], dtype=torch.float64)
+    >>> turned = r @ torch.tensor([[0.0, 1.0], [-1.0, 0.0]], dtype=torch.float64)
+    >>> torch.allclose(principal_pose(r), principal_pose(turned))
+    True
+    """
+    axes = torch.linalg.eigh(r.mT @ r).eigenvectors.flip(-1)
+    z = r @ axes
+    # The third moment says which side is larger, whatever the order of the vectors.
+    return z * torch.where(z.pow(3).sum(-2, keepdim=True) < 0, -1.0, 1.0)

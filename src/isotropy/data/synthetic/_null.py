@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.errors import DomainError
 from isotropy.random import spawn
 from isotropy.reps import Schema
@@ -37,25 +36,19 @@ class Null(Made):
     frequency: float = 1.0
     number: int = 0
 
-    name: ClassVar[str] = "null"
-    title: ClassVar[str] = "A function without symmetry, or no function"
-    story: ClassVar[str] = (
+    name = "null"
+    title = "A function without symmetry, or no function"
+    story = (
         "A control: a random mixture of waves in which every candidate symmetry is broken, or targets drawn without "
         "looking at the inputs, about which nothing can be said."
     )
+    groups = ("O(3)", *_AXES)
+    types = Schema(x="Vector", y="Scalar", dims={"space": 3})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.waves < 1 or self.frequency <= 0:
             raise DomainError(f"waves = {self.waves}, frequency = {self.frequency}", "positive numbers")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(3)", *_AXES)
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="Vector", y="Scalar", dims={"space": 3})
 
     @property
     def spread_of_noise(self) -> float:
@@ -65,12 +58,6 @@ class Null(Made):
         generator = spawn(self.number, self.name, "waves")
         omega = self.frequency * torch.randn(self.waves, 3, generator=generator, dtype=torch.float64)
         return omega, 2 * math.pi * torch.rand(self.waves, generator=generator, dtype=torch.float64)
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 3"]:
-        return torch.randn(n, 3, generator=generator, dtype=torch.float64)
-
-    def align(self, x: Float[Tensor, "n 3"]) -> Float[Tensor, "n 3"]:
-        return principal_pose(x[:, None])[:, 0]
 
     def function(self, x: Float[Tensor, "... 3"]) -> Float[Tensor, "... 1"]:
         if self.kind == "labels":

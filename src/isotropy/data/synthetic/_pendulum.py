@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.reps import Schema
 
 
@@ -28,28 +26,19 @@ class Pendulum(Made):
     drag: float = 0.5
     wind: float = 2.0
 
-    name: ClassVar[str] = "pendulum"
-    title: ClassVar[str] = "A spherical pendulum in the wind"
-    story: ClassVar[str] = (
+    name = "pendulum"
+    title = "A spherical pendulum in the wind"
+    story = (
         "Direction and velocity of a pendulum, and its acceleration. Gravity singles out the vertical, so only "
         "rotations about it can hold, and a steady wind along x leaves nothing but the mirror image y -> -y."
     )
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(3)", "O(2)@z", "SO(2)@z", "D(1)@z")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x='Vector("direction") + Vector("velocity")', y='Vector("acceleration")', dims={"space": 3})
+    groups = ("O(3)", "O(2)@z", "SO(2)@z", "D(1)@z")
+    types = Schema(x='Vector("direction") + Vector("velocity")', y='Vector("acceleration")', dims={"space": 3})
 
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 6"]:
         z = torch.randn(n, 2, 3, generator=generator, dtype=torch.float64)
         q = z[:, 0] / z[:, 0].norm(dim=1, keepdim=True)
         return torch.cat([q, _tangent(q, z[:, 1])], 1)
-
-    def align(self, x: Float[Tensor, "n 6"]) -> Float[Tensor, "n 6"]:
-        return principal_pose(x.unflatten(1, (2, 3))).flatten(1)
 
     def function(self, x: Float[Tensor, "... 6"]) -> Float[Tensor, "... 3"]:
         q, v = x[..., :3], x[..., 3:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -27,9 +26,9 @@ class Permutation(Made):
     eps: float = 0.5
     k: int = 5
 
-    name: ClassVar[str] = "permutation"
-    title: ClassVar[str] = "A weighted sum over items"
-    story: ClassVar[str] = (
+    name = "permutation"
+    title = "A weighted sum over items"
+    story = (
         "A total over items that should not depend on their order, and does, because the scale that weighs them "
         "gives later items more."
     )
@@ -40,20 +39,17 @@ class Permutation(Made):
             raise DomainError(f"k = {self.k}", "at least two items")
 
     @property
-    def groups(self) -> tuple[str, ...]:
+    def groups(self) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return (f"S({self.k})",)
 
     @property
-    def types(self) -> Schema:
+    def types(self) -> Schema:  # pyright: ignore[reportIncompatibleVariableOverride]
         return Schema(x="Nodes", y='Scalar("total")', dims={"nodes": self.k})
 
     @property
     def weights(self) -> Float[Tensor, " k"]:
         """The weight of each item."""
         return 1 + self.eps * torch.linspace(-1, 1, self.k, dtype=torch.float64)
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n k"]:
-        return torch.randn(n, self.k, generator=generator, dtype=torch.float64)
 
     def align(self, x: Float[Tensor, "n k"]) -> Float[Tensor, "n k"]:
         return x.sort(1).values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -31,29 +30,20 @@ class Scaling(Made):
     spread: float = 0.5
     width: float = 0.5
 
-    name: ClassVar[str] = "scaling"
-    title: ClassVar[str] = "A homogeneous map with a log-periodic ripple"
-    story: ClassVar[str] = (
+    name = "scaling"
+    title = "A homogeneous map with a log-periodic ripple"
+    story = (
         "A response that doubles when its cause doubles, but for a ripple that repeats with every fixed factor of "
         "size, as in hierarchies and near critical points."
     )
+    groups = ("Scale(3)",)
+    types = Schema(x='Vector("cause")', y='Vector("response")', dims={"space": 3})
+    windowed = ("Scale(3)",)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.spread <= 0 or self.width <= 0:
             raise DomainError(f"spread = {self.spread}, width = {self.width}", "positive widths on log scale")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("Scale(3)",)
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x='Vector("cause")', y='Vector("response")', dims={"space": 3})
-
-    @property
-    def windows(self) -> dict[str, float]:
-        return {"Scale(3)": self.width}
 
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 3"]:
         z = torch.randn(n, 4, generator=generator, dtype=torch.float64)

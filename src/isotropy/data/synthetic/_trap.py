@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -27,32 +26,20 @@ class Trap(Made):
     eps: float = 0.5
     width: float = 0.5
 
-    name: ClassVar[str] = "trap"
-    title: ClassVar[str] = "Three particles in a trap"
-    story: ClassVar[str] = (
+    name = "trap"
+    title = "Three particles in a trap"
+    story = (
         "The energy of three particles that repel each other, wherever they are, and that a bowl holds near the "
         "origin: rotations about the bowl's centre hold, translations only as far as the bowl is flat."
     )
+    groups = ("SE(2)", "T(2)", "O(2)")
+    types = Schema(x="3*Point", y='Scalar("energy")', dims={"space": 2})
+    windowed = ("SE(2)", "T(2)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.width <= 0:
             raise DomainError(f"width = {self.width}", "a positive width, in the unit of the points")
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("SE(2)", "T(2)", "O(2)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="3*Point", y='Scalar("energy")', dims={"space": 2})
-
-    @property
-    def windows(self) -> dict[str, float]:
-        return {"SE(2)": self.width, "T(2)": self.width}
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 6"]:
-        return torch.randn(n, 6, generator=generator, dtype=torch.float64)
 
     def align(self, x: Float[Tensor, "n 6"]) -> Float[Tensor, "n 6"]:
         points = x.unflatten(1, (3, 2))

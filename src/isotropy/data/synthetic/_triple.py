@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._poses import principal_pose
 from isotropy.reps import Schema
 
 
@@ -24,26 +22,14 @@ class TripleProduct(Made):
 
     eps: float = 1.0
 
-    name: ClassVar[str] = "triple-product"
-    title: ClassVar[str] = "A handed function of three vectors"
-    story: ClassVar[str] = (
+    name = "triple-product"
+    title = "A handed function of three vectors"
+    story = (
         "A quantity that tells a left hand from a right one, as the rotation of light by a sugar solution does: all "
         "rotations hold, mirror images do not."
     )
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        return ("O(3)", "SO(3)", "O(2)@z", "SO(2)@z", "Inversion(3)")
-
-    @property
-    def types(self) -> Schema:
-        return Schema(x="3*Vector", y="Scalar", dims={"space": 3})
-
-    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
-        return torch.randn(n, 9, generator=generator, dtype=torch.float64)
-
-    def align(self, x: Float[Tensor, "n 9"]) -> Float[Tensor, "n 9"]:
-        return principal_pose(x.unflatten(1, (3, 3))).flatten(1)
+    groups = ("O(3)", "SO(3)", "O(2)@z", "SO(2)@z", "Inversion(3)")
+    types = Schema(x="3*Vector", y="Scalar", dims={"space": 3})
 
     def function(self, x: Float[Tensor, "... 9"]) -> Float[Tensor, "... 1"]:
         v = x.unflatten(-1, (3, 3))
