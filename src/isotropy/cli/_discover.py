@@ -24,7 +24,7 @@ def discover(
     out: ask.Out = None,
     resume: ask.Resume = False,
     engine: Annotated[
-        Engine | None,
+        ask.Engine | None,
         typer.Option("--engine", help="Where jobs run; by default on all cores, a quick look in this process."),
     ] = None,
     workers: ask.Workers = None,

@@ -2,12 +2,11 @@
 
 from isotropy.data import Batches, Moved
 from isotropy.train._fit import fit
-from isotropy.train._history import History, Row
 from isotropy.train._schedule import Cosine, Schedule
 from isotropy.train._step import Step
 from isotropy.train._task import Task
 from isotropy.train._terms import DivergedError
-from isotropy.train._writers import CSVMetrics, TensorBoardMetrics, Writer
+from isotropy.train._writers import CSVMetrics, History, Row, TensorBoardMetrics, Writer
 
 __all__ = [
     "Batches",

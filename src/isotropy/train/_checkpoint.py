@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 import torch
@@ -13,6 +13,15 @@ from isotropy.errors import DomainError
 from isotropy.runs import Run
 
 _TREE = "tree"
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """Batches that know where they are: a replay buffer, a stream that cannot be gone through again."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 def write_state(run: Run, name: str, state: Any) -> None:

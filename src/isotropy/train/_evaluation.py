@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from isotropy.errors import DomainError
-from isotropy.train._average import Average
 from isotropy.train._task import Task, is_whole
 from isotropy.train._terms import Means, Terms, share_of
 
@@ -43,3 +43,53 @@ class Evaluation:
         if not means.sums:
             raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")
         return means.over(self.place)
+
+
+class Average:
+    """``average <- decay average + (1 - decay) parameters`` after each step, from the parameters after the first.
+
+    The numbers of ``torch.optim.swa_utils.AveragedModel``, without its copy of the module: buffers stay those of the
+    model. Source: Polyak, Juditsky, SIAM J. Control Optim. 30 (1992).
+    """
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self._parameters = [p for p in model.parameters() if p.is_floating_point() or p.is_complex()]
+        self._values = [parameter.detach().clone() for parameter in self._parameters]
+        self._mix: Any = get_ema_multi_avg_fn(decay)
+        self._steps = 0
+
+    @torch.no_grad()
+    def update(self) -> None:
+        """Takes in the parameters after a step."""
+        if self._steps == 0:
+            _copy(self._parameters, self._values)
+        else:
+            self._mix(self._values, self._parameters, self._steps)
+        self._steps += 1
+
+    @contextmanager
+    def shown(self) -> Generator[None, None, None]:
+        """The model with the average as its parameters, for as long as the context lasts."""
+        own = [parameter.detach().clone() for parameter in self._parameters]
+        self.install()
+        try:
+            yield
+        finally:
+            _copy(own, self._parameters)
+
+    def install(self) -> None:
+        """Gives the model the average for good."""
+        _copy(self._values, self._parameters)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": self._values, "steps": self._steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        _copy(state["values"], self._values)
+        self._steps = int(state["steps"])
+
+
+@torch.no_grad()
+def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
+    for value, place in zip(source, target, strict=True):
+        place.copy_(value)

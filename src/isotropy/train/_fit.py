@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -15,15 +16,12 @@ from isotropy.errors import DomainError
 from isotropy.random import derive
 from isotropy.runs import Run, progress_bar
 from isotropy.soft import Constraint
-from isotropy.train._history import History
-from isotropy.train._loop import Loop, seeded
-from isotropy.train._place import place_of
-from isotropy.train._resume import restore
-from isotropy.train._schedule import Schedule
+from isotropy.train._loop import Callback, Loop
+from isotropy.train._place import place_of, seeded
+from isotropy.train._schedule import Schedule, Settings
 from isotropy.train._step import Step, optimizers_of
 from isotropy.train._task import Loss, Task, is_whole
-from isotropy.train._training import Callback, Settings
-from isotropy.train._writers import RunMetrics, Writer
+from isotropy.train._writers import History, RunMetrics, Writer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -90,25 +88,26 @@ def fit(
     >>> round(line.weight.item(), 3), history.reason
     (3.0, 'max_epochs')
     """
-    _check(max_steps, max_epochs, validation, patience, validate_every, average)
+    settings = Settings(
+        max_steps, max_epochs, schedule, None, patience, best_from, validate_every, clip, average,
+        checkpoint_every, seed,
+    )  # fmt: skip
+    if patience is not None and validation is None:
+        raise DomainError(f"patience={patience} without validation", "validation batches to be patient about")
     place = fabric or place_of(model, devices, precision)
     task = loss if isinstance(loss, Task) else Task(loss)
     optimizers = optimizers_of(model, optimizer)
     batches = _placed(batches, place)
     steps = len(cast(Sized, batches)) if hasattr(batches, "__len__") else None
-    total = _total(max_steps, max_epochs, steps)
-    if schedule is not None and total is None:
+    settings = replace(settings, total=_total(max_steps, max_epochs, steps))
+    if schedule is not None and settings.total is None:
         raise DomainError(
             "a schedule, and batches of unknown number",
             "a total number of steps",
             "give max_steps, or batches with len()",
         )
-    settings = Settings(
-        max_steps, max_epochs, schedule, total, patience, best_from, validate_every, clip, average,
-        checkpoint_every, seed,
-    )  # fmt: skip
     cuda = [place.device] if place.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=cuda), progress_bar("training", total, progress) as advance:
+    with torch.random.fork_rng(devices=cuda), progress_bar("training", settings.total, progress) as advance:
         seeded(derive(seed, "fit"), place.device)
         whole = is_whole(task)
         now = Step(model, optimizers, place, whole=whole, constraints=constraints, clip=clip, seed=seed)
@@ -125,29 +124,8 @@ def fit(
             run=run,
             advance=advance,
         )
-        restore(training)
+        training.restore()
         return training.run_to_the_end()
-
-
-def _check(
-    max_steps: int | None,
-    max_epochs: int | None,
-    validation: object,
-    patience: int | None,
-    validate_every: int,
-    average: float | None,
-) -> None:
-    if max_steps is None and max_epochs is None:
-        raise DomainError("a training without an end", "max_steps=... or max_epochs=...")
-    for name, value in (("max_steps", max_steps), ("max_epochs", max_epochs), ("patience", patience)):
-        if value is not None and value < 1:
-            raise DomainError(f"{name}={value}", "at least 1, or None")
-    if validate_every < 1:
-        raise DomainError(f"validate_every={validate_every}", "at least 1")
-    if average is not None and not 0 < average < 1:
-        raise DomainError(f"average={average}", "a decay between 0 and 1, or None", "0.999 looks back some 1000 steps")
-    if patience is not None and validation is None:
-        raise DomainError(f"patience={patience} without validation", "validation batches to be patient about")
 
 
 def _placed(batches: Iterable[Any], fabric: Place) -> Iterable[Any]:

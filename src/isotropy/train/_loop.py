@@ -6,22 +6,70 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
 
-import torch
+from torch import Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, SchemaError
+from isotropy.runs import Run
 from isotropy.soft import StepInfo
-from isotropy.train._history import History, Row
-from isotropy.train._resume import Stateful, save
+from isotropy.train._checkpoint import Stateful, read_state, write_state
+from isotropy.train._evaluation import Average, Evaluation
+from isotropy.train._place import random_state, set_random_state
+from isotropy.train._schedule import Settings
+from isotropy.train._step import Step
+from isotropy.train._task import Task, is_whole
 from isotropy.train._terms import Means, Terms, check_finite, columns, share_of
-from isotropy.train._training import Training, random_state, set_random_state
+from isotropy.train._writers import History, Row, Writer
+
+if TYPE_CHECKING:
+    from isotropy.train._place import Place
+
+Callback = Callable[[Row, nn.Module], object]
+CHECKPOINT = "checkpoint.safetensors"
+_PROGRESS = ("epoch", "step", "within", "seen", "rows", "best_state", "random_at_epoch")
 
 
-class Loop(Training):
-    """A training that runs."""
+@dataclass
+class Loop:
+    """Everything that one training needs, and everything that changes while it runs."""
+
+    model: nn.Module
+    task: Task
+    now: Step
+    batches: Iterable[Any]
+    validation: Iterable[Any] | None
+    place: Place
+    settings: Settings
+    writers: Sequence[Writer]
+    callbacks: Sequence[Callback]
+    run: Run | None
+    advance: Callable[..., None]
+
+    epoch: int = 0
+    step: int = 0
+    within: int = 0  # batches of this epoch already used
+    seen: int = 0  # rows of this epoch already used
+    rows: int = 0  # rows of a whole epoch, 0 while unknown
+    means: Means = field(default_factory=Means)  # of the terms of this epoch
+    best_state: dict[str, Any] | None = None
+    stream_state: dict[str, Any] | None = None  # of batches that are still to be brought back where they were
+    history: History = field(default_factory=History)
+
+    def __post_init__(self) -> None:
+        decay = self.settings.average
+        self.average = None if decay is None else Average(self.model, decay)
+        self.evaluation = Evaluation(self.task, self.now.model, self.validation, self.place, self.average)
+        self.rows = int(getattr(self.batches, "rows", 0))
+        self.random_at_epoch: dict[str, Tensor] = random_state(self.place.device)
+        # Elsewhere asking would wait for the device; and processes that stop one by one would leave others waiting.
+        self._asks = self.place.device.type == "cpu" and self.place.world_size == 1
+        self._whole = is_whole(self.task)
+        self._saved = self._shown = time.monotonic()
+        self._steps_shown = 0
 
     def run_to_the_end(self) -> History:
         """Runs every epoch that is left, then gives the model its best weights and the optimisers their first rates."""
@@ -173,14 +221,59 @@ class Loop(Training):
         self._shown, self._steps_shown = now, self.step
 
     def _save(self) -> None:
+        """Writes the checkpoint, if there is a run to write it into."""
         self._saved = time.monotonic()
-        if not self.means.diverged():  # else the epoch will end with an error; the last good state stays
-            save(self)
+        if self.means.diverged():  # the epoch will end with an error; the last good state stays
+            return
+        if self.run is None or not self.place.is_global_zero:
+            return
+        batches, average = self.batches, self.average
+        state = {
+            "identity": self._identity(),
+            "model": self.model.state_dict(),
+            "steps": self.now.state_dict(),
+            "task": self.task.state_dict(),
+            "batches": batches.state_dict() if isinstance(batches, Stateful) else None,
+            "average": None if average is None else average.state_dict(),
+            "random": random_state(self.place.device),
+            "progress": {name: getattr(self, name) for name in _PROGRESS},
+            "means": self.means.state_dict(),
+            "history": vars(self.history),
+        }
+        write_state(self.run, CHECKPOINT, state)
 
+    def restore(self) -> None:
+        """Continues from the checkpoint, if there is one; raises ``SchemaError`` if it is of another training."""
+        if self.run is None or not self.run.has(CHECKPOINT):
+            return
+        state = read_state(self.run, CHECKPOINT)
+        self._check_identity(state.get("identity", {}))
+        try:
+            self.model.load_state_dict(state["model"])
+            self.now.load_state_dict(state["steps"])
+            if self.average is not None:
+                self.average.load_state_dict(state["average"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise SchemaError(f"{self.run.path / CHECKPOINT}: {error}", "the checkpoint of this model") from error
+        self.task.load_state_dict(state["task"])
+        self.means.load_state_dict(state["means"], self.place.device)
+        set_random_state(state["random"], self.place.device)
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
+        self.history = History(**state["history"])
+        self.stream_state = state["batches"]
 
-def seeded(seed: int, device: torch.device) -> None:
-    """Begins the streams of torch's own generators; the one of the CPU alone is quicker to reach."""
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    else:
-        torch.manual_seed(seed)
+    def _identity(self) -> dict[str, Any]:
+        """What must be equal for a training to be continued."""
+        named = {"constraints": len(self.now.constraints), "optimizers": ", ".join(self.now.optimizers)}
+        return self.settings.identity() | named
+
+    def _check_identity(self, before: Mapping[str, Any]) -> None:
+        given = self._identity()
+        differing = [name for name in given if given[name] != before.get(name)]
+        if differing:
+            raise SchemaError(
+                ", ".join(f"{name}={given[name]}" for name in differing),
+                "the checkpoint's " + ", ".join(f"{name}={before.get(name)}" for name in differing),
+                "train in another part of the run: run.part(name)",
+            )
