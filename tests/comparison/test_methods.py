@@ -13,7 +13,8 @@ from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load
 from isotropy.errors import SchemaError
-from isotropy.frames import FrameAveraged, pose_frame
+from isotropy.frames import FrameAveraged
+from isotropy.frames.parts import pose_frame
 from isotropy.measure import equivariance_error
 from isotropy.optics import peak_bytes
 from isotropy.random import spawn

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.estimate import Estimate
-from isotropy.frames import canonical_frame, pose_frame
+from isotropy.frames.parts import canonical_frame, pose_frame
 from isotropy.groups import SE, SO, E, Group, O, T
 from isotropy.nn import EMLP
 from isotropy.random import spawn

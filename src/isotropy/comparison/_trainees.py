@@ -14,7 +14,7 @@ from torch.utils import _pytree as tree
 from isotropy.comparison._backbone import GatedNetwork
 from isotropy.comparison._methods import Budget, Kind, acting
 from isotropy.errors import DomainError
-from isotropy.frames import PosedRows, canonical_frame, pose_frame
+from isotropy.frames.parts import PosedRows, canonical_frame, pose_frame
 from isotropy.groups import Draws, T
 from isotropy.nn import EMLP
 from isotropy.random import spawn

@@ -1,79 +1,45 @@
 """Exact symmetry around any model: frames, canonical forms and invariant coordinates."""
 
-from isotropy.frames._averaged import FrameAveraged
-from isotropy.frames._frame import Frame, vectors_of
-from isotropy.frames._haar import HaarFrame
-from isotropy.frames._minimal import MinimalFrame
-from isotropy.frames._normalising import CentreFrame, ScaleFrame
-from isotropy.frames._pca import DegenerateFrameError, PCAFrame
-from isotropy.frames._portrait import Portrait, portrait
-from isotropy.frames._posed_rows import PosedRows as PosedRows
-from isotropy.frames._posed_rows import canonical_frame as canonical_frame
-from isotropy.frames._posed_rows import pose_frame as pose_frame
-from isotropy.frames._projection_sort import RandomProjectionFrame
-from isotropy.frames._symmetrize import frame_of, symmetrize
-from isotropy.frames._viewed import Viewed
-from isotropy.frames._weighted import WeightedTupleFrame
-from isotropy.frames.coordinates._degenerate import DegenerateCloudError
-from isotropy.frames.coordinates._frame import MDSFrame
-from isotropy.frames.coordinates._invariant import InvariantCoordinates
-from isotropy.frames.coordinates._module import TransformationInvariant
-from isotropy.frames.coordinates._pose import Pose
-from isotropy.frames.coordinates._sign_invariant import SignInvariant
-from isotropy.frames.graphs._canonical_graph import CanonicalGraph
-from isotropy.frames.graphs._forms import CanonicalForms, Labelling, canonical_forms, canonical_labelling
-from isotropy.frames.graphs._frame import CanonicalGraphFrame
-from isotropy.frames.graphs._laplacian import LaplacianFrame
-from isotropy.frames.learned._orders import ProbabilisticOrderFrame, order_entropy
-from isotropy.frames.learned._poses import CanonicalizerFrame, ProbabilisticFrame, pose_prior
-from isotropy.frames.learned._vector_neurons import VectorLeakyReLU, VectorLinear, VectorNeurons
-from isotropy.frames.scaling._classical import classical_mds
-from isotropy.frames.scaling._distances import MDSResult, RankWarning
-from isotropy.frames.scaling._landmarks import choose_landmarks, landmark_mds
-from isotropy.frames.scaling._stress import stress
-
-__all__ = [
-    "CanonicalForms",
-    "CanonicalGraph",
-    "CanonicalGraphFrame",
-    "CanonicalizerFrame",
-    "CentreFrame",
-    "DegenerateCloudError",
-    "DegenerateFrameError",
-    "Frame",
-    "FrameAveraged",
-    "HaarFrame",
-    "InvariantCoordinates",
-    "Labelling",
-    "LaplacianFrame",
-    "MDSFrame",
-    "MDSResult",
-    "MinimalFrame",
-    "PCAFrame",
-    "Portrait",
-    "Pose",
-    "ProbabilisticFrame",
-    "ProbabilisticOrderFrame",
-    "RandomProjectionFrame",
-    "RankWarning",
-    "ScaleFrame",
-    "SignInvariant",
-    "TransformationInvariant",
-    "VectorLeakyReLU",
-    "VectorLinear",
-    "VectorNeurons",
-    "Viewed",
-    "WeightedTupleFrame",
-    "canonical_forms",
-    "canonical_labelling",
-    "choose_landmarks",
-    "classical_mds",
-    "frame_of",
-    "landmark_mds",
-    "order_entropy",
-    "portrait",
-    "pose_prior",
-    "stress",
-    "symmetrize",
-    "vectors_of",
-]
+from isotropy.frames._averaged import FrameAveraged as FrameAveraged
+from isotropy.frames._cloud_door import DegenerateCloudError as DegenerateCloudError
+from isotropy.frames._frame import Frame as Frame
+from isotropy.frames._frame import vectors_of as vectors_of
+from isotropy.frames._haar import HaarFrame as HaarFrame
+from isotropy.frames._minimal import MinimalFrame as MinimalFrame
+from isotropy.frames._normalising import CentreFrame as CentreFrame
+from isotropy.frames._normalising import ScaleFrame as ScaleFrame
+from isotropy.frames._pca import DegenerateFrameError as DegenerateFrameError
+from isotropy.frames._pca import PCAFrame as PCAFrame
+from isotropy.frames._portrait import Portrait as Portrait
+from isotropy.frames._portrait import portrait as portrait
+from isotropy.frames._projection_sort import RandomProjectionFrame as RandomProjectionFrame
+from isotropy.frames._symmetrize import frame_of as frame_of
+from isotropy.frames._symmetrize import symmetrize as symmetrize
+from isotropy.frames._viewed import Viewed as Viewed
+from isotropy.frames._weighted import WeightedTupleFrame as WeightedTupleFrame
+from isotropy.frames.coordinates._frame import MDSFrame as MDSFrame
+from isotropy.frames.coordinates._invariant import InvariantCoordinates as InvariantCoordinates
+from isotropy.frames.coordinates._module import TransformationInvariant as TransformationInvariant
+from isotropy.frames.coordinates._pose import Pose as Pose
+from isotropy.frames.coordinates._sign_invariant import SignInvariant as SignInvariant
+from isotropy.frames.graphs._canonical_graph import CanonicalGraph as CanonicalGraph
+from isotropy.frames.graphs._forms import CanonicalForms as CanonicalForms
+from isotropy.frames.graphs._forms import Labelling as Labelling
+from isotropy.frames.graphs._forms import canonical_forms as canonical_forms
+from isotropy.frames.graphs._forms import canonical_labelling as canonical_labelling
+from isotropy.frames.graphs._frame import CanonicalGraphFrame as CanonicalGraphFrame
+from isotropy.frames.graphs._laplacian import LaplacianFrame as LaplacianFrame
+from isotropy.frames.learned._orders import ProbabilisticOrderFrame as ProbabilisticOrderFrame
+from isotropy.frames.learned._orders import order_entropy as order_entropy
+from isotropy.frames.learned._poses import CanonicalizerFrame as CanonicalizerFrame
+from isotropy.frames.learned._poses import ProbabilisticFrame as ProbabilisticFrame
+from isotropy.frames.learned._poses import pose_prior as pose_prior
+from isotropy.frames.learned._vector_neurons import VectorLeakyReLU as VectorLeakyReLU
+from isotropy.frames.learned._vector_neurons import VectorLinear as VectorLinear
+from isotropy.frames.learned._vector_neurons import VectorNeurons as VectorNeurons
+from isotropy.frames.scaling._classical import classical_mds as classical_mds
+from isotropy.frames.scaling._distances import MDSResult as MDSResult
+from isotropy.frames.scaling._distances import RankWarning as RankWarning
+from isotropy.frames.scaling._landmarks import choose_landmarks as choose_landmarks
+from isotropy.frames.scaling._landmarks import landmark_mds as landmark_mds
+from isotropy.frames.scaling._stress import stress as stress

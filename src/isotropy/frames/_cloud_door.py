@@ -6,8 +6,12 @@ import torch
 from jaxtyping import Float, Num
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 from isotropy.linalg import Segments
+
+
+class DegenerateCloudError(DegenerateError):
+    """A cloud without extent where one is needed: all its points coincide, or all its distances are zero."""
 
 
 def check_cloud(x: Tensor, segments: Segments | None, d: int) -> None:

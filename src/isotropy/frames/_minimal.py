@@ -97,8 +97,7 @@ def _spacetime(group: Lorentz, x: Tensor, segments: Segments | None) -> Discrete
 
 
 def first_independent(
-    y: Float[Tensor, "B n d"],
-    zero: Float[Tensor, "B _n"],
+    y: Float[Tensor, "B n d"], zero: Float[Tensor, "B _n"]
 ) -> tuple[Int[Tensor, " B"], Int[Tensor, "B d"]]:
     """The rank, and the first points that are each farther than ``zero`` from the span of those before.
 

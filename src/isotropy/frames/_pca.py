@@ -93,11 +93,7 @@ class PCAFrame:
             object.__setattr__(self, name, value)
 
     def __call__(
-        self,
-        x: Tensor,
-        segments: Segments | None = None,
-        features: Tensor | None = None,
-        weights: Tensor | None = None,
+        self, x: Tensor, segments: Segments | None = None, features: Tensor | None = None, weights: Tensor | None = None
     ) -> DiscreteMeasure:
         clouds, found = self._seen(x, segments, features, weights)
         if self.degenerate == "raise":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -13,10 +14,11 @@ from isotropy.frames._frame import Frame, vectors_of
 from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
 from isotropy.frames._normalising import CentreFrame, ScaleFrame
+from isotropy.frames._padded import stacked
 from isotropy.frames._symmetrize import frame_of
 from isotropy.frames._viewed import Viewed
 from isotropy.frames.coordinates._frame import MDSFrame
-from isotropy.groups import SE, SO, DiscreteMeasure, Element, Group, O, Scale, SimilarityPlus, T
+from isotropy.groups import SE, SO, DiscreteMeasure, Group, O, Scale, SimilarityPlus, T
 from isotropy.optics import average
 from isotropy.reps import Rep, linear_part
 
@@ -44,12 +46,10 @@ class PosedRows:
     def atoms(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Elements ``(n, F, *element)``, weights ``(n, F)``, and which rows are degenerate; some thousand at a time."""
         found = [self.look(some) for some in x.split(_PIECE)]
-        most = max(len(measure) for measure in found)
-        pieces = [_filled(measure.g, measure.weight, most) for measure in found]
+        g, weight = stacked([(cast(Tensor, measure.g), measure.weight) for measure in found], torch.arange(len(x)))
         open_ = [measure.degenerate for measure in found]
         none = torch.zeros(len(x), dtype=torch.bool)
-        degenerate = none if any(part is None for part in open_) else torch.cat([p for p in open_ if p is not None])
-        return torch.cat([g for g, _ in pieces]), torch.cat([weight for _, weight in pieces]), degenerate
+        return g, weight, none if any(part is None for part in open_) else torch.cat(cast(list[Tensor], open_))
 
     def close(self, f: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         """``f`` averaged over the poses of each row: exactly symmetric."""
@@ -92,11 +92,3 @@ def _pose(frame: Frame, rep_in: Rep, rep_out: Rep) -> PosedRows:
     if not isinstance(frame, HaarFrame):
         vectors_of(rep_in, frame.group, torch.zeros(1, rep_in.dim(frame.group), dtype=torch.float64))
     return pose
-
-
-def _filled(g: Element, weight: Tensor, most: int) -> tuple[Tensor, Tensor]:
-    """As many atoms in every piece: the first is repeated with weight 0."""
-    assert isinstance(g, Tensor)
-    missing = most - g.shape[1]
-    rest = g[:, :1].expand(-1, missing, *g.shape[2:])
-    return torch.cat([g, rest], 1), torch.nn.functional.pad(weight, (0, missing))

@@ -1,64 +1,29 @@
 """Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, a force field."""
 
-from __future__ import annotations
-
-from isotropy.nn._bilinear import BilinearBlock
-from isotropy.nn._emlp import EMLP
-from isotropy.nn._gated import GatedNonlinearity, gated
-from isotropy.nn._hidden import uniform_rep
-from isotropy.nn._linear import EquivariantLinear
-from isotropy.nn.force_field import (
-    ConfigurationBatches,
-    EnergyForceErrors,
-    EnergyForceLoss,
-    GauntForceField,
-    Scales,
-    ase_calculator,
-    force_field_errors,
-    neighbour_list,
-)
-from isotropy.nn.gaunt import (
-    CompleteProduct,
-    Expressivity,
-    GauntConvolution,
-    GauntPower,
-    GauntProduct,
-    PoissonProduct,
-    SO2Convolution,
-    SphereTransform,
-    bracket_coefficient,
-    bracket_tensor,
-    expressivity,
-    gaunt_coefficient,
-    gaunt_tensor,
-)
-
-__all__ = [
-    "EMLP",
-    "BilinearBlock",
-    "CompleteProduct",
-    "ConfigurationBatches",
-    "EnergyForceErrors",
-    "EnergyForceLoss",
-    "EquivariantLinear",
-    "Expressivity",
-    "GatedNonlinearity",
-    "GauntConvolution",
-    "GauntForceField",
-    "GauntPower",
-    "GauntProduct",
-    "PoissonProduct",
-    "SO2Convolution",
-    "Scales",
-    "SphereTransform",
-    "ase_calculator",
-    "bracket_coefficient",
-    "bracket_tensor",
-    "expressivity",
-    "force_field_errors",
-    "gated",
-    "gaunt_coefficient",
-    "gaunt_tensor",
-    "neighbour_list",
-    "uniform_rep",
-]
+from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
+from isotropy.nn._emlp import EMLP as EMLP
+from isotropy.nn._gated import GatedNonlinearity as GatedNonlinearity
+from isotropy.nn._gated import gated as gated
+from isotropy.nn._hidden import uniform_rep as uniform_rep
+from isotropy.nn._linear import EquivariantLinear as EquivariantLinear
+from isotropy.nn.force_field._batches import ConfigurationBatches as ConfigurationBatches
+from isotropy.nn.force_field._calculator import ase_calculator as ase_calculator
+from isotropy.nn.force_field._loss import EnergyForceErrors as EnergyForceErrors
+from isotropy.nn.force_field._loss import EnergyForceLoss as EnergyForceLoss
+from isotropy.nn.force_field._loss import force_field_errors as force_field_errors
+from isotropy.nn.force_field._model import GauntForceField as GauntForceField
+from isotropy.nn.force_field._neighbours import neighbour_list as neighbour_list
+from isotropy.nn.force_field._scales import Scales as Scales
+from isotropy.nn.gaunt._coefficients import bracket_coefficient as bracket_coefficient
+from isotropy.nn.gaunt._coefficients import bracket_tensor as bracket_tensor
+from isotropy.nn.gaunt._coefficients import gaunt_coefficient as gaunt_coefficient
+from isotropy.nn.gaunt._coefficients import gaunt_tensor as gaunt_tensor
+from isotropy.nn.gaunt._convolution import GauntConvolution as GauntConvolution
+from isotropy.nn.gaunt._expressivity import Expressivity as Expressivity
+from isotropy.nn.gaunt._expressivity import expressivity as expressivity
+from isotropy.nn.gaunt._power import GauntPower as GauntPower
+from isotropy.nn.gaunt._product import CompleteProduct as CompleteProduct
+from isotropy.nn.gaunt._product import GauntProduct as GauntProduct
+from isotropy.nn.gaunt._product import PoissonProduct as PoissonProduct
+from isotropy.nn.gaunt._so2 import SO2Convolution as SO2Convolution
+from isotropy.nn.gaunt._transform import SphereTransform as SphereTransform

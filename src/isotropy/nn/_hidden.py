@@ -47,10 +47,7 @@ def uniform_rep(ch: int, d: int, rule: Literal["exact", "paper"] = "exact", spac
     >>> print(uniform_rep(90, 3, rule="paper"))
     36*Scalar + 12*Vector + 4*Tensor(2)
     """
-    rep: Rep | None = None
+    rep = Rep()
     for rank, count in enumerate(uniform_counts(ch, d, rule)):
-        atom: Rep = Scalar if rank == 0 else Tensor(rank)
-        part = count * (atom if space == "space" or rank == 0 else atom.on(space))
-        rep = part if rep is None else rep + part
-    assert rep is not None
+        rep = rep + count * (Tensor(rank).on(space) if rank else Scalar)
     return rep

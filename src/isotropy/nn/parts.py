@@ -14,6 +14,7 @@ from isotropy.nn.force_field._loss import predicted as predicted
 from isotropy.nn.force_field._mixing import DegreeLinear as DegreeLinear
 from isotropy.nn.force_field._mixing import Dense as Dense
 from isotropy.nn.force_field._mixing import ElementLinear as ElementLinear
+from isotropy.nn.force_field._radial import RadialBasis as RadialBasis
 from isotropy.nn.gaunt._constants import Constants as Constants
 from isotropy.nn.gaunt._constants import table as table
 from isotropy.nn.gaunt._weights import inverse_root as inverse_root

@@ -11,9 +11,8 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.experiments.peers import complete_graphs
-from isotropy.nn.force_field import RadialBasis
-from isotropy.nn.gaunt import CompleteProduct, GauntConvolution
-from isotropy.nn.parts import DegreeLinear, Dense, ElementLinear, Interaction
+from isotropy.nn import CompleteProduct, GauntConvolution
+from isotropy.nn.parts import DegreeLinear, Dense, ElementLinear, Interaction, RadialBasis
 
 Method = Literal["Gaunt", "complete"]
 METHODS: tuple[Method, ...] = ("Gaunt", "complete")

@@ -11,12 +11,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, FrameSizeError
-from isotropy.frames._cloud_door import check_cloud, check_numbers
+from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud, check_numbers
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._refine import orthogonal_design
 from isotropy.frames._signs import reflect_last, rotation_design
-from isotropy.frames.coordinates._degenerate import DegenerateCloudError
 from isotropy.frames.coordinates._orientation import Oriented, oriented
 from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
@@ -85,13 +84,7 @@ class MDSFrame:
         check_cloud(x, segments, d)
         numbers = None if features is None else check_numbers("features", features, x, segments)
         found = oriented(
-            x,
-            segments,
-            numbers,
-            proper=self._proper,
-            tol=self.tol,
-            grad=self.grad,
-            signs=self.ambiguity == "moment",
+            x, segments, numbers, proper=self._proper, tol=self.tol, grad=self.grad, signs=self.ambiguity == "moment"
         )
         if self.scale != "none" and bool(found.null.all(1).any()):
             rows = found.null.all(1).nonzero().flatten()[:5].tolist()

@@ -10,9 +10,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.frames._cloud_door import check_cloud, check_numbers
+from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud, check_numbers
 from isotropy.frames._spectrum import TIES, each, total
-from isotropy.frames.coordinates._degenerate import DegenerateCloudError
 from isotropy.frames.coordinates._orientation import Oriented, along, oriented, reach
 from isotropy.frames.coordinates._pose import Pose, condition_of
 from isotropy.frames.coordinates._scikit import CloudTransformer

@@ -51,12 +51,7 @@ class CanonicalGraph(nn.Module):
         self.engine: Engine = engine
         self.tol, self.forms = tol, forms
 
-    def forward(
-        self,
-        A: Tensor,
-        X: Tensor | None = None,
-        sizes: Tensor | None = None,
-    ) -> Any:
+    def forward(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> Any:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
         n = A.shape[-1]
         order = _together([widened(one.order[None], n) for one in found], n).to(A.device)

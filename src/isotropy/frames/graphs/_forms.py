@@ -128,12 +128,7 @@ class CanonicalForms:
         """Forget everything."""
         self.found.clear()
 
-    def of(
-        self,
-        A: Tensor,
-        X: Tensor | None = None,
-        sizes: Tensor | None = None,
-    ) -> list[Labelling]:
+    def of(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> list[Labelling]:
         """The labelling of each graph of ``A (B, n, n)`` with ``X (B, n, c)``, of its first ``sizes (B,)`` vertices."""
         check_graphs(A, X, sizes)
         A, X = A.detach().cpu(), None if X is None else X.detach().cpu()
@@ -162,12 +157,7 @@ def store(forms: CanonicalForms | None, engine: Engine, tol: float) -> Canonical
 
 
 def canonical_forms(
-    A: Tensor,
-    X: Tensor | None = None,
-    sizes: Tensor | None = None,
-    *,
-    engine: Engine = "auto",
-    tol: float = 0.0,
+    A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None, *, engine: Engine = "auto", tol: float = 0.0
 ) -> CanonicalForms:
     """A store with the canonical orders of graphs ``A (B, n, n)``, ``X (B, n, c)``, ``sizes (B,)``.
 

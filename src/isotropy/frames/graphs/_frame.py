@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +18,33 @@ from isotropy.groups import DiscreteMeasure, S
 from isotropy.linalg import Segments
 
 
+class GraphFrame(ABC):
+    """What frames of graphs have in common: their group, and the arguments that they are called with."""
+
+    n: int | None
+
+    @property
+    def group(self) -> S:
+        if self.n is None:
+            hint = f"{type(self).__name__}(n=...)"
+            raise DomainError("a graph frame for any number of vertices", "their number", hint)
+        return S(self.n)
+
+    def __call__(
+        self, A: Tensor | tuple[Tensor, Tensor], X: Tensor | Segments | None = None, sizes: Tensor | None = None
+    ) -> DiscreteMeasure:
+        if isinstance(X, Segments):
+            raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")
+        if isinstance(A, tuple):
+            A, X = A
+        return self._measure(A, X, sizes)
+
+    @abstractmethod
+    def _measure(self, A: Tensor, X: Tensor | None, sizes: Tensor | None) -> DiscreteMeasure: ...
+
+
 @dataclass(frozen=True, eq=False)
-class CanonicalGraphFrame:
+class CanonicalGraphFrame(GraphFrame):
     """Permutations that take the canonical form of a graph to the graph: exact, for directed and weighted graphs too.
 
     Called with ``A (B, n, n)``, or ``(A, X)`` with vertex features ``X (B, n, c)``, and ``sizes (B,)`` where graphs are
@@ -47,22 +73,7 @@ class CanonicalGraphFrame:
         resolve(self.engine)
         store(self.forms, self.engine, self.tol)
 
-    @property
-    def group(self) -> S:
-        if self.n is None:
-            raise DomainError("a graph frame for any number of vertices", "their number", "CanonicalGraphFrame(n)")
-        return S(self.n)
-
-    def __call__(
-        self,
-        A: Tensor | tuple[Tensor, Tensor],
-        X: Tensor | Segments | None = None,
-        sizes: Tensor | None = None,
-    ) -> DiscreteMeasure:
-        if isinstance(X, Segments):
-            raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")
-        if isinstance(A, tuple):
-            A, X = A
+    def _measure(self, A: Tensor, X: Tensor | None, sizes: Tensor | None) -> DiscreteMeasure:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
         width, every = A.shape[-1], self.outputs == "equivariant"
         atoms = [

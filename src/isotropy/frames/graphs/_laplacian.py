@@ -14,9 +14,9 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.frames.graphs._coloured import check_graphs
 from isotropy.frames.graphs._forms import CanonicalForms, store
-from isotropy.frames.graphs._frame import uniform, widened
-from isotropy.groups import DiscreteMeasure, S
-from isotropy.linalg import Segments, eigh
+from isotropy.frames.graphs._frame import GraphFrame, uniform, widened
+from isotropy.groups import DiscreteMeasure
+from isotropy.linalg import eigh
 from isotropy.random import spawn
 
 
@@ -25,7 +25,7 @@ class DirectedGraphError(DomainError, NotImplementedError):
 
 
 @dataclass(frozen=True, eq=False)
-class LaplacianFrame:
+class LaplacianFrame(GraphFrame):
     """Permutations that sort the rows of S_ij = sqrt((P_j)_ii), P_j the projectors on the eigenspaces of L = D - A.
 
     Called with ``A (B, n, n)``, symmetric and not negative, or ``(A, X)`` with features ``X (B, n, c)`` that sort
@@ -66,22 +66,7 @@ class LaplacianFrame:
         """For which outputs the measure is enough: one atom for each graph is for invariant ones."""
         return "invariant" if self.exact == "nauty" else "equivariant"
 
-    @property
-    def group(self) -> S:
-        if self.n is None:
-            raise DomainError("a graph frame for any number of vertices", "their number", "LaplacianFrame(n=...)")
-        return S(self.n)
-
-    def __call__(
-        self,
-        A: Tensor | tuple[Tensor, Tensor],
-        X: Tensor | Segments | None = None,
-        sizes: Tensor | None = None,
-    ) -> DiscreteMeasure:
-        if isinstance(X, Segments):
-            raise DomainError("a ragged batch of graphs", "dense (B, n, n) with sizes", "pad the adjacency matrices")
-        if isinstance(A, tuple):
-            A, X = A
+    def _measure(self, A: Tensor, X: Tensor | None, sizes: Tensor | None) -> DiscreteMeasure:
         ties = self.ties(A, X, sizes)
         if self.exact == "nauty":
             found = store(self.forms, "auto", 0.0).of(A, ties[..., None], sizes)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DtypeError, ShapeError
+from isotropy.frames._spectrum import each
 from isotropy.linalg import Segments
 
 
@@ -62,7 +63,7 @@ class VectorNeurons(nn.Module):
         if noise is not None:
             v = torch.cat([v, noise], -2)
         for mix, mean, bend in zip(self.mixes, self.means, self.bends, strict=True):
-            v = bend(mix(v) + spread(mean(pool(v, segments)), segments))
+            v = bend(mix(v) + each(mean(pool(v, segments)), segments))
         return pool(self.last(v), segments)
 
 
@@ -101,19 +102,14 @@ def first_vectors(x: Float[Tensor, "*index d"], segments: Segments | None) -> Fl
     """What each point knows of itself and of its cloud, as vectors in the units of x."""
     square = x.square().sum(-1, keepdim=True)
     size = pool(square, segments)
-    unit = spread(torch.where(size > 0, size, 1.0), segments)
+    unit = each(torch.where(size > 0, size, 1.0), segments)
     r = square / unit
-    scatter = spread(pool(x[..., :, None] * x[..., None, :], segments), segments)
+    scatter = each(pool(x[..., :, None] * x[..., None, :], segments), segments)
     turned = (scatter @ x[..., None])[..., 0] / unit
-    means = [spread(pool(w * x, segments), segments).expand_as(x) for w in (r, r.square())]
+    means = [each(pool(w * x, segments), segments).expand_as(x) for w in (r, r.square())]
     return torch.stack([x, r * x, turned, *means], -2)
 
 
 def pool(v: Tensor, segments: Segments | None) -> Tensor:
     """The mean over the points of each cloud."""
     return v.mean(1) if segments is None else segments.mean(v)
-
-
-def spread(pooled: Tensor, segments: Segments | None) -> Tensor:
-    """The value of each cloud, so that it broadcasts over its points."""
-    return pooled[:, None] if segments is None else segments.gather(pooled)

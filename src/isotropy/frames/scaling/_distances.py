@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.frames.coordinates._degenerate import DegenerateCloudError
+from isotropy.frames._cloud_door import DegenerateCloudError
 from isotropy.frames.scaling._solvers import Array, TopSpectrum
 
 SHARE = 0.99

@@ -51,11 +51,7 @@ def landmark_mds(D2: Any, landmarks: Any, k: int | None = None, *, reflections: 
 
 
 def choose_landmarks(
-    D2: Tensor,
-    count: int,
-    rule: Literal["maxmin", "random"] = "maxmin",
-    *,
-    generator: torch.Generator | None = None,
+    D2: Tensor, count: int, rule: Literal["maxmin", "random"] = "maxmin", *, generator: torch.Generator | None = None
 ) -> Int[Tensor, " m"]:
     """Indices of ``count`` landmarks among the points of squared distances ``D2 (n, n)``.
 

@@ -9,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
 from isotropy.nn.force_field._mixing import DegreeLinear, Dense, ElementLinear
-from isotropy.nn.gaunt import GauntConvolution, GauntPower
+from isotropy.nn.gaunt._convolution import GauntConvolution
+from isotropy.nn.gaunt._power import GauntPower
 
 
 class Interaction(nn.Module):

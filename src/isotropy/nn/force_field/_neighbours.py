@@ -93,8 +93,7 @@ def _periodic(where: Any, label: Any, r_max: float, boxes: Boxes) -> tuple[Any, 
     for number in np.flatnonzero(pbc.any(1)):  # ase takes one configuration at a time
         atoms = np.flatnonzero(label == number)
         target, source, steps, length = cast(
-            Any,
-            primitive_neighbor_list("ijSd", pbc[number], cell[number], where[atoms], r_max, self_interaction=False),
+            Any, primitive_neighbor_list("ijSd", pbc[number], cell[number], where[atoms], r_max, self_interaction=False)
         )
         pairs = np.stack([atoms[source], atoms[target]], axis=1)
         _refuse_coincident(pairs, length)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import product, zip_longest
-from typing import Literal
+from typing import Literal, TypedDict
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,20 @@ from isotropy.reps import Normalization, degrees
 
 Weights = Literal["none", "degree", "rank"]
 Parities = tuple[int, ...]  # of the functions that one input packs: (1,), (-1,) or (1, -1)
+
+
+class Settings(TypedDict, total=False):
+    """What all products may be told beside their degrees; the defaults are those of ``SphereProduct``."""
+
+    weights: Weights
+    rank: int
+    shared: bool
+    channels: int | None
+    normalization: Normalization
+    method: Literal["auto"] | Method
+    strict: bool
+    check_finite: bool
+    generator: Generator | None
 
 
 class SphereProduct(Operation):
@@ -42,15 +56,15 @@ class SphereProduct(Operation):
         parities: tuple[Parities, Parities],
         even: bool,
         odd: bool,
-        weights: Weights,
-        rank: int,
-        shared: bool,
-        channels: int | None,
-        normalization: Normalization,
-        method: Literal["auto"] | Method,
-        strict: bool,
-        check_finite: bool,
-        generator: Generator | None,
+        weights: Weights = "none",
+        rank: int = 1,
+        shared: bool = True,
+        channels: int | None = None,
+        normalization: Normalization = "integral",
+        method: Literal["auto"] | Method = "auto",
+        strict: bool = False,
+        check_finite: bool = False,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
         self.L1, self.L2, self.L3 = door.degree(L1, "L1"), door.degree(L2, "L2"), door.degree(L3, "L3")

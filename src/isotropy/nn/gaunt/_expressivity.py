@@ -37,7 +37,7 @@ def expressivity(product: SphereProduct, *, seed: int = 0) -> Expressivity:
     product without weights counts as one map. Raises AmbiguousRankError where the spectrum has no clear gap.
     Source: Xie, Daigavane, Kotak, Smidt 2025, made a number.
 
-    >>> from isotropy.nn.gaunt import GauntProduct
+    >>> from isotropy.nn import GauntProduct
     >>> [expressivity(GauntProduct(1, 1, 1, channels=1, **w)).dimension for w in ({}, {"weights": "degree"})]
     [1, 4]
     """

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Generator
+from typing import Unpack
 
 from isotropy.errors import DomainError
-from isotropy.nn.gaunt._engine import Parities, SphereProduct, Weights
-from isotropy.nn.gaunt._method import Method
-from isotropy.reps import Normalization
+from isotropy.nn.gaunt._engine import Parities, Settings, SphereProduct
 
 
 class GauntProduct(SphereProduct):
@@ -19,12 +15,13 @@ class GauntProduct(SphereProduct):
     ``out_l3m3 = sum G x_l1m1 y_l2m2``. Only products of full degree associate.
 
     - ``L1``, ``L2``, ``L3``: the highest degrees. ``strict`` refuses L3 > L1 + L2, which else warns.
-    - ``weights``: "degree" scales degrees by ``w1[l1] w2[l2] w3[l3]``, for each channel; "rank" adds ``rank`` such
-      products, with w3 in common (one projection), or each with its own where not ``shared``: then enough of them reach
-      every even path. Both start at unit variance, "rank" from ``generator``, by default torch's global one.
+    - ``weights``: "none" by default; "degree" scales degrees by ``w1[l1] w2[l2] w3[l3]``, for each channel; "rank" adds
+      ``rank`` (1) such products, with w3 in common (one projection), or each with its own where not ``shared``: then
+      enough of them reach every even path. Both start at unit variance, "rank" from ``generator``, by default torch's
+      global one.
     - ``channels``: C, which weights need to know; by default any.
-    - ``normalization``: of the harmonics that coefficients multiply.
-    - ``method``: "grid", "grid_separable", "fourier" or "dense", all exact; "auto" chooses by size.
+    - ``normalization``: of the harmonics that coefficients multiply, by default "integral".
+    - ``method``: "grid", "grid_separable", "fourier" or "dense", all exact; by default "auto", which chooses by size.
     - ``include_odd`` appends the bracket of ``PoissonProduct``, with weights of its own, as further channels: the
       output is the pair ``(..., 2C, (L3+1)^2)`` of type ``C * Sphere(L3) + C * Sphere(L3, -1)``.
     - ``parities``: which inputs are pseudofunctions (-1). ``check_finite`` refuses NaN.
@@ -45,17 +42,9 @@ class GauntProduct(SphereProduct):
         L2: int,
         L3: int | None = None,
         *,
-        weights: Weights = "none",
-        rank: int = 1,
-        shared: bool = True,
-        channels: int | None = None,
-        normalization: Normalization = "integral",
-        method: Literal["auto"] | Method = "auto",
         include_odd: bool = False,
         parities: tuple[int, int] = (1, 1),
-        strict: bool = False,
-        check_finite: bool = False,
-        generator: Generator | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         super().__init__(
             L1,
@@ -64,15 +53,7 @@ class GauntProduct(SphereProduct):
             parities=_single(parities),
             even=True,
             odd=include_odd,
-            weights=weights,
-            rank=rank,
-            shared=shared,
-            channels=channels,
-            normalization=normalization,
-            method=method,
-            strict=strict,
-            check_finite=check_finite,
-            generator=generator,
+            **settings,
         )
 
 
@@ -98,16 +79,8 @@ class PoissonProduct(SphereProduct):
         L2: int,
         L3: int | None = None,
         *,
-        weights: Weights = "none",
-        rank: int = 1,
-        shared: bool = True,
-        channels: int | None = None,
-        normalization: Normalization = "integral",
-        method: Literal["auto"] | Method = "auto",
         parities: tuple[int, int] = (1, 1),
-        strict: bool = False,
-        check_finite: bool = False,
-        generator: Generator | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         super().__init__(
             L1,
@@ -116,15 +89,7 @@ class PoissonProduct(SphereProduct):
             parities=_single(parities),
             even=False,
             odd=True,
-            weights=weights,
-            rank=rank,
-            shared=shared,
-            channels=channels,
-            normalization=normalization,
-            method=method,
-            strict=strict,
-            check_finite=check_finite,
-            generator=generator,
+            **settings,
         )
 
 
@@ -151,15 +116,7 @@ class CompleteProduct(SphereProduct):
         L3: int | None = None,
         *,
         pairs: tuple[bool, bool] = (True, True),
-        weights: Weights = "none",
-        rank: int = 1,
-        shared: bool = True,
-        channels: int | None = None,
-        normalization: Normalization = "integral",
-        method: Literal["auto"] | Method = "auto",
-        strict: bool = False,
-        check_finite: bool = False,
-        generator: Generator | None = None,
+        **settings: Unpack[Settings],
     ) -> None:
         first, second = ((1, -1) if pair else (1,) for pair in pairs)
         super().__init__(
@@ -169,15 +126,7 @@ class CompleteProduct(SphereProduct):
             parities=(first, second),
             even=True,
             odd=True,
-            weights=weights,
-            rank=rank,
-            shared=shared,
-            channels=channels,
-            normalization=normalization,
-            method=method,
-            strict=strict,
-            check_finite=check_finite,
-            generator=generator,
+            **settings,
         )
 
 
