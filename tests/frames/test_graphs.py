@@ -22,11 +22,9 @@ from isotropy.frames import (
     FrameAveraged,
     LaplacianFrame,
     canonical_forms,
-    orbit_mean,
-    orbital_mean,
-    orbitals,
 )
 from isotropy.frames.graphs._laplacian import DirectedGraphError, spectral_key
+from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.optics import average
 from isotropy.random import spawn
