@@ -22,13 +22,13 @@ from torch.utils._pytree import tree_leaves
 from isotropy.errors import DomainError, DtypeError, FrameSizeError, SchemaError, ShapeError
 from isotropy.frames import (
     DegenerateCloudError,
-    Direction,
     InvariantCoordinates,
     MDSFrame,
     SignInvariant,
     TransformationInvariant,
     classical_mds,
 )
+from isotropy.frames.coordinates._pose import Direction
 from isotropy.groups import E, O, Similarity, SimilarityPlus, Window, homogeneous
 from isotropy.linalg import Segments, procrustes
 from isotropy.reps import Cloud, Point, Pseudovector, Rep, Scalar, Vector

@@ -19,9 +19,9 @@ from isotropy.frames._viewed import Viewed as Viewed
 from isotropy.frames._weighted import WeightedTupleFrame as WeightedTupleFrame
 from isotropy.frames.coordinates._frame import MDSFrame as MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates as InvariantCoordinates
+from isotropy.frames.coordinates._module import SignInvariant as SignInvariant
 from isotropy.frames.coordinates._module import TransformationInvariant as TransformationInvariant
 from isotropy.frames.coordinates._pose import Pose as Pose
-from isotropy.frames.coordinates._sign_invariant import SignInvariant as SignInvariant
 from isotropy.frames.graphs._canonical_graph import CanonicalGraph as CanonicalGraph
 from isotropy.frames.graphs._forms import CanonicalForms as CanonicalForms
 from isotropy.frames.graphs._forms import Labelling as Labelling

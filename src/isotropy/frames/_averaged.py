@@ -18,7 +18,7 @@ from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Pairs, Rep, Type, over, parse_type
+from isotropy.reps import Cloud, Pairs, Rep, Type, leaves, parse_type
 
 
 class FrameAveraged(nn.Module):
@@ -78,7 +78,7 @@ class FrameAveraged(nn.Module):
         self.mode: Mode = mode
         self.chunk, self.seed = chunk, seed
         self.sees = _first(self.rep_in) if sees is None else sees
-        _refuse_points(self.rep_in, self.rep_out, frame.group)
+        _refuse_points(self.rep_out, frame.group)
         _refuse_order(self.rep_out, frame)
         self._seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
@@ -133,11 +133,9 @@ def _single(args: tuple[Any, ...]) -> Any:
     return args[0]
 
 
-def _refuse_points(rep_in: Type, rep_out: Type, group: Group) -> None:
+def _refuse_points(rep_out: Type, group: Group) -> None:
     """A position can only come out where positions go in: a group without translations knows no origin."""
-    found: list[bool] = []
-    over(rep_out, rep_out, lambda leaf, _: found.append(_has_points(leaf)))
-    if any(found) and not group.affine:
+    if any(map(_has_points, leaves(rep_out))) and not group.affine:
         raise SchemaError(
             f"outputs of type {rep_out} under {group}, which has no translations",
             "Vectors, or a group with translations such as E(3)",
@@ -152,9 +150,8 @@ def _has_points(type_: Any) -> bool:
 
 def _refuse_order(rep_out: Type, frame: Frame) -> None:
     """One labelling for each graph serves numbers of the graph; values of its vertices need all of them."""
-    found: list[bool] = []
-    over(rep_out, rep_out, lambda leaf, _: found.append(isinstance(leaf, Cloud | Pairs)))
-    if any(found) and getattr(frame, "outputs", None) == "invariant":
+    of_vertices = any(isinstance(leaf, Cloud | Pairs) for leaf in leaves(rep_out))
+    if of_vertices and getattr(frame, "outputs", None) == "invariant":
         raise SchemaError(
             f"outputs of type {rep_out}, by {type(frame).__name__} with one labelling for each graph",
             "all labellings",

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.frames._signs import orthogonal_design, rotation_design
+from isotropy.frames._signs import stabilizer_rule
 
 
 def complete(axes: Float[Tensor, "... l d"], special: bool) -> tuple[Float[Tensor, "... K d d"], Float[Tensor, " K"]]:
@@ -54,15 +54,3 @@ def complement(axes: Float[Tensor, "... l d"]) -> Float[Tensor, "... d m"]:
     rest = torch.stack(columns, -1)
     handed = torch.linalg.det(torch.cat([axes.mT, rest], -1).detach()).sign()
     return torch.cat([rest[..., :-1], rest[..., -1:] * handed[..., None, None]], -1)
-
-
-def stabilizer_rule(m: int, special: bool) -> tuple[Float[Tensor, "K m m"], Float[Tensor, " K"]]:
-    """A finite rule on O(m), or SO(m), exact for polynomials of degree at most 2 times 1 or the determinant.
-
-    >>> [len(stabilizer_rule(m, True)[0]) for m in (1, 2, 3, 4)]
-    [1, 3, 12, 32]
-    """
-    if not special:
-        return orthogonal_design(m)
-    turns = rotation_design(m)
-    return turns, torch.full((len(turns),), 1 / len(turns), dtype=torch.float64)

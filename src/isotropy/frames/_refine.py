@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.frames._signs import orthogonal_design
+from isotropy.frames._signs import stabilizer_rule
 from isotropy.linalg import eigh
 
 _MOST = 4096
@@ -119,7 +119,7 @@ def tied_frame(cloud: TiedCloud, rule: Rule | None, generator: torch.Generator) 
         if tied[i] and rule is None:
             found = _choose_points(cloud, found, blocks[i], places[i], generator)
             continue
-        bases, weight = rule(len(blocks[i])) if tied[i] and rule is not None else orthogonal_design(len(blocks[i]))
+        bases, weight = rule(len(blocks[i])) if tied[i] and rule is not None else stabilizer_rule(len(blocks[i]))
         found = found.times(blocks[i].U @ bases.to(one), weight.to(one), places[i])
     order = sorted(range(len(found.place)), key=lambda k: found.place[k])
     return Partial(found.axes[:, :, order], found.weight, tuple(range(len(order))), found.sampled)

@@ -49,11 +49,16 @@ def rotation_design(m: int) -> Float[Tensor, "F m m"]:
     return signed[torch.linalg.det(signed) > 0]
 
 
-def orthogonal_design(m: int) -> tuple[Float[Tensor, "R m m"], Float[Tensor, " R"]]:
-    """Signs for m = 1; for m >= 2 a design on O(m), exact for tensors of rank 2 and for their product with det."""
-    turns = rotation_design(m)
-    both = torch.cat([turns, torch.cat([turns[..., :-1], -turns[..., -1:]], -1)])
-    return both, torch.full((len(both),), 1 / len(both), dtype=torch.float64)
+def stabilizer_rule(m: int, special: bool = False) -> tuple[Float[Tensor, "K m m"], Float[Tensor, " K"]]:
+    """A finite rule on O(m), or SO(m), exact for polynomials of degree at most 2 times 1 or the determinant.
+
+    >>> [len(stabilizer_rule(m, True)[0]) for m in (1, 2, 3, 4)]
+    [1, 3, 12, 32]
+    """
+    rule = rotation_design(m)
+    if not special:
+        rule = torch.cat([rule, torch.cat([rule[..., :-1], -rule[..., -1:]], -1)])
+    return rule, torch.full((len(rule),), 1 / len(rule), dtype=torch.float64)
 
 
 def reflect_last(g: Float[Tensor, "... d d"]) -> Float[Tensor, "... d d"]:
@@ -80,11 +85,10 @@ def ambiguity(d: int, null: int, proper: bool, most: int, seed: int) -> tuple[Fl
     """
     null = max(null, 1)
     simple = d - null
-    design = rotation_design(null)
-    count = 2**simple * len(design) * (1 if proper else 2)
+    turns, _ = stabilizer_rule(null)
+    count = 2**simple * len(turns) // (2 if proper else 1)
     generator = spawn(seed, "ambiguity", d, null, proper)
     signs = sign_table(simple) if simple <= _LISTED else _some_signs(simple, most, generator)
-    turns = torch.cat([design, design * _last_negative(null)])
     sign, turn = signs.repeat_interleave(len(turns), 0), turns.repeat(len(signs), 1, 1)
     table = torch.zeros(len(sign), d, d, dtype=torch.float64)
     table[:, :simple, :simple] = torch.diag_embed(sign)
@@ -94,11 +98,6 @@ def ambiguity(d: int, null: int, proper: bool, most: int, seed: int) -> tuple[Fl
     if len(table) > most:
         table = table[torch.randperm(len(table), generator=generator)[:most]]
     return table, count
-
-
-def _last_negative(m: int) -> Float[Tensor, " m"]:
-    """Minus one for the last of m columns."""
-    return torch.tensor([1.0] * (m - 1) + [-1.0], dtype=torch.float64)
 
 
 def _some_signs(d: int, count: int, generator: torch.Generator) -> Float[Tensor, "F d"]:

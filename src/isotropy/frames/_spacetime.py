@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError
-from isotropy.frames._completion import stabilizer_rule
+from isotropy.frames._signs import reflect_last, stabilizer_rule
 
 Part = tuple[Float[Tensor, "b F d d"], Float[Tensor, "b F"]]
 """Atoms and weights of some rows."""
@@ -106,9 +106,7 @@ def _elements(axes: Tensor, signs: Tensor) -> Part:
     if not timelike:
         known, missing = torch.cat([missing, known], 1), missing[:, :0]
     future = known[:, :1] * known[:, :1, :1].detach().sign()
-    columns = torch.cat([future, known[:, 1:], missing], 1).mT
-    handed = torch.linalg.det(columns.detach()).sign()
-    columns = torch.cat([columns[..., :-1], columns[..., -1:] * handed[:, None, None]], -1)
+    columns = reflect_last(torch.cat([future, known[:, 1:], missing], 1).mT)
     if missing.shape[1] < 2:
         return columns[:, None], columns.new_ones(len(columns), 1)
     turns, weight = (part.to(axes) for part in stabilizer_rule(missing.shape[1], True))

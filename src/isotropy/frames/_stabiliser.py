@@ -15,7 +15,7 @@ from isotropy.frames._padded import log_of, stacked
 from isotropy.groups import SO, Cubature, DiscreteMeasure, E, Group, LinearGroup, O, Placed, Similarity
 from isotropy.groups.parts import axis_frame, matrix
 from isotropy.linalg import Segments
-from isotropy.reps import Cloud, Pairs, Rep, Type, over
+from isotropy.reps import Cloud, Pairs, Rep, Type, leaves
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,14 +92,8 @@ def degree_of(rep_out: Type) -> int:
     >>> degree_of((Vector, Cloud(T(3))))
     3
     """
-    found: list[int] = [0]
-
-    def leaf(type_: Any, _: Any) -> None:
-        rep = type_.rep if isinstance(type_, Cloud | Pairs) else type_
-        found.append(_degree(rep) if isinstance(rep, Rep) else 0 if rep is None else 2)
-
-    over(rep_out, rep_out, leaf)
-    return max(found)
+    reps = [type_.rep if isinstance(type_, Cloud | Pairs) else type_ for type_ in leaves(rep_out)]
+    return max((_degree(rep) if isinstance(rep, Rep) else 0 if rep is None else 2 for rep in reps), default=0)
 
 
 def _degree(rep: Rep) -> int:

@@ -17,7 +17,7 @@ from isotropy.frames.coordinates._frame import MDSFrame
 from isotropy.frames.graphs._frame import CanonicalGraphFrame
 from isotropy.groups import SE, SO, GLPlus, Group, Lorentz, O, Placed, S, Scale, SimilarityPlus, T, parse
 from isotropy.optics import Mode
-from isotropy.reps import Cloud, Pairs, Point, Vector, over, parse_type
+from isotropy.reps import Cloud, Pairs, Point, Vector, leaves, parse_type
 
 
 def symmetrize(
@@ -87,16 +87,10 @@ def frame_of(group: Group | str, rep_in: Any = None, rep_out: Any = None) -> Fra
 
 
 def _of_permutations(group: S, rep_in: Any, rep_out: Any) -> Frame:
-    inputs, outputs = _types(rep_in), _types(rep_out)
+    inputs = leaves(rep_in)
     if any(isinstance(type_, Pairs) for type_ in inputs):
-        every = any(isinstance(type_, Cloud | Pairs) for type_ in outputs)
+        every = any(isinstance(type_, Cloud | Pairs) for type_ in leaves(rep_out))
         return CanonicalGraphFrame(group.n, outputs="equivariant" if every else "invariant")
     if inputs and isinstance(inputs[0], Cloud):
         return RandomProjectionFrame(n=group.n)
     raise SchemaError(f"permutations of {rep_in}", "Pairs (an adjacency matrix) or a Cloud as the first input")
-
-
-def _types(tree: Any) -> list[Any]:
-    found: list[Any] = []
-    over(tree, tree, lambda leaf, _: found.append(leaf))
-    return found

@@ -45,6 +45,7 @@ from isotropy.reps._text import parse_rep as parse_rep
 from isotropy.reps._types import Indexed as Indexed
 from isotropy.reps._types import Type as Type
 from isotropy.reps._types import act as act
+from isotropy.reps._types import leaves as leaves
 from isotropy.reps._types import over as over
 from isotropy.reps._types import parse_type as parse_type
 from isotropy.reps._types import pull as pull

@@ -194,6 +194,17 @@ def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
     return leaf(type_, x)
 
 
+def leaves(type_: Type) -> list[Any]:
+    """The types in a tree of types, one after another.
+
+    >>> leaves((None, {"a": None}))
+    [None, None]
+    """
+    found: list[Any] = []
+    over(type_, type_, lambda leaf, _: found.append(leaf))
+    return found
+
+
 def _moved(type_: Any, group: Group, g: Element, x: Tensor, segments: Segments | None) -> Tensor:
     if type_ is None:
         return x

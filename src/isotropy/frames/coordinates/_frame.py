@@ -14,8 +14,7 @@ from isotropy.errors import DomainError, FrameSizeError
 from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud, check_numbers
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._pca import PCAFrame
-from isotropy.frames._refine import orthogonal_design
-from isotropy.frames._signs import reflect_last, rotation_design
+from isotropy.frames._signs import reflect_last, stabilizer_rule
 from isotropy.frames.coordinates._orientation import Oriented, oriented
 from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
@@ -150,7 +149,7 @@ def _design(d: int, null: int, proper: bool, invariant: bool) -> Float[Tensor, "
     if null * 2**null > _MOST:
         given, hint = f"{null} directions without extent", "InvariantCoordinates, or invariant=True"
         raise FrameSizeError(f"a frame for {given}", f"at most {_MOST} atoms", hint)
-    design = rotation_design(null) if proper else orthogonal_design(null)[0]
+    design = stabilizer_rule(null, proper)[0]
     table = torch.eye(d, dtype=torch.float64).repeat(len(design), 1, 1)
     table[:, d - null :, d - null :] = design
     return table

@@ -115,6 +115,12 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
         """Outputs of a network on the coordinates, led back: Point, Vector, Scalar or `Direction` (`Pose.restore`)."""
         return pose.restore(out, rep)
 
+    def next_signs(self) -> torch.Generator:
+        """From which the signs of the next call while training are drawn; counts calls."""
+        generator = spawn(self.seed, "signs", int(self.draws))
+        self.draws += 1
+        return generator
+
     def _size(self, found: Oriented, segments: Segments | None) -> Float[Tensor, " S"]:
         if self.scale != "none" and bool(found.null.all(1).any()):
             rows = found.null.all(1).nonzero().flatten()[:5].tolist()
@@ -136,9 +142,7 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
         return Pose(axes, centre, size, values, condition, found.ambiguous, segments)
 
     def _drawn(self, found: Oriented, missing: int) -> Oriented:
-        generator = spawn(self.seed, "signs", int(self.draws))
-        self.draws += 1
-        sign = torch.randint(0, 2, found.null.shape, generator=generator).to(found.vectors) * 2 - 1
+        sign = torch.randint(0, 2, found.null.shape, generator=self.next_signs()).to(found.vectors) * 2 - 1
         if not self.reflections and not missing:
             sign[:, -1] = sign[:, :-1].prod(1)
         return Oriented(found.found, found.vectors * sign[:, None, :], found.null, torch.ones_like(found.ambiguous))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
@@ -20,7 +20,6 @@ from isotropy.frames.coordinates._invariant import InvariantCoordinates, fitted
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average
-from isotropy.random import spawn
 from isotropy.reps import Cloud, Point, parse_type
 
 
@@ -91,7 +90,7 @@ class TransformationInvariant(nn.Module):
             group=frame.group,
             mode=mode,
             chunk=self.chunk,
-            generator=self._generator() if drawn else None,
+            generator=coords.next_signs() if drawn else None,
             segments=segments,
         )
         return optic.close(self._inside)((x, x[..., :0] if features is None else features))
@@ -103,7 +102,26 @@ class TransformationInvariant(nn.Module):
             arguments.append(features)
         return self.backbone(*arguments) if segments is None else self.backbone(*arguments, segments)
 
-    def _generator(self) -> torch.Generator:
-        generator = spawn(self.coords.seed, "signs", int(self.coords.draws))
-        self.coords.draws += 1
-        return generator
+
+class SignInvariant(nn.Module):
+    """``h(y) = rho(sum_k [phi(y_k) + phi(-y_k)])``: no sign of a column of ``y (..., d)`` changes it.
+
+    ``phi`` takes single coordinates (..., 1) to (..., c), ``rho`` (..., c) to anything; with ``axes`` the columns are
+    not summed but laid side by side, so that ``rho`` takes (..., d * c) and knows which is which. Source: Lim et al.,
+    SignNet, arXiv 2202.13013, equation 2; specification 08 §2.3, strategy 4.
+
+    >>> import torch
+    >>> layer = SignInvariant(torch.exp, torch.log)
+    >>> y = torch.tensor([[0.3, -0.2]])
+    >>> torch.equal(layer(y), layer(-y))
+    True
+    """
+
+    def __init__(self, phi: Callable[[Tensor], Tensor], rho: Callable[[Tensor], Tensor], *, axes: bool = False) -> None:
+        super().__init__()
+        self.phi, self.rho, self.axes = phi, rho, axes
+
+    def forward(self, y: Float[Tensor, "*points d"]) -> Tensor:
+        column = y[..., None]
+        both = self.phi(column) + self.phi(-column)
+        return self.rho(both.flatten(-2) if self.axes else both.sum(-2))

@@ -54,17 +54,12 @@ class ColouredGraph:
     def directed(self) -> bool:
         return not np.array_equal(self.pair, self.pair.T)
 
-    @cached_property
-    def key(self) -> bytes:
-        """The bytes of the graph; equal keys are equal graphs, as labelled ones."""
-        return self.vertex.tobytes() + self.pair.tobytes()
-
     def ordered(self, order: Colours) -> Colours:
         """Pair colours of the graph whose i-th vertex is ``order[i]`` of this one."""
         return self.pair[np.ix_(order, order)]
 
 
-def check_graphs(A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None, *, symmetric: bool = False) -> None:
+def check_graphs(A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> None:
     """Refuse what is no batch of graphs ``A (B, n, n)`` with features ``X (B, n, c)`` and ``sizes (B,)``.
 
     Raises ShapeError, DtypeError for integer weights, DomainError for values that are not finite (naming the row).

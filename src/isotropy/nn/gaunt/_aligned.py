@@ -8,11 +8,10 @@ import torch
 from torch import Tensor
 
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.nn.gaunt._harmonic_grid import by_order
+from isotropy.nn.gaunt._harmonic_grid import addition, by_order, legendre_series, places
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import as_rows, by_orders
-from isotropy.nn.gaunt._zonal import addition, legendre_series
-from isotropy.reps import Normalization, align, rescaling, wigner_blocks, wigner_couplings
+from isotropy.reps import Normalization, align, degrees, rescaling, wigner_blocks, wigner_couplings
 
 
 class Frames(Constants):
@@ -61,7 +60,7 @@ class ZonalProduct(Constants):
         self.constant("Z", by_order(L_out, grid)[m + L_out] / s_out * grid.weights * around)
         series = legendre_series(L_filter, grid.cosines) * addition(L_filter, normalization)[:, None]
         self.constant("series", series.T.contiguous())
-        self.constant("places", _table(L_in, m).flatten())
+        self.constant("places", places(L_in)[m + L_in].flatten())
         self.constant("packing", _packing(L_out, m))
         self.short = L_out > L_in
 
@@ -74,15 +73,9 @@ class ZonalProduct(Constants):
         return as_rows(found.index_select(0, self.packing), lead)
 
 
-def _table(L: int, m: Tensor) -> Tensor:
-    """Where (m, l) stands in the packed vector; entries with l < |m| point at the first."""
-    l = torch.arange(L + 1)
-    return torch.where(l >= m.abs()[:, None], l * l + l + m[:, None], 0)
-
-
 def _packing(L: int, m: Tensor) -> Tensor:
     """Where each packed entry stands in the flattened table (m, l); one past its end for orders that are not in it."""
-    l = torch.repeat_interleave(torch.arange(L + 1), 2 * torch.arange(L + 1) + 1)
+    l = degrees(L)
     order = torch.arange((L + 1) ** 2) - l * l - l
     top = (len(m) - 1) // 2
     return torch.where(order.abs() <= top, (order + top) * (L + 1) + l, len(m) * (L + 1))

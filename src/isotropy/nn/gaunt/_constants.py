@@ -1,13 +1,15 @@
-"""Modules whose constants are exact in every dtype: kept in float64, cast last, cast anew when the module moves."""
+"""Modules whose constants are exact in every dtype, cast anew from float64 when the module moves; and their types."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from isotropy.reps import Rep, Sphere
 
 Given = ParamSpec("Given")
 Table = TypeVar("Table")
@@ -79,3 +81,12 @@ class Operation(Constants):
         cast = [x.to(dtype) if x is not None and x.is_floating_point() else x for x in given]
         with torch.autocast(device, enabled=False):
             return f(*cast)
+
+
+def spheres(L: int, parities: Sequence[int] = (1,), channels: int = 1) -> Rep:
+    """The type of ``channels`` functions of degrees 0..L on the sphere for each parity: proper ones (1) first.
+
+    >>> print(spheres(2, (1, -1), 8))
+    8*Sphere(2) + 8*Sphere(2, -1)
+    """
+    return sum((channels * Sphere(L, parity) for parity in parities), Rep())

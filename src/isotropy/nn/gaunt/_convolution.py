@@ -11,14 +11,12 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, ZonalProduct, turned
-from isotropy.nn.gaunt._constants import Operation
-from isotropy.nn.gaunt._harmonic_grid import projection, values
+from isotropy.nn.gaunt._constants import Operation, spheres
+from isotropy.nn.gaunt._harmonic_grid import addition, legendre_series, projection, values
 from isotropy.nn.gaunt._method import route
 from isotropy.nn.gaunt._product import GauntProduct
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import Analysis, Synthesis
-from isotropy.nn.gaunt._types import spheres
-from isotropy.nn.gaunt._zonal import addition, legendre_series
 from isotropy.reps import Normalization, Vector, degrees, rescaling, spherical_harmonics
 
 Form = Literal["zonal", "aligned", "plain", "matrix"]
@@ -87,20 +85,18 @@ class GauntConvolution(Operation):
         elif method == "aligned":
             self.frames = Frames(max(L_in, self.L_out))
             self.zonal = ZonalProduct(L_in, L_filter, self.L_out, normalization)
-        elif method == "matrix":
-            grid = SphereGrid.minimal(L_in + L_filter + self.L_out)
-            Y = values(L_in, grid) * rescaling(L_in, normalization)[:, None]
-            Z = projection(self.L_out, grid) / rescaling(self.L_out, normalization)
-            self.constant("directions", grid.directions.flatten(0, 1).T.contiguous())
-            self.constant("addition", addition(L_filter, normalization))
-            self.constant("pairs", (Y.T[:, :, None] * Z[:, None, :]).flatten(1))
         else:
             total = L_in + L_filter + self.L_out
-            self.grid = SphereGrid.minimal(total)
-            self.synthesis = Synthesis(L_in, self.grid, route(total), normalization)
-            self.analysis = Analysis(self.L_out, self.grid, route(total), normalization)
-            self.constant("directions", self.grid.directions.flatten(0, 1).T.contiguous())
+            grid = SphereGrid.minimal(total)
+            self.constant("directions", grid.directions.flatten(0, 1).T.contiguous())
             self.constant("addition", addition(L_filter, normalization))
+            if method == "matrix":
+                Y = values(L_in, grid) * rescaling(L_in, normalization)[:, None]
+                Z = projection(self.L_out, grid) / rescaling(self.L_out, normalization)
+                self.constant("pairs", (Y.T[:, :, None] * Z[:, None, :]).flatten(1))
+            else:
+                self.synthesis = Synthesis(L_in, grid, route(total), normalization)
+                self.analysis = Analysis(self.L_out, grid, route(total), normalization)
 
     def forward(self, x_src: Tensor, edge_vec: Tensor, radial: Tensor) -> Float[Tensor, "edges channels k_out"]:
         door.along_edges(x_src, edge_vec, self.L_in, self.one, self.channels)

@@ -11,11 +11,9 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, turned
-from isotropy.nn.gaunt._constants import Operation
-from isotropy.nn.gaunt._harmonic_grid import legendre
+from isotropy.nn.gaunt._constants import Operation, spheres
+from isotropy.nn.gaunt._harmonic_grid import addition, legendre, legendre_series, legendre_slopes
 from isotropy.nn.gaunt._sphere_grid import SphereGrid
-from isotropy.nn.gaunt._types import spheres
-from isotropy.nn.gaunt._zonal import addition, legendre_series, legendre_slopes
 from isotropy.reps import Vector, degrees
 
 

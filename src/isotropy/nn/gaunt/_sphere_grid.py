@@ -21,9 +21,8 @@ class SphereGrid:
     Integrates every polynomial of degree ``2 n_theta - 1`` in cos(theta) with orders ``|m| < n_phi`` exactly; no node
     is a pole. Raises DomainError for a grid without points. Source: Xie, Daigavane, Kotak, Smidt 2025.
 
-    >>> grid = SphereGrid.minimal(12)
-    >>> grid, grid.points
-    (SphereGrid(n_theta=7, n_phi=13), 91)
+    >>> SphereGrid.minimal(12)
+    SphereGrid(n_theta=7, n_phi=13)
     """
 
     n_theta: int
@@ -45,11 +44,6 @@ class SphereGrid:
         if degree < 0:
             raise DomainError(f"total degree {degree}", "a degree of 0 or more")
         return cls(degree // 2 + 1, degree + 1)
-
-    @property
-    def points(self) -> int:
-        """How many points the grid has."""
-        return self.n_theta * self.n_phi
 
     @property
     def cosines(self) -> Float[Tensor, " n_theta"]:

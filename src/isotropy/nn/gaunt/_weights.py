@@ -13,6 +13,7 @@ from isotropy.nn.gaunt._constants import table
 from isotropy.reps import Normalization, rescaling
 
 
+@table
 def variances(L1: int, L2: int, L3: int, normalization: Normalization, odd: bool) -> Float[Tensor, " degrees"]:
     """The variance of each degree of a product of independent inputs of unit variance, in float64.
 
@@ -22,11 +23,6 @@ def variances(L1: int, L2: int, L3: int, normalization: Normalization, odd: bool
     >>> variances(0, 2, 2, "component", odd=False).round(decimals=12)
     tensor([1., 1., 1.], dtype=torch.float64)
     """
-    return _variances(L1, L2, L3, normalization, odd).clone()
-
-
-@table
-def _variances(L1: int, L2: int, L3: int, normalization: Normalization, odd: bool) -> Tensor:
     s1, s2, s3 = ([float(s) for s in rescaling(L, normalization)[torch.arange(L + 1) ** 2]] for L in (L1, L2, L3))
     found = torch.zeros(L3 + 1, dtype=torch.float64)
     for l3 in range(L3 + 1):
