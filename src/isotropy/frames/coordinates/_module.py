@@ -36,6 +36,7 @@ class TransformationInvariant(nn.Module):
     None for outputs that nothing moves. Raises DomainError for outputs that move with "signnet", and what
     `InvariantCoordinates` raises. Source: Zhang et al., arXiv 2112.12345; specification 08 §2.3, §2.6.
 
+    >>> import torch
     >>> model = TransformationInvariant(lambda y: y.relu().mean(1), rep_out="Vector")
     >>> x = torch.tensor([[[0.0, 0.0], [4.0, 0.0], [0.0, 1.0]]], dtype=torch.float64)
     >>> torch.allclose(model(7 - 3 * x), -3 * model(x))
