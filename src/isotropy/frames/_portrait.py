@@ -55,16 +55,14 @@ def portrait(x: Float[Tensor, "n d"], frame: PCAFrame, seed: int = 0) -> Portrai
     (8, (0, 0), True)
     """
     group: Group = frame.group
-    affine = group.affine
+    type_ = Cloud(Point if group.affine else Vector)
     measure = frame(x[None])
     found = frame.spectrum(x[None])
     values, clusters = found.values[0], found.cluster[0]
     values = torch.where(values > _ROUNDING * values[0], values, 0.0)
     apart = clusters[1:] != clusters[:-1]
     gaps = ((values[:-1] - values[1:]) / values[0])[apart]
-    model = FrameAveraged(
-        _Network(x.shape[1], seed), frame, Cloud(Point if affine else Vector), Cloud(Point if affine else Vector)
-    )
+    model = FrameAveraged(_Network(x.shape[1], seed), frame, type_, type_)
     within = None if group.compact else Window(group, 1.0)
     defects = equivariance_defects(
         model.to(x.dtype), group, x[None], model.rep_in, model.rep_out, measure=within, n=_DRAWS, seed=seed

@@ -158,13 +158,11 @@ def _swapped(y: Tensor, order: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, 
     if not bool(tied.any()):
         return order, weight, tied
     none = torch.arange(y.shape[1])[None]
-    orders: list[Tensor] = []
-    weights: list[Tensor] = []
+    parts: list[tuple[Tensor, Tensor]] = []
     for row in range(len(y)):
         moves = swaps.get(row, none).to(order.device)
-        orders.append(moves[:, order[row]].flatten(0, 1))
-        weights.append((weight[row] / len(moves)).expand(len(moves), -1).flatten())
-    parts = [(o[None], w[None]) for o, w in zip(orders, weights, strict=True)]
+        each = (weight[row] / len(moves)).expand(len(moves), -1).flatten()
+        parts.append((moves[:, order[row]].flatten(0, 1)[None], each[None]))
     order, weight = stacked(parts, torch.arange(len(parts), device=order.device))
     return *merged(order, weight), tied
 

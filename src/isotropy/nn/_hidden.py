@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Literal
 
 from isotropy.errors import DomainError
@@ -35,10 +36,7 @@ def uniform_counts(ch: int, d: int, rule: Literal["exact", "paper"] = "exact") -
 def _largest_rank(ch: int, d: int) -> int:
     if d == 1:
         return min(1, ch - 1)
-    rank = 0
-    while (rank + 2) * d ** (rank + 1) <= ch:
-        rank += 1
-    return rank
+    return next(rank for rank in count() if (rank + 2) * d ** (rank + 1) > ch)
 
 
 def uniform_rep(ch: int, d: int, rule: Literal["exact", "paper"] = "exact", space: str = "space") -> Rep:
@@ -48,6 +46,6 @@ def uniform_rep(ch: int, d: int, rule: Literal["exact", "paper"] = "exact", spac
     36*Scalar + 12*Vector + 4*Tensor(2)
     """
     rep = Rep()
-    for rank, count in enumerate(uniform_counts(ch, d, rule)):
-        rep = rep + count * (Tensor(rank).on(space) if rank else Scalar)
+    for rank, copies in enumerate(uniform_counts(ch, d, rule)):
+        rep = rep + copies * (Tensor(rank).on(space) if rank else Scalar)
     return rep

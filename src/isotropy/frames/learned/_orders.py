@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.frames._cloud_door import check_finite
 from isotropy.frames.learned._poses import fresh
-from isotropy.groups import DiscreteMeasure, Group, S, permutation_matrix
+from isotropy.groups import DiscreteMeasure, S, permutation_matrix
 from isotropy.linalg import Segments
 
 
@@ -47,17 +47,12 @@ class ProbabilisticOrderFrame(nn.Module):
         super().__init__()
         if num_samples < 1 or not temperature > 0:
             raise DomainError(f"num_samples={num_samples}, temperature={temperature}", "positive ones")
-        self._group = S(n)
+        self.group = S(n)
         self.net, self.num_samples, self.channels, self.scale = net, num_samples, channels, scale
         self.temperature, self.seed = temperature, seed
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
         self.seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
-
-    @property
-    def group(self) -> Group:
-        """S(n)."""
-        return self._group
 
     def forward(self, x: Shaped[Tensor, "B n c"], segments: Segments | None = None) -> DiscreteMeasure:
         if segments is not None:
@@ -81,8 +76,8 @@ class ProbabilisticOrderFrame(nn.Module):
         return hard + soft - soft.detach(), soft
 
     def _scores(self, x: Tensor) -> Float[Tensor, "B F n"]:
-        if x.ndim != 3 or x.shape[1] != self._group.n:
-            raise ShapeError(f"x of shape {tuple(x.shape)}", f"(B, {self._group.n}, features)")
+        if x.ndim != 3 or x.shape[1] != self.group.n:
+            raise ShapeError(f"x of shape {tuple(x.shape)}", f"(B, {self.group.n}, features)")
         noise = self.scale * fresh(self, (self.num_samples, *x.shape[:2], self.channels), x)
         check_finite("coordinates", x, None)
         many = torch.cat([x.expand(self.num_samples, *x.shape), noise], -1).flatten(0, 1)
@@ -103,11 +98,9 @@ class DeepScores(nn.Module):
 
     def __init__(self, features: int, hidden: int = 32) -> None:
         super().__init__()
-        self.first, self.second, self.last = (
-            nn.Linear(features, hidden),
-            nn.Linear(2 * hidden, hidden),
-            nn.Linear(hidden, 1),
-        )
+        self.first = nn.Linear(features, hidden)
+        self.second = nn.Linear(2 * hidden, hidden)
+        self.last = nn.Linear(hidden, 1)
 
     def forward(self, x: Float[Tensor, "rows n c"]) -> Float[Tensor, "rows n"]:
         h = torch.tanh(self.first(x))

@@ -24,25 +24,23 @@ from isotropy.random import spawn
 class _VectorFrame(nn.Module):
     """What both learned frames have in common: a network of vectors, then Gram-Schmidt."""
 
+    group: Group
+    """The group on which the measures are."""
+
     def __init__(self, group: Group | str, net: nn.Module | None, noise: int) -> None:
         super().__init__()
-        self._group = parse(group)
-        self.special, self.affine = euclidean(self._group)
+        self.group = parse(group)
+        self.special, self.affine = euclidean(self.group)
         # d - 1 vectors and the orientation decide the last axis.
-        self.count = max(self._group.degree - self.special, 1)
+        self.count = max(self.group.degree - self.special, 1)
         self.net = VectorNeurons(self.count, noise=noise) if net is None else net
 
-    @property
-    def group(self) -> Group:
-        """The group on which the measures are."""
-        return self._group
-
     def extra_repr(self) -> str:
-        return f"group={self._group}"
+        return f"group={self.group}"
 
     def _centred(self, x: Tensor, segments: Segments | None) -> tuple[Tensor, Tensor, Tensor]:
         """The cloud about its mean where the group translates, the mean ``(B, d)``, and the length that is nothing."""
-        clouds = padded(self._group, x, segments, centred=self.affine)
+        clouds = padded(self.group, x, segments, centred=self.affine)
         each = clouds.centre[:, None] if segments is None else segments.gather(clouds.centre)
         # Vectors of a network that is homogeneous in x are rounding where they are that small beside x.
         least = clouds.zero * clouds.unit if getattr(self.net, "homogeneous", False) else torch.zeros_like(clouds.zero)
@@ -51,7 +49,7 @@ class _VectorFrame(nn.Module):
     def _rotations(self, vectors: Tensor, least: Tensor) -> tuple[Float[Tensor, "rows d d"], Bool[Tensor, " rows"]]:
         """The elements whose first columns are the vectors, made orthonormal; 1 for the rows told beside, which have
         dependent ones."""
-        d = self._group.degree
+        d = self.group.degree
         if vectors.shape != (len(least), self.count, d):
             given = f"vectors of shape {tuple(vectors.shape)}"
             raise ShapeError(given, f"{(len(least), self.count, d)} from the network")
@@ -102,7 +100,7 @@ class CanonicalizerFrame(_VectorFrame):
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         if no_rows(x, segments):
-            return nothing(self._group, x)
+            return nothing(self.group, x)
         y, centre, least = self._centred(x, segments)
         vectors: Any = self.net(y) if segments is None else self.net(y, segments)
         R, none = self._rotations(vectors, least)
@@ -161,7 +159,7 @@ class ProbabilisticFrame(_VectorFrame):
     ) -> DiscreteMeasure:
         """The measure with one atom for each noise; turns with both: ``mu(h.x, h.noise) = h_* mu(x, noise)``."""
         if no_rows(x, segments):
-            return nothing(self._group, x, exact=False)
+            return nothing(self.group, x, exact=False)
         y, centre, least = self._centred(x, segments)
         rows, count = len(centre), len(noise)
         many = y.expand(count, *y.shape).flatten(0, 1)

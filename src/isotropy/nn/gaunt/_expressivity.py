@@ -70,9 +70,8 @@ def expressivity(product: SphereProduct, *, seed: int = 0) -> Expressivity:
 
     jacobian = torch.func.jacfwd(tensor)(point)
     columns = torch.cat([part.flatten(1) for part in jacobian.values()], dim=1)
-    columns = columns[
-        :, columns.abs().amax(0) > 0
-    ]  # the weights of other channels, and of degrees that nothing reaches
+    # The weights of other channels, and of degrees that nothing reaches, do nothing.
+    columns = columns[:, columns.abs().amax(0) > 0]
     rows = columns[columns.abs().amax(1) > 1e-12 * columns.abs().max()]
     return Expressivity(columns.shape[1] - nullspace(rows).dim, even, odd)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from itertools import pairwise
 from typing import Literal
 
@@ -65,14 +66,8 @@ def rows_up_to(L1: int, L2: int, L3: int, gradients: bool) -> int:
     >>> rows_up_to(6, 6, 6, False) < 1000 < rows_up_to(6, 6, 6, True)
     True
     """
-    low, high = 0, 1 << 40
-    while low < high:
-        middle = (low + high + 1) // 2
-        if chosen("auto", L1, L2, L3, middle, gradients) == "grid":
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    counts = range(1, (1 << 40) + 1)
+    return bisect_left(counts, True, key=lambda rows: chosen("auto", L1, L2, L3, rows, gradients) != "grid")
 
 
 def grid_up_to(rows: int) -> float:
