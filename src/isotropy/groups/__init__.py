@@ -4,69 +4,47 @@ Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` 
 ``(..., n)`` int64; for a product over several spaces a tuple of these.
 """
 
-from isotropy.groups._affine import SE, E, T, homogeneous, linear, translation
-from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._cubature import Cubature, integrate
-from isotropy.groups._decompositions import cartan, iwasawa, kak, polar
-from isotropy.groups._draws import Drawn, Draws
-from isotropy.groups._finite import C, D, S, permutation_matrix
-from isotropy.groups._group import Group
-from isotropy.groups._linear import LinearGroup
-from isotropy.groups._lorentz import Lorentz
-from isotropy.groups._matrix import MatrixGroup
-from isotropy.groups._measure import DiscreteMeasure, Measure
-from isotropy.groups._parse import parse, parse_list
-from isotropy.groups._placed import Placed
-from isotropy.groups._product import Product
-from isotropy.groups._rotations import SO, O
-from isotropy.groups._similarity import Similarity, SimilarityPlus
-from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
-from isotropy.groups._subgroups import is_conjugate, is_subgroup, lattice, same
-from isotropy.groups._window import Haar, Window
-
-__all__ = [
-    "SE",
-    "SL",
-    "SO",
-    "C",
-    "Cubature",
-    "D",
-    "DiscreteMeasure",
-    "Drawn",
-    "Draws",
-    "E",
-    "Element",
-    "GLPlus",
-    "Group",
-    "Haar",
-    "Inversion",
-    "LieAlgebra",
-    "LinearGroup",
-    "Lorentz",
-    "MatrixGroup",
-    "Measure",
-    "O",
-    "Placed",
-    "Product",
-    "S",
-    "Scale",
-    "Similarity",
-    "SimilarityPlus",
-    "T",
-    "Window",
-    "cartan",
-    "homogeneous",
-    "integrate",
-    "is_conjugate",
-    "is_subgroup",
-    "iwasawa",
-    "kak",
-    "lattice",
-    "linear",
-    "parse",
-    "parse_list",
-    "permutation_matrix",
-    "polar",
-    "same",
-    "translation",
-]
+from isotropy.groups._affine import SE as SE
+from isotropy.groups._affine import E as E
+from isotropy.groups._affine import Similarity as Similarity
+from isotropy.groups._affine import SimilarityPlus as SimilarityPlus
+from isotropy.groups._affine import T as T
+from isotropy.groups._affine import homogeneous as homogeneous
+from isotropy.groups._affine import linear as linear
+from isotropy.groups._affine import translation as translation
+from isotropy.groups._algebra import Element as Element
+from isotropy.groups._algebra import LieAlgebra as LieAlgebra
+from isotropy.groups._cubature import Cubature as Cubature
+from isotropy.groups._cubature import integrate as integrate
+from isotropy.groups._decompositions import cartan as cartan
+from isotropy.groups._decompositions import iwasawa as iwasawa
+from isotropy.groups._decompositions import kak as kak
+from isotropy.groups._decompositions import polar as polar
+from isotropy.groups._draws import Drawn as Drawn
+from isotropy.groups._draws import Draws as Draws
+from isotropy.groups._finite import C as C
+from isotropy.groups._finite import D as D
+from isotropy.groups._finite import S as S
+from isotropy.groups._finite import permutation_matrix as permutation_matrix
+from isotropy.groups._group import Group as Group
+from isotropy.groups._linear import LinearGroup as LinearGroup
+from isotropy.groups._lorentz import Lorentz as Lorentz
+from isotropy.groups._matrix import MatrixGroup as MatrixGroup
+from isotropy.groups._measure import DiscreteMeasure as DiscreteMeasure
+from isotropy.groups._measure import Measure as Measure
+from isotropy.groups._parse import parse as parse
+from isotropy.groups._parse import parse_list as parse_list
+from isotropy.groups._placed import Placed as Placed
+from isotropy.groups._product import Product as Product
+from isotropy.groups._rotations import SO as SO
+from isotropy.groups._rotations import O as O
+from isotropy.groups._stretches import SL as SL
+from isotropy.groups._stretches import GLPlus as GLPlus
+from isotropy.groups._stretches import Inversion as Inversion
+from isotropy.groups._stretches import Scale as Scale
+from isotropy.groups._subgroups import is_conjugate as is_conjugate
+from isotropy.groups._subgroups import is_subgroup as is_subgroup
+from isotropy.groups._subgroups import lattice as lattice
+from isotropy.groups._subgroups import same as same
+from isotropy.groups._window import Haar as Haar
+from isotropy.groups._window import Window as Window

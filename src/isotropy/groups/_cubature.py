@@ -12,17 +12,17 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, EffectiveSampleWarning, InfeasibleError, ShapeError
 from isotropy.estimate import Estimate
 from isotropy.groups._algebra import Element
-from isotropy.groups._commuting import CommutingProduct
 from isotropy.groups._exponential import rotation2, rotation3
 from isotropy.groups._group import Group
 from isotropy.groups._linear import matrix
-from isotropy.groups._measure import DiscreteMeasure, Measure, cast
+from isotropy.groups._measure import Measure
 from isotropy.groups._placed import MovedGroup
-from isotropy.groups._product import Product, grid
+from isotropy.groups._product import Factored, Product, grid
 from isotropy.groups._rotations import SO, O, reflection
 from isotropy.groups._window import Window, needed
 
@@ -58,41 +58,28 @@ class Cubature(Measure):
         >>> Cubature.knows(SO(3)), Cubature.knows(SO(4))
         (True, False)
         """
-        if isinstance(group, (Product, CommutingProduct)):
+        if isinstance(group, Factored):
             return all(Cubature.knows(factor) for factor in group.factors)
         if isinstance(group, MovedGroup):
             return Cubature.knows(group.base)
         return group.finite or (isinstance(group, (SO, O)) and group.n <= 3)
 
-    def discretise(
-        self,
-        n: int | None = None,
-        *,
-        generator: torch.Generator | None = None,
-        rule: str = "mc",
-        dtype: torch.dtype = torch.float64,
-        device: torch.device | str | None = None,
-    ) -> DiscreteMeasure:
-        """The rule; ``n``, ``generator`` and ``rule`` have no say in it."""
+    def atoms(self, n: int | None, generator: torch.Generator | None, rule: str) -> tuple[Element, Tensor, bool]:
         g, weight = _rule(self.group, self.degree)
-        return DiscreteMeasure(cast(g, dtype, device), weight.log().to(device=device, dtype=dtype), exact=True)
+        return g, weight.log(), True
 
     def draw(self, count: int, generator: torch.Generator) -> Element:
         g, weight = _rule(self.group, self.degree)
         which = torch.multinomial(weight.to(generator.device), count, replacement=True, generator=generator)
-        parts = tuple(part.to(generator.device)[which] for part in (g if isinstance(g, tuple) else (g,)))
-        return parts if isinstance(g, tuple) else parts[0]
+        return tree.tree_map(lambda part: part.to(generator.device)[which], g)
 
 
 def _rule(group: Group, degree: int) -> Rule:
-    if isinstance(group, Product):
-        rules = [_rule(factor, degree) for factor in group.factors]
-        weights = grid(tuple(weight for _, weight in rules))
-        return grid(tuple(matrix(g) for g, _ in rules)), torch.stack(weights).prod(0)
-    if isinstance(group, CommutingProduct):
+    if isinstance(group, Factored):
         rules = [_rule(factor, degree) for factor in group.factors]
         parts, weights = grid(tuple(matrix(g) for g, _ in rules)), grid(tuple(weight for _, weight in rules))
-        return reduce(torch.matmul, parts), torch.stack(weights).prod(0)
+        g = parts if isinstance(group, Product) else reduce(torch.matmul, parts)
+        return g, torch.stack(weights).prod(0)
     if isinstance(group, MovedGroup):
         g, weight = _rule(group.base, degree)
         return group._push(matrix(g)), weight

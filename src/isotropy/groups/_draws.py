@@ -16,7 +16,7 @@ from isotropy.groups._algebra import Element
 from isotropy.groups._cubature import Cubature
 from isotropy.groups._group import Group
 from isotropy.groups._measure import DiscreteMeasure, Measure, cast
-from isotropy.groups._window import Haar, Window, equal_weights
+from isotropy.groups._window import Haar, Window, even
 from isotropy.random import spawn
 
 
@@ -72,7 +72,7 @@ class Draws:
         if own is None or (group is not None and own != group):
             raise DomainError(f"a measure on {own or 'no known group'}", f"one on {group or 'a group'}", "pass group=G")
         if isinstance(source, Group | Window) and own.finite and own.order is not None and own.order <= n:
-            atoms = equal_weights(own.elements(dtype=torch.float64), own.order, torch.float64, None, exact=True)
+            atoms = DiscreteMeasure(own.elements(dtype=torch.float64), even(own.order), exact=True)
             return cls(own, atoms, _equal(own.order), complete=True)
         if isinstance(source, Group):
             if not own.compact:
@@ -99,14 +99,14 @@ class Draws:
         With ``haar`` the weights of draws from a window or another proposal are those of the Haar integral, the log
         density of Haar measure relative to the proposal, less log n.
         """
-        n, even = len(self.weight), self.weight.log()[None]
+        n, equal = len(self.weight), self.weight.log()[None]
         if isinstance(self.source, DiscreteMeasure):
-            return self._drawn(tree.tree_map(lambda part: part[None], self.source.g), even, dtype, device)
+            return self._drawn(tree.tree_map(lambda part: part[None], self.source.g), equal, dtype, device)
         if haar:
             g, weight = self.source.weighted(rows * n, generator)
-            log_weight = weight.reshape(rows, n).to(even.device) + even
+            log_weight = weight.reshape(rows, n).to(equal.device) + equal
         else:
-            g, log_weight = self.source.discretise(rows * n, generator=generator).g, even.expand(rows, n)
+            g, log_weight = self.source.discretise(rows * n, generator=generator).g, equal.expand(rows, n)
         return self._drawn(tree.tree_map(lambda part: part.unflatten(0, (rows, n)), g), log_weight, dtype, device)
 
     def each(self, ids: Iterable[int], seed: int, *keys: object, **options: Any) -> Drawn:

@@ -14,8 +14,7 @@ from isotropy.errors import ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._exponential import rotation2
 from isotropy.groups._group import Group
-from isotropy.groups._linear import LinearGroup, check_log, check_size, close, matrix
-from isotropy.groups._named import NamedGroup
+from isotropy.groups._linear import NamedGroup, check_log, check_size, close, matrix
 from isotropy.groups._rotations import reflection
 
 
@@ -30,18 +29,12 @@ def turns(k: Int[Tensor, ...], n: int) -> Float[Tensor, "... 2 2"]:
     return torch.where((g - exact).abs() < 1e-15, exact + 0.0, g)
 
 
-class C(NamedGroup):
+class C(NamedGroup, symbol="C", orthogonal=True):
     """The n rotations of a regular polygon, on R^2.
 
     >>> C(4).order, C(4).elements()[1].tolist()
     (4, [[0.0, -1.0], [1.0, 0.0]])
     """
-
-    symbol = "C"
-
-    @property
-    def orthogonal(self) -> bool:
-        return True
 
     @property
     def degree(self) -> int:
@@ -68,14 +61,12 @@ class C(NamedGroup):
         return turns((angle * self.n / (2 * math.pi)).round().long(), self.n).to(g)
 
 
-class D(C):
+class D(C, symbol="D"):
     """The n rotations and n reflections of a regular polygon, on R^2; one of the reflections is y -> -y.
 
     >>> D(4).order, D(1).elements().tolist()
     (8, [[[1.0, 0.0], [0.0, 1.0]], [[1.0, 0.0], [0.0, -1.0]]])
     """
-
-    symbol = "D"
 
     @property
     def order(self) -> int:
@@ -178,38 +169,20 @@ class S(Group):
             raise ShapeError(f"{g.dtype} elements of shape {tuple(g.shape)}", f"int64 (..., {self.n}) for {self}", "")
         return (g.sort(-1).values == self.identity(device=g.device)).all(-1)
 
-    def _haar(self, count: int, generator: torch.Generator) -> Tensor:
-        return _shuffles(self.n, count, generator)
-
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         return _shuffles(self.n, count, generator)
 
 
-@dataclass(frozen=True, repr=False)
-class PermutationMatrices(LinearGroup):
+class PermutationMatrices(NamedGroup, symbol="S", orthogonal=True):
     """S(n) as matrices that permute the coordinates of R^n; written ``S(n).on("space")``.
 
     >>> S(3).on("space").discrete[0].int().tolist()
     [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
     """
 
-    n: int
-    space: str = "space"
-
-    def __post_init__(self) -> None:
-        check_size("S", self.n)
-
     @property
     def name(self) -> str:
         return f'S({self.n}).on("space")' + ("" if self.space == "space" else f'.on("{self.space}")')
-
-    @property
-    def orthogonal(self) -> bool:
-        return True
-
-    @property
-    def degree(self) -> int:
-        return self.n
 
     @property
     def order(self) -> int:

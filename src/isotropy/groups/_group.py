@@ -10,6 +10,7 @@ from functools import cached_property
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
@@ -197,13 +198,12 @@ class Group(ABC):
             raise DomainError(f"no window on {self}", "a window: the group is not compact", hint)
         else:
             g = self._haar(math.prod(sizes), generator)
-        parts = tuple(part.unflatten(0, sizes) if sizes else part[0] for part in (g if isinstance(g, tuple) else (g,)))
-        whole = parts if isinstance(g, tuple) else parts[0]
+        whole = tree.tree_map(lambda part: part.unflatten(0, sizes) if sizes else part[0], g)
         return cast(whole, dtype or torch.get_default_dtype(), device)
 
-    @abstractmethod
     def _haar(self, count: int, generator: torch.Generator) -> Element:
-        """Haar draws ``(count, *element)`` of a compact group in float64."""
+        """Haar draws ``(count, *element)`` of a compact group in float64: of a finite one, random components."""
+        return self._random_component(count, generator)
 
     @abstractmethod
     def _random_component(self, count: int, generator: torch.Generator) -> Element:

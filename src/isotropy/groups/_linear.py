@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import operator
 from abc import abstractmethod
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -106,12 +108,61 @@ class LinearGroup(Group):
     @abstractmethod
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]: ...
 
-    def _haar(self, count: int, generator: torch.Generator) -> Tensor:
-        return self._random_component(count, generator)
-
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         which = torch.randint(len(self.components), (count,), generator=generator, device=generator.device)
         return self.components.to(generator.device)[which]
+
+
+@dataclass(frozen=True, repr=False)
+class NamedGroup(LinearGroup):
+    """A group known by a symbol and a number, as SO(3); its traits hold for every number."""
+
+    n: int
+    space: str = "space"
+    symbol: ClassVar[str] = ""
+    least: ClassVar[int] = 1
+    traits: ClassVar[dict[str, bool]] = {"compact": True, "unimodular": True, "affine": False, "orthogonal": False}
+
+    def __init_subclass__(cls, symbol: str = "", **traits: bool) -> None:
+        """The symbol of a class of groups, and the traits in which it differs from the class that it is made from."""
+        super().__init_subclass__()
+        cls.symbol = symbol
+        if traits:
+            cls.traits = cls.traits | traits
+
+    def __post_init__(self) -> None:
+        check_size(self.symbol, self.n, self.least)
+
+    @property
+    def name(self) -> str:
+        return f"{self.symbol}({self.n})" + ("" if self.space == "space" else f'.on("{self.space}")')
+
+    @property
+    def degree(self) -> int:
+        return self.n
+
+    @property
+    def order(self) -> int | None:
+        return None
+
+    @property
+    def compact(self) -> bool:
+        return self.traits["compact"]
+
+    @property
+    def unimodular(self) -> bool:
+        return self.traits["unimodular"]
+
+    @property
+    def affine(self) -> bool:
+        return self.traits["affine"]
+
+    @property
+    def orthogonal(self) -> bool:
+        return self.traits["orthogonal"]
+
+    def on(self, space: str) -> Group:
+        return replace(self, space=space)
 
 
 def matrix(g: Element) -> Tensor:

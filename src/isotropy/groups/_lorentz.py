@@ -8,13 +8,12 @@ from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._axes import axis_name
-from isotropy.groups._linear import close, matrix
-from isotropy.groups._named import NamedGroup
+from isotropy.groups._linear import NamedGroup, close, matrix
 from isotropy.groups._rotations import SO, rotation_basis, rotation_names
 from isotropy.groups._stretches import log_sinhc
 
 
-class Lorentz(NamedGroup):
+class Lorentz(NamedGroup, symbol="Lorentz", compact=False):
     """SO+(1, n-1): linear maps that keep ``t^2 - |x|^2`` and the directions of time and space; time comes first.
 
     Coordinates are those of ``g = boost(w) rotation(r)``: rapidity w, then rotation r.
@@ -24,12 +23,7 @@ class Lorentz(NamedGroup):
             [0.5211, 1.1276]])
     """
 
-    symbol = "Lorentz"
     least = 2
-
-    @property
-    def compact(self) -> bool:
-        return False
 
     @property
     def metric(self) -> Float[Tensor, "n n"]:

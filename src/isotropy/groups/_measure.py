@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._algebra import Element
@@ -55,7 +56,6 @@ class DiscreteMeasure:
 class Measure(ABC):
     """A measure on a group that can be drawn from or summed over."""
 
-    @abstractmethod
     def discretise(
         self,
         n: int | None = None,
@@ -65,7 +65,18 @@ class Measure(ABC):
         dtype: torch.dtype = torch.float64,
         device: torch.device | str | None = None,
     ) -> DiscreteMeasure:
-        """Atoms and weights: ``n`` draws from ``generator``, or the exact rule where the measure is one."""
+        """Atoms and weights: ``n`` draws from ``generator``, or the exact rule where the measure is one.
+
+        A rule has no use for ``n``, ``generator`` and ``rule``.
+        """
+        g, log_weight, exact = self.atoms(n, generator, rule)
+        g = cast(g, dtype, device)
+        device = (g[0] if isinstance(g, tuple) else g).device
+        return DiscreteMeasure(g, log_weight.to(device, dtype), exact=exact)
+
+    @abstractmethod
+    def atoms(self, n: int | None, generator: torch.Generator | None, rule: str) -> tuple[Element, Tensor, bool]:
+        """Atoms ``(F, *element)`` and their log weights ``(F,)`` in float64, and whether they are exact."""
 
     @abstractmethod
     def draw(self, count: int, generator: torch.Generator) -> Element:
@@ -79,10 +90,4 @@ class Measure(ABC):
 
 def cast(g: Element, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Element:
     """The element with floating parts in ``dtype``; permutations, which are integers, only change device."""
-    if isinstance(g, tuple):
-        return tuple(_cast(part, dtype, device) for part in g)
-    return _cast(g, dtype, device)
-
-
-def _cast(g: Tensor, dtype: torch.dtype | None, device: torch.device | str | None) -> Tensor:
-    return g.to(device=device, dtype=dtype if g.is_floating_point() else g.dtype)
+    return tree.tree_map(lambda part: part.to(device, dtype if part.is_floating_point() else part.dtype), g)

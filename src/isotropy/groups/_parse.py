@@ -9,13 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from isotropy.errors import SchemaError
-from isotropy.groups._affine import SE, E, T
+from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
 from isotropy.groups._finite import C, D, S
 from isotropy.groups._group import Group
 from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._similarity import Similarity, SimilarityPlus
 from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
 
 NAMES: dict[str, Callable[[int], Group]] = {

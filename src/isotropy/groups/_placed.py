@@ -120,7 +120,7 @@ class MovedGroup(LinearGroup):
         return 1.0
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
-        return self._push(self.base._haar(count, generator))
+        return self._push(matrix(self.base._haar(count, generator)))
 
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         return self._push(self.base._random_component(count, generator))

@@ -11,22 +11,15 @@ from torch import Tensor
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._axes import AXES, axis_name
 from isotropy.groups._exponential import angle2, rotation2, rotation3, rotation_vector
-from isotropy.groups._linear import check_log, close, matrix
-from isotropy.groups._named import NamedGroup
+from isotropy.groups._linear import NamedGroup, check_log, close, matrix
 
 
-class SO(NamedGroup):
+class SO(NamedGroup, symbol="SO", orthogonal=True):
     """Rotations of R^n; coordinates are true radians, for n = 3 the rotation vector.
 
     >>> SO(3).exp(SO(3).algebra.hat(torch.tensor([0., 0., torch.pi / 2]))).round().int().tolist()
     [[0, -1, 0], [1, 0, 0], [0, 0, 1]]
     """
-
-    symbol = "SO"
-
-    @property
-    def orthogonal(self) -> bool:
-        return True
 
     @property
     def order(self) -> int | None:
@@ -79,18 +72,24 @@ class SO(NamedGroup):
         return torch.ones(1, 1, 1, dtype=torch.float64)
 
 
-class O(NamedGroup):  # noqa: E742
+class Mirrored(NamedGroup):
+    """Two components: a group, and its product with the reflection of the last coordinate."""
+
+    def _discrete(self) -> Tensor:
+        return self._components()[1:]
+
+    def _components(self) -> Tensor:
+        components = torch.eye(self.size, dtype=torch.float64).repeat(2, 1, 1)
+        components[1, self.n - 1, self.n - 1] = -1.0
+        return components
+
+
+class O(Mirrored, symbol="O", orthogonal=True):  # noqa: E742
     """Rotations and reflections of R^n; O(1) = {1, -1}.
 
     >>> O(2).discrete[0].tolist()
     [[1.0, 0.0], [0.0, -1.0]]
     """
-
-    symbol = "O"
-
-    @property
-    def orthogonal(self) -> bool:
-        return True
 
     @property
     def order(self) -> int | None:
@@ -102,12 +101,6 @@ class O(NamedGroup):  # noqa: E742
 
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(rotation_basis(self.n))
-
-    def _discrete(self) -> Tensor:
-        return reflection(self.n)[None]
-
-    def _components(self) -> Tensor:
-        return torch.stack([torch.eye(self.n, dtype=torch.float64), reflection(self.n)])
 
     def _enumerate(self) -> Tensor:
         return self._components()

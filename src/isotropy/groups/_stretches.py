@@ -12,23 +12,16 @@ from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._axes import axis_name
 from isotropy.groups._decompositions import cartan
-from isotropy.groups._linear import check_log, close, matrix
-from isotropy.groups._named import NamedGroup
+from isotropy.groups._linear import NamedGroup, check_log, close, matrix
 from isotropy.groups._rotations import SO, rotation_basis, rotation_names
 
 
-class GLPlus(NamedGroup):
+class GLPlus(NamedGroup, symbol="GL+", compact=False):
     """Linear maps of positive determinant, with coordinates (X, Y), g = exp(X) exp(Y), X symmetric and Y skew.
 
     >>> GLPlus(2).dim, GLPlus(2)
     (4, GL+(2))
     """
-
-    symbol = "GL+"
-
-    @property
-    def compact(self) -> bool:
-        return False
 
     @property
     def generator_names(self) -> tuple[str, ...]:
@@ -73,15 +66,13 @@ class GLPlus(NamedGroup):
         return (A + A.mT) / 2, (A - A.mT) / 2
 
 
-class SL(GLPlus):
+class SL(GLPlus, symbol="SL"):
     """Linear maps of determinant 1, with the Cartan coordinates of GL+.
 
     >>> g = SL(2).from_coords(torch.tensor([0.3, -0.2, 3.0]))
     >>> bool(g.trace() < -2), SL(2).coords(g).allclose(torch.tensor([0.3, -0.2, 3.0]), atol=1e-5)
     (True, True)
     """
-
-    symbol = "SL"
 
     @property
     def compact(self) -> bool:
@@ -104,18 +95,12 @@ class SL(GLPlus):
         return 0.0
 
 
-class Scale(NamedGroup):
+class Scale(NamedGroup, symbol="Scale", compact=False):
     """Multiplications of R^n by a positive number.
 
     >>> Scale(3).coords(torch.eye(3))
     tensor([0.])
     """
-
-    symbol = "Scale"
-
-    @property
-    def compact(self) -> bool:
-        return False
 
     @property
     def generator_names(self) -> tuple[str, ...]:
@@ -138,18 +123,12 @@ class Scale(NamedGroup):
         return matrix(self.algebra.hat(matrix(g)[..., 0, :1].log()))
 
 
-class Inversion(NamedGroup):
+class Inversion(NamedGroup, symbol="Inversion", orthogonal=True):
     """The group {1, -1} of R^n.
 
     >>> Inversion(2).elements().tolist()
     [[[1.0, 0.0], [0.0, 1.0]], [[-1.0, 0.0], [0.0, -1.0]]]
     """
-
-    symbol = "Inversion"
-
-    @property
-    def orthogonal(self) -> bool:
-        return True
 
     @property
     def order(self) -> int:

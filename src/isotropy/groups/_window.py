@@ -12,7 +12,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._algebra import Element
 from isotropy.groups._group import Group
-from isotropy.groups._measure import DiscreteMeasure, Measure, cast
+from isotropy.groups._measure import Measure
 
 
 @dataclass(frozen=True)
@@ -38,19 +38,11 @@ class Haar(Measure):
     def draw(self, count: int, generator: torch.Generator) -> Element:
         return self.group._haar(count, generator)
 
-    def discretise(
-        self,
-        n: int | None = None,
-        *,
-        generator: torch.Generator | None = None,
-        rule: str = "mc",
-        dtype: torch.dtype = torch.float64,
-        device: torch.device | str | None = None,
-    ) -> DiscreteMeasure:
+    def atoms(self, n: int | None, generator: torch.Generator | None, rule: str) -> tuple[Element, Tensor, bool]:
         if rule != "mc":
             raise DomainError(f"rule={rule!r}", "'mc'", "exact rules are Cubature(G, degree)")
         count, generator = needed(n, generator)
-        return equal_weights(cast(self.draw(count, generator), dtype, device), count, dtype, device)
+        return self.draw(count, generator), even(count), False
 
 
 @dataclass(frozen=True)
@@ -82,18 +74,9 @@ class Window(Measure):
     def draw(self, count: int, generator: torch.Generator) -> Element:
         return self._place(self._coordinates(count, generator, "mc"), generator)
 
-    def discretise(
-        self,
-        n: int | None = None,
-        *,
-        generator: torch.Generator | None = None,
-        rule: str = "mc",
-        dtype: torch.dtype = torch.float64,
-        device: torch.device | str | None = None,
-    ) -> DiscreteMeasure:
+    def atoms(self, n: int | None, generator: torch.Generator | None, rule: str) -> tuple[Element, Tensor, bool]:
         count, generator = needed(n, generator)
-        g = self._place(self._coordinates(count, generator, rule), generator)
-        return equal_weights(cast(g, dtype, device), count, dtype, device)
+        return self._place(self._coordinates(count, generator, rule), generator), even(count), False
 
     def weighted(self, n: int, generator: torch.Generator, rule: str = "mc") -> tuple[Element, Float[Tensor, " n"]]:
         """Draws with the log density of Haar measure relative to the window: importance weights for Haar integrals."""
@@ -139,9 +122,6 @@ def needed(n: int | None, generator: torch.Generator | None) -> tuple[int, torch
     return n, generator
 
 
-def equal_weights(
-    g: Element, n: int, dtype: torch.dtype, device: torch.device | str | None, exact: bool = False
-) -> DiscreteMeasure:
-    """The uniform measure on n atoms."""
-    device = device or (g[0] if isinstance(g, tuple) else g).device
-    return DiscreteMeasure(g, torch.full((n,), -math.log(n), dtype=dtype, device=device), exact=exact)
+def even(n: int) -> Float[Tensor, " n"]:
+    """The log weights of the uniform measure on n atoms."""
+    return torch.full((n,), -math.log(n), dtype=torch.float64)

@@ -2,36 +2,23 @@
 
 from __future__ import annotations
 
-from isotropy.soft._bilevel import Bilevel
-from isotropy.soft._constraint import Constraint
-from isotropy.soft._evidence import Evidence
-from isotropy.soft._functional import LiePenalty, SamplePenalty
-from isotropy.soft._linear import SoftLinear
-from isotropy.soft._networks import SoftEMLP, SoftMLP, hidden_rep
-from isotropy.soft._pathway import GateLeakPenalty, ResidualPathwayPenalty
-from isotropy.soft._projection import ProjectionPenalty, attach
-from isotropy.soft._rule import Rule, RuleState, RuleView, StepInfo
-from isotropy.soft._rules import Ascent, Fixed, Ratio
-
-__all__ = [
-    "Ascent",
-    "Bilevel",
-    "Constraint",
-    "Evidence",
-    "Fixed",
-    "GateLeakPenalty",
-    "LiePenalty",
-    "ProjectionPenalty",
-    "Ratio",
-    "ResidualPathwayPenalty",
-    "Rule",
-    "RuleState",
-    "RuleView",
-    "SamplePenalty",
-    "SoftEMLP",
-    "SoftLinear",
-    "SoftMLP",
-    "StepInfo",
-    "attach",
-    "hidden_rep",
-]
+from isotropy.soft._bilevel import Bilevel as Bilevel
+from isotropy.soft._constraint import Constraint as Constraint
+from isotropy.soft._evidence import Evidence as Evidence
+from isotropy.soft._functional import LiePenalty as LiePenalty
+from isotropy.soft._functional import SamplePenalty as SamplePenalty
+from isotropy.soft._linear import SoftLinear as SoftLinear
+from isotropy.soft._networks import SoftEMLP as SoftEMLP
+from isotropy.soft._networks import SoftMLP as SoftMLP
+from isotropy.soft._networks import hidden_rep as hidden_rep
+from isotropy.soft._pathway import GateLeakPenalty as GateLeakPenalty
+from isotropy.soft._pathway import ResidualPathwayPenalty as ResidualPathwayPenalty
+from isotropy.soft._projection import ProjectionPenalty as ProjectionPenalty
+from isotropy.soft._projection import attach as attach
+from isotropy.soft._rule import Rule as Rule
+from isotropy.soft._rule import RuleState as RuleState
+from isotropy.soft._rule import RuleView as RuleView
+from isotropy.soft._rule import StepInfo as StepInfo
+from isotropy.soft._rules import Ascent as Ascent
+from isotropy.soft._rules import Fixed as Fixed
+from isotropy.soft._rules import Ratio as Ratio
