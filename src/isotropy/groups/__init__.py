@@ -28,7 +28,6 @@ from isotropy.groups._finite import S as S
 from isotropy.groups._finite import permutation_matrix as permutation_matrix
 from isotropy.groups._group import Group as Group
 from isotropy.groups._linear import LinearGroup as LinearGroup
-from isotropy.groups._lorentz import Lorentz as Lorentz
 from isotropy.groups._matrix import MatrixGroup as MatrixGroup
 from isotropy.groups._measure import DiscreteMeasure as DiscreteMeasure
 from isotropy.groups._measure import Measure as Measure
@@ -41,6 +40,7 @@ from isotropy.groups._rotations import O as O
 from isotropy.groups._stretches import SL as SL
 from isotropy.groups._stretches import GLPlus as GLPlus
 from isotropy.groups._stretches import Inversion as Inversion
+from isotropy.groups._stretches import Lorentz as Lorentz
 from isotropy.groups._stretches import Scale as Scale
 from isotropy.groups._subgroups import is_conjugate as is_conjugate
 from isotropy.groups._subgroups import is_subgroup as is_subgroup

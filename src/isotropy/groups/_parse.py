@@ -12,10 +12,9 @@ from isotropy.errors import SchemaError
 from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
 from isotropy.groups._finite import C, D, S
 from isotropy.groups._group import Group
-from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._stretches import SL, GLPlus, Inversion, Scale
+from isotropy.groups._stretches import SL, GLPlus, Inversion, Lorentz, Scale
 
 NAMES: dict[str, Callable[[int], Group]] = {
     "SO": SO,

@@ -11,11 +11,10 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, matrix
-from isotropy.groups._lorentz import Lorentz
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._placed import Conjugate, Placed, place
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._stretches import GLPlus, Scale
+from isotropy.groups._stretches import GLPlus, Lorentz, Scale
 
 
 def stabilizer(group: Group, *vectors: Tensor | Sequence[float]) -> Group:

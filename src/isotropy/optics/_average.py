@@ -77,7 +77,7 @@ def average(
         source = source.discretise()
     journey = _Journey(source, G, parse_type(rep_in), parse_type(rep_out), mode, generator, segments)
     safe = isinstance(source, DiscreteMeasure) and mode != "stochastic"
-    return _Average(journey.forward, journey.backward, recompute_safe=safe, journey=journey, chunk=chunk)
+    return _Average(journey.forward, journey.back, recompute_safe=safe, journey=journey, chunk=chunk)
 
 
 def canonicalise(
@@ -194,9 +194,6 @@ class _Journey:
         x = _widened(x)
         copies = self.copies(x)
         return copies, self.there(copies, x)
-
-    def backward(self, copies: Copies, y: Any) -> Any:
-        return self.back(copies, y)
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,7 @@ class Copies:
     def points(self) -> Int[Tensor, " M"]:
         """Of which point of the ragged batch each point of the copies is a copy."""
         assert self.segments is not None
-        assert self.inner is not None
-        place = torch.arange(len(self.inner.label), device=self.row.device) - self.inner.ptr[self.inner.label]
-        return self.segments.order[self.segments.ptr[self.row][self.inner.label] + place]
+        return self.segments.take(self.row)[0]
 
     def take(self, type_: Type, x: Any) -> Any:
         """The copied values: rows, or the points of their sets where the type is a Cloud in a ragged batch.

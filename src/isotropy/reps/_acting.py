@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.groups import Element, Group
+from isotropy.groups import Element, Group, homogeneous, permutation_matrix
 from isotropy.reps._factor import HARMONIC, Factor
 from isotropy.reps._pixels import pixel_order
-from isotropy.reps._spherical import degree_matrices, degree_rates
+from isotropy.reps._wigner import degree_matrices, degree_rates
 
 # The factor of the group on each space, with its element (or Lie-algebra element).
 Acting = Mapping[str, tuple[Group, Tensor]]
@@ -34,11 +35,9 @@ def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
     return {factor.space: (factor, part) for factor, part in zip(factors, parts, strict=True)}
 
 
-def whole(g: Element) -> Tensor:
-    """The one tensor of an element of a group on one space."""
-    if isinstance(g, tuple):
-        raise ShapeError(f"a tuple of {len(g)} parts", "one tensor")
-    return g
+def spread(g: Element, batch: int, axes: int) -> Element:
+    """Elements with ``axes`` further axes behind their first ``batch`` ones."""
+    return tree.tree_map(lambda part: part.reshape(*part.shape[:batch], *[1] * axes, *part.shape[batch:]), g)
 
 
 def is_order(g: Tensor) -> bool:
@@ -50,13 +49,8 @@ def batch_shape(g: Tensor) -> torch.Size:
     return g.shape[:-1] if is_order(g) else g.shape[:-2]
 
 
-def order_matrix(p: Int[Tensor, "... n"], dtype: torch.dtype) -> Float[Tensor, "... n n"]:
-    """The permutation matrix with ``P[p[i], i] = 1``."""
-    return torch.nn.functional.one_hot(p, p.shape[-1]).to(dtype).mT
-
-
 def linear_matrix(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... d d"]:
-    return order_matrix(g, dtype) if is_order(g) else g[..., : G.degree, : G.degree]
+    return permutation_matrix(g, dtype) if is_order(g) else g[..., : G.degree, : G.degree]
 
 
 def translation_part(G: Group, g: Tensor) -> Float[Tensor, "... d"] | None:
@@ -68,7 +62,7 @@ def translation_part(G: Group, g: Tensor) -> Float[Tensor, "... d"] | None:
 def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... k k"]:
     """The matrix of ``g`` on one factor; of a Point that nothing translates, that of a Vector."""
     if factor.kind == "Pixels":
-        return order_matrix(pixel_order(factor, G, g).argsort(-1), dtype)
+        return permutation_matrix(pixel_order(factor, G, g).argsort(-1), dtype)
     if factor.kind == "Point" and translation_part(G, g) is not None:
         raise DomainError(f"a matrix for Point under {G}", "a linear type", "use Point.linearised, of dimension d + 1")
     if factor.kind in HARMONIC:
@@ -76,7 +70,7 @@ def factor_matrix(factor: Factor, G: Group, g: Tensor, dtype: torch.dtype) -> Fl
     if factor.kind == "Adjoint":
         matrix = G.adjoint(g).to(dtype)
     elif factor.kind == "Linearised":
-        matrix = homogeneous(G, g, dtype)
+        matrix = g if translation_part(G, g) is not None else homogeneous(linear_matrix(G, g, dtype))
     else:
         matrix = linear_matrix(G, g, dtype)
     if not factor.dual or is_order(g):
@@ -94,16 +88,6 @@ def block_diagonal(blocks: Sequence[Tensor]) -> Float[Tensor, "... k k"]:
         rows.append(torch.nn.functional.pad(block, (start, size - start - k)))
         start += k
     return torch.cat(rows, dim=-2)
-
-
-def homogeneous(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "... e e"]:
-    if translation_part(G, g) is not None:
-        return g
-    matrix = linear_matrix(G, g, dtype)
-    widened = torch.nn.functional.pad(matrix, (0, 1, 0, 1))
-    corner = torch.zeros_like(widened[..., 0, :])
-    corner[..., -1] = 1.0
-    return torch.cat([widened[..., :-1, :], corner[..., None, :]], dim=-2)
 
 
 def factor_derivative(factor: Factor, G: Group, A: Tensor) -> Float[Tensor, "... k k"]:

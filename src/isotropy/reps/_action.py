@@ -27,7 +27,7 @@ from isotropy.reps._factor import HARMONIC
 from isotropy.reps._layout import blocks, columns, dimension, feature_axes, sizes, term_dimension
 from isotropy.reps._pixels import pixel_order
 from isotropy.reps._rep import Factor, Rep, Term
-from isotropy.reps._spherical import degree_matrices
+from isotropy.reps._wigner import degree_matrices
 
 
 def act(

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from isotropy import __version__
 from isotropy.groups import Group
-from isotropy.reps._acting import whole
+from isotropy.groups.parts import matrix as whole
 from isotropy.storage import write_whole
 
 Kept = tuple[dict[str, Tensor], str]

@@ -12,7 +12,7 @@ from torch.utils import _pytree as tree
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
-from isotropy.reps._acting import is_order
+from isotropy.reps._acting import is_order, spread
 from isotropy.reps._rep import Rep
 
 NODES = "nodes"  # the space on which permutations of the points act
@@ -92,13 +92,8 @@ def _acted(rep: Rep, G: Group, g: Element, x: Tensor, axes: int) -> Tensor:
     linear = [space for space in G.spaces if space != NODES and G.factor(space) is not None]
     if not linear:
         return x
-
     batch = x.ndim - axes - rep.feature_axes(G, x.shape)
-
-    def spread(part: Tensor) -> Tensor:
-        return part.reshape(*part.shape[:batch], *[1] * axes, *part.shape[batch:])
-
-    return rep.act(G, tree.tree_map(spread, g), x)
+    return rep.act(G, spread(g, batch, axes), x)
 
 
 def _permuted(x: Tensor, order: Int[Tensor, "... n"], dim: int) -> Tensor:

@@ -10,12 +10,13 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group
-from isotropy.reps._acting import factor_groups, whole
+from isotropy.groups.parts import matrix as whole
+from isotropy.reps._acting import factor_groups
 from isotropy.reps._action import term_derivative, term_matrix
 from isotropy.reps._factor import HARMONIC
 from isotropy.reps._layout import sizes
 from isotropy.reps._rep import Factor, Rep, Term
-from isotropy.reps._spherical import check_turns
+from isotropy.reps._wigner import check_turns
 
 _EXACT = 1e-10
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from isotropy.errors import AmbiguousRankError, DomainError, InfeasibleError
 from isotropy.groups import Group
+from isotropy.groups.parts import matrix as whole
 from isotropy.linalg import nullspace
 from isotropy.reps._acting import (
     factor_derivative,
@@ -25,7 +26,6 @@ from isotropy.reps._acting import (
     orientation,
     scale,
     scale_rate,
-    whole,
 )
 from isotropy.reps._action import kron
 from isotropy.reps._cache import Kept, cache_key, generators_of, remembered

@@ -71,23 +71,13 @@ def read_values(type_: Type, values: Any, name: str, segments: Segments | None =
 def suits(type_: Type, group: Group, x: Tensor, name: str, dims: Mapping[str, int] | None = None) -> None:
     """Refuses a group that cannot act on values of a type: one of another dimension, or that does not keep a grid."""
     if isinstance(type_, Rep):
-        wanted = type_.dim(group, dims)
-        if wanted != x.shape[1]:
-            raise ShapeError(
-                f"{group.name}, under which {type_} has {wanted} columns",
-                f"the {x.shape[1]} columns of {name}",
-                "name a group of the right dimension, or correct the types",
-            )
+        _fitting(type_.dim(group, dims), x, f"{group.name}, under which {type_} has", "columns", name)
     elif isinstance(type_, Cloud | Pairs) and type_.rep is not None:
         if any(space not in (dims or {}) and group.factor(space) is None for space in type_.rep.spaces):
             return  # where nothing acts, any number of values will do
-        wanted = type_.rep.dim(group, dims)
-        if type_.rep.feature_axes(group, x.shape) == 1 and wanted != x.shape[-1]:
-            raise ShapeError(
-                f"{group.name}, under which each value of {type_} has {wanted} numbers",
-                f"the {x.shape[-1]} numbers of {name}",
-                "name a group of the right dimension, or correct the types",
-            )
+        wanted, given = type_.rep.dim(group, dims), f"{group.name}, under which each value of {type_} has"
+        if type_.rep.feature_axes(group, x.shape) == 1:
+            _fitting(wanted, x, given, "numbers", name)
     elif isinstance(type_, Field):
         one = x[:1]
         every = group.finite and group.order is not None and group.order <= _TRIED
@@ -119,3 +109,9 @@ def rows_of(type_: Type, x: Any, given: str, wanted: str) -> tuple[Rep, Tensor]:
         return x.shape[1] * type_.rep, x.flatten(1)
     hint = "isotropy.audit and equivariance_error take it; for images write Pixels(height, width) and flatten each"
     raise SchemaError(f"{given} of type {written_type(type_)}", wanted, hint)
+
+
+def _fitting(wanted: int, x: Tensor, given: str, unit: str, name: str) -> None:
+    if wanted != x.shape[-1]:
+        hint = "name a group of the right dimension, or correct the types"
+        raise ShapeError(f"{given} {wanted} {unit}", f"the {x.shape[-1]} {unit} of {name}", hint)

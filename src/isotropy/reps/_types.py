@@ -13,6 +13,7 @@ from torch.utils import _pytree as tree
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
+from isotropy.reps._acting import spread
 from isotropy.reps._cloud import Cloud, Pairs
 from isotropy.reps._field import Field
 from isotropy.reps._generators import refuse_rates, translates
@@ -212,14 +213,10 @@ def _moved(type_: Any, group: Group, g: Element, x: Tensor, segments: Segments |
         if not x.numel():
             return x
         between = x.ndim - 1 - type_.feature_axes(group, x.shape)
-        return type_.act(group, tree.tree_map(lambda part: _spread(part, between), g), x)
+        return type_.act(group, spread(g, 1, between), x)
     if isinstance(type_, Indexed):
         return type_.act(group, g, x, segments) if x.numel() else x
     return type_(g, x)
-
-
-def _spread(part: Tensor, between: int) -> Tensor:
-    return part.reshape(part.shape[0], *[1] * between, *part.shape[1:])
 
 
 def _one(g: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from isotropy.soft._pathway import GateLeakPenalty as GateLeakPenalty
 from isotropy.soft._pathway import ResidualPathwayPenalty as ResidualPathwayPenalty
 from isotropy.soft._projection import ProjectionPenalty as ProjectionPenalty
 from isotropy.soft._projection import attach as attach
-from isotropy.soft._rule import Rule as Rule
-from isotropy.soft._rule import RuleState as RuleState
-from isotropy.soft._rule import RuleView as RuleView
-from isotropy.soft._rule import StepInfo as StepInfo
 from isotropy.soft._rules import Ascent as Ascent
 from isotropy.soft._rules import Fixed as Fixed
 from isotropy.soft._rules import Ratio as Ratio
+from isotropy.soft._rules import Rule as Rule
+from isotropy.soft._rules import RuleState as RuleState
+from isotropy.soft._rules import RuleView as RuleView
+from isotropy.soft._rules import StepInfo as StepInfo

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.soft._rule import Rule, RuleState, RuleView, Values, per_penalty
+from isotropy.soft._rules import Rule, RuleState, RuleView, Values, per_penalty
 
 
 def squared_error(model: nn.Module, batch: Any) -> Tensor:

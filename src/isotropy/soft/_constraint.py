@@ -9,7 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import InfeasibleError, SchemaError, ShapeError
-from isotropy.soft._rule import (
+from isotropy.soft._rules import (
+    Ascent,
     PenaltyFunction,
     Rule,
     RuleState,
@@ -19,7 +20,6 @@ from isotropy.soft._rule import (
     as_values,
     per_penalty,
 )
-from isotropy.soft._rules import Ascent
 
 
 class Constraint:

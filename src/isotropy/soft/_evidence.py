@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from isotropy.errors import DomainError
 from isotropy.soft._functional import rows
 from isotropy.soft._projection import ProjectionPenalty
-from isotropy.soft._rule import Rule, RuleState, RuleView, Values, per_penalty
+from isotropy.soft._rules import Rule, RuleState, RuleView, Values, per_penalty
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, LogUndefinedError
 from isotropy.groups import Cubature, Element, Group, LinearGroup, S, parse, permutation_matrix
@@ -62,24 +63,19 @@ class _Trial:
         return scale * torch.randn(n, self.G.dim, generator=self.generator(), dtype=torch.float64)
 
     def near(self, a: Element, b: Element, what: str, slack: float = 1.0) -> None:
-        for x, y in zip(_parts(a), _parts(b), strict=True):
+        for x, y in zip(tree.tree_leaves(a), tree.tree_leaves(b), strict=True):
             size = 1 + float(torch.stack([x.double().abs().amax(), y.double().abs().amax()]).max()) if x.numel() else 1
             distance = float((x - y).double().abs().max()) if x.numel() else 0.0
             assert distance <= self.tol * slack * size**2, f"{what}, off by {distance:.2g}"
 
 
-def _parts(g: Element) -> tuple[Tensor, ...]:
-    return g if isinstance(g, tuple) else (g,)
-
-
 def _pick(g: Element, i: int | Tensor | slice) -> Element:
-    parts = tuple(part[i] for part in _parts(g))
-    return parts if isinstance(g, tuple) else parts[0]
+    return tree.tree_map(lambda part: part[i], g)
 
 
 def _entries(g: Element) -> Tensor:
     """The matrix entries of elements ``(n, *element)`` in rows ``(n, p)``."""
-    parts = [part if part.is_floating_point() else permutation_matrix(part) for part in _parts(g)]
+    parts = [part if part.is_floating_point() else permutation_matrix(part) for part in tree.tree_leaves(g)]
     return torch.cat([part.flatten(1) for part in parts], dim=1)
 
 
@@ -111,7 +107,7 @@ def _associativity(t: _Trial) -> None:
 
 def _left_action(t: _Trial) -> None:
     g, h, _ = t.three
-    for p, q, pq in zip(_parts(g), _parts(h), _parts(t.G.compose(g, h)), strict=True):
+    for p, q, pq in zip(tree.tree_leaves(g), tree.tree_leaves(h), tree.tree_leaves(t.G.compose(g, h)), strict=True):
         if not p.is_floating_point():
             t.near(permutation_matrix(pq), permutation_matrix(p) @ permutation_matrix(q), "first h acts, then g")
 
@@ -188,13 +184,13 @@ def _discrete(t: _Trial) -> None:
 
 def _sampling(t: _Trial) -> None:
     once, again = t.sample(4, t.generator()), t.sample(4, t.generator())
-    assert all(map(torch.equal, _parts(once), _parts(again))), "equal seeds give different draws"
+    assert all(map(torch.equal, tree.tree_leaves(once), tree.tree_leaves(again))), "equal seeds give different draws"
     single = t.sample(4, t.generator(), torch.float32)
-    for part, exact in zip(_parts(single), _parts(once), strict=True):
+    for part, exact in zip(tree.tree_leaves(single), tree.tree_leaves(once), strict=True):
         wanted = torch.float32 if exact.is_floating_point() else exact.dtype
         assert part.dtype == wanted, f"dtype {part.dtype}, asked for {wanted}"
         assert torch.equal(part, exact.to(wanted)), "the dtype changes the draw"
-    for part in _parts(t.G.compose(single, t.G.inverse(single))):
+    for part in tree.tree_leaves(t.G.compose(single, t.G.inverse(single))):
         assert part.dtype in (torch.float32, torch.int64), "composition changes the dtype"
     if not t.G.compact:
         try:
@@ -240,8 +236,7 @@ def _chart(t: _Trial) -> None:
 
 
 def _stretch(h: Element) -> Element:
-    parts = tuple(part[:, None] for part in _parts(h))
-    return parts if isinstance(h, tuple) else parts[0]
+    return tree.tree_map(lambda part: part[:, None], h)
 
 
 def _elements(t: _Trial) -> None:
@@ -255,7 +250,7 @@ def _elements(t: _Trial) -> None:
     assert bool(t.G.contains(elements).all()), "a listed element is not contained"
     if t.G.order <= _LISTED:
         products = t.G.compose(_stretch(elements), elements)
-        flat = tuple(part.flatten(0, 1) for part in _parts(products))
+        flat = tuple(part.flatten(0, 1) for part in tree.tree_leaves(products))
         distances = torch.cdist(_entries(flat), rows, compute_mode="donot_use_mm_for_euclid_dist").amin(1)
         assert float(distances.max()) < 1e-9, "a product of two listed elements is not listed"
 
@@ -280,7 +275,7 @@ def _batches(t: _Trial) -> None:
         t.near(_pick(outer, i), t.G.compose(_pick(g, i), h), "composition broadcasts over batch axes")
     generator = t.generator()
     grid = t.G.sample((2, 3), generator=generator, dtype=torch.float64, within=None if t.G.compact else 0.4)
-    for part in _parts(grid):
+    for part in tree.tree_leaves(grid):
         assert part.shape[:2] == (2, 3), f"a sample of shape {tuple(part.shape)} for (2, 3)"
     assert t.G.contains(grid).shape == (2, 3), "contains keeps the batch axes"
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
 from isotropy.groups import Element, Group, parse
@@ -51,10 +50,10 @@ def check_rep(
     _same(f"{rep}: act(gh) = act(g) act(h)", act(group.compose(g, h), x), act(g, act(h, x)), tol)
     _same(f"{rep}: act(e) = 1", act(group.identity(dtype=torch.float64), x), x, tol)
     _same(f"{rep}: act(g^-1) undoes act(g)", act(group.inverse(g), act(g, x)), x, tol)
-    pairs = act(_each(g, lambda part: part[:, None]), x[None])
-    one_by_one = torch.stack([act(_each(g, lambda part, i=i: part[i]), x) for i in range(n)])
+    pairs = act(tree.tree_map(lambda part: part[:, None], g), x[None])
+    one_by_one = torch.stack([act(tree.tree_map(lambda part, i=i: part[i], g), x) for i in range(n)])
     _same(f"{rep}: act broadcasts", pairs, one_by_one, tol)
-    single = rep.act(group, _each(g, _single), x.float(), dims)
+    single = rep.act(group, tree.tree_map(_single, g), x.float(), dims)
     assert single.dtype == torch.float32, f"{rep}: act of float32 gives {single.dtype}"
     known = {**(dims or {}), **{space: group.factor(space).degree for space in group.spaces}}  # type: ignore[union-attr]
     if "Adjoint" not in str(rep) and rep.parts():
@@ -98,7 +97,7 @@ def _check_linear(
 
 def _check_derivative(rep: Rep, group: Group, dims: dict[str, int] | None, A: Element) -> None:
     def along(t: float) -> Tensor:
-        return rep.rho(group, group.exp(_each(A, lambda part: t * part)), dims)
+        return rep.rho(group, group.exp(tree.tree_map(lambda part: t * part, A)), dims)
 
     # Richardson's step leaves an error of order step^4.
     near, far = along(_STEP) - along(-_STEP), along(2 * _STEP) - along(-2 * _STEP)
@@ -107,10 +106,6 @@ def _check_derivative(rep: Rep, group: Group, dims: dict[str, int] | None, A: El
 
 def _single(part: Tensor) -> Tensor:
     return part.float() if part.is_floating_point() else part
-
-
-def _each(g: Element, change: Callable[[Tensor], Tensor]) -> Element:
-    return tuple(change(part) for part in g) if isinstance(g, tuple) else change(g)
 
 
 def _same(law: str, found: Tensor, expected: Tensor, tol: float) -> None:
