@@ -25,13 +25,10 @@ _BUILT = {
 
 
 def head(recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float) -> list[Block]:
-    advice = recommendation[:1].upper() + recommendation[1:] + "."
     return [
-        Text(
-            advice,
-            style="headline",
-            title="Recommendation",
-            caption=f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
+        Text.advice(
+            recommendation,
+            f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
             f"{data['targets']}. Every row was predicted by every method from a model that had not seen it: "
             f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. Predicting the mean "
             f"has an error of {constant:.3g}.",
@@ -54,12 +51,6 @@ def errors(run: Sequence[MethodFinding]) -> Block:
         caption="Intervals tell how far each error is known by itself. Methods share their rows, so two intervals may "
         "overlap although one method is surely worse: the paired tests in the table decide.",
     )
-
-
-def with_care(notes: Sequence[str]) -> list[Block]:
-    if not notes:
-        return []
-    return [Text("\n".join(f"- {note}" for note in notes), section=_WHICH, title="Read with care", style="note")]
 
 
 def costs(run: Sequence[MethodFinding]) -> list[Block]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs, with_care
+from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs
 from isotropy.comparison._methods import STANDINGS, MethodFinding
-from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table
+from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +52,7 @@ class Comparison(Result):
             *head(self.recommendation, self.data, self.budget, self.constant),
             self.summary(),
             errors(self.run),
-            *with_care(self.notes),
+            *Text.with_care(self.notes, "Which way wins"),
             *costs(self.run),
             pairs(self.run, self.budget["folds"]),
             built(self.methods),

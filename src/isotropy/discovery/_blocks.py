@@ -33,13 +33,10 @@ _TRUST, _READ = "Can the method be trusted here?", "How to read this report"
 
 
 def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[Block]:
-    advice = recommendation[:1].upper() + recommendation[1:] + "."
     return [
-        Text(
-            advice,
-            style="headline",
-            title="Recommendation",
-            caption=f"{data['rows']:,} rows in {data['units']:,} independent units. The best model ({learnt.learner}) "
+        Text.advice(
+            recommendation,
+            f"{data['rows']:,} rows in {data['units']:,} independent units. The best model ({learnt.learner}) "
             f"explains {learnt.explained:.0%} of the signal on rows that it has not seen; its error is "
             f"{learnt.held_out_rmse:.3g} RMSE per output.",
         ),
@@ -90,12 +87,6 @@ def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) ->
             caption="A line leads from a group down to a subgroup; a smaller group can only be broken less.",
         )
     ]
-
-
-def with_care(notes: Sequence[str]) -> list[Block]:
-    if not notes:
-        return []
-    return [Text("\n".join(f"- {note}" for note in notes), section=_WHAT, title="Read with care", style="note")]
 
 
 def along(curves: Sequence[AngleCurve]) -> list[Block]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -14,35 +14,25 @@ from isotropy.errors import SchemaError
 from isotropy.random import derive, spawn
 from isotropy.study import Model, Preparation, Problem
 
+if TYPE_CHECKING:
+    from isotropy.discovery._network import NetworkLearner
+
 State = dict[str, Any]  # JSON with numpy arrays at its leaves, as outcomes of jobs are
 Stream = tuple[object, ...]
 
 
-@runtime_checkable
-class Learner(Protocol):
-    """Fits standardised features to standardised targets; ``state`` is all that a revival needs."""
+@dataclass(frozen=True)
+class KernelLearner:
+    """Kernel ridge regression with a kernel chosen on the training rows; as all learners do, it fits standardised
+    features to standardised targets."""
 
     def learn(
         self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int, like: Mapping[str, Any] | None
     ) -> tuple[State, State]:
-        """The state of a fitted core, and curves of its training for the report (empty where there are none).
+        """The state of a fitted core, all that a revival needs, and curves of its training for the report, if any.
 
         ``like`` is the state of a core whose choices (not its weights) are to be taken over.
         """
-        ...
-
-    def revive(self, problem: Problem, state: Mapping[str, Any]) -> Any:
-        """The core, a callable on standardised features."""
-        ...
-
-
-@dataclass(frozen=True)
-class KernelLearner:
-    """Kernel ridge regression with a kernel chosen on the training rows."""
-
-    def learn(
-        self, problem: Problem, z: Tensor, t: Tensor, unit: Tensor, seed: int, like: Mapping[str, Any] | None
-    ) -> tuple[State, State]:
         chosen = None if like is None else (str(like["kernel"]),)
         generator = spawn(seed, "kernel")
         f = KernelRidge.fit(z, t, unit=unit, bodies=problem.bodies, kernels=chosen, generator=generator)
@@ -54,6 +44,7 @@ class KernelLearner:
         }, {}
 
     def revive(self, problem: Problem, state: Mapping[str, Any]) -> KernelRidge:
+        """The core, a callable on standardised features."""
         return KernelRidge(
             state["kernel"],
             torch.from_numpy(state["landmarks"]),
@@ -63,7 +54,7 @@ class KernelLearner:
         )
 
 
-def learner(name: str) -> Learner:
+def learner(name: str) -> KernelLearner | NetworkLearner:
     """The learner of that name; raises SchemaError for another."""
     if name == "kernel":
         return KernelLearner()

@@ -16,10 +16,9 @@ from isotropy.discovery._blocks import (
     moved_samples,
     spectrum,
     trusted,
-    with_care,
 )
 from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
-from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table
+from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, Text
 from isotropy.study import Model
 
 
@@ -64,7 +63,7 @@ class Discovery(Result):
             self.summary(),
             levels(self.groups, self.tolerance),
             *lattice(self.groups, self.edges),
-            *with_care(self.notes),
+            *Text.with_care(self.notes, "What holds"),
             *along(self.curves),
             *spectrum(self.continuous, self.tolerance),
             *moved_samples(self.samples, self.groups),

@@ -49,6 +49,18 @@ class Text(Block):
     body: str
     style: Literal["body", "headline", "note", "warning", "details"] = "body"
 
+    @classmethod
+    def advice(cls, recommendation: str, caption: str) -> Text:
+        """The head of a report: what to do, and on what grounds."""
+        body = recommendation[:1].upper() + recommendation[1:] + "."
+        return cls(body, style="headline", title="Recommendation", caption=caption)
+
+    @classmethod
+    def with_care(cls, notes: Sequence[str], section: str) -> list[Text]:
+        """The notes as one list; nothing where there are none."""
+        body = "\n".join(f"- {note}" for note in notes)
+        return [cls(body, section=section, title="Read with care", style="note")] if notes else []
+
 
 @dataclass(frozen=True)
 class Interval:
