@@ -12,13 +12,11 @@ from isotropy.data._door import enough_units as enough_units
 from isotropy.data._door import numbered as numbered
 from isotropy.data._files import load_file, read_schema, save
 from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
-from isotropy.data._load import load
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._molecules import Boxes, Molecules, load_molecules, read_molecules
-from isotropy.data._particles import load_particles
-from isotropy.data._registry import Entry, Verification, list_datasets, verify
+from isotropy.data._registry import Entry, Verification, list_datasets, load, verify
 from isotropy.data._rows import Clouds, Rows, along
-from isotropy.data._shapes import load_shapes, read_modelnet
+from isotropy.data._shapes import load_particles, load_shapes, read_modelnet
 from isotropy.data._surfaces import Surface, load_surfaces
 from isotropy.data._xyz import Structure, read_xyz
 

@@ -1,4 +1,4 @@
-"""Every data set by name: what it is, where it comes from, under which licence, and whether its files are intact."""
+"""One door for all data: by name (what it is, where from, under which licence, whether intact), or from a file."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Literal
 
 from isotropy.data._cities import TSPLIB
 from isotropy.data._dataset import Dataset, Recipe
+from isotropy.data._files import SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
-from isotropy.data._particles import CHARGED
-from isotropy.data._shapes import MESHES
+from isotropy.data._shapes import CHARGED, MESHES
 from isotropy.data._surfaces import CAD
 from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text
+from isotropy.reps import Schema
 
 Kind = Literal["computed", "embedded", "mirrored"]
 
@@ -129,6 +130,34 @@ def find_entry(name: str) -> Entry:
         "a file (.npz, .csv, .csv.gz, .parquet) or one of " + ", ".join(known),
         f"write {near[0]}, or the path of a file that exists" if near else "isotropy datasets list shows what there is",
     )
+
+
+def load(
+    name_or_path: str | Path, *, schema: str | Path | Schema | Mapping[str, object] | None = None, **settings: object
+) -> Dataset:
+    """The data set of that name, made with the given settings, or the rows of a file, typed by its schema.
+
+    Settings may be numbers or text ("nu=0.3" on a command line). Raises ``SchemaError`` for an unknown name, an
+    unknown setting (listing the known ones) or a schema that does not fit, and the errors of ``load_file``.
+
+    >>> load("inertia", nu="0.3", n=1000, noise=0.0, seed=0).truth["O(2)@z"]
+    0.0
+    """
+    name = str(name_or_path)
+    if name in {entry.name for entry in list_datasets(every=True)}:
+        if schema is not None:
+            raise SchemaError(f"a schema for {name}", "none: this data set knows its types", "leave the schema out")
+        return find_entry(name).make(settings)
+    path = Path(name)
+    if not name.lower().endswith(SUFFIXES) and not path.exists():
+        find_entry(name)  # raises, listing what there is
+    if settings:
+        raise SchemaError(
+            f"settings {', '.join(sorted(settings))} for the file {path.name}",
+            "a schema only",
+            "settings belong to built-in data sets",
+        )
+    return load_file(path, schema)
 
 
 def verify(name: str) -> Verification:

@@ -1,4 +1,4 @@
-"""Clouds with classes: points on the surfaces of forty small meshes, or the files of ModelNet40."""
+"""Clouds from files: charged particles; points on forty small meshes, or the files of ModelNet40, with classes."""
 
 from __future__ import annotations
 
@@ -22,6 +22,27 @@ MESHES = File(
     "github.com/Yannick-S/geometric_shapes at commit a8ebf48b79530e7f31f17442361557b14ad4811f, its meshes as arrays "
     "<class>__{train,test}__{v,f}",
 )
+CHARGED = File(
+    "03-frame-averaging/nbody_charged5_small.npz",
+    "7112d4bb7054cd7b634c8d243bec7afe23ec881bb4b2ed91dab3a5d0ec7fd493",
+    "a simulation of five charged particles with the settings of Satorras et al., ICML 2021 (seed 43)",
+)
+
+
+def load_particles() -> dict[str, Clouds]:
+    """The parts ``train``, ``valid`` and ``test``: 3000, 2000 and 2000 simulations, 1000 steps of 0.001 each.
+
+    States ``x (rows, 5, 7)`` (position, velocity, charge of each particle) and later positions ``y (rows, 5, 3)``.
+    Raises ``SchemaError`` where the file is missing or is not the known one. Source: Satorras et al., ICML 2021, §5.1.
+    """
+    with np.load(locate(CHARGED, of="charged particles")) as file:
+        arrays = {name: torch.from_numpy(file[name]).float() for name in file.files}
+
+    def part(name: str) -> Clouds:
+        loc, vel, charge = (arrays[f"{name}_{key}"] for key in ("loc0", "vel0", "charges"))
+        return Clouds(torch.cat([loc, vel, charge[..., None]], -1), arrays[f"{name}_locT"])
+
+    return {name: part(name) for name in ("train", "valid", "test")}
 
 
 def load_shapes(part: Part, per_class: int, points: int, seed: int) -> Clouds:
