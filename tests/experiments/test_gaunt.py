@@ -11,7 +11,6 @@ import torch
 from isotropy.data import Molecules, load_molecules
 from isotropy.experiments.gaunt import (
     GAUNT,
-    PARTS,
     ChiralityPlan,
     Config,
     EfficiencyPlan,
@@ -21,10 +20,10 @@ from isotropy.experiments.gaunt import (
     NBodyPlan,
     _forcefield,
     _steps,
-    forcefield_job,
 )
+from isotropy.experiments.gaunt._config import PARTS
 from isotropy.experiments.gaunt._dynamics import conservation
-from isotropy.experiments.gaunt._forcefield import invariance
+from isotropy.experiments.gaunt._forcefield import forcefield_job, invariance
 from isotropy.experiments.peers import (
     CouplingConvolution,
     CouplingPower,

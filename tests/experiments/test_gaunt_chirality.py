@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.experiments.gaunt import SMALL, chirality_job
+from isotropy.experiments.gaunt._chirality import chirality_job
+from isotropy.experiments.gaunt._config import SMALL
 from isotropy.experiments.gaunt._mirrors import METHODS, Method, ShapeNetwork
 from isotropy.experiments.gaunt._shapes import TASKS, Task, mirrored, shapes
 from isotropy.random import spawn

@@ -12,14 +12,13 @@ from isotropy.data import load
 from isotropy.experiments.soft_equivariance import (
     SOFT_EQUIVARIANCE,
     Config,
-    Level,
-    MethodScore,
     Plan,
     Question,
     Setting,
     SoftEquivariance,
-    ordered,
 )
+from isotropy.experiments.soft_equivariance._claims import ordered
+from isotropy.experiments.soft_equivariance._result import Level, MethodScore
 from isotropy.nn import EMLP
 from isotropy.random import spawn
 from isotropy.runs import Run

@@ -17,23 +17,19 @@ from isotropy.data import DataNotFoundError, load_shapes, read_modelnet, rounded
 from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
 from isotropy.experiments.peers import AttentionModel
 from isotropy.experiments.transformation_invariant import (
-    FULL,
-    METHODS,
     TRANSFORMATION_INVARIANT,
-    VIEWS,
     Config,
-    Embedding,
     GraphsPlan,
-    Recognition,
-    Routing,
     ShapesPlan,
     ToursPlan,
     TransformationInvariance,
 )
 from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, seen_as
 from isotropy.experiments.transformation_invariant._classifiers import classifier
+from isotropy.experiments.transformation_invariant._config import FULL, METHODS, VIEWS
 from isotropy.experiments.transformation_invariant._distances import roads
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
+from isotropy.experiments.transformation_invariant._result import Embedding, Recognition, Routing
 from isotropy.experiments.transformation_invariant._tours import (
     _along_tour,
     _best_move,
@@ -88,15 +84,16 @@ def test_every_method_has_a_row(finished: tuple[Path, TransformationInvariance])
     result = finished[1]
     assert {one.method for one in result.clouds} == set(METHODS.values())
     assert {one.method for one in result.tours} == set(VIEWS.values())
-    plain, frame = result.cloud(METHODS["plain"]), result.cloud(METHODS["frame"])
+    clouds, tours = ({one.method: one for one in records} for records in (result.clouds, result.tours))
+    plain, frame = clouds[METHODS["plain"]], clouds[METHODS["frame"]]
     assert [len(values) for values in (plain.standing, plain.turned, plain.augmented)] == [2, 2, 2]
     assert [len(values) for values in (frame.standing, frame.turned, frame.augmented)] == [1, 1, 0]
     assert all(set(one.greedy) == set(MOVES) for one in result.tours)
-    assert [len(result.tour(VIEWS[view]).greedy["same"]) for view in ("invariant", "raw")] == [2, 1]
+    assert [len(tours[VIEWS[view]].greedy["same"]) for view in ("invariant", "raw")] == [2, 1]
     assert {one.instance for one in result.real} == {"eil51", "berlin52"}
     assert [one.dimension for one in result.embeddings] == [0, 0, 2, 3]
-    with pytest.raises(KeyError, match="no 'DGCNN' among PointNet"):
-        result.cloud("DGCNN")
+    with pytest.raises(KeyError, match="no 'DGCNN' in 'I/I' of 'clouds'"):
+        result.measure("clouds", "I/I", "DGCNN")
 
 
 def test_what_is_exact_is_exact_before_anything_is_learnt(finished: tuple[Path, TransformationInvariance]) -> None:

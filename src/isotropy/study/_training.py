@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, is_dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -14,39 +14,36 @@ from isotropy import __version__
 from isotropy.random import derive
 from isotropy.runs import Run
 
+if TYPE_CHECKING:
+    from isotropy.train import History
+
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
 def train(
-    network: nn.Module,
-    loss: Loss,
-    batches: Iterable[Any],
-    settings: Any,
-    run: Run,
-    seed: int,
-    validation: Iterable[Any] | None = None,
-    decay: float | int = 0.0,
-    clip: float | int | None = None,
-) -> None:
-    """Adam with a cosine to 0, over the epochs, with the rate, of a plan; resumed where it was interrupted."""
+    network: nn.Module, loss: Loss, batches: Iterable[Any], plan: Any, run: Run, seed: int, **settings: Any
+) -> History:
+    """Adam with a cosine to 0, or what ``settings`` of ``fit`` say instead; resumed where it was interrupted.
+
+    ``rate`` and ``epochs`` are those of the plan, as are ``decay``, ``clip`` and ``validate_every`` where it has them.
+    """
     from isotropy.train import Cosine, fit  # most questions of a study train nothing
 
-    fit(
-        network,
-        loss,
-        batches,
-        optimizer=torch.optim.Adam(network.parameters(), lr=float(settings.rate), weight_decay=float(decay)),
-        schedule=Cosine(),
-        max_epochs=settings.epochs,
-        validation=validation,
-        validate_every=getattr(settings, "validate_every", 1),
-        clip=None if clip is None else float(clip),
-        run=run,
-        checkpoint_every=60.0,
-        seed=seed,
-        progress=False,
+    clip = getattr(plan, "clip", None)
+    usual = {
+        "optimizer": torch.optim.Adam(
+            network.parameters(), lr=float(plan.rate), weight_decay=float(getattr(plan, "decay", 0.0))
+        ),
+        "schedule": Cosine(),
+        "max_epochs": getattr(plan, "epochs", None),
+        "validate_every": getattr(plan, "validate_every", 1),
+        "clip": None if clip is None else float(clip),
+    }
+    history = fit(
+        network, loss, batches, run=run, checkpoint_every=60.0, seed=seed, progress=False, **(usual | settings)
     )
     network.eval()
+    return history
 
 
 def part(run: Run, plan: Any, *keys: object) -> Run:

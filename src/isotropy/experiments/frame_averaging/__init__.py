@@ -1,8 +1,7 @@
 """Frame averaging (Puny et al., ICLR 2022): normals of CAD parts, graphs told apart, charged particles."""
 
-from isotropy.experiments.frame_averaging._claims import CLAIMS as CLAIMS
-from isotropy.experiments.frame_averaging._config import FULL as FULL
-from isotropy.experiments.frame_averaging._config import SMALL as SMALL
+from isotropy.experiments.frame_averaging._claims import CLAIMS
+from isotropy.experiments.frame_averaging._config import FULL, SMALL
 from isotropy.experiments.frame_averaging._config import Config as Config
 from isotropy.experiments.frame_averaging._config import GraphsPlan as GraphsPlan
 from isotropy.experiments.frame_averaging._config import NetworkPlan as NetworkPlan
@@ -12,7 +11,7 @@ from isotropy.experiments.frame_averaging._config import learners as learners
 from isotropy.experiments.frame_averaging._config import particle_networks as particle_networks
 from isotropy.experiments.frame_averaging._config import point_networks as point_networks
 from isotropy.experiments.frame_averaging._result import FrameAveraging as FrameAveraging
-from isotropy.experiments.frame_averaging._trials import trials as trials
+from isotropy.experiments.frame_averaging._trials import trials
 from isotropy.study import Experiment
 
 FRAME_AVERAGING: Experiment[Config, FrameAveraging] = Experiment(

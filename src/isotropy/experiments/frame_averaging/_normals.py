@@ -52,15 +52,8 @@ def normals_job(run: Run, *, seed: int, method: str, pose: str, plan: NormalsPla
     torch.manual_seed(derive(seed, "weights"))
     network = BUILDERS[method](plan, mode, derive(seed, "frames") % 2**31)
     batches = Batches(found["train_x"], found["train_normal"], plan.batch, seed=derive(seed, "batches"))
-    place = part(run, plan, "normals", method, pose, seed)
-    train(
-        network,
-        line_error,
-        Moved(batches, scaled_and_turned if pose == "SO(3)" else scaled, seed, "poses"),
-        plan,
-        place,
-        seed,
-    )
+    moved = Moved(batches, scaled_and_turned if pose == "SO(3)" else scaled, seed, "poses")
+    train(network, line_error, moved, plan, part(run, plan, "normals", method, pose, seed), seed)
     x, normal = found["test_x"], found["test_normal"]
     errors = {"I": held_out_error(network, x, normal)}
     errors["SO(3)"] = held_out_error(network, *turned(x, normal, spawn(seed, "test poses")))

@@ -12,27 +12,20 @@ from torch import Tensor, nn
 from isotropy.data import Clouds, load_particles
 from isotropy.experiments.frame_averaging._config import ParticlesPlan
 from isotropy.experiments.peers import (
-    STATE,
     CanonicalGraphNetwork,
     EquivariantGraphNetwork,
     FrameGraphNetwork,
     GraphNetwork,
     PosedTransformer,
     RadialField,
-    squared_error,
+    learn_particles,
+    try_particles,
     unpack,
 )
-from isotropy.groups import E, Window
-from isotropy.measure import equivariance_error
 from isotropy.optics import Mode
 from isotropy.random import derive
-from isotropy.reps import Cloud, Point
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
-from isotropy.train import Batches
-
-_AT_ONCE = 500
-_ROWS = 200  # states on which the symmetry is measured
+from isotropy.study import job, part
 
 
 @job
@@ -44,17 +37,8 @@ def particles_job(run: Run, *, seed: int, method: str, plan: ParticlesPlan) -> d
     else:
         torch.manual_seed(derive(seed, "weights"))
         network = BUILDERS[method](plan, derive(seed, "frames") % 2**31)
-        batches = Batches(data["train"].x, data["train"].y, plan.batch, seed=derive(seed, "batches"))
-        validation = Batches(data["valid"].x, data["valid"].y, _AT_ONCE, shuffle=False)
-        place = part(run, plan, "particles", method, seed)
-        train(network, squared_error, batches, plan, place, seed, validation, plan.decay, plan.clip)
-    with torch.no_grad():
-        test = data["test"]
-        errors = [squared_error(network, both) for both in Batches(test.x, test.y, _AT_ONCE, shuffle=False)]
-    symmetry = equivariance_error(
-        network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
-    )
-    return {"test": float(torch.cat(errors).double().mean()), "symmetry": symmetry.mean, "parameters": size(network)}
+        learn_particles(network, data, plan, part(run, plan, "particles", method, seed), seed)
+    return try_particles(network, data["test"], seed)
 
 
 class Straight(nn.Module):

@@ -78,7 +78,7 @@ def learning_job(run: Run, *, seed: int, method: str, plan: GraphsPlan) -> dict[
     held_out, test, rest = ((rows[part], y[part]) for part in (slice(few), slice(few, 2 * few), slice(2 * few, None)))
     batches = Batches(*rest, plan.batch, seed=derive(seed, "batches"))
     validation = Batches(*held_out, plan.batch, shuffle=False)
-    train(network, entropy, batches, plan, part(run, plan, "EXP", method, seed), seed, validation)
+    train(network, entropy, batches, plan, part(run, plan, "EXP", method, seed), seed, validation=validation)
     with torch.no_grad():
         right = (network(test[0]) > 0) == (test[1] > 0.5)
     return {"accuracy": float(right.double().mean()), "parameters": size(network)}

@@ -38,7 +38,7 @@ def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Chir
     ).to(plan.device)
     batches = Batches(found.x, found.y, plan.batch, seed=derive(seed, "batches"))
     place = part(run, plan, CHIRALITY, task, method, seed)
-    train(network, cross_entropy, batches, plan, place, seed, clip=plan.clip)
+    train(network, cross_entropy, batches, plan, place, seed)
     exact = Shapes(test.x.double(), test.y)
     return {**judged(network.cpu().double(), exact, derive(seed, "poses")), "parameters": size(network)}
 

@@ -21,8 +21,8 @@ from isotropy.nn.parts import free_energies, predicted
 from isotropy.random import derive, spawn
 from isotropy.reps import Cloud, Scalar, Vector
 from isotropy.runs import Run
-from isotropy.study import job, part, size
-from isotropy.train import Cosine, Row, fit
+from isotropy.study import job, part, size, train
+from isotropy.train import Cosine, Row
 
 TESTS = {
     "acac": ("test_300K", "test_600K", "test_H_transfer", "test_dihedral"),
@@ -49,32 +49,30 @@ def forcefield_job(
     ``products`` is "Gaunt" or "Clebsch-Gordan", ``order`` the number of bodies that products correlate.
     The energy along ``dynamics`` steps of half a femtosecond, if any, is recorded too.
     """
-    train, validation = load_molecules(molecule).parted(plan.train, derive(seed, "validation"))
-    batched = partial(batches_of, isolated=train.isolated, r_max=plan.r_max)
-    learned = batched(train, plan.batch, seed=derive(seed, "batches"))
+    known, validation = load_molecules(molecule).parted(plan.train, derive(seed, "validation"))
+    batched = partial(batches_of, isolated=known.isolated, r_max=plan.r_max)
+    learned = batched(known, plan.batch, seed=derive(seed, "batches"))
     seen = batched(validation, _AT_ONCE)
-    model = built(plan, products, order, Scales.of(learned), train.isolated, seed)
-    before = invariance(model, train[:8], seed)
+    model = built(plan, products, order, Scales.of(learned), known.isolated, seed)
+    before = invariance(model, known[:8], seed)
 
     def look(row: Row, model: nn.Module) -> None:
         if row["epoch"] % plan.look_every == 0 or row["step"] >= steps:
             errors = force_field_errors(model, seen)
             row["energy_rmse"], row["force_rmse"] = errors.energy_rmse, errors.force_rmse
 
-    history = fit(
+    history = train(
         model,
         EnergyForceLoss(float(plan.energy), float(plan.forces)),
         learned,
+        plan,
+        part(run, plan, "force-field", molecule, products, order, steps, seed),
+        seed,
         optimizer=optimizer_of(model, plan),
         schedule=Cosine(warmup=plan.warmup),
         max_steps=steps,
         callbacks=[look],
-        run=part(run, plan, "force-field", molecule, products, order, steps, seed),
-        checkpoint_every=60.0,
-        seed=seed,
-        progress=False,
     )
-    model.eval()
     tests = {name: load_molecules(molecule, name) for name in TESTS[molecule]}
     batches = {name: batched(test, _AT_ONCE) for name, test in tests.items()}
     return {
@@ -86,7 +84,7 @@ def forcefield_job(
             if "force_rmse" in row
         ],
         "parity": {name: parity(model, test, seed) for name, test in batches.items()},
-        "invariance": {"before": before, "after": invariance(model, train[:8], seed)},
+        "invariance": {"before": before, "after": invariance(model, known[:8], seed)},
         "dynamics": conservation(model, tests[TESTS[molecule][0]], dynamics, seed) if dynamics else {},
         "parameters": size(model),
     }

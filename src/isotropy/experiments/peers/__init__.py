@@ -3,7 +3,9 @@
 from isotropy.experiments.peers._attention import AttentionModel as AttentionModel
 from isotropy.experiments.peers._charged import STATE as STATE
 from isotropy.experiments.peers._charged import edges as edges
+from isotropy.experiments.peers._charged import learn_particles as learn_particles
 from isotropy.experiments.peers._charged import squared_error as squared_error
+from isotropy.experiments.peers._charged import try_particles as try_particles
 from isotropy.experiments.peers._charged import unpack as unpack
 from isotropy.experiments.peers._clebsch_gordan import CouplingConvolution as CouplingConvolution
 from isotropy.experiments.peers._clebsch_gordan import CouplingPower as CouplingPower

@@ -1,13 +1,25 @@
-"""Charged particles as networks see them: the type of a state, what pairs of them share, the error."""
+"""Charged particles as networks see them: the type of a state, what pairs of them share, how they are learned."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.data import Clouds
+from isotropy.groups import E, Window
+from isotropy.measure import equivariance_error
+from isotropy.random import derive
 from isotropy.reps import Cloud, Point, Scalar, Vector
+from isotropy.runs import Run
+from isotropy.study import size, train
+from isotropy.train import Batches
 
+_AT_ONCE = 500
+_ROWS = 200  # states on which the symmetry is measured
 STATE = Cloud(Point + Vector + Scalar)  # position, velocity, charge of each particle: (rows, 5, 7)
 
 
@@ -28,3 +40,20 @@ def squared_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Ten
     """The mean over coordinates of the squared error."""
     x, y = batch
     return (network(x) - y).square().mean((1, 2))
+
+
+def learn_particles(network: nn.Module, data: Mapping[str, Clouds], plan: Any, place: Run, seed: int) -> None:
+    """Trains on the states ``data["train"]``; the weights kept are the best on ``data["valid"]``."""
+    batches = Batches(data["train"].x, data["train"].y, plan.batch, seed=derive(seed, "batches"))
+    validation = Batches(data["valid"].x, data["valid"].y, _AT_ONCE, shuffle=False)
+    train(network, squared_error, batches, plan, place, seed, validation=validation)
+
+
+def try_particles(network: nn.Module, test: Clouds, seed: int) -> dict[str, Any]:
+    """``test`` is the mean squared error per coordinate, ``symmetry`` the relative E(3) error in float32."""
+    with torch.no_grad():
+        errors = [squared_error(network, both) for both in Batches(test.x, test.y, _AT_ONCE, shuffle=False)]
+    symmetry = equivariance_error(
+        network, Window(E(3), width=1.0), test.x[:_ROWS], STATE, Cloud(Point), n=4, seed=derive(seed, "symmetry")
+    )
+    return {"test": float(torch.cat(errors).double().mean()), "symmetry": symmetry.mean, "parameters": size(network)}

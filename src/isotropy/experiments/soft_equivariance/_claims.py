@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, groupby
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS
-from isotropy.experiments.soft_equivariance._records import Level
-from isotropy.experiments.soft_equivariance._result import SoftEquivariance
+from isotropy.experiments.soft_equivariance._result import Level, SoftEquivariance
 from isotropy.study import Claim, Value, at_most, below, of
 
 BROKEN, WHOLE = "nu=-1, a=2", "nu=0"
 _RESOLVED = 0.01  # true levels that differ by less are a tie
 _SYMMETRIC = ("approximate", "absent")  # verdicts that an unbroken group must not get
-
-
-def _at(setting: str, method: str) -> Value[SoftEquivariance]:
-    return of(NETWORKS, setting, method)
+_at: Callable[[str, str], Value[SoftEquivariance]] = partial(of, NETWORKS)
 
 
 def _beside_floor(result: SoftEquivariance) -> float:

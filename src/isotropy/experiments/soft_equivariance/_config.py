@@ -105,15 +105,7 @@ def questions(settings: tuple[Setting, ...], seeds: int) -> tuple[Question, ...]
 
 # ch=108 is the least with a tensor of rank 3: a narrower network under O(3) only scales the identity (docs/results).
 _SHORT = Plan(
-    epochs=300,
-    rate=1e-2,
-    ch=108,
-    ch_exact=108,
-    starts=(0.01, 1.0),
-    adjust_at=100,
-    window=20,
-    skip=10,
-    validate_every=5,
+    epochs=300, rate=1e-2, ch=108, ch_exact=108, starts=(0.01, 1.0), adjust_at=100, window=20, skip=10, validate_every=5
 )
 _FEW, _FIVE = inertia_settings(3, 1), inertia_settings(5, 5)
 SMALL = Config(_FEW, questions(_FEW, 1), _SHORT, question_rows=_SHORT.rows, quick=True)

@@ -21,9 +21,7 @@ class Method:
 
     @property
     def name(self) -> str:
-        if self.key in _FIXED_NAMES:
-            return _FIXED_NAMES[self.key]
-        return f"{_NAMES[self.key]} {self.argument}"
+        return _NAMES[self.key].format(self.argument)
 
     @property
     def group(self) -> str | None:
@@ -31,14 +29,15 @@ class Method:
         return self.argument if self.key == "emlp" else None
 
 
-_FIXED_NAMES = {
+_NAMES = {
     "mlp": "MLP",
     "augmented": "MLP + augmentation",
+    "emlp": "EMLP {}",
     "rpp": "RPP",
     "free": "SoftEMLP, no penalty",
+    "ratio": "PER, start {}",
     "evidence": "ours (evidence)",
 }
-_NAMES = {"emlp": "EMLP", "ratio": "PER, start"}
 EXACT = 1e-9  # closed forms leave rounding
 VALIDATED = "PER"  # the strength whose networks validate best; its rows are made of those of "PER, start ..."
 

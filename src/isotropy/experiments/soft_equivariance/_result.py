@@ -9,12 +9,62 @@ from typing import Any, ClassVar
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config, Setting
 from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, oracles
-from isotropy.experiments.soft_equivariance._records import Level, MethodScore, Strengths
 from isotropy.experiments.soft_equivariance._trials import truth
 from isotropy.report import Block, Chip, Column, Curve, Curves, Points, Scatter, Table
-from isotropy.study import Done, Outcome, Published, Reproduction, bars, numbers, quoted
+from isotropy.study import Done, Outcome, OverSeeds, Published, Reproduction, bars, numbers, quoted
 
 Group = tuple[str, Method]
+
+
+@dataclass(frozen=True)
+class MethodScore(OverSeeds):
+    """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
+
+    ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free; ``oracle``
+    marks exact networks of a group that holds, ``chosen`` the starts that validated best, one for each seed.
+    """
+
+    setting: str
+    method: str
+    test: tuple[float, ...]
+    validation: tuple[float, ...]
+    train: tuple[float, ...]
+    seconds: float
+    parameters: int
+    group: str | None = None
+    floor: float | None = None
+    chosen: tuple[str, ...] = ()
+    oracle: bool = False
+
+    task, unit = NETWORKS, "MSE per entry"
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        return self.test
+
+
+@dataclass(frozen=True)
+class Level:
+    """What ``discover`` said about one group in one problem, and the exact breaking."""
+
+    problem: str
+    seed: int
+    group: str
+    breaking: float
+    low: float
+    high: float
+    truth: float
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """The strengths of one tuned network by epoch, one curve for each group."""
+
+    setting: str
+    method: str
+    epochs: tuple[int, ...]
+    groups: Mapping[str, tuple[float, ...]]
 
 
 def _floors(result: SoftEquivariance) -> Iterator[Block]:
@@ -142,12 +192,12 @@ class SoftEquivariance(Reproduction):
                 given = trial.job.arguments
                 key = Setting(given["nu"], given["axis"]).name, Method(given["method"], given["argument"])
                 trained.setdefault(key, []).append(outcome)
-        answers = [(trial, outcome) for trial, outcome in done if trial.task == DISCOVER]
         return {
             "scores": tuple(score for setting in exact for score in _scores(setting, trained, *exact[setting])),
             "levels": tuple(
                 Level(problem=trial.method, seed=trial.job.seed, **row)
-                for trial, answer in answers
+                for trial, answer in done
+                if trial.task == DISCOVER
                 for row in answer["groups"]
             ),
             "strengths": tuple(_tuned(trained)),

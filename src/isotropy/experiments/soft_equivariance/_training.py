@@ -27,8 +27,8 @@ from isotropy.soft import (
     SoftLinear,
     SoftMLP,
 )
-from isotropy.study import job, size
-from isotropy.train import Batches, Cosine, Moved, fit
+from isotropy.study import job, size, train
+from isotropy.train import Batches, Moved
 
 _SHOWN = 60  # points of a curve that a figure can show
 Built = tuple[nn.Module, list[Constraint]]
@@ -49,21 +49,17 @@ def train_job(
     model, constraints = BUILDERS[method](data, plan, argument, seed)
     batches = Batches(x, y, batch_size=plan.batch, seed=derive(seed, "batches"))
     name = f"training/{method}-{argument or 'plain'}-{nu}-{axis}-{seed}".replace("@", "-")
-    history = fit(
+    history = train(
         model,
         squared_error,
         Moved(batches, _turning(data, argument), seed, "augmentation") if method == "augmented" else batches,
+        plan,
+        run.part(name),
+        seed,
         optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else plan.decay), lr=plan.rate),
         constraints=constraints,
-        schedule=Cosine(),
-        max_epochs=plan.epochs,
         validation=Batches(*held_out, batch_size=4096, shuffle=False),
-        validate_every=plan.validate_every,
         best_from=2 * plan.adjust_at if method == "ratio" else 0,
-        run=run.part(name),
-        checkpoint_every=60.0,
-        seed=seed,
-        progress=False,
     )
     with torch.no_grad():
         error = float(squared_error(model, test).double().mean())
@@ -120,8 +116,7 @@ def _exact(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
 
 
 def _free(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    model = _soft(data, plan, seed)
-    return model, [_leak()]
+    return _soft(data, plan, seed), [_leak()]
 
 
 def _ratio(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
@@ -138,14 +133,8 @@ def _evidence(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
 
 
 def _pathway(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    model = SoftEMLP(
-        *_reps(data),
-        [argument],
-        ch=plan.ch_exact,
-        depth=plan.depth,
-        rule="paper",
-        generator=spawn(seed, "network"),
-    )
+    generator = spawn(seed, "network")
+    model = SoftEMLP(*_reps(data), [argument], ch=plan.ch_exact, depth=plan.depth, rule="paper", generator=generator)
     prior = ResidualPathwayPenalty(model, equivariant=float(plan.rpp_equivariant), residual=float(plan.rpp_residual))
     return model, [Constraint(prior, multiplier=Fixed(1.0)), _leak()]
 

@@ -1,20 +1,13 @@
 """Transformation-invariant representations by modified MDS (Zhang et al.): clouds, tours, and distances alone."""
 
-from isotropy.experiments.transformation_invariant._claims import CLAIMS as CLAIMS
-from isotropy.experiments.transformation_invariant._config import FULL as FULL
-from isotropy.experiments.transformation_invariant._config import METHODS as METHODS
-from isotropy.experiments.transformation_invariant._config import SMALL as SMALL
-from isotropy.experiments.transformation_invariant._config import VIEWS as VIEWS
+from isotropy.experiments.transformation_invariant._claims import CLAIMS
+from isotropy.experiments.transformation_invariant._config import FULL, SMALL
 from isotropy.experiments.transformation_invariant._config import Config as Config
 from isotropy.experiments.transformation_invariant._config import GraphsPlan as GraphsPlan
 from isotropy.experiments.transformation_invariant._config import ShapesPlan as ShapesPlan
 from isotropy.experiments.transformation_invariant._config import ToursPlan as ToursPlan
-from isotropy.experiments.transformation_invariant._records import Embedding as Embedding
-from isotropy.experiments.transformation_invariant._records import RealTour as RealTour
-from isotropy.experiments.transformation_invariant._records import Recognition as Recognition
-from isotropy.experiments.transformation_invariant._records import Routing as Routing
 from isotropy.experiments.transformation_invariant._result import TransformationInvariance as TransformationInvariance
-from isotropy.experiments.transformation_invariant._trials import trials as trials
+from isotropy.experiments.transformation_invariant._trials import trials
 from isotropy.study import Experiment
 
 TRANSFORMATION_INVARIANT: Experiment[Config, TransformationInvariance] = Experiment(

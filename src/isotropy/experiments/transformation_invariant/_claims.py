@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from isotropy.experiments.transformation_invariant._config import METHODS, VIEWS
 from isotropy.experiments.transformation_invariant._result import TransformationInvariance
@@ -15,23 +17,20 @@ RELATIVE = 1e-4  # of the length of a tour
 _EQUAL = 0.1 * POINT + 1e-12  # a share is a count over clouds: 0.1 points and rounding, no more
 _PLAIN, _MOMENT, _NAIVE = (METHODS[key] for key in ("plain", "moment", "naive"))
 _RAW, _CENTRED, _INVARIANT = (VIEWS[key] for key in ("raw", "centred", "invariant"))
+Reader = Callable[[str, str], Value[TransformationInvariance]]
 _MOVED = ("rotated", "translated", "times 10", "times 0.1", "all together")
 
 
-def _cloud(setting: str, method: str) -> Value[TransformationInvariance]:
-    return of("clouds", setting, method)
-
-
-def _gap(move: str, view: str) -> Value[TransformationInvariance]:
-    return of("tours", move, view)
+_cloud: Reader = partial(of, "clouds")
+_gap: Reader = partial(of, "tours")
 
 
 def _turning(method: str) -> Value[TransformationInvariance]:
     """How far turning the test clouds moves the accuracy, in the worst seed."""
 
     def value(result: TransformationInvariance) -> float:
-        one = result.cloud(method)
-        return max(abs(a - b) for a, b in zip(one.standing, one.turned, strict=True))
+        standing, turned = (result.measure("clouds", setting, method).values for setting in ("I/I", "I/SO3"))
+        return max(abs(a - b) for a, b in zip(standing, turned, strict=True))
 
     return Value(value, frozenset({"clouds"}))
 
@@ -40,8 +39,8 @@ def _stretch(view: str, *moves: str) -> Value[TransformationInvariance]:
     """How far moves change the mean length of a seed's tours, relative to it, in the worst seed."""
 
     def value(result: TransformationInvariance) -> float:
-        gaps = result.tour(view).greedy
-        pairs = [pair for move in moves for pair in zip(gaps[move], gaps["same"], strict=True)]
+        same, *others = (result.measure("tours", move, view).values for move in ("same", *moves))
+        pairs = [pair for moved in others for pair in zip(moved, same, strict=True)]
         return max(abs((1 + moved) / (1 + same) - 1) for moved, same in pairs)
 
     return Value(value, frozenset({"tours"}))

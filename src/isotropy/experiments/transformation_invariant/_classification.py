@@ -15,8 +15,8 @@ from isotropy.experiments.transformation_invariant._config import ShapesPlan
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, part, size
-from isotropy.train import Batches, Moved, fit
+from isotropy.study import job, part, size, train
+from isotropy.train import Batches, Moved
 
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
 
@@ -28,25 +28,18 @@ def classify_job(run: Run, *, seed: int, method: str, poses: Poses, modelnet: st
     The seed makes the points, the first weights, the order of the batches and the rotations; test clouds choose
     nothing.
     """
-    train = _clouds("train", plan, modelnet, seed)
+    known = _clouds("train", plan, modelnet, seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "network"))
-        classes = int(train.y.max()) + 1
+        classes = int(known.y.max()) + 1
         model = classifier(method, classes, plan.widths, plan.hidden, plan.signed)
-    batches = Batches(train.x.float(), train.y, batch_size=plan.batch, seed=derive(seed, "batches"))
-    history = fit(
-        model,
-        class_loss,
-        Moved(batches, _turned, seed, "poses") if poses == "SO3" else batches,
-        optimizer=torch.optim.Adam(model.parameters(), lr=plan.rate),
-        max_epochs=plan.epochs,
-        run=part(run, {**asdict(plan), "modelnet": modelnet}, "clouds", method, poses, seed),
-        checkpoint_every=60.0,
-        seed=seed,
-        progress=False,
-    )
+    batches = Batches(known.x.float(), known.y, batch_size=plan.batch, seed=derive(seed, "batches"))
+    if poses == "SO3":
+        batches = Moved(batches, _turned, seed, "poses")
+    place = part(run, {**asdict(plan), "modelnet": modelnet}, "clouds", method, poses, seed)
+    history = train(model, class_loss, batches, plan, place, seed, schedule=None)
     # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
-    model = model.double().eval()
+    model = model.double()
     test = _clouds("test", plan, modelnet, seed)
     turned = each_turned(test.x, spawn(seed, "test poses"))
     return {

@@ -3,18 +3,93 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from isotropy.experiments.transformation_invariant._cities import MOVES
-from isotropy.experiments.transformation_invariant._config import METHODS, VIEWS, Config
-from isotropy.experiments.transformation_invariant._records import Embedding, RealTour, Recognition, Routing
+from isotropy.experiments.transformation_invariant._config import VIEWS, Config
 from isotropy.experiments.transformation_invariant._trials import REAL
 from isotropy.report import Block, Column, Curve, Curves, Table
 from isotropy.study import Done, Outcome, Published, Reproduction, Score, bars, grid, merged
 
 _REAL = dict(zip(REAL, ("greedy", "best of 20", "greedy + 2-opt", "best + 2-opt"), strict=True))
+Values = tuple[float, ...]  # one for each seed
+POSES = {"standing": "I/I", "turned": "I/SO3", "augmented": "SO3/SO3"}
+TESTS = {
+    "greedy": {move: move for move in MOVES},
+    "best": {move: f"{move}, best of 20 starts" for move in MOVES},
+    "real": {name: f"TSPLIB, {name}" for name in REAL},
+}
+
+
+@dataclass(frozen=True)
+class Recognition:
+    """One classifier of clouds: shares of test clouds recognised, one for each seed.
+
+    ``standing`` and ``turned`` are those of the network trained on clouds as they stand (I/I and I/SO3), of the same
+    points; ``augmented`` is that of a network trained on turned clouds (SO3/SO3), empty where none was trained.
+    """
+
+    method: str
+    standing: Values
+    turned: Values
+    augmented: Values
+    parameters: int
+    seconds: float
+
+    def scores(self) -> Iterator[Score]:
+        for name, setting in POSES.items():
+            if values := getattr(self, name):
+                yield Score("clouds", setting, self.method, "recognised", values, self.parameters, self.seconds)
+
+
+@dataclass(frozen=True)
+class Routing:
+    """One attention model: mean gaps to the optimum by test, one for each seed.
+
+    ``greedy`` from the first city and ``best`` of twenty starts on moved uniform instances; ``real`` on TSPLIB, by
+    "greedy", "best", "improved" (greedy, then 2-opt) and "best_improved", the mean over instances.
+    """
+
+    method: str
+    greedy: Mapping[str, Values]
+    best: Mapping[str, Values]
+    real: Mapping[str, Values]
+    parameters: int
+    seconds: float
+
+    def scores(self) -> Iterator[Score]:
+        for part, settings in TESTS.items():
+            for name, values in getattr(self, part).items():
+                yield Score("tours", settings[name], self.method, "gap", values, self.parameters, self.seconds)
+
+
+@dataclass(frozen=True)
+class RealTour:
+    """Gaps of one method on one instance of TSPLIB, means over seeds."""
+
+    instance: str
+    cities: int
+    method: str
+    greedy: float
+    best: float
+    improved: float
+    best_improved: float
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Embeddings of shortest paths in one dimension (0: none, the search saw ``name``), one value for each graph."""
+
+    name: str
+    dimension: int
+    stress: Values
+    gap: Values
+
+    def scores(self) -> Iterator[Score]:
+        for setting, values in (("stress", self.stress), ("gap", self.gap)):
+            yield Score("distances", setting, self.name, "share", (statistics.fmean(values),), 0, 0)
 
 
 def _instances(result: TransformationInvariance) -> Iterator[Block]:
@@ -131,46 +206,25 @@ class TransformationInvariance(Reproduction):
     def measures(self) -> tuple[Score, ...]:
         return tuple(one for record in (*self.clouds, *self.tours, *self.embeddings) for one in record.scores())
 
-    def cloud(self, method: str) -> Recognition:
-        """The classifier of that name; raises ``KeyError`` where there is none."""
-        return _named(self.clouds, method)
-
-    def tour(self, method: str) -> Routing:
-        """The attention model of that name; raises ``KeyError`` where there is none."""
-        return _named(self.tours, method)
-
     @classmethod
     def told(cls, config: Config, done: Sequence[Done]) -> dict[str, Any]:
-        found = {(score.task, score.setting, score.method): score for score in merged(done)}
+        lines = merged(done)
+        found = {(line.task, line.setting, line.method): line.values for line in lines}
 
-        def values(task: str, method: str, settings: dict[str, str]) -> dict[str, Any]:
-            lines = {name: found.get((task, setting, method)) for name, setting in settings.items()}
-            return {name: line.values if line else () for name, line in lines.items()}
+        def read(line: Score, settings: Mapping[str, str]) -> dict[str, Values]:
+            return {name: found.get((line.task, setting, line.method), ()) for name, setting in settings.items()}
 
-        def cost(score: Score) -> dict[str, Any]:
-            return {"parameters": score.parameters, "seconds": score.seconds}
-
-        poses = {"standing": "I/I", "turned": "I/SO3", "augmented": "SO3/SO3"}
-        parts = {
-            "greedy": {move: move for move in MOVES},
-            "best": {move: f"{move}, best of 20 starts" for move in MOVES},
-            "real": {name: f"TSPLIB, {name}" for name in REAL},
-        }
         roads = [graph for _, outcome in done for graph in outcome.get("graphs", ())]
         return {
             "clouds": tuple(
-                Recognition(name, **values("clouds", name, poses), **cost(found["clouds", "I/I", name]))
-                for name in METHODS.values()
-                if ("clouds", "I/I", name) in found
+                Recognition(line.method, **read(line, POSES), parameters=line.parameters, seconds=line.seconds)
+                for line in lines
+                if (line.task, line.setting) == ("clouds", "I/I")
             ),
             "tours": tuple(
-                Routing(
-                    name,
-                    **{part: values("tours", name, settings) for part, settings in parts.items()},
-                    **cost(found["tours", "training", name]),
-                )
-                for name in VIEWS.values()
-                if ("tours", "training", name) in found
+                Routing(line.method, *(read(line, tests) for tests in TESTS.values()), line.parameters, line.seconds)
+                for line in lines
+                if (line.task, line.setting) == ("tours", "training")
             ),
             "real": tuple(_real(done)),
             "embeddings": tuple(_embeddings(config, roads)) if roads else (),
@@ -193,10 +247,3 @@ def _embeddings(config: Config, graphs: Sequence[Outcome]) -> Iterator[Embedding
     for number, k in enumerate(config.graphs.dimensions):
         stress, gap = (tuple(one[name][number] for one in graphs) for name in ("stress", "gap"))
         yield Embedding(f"MDS, k={k}", k, stress, gap)
-
-
-def _named(records: Sequence[Any], method: str) -> Any:
-    for record in records:
-        if record.method == method:
-            return record
-    raise KeyError(f"no {method!r} among {', '.join(record.method for record in records) or 'no methods'}")

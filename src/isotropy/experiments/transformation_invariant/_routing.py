@@ -23,8 +23,8 @@ from isotropy.experiments.transformation_invariant._config import ToursPlan
 from isotropy.experiments.transformation_invariant._tours import distances, tour_length, two_opt
 from isotropy.random import derive
 from isotropy.runs import Job, Run, map_jobs
-from isotropy.study import job, job_of, part, size
-from isotropy.train import Batches, Cosine, Moved, fit
+from isotropy.study import job, job_of, part, size, train
+from isotropy.train import Batches, Cosine, Moved
 
 _AT_ONCE = 40_000  # cities of all tours that are decoded together
 _STARTS = 20
@@ -50,18 +50,15 @@ def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan
     tour = torch.cat([torch.from_numpy(part["tour"]) for part in parts])
     model = _network(plan, seed)
     batches = Batches(seen_as(view, x).float(), tour, batch_size=plan.batch, seed=derive(seed, "batches"))
-    history = fit(
+    history = train(
         model,
         tour_loss,
         Moved(batches, lambda x, tour, generator: (x, either_way(tour, generator)), seed, "starts"),
-        optimizer=torch.optim.Adam(model.parameters(), lr=plan.rate),
+        plan,
+        part(run, {**asdict(plan), "data_seed": data_seed}, "tours", view, seed),
+        seed,
         schedule=Cosine(warmup=max(1, len(batches) // 2)),
-        max_epochs=plan.epochs,
         clip=1.0,
-        run=part(run, {**asdict(plan), "data_seed": data_seed}, "tours", view, seed),
-        checkpoint_every=60.0,
-        seed=seed,
-        progress=False,
     )
     return {
         "weights": {name: value.numpy() for name, value in model.state_dict().items()},
