@@ -35,6 +35,7 @@ from isotropy.study._shown import grid as grid
 from isotropy.study._shown import numbers as numbers
 from isotropy.study._shown import quoted as quoted
 from isotropy.study._training import Loss as Loss
+from isotropy.study._training import cross_entropy as cross_entropy
 from isotropy.study._training import part as part
 from isotropy.study._training import size as size
 from isotropy.study._training import train as train
@@ -44,6 +45,5 @@ from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
-from isotropy.study._verb import Answering as Answering
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings

@@ -36,14 +36,14 @@ def grid(
     of: Literal["ours", "published"] = "ours",
     settings: Mapping[str, str] | None = None,
     cost: bool = True,
-    number: Literal["number", "percent"] = "number",
     first: str = "method",
     **block: Any,
 ) -> Show:
     """A table of one task as papers print them: a row for each method, a column for each setting.
 
     ``settings`` chooses columns and says their heads; ``cost`` adds seeds, parameters and seconds; ``of`` "published"
-    shows other people's numbers in the same form. ``block`` are section, caption and name.
+    shows other people's numbers in the same form, as they are printed, ours as the result's ``number`` says. ``block``
+    are section, caption and name.
     """
 
     def show(result: Reproduction) -> Iterator[Block]:
@@ -55,7 +55,7 @@ def grid(
             row = [table.get((method, setting)) for setting in columns]
             rows.append([method, *(line.mean if line else None for line in row), *(_cost(row) if costs else ())])
         if rows:
-            heads = [Column(head, number) for head in columns.values()]
+            heads = [Column(head, "number" if of == "published" else result.number) for head in columns.values()]
             yield Table([Column(first), *heads, *(_COST if costs else ())], rows, title=title, **block)
 
     costs = cost and of == "ours"

@@ -30,7 +30,7 @@ def train(
     from isotropy.train import Cosine, fit  # most questions of a study train nothing
 
     clip = getattr(plan, "clip", None)
-    usual = {
+    usual: dict[str, Any] = {
         "optimizer": torch.optim.Adam(
             network.parameters(), lr=float(plan.rate), weight_decay=float(getattr(plan, "decay", 0.0))
         ),
@@ -44,6 +44,12 @@ def train(
     )
     network.eval()
     return history
+
+
+def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """That of each row, from logits and the numbers of classes."""
+    x, y = batch
+    return nn.functional.cross_entropy(network(x), y, reduction="none")
 
 
 def part(run: Run, plan: Any, *keys: object) -> Run:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS
 from isotropy.study import Claim, Reproduction, Value, at_least, at_most, below, of, worst
 
@@ -25,10 +27,6 @@ def _still(method: str) -> Value[Reproduction]:
     return Value(lambda result: max(value(result) for value in copies), frozenset({GRAPHS}))
 
 
-def _normal(setting: str, method: str) -> Value[Reproduction]:
-    return of(NORMALS, setting, method)
-
-
 def _apart(setting: str, *methods: str) -> list[Value[Reproduction]]:
     return [of(GRAPHS, setting, method) for method in methods]
 
@@ -37,10 +35,8 @@ def _learned(*methods: str) -> list[Value[Reproduction]]:
     return [of(LEARNED, LEARNED, method) for method in methods]
 
 
-def _predicted(method: str) -> Value[Reproduction]:
-    return of(PARTICLES, "test", method)
-
-
+_normal = partial(of, NORMALS)
+_predicted = partial(of, PARTICLES, "test")
 CLAIMS: tuple[Claim[Reproduction], ...] = (
     at_least(
         "normals: turning the parts costs PointNet half as much again (I/SO(3) at least 1.5 times I/I)",

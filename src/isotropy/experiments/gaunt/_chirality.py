@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
 from isotropy.experiments.gaunt._config import CHIRALITY, ChiralityPlan
 from isotropy.experiments.gaunt._mirrors import Method, ShapeNetwork
 from isotropy.experiments.gaunt._shapes import Shapes, Task, mirrored, shapes
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
+from isotropy.study import cross_entropy, job, part, size, train
 from isotropy.train import Batches
 
 
@@ -41,11 +40,6 @@ def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Chir
     train(network, cross_entropy, batches, plan, place, seed)
     exact = Shapes(test.x.double(), test.y)
     return {**judged(network.cpu().double(), exact, derive(seed, "poses")), "parameters": size(network)}
-
-
-def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:
-    x, y = batch
-    return nn.functional.cross_entropy(network(x), y, reduction="none")
 
 
 @torch.no_grad()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import combinations, groupby
+from typing import Any
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS
 from isotropy.experiments.soft_equivariance._result import Level, SoftEquivariance
@@ -14,7 +14,7 @@ from isotropy.study import Claim, Value, at_most, below, of
 BROKEN, WHOLE = "nu=-1, a=2", "nu=0"
 _RESOLVED = 0.01  # true levels that differ by less are a tie
 _SYMMETRIC = ("approximate", "absent")  # verdicts that an unbroken group must not get
-_at: Callable[[str, str], Value[SoftEquivariance]] = partial(of, NETWORKS)
+_at = partial(of, NETWORKS)
 
 
 def _beside_floor(result: SoftEquivariance) -> float:
@@ -57,7 +57,7 @@ def _every_order(problem: str, called: str) -> Claim[SoftEquivariance]:
 
 
 _floor = Value(_beside_floor, frozenset({NETWORKS}))
-_oracle = Value[SoftEquivariance](lambda result: result.oracle(BROKEN).mean, frozenset({NETWORKS}))
+_oracle = Value[Any](lambda result: result.oracle(BROKEN).mean, frozenset({NETWORKS}))
 _PER, _OURS, _FREE = "PER", "ours (evidence)", "SoftEMLP, no penalty"
 _CLAIMS: tuple[Claim[SoftEquivariance], ...] = (
     at_most("EMLP O(3) ends within 15 % of its closed-form floor at nu=-1", _floor, 0.15),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -17,12 +16,11 @@ RELATIVE = 1e-4  # of the length of a tour
 _EQUAL = 0.1 * POINT + 1e-12  # a share is a count over clouds: 0.1 points and rounding, no more
 _PLAIN, _MOMENT, _NAIVE = (METHODS[key] for key in ("plain", "moment", "naive"))
 _RAW, _CENTRED, _INVARIANT = (VIEWS[key] for key in ("raw", "centred", "invariant"))
-Reader = Callable[[str, str], Value[TransformationInvariance]]
 _MOVED = ("rotated", "translated", "times 10", "times 0.1", "all together")
 
 
-_cloud: Reader = partial(of, "clouds")
-_gap: Reader = partial(of, "tours")
+_cloud = partial(of, "clouds")
+_gap = partial(of, "tours")
 
 
 def _turning(method: str) -> Value[TransformationInvariance]:

@@ -15,7 +15,7 @@ from isotropy.experiments.transformation_invariant._config import ShapesPlan
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
+from isotropy.study import cross_entropy, job, part, size, train
 from isotropy.train import Batches, Moved
 
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
@@ -37,7 +37,7 @@ def classify_job(run: Run, *, seed: int, method: str, poses: Poses, modelnet: st
     if poses == "SO3":
         batches = Moved(batches, _turned, seed, "poses")
     place = part(run, {**asdict(plan), "modelnet": modelnet}, "clouds", method, poses, seed)
-    history = train(model, class_loss, batches, plan, place, seed, schedule=None)
+    history = train(model, cross_entropy, batches, plan, place, seed, schedule=None)
     # In float64, so that a turned cloud has the coordinates of the one that stands to far more digits than a class.
     model = model.double()
     test = _clouds("test", plan, modelnet, seed)
@@ -48,12 +48,6 @@ def classify_job(run: Run, *, seed: int, method: str, poses: Poses, modelnet: st
         "loss": history.rows[-1]["loss"],
         "parameters": size(model),
     }
-
-
-def class_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-    """The cross-entropy of each cloud."""
-    x, label = batch
-    return nn.functional.cross_entropy(model(x), label, reduction="none")
 
 
 @torch.no_grad()

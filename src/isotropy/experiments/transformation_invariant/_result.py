@@ -130,7 +130,6 @@ class TransformationInvariance(Reproduction):
         grid(
             "clouds",
             "Test accuracy in this run",
-            number="percent",
             section="Clouds",
             caption="Points on 40 kinds of meshes; test clouds come from the other mesh of their class. X/Y: trained "
             "on clouds in poses X, tried in poses Y; I as they stand, SO3 each turned, I/SO3 by the network of I/I.",
@@ -150,7 +149,6 @@ class TransformationInvariance(Reproduction):
             "tours",
             "Gap to the optimum, moved instances",
             settings={setting: setting for setting in (*MOVES, "same, best of 20 starts")},
-            number="percent",
             section="Tours",
             caption="Greedy tours of the attention model; every instance under a similarity of its own; proven optima.",
             name="tours",
@@ -160,7 +158,6 @@ class TransformationInvariance(Reproduction):
             "Gap to the optimum, real instances",
             settings={f"TSPLIB, {name}": label for name, label in _REAL.items()},
             cost=False,
-            number="percent",
             section="TSPLIB",
             caption="Mean over the instances; coordinates as they are in the files, distances rounded as TSPLIB does.",
             name="tsplib",
@@ -171,7 +168,6 @@ class TransformationInvariance(Reproduction):
             "Tours on roads, found elsewhere",
             first="the search sees",
             cost=False,
-            number="percent",
             section="Distances",
             caption="Shortest paths of random geometric graphs, embedded by classical MDS; mean over graphs. The gap "
             "is what the tour costs on the roads, over the proven optimum there.",
@@ -222,7 +218,12 @@ class TransformationInvariance(Reproduction):
                 if (line.task, line.setting) == ("clouds", "I/I")
             ),
             "tours": tuple(
-                Routing(line.method, *(read(line, tests) for tests in TESTS.values()), line.parameters, line.seconds)
+                Routing(
+                    line.method,
+                    **{part: read(line, tests) for part, tests in TESTS.items()},
+                    parameters=line.parameters,
+                    seconds=line.seconds,
+                )
                 for line in lines
                 if (line.task, line.setting) == ("tours", "training")
             ),
