@@ -55,9 +55,7 @@ CLAIMS: tuple[Claim[Reproduction], ...] = (
     ),
     below("normals: FA-PointNet I/I < PointNet I/I", _normal("I/I", "FA-PointNet"), _normal("I/I", "PointNet")),
     below(
-        "normals: FA-DGCNN I/SO(3) < DGCNN SO(3)/SO(3)",
-        _normal("I/SO(3)", "FA-DGCNN"),
-        _normal("SO(3)/SO(3)", "DGCNN"),
+        "normals: FA-DGCNN I/SO(3) < DGCNN SO(3)/SO(3)", _normal("I/SO(3)", "FA-DGCNN"), _normal("SO(3)/SO(3)", "DGCNN")
     ),
     below(
         "normals: FA-Local-PointNet I/SO(3) < FA-PointNet I/SO(3)",
@@ -78,11 +76,7 @@ CLAIMS: tuple[Claim[Reproduction], ...] = (
         map(_still, ("GA-MLP", "GA-GIN+ID", "FA-MLP, sorted", "FA-GIN+ID, sorted")),
         1e-3,
     ),
-    at_least(
-        "graphs: GCN, GAT and GIN leave all 600 pairs of EXP together",
-        _apart("EXP", "GCN", "GAT", "GIN"),
-        600,
-    ),
+    at_least("graphs: GCN, GAT and GIN leave all 600 pairs of EXP together", _apart("EXP", "GCN", "GAT", "GIN"), 600),
     at_least(
         "graphs: GCN, GAT, GIN and ChebNet leave all 105 pairs of SR25 together",
         _apart("SR25", "GCN", "GAT", "GIN", "ChebNet"),
@@ -96,9 +90,7 @@ CLAIMS: tuple[Claim[Reproduction], ...] = (
         for method in (*CANONICAL, "FA-MLP, sorted", "FA-GIN+ID, sorted")
     ),
     at_most(
-        "EXP: GIN, GA-MLP and GA-GIN+ID do not learn it (at most 0.6)",
-        _learned("GIN", "GA-MLP", "GA-GIN+ID"),
-        0.6,
+        "EXP: GIN, GA-MLP and GA-GIN+ID do not learn it (at most 0.6)", _learned("GIN", "GA-MLP", "GA-GIN+ID"), 0.6
     ),
     at_most("particles: FA-GNN at most 0.010", _predicted("FA-GNN"), 0.010),
     at_least(

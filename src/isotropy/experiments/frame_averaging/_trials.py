@@ -23,10 +23,7 @@ def trials(config: Config) -> Iterator[Trial]:
             job = config.job(normals_job, seed, method=one.method, pose=one.pose, plan=config.normals)
             yield Trial(job, NORMALS, one.method, numbers, "networks")
     for name in SETS:
-        numbers = {
-            (name, "pairs left together"): "together",
-            (f"{name}, copies", "largest L1 distance"): "change",
-        }
+        numbers = {(name, "pairs left together"): "together", (f"{name}, copies", "largest L1 distance"): "change"}
         for method in METHODS:
             job = config.job(separation_job, method=method, graphs=name, plan=config.graphs)
             yield Trial(job, GRAPHS, method, numbers, "networks")

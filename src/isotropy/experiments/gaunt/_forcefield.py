@@ -91,21 +91,11 @@ def forcefield_job(
 
 
 def batches_of(
-    molecules: Molecules,
-    size: int,
-    *,
-    isolated: Mapping[int, float],
-    r_max: float,
-    seed: int | None = None,
+    molecules: Molecules, size: int, *, isolated: Mapping[int, float], r_max: float, seed: int | None = None
 ) -> ConfigurationBatches:
     """The configurations in batches, in an order drawn for each epoch where there is a ``seed``."""
     return ConfigurationBatches.of(
-        molecules,
-        r_max,
-        isolated=isolated,
-        batch_size=size,
-        seed=seed or 0,
-        shuffle=seed is not None,
+        molecules, r_max, isolated=isolated, batch_size=size, seed=seed or 0, shuffle=seed is not None
     )
 
 

@@ -72,10 +72,7 @@ def _dynamics(result: GauntProducts) -> Iterator[Block]:
     for number, line in enumerate(line for line in result.lines if line.figure == "dynamics"):
         t, total, kinetic = (line.columns[key] for key in ("femtoseconds", "total", "kinetic"))
         yield Curves(
-            [
-                Curve("total", t, total),
-                Curve("kinetic, less its start", t, [value - kinetic[0] for value in kinetic]),
-            ],
+            [Curve("total", t, total), Curve("kinetic, less its start", t, [value - kinetic[0] for value in kinetic])],
             section="Force fields",
             title=f"Molecular dynamics: {line.name}",
             caption="Velocity Verlet in steps of 0.5 fs from 300 K, through ase; energies less their first values.",

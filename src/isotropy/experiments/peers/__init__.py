@@ -2,6 +2,7 @@
 
 from isotropy.experiments.peers._attention import AttentionModel as AttentionModel
 from isotropy.experiments.peers._charged import STATE as STATE
+from isotropy.experiments.peers._charged import complete_graphs as complete_graphs
 from isotropy.experiments.peers._charged import edges as edges
 from isotropy.experiments.peers._charged import learn_particles as learn_particles
 from isotropy.experiments.peers._charged import squared_error as squared_error
@@ -18,7 +19,6 @@ from isotropy.experiments.peers._e3nn import natural_irreps as natural_irreps
 from isotropy.experiments.peers._e3nn import same_function as same_function
 from isotropy.experiments.peers._graphs import BACKBONES as BACKBONES
 from isotropy.experiments.peers._graphs import Isomorphism as Isomorphism
-from isotropy.experiments.peers._pairs import complete_graphs as complete_graphs
 from isotropy.experiments.peers._particles import CanonicalGraphNetwork as CanonicalGraphNetwork
 from isotropy.experiments.peers._particles import EquivariantGraphNetwork as EquivariantGraphNetwork
 from isotropy.experiments.peers._particles import FrameGraphNetwork as FrameGraphNetwork

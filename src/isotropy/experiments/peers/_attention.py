@@ -96,10 +96,7 @@ class Heads(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(dim, dim, bias=False) for _ in range(4))
 
     def forward(
-        self,
-        query: Float[Tensor, "B s dim"],
-        h: Float[Tensor, "B n dim"],
-        hidden: Bool[Tensor, "B s n"] | None = None,
+        self, query: Float[Tensor, "B s dim"], h: Float[Tensor, "B n dim"], hidden: Bool[Tensor, "B s n"] | None = None
     ) -> Float[Tensor, "B s dim"]:
         q, k, v = (
             part.unflatten(2, (self.heads, -1)).transpose(1, 2)

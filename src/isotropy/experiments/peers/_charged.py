@@ -1,4 +1,4 @@
-"""Charged particles as networks see them: the type of a state, what pairs of them share, how they are learned."""
+"""Charged particles as networks see them: the type of a state, who sends to whom, how they are learned."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from isotropy.data import Clouds
@@ -34,6 +34,17 @@ def edges(x: Float[Tensor, "rows n 7"]) -> Float[Tensor, "rows n n 2"]:
     loc, _, charge = unpack(x)
     squared = (loc[:, :, None] - loc[:, None]).square().sum(-1, keepdim=True)
     return torch.cat([charge[:, :, None] * charge[:, None], squared], -1)
+
+
+def complete_graphs(rows: int, n: int, device: torch.device) -> Int[Tensor, "2 E"]:
+    """All ordered pairs of different points of each of ``rows`` shapes of ``n`` points.
+
+    >>> complete_graphs(2, 2, torch.device("cpu"))
+    tensor([[0, 1, 2, 3],
+            [1, 0, 3, 2]])
+    """
+    one = (1 - torch.eye(n, dtype=torch.int64, device=device)).nonzero()
+    return (one + n * torch.arange(rows, device=device)[:, None, None]).flatten(0, 1).T
 
 
 def squared_error(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, " rows"]:

@@ -10,9 +10,8 @@ from e3nn import o3
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.experiments.peers._charged import edges, unpack
+from isotropy.experiments.peers._charged import complete_graphs, edges, unpack
 from isotropy.experiments.peers._e3nn import by_channels, by_irreps
-from isotropy.experiments.peers._pairs import complete_graphs
 from isotropy.nn import GauntProduct
 from isotropy.nn.parts import inverse_root, variances
 from isotropy.reps import Scalar, Sphere, degrees, spherical_harmonics, to_e3nn

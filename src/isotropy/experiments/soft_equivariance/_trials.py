@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from isotropy.data import load
+from isotropy.discovery import discover
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config, Setting
-from isotropy.experiments.soft_equivariance._discovery import discover_job
 from isotropy.experiments.soft_equivariance._methods import methods
 from isotropy.experiments.soft_equivariance._training import train_job
-from isotropy.study import Trial
+from isotropy.runs import Run
+from isotropy.study import Trial, job
 
 
 def trials(config: Config) -> Iterator[Trial]:
@@ -18,13 +20,13 @@ def trials(config: Config) -> Iterator[Trial]:
         for method in methods(truth(setting)[0], config.plan):
             for seed in config.seeds_of(setting.seeds):
                 where = {"nu": setting.nu, "axis": setting.axis, "method": method.key, "argument": method.argument}
-                job = config.job(train_job, seed, **where, plan=config.plan)
-                yield Trial(job, NETWORKS, method.name, stage=NETWORKS)
+                training = config.job(train_job, seed, **where, plan=config.plan)
+                yield Trial(training, NETWORKS, method.name, stage=NETWORKS)
     for question in config.questions:
         for seed in config.seeds_of(question.seeds):
             asked = {"problem": question.problem, "settings": dict(question.settings), "quick": config.quick}
-            job = config.job(discover_job, seed, **asked, rows=config.question_rows)
-            yield Trial(job, DISCOVER, question.name, stage=DISCOVER)
+            asking = config.job(discover_job, seed, **asked, rows=config.question_rows)
+            yield Trial(asking, DISCOVER, question.name, stage=DISCOVER)
 
 
 def truth(setting: Setting) -> tuple[dict[str, float], dict[str, float]]:
@@ -33,3 +35,25 @@ def truth(setting: Setting) -> tuple[dict[str, float], dict[str, float]]:
     shares = dict(data.truth or {})
     energy = data.energy or 0.0
     return shares, {group: share * energy / data.y.shape[1] for group, share in shares.items()}
+
+
+@job
+def discover_job(
+    run: Run, *, seed: int, problem: str, settings: Mapping[str, Any], rows: int, quick: bool
+) -> dict[str, Any]:
+    """Breaking found, its interval, truth and verdict of each candidate, and the processor's seconds."""
+    data = load(problem, n=rows, seed=seed, **settings)
+    shares = data.truth or {}
+    found = discover(data, seed=seed, quick=quick, progress=False)
+    groups = [
+        {
+            "group": finding.name,
+            "breaking": finding.breaking.mean,
+            "low": finding.breaking.low,
+            "high": finding.breaking.high,
+            "truth": shares[finding.name],
+            "verdict": finding.verdict,
+        }
+        for finding in found.groups
+    ]
+    return {"groups": groups}
