@@ -27,9 +27,9 @@ from isotropy.experiments.frame_averaging._graphs import APART, all_undistinguis
 from isotropy.experiments.frame_averaging._normals import BUILDERS as POINT_NETWORKS
 from isotropy.experiments.frame_averaging._normals import held_out, held_out_error, standardised, turned
 from isotropy.experiments.frame_averaging._prediction import BUILDERS as PARTICLE_NETWORKS
-from isotropy.experiments.frame_averaging._prediction import Straight, squared_error
+from isotropy.experiments.frame_averaging._prediction import Straight
 from isotropy.experiments.frame_averaging._separation import METHODS
-from isotropy.experiments.peers import BACKBONES, STATE, Isomorphism, edges
+from isotropy.experiments.peers import BACKBONES, STATE, Isomorphism, edges, squared_error
 from isotropy.groups import E, Window
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn

@@ -6,6 +6,7 @@ from isotropy.study._candidates import candidates as candidates
 from isotropy.study._candidates import listed as listed
 from isotropy.study._candidates import subgroups as subgroups
 from isotropy.study._claims import Claim as Claim
+from isotropy.study._claims import Number as Number
 from isotropy.study._claims import Value as Value
 from isotropy.study._claims import Verdict as Verdict
 from isotropy.study._claims import at_least as at_least
@@ -21,7 +22,6 @@ from isotropy.study._problem import Problem as Problem
 from isotropy.study._problem import penalised as penalised
 from isotropy.study._published import Published as Published
 from isotropy.study._published import Quoted as Quoted
-from isotropy.study._scores import Measured as Measured
 from isotropy.study._scores import OverSeeds as OverSeeds
 from isotropy.study._scores import Reproduction as Reproduction
 from isotropy.study._scores import Score as Score

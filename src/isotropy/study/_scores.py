@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
 
 from isotropy.report import Block, Column, Result, Table
-from isotropy.study._claims import Value, Verdict, claim_blocks
+from isotropy.study._claims import Number, Value, Verdict, claim_blocks
 from isotropy.study._published import Published
 
-Number = float | int
 Show = Callable[[Any], Iterable[Block]]
 
 

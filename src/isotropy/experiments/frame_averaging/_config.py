@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from isotropy.study import Configuration
+from isotropy.study import Configuration, Number
 
 NORMALS, GRAPHS, LEARNED, PARTICLES = "normals", "graphs", "EXP-classify", "particles"
 SETS = ("graph8c", "EXP", "SR25")
-Number = float | int
 Pose = Literal["I", "SO(3)"]
 
 

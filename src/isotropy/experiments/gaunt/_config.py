@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from isotropy.study import Configuration
+from isotropy.study import Configuration, Number
 
 EFFICIENCY, FORCEFIELD, NBODY, CHIRALITY = PARTS = ("efficiency", "forcefield", "nbody", "chirality")
 MARK_60, MARK_120, TEN_MINUTES = 1800, 4000, 18_000
@@ -14,8 +14,6 @@ MARK_60, MARK_120, TEN_MINUTES = 1800, 4000, 18_000
 
 SEEDS = 4
 """Of the comparison of products."""
-
-Number = float | int
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from isotropy.study import Configuration
+from isotropy.study import Configuration, Number
 
 NETWORKS, DISCOVER = "networks", "discover"
-Number = float | int
 
 
 @dataclass(frozen=True)

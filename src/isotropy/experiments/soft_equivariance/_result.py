@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config, Setting
@@ -213,8 +213,8 @@ def _scores(
     for (where, method), seeds in trained.items():
         if where == setting:
             floor = floors[method.group] if method.group else None
-            score = _score(setting, method.name, seeds)
-            yield replace(score, group=method.group, floor=floor, oracle=method.group in oracles(shares))
+            held = method.group in oracles(shares)
+            yield _score(setting, method.name, seeds, _seconds(seeds), group=method.group, floor=floor, oracle=held)
             if method.key == "ratio":
                 starts[method.argument] = seeds
     if starts:
@@ -225,15 +225,17 @@ def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> MethodS
     """For each seed the start whose network has the lowest validation error, at the price of training them all."""
     seeds = range(len(next(iter(starts.values()))))
     chosen = [min(starts, key=lambda start: starts[start][seed]["validation"]) for seed in seeds]
-    score = _score(setting, VALIDATED, [starts[start][seed] for seed, start in zip(seeds, chosen, strict=True)])
-    seconds = sum(statistics.fmean(outcome["seconds"] for outcome in seeds) for seeds in starts.values())
-    return replace(score, chosen=tuple(chosen), seconds=seconds)
+    kept = [starts[start][seed] for seed, start in zip(seeds, chosen, strict=True)]
+    return _score(setting, VALIDATED, kept, sum(map(_seconds, starts.values())), chosen=tuple(chosen))
 
 
-def _score(setting: str, name: str, seeds: Sequence[Outcome]) -> MethodScore:
+def _score(setting: str, name: str, seeds: Sequence[Outcome], seconds: float, **further: Any) -> MethodScore:
     test, validation, train = (tuple(outcome[key] for outcome in seeds) for key in ("test", "validation", "train"))
-    seconds = statistics.fmean(outcome["seconds"] for outcome in seeds)
-    return MethodScore(setting, name, test, validation, train, seconds, seeds[0]["parameters"])
+    return MethodScore(setting, name, test, validation, train, seconds, seeds[0]["parameters"], **further)
+
+
+def _seconds(seeds: Sequence[Outcome]) -> float:
+    return statistics.fmean(outcome["seconds"] for outcome in seeds)
 
 
 def _tuned(trained: Mapping[Group, Sequence[Outcome]]) -> Iterator[Strengths]:

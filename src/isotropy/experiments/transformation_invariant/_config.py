@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from isotropy.study import Configuration
+from isotropy.study import Configuration, Number
 
 METHODS = {
     "plain": "PointNet, raw coordinates",
@@ -27,8 +27,6 @@ POSED = ("plain", "naive", "moment")
 """Classifiers trained on turned clouds too; to the others turned clouds are the same clouds."""
 COSTLY = ("frame",)
 """Classifiers that run eight copies of every cloud in training, and are trained from fewer seeds."""
-
-Number = float | int
 
 
 @dataclass(frozen=True)
