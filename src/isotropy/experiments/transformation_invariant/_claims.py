@@ -17,8 +17,6 @@ _EQUAL = 0.1 * POINT + 1e-12  # a share is a count over clouds: 0.1 points and r
 _PLAIN, _MOMENT, _NAIVE = (METHODS[key] for key in ("plain", "moment", "naive"))
 _RAW, _CENTRED, _INVARIANT = (VIEWS[key] for key in ("raw", "centred", "invariant"))
 _MOVED = ("rotated", "translated", "times 10", "times 0.1", "all together")
-
-
 _cloud = partial(of, "clouds")
 _gap = partial(of, "tours")
 
