@@ -31,7 +31,15 @@ PLACES = torch.tensor(
 @pytest.fixture
 def model() -> GauntForceField:
     """Small, in double precision, its energies of the size of real ones."""
-    made = GauntForceField(E0, scales=Scales(-4.0, 1.5, 5.0), channels=4, L_filter=2, radial=(8, 8), r_max=3.0)
+    made = GauntForceField(
+        E0,
+        scales=Scales(-4.0, 1.5, 5.0),
+        channels=4,
+        L_filter=2,
+        radial=(8, 8),
+        r_max=3.0,
+        generator=spawn(0, "GauntForceField"),
+    )
     return made.double().eval()
 
 
