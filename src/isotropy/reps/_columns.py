@@ -70,8 +70,10 @@ def finite(
             "finite numbers",
             "remove or repair these rows; nothing is dropped silently",
         )
+    if not whole:
+        return numbers  # the dtype of a list costs another reading of it
     given = values.dtype if isinstance(values, Tensor) else np.asarray(values).dtype
-    integers = whole and (str(given).removeprefix("torch.").startswith(("int", "uint", "bool")))
+    integers = str(given).removeprefix("torch.").startswith(("int", "uint", "bool"))
     return numbers.long() if integers else numbers
 
 

@@ -1,4 +1,4 @@
-"""What every job of one discovery reads: the data, the candidates and a few settings, as files of the run."""
+"""What every job of one question reads: the data, the candidates and a few settings, as files of the run."""
 
 from __future__ import annotations
 
