@@ -7,20 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.discovery._continuous import continuous
-from isotropy.discovery._findings import (
-    AngleCurve,
-    Continuous,
-    GroupFinding,
-    Learnt,
-    Refit,
-    TrainingCurves,
-    findings,
-    refit_of,
-)
+from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
 from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit
+from isotropy.discovery._judging import Asked, Noise, Refit, findings, refits_of
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Discovery
@@ -49,7 +43,7 @@ class _Winner:
 
     learner: str
     splits: int
-    loss: float  # mean squared error of held-out rows over all splits, summed over the targets
+    loss: Float[Tensor, " K"]  # mean squared error of held-out rows over all splits, of each part of the target
     scores: Mapping[str, float]
     training: TrainingCurves  # of the network
 
@@ -61,11 +55,11 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
     state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
-    found = findings(
-        problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
-    )
-    below = subgroups(problem.candidates)
-    V = problem.signal
+    asked = Asked(problem, noise_of(problem, dataset), dataset.imposed, dict(dataset.truth or {}), tolerance, False)
+    found = findings(asked, measured, tested, refits)
+    listed = [candidate for candidate in problem.candidates if candidate.listed]
+    below = subgroups(listed)
+    left = float((winner.loss / problem.spreads).mean())
     return Discovery(
         data={
             "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
@@ -77,11 +71,12 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
         edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
         continuous=found_axes,
         recommendation=recommend(
-            [Finding(f.name, f.verdict, f.cost_rmse, f.price.mean, bool(f.imposed)) for f in found], below
+            [Finding(f.name, f.verdict, f.cost_rmse, f.price, bool(f.imposed), f.note) for f in found], below
         ),
         tolerance=tolerance,
         learnt=Learnt(
-            winner.learner, 1 - winner.loss / V, (winner.loss / problem.y.shape[1]) ** 0.5, V, winner.splits,
+            winner.learner, 1 - left, (float(winner.loss.sum()) / problem.y.shape[1]) ** 0.5,
+            float(problem.spreads.sum()), winner.splits,
             winner.scores, str(state["core"].get("kernel", "")),
         ),
         curves=tuple(along),
@@ -104,10 +99,13 @@ def _compete(work: Work, quick: bool) -> _Winner:
     outcomes = work.map(jobs, description="fitting")
     training = from_json(outcomes[0]["curves"], TrainingCurves, "curves") if trial else TrainingCurves()
     fits = outcomes[len(trial) :]
-    V = problem.signal
-    scores = {"kernel": float(fits[0]["loss"].mean()) / V}
+
+    def left(fit: Mapping[str, Any]) -> float:
+        return float((_mean_loss([fit]) / problem.spreads).mean())
+
+    scores = {"kernel": left(fits[0])}
     if trial:
-        scores["network"] = float(outcomes[0]["loss"].mean()) / V
+        scores["network"] = left(outcomes[0])
     if scores["kernel"] * _NETWORK_MARGIN < scores.get("network", float("inf")):
         return _Winner("kernel", splits, _mean_loss(fits), scores, training)
     few = halves[: 2 * _NETWORK_SPLITS]
@@ -116,8 +114,16 @@ def _compete(work: Work, quick: bool) -> _Winner:
     return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
 
 
-def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:
-    return float(torch.cat([torch.from_numpy(fit["loss"]) for fit in fits]).mean())
+def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> Float[Tensor, " K"]:
+    return torch.cat([torch.from_numpy(fit["loss"]) for fit in fits], 1).mean(1)
+
+
+def noise_of(problem: Problem, dataset: Dataset) -> Noise:
+    """What is known about the noise of the targets: what the data set says, else nothing."""
+    if dataset.noise is None:
+        return Noise((0.0,) * len(problem.parts), tuple(problem.spreads.tolist()), "")
+    energies = tuple(part.outputs * dataset.noise**2 for part in problem.parts)
+    return Noise(energies, energies, "of known size")
 
 
 def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str, Any]]:
@@ -132,7 +138,7 @@ def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str,
     return {name: [next(outcomes) for _ in splits] for name in names}, tested
 
 
-def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, Refit]:
+def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, tuple[Refit, ...]]:
     """Refits with the symmetry imposed, for candidates whose inputs are not invariant or that have no uniform law."""
     problem = work.problem
     wanted = [
@@ -144,7 +150,7 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     splits = range(min(winner.splits, 2) if len(problem.x) > _LONG else winner.splits)
     jobs = [problem.job(refit, learner=winner.learner, index=i, split=split) for i, _ in wanted for split in splits]
     outcomes = iter(work.map(jobs, description="imposing and refitting") if jobs else [])
-    return {candidate.name: refit_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
+    return {candidate.name: refits_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
 
 
 def _beyond(
@@ -154,7 +160,7 @@ def _beyond(
     analysis reads off exactly symmetric copies of the data, for every compact candidate."""
     problem = work.problem
     # Along a symmetry that the preparation of the data imposed there are no data at all.
-    dims = [0 if candidate.name in imposed else candidate.group.dim for candidate in problem.candidates]
+    dims = [0 if c.name in imposed or not c.listed else c.group.dim for c in problem.candidates]
     index = dims.index(max(dims))
     largest = problem.candidates[index]
     compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)

@@ -11,6 +11,7 @@ from typing import Any
 
 from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
+from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._result import Discovery
 from isotropy.errors import DomainError
 from isotropy.reps import Values
@@ -56,7 +57,7 @@ def discover(
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
-    problem = problem_of(dataset, groups, windows, seed)
+    problem = with_compact_parts(problem_of(dataset, groups, windows, seed))
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)

@@ -1,38 +1,51 @@
-"""From the outcomes of jobs to one finding per candidate: breaking, price, p-value, verdict."""
+"""What a discovery finds: one record for each candidate, and what is known beside them."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar, Literal
 
-import numpy as np
-import scipy
-import torch
-
-from isotropy.discovery._jobs import terms_of
-from isotropy.discovery._verdicts import ALPHA, Grounds, Verdict, rows_to_decide, verdict
+from isotropy.discovery._verdicts import Verdict
 from isotropy.estimate import Estimate
-from isotropy.measure import Breaking, combine, holm
-from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
-from isotropy.study import Candidate, Problem, subgroups
 
-_LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
+Evidence = Literal["orbit", "window", "refit"]
+Test = Literal["randomisation", "block randomisation", "paired refits", "kernel"]
+
+
+@dataclass(frozen=True)
+class PartFinding:
+    """One candidate in one part of the target: shares of that part's own signal, prices of its own error."""
+
+    name: str
+    breaking: float
+    low: float
+    high: float
+    verdict: Verdict
+    price: float
+    cost_rmse: float
+    p_adjusted: float
+    explained: float
 
 
 @dataclass(frozen=True)
 class GroupFinding:
-    """Everything that was learnt about one candidate; shares are of the signal's energy V, prices of the error.
+    """Everything that was learnt about one candidate, told by the part of the target that speaks most against it.
 
-    ``breaking`` and ``price`` carry pairs of one-sided 95 % bounds (confidence 0.90). ``raw`` is the estimate before
-    it was made consistent along the lattice.
+    ``breaking`` is a share of that part's signal, ``breaking_of_variance`` of its whole energy, ``explained`` the share
+    of that energy that the models explain; ``price`` is by how much the error (RMSE) would rise, ``cost_rmse`` the same
+    in the unit of the target. All carry pairs of one-sided 95 % bounds (confidence 0.90). ``raw`` is the estimate
+    before it was made consistent along the lattice. ``evidence`` is how the figures were found: averaging along orbits,
+    along a window of a group without a uniform law, or refitting with the symmetry imposed; ``test`` where the p-value
+    comes from. ``note`` says what the verdict leaves open.
     """
 
     derived: ClassVar[tuple[str, ...]] = ("level",)
     name: str
     breaking: Estimate = field(metadata={"headline": ("n", "confidence")})
     upper_worst: float
+    explained: Estimate
+    breaking_of_variance: float
     price: Estimate
     cost_rmse: float
     p_value: float
@@ -41,15 +54,18 @@ class GroupFinding:
     shift: float
     inputs_invariant: bool
     verdict: Verdict
+    parts: tuple[PartFinding, ...]
+    evidence: Evidence
+    test: Test
     raw: float
     cross: float
     plug_in: float
     standard_error: float
+    note: str = ""
     width: tuple[float, ...] | None = None
     imposed: str = ""
     rows_needed: int | None = None
     truth: float | None = None
-    basis: str = "orbit"  # how the price was found: averaging along orbits, or refitting with the symmetry imposed
 
     @property
     def level(self) -> float:
@@ -102,7 +118,11 @@ class TrainingCurves:
 
 @dataclass(frozen=True)
 class Learnt:
-    """How well the data could be predicted, by which learner; ``explained`` is 1 - (held-out error) / (energy)."""
+    """How well the data could be predicted, by which learner.
+
+    ``explained`` is 1 - (held-out error) / (variance), the mean over the parts of the target; ``energy`` the variance,
+    summed over the targets.
+    """
 
     learner: str
     explained: float
@@ -111,167 +131,3 @@ class Learnt:
     splits: int
     scores: Mapping[str, float]
     kernel: str = ""
-
-
-@dataclass(frozen=True)
-class Refit:
-    """What imposing a symmetry and retraining costs, from paired held-out losses."""
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    error: float
-
-
-def refit_of(outcomes: Sequence[Mapping[str, Any]], unit: torch.Tensor) -> Refit:
-    """The mean difference of the losses over splits, with one-sided 95 % ends and a one-sided p-value."""
-    imposed, free = (
-        torch.from_numpy(np.stack([outcome[name] for outcome in outcomes])) for name in ("imposed", "free")
-    )
-    difference = imposed - free
-    mean, (se, degrees) = float(difference.mean()), clustered_mean(difference, unit)
-    t = float(scipy.special.stdtrit(degrees, 0.95))
-    p = float(scipy.special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
-    return Refit(mean, mean - t * se, mean + t * se, p, float(free.mean()))
-
-
-def findings(
-    problem: Problem,
-    measured: Mapping[str, Sequence[Mapping[str, Any]]],
-    tested: Mapping[str, Mapping[str, Any]],
-    refits: Mapping[str, Refit],
-    *,
-    imposed: Mapping[str, str],
-    truth: Mapping[str, float],
-    tolerance: float,
-) -> list[GroupFinding]:
-    """One finding per candidate, largest first."""
-    energy, below = problem.energy, subgroups(problem.candidates)
-    index = {candidate.name: i for i, candidate in enumerate(problem.candidates)}
-    answers: dict[str, Breaking] = {}
-    p_values: dict[str, float] = {}
-    for candidate in problem.candidates:
-        rows, name = problem.measured(candidate), candidate.name
-        terms = [terms_of(outcome) for outcome in measured[name]]
-        unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
-        answers[name] = combine(terms, energy[rows], problem.y.shape[1], unit)
-        # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
-        p_values[name] = refits[name].p_value if name in refits else measured[name][0]["p_value"]
-    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
-    consistent = along_lattice(adjusted, {name: below[name] for name in adjusted})
-    edges = [(index[small], index[big]) for big, smalls in below.items() for small in smalls]
-    weights = [1 / max(answers[c.name].standard_error, 1e-6) ** 2 for c in problem.candidates]
-    level = monotone([answers[c.name].estimate.mean for c in problem.candidates], weights, edges)
-    return [
-        _finding(
-            problem,
-            candidate,
-            answers[candidate.name],
-            max(level[i], 0.0),
-            tested[candidate.name],
-            refits.get(candidate.name),
-            p_values=(p_values[candidate.name], consistent[candidate.name]),
-            imposed=imposed.get(candidate.name, ""),
-            truth=truth.get(candidate.name),
-            tolerance=tolerance,
-        )
-        for i, candidate in enumerate(problem.candidates)
-    ]
-
-
-def _finding(
-    problem: Problem,
-    candidate: Candidate,
-    answer: Breaking,
-    consistent: float,
-    test: Mapping[str, Any],
-    refit: Refit | None,
-    *,
-    p_values: tuple[float, float],
-    imposed: str,
-    truth: float | None,
-    tolerance: float,
-) -> GroupFinding:
-    breaking, price = _along_orbits(answer, consistent) if refit is None else _by_refitting(answer, refit)
-    if imposed:
-        # True by construction: the preparation of the data leaves nothing to estimate.
-        breaking = price = Estimate(0.0, 0.0, 0.0, answer.estimate.n, answer.estimate.confidence)
-    p_value, p_adjusted = p_values
-    evidence = Grounds(
-        breaking=breaking.mean,
-        low=breaking.low,
-        high=breaking.high,
-        price_low=price.low,
-        overlap=test["overlap"],
-        significant=p_adjusted < ALPHA,
-        imposed=bool(imposed),
-        # A constant predicts as well: then there is nothing that could be symmetric or not.
-        signal=answer.held_out < answer.energy * (1 - _LEAST_SIGNAL),
-    )
-    word = verdict(evidence, tolerance)
-    undecided = word == "undecided"
-    rows_needed = rows_to_decide(len(problem.x), answer.standard_error, breaking.mean, tolerance)
-    return GroupFinding(
-        name=candidate.name,
-        breaking=breaking,
-        upper_worst=breaking.high if imposed else max(answer.upper_worst, breaking.high),
-        price=price,
-        cost_rmse=math.sqrt(breaking.mean * answer.energy / problem.y.shape[1]),
-        p_value=p_value,
-        p_adjusted=p_adjusted,
-        overlap=test["overlap"],
-        shift=test["shift"],
-        inputs_invariant=test["invariant"],
-        verdict=word,
-        raw=answer.estimate.mean,
-        cross=answer.cross,
-        plug_in=answer.plug_in,
-        standard_error=answer.standard_error,
-        width=candidate.width,
-        imposed=imposed,
-        rows_needed=rows_needed if undecided else None,
-        truth=truth,
-        basis="orbit" if refit is None else "refit",
-    )
-
-
-def _along_orbits(answer: Breaking, consistent: float) -> tuple[Estimate, Estimate]:
-    """Breaking and price from averages over orbits, the interval moved with the level that the lattice calls for."""
-    raw = answer.estimate
-    shifted = consistent - raw.mean
-    low, high = max(raw.low + min(shifted, 0.0), 0.0), min(raw.high + max(shifted, 0.0), 1.0)
-    return Estimate(consistent, low, high, raw.n, raw.confidence), answer.price
-
-
-def _by_refitting(answer: Breaking, refit: Refit) -> tuple[Estimate, Estimate]:
-    """Breaking and price from what the refitted model loses; its gain from moved copies can hide some breaking.
-
-    The upper end of the breaking is therefore the larger of both readings.
-    """
-    V, n, confidence = answer.energy, answer.estimate.n, answer.estimate.confidence
-    left = max(refit.error, SMALLEST_ERROR * V)
-    low, mean, high = (max(value, 0.0) for value in (refit.low, refit.difference, refit.high))
-    price = Estimate(mean / left, low / left, high / left, n, confidence)
-    return Estimate(mean / V, low / V, max(answer.estimate.high, high / V), n, confidence), price
-
-
-def monotone(breaking: Sequence[float], weights: Sequence[float], edges: Sequence[tuple[int, int]]) -> list[float]:
-    """The nearest values (weighted least squares) with b_H <= b_G for every edge (H, G), H a subgroup of G.
-
-    Isotonic regression on a partial order, through its dual, a non-negative least-squares problem.
-
-    >>> monotone([0.3, 0.1], [1.0, 1.0], [(0, 1)])
-    [0.2, 0.2]
-    """
-    b, w = np.asarray(breaking, float), np.asarray(weights, float)
-    if not edges:
-        return b.tolist()
-    C = np.zeros((len(edges), len(b)))
-    for row, (lower, upper) in enumerate(edges):
-        C[row, lower], C[row, upper] = -1.0, 1.0
-    root = 1 / np.sqrt(w)
-    # Dual of min 1/2 |W^(1/2) (z - b)|^2 subject to C z >= 0: z = b + W^-1 C^T m with m >= 0 least squares.
-    multipliers, _ = scipy.optimize.nnls((C * root).T, -b / root)
-    fitted = b + root**2 * (C.T @ multipliers)
-    return [float(round(value, 12)) for value in fitted]

@@ -7,7 +7,7 @@ arrays; a job that needs another's outcome asks for it by its description.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,13 +33,13 @@ _REPLICATES = 400
 
 
 def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dict[str, Any]:
-    """A model fitted without the rows of half ``fold``, and its squared errors on them."""
+    """A model fitted without the rows of half ``fold``, and its squared errors on them, part by part."""
     problem = Problem.load(run)
     held_out = problem.half(split) == fold
     x, y, unit = problem.x[~held_out], problem.y[~held_out], problem.unit[~held_out]
     state, curves = learn(learner, problem, x, y, unit, seed=seed, stream=("fit", split, fold))
     model = revive(learner, problem, state)
-    loss = (problem.y[held_out] - model(problem.x[held_out])).square().sum(-1)
+    loss = problem.losses(problem.y[held_out] - model(problem.x[held_out]))
     return {"state": state, "curves": curves, "loss": loss.numpy()}
 
 
@@ -67,9 +67,9 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
     rows, half = problem.measured(candidate), problem.half(split)
     models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
     generator = spawn(seed, "measure", candidate.name, split)
-    terms, p_value = judge(problem, candidate, models, half, rows, generator)
+    terms, p_values = judge(problem, candidate, models, half, rows, generator)
     kept = {name: values.numpy() for name, values in terms.tensors().items() if name != "orbit_loss"}
-    return {"terms": kept, "p_value": p_value}
+    return {"terms": kept, "p_values": p_values}
 
 
 def judge(
@@ -79,34 +79,38 @@ def judge(
     half: Int[Tensor, " n"],
     rows: Int[Tensor, " m"],
     generator: torch.Generator,
-) -> tuple[BreakingTerms, float]:
+) -> tuple[BreakingTerms, list[float]]:
     """One candidate judged by models that have not seen its rows: the step that data and symmetric copies share.
 
-    The terms of the breaking of ``rows`` and the p-value of the randomisation test over both halves.
+    The terms of the breaking of ``rows`` and, for each part of the target, the p-value of the randomisation test over
+    both halves.
 
     ``models[fold]`` was fitted without the rows of half ``fold``. Losses along the orbit are not kept.
     """
     terms: dict[str, Tensor] = {}
-    p_values: list[float] = []
+    p_values: list[list[float]] = []
+    centre = problem.centre(problem.y[rows], candidate)
     for fold in (0, 1):
         at = (half[rows] == fold).nonzero()[:, 0]
         x, y = problem.x[rows[at]], problem.y[rows[at]]
         unit = torch.unique(problem.unit[rows[at]], return_inverse=True)[1]
-        part = breaking_terms(
+        found = breaking_terms(
             models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
-            unit=unit, draws=problem.draws(candidate), generator=generator,
+            unit=unit, parts=[part.columns for part in problem.parts], centre=centre,
+            draws=problem.draws(candidate), generator=generator,
         )  # fmt: skip
-        p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
-        for name, values in part.tensors().items():
+        p_values.append([randomisation_test(loss, unit, generator=generator) for loss in found.orbit_loss])
+        for name, values in found.tensors().items():
             if name != "orbit_loss":
-                terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
-    return BreakingTerms(**terms, orbit_loss=torch.empty(0, 0)), bonferroni(p_values)
+                terms.setdefault(name, torch.empty(len(values), len(rows), dtype=values.dtype))[:, at] = values
+    both = [bonferroni(list(halves)) for halves in zip(*p_values, strict=True)]
+    return BreakingTerms(**terms, orbit_loss=torch.empty(0, 0, 0)), both
 
 
 def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
     """The terms of a stored ``measure``; losses along the orbit are not kept."""
     tensors = {name: torch.from_numpy(values) for name, values in outcome["terms"].items()}
-    return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0))
+    return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0, 0))
 
 
 def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
@@ -126,7 +130,8 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
     """
     problem = Problem.load(run)
     candidate, half = problem.candidates[index], problem.half(split)
-    free, imposed = torch.empty(len(half), dtype=problem.x.dtype), torch.empty(len(half), dtype=problem.x.dtype)
+    shape = (len(problem.parts), len(half))
+    free, imposed = torch.empty(shape, dtype=problem.x.dtype), torch.empty(shape, dtype=problem.x.dtype)
     for fold in (0, 1):
         held_out = half == fold
         generator = spawn(seed, "refit", candidate.name, split, fold)
@@ -142,8 +147,8 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
             prediction = pulled_back(model, orbit, test_x, test_unit, problem.rep_in, problem.rep_out).mean(1)
         else:
             prediction = model(test_x)
-        imposed[held_out] = (test_y - prediction).square().sum(-1)
-        free[held_out] = (test_y - revive(learner, problem, like)(test_x)).square().sum(-1)
+        imposed[:, held_out] = problem.losses(test_y - prediction)
+        free[:, held_out] = problem.losses(test_y - revive(learner, problem, like)(test_x))
     return {"free": free.numpy(), "imposed": imposed.numpy()}
 
 
@@ -158,6 +163,11 @@ def _moved_copies(
     return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(len(orbit))
 
 
+def _comparable(problem: Problem, model: Model) -> Callable[[Tensor], Tensor]:
+    """The model in units in which squares are shares of the signal; each part keeps one unit, so symmetries stay."""
+    return lambda x: problem.comparable(model(x))
+
+
 def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     """Half the mean squared change of f along each one-parameter subgroup, as a share of the energy.
 
@@ -167,7 +177,8 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     candidate = problem.candidates[index]
     group, models = candidate.group, [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "curves"))[:_CURVE_ROWS]
-    x, V = problem.x[rows], problem.signal
+    x = problem.x[rows]
+    models = [_comparable(problem, model) for model in models]
     at = [model(x) for model in models]
     reach = math.pi if candidate.width is None else 2 * max(candidate.width)
     angles = torch.linspace(-reach, reach, _CURVE_ANGLES, dtype=x.dtype)
@@ -182,7 +193,7 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
             .transpose(0, 1)
             for f, model in zip(at, models, strict=True)
         ]  # fmt: skip
-        values.append(((change[0] * change[1]).sum(-1).mean(1) / (2 * V)).tolist())
+        values.append(((change[0] * change[1]).sum(-1).mean(1) / 2).tolist())
     return {"angles": angles.tolist(), "names": list(group.generator_names), "values": values}
 
 
@@ -191,12 +202,14 @@ def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[
     problem = Problem.load(run)
     group = problem.candidates[index].group
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "gram"))[:_GRAM_ROWS]
-    V = problem.signal
     grams = [
         lie_gram(
-            (fitted(run, problem, learner, split, 0), fitted(run, problem, learner, split, 1)),
+            (
+                _comparable(problem, fitted(run, problem, learner, split, 0)),
+                _comparable(problem, fitted(run, problem, learner, split, 1)),
+            ),
             group, problem.x[rows], problem.rep_in, problem.rep_out,
-            scale=V, cluster=problem.unit[rows], replicates=_REPLICATES, seed=seed,
+            cluster=problem.unit[rows], replicates=_REPLICATES, seed=seed,
         )
         for split in range(splits)
     ]  # fmt: skip

@@ -5,61 +5,91 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isotropy.discovery._verdicts import HOLDS, Verdict
+from isotropy.discovery._verdicts import HOLDS, PRICE_TOLERANCE, Verdict
+from isotropy.estimate import Estimate
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One group as the recommendation sees it; ``cost_rmse`` in the unit of the targets."""
+    """One group as the recommendation sees it; ``cost_rmse`` in the unit of the targets, ``price`` with its ends."""
 
     name: str
     verdict: Verdict
     cost_rmse: float
-    price: float
+    price: Estimate
     imposed: bool = False
+    note: str = ""
 
 
 def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]) -> str:
     """The advice for these findings; ``contains`` lists for each group the candidates that are its subgroups.
 
-    >>> recommend([Finding("O(3)", "approximate", 0.81, 3.0), Finding("O(2)@z", "no breaking detected", 0, 0)],
+    >>> high, none = Estimate(3.0, 2.5, 3.6, 100), Estimate(0.0, 0.0, 0.01, 100)
+    >>> recommend([Finding("O(3)", "approximate", 0.81, high), Finding("O(2)@z", "no breaking detected", 0, none)],
     ...           {"O(3)": ["O(2)@z"]})
     'build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE'
-    >>> recommend([Finding("SO(2)", "negligible", 0.01, 0.04)], {})
-    'build in SO(2) exactly (SO(2) costs +4.0% of the error)'
     """
     if all(finding.verdict == "no signal" for finding in findings):
         return "no model predicts these targets, so no symmetry can be judged: check the inputs before anything else"
-    holding = [f for f in findings if f.verdict in HOLDS and not f.imposed]
-    maximal = [f for f in holding if not any(f.name in contains.get(other.name, ()) for other in holding)]
     parts: list[str] = []
-    if maximal:
-        parts.append(f"build in {_names(maximal)} exactly")
+    holding = _largest([f for f in findings if f.verdict in HOLDS and not f.imposed], contains)
+    if holding:
         # "negligible" is found to be broken: the reader should know what building it in anyway costs.
-        small = [f"{f.name} costs {f.price:+.1%} of the error" for f in maximal if f.verdict == "negligible"]
-        parts[-1] += f" ({', '.join(small)})" if small else ""
-    approximate = [f for f in findings if f.verdict == "approximate"]
-    above = [f for f in approximate if not any(f.name in contains.get(other.name, ()) for other in approximate)]
+        small = [f"{f.name} costs {priced(f.price.mean)} of the error" for f in holding if f.verdict == "negligible"]
+        parts.append(f"build in {_names(holding)} exactly" + (f" ({', '.join(small)})" if small else ""))
+    seen = _largest([f for f in findings if f.verdict == "none seen"], contains)
+    inside = {name for f in seen for name in contains.get(f.name, ())}
+    if seen and not holding:
+        parts.append(f"build in {_names(seen)} if what the models leave unexplained is noise: {_rest(seen)}")
+    elif unsure := [f for f in seen if not any(f.name in contains.get(h.name, ()) for h in holding)]:
+        parts.append(f"{_names(unsure)} too, if what the models leave unexplained is noise: {_rest(unsure)}")
+    approximate = [f for f in findings if f.verdict == "approximate" and f.name not in inside]
+    above = _largest(approximate, contains)
     if above:
         worst = max(above, key=lambda f: f.cost_rmse)
-        if maximal:
+        if holding or seen:
             parts.append(f"imposing {worst.name} would cost {worst.cost_rmse:.2g} RMSE")
         else:
-            cheapest = min(approximate, key=lambda f: f.cost_rmse)
-            parts.append(
-                f"build in none of these exactly; encourage {cheapest.name} softly "
-                f"(imposing it would cost {cheapest.cost_rmse:.2g} RMSE, {cheapest.price:+.0%} of the error)"
-            )
+            parts.append("build in none of these exactly; " + _softly(min(approximate, key=lambda f: f.cost_rmse)))
     absent = [f for f in findings if f.verdict == "absent"]
     if absent:
         parts.append(f"leave out {_names(absent)}")
-    unclear = [f for f in findings if f.verdict == "undecided"]
+    broken = [f for f in findings if f.verdict == "undecided" and f.note]
+    if broken:
+        parts.append(f"{_names(broken)} {'is' if len(broken) == 1 else 'are'} broken, by how much is undecided")
+    unclear = [f for f in findings if f.verdict == "undecided" and not f.note]
     if unclear:
         parts.append(f"{_names(unclear)} needs more data" if len(unclear) == 1 else f"{_names(unclear)} need more data")
     blind = [f for f in findings if f.verdict == "not identifiable"]
     if blind:
         parts.append(f"these inputs cannot tell about {_names(blind)}: compare models that are retrained with it")
     return "; ".join(parts) if parts else "keep an unconstrained model"
+
+
+def priced(price: float) -> str:
+    """A rise of the error in words: as a percentage, as a factor from 100 times on.
+
+    >>> priced(0.04), priced(2745.0)
+    ('+4.0%', 'x 2746')
+    """
+    return f"{price:+.1%}" if price < 99 else f"x {1 + price:.0f}"
+
+
+def _softly(f: Finding) -> str:
+    """A soft model wins where imposing the symmetry surely costs; where it may cost nothing, that is for trial."""
+    cost = f"imposing it would cost {f.cost_rmse:.2g} RMSE, {priced(f.price.mean)} of the error"
+    if f.price.low >= PRICE_TOLERANCE:
+        return f"encourage {f.name} softly ({cost})"
+    return f"compare models with and without {f.name} ({cost}, perhaps less)"
+
+
+def _rest(findings: Sequence[Finding]) -> str:
+    return max(findings, key=lambda f: len(f.note)).note
+
+
+def _largest(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Those that no other of them contains."""
+    return [f for f in findings if not any(f.name in contains.get(other.name, ()) for other in findings)]
 
 
 def _names(findings: Sequence[Finding]) -> str:

@@ -58,8 +58,8 @@ def _analyse(
         )
         models.append(revive(learner, turned, state))
     found: dict[str, float] = {}
-    rows, energy = torch.arange(len(x)), turned.energy
+    rows, outputs = torch.arange(len(x)), [part.outputs for part in turned.parts]
     for candidate in inside:
         terms, _ = judge(turned, candidate, models, half, rows, generator)
-        found[candidate.name] = combine([terms], energy, y.shape[1], turned.unit).cross
+        found[candidate.name] = max((part.cross for part in combine([terms], turned.unit, outputs)), key=abs)
     return found

@@ -7,55 +7,97 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal[
-    "no breaking detected", "negligible", "approximate", "absent", "undecided", "not identifiable", "no signal"
+    "no breaking detected",
+    "negligible",
+    "none seen",
+    "approximate",
+    "absent",
+    "undecided",
+    "not identifiable",
+    "no signal",
 ]
 
 HOLDS: tuple[Verdict, ...] = ("no breaking detected", "negligible")
 """The verdicts on which a symmetry may be built in exactly."""
 
+SEVERITY: dict[Verdict, int] = {
+    "no signal": 0,
+    "no breaking detected": 1,
+    "negligible": 2,
+    "none seen": 3,
+    "not identifiable": 4,
+    "undecided": 5,
+    "approximate": 6,
+    "absent": 7,
+}
+"""How much a verdict on one part of the target speaks against a group, whose verdict is that of its worst part."""
+
 ALPHA = 0.05
-SHARE_TOLERANCE = 0.01  # of the signal's energy
-PRICE_TOLERANCE = 0.05  # of the held-out error
+SHARE_TOLERANCE = 0.01  # of the signal
+PRICE_TOLERANCE = 0.05  # of the held-out error, as RMSE
 MINIMAL_OVERLAP = 0.2
 ABSENT = 0.5
 
 
 @dataclass(frozen=True)
 class Grounds:
-    """What a verdict rests on; shares are fractions of the signal's energy, prices of the held-out error."""
+    """What a verdict rests on; shares are of the signal, prices of the held-out error.
 
-    breaking: float
+    ``worst`` is the upper end of the share if all breaks the symmetry that neither models nor noise account for.
+    """
+
     low: float
     high: float
+    worst: float
     price_low: float
+    price_high: float
     overlap: float
     significant: bool
     imposed: bool
     signal: bool
 
+    def equivalent(self, tolerance: float) -> bool:
+        """Whether what the models explain breaks the symmetry by less than the tolerances, by both yardsticks."""
+        return self.high < tolerance and self.price_high < PRICE_TOLERANCE
 
-def verdict(evidence: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
-    """The word for one group (section 3.5 of the method's description: docs/statistics.md).
+
+def verdict(grounds: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
+    """The word for one group (section "From numbers to words" of docs/statistics.md).
 
     "exact" is never said: data can only fail to show a violation.
 
-    >>> verdict(Grounds(0.0, 0.0, 0.004, 0.0, 0.9, significant=False, imposed=False, signal=True))
+    >>> verdict(Grounds(0.0, 0.002, 0.004, 0.0, 0.01, 0.9, significant=False, imposed=False, signal=True))
     'no breaking detected'
     """
-    if not evidence.signal:
+    if not grounds.signal:
         return "no signal"
-    if evidence.imposed:
+    if grounds.imposed:
         return "no breaking detected"
-    if evidence.overlap < MINIMAL_OVERLAP:
+    if grounds.overlap < MINIMAL_OVERLAP:
         return "not identifiable"
-    found = evidence.low > 0 and evidence.significant
-    if not found and evidence.high < tolerance:
-        return "no breaking detected"
-    if found:
-        if evidence.breaking < tolerance and evidence.price_low < PRICE_TOLERANCE:
-            return "negligible"
-        return "approximate" if evidence.breaking <= ABSENT else "absent"
+    if grounds.equivalent(tolerance):
+        if grounds.worst < tolerance:
+            return "negligible" if grounds.significant else "no breaking detected"
+        return "undecided" if grounds.significant else "none seen"
+    if grounds.significant:
+        if grounds.low > ABSENT:
+            return "absent"
+        if grounds.low >= tolerance or grounds.price_low >= PRICE_TOLERANCE:
+            return "approximate"
     return "undecided"
+
+
+def note(grounds: Grounds, word: Verdict, explained: float, group: str, noise: str) -> str:
+    """What a verdict leaves open, in one sentence; empty where it leaves nothing."""
+    if word == "none seen":
+        known = f" ({noise})" if noise else ""
+        return (
+            f"nothing in the {explained:.0%} that the models explain violates {group}; "
+            f"the other {max(1 - explained, 0.0):.0%} is noise{known} or was not learned"
+        )
+    if word == "undecided" and grounds.significant:
+        return "broken, size undecided"
+    return ""
 
 
 def rows_to_decide(n: int, standard_error: float, breaking: float, tolerance: float = SHARE_TOLERANCE) -> int | None:

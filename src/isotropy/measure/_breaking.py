@@ -1,13 +1,14 @@
 """How far a symmetry is broken in data: cross-fitted, so that a weak model does not read as broken symmetry.
 
 f* = E[y|x] is the regression function, R f(x) = E_g rho_out(g)^-1 f(rho_in(g) x) its average over the group, and
-a = f - R f. The breaking fraction is b = ||f* - R f*||^2 / V with V = E||y - c||^2, c the best invariant constant.
+a = f - R f. With c the best constant that the group leaves alone, f* - c = (f* - R f*) + (R f* - c), two orthogonal
+parts with the energies A and B: the signal is A + B, and the breaking b = A / (A + B) is a share of it, in [0, 1].
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import scipy
@@ -24,6 +25,8 @@ Function = Callable[[Tensor], Tensor]
 
 # Below this share of the energy the error left is no yardstick any more; a price is quoted against at least this.
 SMALLEST_ERROR = 1e-4
+# A signal below this share of the energy is none; a share of it is only formed so that it is a number.
+SMALLEST_SIGNAL = 1e-6
 _ONE_SIDED = 0.95  # each end of an interval of breaking is a one-sided bound; as a pair they cover 0.90
 
 # Values of f held in memory at once; the orbit of a long table is walked in pieces of this many rows x draws.
@@ -32,16 +35,21 @@ _PIECE = 65_536
 
 @dataclass(frozen=True)
 class BreakingTerms:
-    """Per-row terms of the estimators, each ``(n,)``; a row is judged by a model that has not seen it.
+    """Per-row terms of the estimators, each ``(K, n)`` for K parts of the target; a row is judged by a model that has
+    not seen it.
 
-    ``cross`` = <y - R f, f - R f>, ``plug_in`` = |f - R f|^2, ``model_cross`` = <a_1, a_2> for models from disjoint
-    halves, averaged over the row's orbit, ``loss`` = |y - f|^2, ``loss_averaged`` = |y - R f|^2, and
-    ``orbit_loss`` ``(n, 1 + M)`` the loss of the row as it is and moved along its orbit.
+    ``energy`` = |y - c|^2, ``cross`` = <y - R f, f - R f>, ``plug_in`` = |f - R f|^2, ``model_cross`` = <a_1, a_2> for
+    models from disjoint halves, averaged over the row's orbit, ``kept`` = <y - c, R f - c>, ``model_kept`` =
+    <R f_1 - c, R f_2 - c>, ``loss`` = |y - f|^2, ``loss_averaged`` = |y - R f|^2, and ``orbit_loss`` ``(K, n, 1 + M)``
+    the loss of the row as it is and moved along its orbit. Along a window f stands for R f in the two terms ``kept``.
     """
 
+    energy: Tensor
     cross: Tensor
     plug_in: Tensor
     model_cross: Tensor
+    kept: Tensor
+    model_kept: Tensor
     loss: Tensor
     loss_averaged: Tensor
     orbit_loss: Tensor
@@ -52,24 +60,32 @@ class BreakingTerms:
 
 @dataclass(frozen=True)
 class Breaking:
-    """The share of the signal that breaks a symmetry, and what imposing it would cost.
+    """How much of one part of the target breaks a symmetry, and what imposing it would cost.
 
-    ``estimate`` is b with one-sided 95 % ends; its upper end assumes that what the model leaves unexplained is not
-    more asymmetric than what it explains, ``upper_worst`` does not. ``price`` is b V over the held-out error.
+    ``broken`` and ``kept`` are energies (of f* - R f* and R f* - c), as far as the models see them; ``signal`` is their
+    sum, ``energy`` the whole |y - c|^2, ``loss`` the held-out error, ``outputs`` the number of columns. ``cross``,
+    ``plug_in``, ``model_cross`` and ``risk_gap`` are the raw estimates of ``broken`` as shares of the energy.
     """
 
-    estimate: Estimate
-    upper_worst: float
-    price: Estimate
-    cost_rmse: float
+    share: Estimate  # broken / signal, with one-sided 95 % ends
+    of_variance: Estimate  # broken / energy
+    explained: Estimate  # signal / energy
+    excess: Estimate  # broken / loss: by what share the squared error would rise
+    broken: float
+    signal: float
+    energy: float
+    loss: float
+    outputs: int
+    windowed: bool
     cross: float
     plug_in: float
     risk_gap: float
     model_cross: float
-    unexplained: float
-    energy: float
-    held_out: float
-    standard_error: float
+    standard_error: float  # of the share
+
+    @property
+    def kept(self) -> float:
+        return self.signal - self.broken
 
 
 def breaking_terms(
@@ -82,37 +98,50 @@ def breaking_terms(
     rep_out: Rep,
     *,
     unit: Int[Tensor, " n"],
+    parts: Sequence[slice] = (slice(None),),
+    centre: Float[Tensor, " q"] | None = None,
     draws: int = 32,
     generator: torch.Generator,
 ) -> BreakingTerms:
     """Terms of rows that ``f`` has not seen; ``other`` was fitted on rows disjoint from those of ``f``.
 
-    Two independent halves of the draws give two copies of R f, so that a finite number of group elements biases no
-    product; a finite group is averaged exactly.
+    ``parts`` are the columns of each part of the target, judged by itself; ``centre`` is c, the best constant that the
+    candidate leaves alone (0 by default). Two independent halves of the draws give two copies of R f, so that a finite
+    number of group elements biases no product; a finite group is averaged exactly.
     """
     orbit = Draws.of(candidate, draws).take(int(unit.max()) + 1, generator, dtype=x.dtype)
     F, F_other = (pulled_back(model, orbit, x, unit, rep_in, rep_out) for model in (f, other))
-    fx = f(x)
-    if not orbit.probability:
-        return _window_terms(F, F_other, fx, other(x), y)
+    fx, other_x = f(x), other(x)
+    c = torch.zeros_like(y[0]) if centre is None else centre
+    read = _haar_terms if orbit.probability else _window_terms
+    each = [read(orbit, F[..., k], F_other[..., k], fx[:, k], other_x[:, k], y[:, k], c[k]) for k in parts]
+    return BreakingTerms(**{name: torch.stack([terms[name] for terms in each]) for name in each[0]})
+
+
+def _haar_terms(
+    orbit: Drawn, F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Tensor, c: Tensor
+) -> dict[str, Tensor]:
     M = len(orbit)
     if orbit.complete:
         R1 = R2 = F.mean(1)
+        R2_other = F_other.mean(1)
         share, moved = 1 / M, F[:, 1:]
     else:
-        R1, R2 = F[:, : M // 2].mean(1), F[:, M // 2 :].mean(1)
+        R1, R2, R2_other = F[:, : M // 2].mean(1), F[:, M // 2 :].mean(1), F_other[:, M // 2 :].mean(1)
         share, moved = 1 / (M - 1), F
-    inner = _symmetric_inner
     spread, spread_other = F - F.mean(1, keepdim=True), F_other - F_other.mean(1, keepdim=True)
     loss = (y - fx).square().sum(-1)
-    return BreakingTerms(
-        cross=inner(y - R1, fx - R2, y - R2, fx - R1),
-        plug_in=((fx - R1) * (fx - R2)).sum(-1),
-        model_cross=(spread * spread_other).sum((1, 2)) * share,
-        loss=loss,
-        loss_averaged=((y - R1) * (y - R2)).sum(-1),
-        orbit_loss=torch.cat([loss[:, None], (y[:, None] - moved).square().sum(-1)], 1),
-    )
+    return {
+        "energy": (y - c).square().sum(-1),
+        "cross": _symmetric_inner(y - R1, fx - R2, y - R2, fx - R1),
+        "plug_in": ((fx - R1) * (fx - R2)).sum(-1),
+        "model_cross": (spread * spread_other).sum((1, 2)) * share,
+        "kept": ((y - c) * (F.mean(1) - c)).sum(-1),
+        "model_kept": ((R1 - c) * (R2_other - c)).sum(-1),
+        "loss": loss,
+        "loss_averaged": ((y - R1) * (y - R2)).sum(-1),
+        "orbit_loss": torch.cat([loss[:, None], (y[:, None] - moved).square().sum(-1)], 1),
+    }
 
 
 def pulled_back(
@@ -138,7 +167,9 @@ def _symmetric_inner(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     return ((a * b).sum(-1) + (c * d).sum(-1)) / 2
 
 
-def _window_terms(F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Tensor) -> BreakingTerms:
+def _window_terms(
+    orbit: Drawn, F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Tensor, c: Tensor
+) -> dict[str, Tensor]:
     """Without an invariant probability R is no projection: half the mean squared change along the window instead.
 
     For a compact group E_g |g.f - f|^2 = 2 |f - R f|^2, so both readings agree there.
@@ -146,59 +177,90 @@ def _window_terms(F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Te
     change, change_other = fx[:, None] - F, other_x[:, None] - F_other
     loss = (y - fx).square().sum(-1)
     moved = (y[:, None] - F).square().sum(-1)
-    return BreakingTerms(
-        cross=(change * change_other).sum(-1).mean(1) / 2,
-        plug_in=change.square().sum(-1).mean(1) / 2,
-        model_cross=(change * change_other).sum(-1).mean(1) / 2,
-        loss=loss,
-        loss_averaged=moved.mean(1),
-        orbit_loss=torch.cat([loss[:, None], moved], 1),
-    )
+    both = (change * change_other).sum(-1).mean(1) / 2
+    return {
+        "energy": (y - c).square().sum(-1),
+        "cross": both,
+        "plug_in": change.square().sum(-1).mean(1) / 2,
+        "model_cross": both,
+        "kept": ((y - c) * (fx - c)).sum(-1),
+        "model_kept": ((fx - c) * (other_x - c)).sum(-1),
+        "loss": loss,
+        "loss_averaged": moved.mean(1),
+        "orbit_loss": torch.cat([loss[:, None], moved], 1),
+    }
 
 
-def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], outputs: int, unit: Tensor) -> Breaking:
-    """One answer from the terms of all splits (each in the order of the rows), per-row energy |y - c|^2.
+@dataclass(frozen=True)
+class _Projected:
+    """The energy of a part of f* that the models see, X^2 / XX, and its per-row linearisation ``(S, n)``."""
 
-    The point is A = X^2 / XX where the model sees the breaking (X > 0, XX > 2 se), else max(X, 0): X is unbiased,
-    shrunk by what the model missed, and A undoes the shrinking without ever exceeding the truth in the mean.
+    value: float
+    rows: Tensor
+
+    @classmethod
+    def of(cls, X: Tensor, XX: Tensor, unit: Tensor) -> _Projected:
+        """X is unbiased but shrunk by what the models missed; where they see the part, X^2 / XX undoes the shrinking.
+
+        By Cauchy and Schwarz it never exceeds the truth in the mean, X = <f*_a, a> and XX = |a|^2.
+        """
+        x, xx = float(X.mean()), float(XX.mean())
+        if x > 0 and xx > 2 * clustered_mean(XX, unit)[0]:
+            ratio = x / xx
+            return cls(x * ratio, 2 * ratio * X - ratio**2 * XX)
+        return cls(max(x, 0.0), X)
+
+
+def combine(
+    terms: Sequence[BreakingTerms], unit: Int[Tensor, " n"], outputs: Sequence[int], *, windowed: bool = False
+) -> tuple[Breaking, ...]:
+    """One answer for each part of the target from the terms of all splits, each in the order of the rows.
+
+    ``outputs`` are the columns of each part. Along a window ``kept`` is what the signal has beside the breaking.
     """
-    X, XX, P, loss, averaged = (
-        torch.stack([getattr(term, name) for term in terms])
-        for name in ("cross", "model_cross", "plug_in", "loss", "loss_averaged")
+    return tuple(
+        _part({name: torch.stack([t.tensors()[name][k] for t in terms]) for name in _AVERAGED}, unit, q, windowed)
+        for k, q in enumerate(outputs)
     )
-    V, mse = float(energy.mean()), float(loss.mean())
-    x, xx = float(X.mean()), float(XX.mean())
-    ratio = x / xx if x > 0 and xx > 2 * clustered_mean(XX, unit)[0] else None
-    if ratio is None:
-        a, rows = max(x, 0.0), X
-    else:
-        a, rows = x * ratio, 2 * ratio * X - ratio**2 * XX
-    b = a / V
-    # The share b = a / V is a ratio of means: its linearised rows carry the spread of the energy too.
-    se, degrees = clustered_mean((rows - b * energy) / V, unit)
-    t = float(scipy.special.stdtrit(degrees, _ONE_SIDED))
-    u = min(max(mse / V, 0.0), 1.0)
-    low = max(b - t * se, 0.0)
-    typical = min(b / (1 - u) + t * se, 1.0) if u < 1 else 1.0
-    worst = min(b + u + t * se, 1.0)
+
+
+_AVERAGED = tuple(name for name in BreakingTerms.__dataclass_fields__ if name != "orbit_loss")
+
+
+def _part(rows: Mapping[str, Tensor], unit: Tensor, outputs: int, windowed: bool) -> Breaking:
+    V, mse = float(rows["energy"].mean()), float(rows["loss"].mean())
+    A = _Projected.of(rows["cross"], rows["model_cross"], unit)
+    B = _Projected.of(rows["kept"], rows["model_kept"], unit)
+    signal, S = (B.value, B.rows) if windowed else (A.value + B.value, A.rows + B.rows)
+    signal = max(signal, A.value, SMALLEST_SIGNAL * V)
     left = max(mse, SMALLEST_ERROR * V)
-    price_se, price_degrees = clustered_mean((rows - a / left * loss) / left, unit)
-    price_t = float(scipy.special.stdtrit(price_degrees, _ONE_SIDED)) * price_se
-    n, confidence = len(torch.unique(unit)), 2 * _ONE_SIDED - 1
+    n = len(torch.unique(unit))
+
+    def estimate(value: float, linear: Tensor, most: float = 1.0) -> tuple[Estimate, float]:
+        se, degrees = clustered_mean(linear, unit)
+        t = float(scipy.special.stdtrit(degrees, _ONE_SIDED))
+        value = min(value, most)
+        low, high = max(min(value - t * se, value), 0.0), min(value + t * se, most)
+        return Estimate(value, low, high, n, 2 * _ONE_SIDED - 1), se
+
+    # Each is a ratio of means: its linearised rows carry the spread of the denominator too.
+    b, e, z = A.value / signal, signal / V, A.value / left
+    share, se = estimate(b, (A.rows - b * S) / signal)
     return Breaking(
-        estimate=Estimate(b, low, max(typical, b), n, confidence),
-        upper_worst=max(worst, b),
-        price=Estimate(
-            a / left, max(a / left - price_t, 0.0), (a / (1 - u) if u < 1 else V) / left + price_t, n, confidence
-        ),
-        cost_rmse=math.sqrt(a / outputs),
-        cross=x / V,
-        plug_in=float(P.mean()) / V,
-        risk_gap=float((averaged - loss).mean()) / V,
-        model_cross=xx / V,
-        unexplained=u,
+        share=share,
+        of_variance=estimate(A.value / V, (A.rows - A.value / V * rows["energy"]) / V)[0],
+        explained=estimate(e, (S - e * rows["energy"]) / V)[0],
+        excess=estimate(z, (A.rows - z * rows["loss"]) / left, math.inf)[0],
+        broken=A.value,
+        signal=signal,
         energy=V,
-        held_out=mse,
+        loss=mse,
+        outputs=outputs,
+        windowed=windowed,
+        cross=float(rows["cross"].mean()) / V,
+        plug_in=float(rows["plug_in"].mean()) / V,
+        risk_gap=float((rows["loss_averaged"] - rows["loss"]).mean()) / V,
+        model_cross=float(rows["model_cross"].mean()) / V,
         standard_error=se,
     )
 

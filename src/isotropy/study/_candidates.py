@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group, Window, parse, parse_list, same
-from isotropy.reps import Cloud, Rep, Schema, over, rests, suits
+from isotropy.reps import Cloud, Nodes, Rep, Schema, over, rests, suits
 
 # A declared window where nothing says how far to look: stretches by about a third, translations by half the spread.
 _STRETCH = 0.3
@@ -28,6 +28,7 @@ class Candidate:
     name: str
     group: Group
     width: tuple[float, ...] | None = None
+    listed: bool = True  # False for the compact part of a candidate, judged on its behalf
 
     @property
     def measured(self) -> Group | Window:
@@ -36,12 +37,12 @@ class Candidate:
 
     def as_json(self) -> dict[str, Any]:
         """A description from which ``from_json`` rebuilds the candidate in another process."""
-        return {"group": str(self.group), "width": self.width}
+        return {"group": str(self.group), "width": self.width, "listed": self.listed}
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Candidate:
         group, width = parse(described["group"]), described["width"]
-        return cls(group.name, group, None if width is None else tuple(width))
+        return cls(group.name, group, None if width is None else tuple(width), described["listed"])
 
 
 def listed(groups: str | CandidateLike | Sequence[CandidateLike]) -> list[Group | Window]:
@@ -66,9 +67,10 @@ def candidates(
     """
     if not (given := listed(groups)):
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
+    types = types.model_copy(update={"dims": _dims(types, x, [_group_of(item) for item in given])})
     found: list[Candidate] = []
     for item in given:
-        group = item.group if isinstance(item, Window) else item
+        group = _group_of(item)
         _fits(group, types, x)
         twin = next((other for other in found if same(group, other.group)), None)
         if twin is not None:
@@ -77,6 +79,25 @@ def candidates(
         width = _width(item, group, types, x, windows or {})
         found.append(Candidate(group.name, group, width))
     return tuple(sorted(found, key=lambda c: -sum(other.group <= c.group for other in found)))
+
+
+def _group_of(item: Group | Window) -> Group:
+    return item.group if isinstance(item, Window) else item
+
+
+def _dims(types: Schema, x: Any, groups: Sequence[Group]) -> dict[str, int]:
+    """The dimensions of the spaces: declared, or of the groups that act there, or what the columns then leave."""
+    dims = dict(types.dims or {})
+    for group in groups:
+        for space in group.spaces:
+            if (factor := group.factor(space)) is not None:
+                dims.setdefault(space, factor.degree)
+    if not types.tabular:
+        return dims
+    try:
+        return types.model_copy(update={"dims": dims}).known_dims(x.shape[-1])
+    except SchemaError:
+        return dims  # a group of another dimension than the columns have is named where it is looked at
 
 
 def _fits(group: Group, types: Schema, x: Any) -> None:
@@ -96,6 +117,24 @@ def _fits(group: Group, types: Schema, x: Any) -> None:
             "a group that acts on some column",
             "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
         )
+    for factor in getattr(group, "factors", ()):
+        if rests(types.x, factor) and rests(types.y, factor):
+            raise SchemaError(
+                f"{group.name}, of which {factor.name} moves no column of {types.x} -> {types.y}",
+                "a product in which every factor acts on some column",
+                f"leave {factor.name} out" + _permuted(factor, types),
+            )
+
+
+def _permuted(factor: Group, types: Schema) -> str:
+    """How to write copies that a permutation group is to move: ``2*Vector`` is two vectors in a fixed order."""
+    space = next(iter(factor.spaces), "")
+    if space not in Nodes.spaces:
+        return f', or declare a type on the space "{space}"'
+    n = factor.degree
+    copies = next((part for part in types.x.parts() if part.multiplicity == n), None) if types.tabular else None
+    atom = str(copies.atom) if copies is not None else "Vector"
+    return f", or, for it to permute {n} copies, write Nodes*{atom} for {n}*{atom} with dims={{'nodes': {n}}}"
 
 
 def _width(

@@ -14,9 +14,7 @@ from isotropy.data import Dataset, Types, enough_units
 from isotropy.errors import DomainError, SchemaError
 from isotropy.reps import Schema, Values, rows_of
 from isotropy.study._candidates import candidates
-from isotropy.study._problem import Problem
-
-_CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
+from isotropy.study._problem import CONSTANT, Problem
 
 
 def dataset_of(x: Dataset | Values, y: Values | None, types: Types | None, cluster: Iterable[Any] | None) -> Dataset:
@@ -58,7 +56,8 @@ def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | Non
     # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
     types = dataset.types.model_copy(update={"dims": problem.dims})
     types.check(dataset.x, dataset.y)
-    if problem.signal <= _CONSTANT**2 * float(problem.y.square().sum(-1).mean()):
+    left = problem.y - problem.centre(problem.y)
+    if float(left.square().sum()) <= CONSTANT**2 * float(problem.y.square().sum()):
         raise DomainError(
             "targets y that are the same in every row",
             "targets that vary",

@@ -20,8 +20,8 @@ class Preparation:
 
     Where a candidate translates, Points are read from one common origin, the mean of all of them: numerically kinder,
     and no symmetry is imposed by it. (Reading each row from its own centroid would make every model blind to
-    translations, and the symmetry under test would be found wherever it was looked for.) All targets have one scale, so
-    that the learner minimises the error that is reported.
+    translations, and the symmetry under test would be found wherever it was looked for.) The columns of each
+    part of the target have one scale, so that the learner minimises the errors that are reported, each in its own unit.
     """
 
     inputs: Standardiser
@@ -39,9 +39,11 @@ class Preparation:
             origin = _origin(x, where_in, d) if where_in else torch.zeros(d, dtype=x.dtype)
             inputs = replace(inputs, shift=_placed(inputs.shift, where_in, origin))
             shift = _placed(shift, where_out, origin)
-        size = (y - shift).square().mean().sqrt()
-        scale = size if size > 0 else torch.ones_like(size)
-        return cls(inputs, replace(targets, shift=shift, scale=scale.expand_as(shift).clone()))
+        scale = torch.ones_like(shift)
+        for part in problem.parts:
+            size = (y - shift)[:, part.columns].square().mean().sqrt()
+            scale[part.columns] = size if size > 0 else 1.0
+        return cls(inputs, replace(targets, shift=shift, scale=scale))
 
     def state(self) -> dict[str, Any]:
         """Arrays from which ``from_state`` rebuilds the preparation."""

@@ -26,6 +26,19 @@ _EVALUATIONS = 150_000
 # Elements drawn for each row. The rows, not the draws, limit what can be known: long tables do with fewer draws.
 _MOST_DRAWS, _FEWEST_DRAWS = 32, 8
 _SHORT, _DRAWS = 1000, 16
+CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
+
+
+@dataclass(frozen=True)
+class TargetPart:
+    """One part of the target: its name and its columns."""
+
+    name: str
+    columns: slice
+
+    @property
+    def outputs(self) -> int:
+        return self.columns.stop - self.columns.start
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,18 +109,37 @@ class Problem:
         return chosen.sort().values
 
     @cached_property
-    def energy(self) -> Float[Tensor, " n"]:
-        """|y - c|^2 of each row, c the mean target projected on the constants that every candidate leaves alone."""
-        return (self.y - self.centre(self.y)).square().sum(-1)
+    def parts(self) -> tuple[TargetPart, ...]:
+        """The parts of the target, each judged in its own energy: the terms of its type, with their names."""
+        named = [part.name or str(part.multiplicity * part.atom) for part in self.rep_out.parts()]
+        return tuple(
+            TargetPart(name if named.count(name) == 1 else f"{name} ({named[:k].count(name) + 1})", columns)
+            for k, (name, columns) in enumerate(zip(named, self.rep_out.columns(self.dims), strict=True))
+        )
 
-    @property
-    def signal(self) -> float:
-        """The mean energy V of a row, of which breaking is a share."""
-        return float(self.energy.mean())
+    @cached_property
+    def spreads(self) -> Float[Tensor, " K"]:
+        """The mean energy of each part about its own mean (about 0 for a part that is the same in every row)."""
+        about, whole = (self.y - self.y.mean(0)).square().mean(0), self.y.square().mean(0)
+        energies = [(float(about[part.columns].sum()), float(whole[part.columns].sum())) for part in self.parts]
+        varies = [v if v > CONSTANT**2 * size else size for v, size in energies]
+        return torch.tensor([v or 1.0 for v in varies], dtype=torch.float64)
 
-    def centre(self, y: Float[Tensor, "n q"]) -> Float[Tensor, " q"]:
-        """The best constant for these targets that is invariant under all candidates (the largest, if there is one)."""
-        groups = tuple(candidate.group for candidate in self.candidates)
+    def comparable(self, values: Float[Tensor, "... q"]) -> Float[Tensor, "... q"]:
+        """Targets in units in which every part has the mean energy 1 over all K, so that they sum to shares."""
+        unit = torch.ones(values.shape[-1], dtype=values.dtype)
+        for part, spread in zip(self.parts, self.spreads.tolist(), strict=True):
+            unit[part.columns] = (spread * len(self.parts)) ** -0.5
+        return values * unit
+
+    def losses(self, residual: Float[Tensor, "n q"]) -> Float[Tensor, "K n"]:
+        """The squared error of each row, part by part."""
+        return torch.stack([residual[:, part.columns].square().sum(-1) for part in self.parts])
+
+    def centre(self, y: Float[Tensor, "n q"], candidate: Candidate | None = None) -> Float[Tensor, " q"]:
+        """The best constant for these targets that is invariant under the candidate; by default, under all of them."""
+        chosen = self.candidates if candidate is None else (candidate,)
+        groups = tuple(one.group for one in chosen)
         basis = _invariant_constants(self.rep_out, groups, tuple(self.dims.items())).to(y)
         return basis @ (basis.mT @ y.mean(0))
 

@@ -1,0 +1,249 @@
+"""From the outcomes of jobs to one finding per candidate: breaking, price, p-value, verdict, part by part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy
+import torch
+
+from isotropy.discovery._findings import Evidence, GroupFinding, PartFinding
+from isotropy.discovery._jobs import terms_of
+from isotropy.discovery._lattice import Interval, Reading, consistent
+from isotropy.discovery._verdicts import (
+    ALPHA,
+    MINIMAL_OVERLAP,
+    SEVERITY,
+    Grounds,
+    Verdict,
+    note,
+    rows_to_decide,
+    verdict,
+)
+from isotropy.estimate import Estimate
+from isotropy.groups import Window
+from isotropy.measure import Breaking, combine, holm
+from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
+from isotropy.study import Candidate, Problem, subgroups
+
+_LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
+_CONFIDENCE = 0.90  # of the two one-sided 95 % ends as a pair
+
+Outcome = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """What imposing a symmetry and retraining costs in one part of the target, from paired held-out losses."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+    error: float  # standard error of the difference
+    left: float
+
+
+def refits_of(outcomes: Sequence[Outcome], unit: torch.Tensor) -> tuple[Refit, ...]:
+    """The mean difference of the losses over splits, with one-sided 95 % ends and a one-sided p-value, part by part."""
+    imposed, free = (
+        torch.from_numpy(np.stack([outcome[name] for outcome in outcomes], 1)) for name in ("imposed", "free")
+    )
+    found: list[Refit] = []
+    for with_it, without in zip(imposed, free, strict=True):
+        difference = with_it - without
+        mean, (se, degrees) = float(difference.mean()), clustered_mean(difference, unit)
+        t = float(scipy.special.stdtrit(degrees, 0.95))
+        p = float(scipy.special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
+        found.append(Refit(mean, mean - t * se, mean + t * se, p, se, float(without.mean())))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """The energy of the noise of each part of the target, between two ends; ``source`` says how it is known."""
+
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What all findings are judged by."""
+
+    problem: Problem
+    noise: Noise
+    imposed: Mapping[str, str]
+    truth: Mapping[str, float]
+    tolerance: float
+    blocks: bool  # units are blocks of rows that depend on each other
+
+
+def findings(
+    asked: Asked,
+    measured: Mapping[str, Sequence[Outcome]],
+    tested: Mapping[str, Outcome],
+    refits: Mapping[str, tuple[Refit, ...]],
+) -> list[GroupFinding]:
+    """One finding per candidate that was asked for, largest first."""
+    problem, below = asked.problem, subgroups(asked.problem.candidates)
+    outputs = [part.outputs for part in problem.parts]
+    answers: dict[str, tuple[Breaking, ...]] = {}
+    p_values: dict[tuple[str, int], float] = {}
+    for candidate in problem.candidates:
+        rows, name = problem.measured(candidate), candidate.name
+        terms = [terms_of(outcome) for outcome in measured[name]]
+        unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
+        windowed = isinstance(candidate.measured, Window)
+        answers[name] = combine(terms, unit, outputs, windowed=windowed)
+        for k in range(len(outputs)):
+            # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
+            own = refits[name][k].p_value if name in refits else measured[name][0]["p_values"][k]
+            p_values[name, k] = own
+    adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
+    parts: dict[str, list[_Part]] = {candidate.name: [] for candidate in problem.candidates}
+    for k in range(len(outputs)):
+        readings = {
+            name: _reading(each[k], refits[name][k] if name in refits else None) for name, each in answers.items()
+        }
+        # What cannot be told from these inputs says nothing about the groups that contain it.
+        seen = {name: r for name, r in readings.items() if tested[name]["overlap"] >= MINIMAL_OVERLAP}
+        agreed = {**readings, **consistent(seen, below)}
+        p = along_lattice({name: adjusted[name, k] for name in answers}, below)
+        for name in answers:
+            parts[name].append(
+                _part(asked, name, k, answers[name][k], agreed[name], (p_values[name, k], p[name]), tested[name])
+            )
+    return [
+        _finding(asked, candidate, parts[candidate.name], tested[candidate.name], candidate.name in refits)
+        for candidate in problem.candidates
+        if candidate.listed
+    ]
+
+
+def _reading(answer: Breaking, refit: Refit | None) -> Reading:
+    """Energies and shares from averages over orbits, or from what the refitted model loses.
+
+    A refitted model gains from moved copies, which can hide some breaking: the upper end is the larger of both.
+    """
+    signal, left = answer.signal, max(answer.loss, SMALLEST_ERROR * answer.energy)
+    if refit is None:
+        share, excess = (Interval(e.mean, e.low, e.high) for e in (answer.share, answer.excess))
+        error = answer.standard_error * signal
+        return Reading(answer.broken, answer.kept, left, error, share, excess, direct=True)
+    low, A, high = (min(max(value, 0.0), signal) for value in (refit.low, refit.difference, refit.high))
+    share = Interval(A / signal, low / signal, max(high / signal, answer.share.high))
+    ends = (max(value, 0.0) / left for value in (refit.difference, refit.low, refit.high))
+    return Reading(A, signal - A, left, refit.error, share, Interval(*ends), direct=False)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One candidate in one part of the target, judged."""
+
+    found: PartFinding
+    answer: Breaking
+    breaking: Interval
+    worst: float
+    price: Interval
+    p_value: float
+    word: Verdict
+    note: str
+    of_variance: float
+
+
+def _part(
+    asked: Asked,
+    name: str,
+    k: int,
+    answer: Breaking,
+    reading: Reading,
+    p_values: tuple[float, float],
+    test: Outcome,
+) -> _Part:
+    imposed = bool(asked.imposed.get(name))
+    share, excess, p_value, p_adjusted = reading.share, reading.excess, *p_values
+    if imposed:
+        # True by construction: the preparation of the data leaves nothing to estimate.
+        share = excess = Interval(0.0, 0.0, 0.0)
+    signal, V = reading.signal, answer.energy
+    # What neither the models explain nor the noise accounts for: all of it may break the symmetry.
+    rest = max(V * (1 - answer.explained.low) - asked.noise.low[k], 0.0)
+    worst = min((share.high * signal + rest) / (signal + rest), 1.0) if signal + rest > 0 else 1.0
+    price = Interval(*(_rise(z) for z in (excess.value, excess.low, excess.high)))
+    grounds = Grounds(
+        low=share.low,
+        high=share.high,
+        worst=0.0 if imposed else worst,
+        price_low=price.low,
+        price_high=price.high,
+        overlap=test["overlap"],
+        significant=p_adjusted < ALPHA,
+        imposed=imposed,
+        # A constant predicts as well: then there is nothing that could be symmetric or not.
+        signal=answer.loss < V * (1 - _LEAST_SIGNAL),
+    )
+    word = verdict(grounds, asked.tolerance)
+    high = worst if word in ("no breaking detected", "negligible") and not imposed else share.high
+    cost = math.sqrt(reading.left / answer.outputs) * price.value
+    part = asked.problem.parts[k].name
+    return _Part(
+        found=PartFinding(
+            part, share.value, share.low, high, word, price.value, cost, p_adjusted, answer.explained.mean
+        ),
+        answer=answer,
+        breaking=Interval(share.value, share.low, high),
+        worst=0.0 if imposed else worst,
+        price=price,
+        p_value=p_value,
+        word=word,
+        note=note(grounds, word, answer.explained.mean, name, asked.noise.source),
+        of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
+    )
+
+
+def _rise(excess: float) -> float:
+    """By what share the RMSE rises where the squared error rises by ``excess``."""
+    return math.sqrt(1 + excess) - 1
+
+
+def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: Outcome, refitted: bool) -> GroupFinding:
+    """The finding of a candidate: the part of the target that speaks most against it, and all parts beside it."""
+    told = max(parts, key=lambda part: (SEVERITY[part.word], part.breaking.value))
+    answer, n = told.answer, told.answer.share.n
+    windowed = isinstance(candidate.measured, Window)
+    evidence: Evidence = "window" if windowed else "refit" if refitted else "orbit"
+    units = int(asked.problem.unit.max()) + 1
+    needed = rows_to_decide(units, answer.standard_error, told.breaking.value, asked.tolerance)
+    return GroupFinding(
+        name=candidate.name,
+        breaking=Estimate(told.breaking.value, told.breaking.low, told.breaking.high, n, _CONFIDENCE),
+        upper_worst=max(told.worst, told.breaking.high),
+        explained=answer.explained,
+        breaking_of_variance=told.of_variance,
+        price=Estimate(told.price.value, told.price.low, told.price.high, n, _CONFIDENCE),
+        cost_rmse=told.found.cost_rmse,
+        p_value=told.p_value,
+        p_adjusted=told.found.p_adjusted,
+        overlap=test["overlap"],
+        shift=test["shift"],
+        inputs_invariant=test["invariant"],
+        verdict=told.word,
+        parts=tuple(part.found for part in parts),
+        evidence=evidence,
+        test="paired refits" if refitted else "block randomisation" if asked.blocks else "randomisation",
+        raw=answer.share.mean,
+        cross=answer.cross,
+        plug_in=answer.plug_in,
+        standard_error=answer.standard_error,
+        note=told.note,
+        width=candidate.width,
+        imposed=asked.imposed.get(candidate.name, ""),
+        rows_needed=needed if told.word == "undecided" else None,
+        truth=asked.truth.get(candidate.name),
+    )
