@@ -37,7 +37,7 @@ def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[B
         Text.advice(
             recommendation,
             f"{data['rows']:,} rows in {data['units']:,} independent units. The best model ({learnt.learner}) "
-            f"explains {learnt.explained:.0%} of the signal on rows that it has not seen; its error is "
+            f"explains {learnt.explained:.0%} of the variation on rows that it has not seen; its error is "
             f"{learnt.held_out_rmse:.3g} RMSE per output.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
@@ -67,11 +67,46 @@ def levels(groups: Sequence[GroupFinding], tolerance: float) -> Block:
         scale="root",
         tolerance=tolerance,
         interval_label="one-sided 95 % ends",
-        caption="The solid interval assumes that what the model cannot explain is no more asymmetric than what it can; "
-        "the dashed line assumes the worst, that all of it is."
+        caption="The solid interval speaks of the signal that the models explain; the dashed line assumes the worst, "
+        "that all of what neither they nor the noise account for violates the symmetry."
         + (" Triangles mark the truth, which is known for this problem." if known else ""),
         explain=explain,
     )
+
+
+def by_part(groups: Sequence[GroupFinding]) -> list[Block]:
+    """Where the target has several parts: each judged in its own energy."""
+    if all(len(f.parts) < 2 for f in groups):
+        return []
+    rows = [
+        (
+            f.name,
+            part.name,
+            Interval(part.breaking, part.low, part.high),
+            Chip.of(part.verdict),
+            part.price,
+            part.explained,
+        )
+        for f in groups
+        for part in f.parts
+    ]
+    return [
+        Table(
+            (
+                Column("group"),
+                Column("part of the target"),
+                Column("how much it breaks", "percent"),
+                Column("verdict"),
+                Column("price of imposing it", "signed percent"),
+                Column("explained", "percent"),
+            ),
+            rows,
+            section=_WHAT,
+            title="Part by part",
+            caption="Each part of the target is judged in its own energy, so units decide nothing. The verdict on a "
+            "group is that on its worst part.",
+        )
+    ]
 
 
 def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) -> list[Block]:
@@ -284,8 +319,10 @@ def how_to_read(tolerance: float) -> list[Block]:
             "the signal that disagrees with its own symmetrised version is measured on rows that neither has seen.\n\n"
             "- How much it breaks: the share of the signal's energy that violates the symmetry.\n"
             "- Price: by what fraction building the symmetry in would raise the best error reached.\n"
-            f"- Both have tolerances: {tolerance:.0%} of the signal and 5 % of the error.\n"
-            "- Verdicts use the typical upper end; the worst case is drawn beside it.",
+            f"- Both have tolerances: {tolerance:.0%} of the signal and 5 % of the error. That a symmetry holds is "
+            "only said where the upper ends of both are below them.\n"
+            "- None seen: nothing of what the models explain violates the symmetry, but part of the variation is "
+            "neither explained nor known to be noise. Say how large the noise is, and the verdict can be firmer.",
             section=_READ,
         ),
         Text(

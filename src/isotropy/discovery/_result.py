@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from isotropy.discovery._blocks import (
     along,
+    by_part,
     fitted,
     head,
     how_to_read,
@@ -31,6 +32,7 @@ class Discovery(Result):
     """
 
     kind: ClassVar[str] = "discovery"
+    schema: ClassVar[int] = 2
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     groups: tuple[GroupFinding, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
@@ -62,6 +64,7 @@ class Discovery(Result):
             *head(self.recommendation, self.learnt, self.data),
             self.summary(),
             levels(self.groups, self.tolerance),
+            *by_part(self.groups),
             *lattice(self.groups, self.edges),
             *Text.with_care(self.notes, "What holds"),
             *along(self.curves),
@@ -87,14 +90,22 @@ _COLUMNS = (
     Column(
         "how much it breaks",
         "percent",
-        explain="The share of the signal's energy that violates the symmetry, with one-sided 95 % ends.",
+        explain="The share of the signal that violates the symmetry, of what the models explain, with one-sided 95 % "
+        "ends; where nothing is seen to break, the upper end counts what neither models nor noise account for.",
+    ),
+    Column("explained", "percent", explain="The share of the variation of the targets that the models explain."),
+    Column(
+        "of all variation",
+        "percent",
+        explain="The breaking as a share of all variation of the targets, noise included.",
+        terminal=False,
     ),
     Column("level", explain="What is left: the share that respects the symmetry.", terminal=False),
     Column("verdict"),
     Column(
         "price of imposing it",
         "signed percent",
-        explain="By how much the best error reached would rise if the symmetry were built in exactly; against at least "
+        explain="By how much the best error reached (RMSE) would rise if the symmetry were built in; against at least "
         "0.01 % of the signal, below which an error is no yardstick.",
     ),
     Column("p-value", "p", explain="Test of exact symmetry, corrected for testing several groups."),
@@ -112,6 +123,8 @@ def _cells(f: GroupFinding) -> tuple[Cell, ...]:
         f.name,
         f.truth,
         Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
+        f.explained.mean,
+        f.breaking_of_variance,
         Meter(f.level, 1 - f.breaking.high, 1 - f.breaking.low, Chip.of(f.verdict).tone),
         Chip.of(f.verdict),
         Interval(f.price.mean, f.price.low, f.price.high),

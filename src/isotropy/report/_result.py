@@ -18,7 +18,6 @@ from isotropy.report._rows import flat, is_row, raised
 from isotropy.report._terminal import table_text
 from isotropy.storage import write_whole
 
-SCHEMA = 1
 R = TypeVar("R", bound="Result")
 
 
@@ -33,6 +32,7 @@ class Result(ABC):
     """
 
     kind: ClassVar[str]
+    schema: ClassVar[int] = 1  # of the JSON; raised where a key changes its meaning
     seconds: float = 0.0
 
     def rows(self) -> Sequence[Mapping[str, Any]]:
@@ -86,7 +86,7 @@ class Result(ABC):
 
     def to_json(self, path: str | Path | None = None) -> str:
         """The result as JSON text with sorted keys, and into a file (whole or not at all) when a path is given."""
-        record = {**self.payload(), "schema": SCHEMA, "kind": self.kind, "seconds": jsonable(self.seconds)}
+        record = {**self.payload(), "schema": self.schema, "kind": self.kind, "seconds": jsonable(self.seconds)}
         text = json.dumps(record, sort_keys=True, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if path is not None:
             write_whole(Path(path), text.encode())
@@ -102,7 +102,7 @@ class Result(ABC):
         if not isinstance(record, dict):
             raise SchemaError(f"a JSON {type(record).__name__}", "an object with the keys schema and kind")
         payload = cast(dict[str, Json], record)
-        for key, wanted in (("schema", SCHEMA), ("kind", cls.kind)):
+        for key, wanted in (("schema", cls.schema), ("kind", cls.kind)):
             found = payload.pop(key, None)
             if found != wanted:
                 raise SchemaError(f"{key} {found!r:.80}", f"{key} {wanted!r}", "use another class or version")

@@ -46,13 +46,25 @@ VERDICTS: Final[dict[str, Chip]] = {
             "A violation was found, small on both yardsticks. The price says what building it in costs.",
         ),
         Chip(
+            "none seen",
+            "holds",
+            "◌",
+            "Nothing of what the models explain violates it. The rest is noise or was not learned: build it in if the "
+            "rest is noise.",
+        ),
+        Chip(
             "approximate",
             "partial",
             "◑",
             "The symmetry holds in part. Encourage it softly; imposing it exactly costs the price shown.",
         ),
         Chip("absent", "broken", "○", "Most of the signal violates this symmetry. Do not build it in."),
-        Chip("undecided", "open", "?", "The interval is too wide to tell. More rows, or a better model, would decide."),
+        Chip(
+            "undecided",
+            "open",
+            "?",
+            "The interval is too wide to tell how much breaks. More rows, or a better model, would.",
+        ),
         Chip(
             "not identifiable",
             "blind",
