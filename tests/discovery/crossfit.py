@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
+from isotropy.discovery._jobs import judge
 from isotropy.discovery._kernel import KernelRidge
-from isotropy.measure import Breaking, BreakingTerms, breaking_terms, combine, randomisation_test
-from isotropy.measure.parts import bonferroni
+from isotropy.measure import Breaking, BreakingTerms, combine
 from isotropy.random import derive, spawn
 from isotropy.study import Model, Preparation, Problem, candidates
 
@@ -36,8 +36,7 @@ def kernel_fit(kernels: Sequence[str] | None = None) -> Fit:
 
 
 def crossfit(problem: Problem, fit: Fit, splits: int = 5) -> tuple[dict[str, Breaking], dict[str, float]]:
-    """Breaking and p-value of every candidate, as ``discover`` combines them."""
-    energy = problem.energy
+    """Breaking and p-value of every candidate in the first part of the target, as ``discover`` combines them."""
     terms: dict[str, list[BreakingTerms]] = {candidate.name: [] for candidate in problem.candidates}
     p_values: dict[str, float] = {}
     for split in range(splits):
@@ -51,25 +50,14 @@ def crossfit(problem: Problem, fit: Fit, splits: int = 5) -> tuple[dict[str, Bre
             part, p = _judge(problem, candidate.name, models, half, split)
             terms[candidate.name].append(part)
             p_values.setdefault(candidate.name, p)
-    answers = {name: combine(parts, energy, problem.y.shape[1], problem.unit) for name, parts in terms.items()}
-    return answers, p_values
+    outputs = [part.outputs for part in problem.parts]
+    return {name: combine(each, problem.unit, outputs)[0] for name, each in terms.items()}, p_values
 
 
 def _judge(
     problem: Problem, name: str, models: list[Callable[[Tensor], Tensor]], half: Tensor, split: int
 ) -> tuple[BreakingTerms, float]:
     candidate = next(c for c in problem.candidates if c.name == name)
-    whole: dict[str, Tensor] = {}
-    p_values: list[float] = []
-    for fold in (0, 1):
-        at = (half == fold).nonzero()[:, 0]
-        generator = spawn(problem.seed, name, split, fold)
-        unit = torch.unique(problem.unit[at], return_inverse=True)[1]
-        part = breaking_terms(
-            models[fold], models[1 - fold], problem.x[at], problem.y[at], candidate.measured, problem.rep_in,
-            problem.rep_out, unit=unit, generator=generator,
-        )  # fmt: skip
-        p_values.append(randomisation_test(part.orbit_loss, unit, permutations=199, generator=generator))
-        for key, values in part.tensors().items():
-            whole.setdefault(key, torch.empty(len(problem.x), *values.shape[1:], dtype=values.dtype))[at] = values
-    return BreakingTerms(**whole), bonferroni(p_values)
+    generator = spawn(problem.seed, name, split)
+    terms, p_values = judge(problem, candidate, models, half, torch.arange(len(problem.x)), generator)
+    return terms, p_values[0]

@@ -77,7 +77,7 @@ def test_7_intervals_cover_the_truth_even_with_a_weak_learner(nu: float, noise: 
         assert data.truth is not None
         answers, _ = crossfit(problem_of(data, seed=seed), WEAK)
         for name in covered:
-            covered[name] += data.truth[name] in answers[name].estimate
+            covered[name] += data.truth[name] in answers[name].share
     assert all(count >= 0.85 * sets for count in covered.values()), covered
 
 
@@ -88,7 +88,7 @@ def test_8_under_exact_symmetry_little_is_rejected(noise: float) -> None:
         data = load("inertia", nu=0.0, n=300, noise=noise, seed=seed)
         answers, p_values = crossfit(problem_of(data, "O(3)", seed=seed), WEAK if noise == 0 else BEST)
         rejected += p_values["O(3)"] <= 0.05
-        contained += answers["O(3)"].estimate.low <= 0
+        contained += answers["O(3)"].share.low <= 0
     assert 0.02 <= rejected / sets <= 0.09 + 1e-9, rejected
     assert contained / sets >= 0.90, contained
 
@@ -124,7 +124,7 @@ def test_10_no_axis_is_preferred_where_all_hold() -> None:
         data = load("inertia", nu=0.0, u="1,2,2", n=1000, seed=seed)
         result = discover(data, groups="O(3)", quick=True, seed=seed, progress=False)
         assert result.continuous.dimension == 3
-        assert result["O(3)"].verdict == "no breaking detected"
+        assert result["O(3)"].verdict in ("no breaking detected", "none seen")
 
 
 def _readings(seed: int, n: int, learner: Callable[..., Callable[[Tensor], Tensor]], splits: int) -> list[Breaking]:
@@ -153,7 +153,7 @@ def test_14_noise_moves_the_naive_reading_of_a_plain_network() -> None:
         quiet, loud = _readings(seed, 2000, plain_mlp, splits=1)
         shifts.append(loud.cross * loud.energy - quiet.cross * quiet.energy)
         naive.append(loud.plug_in * loud.energy - quiet.plug_in * quiet.energy)
-        errors.append(quiet.standard_error * quiet.energy)
+        errors.append(quiet.standard_error * quiet.signal)
     moved = torch.tensor(naive)
     assert float(moved.mean()) > 3 * float(moved.std()) / len(naive) ** 0.5, naive
     assert float(moved.mean()) > 10 * abs(sum(shifts)) / len(shifts)

@@ -24,7 +24,7 @@ def test_12_a_subgroup_is_never_more_broken_than_its_group(name: str) -> None:
         for big in problem.candidates:
             if small is not big and small.group <= big.group and small.width is None and big.width is None:
                 lower, upper = answers[small.name], answers[big.name]
-                assert lower.estimate.mean <= upper.estimate.mean + 2 * upper.standard_error + 1e-9, (small, big)
+                assert lower.share.mean <= upper.share.mean + 2 * upper.standard_error + 1e-9, (small, big)
 
 
 @pytest.mark.parametrize("engine", ["process", "ray"])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
-from isotropy.discovery._findings import monotone
-from isotropy.discovery._recommendation import Finding, recommend
-from isotropy.discovery._verdicts import Grounds, Verdict, rows_to_decide, verdict
+from isotropy.discovery._lattice import Interval, Reading, consistent, monotone
+from isotropy.discovery._recommendation import Finding, priced, recommend
+from isotropy.discovery._verdicts import Grounds, Verdict, note, rows_to_decide, verdict
+from isotropy.estimate import Estimate
 from isotropy.report import VERDICTS
 
 HOLDS = Grounds(
-    breaking=0.001, low=0.0, high=0.006, price_low=0.0, overlap=0.9,
+    low=0.0, high=0.004, worst=0.006, price_low=0.0, price_high=0.02, overlap=0.9,
     significant=False, imposed=False, signal=True,
 )  # fmt: skip
 
@@ -25,17 +26,44 @@ HOLDS = Grounds(
         ({"signal": False}, "no signal"),
         ({"overlap": 0.1}, "not identifiable"),
         ({"overlap": 0.1, "low": 0.2, "significant": True}, "not identifiable"),
-        ({"high": 0.03}, "undecided"),
-        ({"low": 0.002, "high": 0.009, "breaking": 0.004, "significant": True}, "negligible"),
-        ({"low": 0.002, "high": 0.009, "breaking": 0.004, "significant": False}, "no breaking detected"),
-        ({"low": 0.002, "high": 0.02, "breaking": 0.004, "significant": False}, "undecided"),
-        ({"low": 0.002, "breaking": 0.004, "price_low": 0.2, "significant": True}, "approximate"),
-        ({"low": 0.03, "high": 0.09, "breaking": 0.05, "significant": True}, "approximate"),
-        ({"low": 0.5, "high": 0.7, "breaking": 0.6, "significant": True}, "absent"),
+        ({"worst": 0.17}, "none seen"),
+        ({"high": 0.03, "worst": 0.03}, "undecided"),
+        ({"price_high": 0.06}, "undecided"),
+        ({"significant": True}, "negligible"),
+        ({"significant": True, "worst": 0.17}, "undecided"),
+        ({"low": 0.002, "high": 0.009, "worst": 0.009}, "no breaking detected"),
+        ({"low": 0.002, "high": 0.02, "worst": 0.02}, "undecided"),
+        ({"low": 0.002, "high": 0.02, "worst": 0.02, "significant": True}, "undecided"),
+        ({"low": 0.002, "price_low": 0.2, "price_high": 0.4, "significant": True}, "approximate"),
+        ({"low": 0.03, "high": 0.09, "worst": 0.09, "significant": True}, "approximate"),
+        ({"low": 0.45, "high": 0.7, "worst": 0.7, "significant": True}, "approximate"),
+        ({"low": 0.55, "high": 0.7, "worst": 0.7, "significant": True}, "absent"),
+        ({"low": 0.55, "high": 0.7, "worst": 0.7}, "undecided"),
     ],
 )
-def test_the_verdict_follows_from_the_numbers(change: dict[str, float], word: str) -> None:
+def test_the_verdict_follows_from_the_numbers(change: dict[str, Any], word: str) -> None:
     assert verdict(replace(HOLDS, **change)) == word
+
+
+def test_a_wider_interval_never_makes_a_symmetry_hold() -> None:
+    """Whatever else is seen, raising an upper end turns no verdict into one that holds."""
+    for significant in (False, True):
+        for low in (0.0, 0.005, 0.3):
+            words = [
+                verdict(replace(HOLDS, low=low, high=high, worst=high, significant=significant))
+                for high in (max(low, 0.006), 0.02, 0.5, 1.0)
+            ]
+            held = [word in ("no breaking detected", "negligible", "none seen") for word in words]
+            assert held == sorted(held, reverse=True), (significant, low, words)
+
+
+def test_a_broken_group_of_unknown_size_is_said_to_be_broken() -> None:
+    unclear = replace(HOLDS, low=0.002, high=0.02, worst=0.3, significant=True)
+    assert note(unclear, verdict(unclear), 0.7, "O(3)", "") == "broken, size undecided"
+    unseen = replace(HOLDS, worst=0.3)
+    assert "nothing in the 83% that the models explain violates O(3); the other 17%" in note(
+        unseen, verdict(unseen), 0.83, "O(3)", ""
+    )
 
 
 def test_every_verdict_is_explained_in_the_report() -> None:
@@ -55,15 +83,63 @@ def test_levels_become_consistent_along_the_lattice() -> None:
     assert monotone([0.1, 0.3], [1, 1], [(0, 1)]) == pytest.approx([0.1, 0.3])
 
 
+def reading(broken: float, signal: float = 1.0, *, half: float = 0.05, direct: bool = True) -> Reading:
+    share = Interval(broken / signal, max(broken - half, 0) / signal, min(broken + half, signal) / signal)
+    excess = Interval(*(10 * signal * value for value in (share.value, share.low, share.high)))
+    return Reading(broken, signal - broken, 0.1, half / 1.645, share, excess, direct)
+
+
+def test_point_and_ends_of_a_group_are_never_below_those_of_its_subgroups() -> None:
+    below = {"O(3)": ["SO(3)", "C(2)"], "SO(3)": ["C(2)"], "C(2)": []}
+    agreed = consistent({"O(3)": reading(0.02), "SO(3)": reading(0.3, half=0.2), "C(2)": reading(0.1)}, below)
+    for big, smalls in below.items():
+        for small in smalls:
+            G, H = agreed[big], agreed[small]
+            assert H.broken <= G.broken + 1e-12
+            for end in ("value", "low", "high"):
+                assert getattr(H.share, end) <= getattr(G.share, end) + 1e-12
+                assert getattr(H.excess, end) <= getattr(G.excess, end) + 1e-12
+    assert all(0 <= r.share.low <= r.share.value <= r.share.high <= 1 for r in agreed.values())
+
+
+def test_a_window_moves_to_what_whole_orbits_say_and_never_the_other_way() -> None:
+    below = {"SE(3)": ["SO(3)"], "SO(3)": []}
+    agreed = consistent({"SE(3)": reading(0.01, half=0.001, direct=False), "SO(3)": reading(0.12, half=0.04)}, below)
+    assert agreed["SO(3)"].broken == pytest.approx(0.12, abs=1e-4)
+    assert agreed["SE(3)"].broken == pytest.approx(0.12, abs=1e-4)
+    assert agreed["SE(3)"].share.low >= agreed["SO(3)"].share.low
+
+
+NONE, SOME, MUCH = Estimate(0.0, 0.0, 0.01, 100), Estimate(0.2, 0.0, 0.4, 100), Estimate(3.0, 2.5, 3.6, 100)
+
+
 def test_the_largest_group_that_holds_is_recommended_and_the_price_of_more_is_named() -> None:
     findings = [
-        Finding("O(3)", "approximate", 0.81, 3.0),
-        Finding("O(2)@z", "no breaking detected", 0.0, 0.0),
-        Finding("C(4)@z", "no breaking detected", 0.0, 0.0),
+        Finding("O(3)", "approximate", 0.81, MUCH),
+        Finding("O(2)@z", "no breaking detected", 0.0, NONE),
+        Finding("C(4)@z", "no breaking detected", 0.0, NONE),
     ]
     contains = {"O(3)": ["O(2)@z", "C(4)@z"], "O(2)@z": ["C(4)@z"]}
     assert recommend(findings, contains) == "build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE"
 
 
+def test_softly_is_said_only_where_imposing_surely_costs() -> None:
+    assert "encourage O(3) softly" in recommend([Finding("O(3)", "approximate", 0.81, MUCH)], {})
+    unsure = recommend([Finding("O(3)", "approximate", 0.1, SOME)], {})
+    assert "softly" not in unsure
+    assert "compare models with and without O(3)" in unsure
+
+
+def test_what_was_not_seen_makes_the_advice_conditional() -> None:
+    said = recommend([Finding("O(3)", "none seen", 0.0, NONE, note="the other 17% is noise or was not learned")], {})
+    assert said.startswith("build in O(3) if what the models leave unexplained is noise")
+    assert "exactly" not in said
+
+
+def test_a_price_above_a_hundred_times_is_printed_as_such() -> None:
+    assert priced(2745.4) == "x 2746"
+    assert priced(0.042) == "+4.2%"
+
+
 def test_what_preprocessing_imposed_is_not_recommended() -> None:
-    assert "build in" not in recommend([Finding("T(2)", "no breaking detected", 0, 0, imposed=True)], {})
+    assert "build in" not in recommend([Finding("T(2)", "no breaking detected", 0, NONE, imposed=True)], {})

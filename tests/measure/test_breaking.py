@@ -107,11 +107,43 @@ def test_shrunken_models_are_scaled_back_and_never_beyond_the_truth() -> None:
         shrunken, shrunken, data.x, data.y, parse("O(3)"), data.types.x, data.types.y, unit=ROWS,
         generator=spawn(0, "d"),
     )  # fmt: skip
-    assert data.energy is not None
-    energy = torch.full((len(ROWS),), data.energy, dtype=torch.float64)
-    answer = combine([terms], energy, 9, ROWS)
-    assert answer.cross == pytest.approx(0.6 * data.truth["O(3)"], rel=0.1)
-    assert answer.estimate.mean == pytest.approx(data.truth["O(3)"], rel=0.1)
+    (answer,) = combine([terms], ROWS, [9])
+    assert data.truth_uncentred is not None
+    # Energies are about 0 here: no constant was given.
+    assert answer.cross == pytest.approx(0.6 * data.truth_uncentred["O(3)"], rel=0.1)
+    assert answer.share.mean == pytest.approx(data.truth_uncentred["O(3)"], rel=0.1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_share_of_the_signal_does_not_change_with_noise_and_lies_inside_its_interval(seed: int) -> None:
+    """y = a x1 + |x|^2 + noise under O(3): b = a^2 / (a^2 + Var |x|^2), whatever the noise."""
+    x = torch.randn(1500, 3, generator=spawn(seed, "x"), dtype=torch.float64)
+    signal = 1.5 * x[:, :1] + x.square().sum(1, keepdim=True)
+    truth = 1.5**2 / (1.5**2 + 6)
+    unit = torch.arange(len(x))
+    for noise in (0.0, 1.0, 4.0):
+        y = signal + noise * torch.randn(len(x), 1, generator=spawn(seed, "e"), dtype=torch.float64)
+        terms = breaking_terms(
+            lambda v: 0.9 * (1.5 * v[:, :1] + v.square().sum(1, keepdim=True)),
+            lambda v: 0.9 * (1.5 * v[:, :1] + v.square().sum(1, keepdim=True)),
+            x, y, parse("O(3)"), Vector, Scalar, unit=unit, centre=y.mean(0), generator=spawn(seed, "d"),
+        )  # fmt: skip
+        (answer,) = combine([terms], unit, [1])
+        assert 0 <= answer.share.low <= answer.share.mean <= answer.share.high <= 1
+        assert abs(answer.share.mean - truth) < 0.03 + 0.03 * noise
+        assert answer.explained.mean == pytest.approx(8.25 / (8.25 + noise**2), abs=0.05)
+
+
+def test_parts_of_a_target_are_judged_each_in_its_own_energy() -> None:
+    x = torch.randn(800, 2, generator=spawn(0, "x"), dtype=torch.float64)
+    unit, f = torch.arange(len(x)), lambda v: torch.stack([1e4 * v.square().sum(1), v[:, 0]], 1)
+    terms = breaking_terms(
+        f, f, x, f(x), parse("O(2)"), Vector, 2 * Scalar, unit=unit, parts=[slice(0, 1), slice(1, 2)],
+        centre=f(x).mean(0), generator=spawn(0, "d"),
+    )  # fmt: skip
+    big, small = combine([terms], unit, [1, 1])
+    assert big.share.high < 1e-6
+    assert small.share.mean > 0.99
 
 
 def test_the_standard_error_sees_clusters_and_the_spread_over_splits() -> None:

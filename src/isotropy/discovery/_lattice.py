@@ -9,7 +9,7 @@ import numpy as np
 import scipy
 
 # A reading along a window or from refits moves to where the averages over orbits are, not the other way round.
-_INDIRECT = 1e-6
+_INDIRECT = 1e-9
 
 
 @dataclass(frozen=True)
