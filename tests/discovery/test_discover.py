@@ -32,10 +32,11 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Discovery, Path]:
 
 def test_the_broken_axis_is_found_and_the_surviving_group_recommended(found: tuple[Discovery, Path]) -> None:
     result, _ = found
-    assert result["O(2)@z"].verdict == "no breaking detected"
+    assert result["O(2)@z"].verdict == "none seen"  # the kernel does not learn all of it, noise is known to be 0
     assert all(result[name].verdict == "approximate" for name in ("O(3)", "O(2)@x", "O(2)@y"))
     assert 0.0467 in result["O(3)"].breaking
-    assert result.recommendation.startswith("build in O(2)@z exactly; imposing O(3) would cost 0.")
+    assert result.recommendation.startswith("build in O(2)@z if the rest is noise or keeps it too: nothing in the 9")
+    assert "; imposing O(3) would cost 0." in result.recommendation
     assert result.continuous.dimension == 1
     assert abs(result.continuous.axes[0][2]) > 0.99
 
@@ -44,7 +45,7 @@ def test_the_result_file_keeps_the_contract_and_reads_back(found: tuple[Discover
     result, out = found
     text = (out / "result.json").read_text()
     record = json.loads(text)
-    assert record["schema"] == 1
+    assert record["schema"] == 2
     assert all(set(group) >= CONTRACT for group in record["groups"])
     assert set(record["continuous"]) >= {"dimension", "axes", "eigenvalues", "intervals"}
     assert {"data", "recommendation", "seconds"} <= set(record)

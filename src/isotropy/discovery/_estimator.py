@@ -60,7 +60,8 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
             tolerance=self.tolerance, quick=self.quick, seed=self.seed, progress=False,
         )  # fmt: skip
         self.discovery_: Discovery = found
-        holding = [finding for finding in found.groups if finding.verdict in HOLDS and not finding.imposed]
+        # "None seen" too: averaged is what the model has learnt, and nothing of that breaks the symmetry.
+        holding = [f for f in found.groups if f.verdict in (*HOLDS, "none seen") and not f.imposed]
         built_in = next((parse(f.name) for f in holding if Cubature.knows(parse(f.name))), None)
         self.group_: str | None = None if built_in is None else str(built_in)
         self._predict = self._averaged(built_in)

@@ -71,6 +71,10 @@ class Noise:
     high: tuple[float, ...]
     source: str
 
+    def share(self, k: int, V: float) -> float | None:
+        """The noise of a part as a share of its energy, None where it is not known."""
+        return (self.low[k] + self.high[k]) / 2 / V if self.source and V > 0 else None
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -202,7 +206,7 @@ def _part(
         price=price,
         p_value=p_value,
         word=word,
-        note=note(grounds, word, answer.explained.mean, name, asked.noise.source),
+        note=note(grounds, word, name, answer.explained.mean, asked.noise.share(k, V)),
         of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
     )
 

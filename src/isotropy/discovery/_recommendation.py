@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from isotropy.discovery._verdicts import HOLDS, PRICE_TOLERANCE, Verdict
 from isotropy.estimate import Estimate
 
+_ALIKE = 2.0  # costs within this factor are no reason to take a smaller group
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -40,9 +42,9 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     seen = _largest([f for f in findings if f.verdict == "none seen"], contains)
     inside = {name for f in seen for name in contains.get(f.name, ())}
     if seen and not holding:
-        parts.append(f"build in {_names(seen)} if what the models leave unexplained is noise: {_rest(seen)}")
+        parts.append(f"build in {_names(seen)} if the rest is noise or keeps it too: {_rest(seen)}")
     elif unsure := [f for f in seen if not any(f.name in contains.get(h.name, ()) for h in holding)]:
-        parts.append(f"{_names(unsure)} too, if what the models leave unexplained is noise: {_rest(unsure)}")
+        parts.append(f"{_names(unsure)} too, if the rest is noise or keeps it: {_rest(unsure)}")
     approximate = [f for f in findings if f.verdict == "approximate" and f.name not in inside]
     above = _largest(approximate, contains)
     if above:
@@ -50,7 +52,10 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
         if holding or seen:
             parts.append(f"imposing {worst.name} would cost {worst.cost_rmse:.2g} RMSE")
         else:
-            parts.append("build in none of these exactly; " + _softly(min(approximate, key=lambda f: f.cost_rmse)))
+            # Of those that cost about as little as the cheapest the largest: it says most.
+            cheapest = min(f.cost_rmse for f in approximate)
+            alike = [f for f in approximate if f.cost_rmse <= _ALIKE * cheapest]
+            parts.append("build in none of these exactly; " + _softly(_largest(alike, contains)[0]))
     absent = [f for f in findings if f.verdict == "absent"]
     if absent:
         parts.append(f"leave out {_names(absent)}")

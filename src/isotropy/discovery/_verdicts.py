@@ -87,14 +87,15 @@ def verdict(grounds: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
     return "undecided"
 
 
-def note(grounds: Grounds, word: Verdict, explained: float, group: str, noise: str) -> str:
-    """What a verdict leaves open, in one sentence; empty where it leaves nothing."""
+def note(grounds: Grounds, word: Verdict, group: str, explained: float, noise: float | None) -> str:
+    """What a verdict leaves open, in one sentence; empty where it leaves nothing.
+
+    ``explained`` and ``noise`` are shares of the variation of the target; None where the noise is not known.
+    """
     if word == "none seen":
-        known = f" ({noise})" if noise else ""
-        return (
-            f"nothing in the {explained:.0%} that the models explain violates {group}; "
-            f"the other {max(1 - explained, 0.0):.0%} is noise{known} or was not learned"
-        )
+        rest = max(1 - explained, 0.0) if noise is None else max(1 - explained - noise, 0.0)
+        left = "is noise or was not learned" if noise is None else "was not learned"
+        return f"nothing in the {explained:.1%} that the models explain violates {group}; {rest:.1%} {left}"
     if word == "undecided" and grounds.significant:
         return "broken, size undecided"
     return ""
