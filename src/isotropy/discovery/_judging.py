@@ -27,11 +27,10 @@ from isotropy.discovery._verdicts import (
 from isotropy.estimate import Estimate
 from isotropy.groups import Window
 from isotropy.measure import Breaking, combine, holm
-from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
+from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, clustered_mean
 from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
-_CONFIDENCE = 0.90  # of the two one-sided 95 % ends as a pair
 
 Outcome = Mapping[str, Any]
 
@@ -226,11 +225,11 @@ def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: O
     needed = rows_to_decide(units, answer.standard_error, told.breaking.value, asked.tolerance)
     return GroupFinding(
         name=candidate.name,
-        breaking=Estimate(told.breaking.value, told.breaking.low, told.breaking.high, n, _CONFIDENCE),
+        breaking=Estimate(told.breaking.value, told.breaking.low, told.breaking.high, n, CONFIDENCE),
         upper_worst=max(told.worst, told.breaking.high),
         explained=answer.explained,
         breaking_of_variance=told.of_variance,
-        price=Estimate(told.price.value, told.price.low, told.price.high, n, _CONFIDENCE),
+        price=Estimate(told.price.value, told.price.low, told.price.high, n, CONFIDENCE),
         cost_rmse=told.found.cost_rmse,
         p_value=told.p_value,
         p_adjusted=told.found.p_adjusted,

@@ -107,4 +107,4 @@ def monotone(values: Sequence[float], weights: Sequence[float], edges: Sequence[
     # Dual of min 1/2 |W^(1/2) (z - b)|^2 subject to C z >= 0: z = b + W^-1 C^T m with m >= 0 least squares.
     multipliers, _ = scipy.optimize.nnls((C * root).T, -b / root)
     fitted = b + root**2 * (C.T @ multipliers)
-    return [float(round(value, 12)) * size for value in fitted]
+    return [float(f"{value * size:.12g}") for value in fitted]

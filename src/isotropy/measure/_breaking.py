@@ -27,7 +27,8 @@ Function = Callable[[Tensor], Tensor]
 SMALLEST_ERROR = 1e-4
 # A signal below this share of the energy is none; a share of it is only formed so that it is a number.
 SMALLEST_SIGNAL = 1e-6
-_ONE_SIDED = 0.95  # each end of an interval of breaking is a one-sided bound; as a pair they cover 0.90
+_ONE_SIDED = 0.95  # each end of an interval of breaking is a one-sided bound
+CONFIDENCE = 0.90  # what both ends cover as a pair
 
 # Values of f held in memory at once; the orbit of a long table is walked in pieces of this many rows x draws.
 _PIECE = 65_536
@@ -241,7 +242,7 @@ def _part(rows: Mapping[str, Tensor], unit: Tensor, outputs: int, windowed: bool
         t = float(scipy.special.stdtrit(degrees, _ONE_SIDED))
         value = min(value, most)
         low, high = max(min(value - t * se, value), 0.0), min(value + t * se, most)
-        return Estimate(value, low, high, n, 2 * _ONE_SIDED - 1), se
+        return Estimate(value, low, high, n, CONFIDENCE), se
 
     # Each is a ratio of means: its linearised rows carry the spread of the denominator too.
     b, e, z = A.value / signal, signal / V, A.value / left

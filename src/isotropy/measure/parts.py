@@ -1,5 +1,6 @@
 """What searches over many groups put together themselves: pieces of a breaking, and corrections of p-values."""
 
+from isotropy.measure._breaking import CONFIDENCE as CONFIDENCE
 from isotropy.measure._breaking import SMALLEST_ERROR as SMALLEST_ERROR
 from isotropy.measure._breaking import clustered_mean as clustered_mean
 from isotropy.measure._breaking import pulled_back as pulled_back
