@@ -130,6 +130,23 @@ def test_what_does_not_vary_keeps_its_unit() -> None:
     assert zero.abs().max() == 0
 
 
+@pytest.mark.parametrize(("rep", "ratio"), [(2 * Vector, 1e3), (3 * Vector, 1e-4), (2 * Point, 50.0)])
+def test_copies_in_units_of_their_own_get_scales_of_their_own(rep: Rep, ratio: float) -> None:
+    x = torch.randn(400, rep.size({"space": 3}), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[:, :3] *= ratio
+    fitted = Standardiser.fit(rep, x, dims={"space": 3})
+    z = fitted.apply(x).unflatten(-1, (-1, 3)).square().mean((0, 2)).sqrt()
+    assert torch.allclose(z, torch.ones_like(z), atol=0.1)
+    # One scale for each copy, so that the result still turns with x.
+    assert all(len(copy.unique()) == 1 for copy in fitted.scale.unflatten(0, (-1, 3)))
+
+
+def test_copies_of_like_size_share_one_scale() -> None:
+    x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x[:, :3] *= 20
+    assert len(Standardiser.fit(2 * Vector, x, dims={"space": 3}).scale.unique()) == 1
+
+
 def test_float32_stays() -> None:
     x = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
     assert standardise(Scalar + Vector, x).dtype == torch.float32

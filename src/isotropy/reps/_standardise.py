@@ -16,14 +16,17 @@ from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.reps._layout import columns, dimension, known_sizes
 from isotropy.reps._rep import Dims, Part, Rep
 
+_ALIKE = 30.0  # copies whose sizes differ by more are in units of their own, such as metres beside millimetres
+
 
 @dataclass(frozen=True, eq=False)
 class Standardiser:
     """``z = (x - shift - origin) / scale``, fitted once; ``shift`` and ``scale`` have one entry per column.
 
-    A Scalar has its own mean and scale; all copies of any other part share one scale, in the data's units, and keep
-    their origin, so that the result answers to a group as x does. Fitted with ``centre=True``, the Points of a row are
-    taken relative to their centroid, which makes the result blind to translations.
+    A Scalar has its own mean and scale; the copies of any other part share one scale, or have one each where their
+    sizes differ by a factor of more than 30, and keep their origin, so that the result answers to a group as x does.
+    Fitted with ``centre=True``, the Points of a row are taken relative to their centroid, which makes the result blind
+    to translations.
     """
 
     rep: Rep
@@ -59,9 +62,7 @@ class Standardiser:
                 shift[where] = around = stretch.mean().expand_as(around)
             if part.term.affine:  # the scale of a cloud must not depend on where it is
                 around = stretch.unflatten(-1, (-1, known[part.term.space])).mean((0, 1)).repeat(part.multiplicity)
-            spread = (stretch - around).square().mean().sqrt()
-            if bool(_varies(spread, stretch)):
-                scale[where] = spread
+            scale[where] = _sizes(stretch, around, part.multiplicity)
         return Standardiser(rep, shift, scale, points)
 
     def centroid(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... d"]:
@@ -94,6 +95,22 @@ class Standardiser:
         if origin is None:
             raise SchemaError("centred rows without their origin", "origin (..., d)", "keep Standardiser.centroid(x)")
         return x + self._spread(origin)
+
+
+def _sizes(stretch: Tensor, around: Tensor, copies: int) -> Float[Tensor, " n"]:
+    """The root mean square of all copies of a part, or of each by itself where they are in units of their own.
+
+    A copy that does not vary keeps the scale of the others, or 1 where none does.
+    """
+    each = (stretch - around).unflatten(-1, (copies, -1)).square().mean((0, 2)).sqrt()
+    varies = torch.stack(
+        [_varies(size, part) for size, part in zip(each, stretch.tensor_split(copies, -1), strict=True)]
+    )
+    whole = (stretch - around).square().mean().sqrt()
+    common = whole if bool(_varies(whole, stretch)) else torch.ones_like(whole)
+    if bool(varies.any()) and float(each[varies].max()) > _ALIKE * float(each[varies].min()):
+        common = torch.where(varies, each, common)
+    return common.expand(copies).repeat_interleave(stretch.shape[-1] // copies)
 
 
 def _points(rep: Rep, sizes: Mapping[str, int]) -> Int[Tensor, "k d"]:

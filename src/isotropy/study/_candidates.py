@@ -67,7 +67,7 @@ def candidates(
     """
     if not (given := listed(groups)):
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
-    types = types.model_copy(update={"dims": _dims(types, x, [_group_of(item) for item in given])})
+    types = types.model_copy(update={"dims": dims_of(types, [_group_of(item) for item in given], x)})
     found: list[Candidate] = []
     for item in given:
         group = _group_of(item)
@@ -85,7 +85,7 @@ def _group_of(item: Group | Window) -> Group:
     return item.group if isinstance(item, Window) else item
 
 
-def _dims(types: Schema, x: Any, groups: Sequence[Group]) -> dict[str, int]:
+def dims_of(types: Schema, groups: Sequence[Group], x: Any, y: Any = None) -> dict[str, int]:
     """The dimensions of the spaces: declared, or of the groups that act there, or what the columns then leave."""
     dims = dict(types.dims or {})
     for group in groups:
@@ -95,7 +95,7 @@ def _dims(types: Schema, x: Any, groups: Sequence[Group]) -> dict[str, int]:
     if not types.tabular:
         return dims
     try:
-        return types.model_copy(update={"dims": dims}).known_dims(x.shape[-1])
+        return types.model_copy(update={"dims": dims}).known_dims(x.shape[-1], None if y is None else y.shape[-1])
     except SchemaError:
         return dims  # a group of another dimension than the columns have is named where it is looked at
 

@@ -63,7 +63,32 @@ def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | Non
             "targets that vary",
             "such a constant has every candidate symmetry, and nothing is there to predict",
         )
-    return replace(problem, types=types)
+    problem = replace(problem, types=types)
+    _warn_of_unlike_nodes(problem)
+    return problem
+
+
+_ALIKE = 30.0  # sizes that differ by more are units, not spread
+
+
+def _warn_of_unlike_nodes(problem: Problem) -> None:
+    """Nodes that a candidate permutes share one scale, so very unlike ones are hard to learn together."""
+    if not any("nodes" in candidate.group.spaces for candidate in problem.candidates):
+        return
+    n = problem.dims["nodes"]
+    for part, where in zip(problem.rep_in.parts(), problem.rep_in.columns(problem.dims), strict=True):
+        if not part.term.factors or part.term.factors[0].space != "nodes":
+            continue
+        sizes = problem.x[:, where].unflatten(-1, (part.multiplicity, n, -1)).square().mean((0, 1, 3)).sqrt()
+        least, most = float(sizes.min()), float(sizes.max())
+        if most > _ALIKE * least:
+            one = part.name or str(part.atom)
+            warnings.warn(
+                f"the nodes of {one} differ in size by a factor of {most / max(least, 1e-300):.2g}, and a candidate "
+                "permutes them, so that they share one scale: bring them to one unit, or, where they are unlike, type "
+                "them apart (Vector + Vector for Nodes*Vector) and leave the permutations out",
+                stacklevel=4,
+            )
 
 
 def _units(dataset: Dataset) -> Tensor:

@@ -18,7 +18,7 @@ from isotropy.measure.parts import split_halves
 from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
 from isotropy.runs import Job, Run
-from isotropy.study._candidates import Candidate
+from isotropy.study._candidates import Candidate, dims_of
 from isotropy.study._trials import job_of
 
 # Evaluations of a model, rows x draws, spent on one candidate and one half of the data.
@@ -60,16 +60,10 @@ class Problem:
     def rep_out(self) -> Rep:
         return self.types.y
 
-    @property
+    @cached_property
     def dims(self) -> dict[str, int]:
-        """Dimensions of the spaces: those that the types declare, else those on which the candidates act."""
-        dims = dict(self.types.dims or {})
-        for candidate in self.candidates:
-            for space in candidate.group.spaces:
-                factor = candidate.group.factor(space)
-                if factor is not None:
-                    dims.setdefault(space, factor.degree)
-        return dims
+        """Dimensions of the spaces: those that the types declare, else those of the candidates and of the columns."""
+        return dims_of(self.types, [candidate.group for candidate in self.candidates], self.x, self.y)
 
     @property
     def translated(self) -> bool:
