@@ -12,7 +12,7 @@ from torch import Tensor
 from isotropy.discovery._kernel import KernelRidge
 from isotropy.errors import SchemaError
 from isotropy.random import derive, spawn
-from isotropy.study import Model, Preparation, Problem
+from isotropy.study import Compression, Model, Preparation, Problem
 
 if TYPE_CHECKING:
     from isotropy.discovery._network import NetworkLearner
@@ -80,17 +80,30 @@ def learn(
 
     ``like`` is an earlier state whose choices (the kernel) are taken over instead of made again.
     """
-    preparation = Preparation.fit(problem, x, y)
-    targets = preparation.targets.apply(y)
-    core, curves = learner(name).learn(
-        problem,
-        preparation.inputs.apply(x),
-        targets,
-        unit,
-        derive(seed, "learn", name, *stream),
-        None if like is None else like["core"],
-    )
-    return {"core": core, "preparation": preparation.state()}, curves
+    chosen = None if like is None else like["core"]
+
+    def fitted(compression: Compression | None) -> tuple[State, State]:
+        preparation = Preparation.fit(problem, x, y, compression)
+        core, curves = learner(name).learn(
+            problem,
+            preparation.read(x),
+            preparation.targets.apply(y),
+            unit,
+            derive(seed, "learn", name, *stream),
+            chosen,
+        )
+        return {"core": core, "preparation": preparation.state()}, curves
+
+    compression = Compression.fit(problem, x) if name == "kernel" else None
+    if like is not None:  # and so is how sizes are read
+        compressed = like["preparation"]["compression"]
+        return fitted(None if compressed is None else Compression.from_state(compressed))
+    plain = fitted(None)
+    if compression is None:
+        return plain
+    # Sizes over decades: their logarithms compete with them, on the rows that chose the kernel.
+    other = fitted(compression)
+    return min(plain, other, key=lambda each: each[0]["core"]["validation"])
 
 
 def revive(name: str, problem: Problem, state: Mapping[str, Any]) -> Model:

@@ -5,6 +5,7 @@ from isotropy.study._candidates import CandidateLike as CandidateLike
 from isotropy.study._candidates import candidates as candidates
 from isotropy.study._candidates import listed as listed
 from isotropy.study._candidates import subgroups as subgroups
+from isotropy.study._compression import Compression as Compression
 from isotropy.study._claims import Claim as Claim
 from isotropy.study._claims import Number as Number
 from isotropy.study._claims import Value as Value

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.reps import Rep, Standardiser
+from isotropy.study._compression import Compression
 from isotropy.study._problem import Problem
 
 
@@ -26,10 +27,19 @@ class Preparation:
 
     inputs: Standardiser
     targets: Standardiser
+    compression: Compression | None = None
 
     @classmethod
-    def fit(cls, problem: Problem, x: Float[Tensor, "n p"], y: Float[Tensor, "n q"]) -> Preparation:
-        """Statistics of the rows given, for the types and candidates of the problem."""
+    def fit(
+        cls,
+        problem: Problem,
+        x: Float[Tensor, "n p"],
+        y: Float[Tensor, "n q"],
+        compression: Compression | None = None,
+    ) -> Preparation:
+        """Statistics of the rows given, for the types and candidates of the problem; by default nothing compressed."""
+        if compression is not None:
+            x = compression.apply(x)
         inputs = Standardiser.fit(problem.rep_in, x, dims=problem.dims)
         targets = Standardiser.fit(problem.rep_out, y, dims=problem.dims)
         shift = problem.centre(y)
@@ -43,15 +53,25 @@ class Preparation:
         for part in problem.parts:
             size = (y - shift)[:, part.columns].square().mean().sqrt()
             scale[part.columns] = size if size > 0 else 1.0
-        return cls(inputs, replace(targets, shift=shift, scale=scale))
+        return cls(inputs, replace(targets, shift=shift, scale=scale), compression)
+
+    def read(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... p"]:
+        """Raw inputs as the learner sees them."""
+        return self.inputs.apply(x if self.compression is None else self.compression.apply(x))
 
     def state(self) -> dict[str, Any]:
         """Arrays from which ``from_state`` rebuilds the preparation."""
-        return {"inputs": _arrays(self.inputs), "targets": _arrays(self.targets)}
+        compressed = None if self.compression is None else self.compression.state()
+        return {"inputs": _arrays(self.inputs), "targets": _arrays(self.targets), "compression": compressed}
 
     @classmethod
     def from_state(cls, problem: Problem, state: Mapping[str, Any]) -> Preparation:
-        return cls(_standardiser(problem.rep_in, state["inputs"]), _standardiser(problem.rep_out, state["targets"]))
+        compressed = state.get("compression")
+        return cls(
+            _standardiser(problem.rep_in, state["inputs"]),
+            _standardiser(problem.rep_out, state["targets"]),
+            None if compressed is None else Compression.from_state(compressed),
+        )
 
 
 def _point_columns(rep: Rep, dims: Mapping[str, int]) -> list[slice]:
@@ -80,7 +100,7 @@ class Model:
     core: Callable[[Tensor], Tensor]
 
     def __call__(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
-        return self.preparation.targets.restore(self.core(self.preparation.inputs.apply(x)))
+        return self.preparation.targets.restore(self.core(self.preparation.read(x)))
 
 
 def _arrays(standardiser: Standardiser) -> dict[str, Any]:
