@@ -83,7 +83,7 @@ def learn(
     chosen = None if like is None else like["core"]
 
     def fitted(compression: Compression | None) -> tuple[State, State]:
-        preparation = Preparation.fit(problem, x, y, compression)
+        preparation = Preparation.fit(problem, x, y, compression, by_part=True)
         core, curves = learner(name).learn(
             problem,
             preparation.read(x),

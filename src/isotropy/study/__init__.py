@@ -5,7 +5,6 @@ from isotropy.study._candidates import CandidateLike as CandidateLike
 from isotropy.study._candidates import candidates as candidates
 from isotropy.study._candidates import listed as listed
 from isotropy.study._candidates import subgroups as subgroups
-from isotropy.study._compression import Compression as Compression
 from isotropy.study._claims import Claim as Claim
 from isotropy.study._claims import Number as Number
 from isotropy.study._claims import Value as Value
@@ -14,6 +13,7 @@ from isotropy.study._claims import at_least as at_least
 from isotropy.study._claims import at_most as at_most
 from isotropy.study._claims import below as below
 from isotropy.study._claims import rising as rising
+from isotropy.study._compression import Compression as Compression
 from isotropy.study._door import dataset_of as dataset_of
 from isotropy.study._door import problem_of as problem_of
 from isotropy.study._experiment import Experiment as Experiment

@@ -21,8 +21,8 @@ class Preparation:
 
     Where a candidate translates, Points are read from one common origin, the mean of all of them: numerically kinder,
     and no symmetry is imposed by it. (Reading each row from its own centroid would make every model blind to
-    translations, and the symmetry under test would be found wherever it was looked for.) The columns of each
-    part of the target have one scale, so that the learner minimises the errors that are reported, each in its own unit.
+    translations, and the symmetry under test would be found wherever it was looked for.) All targets have one
+    scale, or each part of the target one, so that the learner minimises the error that is reported.
     """
 
     inputs: Standardiser
@@ -36,8 +36,13 @@ class Preparation:
         x: Float[Tensor, "n p"],
         y: Float[Tensor, "n q"],
         compression: Compression | None = None,
+        *,
+        by_part: bool = False,
     ) -> Preparation:
-        """Statistics of the rows given, for the types and candidates of the problem; by default nothing compressed."""
+        """Statistics of the rows given, for the types and candidates of the problem; by default nothing compressed.
+
+        ``by_part`` gives each part of the target a scale of its own, so that none is learned at another's cost.
+        """
         if compression is not None:
             x = compression.apply(x)
         inputs = Standardiser.fit(problem.rep_in, x, dims=problem.dims)
@@ -50,9 +55,9 @@ class Preparation:
             inputs = replace(inputs, shift=_placed(inputs.shift, where_in, origin))
             shift = _placed(shift, where_out, origin)
         scale = torch.ones_like(shift)
-        for part in problem.parts:
-            size = (y - shift)[:, part.columns].square().mean().sqrt()
-            scale[part.columns] = size if size > 0 else 1.0
+        for columns in [part.columns for part in problem.parts] if by_part else [slice(None)]:
+            size = (y - shift)[:, columns].square().mean().sqrt()
+            scale[columns] = size if size > 0 else 1.0
         return cls(inputs, replace(targets, shift=shift, scale=scale), compression)
 
     def read(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... p"]:
