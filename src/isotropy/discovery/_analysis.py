@@ -25,8 +25,8 @@ from isotropy.study import Problem, subgroups
 
 _SURROGATES = 10
 _LONG = 5000
-_NETWORK_SPLITS = 3  # networks take longer to fit
-_NETWORK_MARGIN = 0.98  # the network replaces the kernel only where it is better by more than noise
+_OTHER_SPLITS = 3  # trees and networks take longer to fit
+_MARGIN = 0.98  # another learner replaces the kernel only where it is better by more than noise
 
 
 @dataclass(frozen=True)
@@ -89,29 +89,27 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
 
 
 def _compete(work: Work, quick: bool) -> _Winner:
-    """Fits the kernels everywhere; the network too, on fewer splits, where it wins on the first half."""
+    """Fits the kernels everywhere; another learner too, on fewer splits, where it wins on the first half."""
     problem = work.problem
     splits = 5 if len(problem.x) <= 2500 else 3
     halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
-    # The network is tried on one half, beside the kernels, and first, because it takes longest.
-    trial = [] if quick else [problem.job(fit_half, learner="network", split=0, fold=0)]
-    jobs = [*trial, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
+    # The others are tried on one half, beside the kernels, and the network first, because it takes longest.
+    others = ["trees"] if quick else ["network", "trees"]
+    trials = [problem.job(fit_half, learner=name, split=0, fold=0) for name in others]
+    jobs = [*trials, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
     outcomes = work.map(jobs, description="fitting")
-    training = from_json(outcomes[0]["curves"], TrainingCurves, "curves") if trial else TrainingCurves()
-    fits = outcomes[len(trial) :]
-
-    def left(fit: Mapping[str, Any]) -> float:
-        return float((_mean_loss([fit]) / problem.spreads).mean())
-
-    scores = {"kernel": left(fits[0])}
-    if trial:
-        scores["network"] = left(outcomes[0])
-    if scores["kernel"] * _NETWORK_MARGIN < scores.get("network", float("inf")):
+    tried, fits = dict(zip(others, outcomes, strict=False)), outcomes[len(others) :]
+    known = tried.get("network")
+    training = TrainingCurves() if known is None else from_json(known["curves"], TrainingCurves, "curves")
+    left = {name: float((_mean_loss([fit]) / problem.spreads).mean()) for name, fit in tried.items()}
+    scores = {"kernel": float((_mean_loss(fits[:1]) / problem.spreads).mean()), **left}
+    best = min(left, key=left.__getitem__)
+    if scores["kernel"] * _MARGIN < scores[best]:
         return _Winner("kernel", splits, _mean_loss(fits), scores, training)
-    few = halves[: 2 * _NETWORK_SPLITS]
-    jobs = [problem.job(fit_half, learner="network", split=split, fold=fold) for split, fold in few]
-    fits = work.map(jobs, description="fitting networks")
-    return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
+    few = halves[: 2 * _OTHER_SPLITS]
+    jobs = [problem.job(fit_half, learner=best, split=split, fold=fold) for split, fold in few]
+    fits = work.map(jobs, description=f"fitting with {best}")
+    return _Winner(best, _OTHER_SPLITS, _mean_loss(fits), scores, training)
 
 
 def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> Float[Tensor, " K"]:
@@ -167,7 +165,9 @@ def _beyond(
     learner = winner.learner
     jobs = [problem.job(fit_all, learner=learner)]
     if dims[index]:
-        jobs.append(problem.job(gram, learner=learner, index=index, splits=winner.splits))
+        # Trees are constant almost everywhere and have no derivatives; the kernels' stand for them.
+        smooth = "kernel" if learner == "trees" else learner
+        jobs.append(problem.job(gram, learner=smooth, index=index, splits=winner.splits))
         jobs.append(problem.job(curves, learner=learner, index=index))
     if compact and not quick:
         jobs += [problem.job(surrogate, learner="kernel", copy=copy) for copy in range(_SURROGATES)]

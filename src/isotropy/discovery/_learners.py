@@ -1,4 +1,4 @@
-"""The base learners that compete on held-out rows: kernel ridge regression, and a softly equivariant network."""
+"""The base learners that compete on held-out rows: kernel ridge regression, boosted trees, a soft network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from isotropy.discovery._kernel import KernelRidge
+from isotropy.discovery._trees import TreesLearner
 from isotropy.errors import SchemaError
 from isotropy.random import derive, spawn
 from isotropy.study import Compression, Model, Preparation, Problem
@@ -54,15 +55,17 @@ class KernelLearner:
         )
 
 
-def learner(name: str) -> KernelLearner | NetworkLearner:
+def learner(name: str) -> KernelLearner | TreesLearner | NetworkLearner:
     """The learner of that name; raises SchemaError for another."""
+    if name == "trees":
+        return TreesLearner()
     if name == "kernel":
         return KernelLearner()
     if name == "network":
         from isotropy.discovery._network import NetworkLearner
 
         return NetworkLearner()
-    raise SchemaError(f"the learner {name!r}", "kernel or network")
+    raise SchemaError(f"the learner {name!r}", "kernel, trees or network")
 
 
 def learn(

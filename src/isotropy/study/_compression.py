@@ -1,6 +1,6 @@
 """Lengths that range over decades: learned by their logarithms, vectors by their directions and log-norms.
 
-A column that runs from 1 to 10,000 is, to a learner that sees distances, one cluster and a few outliers. A scaling moves
+A column that runs from 1 to 10,000 is, to a learner that sees distances, one cluster and outliers. A scaling moves
 logarithms, so what is compressed here answers to scalings by a shift, and to rotations as before.
 """
 
