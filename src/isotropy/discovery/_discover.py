@@ -13,6 +13,7 @@ from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._result import Discovery
+from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
@@ -30,6 +31,7 @@ def discover(
     tolerance: float = 0.01,
     quick: bool = False,
     windows: Mapping[str, float] | None = None,
+    robust: bool = False,
     engine: str = "serial",
     workers: int | None = None,
     address: str | None = None,
@@ -42,8 +44,9 @@ def discover(
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
     ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their printed names,
     or Windows on groups that have no uniform law.
-    ``quick`` is the kernel learner alone, without calibration. With ``out`` the run lives in that directory: a killed
-    run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
+    ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
+    rows. ``quick`` is a first look, without network and calibration. With ``out`` the run lives in that directory: a
+    killed run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
 
     Raises ShapeError, SchemaError or DomainError for data and candidates that do not fit (CORE section 0).
     Source: the estimators of docs/statistics.md; Kim, Lee, Yang, Lee, ICML 2023 (arXiv:2306.00356) for the penalties.
@@ -58,7 +61,9 @@ def discover(
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
     problem = with_compact_parts(problem_of(dataset, groups, windows, seed))
-    settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
+    if robust:
+        problem = made_robust(problem)
+    settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance, "robust": robust}
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
         discovery = analyse(Work(problem, mapped), dataset, tolerance=tolerance, quick=quick)

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.utils import _pytree as tree
 
 from isotropy.discovery._learners import learn, revive
+from isotropy.discovery._robust import targets_to_judge
 from isotropy.groups import Draws, Window
 from isotropy.measure import BreakingTerms, breaking_terms, input_invariance_test, lie_gram, randomisation_test
 from isotropy.measure.parts import bonferroni, pulled_back
@@ -39,8 +40,13 @@ def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dic
     x, y, unit = problem.x[~held_out], problem.y[~held_out], problem.unit[~held_out]
     state, curves = learn(learner, problem, x, y, unit, seed=seed, stream=("fit", split, fold))
     model = revive(learner, problem, state)
-    loss = problem.losses(problem.y[held_out] - model(problem.x[held_out]))
+    loss = problem.losses(_residual(problem, model, held_out))
     return {"state": state, "curves": curves, "loss": loss.numpy()}
+
+
+def _residual(problem: Problem, model: Model, rows: Tensor) -> Tensor:
+    fitted = model(problem.x[rows])
+    return targets_to_judge(problem, problem.y[rows], fitted) - fitted
 
 
 def fit_all(run: Run, *, seed: int, learner: str) -> dict[str, Any]:
@@ -92,7 +98,8 @@ def judge(
     centre = problem.centre(problem.y[rows], candidate)
     for fold in (0, 1):
         at = (half[rows] == fold).nonzero()[:, 0]
-        x, y = problem.x[rows[at]], problem.y[rows[at]]
+        x = problem.x[rows[at]]
+        y = targets_to_judge(problem, problem.y[rows[at]], models[fold](x))
         unit = torch.unique(problem.unit[rows[at]], return_inverse=True)[1]
         found = breaking_terms(
             models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
@@ -140,7 +147,9 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         like = _state(run, problem, learner, split, fold)
         state, _ = learn(learner, problem, x, y, moved_unit, seed=seed, stream=("refit", index, split, fold), like=like)
         model = revive(learner, problem, state)
-        test_x, test_y = problem.x[held_out], problem.y[held_out]
+        test_x = problem.x[held_out]
+        free_prediction = revive(learner, problem, like)(test_x)
+        test_y = targets_to_judge(problem, problem.y[held_out], free_prediction)
         if not isinstance(candidate.measured, Window):
             test_unit = torch.unique(problem.unit[held_out], return_inverse=True)[1]
             orbit = Draws.of(candidate.group, _REFIT_COPIES).take(int(test_unit.max()) + 1, generator)
@@ -148,7 +157,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         else:
             prediction = model(test_x)
         imposed[:, held_out] = problem.losses(test_y - prediction)
-        free[:, held_out] = problem.losses(test_y - revive(learner, problem, like)(test_x))
+        free[:, held_out] = problem.losses(test_y - free_prediction)
     return {"free": free.numpy(), "imposed": imposed.numpy()}
 
 

@@ -51,6 +51,7 @@ class Problem:
     types: Schema
     candidates: tuple[Candidate, ...]
     seed: int
+    robust: bool = False  # whether far residuals pull no more than near ones
 
     @property
     def rep_in(self) -> Rep:
@@ -149,6 +150,7 @@ class Problem:
                 "types": self.types.to_yaml(),
                 "candidates": [candidate.as_json() for candidate in self.candidates],
                 "seed": self.seed,
+                "robust": self.robust,
             },
         )
 
@@ -169,6 +171,7 @@ def _load(path: Path, stamp: int) -> Problem:
         types=Schema.from_yaml(described["types"]),
         candidates=tuple(Candidate.from_json(item) for item in described_candidates),
         seed=described["seed"],
+        robust=described["robust"],
     )
 
 
