@@ -19,6 +19,7 @@ from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._surrogates import surrogate
+from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.study import Problem, subgroups
@@ -94,7 +95,7 @@ def _compete(work: Work, quick: bool) -> _Winner:
     splits = 5 if len(problem.x) <= 2500 else 3
     halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
     # The others are tried on one half, beside the kernels, and the network first, because it takes longest.
-    others = ["trees"] if quick else ["network", "trees"]
+    others = [*([] if quick else ["network"]), *(["trees"] if problem.y.shape[1] <= MOST_OUTPUTS else [])]
     trials = [problem.job(fit_half, learner=name, split=0, fold=0) for name in others]
     jobs = [*trials, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
     outcomes = work.map(jobs, description="fitting")
@@ -103,8 +104,8 @@ def _compete(work: Work, quick: bool) -> _Winner:
     training = TrainingCurves() if known is None else from_json(known["curves"], TrainingCurves, "curves")
     left = {name: float((_mean_loss([fit]) / problem.spreads).mean()) for name, fit in tried.items()}
     scores = {"kernel": float((_mean_loss(fits[:1]) / problem.spreads).mean()), **left}
-    best = min(left, key=left.__getitem__)
-    if scores["kernel"] * _MARGIN < scores[best]:
+    best = min(left, key=left.__getitem__, default="kernel")
+    if best == "kernel" or scores["kernel"] * _MARGIN < scores[best]:
         return _Winner("kernel", splits, _mean_loss(fits), scores, training)
     few = halves[: 2 * _OTHER_SPLITS]
     jobs = [problem.job(fit_half, learner=best, split=split, fold=fold) for split, fold in few]

@@ -1,0 +1,237 @@
+"""What ``discover`` may say, on data whose truth is known: each definition of docs/statistics.md on sets of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from isotropy import discover
+from isotropy.discovery import Discovery
+from isotropy.errors import SchemaError
+from isotropy.reps import Nodes, Point, Pseudovector, Scalar, Vector
+
+HOLDS = ("no breaking detected", "negligible", "none seen")
+BROKEN = ("approximate", "absent")
+Array = NDArray[np.float64]
+
+
+def find(x: Array, y: Array, types: dict[str, Any], groups: str, **options: Any) -> Discovery:
+    table = y if y.ndim > 1 else y[:, None]
+    return discover(np.ascontiguousarray(x), table, types, groups=groups, quick=True, progress=False, **options)
+
+
+def gaussian(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+# 1. A share of what: of the signal, at any noise.
+
+
+@pytest.mark.parametrize("noise", [0.2, pytest.param(1.0, marks=pytest.mark.slow)])
+def test_a_signal_that_breaks_a_symmetry_whole_is_absent_at_any_noise(noise: float) -> None:
+    x = gaussian(3, 250, 2)
+    f = find(x, 0.6 * x[:, 1] + noise * gaussian(4, 250), {"x": Vector, "y": Scalar}, "O(2)")
+    assert f["O(2)"].verdict == "absent"
+    assert f["O(2)"].breaking.mean > 0.9
+    assert f["O(2)"].breaking_of_variance == pytest.approx(0.36 / (0.36 + noise**2), abs=0.1)
+
+
+@pytest.mark.slow
+def test_a_matrix_without_trace_or_turn_is_absent_for_rotations() -> None:
+    x = gaussian(5, 250, 3)
+    y = x * [1.0, 1.0, -2.0] + 0.5 * gaussian(6, 250, 3)
+    found = find(x, y, {"x": Vector, "y": Vector}, "SO(3)")["SO(3)"]
+    assert found.verdict == "absent"
+    assert found.explained.mean == pytest.approx(6 / 6.75, abs=0.08)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("small", "signal"), [(0.0, "odd"), (0.5, "even")])
+def test_every_share_lies_inside_its_interval_and_all_in_0_to_1(small: float, signal: str) -> None:
+    x = gaussian(7, 120, 4)
+    y = x[:, 0] ** 3 if signal == "odd" else (x**2).sum(1) + small * x[:, 2]
+    for g in find(x, y, {"x": 2 * Vector, "y": Scalar}, "O(2),C(2)").groups:
+        for e in (g.breaking, g.explained):
+            assert 0 <= e.low <= e.mean <= e.high <= 1
+        assert 0 <= g.breaking_of_variance <= 1
+        assert g.price.low <= g.price.mean <= g.price.high
+
+
+# 2. Part by part.
+
+
+@pytest.mark.parametrize("unit", [1e-4, pytest.param(1e5, marks=pytest.mark.slow)])
+def test_the_unit_of_one_part_changes_no_verdict(unit: float) -> None:
+    x = gaussian(8, 200, 2, 2)
+    torque = x[:, 0, :1] * x[:, 1, 1:] - x[:, 0, 1:] * x[:, 1, :1]
+    broken = x[:, 1] * [1.0, 2.0]
+    types = {"x": 2 * Vector, "y": Scalar("torque").pseudo + Vector("force")}
+    base, other = (
+        find(x.reshape(200, 4), np.c_[scale * torque, broken], types, "O(2),SO(2),C(2)") for scale in (1.0, unit)
+    )
+    for g, h in zip(base.groups, other.groups, strict=True):
+        assert g.verdict == h.verdict
+        assert [p.verdict for p in g.parts] == [p.verdict for p in h.parts]
+    assert [p.name for p in base["O(2)"].parts] == ["torque", "force"]
+    assert base["O(2)"].parts[0].verdict in HOLDS
+    assert base["O(2)"].verdict == base["O(2)"].parts[1].verdict == "approximate"
+    assert base["C(2)"].verdict in HOLDS
+
+
+@pytest.mark.slow
+def test_a_small_vector_beside_a_large_one_is_learned() -> None:
+    x = gaussian(9, 200, 2, 3) * np.array([1.0, 1e-4])[None, :, None]
+    y = 1e4 * (x[:, 0] * x[:, 1]).sum(1) + 2e4 * x[:, 1, 0]
+    f = find(x.reshape(200, 6), y, {"x": 2 * Vector, "y": Scalar}, "O(3),O(2)@x")
+    assert f.learnt.explained > 0.95
+    assert f["O(3)"].verdict in BROKEN
+    assert f["O(2)@x"].verdict in HOLDS
+
+
+# 3. Facts do not depend on bystanders.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("constant", [3.0, -40.0])
+def test_what_else_is_listed_changes_no_share(constant: float) -> None:
+    v = gaussian(10, 200, 3)
+    y = np.c_[0 * v[:, 0], 0.5 * v[:, 1], constant + v[:, 2]]
+    alone, listed = (find(v, y, {"x": Vector, "y": Vector}, groups)["O(2)@z"] for groups in ("O(2)@z", "O(3),O(2)@z"))
+    assert alone.breaking.mean == pytest.approx(listed.breaking.mean, abs=0.05)
+    assert alone.verdict == listed.verdict
+
+
+# 4. Windows are not Haar.
+
+
+@pytest.mark.parametrize("groups", ["SE(2),SO(2)", pytest.param("SE(2)", marks=pytest.mark.slow)])
+def test_translations_do_not_hide_a_broken_rotation(groups: str) -> None:
+    p = gaussian(11, 150, 2, 2)
+    d = p[:, 1] - p[:, 0]
+    f = find(p.reshape(150, 4), 2 * d + [0.0, 0.8], {"x": 2 * Point, "y": Vector}, groups)
+    assert f["SE(2)"].verdict in BROKEN
+    assert [g.name for g in f.groups] == groups.split(",")
+    truth = 0.64 / (0.64 + 4 * 4)
+    assert f["SE(2)"].breaking.mean == pytest.approx(truth, rel=0.5)
+    if "SO(2)" in groups.split(","):
+        assert f["SE(2)"].breaking.mean >= f["SO(2)"].breaking.mean
+
+
+@pytest.mark.slow
+def test_scalings_do_not_hide_a_broken_rotation() -> None:
+    x = gaussian(12, 150, 3)
+    f = find(x, x * [1.0, 1.0, 3.0], {"x": Vector, "y": Vector}, "Scale(3) x SO(3)")
+    assert f.groups[0].verdict in BROKEN
+
+
+# 5. What was not seen.
+
+
+@pytest.mark.parametrize(("amplitude", "frequency"), [(1.0, 40.0), pytest.param(2.0, 60.0, marks=pytest.mark.slow)])
+def test_what_no_model_learned_is_not_called_symmetric(amplitude: float, frequency: float) -> None:
+    x = gaussian(13, 300, 3)
+    y = (x**2).sum(1) + amplitude * np.sin(frequency * x[:, 1])
+    f = find(x, y, {"x": Vector, "y": Scalar}, "O(3)")
+    assert f["O(3)"].verdict in ("none seen", "undecided")
+    assert "exactly" not in f.recommendation
+    assert f["O(3)"].upper_worst > amplitude**2 / 2 / (6 + amplitude**2 / 2)
+
+
+@pytest.mark.slow
+def test_trees_learn_what_is_rough_and_favour_no_axis() -> None:
+    x = gaussian(14, 300, 4)
+    rough = np.floor(2 * np.linalg.norm(x[:, :2], axis=1)) % 2 + np.sign(x[:, 2]) + np.floor(2 * x[:, 3]) % 2
+    f = find(x, rough, {"x": Vector + 2 * Scalar, "y": Scalar}, "O(2)")
+    assert f.learnt.learner == "trees"
+    assert f["O(2)"].verdict not in BROKEN
+
+
+# 7. One lattice.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_no_subgroup_of_a_group_that_holds_is_broken(seed: int) -> None:
+    x = gaussian(600 + seed, 90, 3)
+    y = (x**2).sum(1) + 0.3 * x[:, 1] + 0.4 * gaussian(700 + seed, 90)
+    f = find(x, y, {"x": Vector, "y": Scalar}, "O(3),SO(3),O(2)@y,SO(2)@x,C(2)@z", seed=seed)
+    for small, big in f.edges:
+        H, G = f[small], f[big]
+        assert not (G.verdict in HOLDS and H.verdict not in HOLDS), (big, G.verdict, small, H.verdict)
+        assert H.breaking.mean <= G.breaking.mean + 1e-12
+        assert H.price.mean <= G.price.mean + 1e-12
+
+
+# 8. The cost in the unit of the target.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("slope", "noise"), [(0.4, 0.5), (0.2, 0.8)])
+def test_the_cost_is_what_the_error_grows_by(slope: float, noise: float) -> None:
+    x = gaussian(15, 500, 3)
+    y = (x**2).sum(1) + slope * x[:, 0] + noise * gaussian(16, 500)
+    g = find(x, y, {"x": Vector, "y": Scalar}, "O(3)")["O(3)"]
+    assert g.cost_rmse == pytest.approx((noise**2 + slope**2) ** 0.5 - noise, rel=0.5)
+    assert g.cost_rmse < 0.6 * slope
+
+
+# 11. Honest names.
+
+
+@pytest.mark.parametrize("size", [1e4, pytest.param(-3e5, marks=pytest.mark.slow)])
+def test_a_robust_loss_sees_past_a_wrong_row(size: float) -> None:
+    x = gaussian(17, 200, 3)
+    y = (x**2).sum(1) + 0.3 * gaussian(18, 200)
+    y[11] = size
+    f = find(x, y, {"x": Vector, "y": Scalar}, "O(3)", robust=True)
+    assert f["O(3)"].verdict not in BROKEN
+    assert f.learnt.explained > 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_power_law_over_four_decades_finds_its_exponent(seed: int) -> None:
+    r = np.random.default_rng(seed)
+    period = 10 ** r.uniform(0, 4, 300)
+    size = (period / 365.25) ** (2 / 3) * np.exp(0.01 * r.normal(size=300))
+    found = {
+        w: find(period[:, None], size, {"x": Scalar.weighted(w), "y": Scalar.weighted(1)}, "Scale(1)").groups[0].verdict
+        for w in ("1", "3/2", "2")
+    }
+    assert found["3/2"] in HOLDS
+    assert found["1"] in BROKEN
+    assert found["2"] in BROKEN
+
+
+@pytest.mark.slow
+def test_a_test_by_refitting_is_not_called_exact() -> None:
+    x = np.abs(gaussian(19, 150, 2)) + 0.3
+    assert find(x, x.sum(1), {"x": Vector, "y": Scalar}, "O(2)").groups[0].test == "paired refits"
+    x = gaussian(20, 150, 2)
+    assert find(x, x.sum(1), {"x": Vector, "y": Scalar}, "O(2)").groups[0].test == "randomisation"
+
+
+# 12. Groups that move nothing.
+
+
+def test_a_factor_that_moves_nothing_is_refused_with_what_to_write() -> None:
+    x = gaussian(21, 80, 6)
+    with pytest.raises(SchemaError, match=r"S\(2\) moves no column.*Nodes\*Vector.*nodes.: 2"):
+        find(x, x[:, 0], {"x": 2 * Vector, "y": Scalar}, "O(3) x S(2)")
+    with pytest.raises(SchemaError, match=r"S\(3\) moves no column.*Nodes\*Pseudovector|Nodes\*Vector\.pseudo"):
+        find(gaussian(21, 80, 9), x[:, 0], {"x": 3 * Pseudovector, "y": Scalar}, "SO(3) x S(3)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("groups", ["S(3)", "S(3),O(2)", "S(3) x O(2),S(3)"])
+def test_permutations_alone_and_in_lists_find_their_dimensions(groups: str) -> None:
+    x = gaussian(22, 120, 3, 2)
+    y = (x**2).sum((1, 2)) + 0.5 * (x[:, 0] * x[:, 1]).sum(1)
+    f = find(x.reshape(120, 6), y, {"x": Nodes * Vector, "y": Scalar}, groups)
+    assert f["S(3)"].verdict in BROKEN
+    for name in ("O(2)",):
+        if any(g.name == name for g in f.groups):
+            assert f[name].verdict in HOLDS
