@@ -79,7 +79,7 @@ def euclidean(group: Group) -> tuple[bool, bool]:
     if isinstance(group, SE):
         return not isinstance(group, E), True
     if isinstance(group, SO | O):
-        return isinstance(group, SO), False
+        return not isinstance(group, O), False
     raise DomainError(f"the group {group}", "O(d), SO(d), E(d) or SE(d)")
 
 

@@ -1,7 +1,5 @@
 """Approximately equivariant layers, penalties that measure how far they are, and constraints that weigh them."""
 
-from __future__ import annotations
-
 from isotropy.soft._bilevel import Bilevel as Bilevel
 from isotropy.soft._constraint import Constraint as Constraint
 from isotropy.soft._evidence import Evidence as Evidence
