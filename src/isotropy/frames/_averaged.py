@@ -1,7 +1,5 @@
 """Any backbone, exactly symmetric: pulled back by each atom of a frame, pushed forward, and averaged."""
 
-from __future__ import annotations
-
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What a frame accepts: clouds with points, in floating point, finite, of the group's dimension."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor

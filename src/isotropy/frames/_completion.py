@@ -1,7 +1,5 @@
 """From some orthonormal axes to group elements: the last axes are all choices that the stabiliser allows."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor

@@ -1,7 +1,5 @@
 """Which draw a call makes: the next one, and the same again where a checkpoint runs the call a second time."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

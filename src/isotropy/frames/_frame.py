@@ -1,7 +1,5 @@
 """What a frame is, and which vectors of typed inputs it is computed from."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol, runtime_checkable
 
 import torch

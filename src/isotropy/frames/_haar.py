@@ -1,7 +1,5 @@
 """The frame that does not look: draws from Haar measure, or a rule for it, whatever the input."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

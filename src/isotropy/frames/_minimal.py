@@ -1,7 +1,5 @@
 """The smallest frames there are, for labelled points: axes from the first independent ones in their order."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

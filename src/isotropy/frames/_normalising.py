@@ -1,7 +1,5 @@
 """Frames of one atom for groups without a uniform law: where a cloud is, and how large."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -1,7 +1,5 @@
 """Clouds as frames read them: checked, dense, in float64, centred where the group translates."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Frames for typed rows: which one a group has, and a predictor that looks at every row in its poses."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast

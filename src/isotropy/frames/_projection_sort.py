@@ -1,7 +1,5 @@
 """Sets of vectors in a canonical order: sorted along directions, each order weighing as much as its directions."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Finite tables of what principal axes leave open: signs, and bases of a space in which the cloud has no extent."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Axes of a tuple in space-time: Gram-Schmidt in the metric, the timelike axis first."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor

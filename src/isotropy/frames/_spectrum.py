@@ -1,7 +1,5 @@
 """Where clouds are and how they lie: centre, principal axes, clusters of equal axes, directions without extent."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

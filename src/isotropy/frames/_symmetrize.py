@@ -1,7 +1,5 @@
 """One line around a model: the frame that suits its group."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

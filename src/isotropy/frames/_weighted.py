@@ -1,7 +1,5 @@
 """Frames that vary continuously: every tuple of points gives axes, and the nearly dependent ones count less."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A bilinear layer: tensors of the input, reshaped to matrices, act on the other tensors of the input."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Where the copies of each atom stand in a feature vector."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """A network for any group from the types of its data: equivariant layers, bilinear blocks and gates."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """Gates: the pointwise nonlinearity that every representation allows."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn

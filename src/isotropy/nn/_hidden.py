@@ -1,7 +1,5 @@
 """Which tensors a hidden layer carries: about the same number of channels in each rank that fits."""
 
-from __future__ import annotations
-
 from itertools import count
 from typing import Literal
 

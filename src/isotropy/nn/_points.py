@@ -1,7 +1,5 @@
 """Points under translations: read and written relative to their centroid, where everything is linear again."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

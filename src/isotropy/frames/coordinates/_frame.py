@@ -1,7 +1,5 @@
 """The frame of invariant coordinates: the similarities that take them back to the cloud."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """What invariant coordinates leave out: where a cloud was, how it lay and how large it was."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

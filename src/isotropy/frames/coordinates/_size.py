@@ -1,7 +1,5 @@
 """How large a cloud is: the number that scaling divides by."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

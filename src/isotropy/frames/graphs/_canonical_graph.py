@@ -1,7 +1,5 @@
 """Any backbone, made invariant or equivariant under permutations of vertices in one run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """Canonical forms of graphs, computed once and kept where the user says."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal

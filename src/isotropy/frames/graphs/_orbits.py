@@ -1,7 +1,5 @@
 """Averages over the automorphisms of a graph, as means over orbits of its vertices and orbitals of its pairs."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy
 import torch

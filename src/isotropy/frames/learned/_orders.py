@@ -1,7 +1,5 @@
 """A learned distribution of orders: noisy scores of the points, sorted; and its relaxation, for training."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Frames that are learned: one element from equivariant vectors, or a distribution of them from noise."""
 
-from __future__ import annotations
-
 import math
 from collections import OrderedDict
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """Classical multidimensional scaling: points from their distances, Euclidean or not."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Distances at the door, and points along principal axes: what every way of scaling shares."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass

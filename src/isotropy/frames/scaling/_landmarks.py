@@ -1,7 +1,5 @@
 """Multidimensional scaling from the distances to a few landmarks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """How far distances in an embedding are from those that were given."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which elements a force field knows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """One round of messages: what neighbours send along edges, and the many-body features that atoms make of it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

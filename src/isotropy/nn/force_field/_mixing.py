@@ -1,7 +1,5 @@
 """Maps between channels that commute with rotations: one matrix for each degree, or for each degree and element."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """The force field: energies of molecules and, as their slopes, forces."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import cast

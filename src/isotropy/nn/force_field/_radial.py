@@ -1,7 +1,5 @@
 """Distances as features: Bessel functions that fade out at the cutoff with their first two derivatives."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -12,7 +10,7 @@ from isotropy.errors import DomainError
 from isotropy.nn.gaunt._constants import Constants
 
 
-def polynomial_cutoff(u: Float[Tensor, ...], p: int = 5) -> Float[Tensor, ...]:
+def polynomial_cutoff(u: Float[Tensor, "..."], p: int = 5) -> Float[Tensor, "..."]:
     """1 at u = 0 and 0 from u = 1 on, where value and first two derivatives vanish; u = r / r_max.
 
     1 - (p+1)(p+2)/2 u^p + p(p+2) u^(p+1) - p(p+1)/2 u^(p+2). Source: Gasteiger, Gross, Guennemann, ICLR 2020, eq. 8.

@@ -1,7 +1,5 @@
 """Features seen from the frame of an edge, where the edge is the polar axis, and what acts order by order there."""
 
-from __future__ import annotations
-
 import math
 
 import torch

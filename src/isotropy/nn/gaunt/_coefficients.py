@@ -1,7 +1,5 @@
 """The constants of products on the sphere, exact: Gaunt coefficients and those of the surface curl."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Convolution of features with a spherical filter around an edge, in four forms that agree."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch

@@ -1,7 +1,5 @@
 """What every product on the sphere checks before it works: shapes, dtypes, degrees, and full precision inside."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch

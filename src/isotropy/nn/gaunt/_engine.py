@@ -1,7 +1,5 @@
 """The one engine of all products of functions on the sphere."""
 
-from __future__ import annotations
-
 import math
 from itertools import product, zip_longest
 from typing import Literal, TypedDict

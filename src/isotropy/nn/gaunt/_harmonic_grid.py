@@ -1,7 +1,5 @@
 """Harmonics and their gradients on a grid, order by order and as whole matrices, in float64; series of one angle."""
 
-from __future__ import annotations
-
 import math
 
 import torch

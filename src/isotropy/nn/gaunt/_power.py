@@ -1,7 +1,5 @@
 """Many-body products: the powers of one function on the sphere, each projected once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Literal

@@ -1,7 +1,5 @@
 """Products of functions on the sphere: Gaunt's, Poisson's bracket, and both together."""
 
-from __future__ import annotations
-
 from typing import Unpack
 
 from isotropy.errors import DomainError

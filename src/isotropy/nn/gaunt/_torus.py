@@ -1,7 +1,5 @@
 """The two-dimensional Fourier form: functions on the sphere as trigonometric polynomials on the torus."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,7 +1,5 @@
 """From coefficients to values on a grid of the sphere and back, by one matrix or order by order."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 

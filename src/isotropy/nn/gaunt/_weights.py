@@ -1,7 +1,5 @@
 """Weights by degree, and where they start: at outputs of unit variance."""
 
-from __future__ import annotations
-
 import math
 
 import torch
