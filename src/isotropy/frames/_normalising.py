@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud
-from isotropy.frames.coordinates._size import size_of
+from isotropy.frames._padded import DegenerateCloudError, check_cloud
+from isotropy.frames._spectrum import size_of
 from isotropy.groups import DiscreteMeasure, Group, Scale, T, homogeneous, parse
 from isotropy.linalg import Segments
 

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError
-from isotropy.frames._cloud_door import check_cloud, check_numbers, check_weights
-from isotropy.frames._padded import log_of, stacked
+from isotropy.frames._padded import check_cloud, check_numbers, check_weights, log_of, stacked
 from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum

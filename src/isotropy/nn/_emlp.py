@@ -7,11 +7,10 @@ from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from isotropy.groups import Group, parse
-from isotropy.nn._bilinear import BilinearBlock
+from isotropy.nn._bilinear import BilinearBlock, uniform_rep
+from isotropy.nn._copies import centroid_map, centroids, moved_points
 from isotropy.nn._gated import GatedNonlinearity, gated
-from isotropy.nn._hidden import uniform_rep
 from isotropy.nn._linear import EquivariantLinear
-from isotropy.nn._points import centroid_map, centroids, moved_points
 from isotropy.reps import Rep, linear_part, parse_rep
 
 

@@ -10,12 +10,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
-from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud, check_numbers
-from isotropy.frames._spectrum import TIES, each, total
+from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers
+from isotropy.frames._spectrum import TIES, Scaling, each, size_of, total
 from isotropy.frames.coordinates._orientation import Oriented, along, oriented, reach
 from isotropy.frames.coordinates._pose import Pose, condition_of
 from isotropy.frames.coordinates._scikit import CloudTransformer
-from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Rep

@@ -12,10 +12,9 @@ from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.linalg import Segments
 from isotropy.nn.force_field._batches import Scales
 from isotropy.nn.force_field._elements import HIGHEST, free_energies, symbol, unknown
-from isotropy.nn.force_field._interaction import Interaction
+from isotropy.nn.force_field._interaction import Interaction, RadialBasis, polynomial_cutoff
 from isotropy.nn.force_field._mixing import Dense
 from isotropy.nn.force_field._neighbours import neighbour_list
-from isotropy.nn.force_field._radial import RadialBasis, polynomial_cutoff
 from isotropy.nn.gaunt._constants import Constants
 
 

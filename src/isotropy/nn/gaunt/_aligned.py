@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.nn.gaunt._harmonic_grid import addition, by_order, legendre_series, places
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, addition, by_order, legendre_series, places
 from isotropy.nn.gaunt._transform import as_rows, by_orders
 from isotropy.reps import Normalization, align, degrees, rescaling, wigner_blocks, wigner_couplings
 

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from isotropy.nn.gaunt._coefficients import bracket_tensor, gaunt_tensor
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.nn.gaunt._harmonic_grid import gradients, projection, values
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, gradients, projection, values
 from isotropy.nn.gaunt._method import Method
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._torus import TorusAnalysis, TorusSynthesis
 from isotropy.nn.gaunt._transform import Analysis, Synthesis
 from isotropy.reps import Normalization, rescaling

@@ -11,8 +11,8 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._constants import Operation, spheres
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid
 from isotropy.nn.gaunt._method import route
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
 from isotropy.reps import Normalization, degrees
 

@@ -10,8 +10,7 @@ from torch import Tensor
 from isotropy.errors import ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._constants import Constants, Operation, spheres
-from isotropy.nn.gaunt._harmonic_grid import by_order, packing, places, projection, slopes, turns, values
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, by_order, packing, places, projection, slopes, turns, values
 from isotropy.reps import Normalization, rescaling
 
 Route = Literal["dense", "separable"]
