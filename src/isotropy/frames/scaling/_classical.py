@@ -10,15 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames.scaling._distances import (
-    SYMMETRY,
-    MDSResult,
-    check_square,
-    coordinates,
-    kept,
-    read_distances,
-    stress,
-)
+from isotropy.frames.scaling._distances import MDSResult, check_square, coordinates, kept, read_distances, stress
 from isotropy.frames.scaling._solvers import Array, Centred, TopSpectrum, in_full, lanczos, least, randomized
 
 Method = Literal["eigh", "lanczos", "randomized"]
@@ -183,7 +175,7 @@ def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: 
     if len(chosen) < (k or 1) + 1:
         raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
     mutual = squared[chosen]
-    check_square(mutual, "D2 among the landmarks", max(tol, SYMMETRY))
+    check_square(mutual, "D2 among the landmarks", tol)
     same = np.argwhere(np.triu(mutual == 0, 1))
     if len(same):
         i, j = (int(chosen[a]) for a in same[0])

@@ -17,7 +17,7 @@ from isotropy.frames.scaling._solvers import Array, TopSpectrum
 
 SHARE = 0.99
 """Of the positive mass, by default kept."""
-SYMMETRY = 1e-8
+_SYMMETRY = 1e-8
 """Relative to the largest distance: how far from symmetry, and from zeros on the diagonal, distances may be."""
 _TILE = 256
 """Side of the squares in which symmetry is checked, so that both fit into the cache."""
@@ -90,7 +90,7 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
         _refuse(~np.isfinite(values), values, "finite distances")
         _refuse(values < 0, values, "distances that are not negative")
     if square:
-        check_square(values, "D2" if D is None else "D", max(tol, SYMMETRY))
+        check_square(values, "D2" if D is None else "D", tol)
 
     def back(value: Array) -> Any:
         if like is not None:
@@ -101,13 +101,13 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
 
 
 def check_square(given: Array, name: str, tol: float) -> None:
-    """Raise unless square and symmetric to ``tol`` with a diagonal of zeros, naming the first bad entry."""
+    """Raise unless square, symmetric to ``tol`` (1e-8 at least), zero on the diagonal; names the first bad entry."""
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
         raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
     n = len(given)
     if n < 2:
         raise ShapeError(f"{name} between {n} points", "at least 2")
-    least = tol * float(given.max())
+    least = max(tol, _SYMMETRY) * float(given.max())
     if bool((given.diagonal() > least).any()):
         _refuse(np.eye(n, dtype=bool) & (given > least), given, "zeros on the diagonal")
     for i in range(0, n, _TILE):

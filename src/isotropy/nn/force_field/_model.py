@@ -10,10 +10,8 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.linalg import Segments
-from isotropy.nn.force_field._batches import Scales
-from isotropy.nn.force_field._elements import HIGHEST, free_energies, symbol, unknown
-from isotropy.nn.force_field._interaction import Interaction, RadialBasis, polynomial_cutoff
-from isotropy.nn.force_field._mixing import Dense
+from isotropy.nn.force_field._batches import HIGHEST, Scales, free_energies, symbol, unknown
+from isotropy.nn.force_field._interaction import Dense, Interaction, RadialBasis, polynomial_cutoff
 from isotropy.nn.force_field._neighbours import neighbour_list
 from isotropy.nn.gaunt._constants import Constants
 
@@ -43,8 +41,6 @@ class GauntForceField(Constants):
     >>> round(energy.item(), 6), forces.shape
     (-27.2, torch.Size([2, 3]))
     """
-
-    table: Tensor
 
     def __init__(
         self,

@@ -40,12 +40,6 @@ class ZonalProduct(Constants):
     x ``(E, C, (L_in+1)^2)`` and the series h ``(E, C, L_filter+1)`` of the filter -> ``(E, C, (L_out+1)^2)``.
     """
 
-    P: Tensor
-    Z: Tensor
-    series: Tensor
-    places: Tensor
-    packing: Tensor
-
     def __init__(self, L_in: int, L_filter: int, L_out: int, normalization: Normalization) -> None:
         super().__init__()
         grid = SphereGrid(SphereGrid.minimal(L_in + L_filter + L_out).n_theta, 1)

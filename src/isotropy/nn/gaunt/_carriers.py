@@ -63,8 +63,6 @@ class GridCarrier(Pointwise):
 
     point_axes = 1
 
-    Z: Tensor
-
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()
         grid = SphereGrid.minimal(L1 + L2 + L3)
@@ -124,9 +122,6 @@ class TensorCarrier(Constants):
     """All products of two coefficients, then one matrix: the coefficients of the paper's definition themselves."""
 
     point_axes = 1
-
-    G: Tensor
-    B: Tensor
 
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()

@@ -42,12 +42,6 @@ class GauntConvolution(Operation):
     torch.Size([5, 8, 4])
     """
 
-    degrees: Tensor
-    scale: Tensor
-    directions: Tensor
-    addition: Tensor
-    pairs: Tensor
-
     def __init__(
         self,
         L_in: int,

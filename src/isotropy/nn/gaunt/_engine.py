@@ -42,7 +42,6 @@ class SphereProduct(Operation):
     """
 
     w3: nn.Parameter
-    l3: Tensor
 
     def __init__(
         self,

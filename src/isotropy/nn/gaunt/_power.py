@@ -39,9 +39,6 @@ class GauntPower(Operation):
     torch.Size([5, 8, 4])
     """
 
-    l_in: Tensor
-    l_out: Tensor
-
     def __init__(
         self,
         L: int,

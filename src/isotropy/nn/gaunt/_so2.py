@@ -36,10 +36,6 @@ class SO2Convolution(Operation):
     torch.Size([5, 4, 4])
     """
 
-    degrees: Tensor
-    sorted_in: Tensor
-    sorted_out: Tensor
-
     def __init__(
         self,
         L_in: int,

@@ -19,11 +19,6 @@ class TorusSynthesis(Constants):
     odd ones, and a real function needs no v < 0. Source: Luo, Chen, Krishnapriyan 2024, with exact modes.
     """
 
-    modes: Tensor
-    places: Tensor
-    k: Tensor
-    v: Tensor
-
     def __init__(self, L: int, n_theta: int, n_phi: int, normalization: Normalization, gradient: bool) -> None:
         super().__init__()
         self.L, self.n_theta, self.n_phi = L, n_theta, n_phi
@@ -79,10 +74,6 @@ class TorusAnalysis(Constants):
     gradients, which still lack 1 / sin(theta), take the same without the sine. Both obey F(2pi - theta, phi + pi) =
     F(theta, phi), up to a sign for gradients, so that k >= 0 is enough. Source: specification 05 §2.3.
     """
-
-    I: Tensor
-    part: Tensor
-    packing: Tensor
 
     def __init__(self, L: int, n_theta: int, n_phi: int, normalization: Normalization, odd: bool) -> None:
         super().__init__()

@@ -23,13 +23,6 @@ class Synthesis(Constants):
     order, then over orders: O(L^3). Only the separable route has a ``gradient``; ``value=False`` saves its table.
     """
 
-    Y: Tensor
-    P: Tensor
-    dP: Tensor
-    places: Tensor
-    both_places: Tensor
-    turns: Tensor
-
     def __init__(
         self,
         L: int,
@@ -77,11 +70,6 @@ class Synthesis(Constants):
 
 class Analysis(Constants):
     """Values ``(..., n_theta, n_phi)`` to the coefficients ``(..., (L+1)^2)`` of their projection."""
-
-    Z: Tensor
-    P: Tensor
-    turns: Tensor
-    packing: Tensor
 
     def __init__(
         self, L: int, grid: SphereGrid, route: Route = "dense", normalization: Normalization = "integral"
