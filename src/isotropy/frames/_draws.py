@@ -25,7 +25,7 @@ def next_draw(seen: OrderedDict[tuple[Any, ...], list[int]], count: Tensor, x: A
     (0, 1, 2)
     """
     key = _key(x)
-    if _repeats():
+    if torch._C._current_graph_task_id() != -1:  # a backward pass is running, within which a checkpoint calls again
         if key not in seen:
             raise NonDeterministicError(
                 "a checkpoint that repeats a stochastic call with other inputs", "the same inputs", "no checkpoint here"
@@ -40,11 +40,6 @@ def next_draw(seen: OrderedDict[tuple[Any, ...], list[int]], count: Tensor, x: A
     while len(seen) > _KEPT:
         seen.popitem(last=False)
     return number
-
-
-def _repeats() -> bool:
-    """Whether a backward pass is running, within which a checkpoint calls again."""
-    return torch._C._current_graph_task_id() != -1
 
 
 def _key(x: Any) -> tuple[Any, ...]:

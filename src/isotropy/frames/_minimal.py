@@ -1,5 +1,6 @@
 """The smallest frames there are, for labelled points: axes from the first independent ones in their order."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,9 @@ def _linear(group: GLPlus, x: Tensor, segments: Segments | None) -> DiscreteMeas
     y = dense(group, x, segments)[0].double()
     zero = TOLERANCE[x.dtype] * torch.linalg.vector_norm(y.detach(), dim=-1)
     rank, first = first_independent(y.detach(), zero)
-    _refuse(rank < d, f"tuples without {d} independent points", f"{d} of them for {group}")
+    if bool((rank < d).any()):
+        rows = (rank < d).nonzero().flatten()[:5].tolist()
+        raise DegenerateError(f"tuples without {d} independent points at batch {rows}", f"{d} of them for {group}")
     M = torch.take_along_dim(y, first[..., None], 1).mT
     volume = torch.linalg.det(M)
     last = 1 / volume if isinstance(group, SL) else volume.detach().sign()
@@ -132,11 +135,6 @@ def orthonormal(rows: Float[Tensor, "B l d"]) -> Float[Tensor, "B l d"]:
             v = v - (v * axis).sum(-1, keepdim=True) * axis
         axes.append(v / torch.linalg.vector_norm(v, dim=-1, keepdim=True))
     return torch.stack(axes, 1) if axes else rows
-
-
-def _refuse(bad: Bool[Tensor, " B"], given: str, expected: str) -> None:
-    if bool(bad.any()):
-        raise DegenerateError(f"{given} at batch {bad.nonzero().flatten()[:5].tolist()}", expected)
 
 
 def spacetime_axes(
@@ -206,11 +204,12 @@ def _first(y: Tensor, tolerance: float) -> tuple[Tensor, Tensor]:
     return rank, first
 
 
-def _orthonormal(rows: Float[Tensor, "B l d"]) -> tuple[Float[Tensor, "B l d"], Float[Tensor, "B l"]]:
-    """Gram-Schmidt in the metric: axes with ``<u, u>`` = 1 (timelike) or -1, and that sign."""
+def _orthonormal(
+    rows: Float[Tensor, "B l d"], axes: Sequence[Tensor] = (), signs: Sequence[Tensor] = ()
+) -> tuple[Float[Tensor, "B m d"], Float[Tensor, "B m"]]:
+    """Gram-Schmidt in the metric, after known ``axes``: axes with ``<u, u>`` = 1 (timelike) or -1, and that sign."""
     eta = _metric(rows)
-    axes: list[Tensor] = []
-    signs: list[Tensor] = []
+    axes, signs = list(axes), list(signs)
     for i in range(rows.shape[1]):
         v = rows[:, i]
         for axis, sign in 2 * list(zip(axes, signs, strict=True)):
@@ -243,21 +242,10 @@ def _elements(axes: Tensor, signs: Tensor) -> Part:
 
 def _missing(axes: Float[Tensor, "B l d"], signs: Float[Tensor, "B l"]) -> Float[Tensor, "B m d"]:
     """Orthonormal directions that complete the axes, all of one sign."""
-    eta = _metric(axes)
-    count, d = axes.shape[1:]
+    count = axes.shape[1]
     with torch.no_grad():
-        start = torch.linalg.qr((axes * eta).mT, mode="complete").Q[..., count:].mT
-    known, sign = list(axes.unbind(1)), list(signs[..., None].unbind(1))
-    found: list[Tensor] = []
-    for i in range(d - count):
-        v = start[:, i]
-        for axis, s in 2 * list(zip(known, sign, strict=True)):
-            v = v - s * (v * eta * axis).sum(-1, keepdim=True) * axis
-        norm = (v * eta * v).sum(-1, keepdim=True)
-        found.append(v * norm.abs().rsqrt())
-        known.append(found[-1])
-        sign.append(norm.detach().sign())
-    return torch.stack(found, 1) if found else axes[:, :0]
+        start = torch.linalg.qr((axes * _metric(axes)).mT, mode="complete").Q[..., count:].mT
+    return _orthonormal(start, axes.unbind(1), signs[..., None].unbind(1))[0][:, count:]
 
 
 def _metric(y: Tensor) -> Tensor:

@@ -70,7 +70,8 @@ def spectrum(
     if weights is not None and not bool((mass > 0).all()):
         rows = (mass <= 0).nonzero().flatten()[:5].tolist()
         raise DomainError(f"weights that sum to 0 at batch {rows}", "a positive sum for each cloud")
-    centre = _mean(x, weights, mass, segments) if centred else torch.zeros_like(total(x, segments))
+    weighted = x if weights is None else x * weights[..., None]
+    centre = total(weighted, segments) / mass[:, None] if centred else torch.zeros_like(total(x, segments))
     y = x - each(centre, segments)
     with torch.no_grad():
         length = torch.linalg.vector_norm(y if weights is None else y * (weights > 0)[..., None], dim=-1)
@@ -97,10 +98,6 @@ def spectrum(
         null, tied = _flat(y, axes.vectors, cluster, thin, segments)
     values = axes.values * size[:, None] ** 2
     return Spectrum(y, centre, values, axes.vectors, cluster, size, limit, noise, thin, null, tied)
-
-
-def _mean(x: Tensor, weights: Tensor | None, mass: Tensor, segments: Segments | None) -> Tensor:
-    return total(x if weights is None else x * weights[..., None], segments) / mass[:, None]
 
 
 def _second_moments(y: Tensor, weights: Tensor | None, segments: Segments | None) -> Float[Tensor, "S d d"]:

@@ -68,7 +68,9 @@ class Viewed:
         given = {} if features is None else {"features": features}
         look = cast("Any", self.frame)
         found: DiscreteMeasure = look(cloud, **given) if sets is None else look(cloud, sets, **given)
-        if found.degenerate is None or not bool(found.degenerate.any()) or not _metric(group):
+        base = group.base if isinstance(group, Placed) else group
+        metric = isinstance(base, O | SO | SE | SimilarityPlus | Lorentz)
+        if found.degenerate is None or not bool(found.degenerate.any()) or not metric:
             return found
         if isinstance(self.frame, torch.nn.Module):
             return found  # a learned frame reads what it was made for
@@ -281,11 +283,6 @@ def _kind(term: Any, group: LinearGroup) -> str | None:
     if factor.dual and isinstance(group, SimilarityPlus | Lorentz):
         return None
     return "point" if factor.kind == "Point" else "axial" if term.sign else "vector"
-
-
-def _metric(group: LinearGroup) -> bool:
-    base = group.base if isinstance(group, Placed) else group
-    return isinstance(base, O | SO | SE | SimilarityPlus | Lorentz)
 
 
 def _columns(points: list[Tensor], like: Tensor) -> Float[Tensor, "B n c"]:

@@ -64,7 +64,8 @@ class CanonicalGraph(nn.Module):
             raise ShapeError(f"a backbone's output {given_shape}", f"{expected} + (c,) for output={self.output!r}")
         back = order.argsort(-1)
         if self.output == "node":
-            return orbit_mean(y.take_along_dim(back[..., None], 1), _orbits(found, n).to(y.device))
+            orbits = _together([widened(one.orbits[None], n) for one in found], n)  # padding is in orbits of its own
+            return orbit_mean(y.take_along_dim(back[..., None], 1), orbits.to(y.device))
         return orbital_mean(posed_pairs(y, back), _orbitals(found, n).to(y.device))
 
     def extra_repr(self) -> str:
@@ -79,11 +80,6 @@ def posed_pairs(A: Shaped[Tensor, "B n n ..."], order: Int[Tensor, "B n"]) -> Sh
     """
     rows = torch.arange(len(A), device=A.device)[:, None, None]
     return A[rows, order[:, :, None], order[:, None, :]]
-
-
-def _orbits(found: list[Labelling], n: int) -> Int[Tensor, "B n"]:
-    """Padding is in orbits of its own."""
-    return _together([widened(one.orbits[None], n) for one in found], n)
 
 
 def _together(rows: list[Tensor], n: int) -> Int[Tensor, "B n"]:

@@ -1,6 +1,5 @@
 """Multidimensional scaling: points from their distances to each other, or to a few landmarks, Euclidean or not."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.scaling._distances import MDSResult, check_square, coordinates, kept, read_distances, stress
-from isotropy.frames.scaling._solvers import Array, Centred, TopSpectrum, in_full, lanczos, least, randomized
+from isotropy.frames.scaling._solvers import Centred, TopSpectrum, in_full, lanczos, least, randomized
 
 Method = Literal["eigh", "lanczos", "randomized"]
 Negative = Literal["clip", "lingoes", "cailliez", "raise"]
@@ -134,7 +133,29 @@ def landmark_mds(D2: Any, landmarks: Any, k: int | None = None, *, reflections: 
     squared, back, tol = read_distances(D2, None, square=False)
     if squared.ndim != 2:
         raise ShapeError(f"D2 of shape {squared.shape}", "(n, m)")
-    return _placed(squared, _indices(landmarks, len(squared)), back, tol, k)
+    chosen = _indices(landmarks, len(squared))
+    if len(chosen) != squared.shape[1]:
+        raise ShapeError(f"{len(chosen)} landmarks for D2 of shape {squared.shape}", "one for each column")
+    if len(chosen) < (k or 1) + 1:
+        raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
+    mutual = squared[chosen]
+    check_square(mutual, "D2 among the landmarks", tol)
+    same = np.argwhere(np.triu(mutual == 0, 1))
+    if len(same):
+        i, j = (int(chosen[a]) for a in same[0])
+        raise DomainError(f"landmarks {i} and {j}, which coincide", "different points")
+    found = in_full(Centred(mutual))
+    k, rank = kept(found.values, k, tol)
+    # y = -1/2 L# (delta - mean), L# = Lambda^-1/2 Q^T, for all points at once.
+    along = found.vectors[:, :rank] / np.sqrt(found.values[:rank])
+    Y = -0.5 * (squared - mutual.mean(0)) @ along
+    Y -= Y.mean(0)
+    lengths, turn = np.linalg.eigh(Y.T @ Y)
+    turned = Y @ turn[:, ::-1]
+    norm = np.sqrt(np.maximum(lengths[::-1], np.finfo(float).tiny))
+    Y, values = coordinates(TopSpectrum(lengths[::-1], turned / norm, 0.0), k, rank)
+    fit = stress(np.sqrt(squared), Y, Y[chosen])
+    return MDSResult(back(Y), back(values), fit, found.negative_mass, rank)
 
 
 def choose_landmarks(
@@ -167,31 +188,6 @@ def choose_landmarks(
         chosen.append(int(nearest.argmax()))
         nearest = torch.minimum(nearest, D2[chosen[-1]])
     return torch.tensor(chosen, device=D2.device)
-
-
-def _placed(squared: Array, chosen: Indices, back: Callable[[Array], Any], tol: float, k: int | None) -> MDSResult:
-    if len(chosen) != squared.shape[1]:
-        raise ShapeError(f"{len(chosen)} landmarks for D2 of shape {squared.shape}", "one for each column")
-    if len(chosen) < (k or 1) + 1:
-        raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
-    mutual = squared[chosen]
-    check_square(mutual, "D2 among the landmarks", tol)
-    same = np.argwhere(np.triu(mutual == 0, 1))
-    if len(same):
-        i, j = (int(chosen[a]) for a in same[0])
-        raise DomainError(f"landmarks {i} and {j}, which coincide", "different points")
-    found = in_full(Centred(mutual))
-    k, rank = kept(found.values, k, tol)
-    # y = -1/2 L# (delta - mean), L# = Lambda^-1/2 Q^T, for all points at once.
-    along = found.vectors[:, :rank] / np.sqrt(found.values[:rank])
-    Y = -0.5 * (squared - mutual.mean(0)) @ along
-    Y -= Y.mean(0)
-    lengths, turn = np.linalg.eigh(Y.T @ Y)
-    turned = Y @ turn[:, ::-1]
-    norm = np.sqrt(np.maximum(lengths[::-1], np.finfo(float).tiny))
-    Y, values = coordinates(TopSpectrum(lengths[::-1], turned / norm, 0.0), k, rank)
-    fit = stress(np.sqrt(squared), Y, Y[chosen])
-    return MDSResult(back(Y), back(values), fit, found.negative_mass, rank)
 
 
 def _indices(landmarks: Any, n: int) -> Indices:

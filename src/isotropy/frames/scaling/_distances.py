@@ -62,7 +62,7 @@ def kept(values: Array, k: int | None, tol: float) -> tuple[int, int]:
         raise DomainError(f"k={k}", "a positive number of dimensions")
     rank = min(k, len(positive))
     if rank < k:
-        warnings.warn(f"k={k} exceeds the rank {rank}: the other axes are zero", RankWarning, stacklevel=4)
+        warnings.warn(f"k={k} exceeds the rank {rank}: the other axes are zero", RankWarning, stacklevel=3)
     return k, rank
 
 

@@ -46,18 +46,14 @@ class TorusSynthesis(Constants):
 
     def forward(self, x: Tensor) -> Tensor:
         """The values of the function."""
-        real, imaginary = self._spectrum(x)
+        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
         return self._values(real, imaginary, x)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """d/dtheta and d/dphi of the function: no sine is divided by."""
-        real, imaginary = self._spectrum(x)
+        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
         theta = self._values(-self.k * imaginary, self.k * real, x)
         return theta, self._values(-self.v * imaginary, self.v * real, x)
-
-    def _spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
-        return real, imaginary
 
     def _values(self, real: Tensor, imaginary: Tensor, x: Tensor) -> Tensor:
         if not x.numel():  # some FFTs refuse an empty batch
