@@ -3,9 +3,9 @@
 from isotropy.frames._averaged import FrameAveraged as FrameAveraged
 from isotropy.frames._frame import Frame as Frame
 from isotropy.frames._frame import vectors_of as vectors_of
-from isotropy.frames._haar import HaarFrame as HaarFrame
 from isotropy.frames._minimal import MinimalFrame as MinimalFrame
 from isotropy.frames._normalising import CentreFrame as CentreFrame
+from isotropy.frames._normalising import HaarFrame as HaarFrame
 from isotropy.frames._normalising import ScaleFrame as ScaleFrame
 from isotropy.frames._padded import DegenerateCloudError as DegenerateCloudError
 from isotropy.frames._pca import DegenerateFrameError as DegenerateFrameError
@@ -19,9 +19,9 @@ from isotropy.frames._viewed import Viewed as Viewed
 from isotropy.frames._weighted import WeightedTupleFrame as WeightedTupleFrame
 from isotropy.frames.coordinates._frame import MDSFrame as MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates as InvariantCoordinates
+from isotropy.frames.coordinates._invariant import Pose as Pose
 from isotropy.frames.coordinates._module import SignInvariant as SignInvariant
 from isotropy.frames.coordinates._module import TransformationInvariant as TransformationInvariant
-from isotropy.frames.coordinates._pose import Pose as Pose
 from isotropy.frames.graphs._canonical_graph import CanonicalGraph as CanonicalGraph
 from isotropy.frames.graphs._forms import CanonicalForms as CanonicalForms
 from isotropy.frames.graphs._forms import Labelling as Labelling

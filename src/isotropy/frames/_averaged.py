@@ -9,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError
-from isotropy.frames._draws import next_draw
-from isotropy.frames._frame import Frame
+from isotropy.frames._frame import Frame, next_draw
 from isotropy.frames._viewed import Sees, Viewed
 from isotropy.groups import Group
 from isotropy.linalg import Segments

@@ -10,9 +10,8 @@ from torch import Tensor
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames._averaged import FrameAveraged
 from isotropy.frames._frame import Frame, vectors_of
-from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
-from isotropy.frames._normalising import CentreFrame, ScaleFrame
+from isotropy.frames._normalising import CentreFrame, HaarFrame, ScaleFrame
 from isotropy.frames._padded import stacked
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._projection_sort import RandomProjectionFrame

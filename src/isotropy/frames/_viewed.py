@@ -12,8 +12,8 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError, SchemaError
 from isotropy.frames._frame import Frame, seen_kinds, vectors_of
-from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import HaarFrame
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._stabiliser import averaged_over, degree_of, in_plane, unspanned
 from isotropy.groups import SE, SO, DiscreteMeasure, Group, LinearGroup, Lorentz, O, Placed, S, SimilarityPlus

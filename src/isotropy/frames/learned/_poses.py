@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
-from isotropy.frames._draws import next_draw
+from isotropy.frames._frame import next_draw
 from isotropy.frames._minimal import orthonormal
 from isotropy.frames._padded import TOLERANCE, euclidean, no_rows, nothing, padded, placed
 from isotropy.frames._signs import complement
