@@ -82,8 +82,8 @@ def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -
     assert GauntProducts.from_json(tiny.to_json()) == tiny
     forces = tiny.score("forcefield", "acac, 4 steps, test_300K: forces", "Gaunt")
     assert 0 < forces.mean < 1e5
-    assert {line.figure for line in tiny.lines} == {"learning", "parity", "dynamics"}
-    shown = [line for line in tiny.lines if line.figure == "learning"]
+    assert {trace.figure for trace in tiny.traces} == {"learning", "parity", "dynamics"}
+    shown = [trace for trace in tiny.traces if trace.figure == "learning"]
     assert len(shown) == len(TINY.force_fields)  # of the first seed
     assert len(tiny.score("forcefield", "acac, 4 steps, test_300K: forces", "Clebsch-Gordan").values) == 2
     assert any(
@@ -101,7 +101,7 @@ def test_a_job_that_is_run_again_says_the_same(
     with Run(tmp_path / "run") as run:
         first, again = (forcefield_job(run, seed=0, **given) for _ in range(2))
     assert {**first, "seconds": 0} == {**again, "seconds": 0}
-    assert [row["step"] for row in again["curve"]] == [2, 4]
+    assert again["traces"][0]["columns"]["step"] == [2, 4]
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ from isotropy.experiments.soft_equivariance import (
     Setting,
     SoftEquivariance,
 )
-from isotropy.experiments.soft_equivariance._claims import ordered
-from isotropy.experiments.soft_equivariance._result import Level, MethodScore
+from isotropy.experiments.soft_equivariance._levels import Level, ordered
 from isotropy.nn import EMLP
 from isotropy.random import spawn
 from isotropy.runs import Run
+from isotropy.study import Score
 from recorded import assert_recorded
 
 PLAN = Plan(
@@ -67,9 +67,9 @@ def test_every_method_has_a_row_on_every_setting(finished: tuple[Path, SoftEquiv
     assert {(setting, method) for setting in ("nu=-1, a=2", "nu=0") for method in free} <= table
     assert ("nu=-1, a=2", "EMLP O(2)@z") in table, "the oracle subgroup"
     assert ("nu=0", "EMLP O(2)@z") not in table, "where O(3) holds it is the oracle"
-    assert result.score("nu=-1, a=2", "MLP").sd is not None
-    assert result.score("nu=0", "MLP").sd is None
-    assert all(row["test_mse"] > 0 and row["seconds"] > 0 for row in result.rows())  # type: ignore[operator]
+    assert result.score("networks", "nu=-1, a=2", "MLP").sd is not None
+    assert result.score("networks", "nu=0", "MLP").sd is None
+    assert all(row["mean"] > 0 and row["seconds"] > 0 for row in result.rows())  # type: ignore[operator]
 
 
 def test_floors_are_the_closed_forms_of_the_specification(finished: tuple[Path, SoftEquivariance]) -> None:
@@ -78,30 +78,34 @@ def test_floors_are_the_closed_forms_of_the_specification(finished: tuple[Path, 
         {"O(3)": 7.262, "O(2)@z": 0.0, "O(2)@x": 5.447, "O(2)@y": 5.447}, abs=1e-3
     )
     assert set(floors["nu=0"].values()) == {0.0}
-    assert finished[1].score("nu=-1, a=2", "EMLP O(3)").floor == floors["nu=-1, a=2"]["O(3)"]
-    assert finished[1].score("nu=-1, a=2", "MLP").floor is None
+    rows = {row["method"]: row["floor"] for row in finished[1].rows() if row["setting"] == "nu=-1, a=2"}
+    assert rows["EMLP O(3)"] == floors["nu=-1, a=2"]["O(3)"]
+    assert rows["MLP"] is None
 
 
 def test_the_paper_schedule_counts_with_the_start_that_validates_best(
     finished: tuple[Path, SoftEquivariance],
 ) -> None:
     result = finished[1]
-    best = result.score("nu=-1, a=2", "PER")
-    starts = {start: result.score("nu=-1, a=2", f"PER, start {start}") for start in ("0.01", "1")}
-    for seed, chosen in enumerate(best.chosen):
-        assert best.validation[seed] == min(score.validation[seed] for score in starts.values())
-        assert best.test[seed] == starts[chosen].test[seed]
-    assert best.seconds == pytest.approx(sum(score.seconds for score in starts.values()))
+    where, starts = "nu=-1, a=2", ("0.01", "1")
+    test = {line.method: line for line in result.scores if line.setting == where}
+    validation = {line.method: line.values for line in result.others if line.setting == f"{where}, validation rows"}
+    assert len(result.chosen[where]) == 2
+    for seed, chosen in enumerate(result.chosen[where]):
+        assert validation["PER"][seed] == min(validation[f"PER, start {start}"][seed] for start in starts)
+        assert test["PER"].values[seed] == test[f"PER, start {chosen}"].values[seed]
+    assert test["PER"].seconds == pytest.approx(sum(test[f"PER, start {start}"].seconds for start in starts))
 
 
 def test_strengths_move_by_the_rules_of_each_method(finished: tuple[Path, SoftEquivariance]) -> None:
-    curves = {(one.setting, one.method): one for one in finished[1].strengths}
-    paper, ours = curves[("nu=-1, a=2", "PER, start 1")], curves[("nu=-1, a=2", "ours (evidence)")]
-    assert set(paper.groups["O(3)"]) == {0.0}, "the largest group is never penalised in the paper's schedule"
-    assert paper.groups["O(2)@x"][0] == 1.0
-    assert max(values[-1] for group, values in paper.groups.items() if group != "O(3)") == 1.0
-    assert min(values[-1] for group, values in paper.groups.items() if group != "O(3)") < 1.0
-    assert len(set(ours.groups["O(3)"])) > 1
+    curves = {trace.name: {**trace.columns} for trace in finished[1].traces}
+    paper, ours = curves["PER, start 1, nu=-1, a=2"], curves["ours (evidence), nu=-1, a=2"]
+    assert paper.pop("epoch") == ours.pop("epoch") == list(range(6))
+    assert set(paper["O(3)"]) == {0.0}, "the largest group is never penalised in the paper's schedule"
+    assert paper["O(2)@x"][0] == 1.0
+    assert max(values[-1] for group, values in paper.items() if group != "O(3)") == 1.0
+    assert min(values[-1] for group, values in paper.items() if group != "O(3)") < 1.0
+    assert len(set(ours["O(3)"])) > 1
 
 
 def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
@@ -164,8 +168,8 @@ def test_the_least_error_of_multiples_of_the_identity() -> None:
     assert abs(float(error.mean()) - 9.54) < 3 * float(error.std()) / len(error) ** 0.5
 
 
-def score(setting: str, method: str, *test: float, floor: float | None = None) -> MethodScore:
-    return MethodScore(setting, method, test, test, test, 1.0, 10, floor=floor)
+def score(setting: str, method: str, *test: float) -> Score:
+    return Score("networks", setting, method, "MSE per entry", test, 10, 1.0)
 
 
 def level(problem: str, group: str, breaking: float, truth: float, verdict: str = "undecided", seed: int = 0) -> Level:
@@ -184,8 +188,7 @@ def invented(**errors: float) -> SoftEquivariance:
         "PER": 1.5,
         "ours (evidence)": 1.2,
     }
-    broken = [score("nu=-1, a=2", name, errors.get(name, value), floor=7.262) for name, value in good.items()]
-    broken[1] = replace(broken[1], oracle=True)
+    broken = [score("nu=-1, a=2", name, errors.get(name, value)) for name, value in good.items()]
     whole = [score("nu=0", name, 0.5 if name == "EMLP O(3)" else value) for name, value in good.items()]
     levels = [
         level(problem, group, truth + 0.01, truth)
@@ -195,6 +198,8 @@ def invented(**errors: float) -> SoftEquivariance:
     return SoftEquivariance(
         scores=(*broken, *whole),
         levels=tuple(levels),
+        truth={"nu=-1, a=2": {"O(3)": 0.6, "O(2)@z": 0.0}},
+        floors={"nu=-1, a=2": {"O(3)": 7.262, "O(2)@z": 0.0}},
     )
 
 

@@ -24,12 +24,11 @@ from isotropy.experiments.transformation_invariant import (
     ToursPlan,
     TransformationInvariance,
 )
-from isotropy.experiments.transformation_invariant._cities import MOVES, either_way, moved, seen_as
-from isotropy.experiments.transformation_invariant._classifiers import classifier
-from isotropy.experiments.transformation_invariant._config import FULL, METHODS, VIEWS
+from isotropy.experiments.transformation_invariant._cities import MOVES, VIEWS, either_way, moved, seen_as
+from isotropy.experiments.transformation_invariant._classifiers import METHODS, classifier
+from isotropy.experiments.transformation_invariant._config import FULL
 from isotropy.experiments.transformation_invariant._distances import roads
 from isotropy.experiments.transformation_invariant._optimum import optimal_tour
-from isotropy.experiments.transformation_invariant._result import Embedding, Recognition, Routing
 from isotropy.experiments.transformation_invariant._tours import (
     _along_tour,
     _best_move,
@@ -41,6 +40,7 @@ from isotropy.experiments.transformation_invariant._tours import (
 from isotropy.groups import SO
 from isotropy.random import spawn
 from isotropy.runs import Run
+from isotropy.study import Score
 from recorded import assert_recorded
 
 TINY = Config(
@@ -82,18 +82,26 @@ def test_the_answer_is_the_recorded_one(finished: tuple[Path, TransformationInva
 
 def test_every_method_has_a_row(finished: tuple[Path, TransformationInvariance]) -> None:
     result = finished[1]
-    assert {one.method for one in result.clouds} == set(METHODS.values())
-    assert {one.method for one in result.tours} == set(VIEWS.values())
-    clouds, tours = ({one.method: one for one in records} for records in (result.clouds, result.tours))
-    plain, frame = clouds[METHODS["plain"]], clouds[METHODS["frame"]]
-    assert [len(values) for values in (plain.standing, plain.turned, plain.augmented)] == [2, 2, 2]
-    assert [len(values) for values in (frame.standing, frame.turned, frame.augmented)] == [1, 1, 0]
-    assert all(set(one.greedy) == set(MOVES) for one in result.tours)
-    assert [len(tours[VIEWS[view]].greedy["same"]) for view in ("invariant", "raw")] == [2, 1]
-    assert {one.instance for one in result.real} == {"eil51", "berlin52"}
-    assert [one.dimension for one in result.embeddings] == [0, 0, 2, 3]
+    lines = {(one.task, one.setting, one.method): one for one in result.scores}
+    assert len(lines) == len(result.scores)
+    assert {method for task, _, method in lines if task == "clouds"} == set(METHODS.values())
+    assert {method for task, _, method in lines if task == "tours"} == set(VIEWS.values())
+    seeds = {key: len(one.values) for key, one in lines.items()}
+    poses = ("I/I", "I/SO3", "SO3/SO3")
+    assert [seeds.get(("clouds", pose, METHODS["plain"])) for pose in poses] == [2, 2, 2]
+    assert [seeds.get(("clouds", pose, METHODS["frame"])) for pose in poses] == [1, 1, None]
+    starts = {f"{move}{after}" for move in MOVES for after in ("", ", best of 20 starts")}
+    real = {f"TSPLIB, {name}" for name in ("greedy", "best", "improved", "best_improved")}
+    for view in VIEWS.values():
+        assert {setting for task, setting, method in lines if (task, method) == ("tours", view)} == starts | real
+    assert [seeds["tours", "same", VIEWS[view]] for view in ("invariant", "raw")] == [2, 1]
+    assert {one["instance"] for one in result.real} == {"eil51", "berlin52"}
+    seen = ["road distances", "straight lines", "MDS, k=2", "MDS, k=3"]
+    for setting in ("stress", "gap"):
+        assert [method for task, where, method in lines if (task, where) == ("distances", setting)] == seen
+        assert all(sorted(graph[setting]) == sorted(seen) for graph in result.graphs)
     with pytest.raises(KeyError, match="no 'DGCNN' in 'I/I' of 'clouds'"):
-        result.measure("clouds", "I/I", "DGCNN")
+        result.score("clouds", "I/I", "DGCNN")
 
 
 def test_what_is_exact_is_exact_before_anything_is_learnt(finished: tuple[Path, TransformationInvariance]) -> None:
@@ -103,10 +111,12 @@ def test_what_is_exact_is_exact_before_anything_is_learnt(finished: tuple[Path, 
     exact = [text for text in held if "I/SO3 = I/I" in text or "no move changes" in text or "as exact as" in text]
     assert len(exact) == 6
     assert all(held[text] for text in exact)
-    assert all(gap >= -1e-12 for one in result.tours for gap in (*one.greedy["same"], *one.best["same"]))
+    tours = [one for one in result.scores if one.setting in ("same", "same, best of 20 starts")]
+    assert len(tours) == 8
+    assert all(gap >= -1e-12 for one in tours for gap in one.values)
     for one in result.real:
-        assert one.greedy >= one.best >= one.best_improved > 0
-        assert one.greedy > one.improved > 0
+        assert one["greedy"] >= one["best"] >= one["best_improved"] > 0
+        assert one["greedy"] > one["improved"] > 0
 
 
 def test_a_second_run_computes_nothing_again_and_gives_the_same_answer(
@@ -307,32 +317,36 @@ def invented(
     *, moment: float = 0.9, turned: float | None = None, naive: float = 0.8, raw: float = 3.0, invariant: float = 0.05
 ) -> TransformationInvariance:
     """A result in which every claim holds, but for what the arguments spoil."""
+    scores: list[Score] = []
+
+    def add(task: str, method: str, **settings: float) -> None:
+        scores.extend(Score(task, setting, method, "share", (value,), 10, 1.0) for setting, value in settings.items())
+
     accuracy = {"plain": (0.98, 0.13), "naive": (0.9, naive), "moment": (moment, moment if turned is None else turned)}
-    clouds = [
-        Recognition(name, (standing,) * 3, (after,) * 3, (0.72,) * 3 if key == "plain" else (), 10, 1.0)
-        for key, name in METHODS.items()
-        for standing, after in [accuracy.get(key, (0.85, 0.85))]
-    ]
+    for key, name in METHODS.items():
+        standing, after = accuracy.get(key, (0.85, 0.85))
+        add("clouds", name, **{"I/I": standing, "I/SO3": after, "SO3/SO3": 0.72})
     gaps = {
         "raw": dict(zip(MOVES, (0.04, 0.2, raw, raw, raw, raw), strict=True)),
         "centred": dict(zip(MOVES, (0.05, 0.08, 0.05, 0.05, 0.05, 0.08), strict=True)),
         "minmax": dict(zip(MOVES, (0.05, 0.08, 0.05, 0.05, 0.05, 0.08), strict=True)),
         "invariant": dict.fromkeys(MOVES, invariant),
     }
-    real = {"greedy": 0.25, "best": 0.15, "improved": 0.065, "best_improved": 0.05}
-    tours = [
-        Routing(
-            name,
-            {move: (gap,) for move, gap in gaps[key].items()},
-            {"same": (0.01,)},
-            {measure: (value * (raw if key == "raw" else 1),) for measure, value in real.items()},
-            10,
-            1.0,
-        )
-        for key, name in VIEWS.items()
+    for key, name in VIEWS.items():
+        real = raw if key == "raw" else 1
+        add("tours", name, **gaps[key], **{"TSPLIB, greedy": 0.25 * real, "TSPLIB, improved": 0.065 * real})
+    for k in range(2, 9):
+        add("distances", f"MDS, k={k}", gap=0.06 - 0.005 * k)
+    return TransformationInvariance(scores=tuple(scores))
+
+
+def changed(result: TransformationInvariance, setting: str, method: str, *values: float) -> TransformationInvariance:
+    """The result with other numbers in one line."""
+    found = [
+        replace(one, values=values) if (one.setting, one.method) == (setting, method) else one for one in result.scores
     ]
-    embeddings = [Embedding(f"k={k}", k, (0.1,), (0.06 - 0.005 * k,)) for k in (2, 3, 8)]
-    return TransformationInvariance(clouds=tuple(clouds), tours=tuple(tours), embeddings=tuple(embeddings))
+    assert tuple(found) != result.scores
+    return replace(result, scores=tuple(found))
 
 
 def failing(result: TransformationInvariance) -> set[str]:
@@ -362,19 +376,15 @@ def test_claims_fail_where_they_should(spoilt: dict[str, float], words: list[str
 
 
 def test_one_seed_with_other_tours_is_enough_to_lose_the_claim() -> None:
-    result = invented()
-    *others, last = result.tours
     for change, lost in ((2e-4, 2), (0.9e-4, 0)):
-        gaps = {move: (0.05, 0.05 + change * 1.05 * (move == "rotated")) for move in MOVES}
-        spoilt = replace(result, tours=(*others, replace(last, greedy=gaps)))
+        spoilt = invented()
+        for move in MOVES:
+            spoilt = changed(spoilt, move, VIEWS["invariant"], 0.05, 0.05 + change * 1.05 * (move == "rotated"))
         texts = failing(spoilt)
         assert len(texts) == lost, texts
 
 
 def test_embeddings_must_serve_in_every_dimension() -> None:
-    result = invented()
-    bad = replace(result.embeddings[1], gap=(0.3, 0.0))
-    result = replace(result, embeddings=(result.embeddings[0], bad, result.embeddings[2]))
-    assert failing(result) == {
+    assert failing(changed(invented(), "gap", "MDS, k=3", 0.15)) == {
         "distances: tours found in the embedding cost at most 10 % more, for every k from 2 to 8"
     }

@@ -23,8 +23,9 @@ from isotropy.frames import (
     LaplacianFrame,
     canonical_forms,
 )
+from isotropy.frames.graphs._canonical_graph import orbit_mean, orbital_mean
+from isotropy.frames.graphs._forms import orbitals
 from isotropy.frames.graphs._laplacian import DirectedGraphError, spectral_key
-from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean, orbitals
 from isotropy.groups import DiscreteMeasure, S
 from isotropy.optics import average
 from isotropy.random import spawn

@@ -28,7 +28,7 @@ from isotropy.frames import (
     TransformationInvariant,
     classical_mds,
 )
-from isotropy.frames.coordinates._pose import Direction
+from isotropy.frames.coordinates._invariant import Direction
 from isotropy.groups import E, O, Similarity, SimilarityPlus, Window, homogeneous
 from isotropy.linalg import Segments, procrustes
 from isotropy.reps import Cloud, Point, Pseudovector, Rep, Scalar, Vector

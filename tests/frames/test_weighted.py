@@ -12,8 +12,7 @@ from torch import Tensor
 from frames.zoo import zoo
 from isotropy.errors import DomainError, DtypeError, InfeasibleError, SchemaError, ShapeError
 from isotropy.frames import FrameAveraged, RandomProjectionFrame, WeightedTupleFrame
-from isotropy.frames._completion import complement, complete
-from isotropy.frames._signs import rotation_design, stabilizer_rule
+from isotropy.frames._signs import complement, complete, rotation_design, stabilizer_rule
 from isotropy.frames._weighted import all_tuples
 from isotropy.groups import SO, DiscreteMeasure, O, S, parse
 from isotropy.linalg import Segments

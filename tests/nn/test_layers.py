@@ -9,7 +9,7 @@ from torch import nn
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.nn import EMLP, BilinearBlock, EquivariantLinear, GatedNonlinearity, gated, uniform_rep
-from isotropy.nn._hidden import uniform_counts
+from isotropy.nn._bilinear import uniform_counts
 from isotropy.nn.parts import copies
 from isotropy.random import spawn
 from isotropy.reps import Nodes, Pixels, Point, Pseudoscalar, Pseudovector, Rep, Scalar, Vector

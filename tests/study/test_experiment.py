@@ -19,6 +19,8 @@ from isotropy.study import (
     Published,
     Score,
     Scored,
+    Trace,
+    Traced,
     Trial,
     at_least,
     at_most,
@@ -32,6 +34,7 @@ from isotropy.study import (
     part,
     quoted,
     rising,
+    traces,
     worst,
 )
 
@@ -80,6 +83,11 @@ class Answer(Scored):
         curves("errors", r"width (?P<x>\d+)", lambda match: "By width", xlabel="width", ylabel="MSE"),
         quoted,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Left(Traced):
+    kind: ClassVar[str] = "left"
 
 
 ANSWERED: Experiment[Config, Answer] = Experiment(
@@ -141,6 +149,26 @@ def test_what_is_shown_stands_on_keys(tmp_path: Path) -> None:
     assert every.bars[1].label == "ours, width 2"
     assert isinstance(curve, Curves)
     assert (list(curve.curves[0].x), list(curve.curves[0].y)) == ([1, 2], [0.75, 1.0])
+
+
+def test_curves_over_methods_and_of_single_trainings() -> None:
+    scores = [Score("sizes", what, f"k={k}", "share", (k / 4,), 0, 0) for k in (1, 2) for what in ("stress", "gap")]
+    left = [Trace("energy", name, {"t": [0, 1], "total": [5.0, 7.0], "bound": [-1.0, 2.0]}) for name in ("one", "two")]
+    result = Left(scores=tuple(scores), traces=tuple(left))
+    (over,) = curves("sizes", r"k=(?P<x>\d)", lambda _: "By k", over="method", xlabel="k")(result)
+    assert isinstance(over, Curves)
+    assert [(curve.label, list(curve.x), list(curve.y)) for curve in over.curves] == [
+        ("stress", [1, 2], [0.25, 0.5]),
+        ("gap", [1, 2], [0.25, 0.5]),
+    ]
+    each = list(traces("energy", "t", "Energy of {}", shifted=True, xlabel="t")(result))
+    assert [block.title for block in each] == ["Energy of one", "Energy of two"]
+    assert isinstance(each[0], Curves)
+    assert {curve.label: list(curve.y) for curve in each[0].curves} == {"total": [0, 2], "bound": [0, 3]}
+    (total,) = traces("energy", "t", "Totals", "total", times=10, xlabel="t", ylog=True)(result)
+    assert isinstance(total, Curves)
+    assert {curve.label: list(curve.y) for curve in total.curves} == {"one": [50, 70], "two": [50, 70]}
+    assert list(traces("energy", "t", "No logarithm", "bound", xlabel="t", ylog=True)(result)) == []
 
 
 def test_a_part_runs_alone_with_its_claims(tmp_path: Path) -> None:

@@ -1,59 +1,41 @@
 """Typed data: a registry by name, files with a schema, and problems whose symmetries are known."""
 
-from __future__ import annotations
-
-from isotropy.data import synthetic
-from isotropy.data._batches import Batches, Moved
-from isotropy.data._cities import Instance, load_tours, rounded
-from isotropy.data._dataset import Dataset
+from isotropy.data import synthetic as synthetic
+from isotropy.data._batches import Batches as Batches
+from isotropy.data._batches import Moved as Moved
+from isotropy.data._dataset import Dataset as Dataset
 from isotropy.data._door import Types as Types
 from isotropy.data._door import admitted as admitted
 from isotropy.data._door import enough_units as enough_units
 from isotropy.data._door import numbered as numbered
-from isotropy.data._files import load_file, read_schema, save
-from isotropy.data._graphs import GraphSet, load_exp, load_graph8c, load_sr25, read_graph6
-from isotropy.data._mirror import DataNotFoundError
-from isotropy.data._molecules import Boxes, Molecules, load_molecules, read_molecules
-from isotropy.data._registry import Entry, Verification, list_datasets, load, verify
-from isotropy.data._rows import Clouds, Rows, along
-from isotropy.data._shapes import load_particles, load_shapes, read_modelnet
-from isotropy.data._surfaces import Surface, load_surfaces
-from isotropy.data._xyz import Structure, read_xyz
-
-__all__ = [
-    "Batches",
-    "Boxes",
-    "Clouds",
-    "DataNotFoundError",
-    "Dataset",
-    "Entry",
-    "GraphSet",
-    "Instance",
-    "Molecules",
-    "Moved",
-    "Rows",
-    "Structure",
-    "Surface",
-    "Verification",
-    "along",
-    "list_datasets",
-    "load",
-    "load_exp",
-    "load_file",
-    "load_graph8c",
-    "load_molecules",
-    "load_particles",
-    "load_shapes",
-    "load_sr25",
-    "load_surfaces",
-    "load_tours",
-    "read_graph6",
-    "read_modelnet",
-    "read_molecules",
-    "read_schema",
-    "read_xyz",
-    "rounded",
-    "save",
-    "synthetic",
-    "verify",
-]
+from isotropy.data._files import load_file as load_file
+from isotropy.data._files import read_schema as read_schema
+from isotropy.data._files import save as save
+from isotropy.data._graphs import GraphSet as GraphSet
+from isotropy.data._graphs import load_exp as load_exp
+from isotropy.data._graphs import load_graph8c as load_graph8c
+from isotropy.data._graphs import load_sr25 as load_sr25
+from isotropy.data._graphs import read_graph6 as read_graph6
+from isotropy.data._mirror import DataNotFoundError as DataNotFoundError
+from isotropy.data._molecules import Boxes as Boxes
+from isotropy.data._molecules import Molecules as Molecules
+from isotropy.data._molecules import load_molecules as load_molecules
+from isotropy.data._molecules import read_molecules as read_molecules
+from isotropy.data._registry import Entry as Entry
+from isotropy.data._registry import Verification as Verification
+from isotropy.data._registry import list_datasets as list_datasets
+from isotropy.data._registry import load as load
+from isotropy.data._registry import verify as verify
+from isotropy.data._rows import Clouds as Clouds
+from isotropy.data._rows import Rows as Rows
+from isotropy.data._rows import along as along
+from isotropy.data._shapes import Instance as Instance
+from isotropy.data._shapes import Surface as Surface
+from isotropy.data._shapes import load_particles as load_particles
+from isotropy.data._shapes import load_shapes as load_shapes
+from isotropy.data._shapes import load_surfaces as load_surfaces
+from isotropy.data._shapes import load_tours as load_tours
+from isotropy.data._shapes import read_modelnet as read_modelnet
+from isotropy.data._shapes import rounded as rounded
+from isotropy.data._xyz import Structure as Structure
+from isotropy.data._xyz import read_xyz as read_xyz

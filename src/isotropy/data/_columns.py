@@ -75,10 +75,10 @@ def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str 
 
 
 def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, name: str) -> list[float]:
+    column = -1
     try:
-        return [_number(row[column]) for column in at]
+        return [_number(row[column := each]) for each in at]
     except ValueError:
-        column = next(column for column in at if not _reads(row[column]))
         raise SchemaError(
             f"{row[column][:40]!r} in line {line}, column {header[column]!r} of {name}",
             "a number",
@@ -91,14 +91,6 @@ def _number(cell: str) -> float:
     if "_" in cell:
         raise ValueError(cell)
     return float(cell)
-
-
-def _reads(cell: str) -> bool:
-    try:
-        _number(cell)
-    except ValueError:
-        return False
-    return True
 
 
 def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str) -> list[int]:

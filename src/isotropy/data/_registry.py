@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from isotropy.data._cities import TSPLIB
 from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
-from isotropy.data._shapes import CHARGED, MESHES
-from isotropy.data._surfaces import CAD
+from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
 from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError

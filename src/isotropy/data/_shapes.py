@@ -1,7 +1,10 @@
-"""Clouds from files: charged particles; points on forty small meshes, or the files of ModelNet40, with classes."""
+"""Points from files: charged particles, clouds on small meshes or of ModelNet40, surfaces of CAD parts, cities."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +29,16 @@ CHARGED = File(
     "03-frame-averaging/nbody_charged5_small.npz",
     "7112d4bb7054cd7b634c8d243bec7afe23ec881bb4b2ed91dab3a5d0ec7fd493",
     "a simulation of five charged particles with the settings of Satorras et al., ICML 2021 (seed 43)",
+)
+CAD = File(
+    "03-frame-averaging/cad_meshes.npz",
+    "542afdd1831a2bd8c451fee4a731fb529a70f4b626aa769e3bdb6c4518ff3c6c",
+    "the folder models/ of github.com/mikedh/trimesh at commit a513c0e2cfa6dfbd3121a6dfd8ceb002b9ef55d8",
+)
+TSPLIB = File(
+    "08-transformation-invariant-mds/tsplib_euc2d.npz",
+    "8e258c90192d715352950f9ac4751353a08f88198c6f480d792b93d6c5d26dd0",
+    "TSPLIB95 (Reinelt 1991): its EUC_2D instances with proven optima, as arrays names, optimal and xy_<name>",
 )
 
 
@@ -122,3 +135,107 @@ def read_modelnet(folder: str, part: Part, points: int) -> Clouds:
         clouds.append(torch.from_numpy(data[:, :points]).double())
         labels.append(torch.from_numpy(label.reshape(-1)).long())
     return Clouds(unit(torch.cat(clouds)), torch.cat(labels))
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """A triangle mesh: vertices (V, 3) and the three vertices of each face (F, 3)."""
+
+    name: str
+    vertices: Float[Tensor, "V 3"]
+    faces: Int[Tensor, "F 3"]
+
+    @property
+    def watertight(self) -> bool:
+        """Whether every edge belongs to exactly two faces."""
+        edge = torch.cat([self.faces[:, [0, 1]], self.faces[:, [1, 2]], self.faces[:, [2, 0]]]).sort(1).values
+        number = edge[:, 0] * len(self.vertices) + edge[:, 1]  # sorting numbers is much faster than sorting rows
+        return bool((torch.unique(number, return_counts=True)[1] == 2).all())
+
+    def sample(
+        self, clouds: int, points: int, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "c n 3"], Float[Tensor, "c n 3"]]:
+        """``clouds`` sets of ``points`` positions, uniform by area, and their unit normals.
+
+        >>> flat = Surface("flat", torch.eye(3), torch.tensor([[0, 1, 2]]))
+        >>> x, normal = flat.sample(1, 4, torch.Generator().manual_seed(0))
+        >>> torch.allclose(x.sum(-1), torch.ones(1, 4)), torch.allclose(normal, torch.full((1, 4, 3), 3**-0.5))
+        (True, True)
+        """
+        corner = self.vertices.double()[self.faces]
+        across = torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+        area = across.norm(dim=-1)
+        face = torch.multinomial(area, clouds * points, replacement=True, generator=generator)
+        # Points beyond the diagonal of the parallelogram are folded back into the triangle.
+        u = torch.rand(len(face), 2, generator=generator, dtype=torch.float64)
+        u = torch.where(u.sum(1, keepdim=True) > 1, 1 - u, u)
+        a, b, c = corner[face].unbind(1)
+        x = a + u[:, :1] * (b - a) + u[:, 1:] * (c - a)
+        normal = across[face] / area[face, None]
+        shape = (clouds, points, 3)
+        return x.reshape(shape).float(), normal.reshape(shape).float()
+
+
+def load_surfaces(folder: str = "") -> list[Surface]:
+    """The 18 watertight CAD parts, or the ``.obj`` files of ``folder`` (ABC), in the order of their names.
+
+    Raises ``SchemaError`` where files are missing or cannot be read.
+    """
+    if folder:
+        files = sorted(Path(folder).glob("**/*.obj"))
+        if not files:
+            raise SchemaError(f"no .obj file below {folder}", "the meshes of ABC", "unpack abc_full_10k_v00.zip there")
+        return [_read_obj(file) for file in files]
+    with np.load(locate(CAD, of="CAD parts")) as file:
+        names = sorted(name[:-3] for name in file.files if name.endswith("__v"))
+        surfaces = [
+            Surface(name, torch.from_numpy(file[f"{name}__v"]), torch.from_numpy(file[f"{name}__f"].astype(np.int64)))
+            for name in names
+        ]
+    return [surface for surface in surfaces if surface.watertight]
+
+
+def _read_obj(path: Path) -> Surface:
+    """Vertices and triangles of a Wavefront file; faces with more corners are fanned."""
+    vertices: list[list[float]] = []
+    faces: list[list[int]] = []
+    for line in path.read_text().splitlines():
+        kind, *values = line.split() or [""]
+        if kind == "v":
+            vertices.append([float(value) for value in values[:3]])
+        elif kind == "f":
+            corner = [int(value.split("/")[0]) for value in values]
+            corner = [c - 1 if c > 0 else c + len(vertices) for c in corner]
+            faces += [[corner[0], b, c] for b, c in pairwise(corner[1:])]
+    if not vertices or not faces:
+        raise SchemaError(f"{path} with {len(vertices)} vertices and {len(faces)} faces", "a triangle mesh")
+    return Surface(path.stem, torch.tensor(vertices), torch.tensor(faces))
+
+
+@dataclass(frozen=True, eq=False)
+class Instance:
+    """One real instance: cities ``x (n, 2)`` and the length of an optimal tour in rounded distances."""
+
+    name: str
+    x: Float[Tensor, "n 2"]
+    optimum: float
+
+
+def load_tours(largest: int) -> list[Instance]:
+    """The EUC_2D instances of TSPLIB with at most ``largest`` cities; raises ``DataNotFoundError`` without the file."""
+    with np.load(locate(TSPLIB, of="the real tours"), allow_pickle=False) as file:
+        arrays: Mapping[str, Any] = dict(file)
+    found = [
+        Instance(str(name), torch.from_numpy(arrays[f"xy_{name}"]), float(optimum))
+        for name, optimum in zip(arrays["names"], arrays["optimal"], strict=True)
+    ]
+    return [instance for instance in found if len(instance.x) <= largest]
+
+
+def rounded(D: Tensor) -> Tensor:
+    """Distances as TSPLIB counts them: to the nearest whole number, halves upwards.
+
+    >>> rounded(torch.tensor([1.5, 2.4])).tolist()
+    [2.0, 2.0]
+    """
+    return (D + 0.5).floor()

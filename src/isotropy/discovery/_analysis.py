@@ -22,7 +22,7 @@ from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.fields import from_json
 from isotropy.groups import Window
-from isotropy.study import Problem, subgroups
+from isotropy.study import Problem, subgroups, told_of
 
 _SURROGATES = 10
 _LONG = 5000
@@ -62,12 +62,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     below = subgroups(listed)
     left = float((winner.loss / problem.spreads).mean())
     return Discovery(
-        data={
-            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
-            "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
-            "source": dataset.source, "noise": dataset.noise,
-            "settings": {key: str(value) for key, value in dataset.settings.items()},
-        },
+        data={**told_of(dataset), "source": dataset.source, "noise": dataset.noise},
         groups=tuple(found),
         edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
         continuous=found_axes,

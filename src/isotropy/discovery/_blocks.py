@@ -28,9 +28,6 @@ from isotropy.report import (
     Text,
 )
 
-_WHAT, _WHERE, _FIT = "What holds", "Where it breaks", "How the model was fitted"
-_TRUST, _READ = "Can the method be trusted here?", "How to read this report"
-
 
 def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[Block]:
     return [
@@ -60,7 +57,6 @@ def levels(groups: Sequence[GroupFinding], tolerance: float) -> Block:
     )
     return Bars(
         bars,
-        section=_WHAT,
         title="How much each symmetry is broken",
         xlabel="share of the signal that violates the symmetry (axis stretched near zero)",
         percent=True,
@@ -101,7 +97,6 @@ def by_part(groups: Sequence[GroupFinding]) -> list[Block]:
                 Column("explained", "percent"),
             ),
             rows,
-            section=_WHAT,
             title="Part by part",
             caption="Each part of the target is judged in its own energy, so units decide nothing. The verdict on a "
             "group is that on its worst part.",
@@ -117,7 +112,6 @@ def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) ->
         Lattice(
             nodes,
             edges,
-            section=_WHAT,
             title="The candidates, ordered by inclusion",
             caption="A line leads from a group down to a subgroup; a smaller group can only be broken less.",
         )
@@ -130,7 +124,6 @@ def along(curves: Sequence[AngleCurve]) -> list[Block]:
     return [
         Curves(
             [Curve(curve.name, curve.angles, curve.values) for curve in curves],
-            section=_WHERE,
             title="Change along each one-parameter subgroup",
             xlabel="angle" if curves[0].periodic else "parameter",
             ylabel="share of the signal that changes",
@@ -167,7 +160,6 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
     return [
         Bars(
             bars,
-            section=_WHERE,
             title="Spectrum of infinitesimal symmetries",
             xlabel="squared derivative along the orbit, in shares of the signal",
             interval_label="90 % interval",
@@ -183,7 +175,6 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
                 Column("uncertain by", "number", "degrees", explain="95 % of resampled axes lie within this angle."),
             ),
             rows,
-            section=_WHERE,
             title="Discovered axes",
             caption=said,
             half=True,
@@ -199,7 +190,6 @@ def moved_samples(dataset: Dataset | None, groups: Sequence[GroupFinding]) -> li
     return [
         Images(
             tuple(Picture(pixels, label) for label, pixels in drawn),
-            section=_WHERE,
             title="One sample, and what the candidates make of it",
         )
     ]
@@ -214,7 +204,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
             Column("explained", "percent"),
         ),
         rows,
-        section=_FIT,
         title="Which learner predicts best",
         caption=f"Two-fold cross-fitting, {learnt.splits} random splits: models judge rows that they have not seen."
         + (f" Kernel: {learnt.kernel}." if learnt.kernel else ""),
@@ -228,7 +217,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
                 Curve("training", training.epochs, training.loss),
                 *([Curve("validation", training.epochs, training.validation)] if training.validation else []),
             ],
-            section=_FIT,
             title="Training",
             xlabel="epoch",
             ylabel="mean squared error (standardised)",
@@ -237,7 +225,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
         ),
         Curves(
             [Curve(name, training.epochs, series) for name, series in training.strengths.items()],
-            section=_FIT,
             title="Strength of each soft constraint",
             xlabel="epoch",
             ylabel="multiplier",
@@ -264,7 +251,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
         drawn.append(
             Scatter(
                 null,
-                section=_TRUST,
                 title="The same analysis on exactly symmetric copies",
                 ylabel="breaking read off (cross estimate)",
                 ticks=list(own),
@@ -288,7 +274,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
                         [f.name for f in known],
                     )
                 ],
-                section=_TRUST,
                 title="Found against true",
                 xlabel="true share that breaks the symmetry",
                 ylabel="found",
@@ -304,7 +289,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
             Column("cross-fitted", "percent", explain="Unbiased under exact symmetry, however weak the model."),
         ),
         [(f.name, f.plug_in, f.cross) for f in groups],
-        section=_TRUST,
         title="Why not just measure the model?",
         caption="A fitted model is asymmetric by accident even where the data are symmetric; the naive reading counts "
         "that accident as broken symmetry.",
@@ -323,12 +307,10 @@ def how_to_read(tolerance: float) -> list[Block]:
             "only said where the upper ends of both are below them.\n"
             "- None seen: nothing of what the models explain violates the symmetry, but part of the variation is "
             "neither explained nor known to be noise. Say how large the noise is, and the verdict can be firmer.",
-            section=_READ,
         ),
         Text(
             "Exactness cannot be read off data: one can only fail to see a violation, and say how large one may hide.",
             style="details",
-            section=_READ,
             title="Why does it never say “exact”?",
         ),
     ]

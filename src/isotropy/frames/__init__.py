@@ -1,13 +1,13 @@
 """Exact symmetry around any model: frames, canonical forms and invariant coordinates."""
 
 from isotropy.frames._averaged import FrameAveraged as FrameAveraged
-from isotropy.frames._cloud_door import DegenerateCloudError as DegenerateCloudError
 from isotropy.frames._frame import Frame as Frame
 from isotropy.frames._frame import vectors_of as vectors_of
-from isotropy.frames._haar import HaarFrame as HaarFrame
 from isotropy.frames._minimal import MinimalFrame as MinimalFrame
 from isotropy.frames._normalising import CentreFrame as CentreFrame
+from isotropy.frames._normalising import HaarFrame as HaarFrame
 from isotropy.frames._normalising import ScaleFrame as ScaleFrame
+from isotropy.frames._padded import DegenerateCloudError as DegenerateCloudError
 from isotropy.frames._pca import DegenerateFrameError as DegenerateFrameError
 from isotropy.frames._pca import PCAFrame as PCAFrame
 from isotropy.frames._portrait import Portrait as Portrait
@@ -19,9 +19,9 @@ from isotropy.frames._viewed import Viewed as Viewed
 from isotropy.frames._weighted import WeightedTupleFrame as WeightedTupleFrame
 from isotropy.frames.coordinates._frame import MDSFrame as MDSFrame
 from isotropy.frames.coordinates._invariant import InvariantCoordinates as InvariantCoordinates
+from isotropy.frames.coordinates._invariant import Pose as Pose
 from isotropy.frames.coordinates._module import SignInvariant as SignInvariant
 from isotropy.frames.coordinates._module import TransformationInvariant as TransformationInvariant
-from isotropy.frames.coordinates._pose import Pose as Pose
 from isotropy.frames.graphs._canonical_graph import CanonicalGraph as CanonicalGraph
 from isotropy.frames.graphs._forms import CanonicalForms as CanonicalForms
 from isotropy.frames.graphs._forms import Labelling as Labelling
@@ -37,9 +37,9 @@ from isotropy.frames.learned._poses import pose_prior as pose_prior
 from isotropy.frames.learned._vector_neurons import VectorLeakyReLU as VectorLeakyReLU
 from isotropy.frames.learned._vector_neurons import VectorLinear as VectorLinear
 from isotropy.frames.learned._vector_neurons import VectorNeurons as VectorNeurons
+from isotropy.frames.scaling._classical import choose_landmarks as choose_landmarks
 from isotropy.frames.scaling._classical import classical_mds as classical_mds
+from isotropy.frames.scaling._classical import landmark_mds as landmark_mds
 from isotropy.frames.scaling._distances import MDSResult as MDSResult
 from isotropy.frames.scaling._distances import RankWarning as RankWarning
-from isotropy.frames.scaling._landmarks import choose_landmarks as choose_landmarks
-from isotropy.frames.scaling._landmarks import landmark_mds as landmark_mds
-from isotropy.frames.scaling._stress import stress as stress
+from isotropy.frames.scaling._distances import stress as stress

@@ -1,7 +1,5 @@
 """Any backbone, exactly symmetric: pulled back by each atom of a frame, pushed forward, and averaged."""
 
-from __future__ import annotations
-
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,8 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError
-from isotropy.frames._draws import next_draw
-from isotropy.frames._frame import Frame
+from isotropy.frames._frame import Frame, next_draw
 from isotropy.frames._viewed import Sees, Viewed
 from isotropy.groups import Group
 from isotropy.linalg import Segments
@@ -98,6 +95,9 @@ class FrameAveraged(nn.Module):
             warn_of_dropout(self)
         _refuse_batch_norm(self)
         mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
+        drawn = None
+        if mode == "stochastic":
+            drawn = spawn(self.seed, "stochastic frame", next_draw(self._seen, self.draws, x))
         optic = average(
             Viewed(self.frame, self.sees, self.rep_in, self.rep_out),
             self.rep_in,
@@ -105,7 +105,7 @@ class FrameAveraged(nn.Module):
             group=self.group,
             mode=mode,
             chunk=self.chunk,
-            generator=self._generator(x) if mode == "stochastic" else None,
+            generator=drawn,
             segments=segments,
         )
         return optic.close(self._inside)(x)
@@ -115,9 +115,6 @@ class FrameAveraged(nn.Module):
         if isinstance(x, dict):
             return self.backbone(**x) if segments is None else self.backbone(**x, segments=segments)
         return self.backbone(*x, *sets) if isinstance(x, tuple) else self.backbone(x, *sets)
-
-    def _generator(self, x: Any) -> torch.Generator:
-        return spawn(self.seed, "stochastic frame", next_draw(self._seen, self.draws, x))
 
     def extra_repr(self) -> str:
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"

@@ -10,8 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError
-from isotropy.frames._cloud_door import check_cloud, check_numbers, check_weights
-from isotropy.frames._padded import log_of, stacked
+from isotropy.frames._padded import check_cloud, check_numbers, check_weights, log_of, stacked
 from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
@@ -233,7 +232,7 @@ class _Clouds:
 
     def tied(self, found: Spectrum, row: int) -> TiedCloud:
         """One cloud by itself, of size 1, its axes in clusters and its invariants at most 1."""
-        at = row if self.segments is None else self._points(row)
+        at = row if self.segments is None else self.segments.take(torch.tensor([row]))[0].to(self.x.device)
         y, features, heights = found.y[at] / found.size[row], self.features[at], self.heights[at]
         weight = torch.ones_like(y[:, 0]) if self.weights is None else self.weights[at]
         counts = weight > 0
@@ -251,11 +250,6 @@ class _Clouds:
             tuple(AxisBlock(axes.vectors[:, at], float(noise[at].max()), float(thin[at].max())) for at in places),
             float(found.tol[row]),
         )
-
-    def _points(self, row: int) -> Int[Tensor, " n"]:
-        assert self.segments is not None
-        start, stop = self.segments.ptr[row : row + 2].tolist()
-        return self.segments.order[start:stop].to(self.x.device)
 
 
 def _refuse(found: Spectrum) -> None:

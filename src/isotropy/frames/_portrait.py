@@ -1,7 +1,5 @@
 """What a frame sees in one cloud: its axes, how sure they are, and how many elements stand for it."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

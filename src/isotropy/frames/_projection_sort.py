@@ -1,7 +1,5 @@
 """Sets of vectors in a canonical order: sorted along directions, each order weighing as much as its directions."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Iterator
@@ -12,8 +10,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, SchemaError, ShapeError
-from isotropy.frames._cloud_door import check_finite, check_numbers
-from isotropy.frames._padded import TOLERANCE, log_of, stacked
+from isotropy.frames._padded import TOLERANCE, check_finite, check_numbers, log_of, stacked
 from isotropy.groups import DiscreteMeasure, Group, S
 from isotropy.linalg import Segments
 from isotropy.random import spawn

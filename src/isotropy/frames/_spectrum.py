@@ -1,6 +1,4 @@
-"""Where clouds are and how they lie: centre, principal axes, clusters of equal axes, directions without extent."""
-
-from __future__ import annotations
+"""Where clouds are, how they lie and how large they are: centre, axes, clusters of equal axes, extents."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +15,9 @@ TIES = {torch.float32: 1e-3, torch.float64: 1e-5}
 rounding, so that axes, which are known to rounding / gap, are known better than to this."""
 ULPS = 16
 """Coordinates are trusted to this many units of their last place: the rounding of a rotation and a translation."""
+Scaling = Literal["rms", "max", "mean_dist", "none"]
+_CHUNK = 2**22
+"""Distances held at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,8 @@ def spectrum(
     if weights is not None and not bool((mass > 0).all()):
         rows = (mass <= 0).nonzero().flatten()[:5].tolist()
         raise DomainError(f"weights that sum to 0 at batch {rows}", "a positive sum for each cloud")
-    centre = _mean(x, weights, mass, segments) if centred else torch.zeros_like(total(x, segments))
+    weighted = x if weights is None else x * weights[..., None]
+    centre = total(weighted, segments) / mass[:, None] if centred else torch.zeros_like(total(x, segments))
     y = x - each(centre, segments)
     with torch.no_grad():
         length = torch.linalg.vector_norm(y if weights is None else y * (weights > 0)[..., None], dim=-1)
@@ -96,10 +98,6 @@ def spectrum(
         null, tied = _flat(y, axes.vectors, cluster, thin, segments)
     values = axes.values * size[:, None] ** 2
     return Spectrum(y, centre, values, axes.vectors, cluster, size, limit, noise, thin, null, tied)
-
-
-def _mean(x: Tensor, weights: Tensor | None, mass: Tensor, segments: Segments | None) -> Tensor:
-    return total(x if weights is None else x * weights[..., None], segments) / mass[:, None]
 
 
 def _second_moments(y: Tensor, weights: Tensor | None, segments: Segments | None) -> Float[Tensor, "S d d"]:
@@ -144,3 +142,41 @@ def largest(z: Tensor, segments: Segments | None) -> Tensor:
 def each(v: Tensor, segments: Segments | None) -> Tensor:
     """One value per cloud, laid beside its points."""
     return v[:, None] if segments is None else segments.gather(v)
+
+
+def size_of(y: Float[Tensor, "*points d"], scale: Scaling, segments: Segments | None = None) -> Float[Tensor, " S"]:
+    """The size (S,) of centred clouds, (S, n, d) or flat (N, d) with ``segments``, in the units of y.
+
+    "rms" is the root mean square distance from the centre, "max" the largest, "mean_dist" the mean distance between
+    two points (O(n^2)), "none" 1. Source: specification 08 §2.2.
+
+    >>> y = torch.tensor([[[3.0, 0.0], [-3.0, 0.0]]])
+    >>> [float(size_of(y, scale)) for scale in ("rms", "max", "mean_dist", "none")]
+    [3.0, 3.0, 6.0, 1.0]
+    """
+    if scale == "max":
+        return largest(torch.linalg.vector_norm(y, dim=-1), segments)
+    if scale == "mean_dist":
+        return _mean_distance(y, segments)
+    square = y.square().sum(-1)
+    count = total(torch.ones_like(square), segments)
+    if scale == "none":
+        return torch.ones_like(count)
+    mean = total(square, segments) / count
+    # The root of 0 has no derivative; clouds without extent are told apart elsewhere.
+    return torch.where(mean > 0, torch.where(mean > 0, mean, 1.0).sqrt(), 0.0)
+
+
+def _mean_distance(y: Tensor, segments: Segments | None) -> Float[Tensor, " S"]:
+    if segments is None:
+        valid = torch.ones_like(y[..., 0])
+    else:
+        y, mask = segments.pad(y)
+        valid = mask.to(y)
+    S, n, _ = y.shape
+    sums = y.new_zeros(S)
+    for some in torch.arange(n, device=y.device).split(max(1, _CHUNK // (S * n))):
+        apart = torch.cdist(y[:, some], y, compute_mode="donot_use_mm_for_euclid_dist")
+        sums = sums + (apart * valid[:, some, None] * valid[:, None, :]).sum((1, 2))
+    count = valid.sum(1)
+    return sums / (count * (count - 1)).clamp_min(1)

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError, SchemaError
 from isotropy.frames._frame import Frame, seen_kinds, vectors_of
-from isotropy.frames._haar import HaarFrame
 from isotropy.frames._minimal import MinimalFrame
+from isotropy.frames._normalising import HaarFrame
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames._stabiliser import averaged_over, degree_of, in_plane, unspanned
 from isotropy.groups import SE, SO, DiscreteMeasure, Group, LinearGroup, Lorentz, O, Placed, S, SimilarityPlus
@@ -68,7 +68,9 @@ class Viewed:
         given = {} if features is None else {"features": features}
         look = cast("Any", self.frame)
         found: DiscreteMeasure = look(cloud, **given) if sets is None else look(cloud, sets, **given)
-        if found.degenerate is None or not bool(found.degenerate.any()) or not _metric(group):
+        base = group.base if isinstance(group, Placed) else group
+        metric = isinstance(base, O | SO | SE | SimilarityPlus | Lorentz)
+        if found.degenerate is None or not bool(found.degenerate.any()) or not metric:
             return found
         if isinstance(self.frame, torch.nn.Module):
             return found  # a learned frame reads what it was made for
@@ -281,11 +283,6 @@ def _kind(term: Any, group: LinearGroup) -> str | None:
     if factor.dual and isinstance(group, SimilarityPlus | Lorentz):
         return None
     return "point" if factor.kind == "Point" else "axial" if term.sign else "vector"
-
-
-def _metric(group: LinearGroup) -> bool:
-    base = group.base if isinstance(group, Placed) else group
-    return isinstance(base, O | SO | SE | SimilarityPlus | Lorentz)
 
 
 def _columns(points: list[Tensor], like: Tensor) -> Float[Tensor, "B n c"]:

@@ -1,7 +1,5 @@
 """Frames that vary continuously: every tuple of points gives axes, and the nearly dependent ones count less."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -10,8 +8,8 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError
-from isotropy.frames._completion import complete
 from isotropy.frames._padded import euclidean, log_of, no_rows, nothing, padded, placed, stacked
+from isotropy.frames._signs import complete
 from isotropy.groups import DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn

@@ -16,12 +16,12 @@ from isotropy.groups._algebra import Element as Element
 from isotropy.groups._algebra import LieAlgebra as LieAlgebra
 from isotropy.groups._cubature import Cubature as Cubature
 from isotropy.groups._cubature import integrate as integrate
-from isotropy.groups._decompositions import cartan as cartan
-from isotropy.groups._decompositions import iwasawa as iwasawa
-from isotropy.groups._decompositions import kak as kak
-from isotropy.groups._decompositions import polar as polar
 from isotropy.groups._draws import Drawn as Drawn
 from isotropy.groups._draws import Draws as Draws
+from isotropy.groups._exponential import cartan as cartan
+from isotropy.groups._exponential import iwasawa as iwasawa
+from isotropy.groups._exponential import kak as kak
+from isotropy.groups._exponential import polar as polar
 from isotropy.groups._finite import C as C
 from isotropy.groups._finite import D as D
 from isotropy.groups._finite import S as S

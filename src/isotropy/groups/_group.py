@@ -254,7 +254,7 @@ class Group(ABC):
 
     def stabilizer(self, *vectors: Tensor | Sequence[float]) -> Group:
         """The subgroup that fixes each of the defining vectors."""
-        from isotropy.groups._stabilizer import stabilizer
+        from isotropy.groups._subgroups import stabilizer
 
         return stabilizer(self, *vectors)
 

@@ -121,14 +121,13 @@ class NamedGroup(LinearGroup):
     space: str = "space"
     symbol: ClassVar[str] = ""
     least: ClassVar[int] = 1
-    traits: ClassVar[dict[str, bool]] = {"compact": True, "unimodular": True, "affine": False, "orthogonal": False}
 
     def __init_subclass__(cls, symbol: str = "", **traits: bool) -> None:
         """The symbol of a class of groups, and the traits in which it differs from the class that it is made from."""
         super().__init_subclass__()
         cls.symbol = symbol
-        if traits:
-            cls.traits = cls.traits | traits
+        for trait, holds in traits.items():
+            setattr(cls, trait, holds)
 
     def __post_init__(self) -> None:
         check_size(self.symbol, self.n, self.least)
@@ -144,22 +143,6 @@ class NamedGroup(LinearGroup):
     @property
     def order(self) -> int | None:
         return None
-
-    @property
-    def compact(self) -> bool:
-        return self.traits["compact"]
-
-    @property
-    def unimodular(self) -> bool:
-        return self.traits["unimodular"]
-
-    @property
-    def affine(self) -> bool:
-        return self.traits["affine"]
-
-    @property
-    def orthogonal(self) -> bool:
-        return self.traits["orthogonal"]
 
     def on(self, space: str) -> Group:
         return replace(self, space=space)

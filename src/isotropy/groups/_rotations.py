@@ -84,7 +84,7 @@ class Mirrored(NamedGroup):
         return components
 
 
-class O(Mirrored, symbol="O", orthogonal=True):  # noqa: E742
+class O(Mirrored, SO, symbol="O"):  # noqa: E742
     """Rotations and reflections of R^n; O(1) = {1, -1}.
 
     >>> O(2).discrete[0].tolist()
@@ -95,31 +95,18 @@ class O(Mirrored, symbol="O", orthogonal=True):  # noqa: E742
     def order(self) -> int | None:
         return 2 if self.n == 1 else None
 
-    @property
-    def generator_names(self) -> tuple[str, ...]:
-        return rotation_names(self.n)
-
-    def _algebra(self) -> LieAlgebra:
-        return LieAlgebra.of(rotation_basis(self.n))
-
     def _enumerate(self) -> Tensor:
         return self._components()
 
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
         return is_orthogonal(g, tol)
 
-    def exp(self, A: Element) -> Tensor:
-        return SO(self.n).exp(A)
-
-    def log(self, g: Element) -> Tensor:
-        return SO(self.n).log(g)
-
     def coords(self, g: Element) -> Float[Tensor, "... k"]:
         check_log(self, torch.linalg.det(matrix(g).double()) > 0)
-        return SO(self.n).coords(g)
+        return super().coords(g)
 
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
-        return SO(self.n).haar_log_density(v) - math.log(2)
+        return super().haar_log_density(v) - math.log(2)
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
         return haar_orthogonal(self.n, count, generator)

@@ -11,7 +11,7 @@ from torch import Tensor
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._axes import axis_name
-from isotropy.groups._decompositions import cartan
+from isotropy.groups._exponential import cartan
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
 from isotropy.groups._rotations import SO, rotation_basis, rotation_names
 

@@ -1,7 +1,5 @@
 """Symmetric eigenproblems whose derivative survives ties."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any, Literal
 

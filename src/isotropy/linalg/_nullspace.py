@@ -1,7 +1,5 @@
 """Every linear "which symmetries?" is a nullspace; the spectral gap that decides its rank comes with it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The similarity that lays one labelled cloud on another."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import torch

@@ -112,7 +112,8 @@ class Segments:
 
     def softmax(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Weights that are positive and sum to 1 over each segment."""
-        weights = (x - self.gather(self._peak(x))).exp()
+        peak = self._amax(x.detach())
+        weights = (x - self.gather(torch.where(peak.isfinite(), peak, 0.0))).exp()
         return weights / self.gather(self.sum(weights))
 
     def gather(self, y: Shaped[Tensor, "S ..."]) -> Shaped[Tensor, "N ..."]:
@@ -139,10 +140,6 @@ class Segments:
         low = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
         index = _like(self.label, x).expand_as(x)
         return torch.full_like(x[:1], low).expand(self.count, *x.shape[1:]).scatter_reduce(0, index, x, "amax")
-
-    def _peak(self, x: Tensor) -> Tensor:
-        peak = self._amax(x.detach())
-        return torch.where(peak.isfinite(), peak, 0.0)
 
 
 def _like(vector: Tensor, x: Tensor) -> Tensor:

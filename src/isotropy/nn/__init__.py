@@ -1,10 +1,10 @@
 """Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, a force field."""
 
 from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
+from isotropy.nn._bilinear import uniform_rep as uniform_rep
 from isotropy.nn._emlp import EMLP as EMLP
-from isotropy.nn._gated import GatedNonlinearity as GatedNonlinearity
-from isotropy.nn._gated import gated as gated
-from isotropy.nn._hidden import uniform_rep as uniform_rep
+from isotropy.nn._emlp import GatedNonlinearity as GatedNonlinearity
+from isotropy.nn._emlp import gated as gated
 from isotropy.nn._linear import EquivariantLinear as EquivariantLinear
 from isotropy.nn.force_field._batches import ConfigurationBatches as ConfigurationBatches
 from isotropy.nn.force_field._batches import Scales as Scales

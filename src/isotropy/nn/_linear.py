@@ -1,7 +1,5 @@
 """The general linear layer that commutes with a group: coordinates in the basis of all equivariant maps."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

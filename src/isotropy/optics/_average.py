@@ -1,7 +1,5 @@
 """Averaging over an orbit, and choosing from it: one optic whose residual is the group element."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps

@@ -1,7 +1,5 @@
 """How much memory a piece of work holds in tensors, at most."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Callable, Iterable
 from typing import Any

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from isotropy.errors import ShapeError
 from isotropy.estimate import Estimate
-from isotropy.report._palette import Tone
-from isotropy.report._verdicts import Chip
+from isotropy.report._verdicts import Chip, Tone
 
 # Written out because the run-time checker takes ``float`` to exclude integers.
 Number = float | int
@@ -36,6 +35,11 @@ class Block:
     half: bool = False
 
 
+def section(title: str, *blocks: Block) -> list[Block]:
+    """The blocks under one heading."""
+    return [replace(block, section=title) for block in blocks]
+
+
 @dataclass(frozen=True)
 class Text(Block):
     """Paragraphs (an empty line between them), lists (lines that begin with ``- ``), `` `code` ``; the rest is literal.
@@ -56,15 +60,15 @@ class Text(Block):
         return cls(body, style="headline", title="Recommendation", caption=caption)
 
     @classmethod
-    def with_care(cls, notes: Sequence[str], section: str) -> list[Text]:
+    def with_care(cls, notes: Sequence[str]) -> list[Text]:
         """The notes as one list; nothing where there are none."""
         body = "\n".join(f"- {note}" for note in notes)
-        return [cls(body, section=section, title="Read with care", style="note")] if notes else []
+        return [cls(body, title="Read with care", style="note")] if notes else []
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval; ``worst`` is a second, worst-case upper end.
+    """A value with its interval.
 
     >>> Interval.of(Estimate(0.1, 0.0, 0.2, n=9)).high
     0.2
@@ -73,11 +77,10 @@ class Interval:
     value: Number | None
     low: Number | None = None
     high: Number | None = None
-    worst: Number | None = None
 
     @classmethod
-    def of(cls, estimate: Estimate, worst: Number | None = None) -> Interval:
-        return cls(estimate.mean, estimate.low, estimate.high, worst)
+    def of(cls, estimate: Estimate) -> Interval:
+        return cls(estimate.mean, estimate.low, estimate.high)
 
 
 @dataclass(frozen=True)
@@ -170,28 +173,30 @@ class Bars(Block):
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
-
-    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
-    """
+class _Series:
+    """What lines and points share: values ``y`` at ``x``, and the ends of their intervals."""
 
     label: str
     x: Sequence[Number]
     y: Sequence[Number]
     low: Sequence[Number] | None = None
     high: Sequence[Number] | None = None
-    tone: Tone | None = None
 
     def __post_init__(self) -> None:
-        _one_for_each_x(self, "y", "low", "high")
+        for name in ("y", "low", "high", "labels"):
+            values: Sequence[object] | None = getattr(self, name, None)
+            if values is not None and len(values) != len(self.x):
+                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
 
 
-def _one_for_each_x(item: Curve | Points, *names: str) -> None:
-    for name in names:
-        values: Sequence[object] | None = getattr(item, name)
-        if values is not None and len(values) != len(item.x):
-            raise ShapeError(f"{len(values)} values of {name}", f"{len(item.x)} values, one for each x")
+@dataclass(frozen=True)
+class Curve(_Series):
+    """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
+
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
+    """
+
+    tone: Tone | None = None
 
 
 @dataclass(frozen=True)
@@ -216,22 +221,14 @@ class Curves(Block):
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(_Series):
     """Points ``(x, y)``, with vertical intervals ``[low, high]`` and ``labels`` if given; all sequences of one length.
 
     ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
     """
 
-    label: str
-    x: Sequence[Number]
-    y: Sequence[Number]
-    low: Sequence[Number] | None = None
-    high: Sequence[Number] | None = None
     labels: Sequence[str] | None = None
     tone: Tone | None = None
-
-    def __post_init__(self) -> None:
-        _one_for_each_x(self, "y", "low", "high", "labels")
 
 
 @dataclass(frozen=True)

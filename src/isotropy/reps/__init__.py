@@ -1,7 +1,5 @@
 """What is acted on: types of feature vectors, equivariant bases, and typed data."""
 
-from __future__ import annotations
-
 import warnings
 
 from isotropy.reps._atoms import Adjoint as Adjoint
@@ -15,13 +13,6 @@ from isotropy.reps._atoms import Tensor as Tensor
 from isotropy.reps._atoms import Vector as Vector
 from isotropy.reps._basis import equivariant_basis as equivariant_basis
 from isotropy.reps._basis import projector as projector
-from isotropy.reps._cloud import Cloud as Cloud
-from isotropy.reps._cloud import Pairs as Pairs
-from isotropy.reps._columns import StandardisedVectorsWarning as StandardisedVectorsWarning
-from isotropy.reps._columns import Values as Values
-from isotropy.reps._columns import enough_rows as enough_rows
-from isotropy.reps._columns import table as table
-from isotropy.reps._field import Field as Field
 from isotropy.reps._generators import linear_part as linear_part
 from isotropy.reps._generators import translates as translates
 from isotropy.reps._harmonics import Normalization as Normalization
@@ -29,15 +20,22 @@ from isotropy.reps._harmonics import degrees as degrees
 from isotropy.reps._harmonics import rescaling as rescaling
 from isotropy.reps._harmonics import solid_harmonics as solid_harmonics
 from isotropy.reps._harmonics import spherical_harmonics as spherical_harmonics
+from isotropy.reps._indexed import Cloud as Cloud
+from isotropy.reps._indexed import Field as Field
+from isotropy.reps._indexed import Pairs as Pairs
 from isotropy.reps._irreps import Irrep as Irrep
 from isotropy.reps._irreps import Irreps as Irreps
 from isotropy.reps._irreps import Sphere as Sphere
 from isotropy.reps._irreps import from_e3nn as from_e3nn
 from isotropy.reps._irreps import to_e3nn as to_e3nn
+from isotropy.reps._reading import StandardisedVectorsWarning as StandardisedVectorsWarning
+from isotropy.reps._reading import Values as Values
+from isotropy.reps._reading import enough_rows as enough_rows
 from isotropy.reps._reading import read_values as read_values
 from isotropy.reps._reading import rests as rests
 from isotropy.reps._reading import rows_of as rows_of
 from isotropy.reps._reading import suits as suits
+from isotropy.reps._reading import table as table
 from isotropy.reps._rep import Rep as Rep
 from isotropy.reps._schema import Schema as Schema
 from isotropy.reps._standardise import Standardiser as Standardiser

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from jaxtyping import Float, Int, Shaped
@@ -76,13 +76,18 @@ def _moved(term: Term, moving: Acting, copies: Tensor, known: Mapping[str, int])
             axes = copies.reshape(*copies.shape[:-2], -1, k, inner)
             copies = _along(factor, *moving[factor.space], axes)
             copies = copies.reshape(*copies.shape[:-3], *shape)
+    return twisted(term, moving, copies)
+
+
+def twisted(term: Term, moving: Acting, x: Tensor) -> Float[Tensor, "... m n"]:
+    """``x (..., m, n)`` times the signs and the scales of a term, without its factors."""
     for space in term.sign:
         if space in moving:
-            copies = copies * orientation(*moving[space], copies.dtype)[..., None, None]
+            x = x * orientation(*moving[space], x.dtype)[..., None, None]
     for space, power in term.scale:
         if space in moving:
-            copies = copies * (scale(*moving[space], copies.dtype) ** float(power))[..., None, None]
-    return copies
+            x = x * (scale(*moving[space], x.dtype) ** float(power))[..., None, None]
+    return x
 
 
 def _along(factor: Factor, G: Group, g: Tensor, axes: Tensor) -> Float[Tensor, "... outer k inner"]:
@@ -125,13 +130,20 @@ def rep_matrix(rep: Rep, moving: Acting, known: Mapping[str, int], dtype: torch.
     batch = torch.broadcast_shapes(*(batch_shape(part) for _, part in moving.values()))
     device = next((part.device for _, part in moving.values()), torch.device("cpu"))
     n = dimension(rep, known)
-    matrix = torch.zeros(*batch, n, n, dtype=dtype, device=device)
+    whole = torch.zeros(*batch, n, n, dtype=dtype, device=device)
+    return _filled(whole, rep, known, lambda term: term_matrix(term, moving, known, dtype))
+
+
+def _filled(
+    whole: Float[Tensor, "... n n"], rep: Rep, known: Mapping[str, int], of: Callable[[Term], Tensor]
+) -> Float[Tensor, "... n n"]:
+    """``whole`` with the matrix of each copy of each term on its diagonal."""
     for part, where in zip(rep.copies, columns(rep, known), strict=True):
-        block = term_matrix(part.term, moving, known, dtype)
+        block = of(part.term)
         d = block.shape[-1]
         for start in range(where.start, where.stop, d or 1):
-            matrix[..., start : start + d, start : start + d] = block
-    return matrix
+            whole[..., start : start + d, start : start + d] = block
+    return whole
 
 
 def term_matrix(term: Term, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Float[Tensor, "... d d"]:
@@ -142,13 +154,7 @@ def term_matrix(term: Term, moving: Acting, known: Mapping[str, int], dtype: tor
     product = torch.ones(1, 1, dtype=dtype, device=device)
     for matrix in matrices:
         product = kron(product, matrix)
-    for space in term.sign:
-        if space in moving:
-            product = product * orientation(*moving[space], dtype)[..., None, None]
-    for space, power in term.scale:
-        if space in moving:
-            product = product * (scale(*moving[space], dtype) ** float(power))[..., None, None]
-    return product
+    return twisted(term, moving, product)
 
 
 def _factor_matrix(factor: Factor, moving: Acting, known: Mapping[str, int], dtype: torch.dtype) -> Tensor:
@@ -175,13 +181,7 @@ def rep_derivative(rep: Rep, moving: Acting, known: Mapping[str, int]) -> Float[
     batch = torch.broadcast_shapes(*(part.shape[:-2] for _, part in moving.values()))
     like = next(part for _, part in moving.values())
     n = dimension(rep, known)
-    matrix = like.new_zeros(*batch, n, n)
-    for part, where in zip(rep.copies, columns(rep, known), strict=True):
-        block = term_derivative(part.term, moving, known)
-        d = block.shape[-1]
-        for start in range(where.start, where.stop, d or 1):
-            matrix[..., start : start + d, start : start + d] = block
-    return matrix
+    return _filled(like.new_zeros(*batch, n, n), rep, known, lambda term: term_derivative(term, moving, known))
 
 
 def term_derivative(term: Term, moving: Acting, known: Mapping[str, int]) -> Float[Tensor, "... d d"]:

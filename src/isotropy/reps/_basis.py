@@ -14,12 +14,11 @@ from torch import Tensor
 from isotropy.errors import DomainError, InfeasibleError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps._acting import factor_groups
-from isotropy.reps._cache import cache_key, generators_of, remembered
+from isotropy.reps._cache import Invariants, cache_key, generators_of, remembered, restored, stored
 from isotropy.reps._generators import check_harmonic, linear_part, translates
 from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term
-from isotropy.reps._solution import Invariants, restored, stored
 from isotropy.reps._text import parse_rep
 
 _LARGEST_PROJECTOR = 5000

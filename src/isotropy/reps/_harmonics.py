@@ -28,7 +28,7 @@ def solid_harmonics(degree: int, r: Tensor) -> Float[Tensor, "... k"]:
     >>> solid_harmonics(1, torch.tensor([[0.0, 2.0, 0.0]], dtype=torch.float64))
     tensor([[0.2821, 0.0000, 0.9772, 0.0000]], dtype=torch.float64)
     """
-    _check(degree, r)
+    check_points(r, degree)
     x, y, z = r.unsqueeze(-2).unbind(-1)  # (..., 1): broadcasts over the orders m
     square = r.square().sum(-1, keepdim=True)
     c, s = torch.ones_like(y), torch.zeros_like(y)
@@ -58,11 +58,8 @@ def spherical_harmonics(degree: int, r: Tensor, *, normalization: Normalization 
     >>> spherical_harmonics(1, torch.tensor([3.0, 0.0, 4.0]), normalization="norm")
     tensor([1.0000, 0.6000, 0.0000, 0.8000])
     """
-    _check(degree, r)
-    length = torch.linalg.vector_norm(r, dim=-1, keepdim=True)
-    if not torch.compiler.is_compiling() and bool((length == 0).any()):
-        raise DomainError("a vector of length zero", "a direction", "leave out pairs of points that coincide")
-    found = solid_harmonics(degree, r / length)
+    check_points(r, degree)
+    found = solid_harmonics(degree, r / lengths(r))
     if normalization == "integral":
         return found
     return found * rescaling(degree, normalization).to(found)
@@ -94,7 +91,16 @@ def degrees(degree: int) -> Tensor:
     return torch.repeat_interleave(torch.arange(degree + 1), 2 * torch.arange(degree + 1) + 1)
 
 
-def _check(degree: int, r: Tensor) -> None:
+def lengths(r: Tensor) -> Float[Tensor, "... 1"]:
+    """The lengths of vectors ``(..., 3)``; DomainError for one of length zero."""
+    length = torch.linalg.vector_norm(r, dim=-1, keepdim=True)
+    if not torch.compiler.is_compiling() and bool((length == 0).any()):
+        raise DomainError("a vector of length zero", "a direction", "leave out pairs of points that coincide")
+    return length
+
+
+def check_points(r: Tensor, degree: int = 0) -> None:
+    """Raise ShapeError or DtypeError for what are no points ``(..., 3)``, or a degree below 0."""
     if degree < 0:
         raise ShapeError(f"degree {degree}", "a degree of 0 or more")
     if r.shape[-1:] != (3,):

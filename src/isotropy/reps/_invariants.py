@@ -18,22 +18,12 @@ from isotropy.errors import AmbiguousRankError, DomainError, InfeasibleError
 from isotropy.groups import Group
 from isotropy.groups.parts import matrix as whole
 from isotropy.linalg import nullspace
-from isotropy.reps._acting import (
-    factor_derivative,
-    factor_groups,
-    factor_matrix,
-    linear_matrix,
-    orientation,
-    scale,
-    scale_rate,
-)
-from isotropy.reps._action import kron
-from isotropy.reps._cache import Kept, cache_key, generators_of, remembered
+from isotropy.reps._acting import factor_derivative, factor_groups, factor_matrix, linear_matrix, scale_rate
+from isotropy.reps._action import term_matrix, twisted
+from isotropy.reps._cache import Invariants, Kept, cache_key, generators_of, remembered
 from isotropy.reps._generators import algebra_matrices, discrete_matrices, is_orthogonal
-from isotropy.reps._isotropic import affordable, isotropic_tensors
-from isotropy.reps._orbits import SignedOrder, signed_orbits, signed_order
+from isotropy.reps._isotropic import SignedOrder, affordable, isotropic_tensors, signed_orbits, signed_order
 from isotropy.reps._rep import Rep, Term
-from isotropy.reps._solution import Invariants
 
 Solved = tuple[Float[Tensor, "size r"], float]
 
@@ -180,14 +170,7 @@ def _average(term: Term, H: Group, known: Mapping[str, int], size: int) -> Solve
     elements = whole(H.elements(dtype=torch.float64))
     mean = torch.zeros(size, size, dtype=torch.float64)
     for g in elements:
-        matrix = torch.ones(1, 1, dtype=torch.float64)
-        for factor in term.factors:
-            matrix = kron(matrix, factor_matrix(factor, H, g, torch.float64))
-        for _ in term.sign:
-            matrix = matrix * orientation(H, g, torch.float64)
-        for _, power in term.scale:
-            matrix = matrix * scale(H, g, torch.float64) ** float(power)
-        mean += matrix / len(elements)
+        mean += term_matrix(term, {H.space: (H, g)}, known, torch.float64) / len(elements)
     left, values, _ = torch.linalg.svd(mean)
     # A projector has singular values 0 and at least 1.
     dim = int((values > 0.5).sum())
@@ -232,14 +215,9 @@ def _reduced(
     if not start.dim:
         return Q, start.gap
     rows: list[Tensor] = []
-    rest = [h.double() for h, order in zip(discrete, orders, strict=True) if order is None]
-    for h in rest:
-        rows.append(_applied([factor_matrix(f, H, h, torch.float64) for f in term.factors], Q))
-        for _ in term.sign:
-            rows[-1] = rows[-1] * orientation(H, h, torch.float64)
-        for _, power in term.scale:
-            rows[-1] = rows[-1] * scale(H, h, torch.float64) ** float(power)
-        rows[-1] = rows[-1] - Q
+    for h in (h.double() for h, order in zip(discrete, orders, strict=True) if order is None):
+        moved = _applied([factor_matrix(f, H, h, torch.float64) for f in term.factors], Q)
+        rows.append(twisted(term, {H.space: (H, h)}, moved) - Q)
     for A in algebra:
         total = sum(float(power) for _, power in term.scale) * float(scale_rate(H, A)) * Q
         pieces = [factor_derivative(factor, H, A) for factor in term.factors]

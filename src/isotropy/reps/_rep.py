@@ -245,7 +245,7 @@ class Rep:
         return sum(part.term.nodes for part in self.copies)
 
     def __str__(self) -> str:
-        from isotropy.reps._written import written
+        from isotropy.reps._text import written
 
         return written(self)
 
@@ -255,9 +255,7 @@ class Rep:
 
         Raises ShapeError for a space of unknown dimension, or one on which ``G`` and ``dims`` disagree.
         """
-        from isotropy.reps._layout import dimension, sizes
-
-        return dimension(self, sizes(self, G, dims))
+        return _layout.dimension(self, _layout.sizes(self, G, dims))
 
     def size(self, dims: Mapping[str, int]) -> int:
         """Number of columns where no group is at hand.
@@ -266,39 +264,29 @@ class Rep:
         >>> (2 * Scalar + Tensor(2)).size({"space": 3})
         11
         """
-        from isotropy.reps._layout import dimension
-
-        return dimension(self, dims)
+        return _layout.dimension(self, dims)
 
     def columns(self, dims: Dims) -> tuple[slice, ...]:
         """The columns of each part, for a group or the dimensions of the spaces."""
-        from isotropy.reps._layout import columns, sizes
-
-        return columns(self, sizes(self, dims, None) if isinstance(dims, Group) else dims)
+        return _layout.columns(self, _layout.sizes(self, dims, None) if isinstance(dims, Group) else dims)
 
     def split(self, x: Float[Tensor, "... n"], dims: Dims | None = None) -> tuple[Tensor, ...]:
         """The parts of ``x`` as views ``(..., C, d)``: C copies of dimension d.
 
         The one unknown dimension is read off the width of ``x``; more than one must be given.
         """
-        from isotropy.reps._layout import split
-
-        return split(self, x, dims)
+        return _layout.split(self, x, dims)
 
     def pack(self, parts: Sequence[Tensor]) -> Tensor:
         """The inverse of ``split``: parts ``(..., C, d)`` to one tensor ``(..., n)``."""
-        from isotropy.reps._layout import pack
-
-        return pack(self, parts)
+        return _layout.pack(self, parts)
 
     def isomorphism(self, other: Rep, dims: Dims) -> Int[Tensor, " n"]:
         """The order p of columns with ``x_other = x_self[..., p]``, for types with the same terms in another order.
 
         Raises DomainError where the terms differ.
         """
-        from isotropy.reps._layout import isomorphism
-
-        return isomorphism(self, other, dims)
+        return _layout.isomorphism(self, other, dims)
 
     # The action.
     def act(self, G: Group, g: Element, x: Tensor, dims: Mapping[str, int] | None = None) -> Tensor:
@@ -308,9 +296,7 @@ class Rep:
 
         Raises ShapeError for a width that the type does not have; DtypeError for mixed or integer dtypes.
         """
-        from isotropy.reps._action import act
-
-        return act(self, G, g, x, dims)
+        return _action.act(self, G, g, x, dims)
 
     def feature_axes(self, G: Group, shape: Sequence[int], dims: Mapping[str, int] | None = None) -> int:
         """How many last axes of a tensor of a ``shape`` hold one value: 1, or 2 for the channels of a type ``n * A``.
@@ -322,33 +308,23 @@ class Rep:
         >>> [(4 * Vector).feature_axes(SO(3), shape) for shape in ((10, 12), (10, 4, 3), (4, 12))]
         [1, 2, 1]
         """
-        from isotropy.reps._layout import feature_axes, sizes
-
-        return feature_axes(self, sizes(self, G, dims), shape)
+        return _layout.feature_axes(self, _layout.sizes(self, G, dims), shape)
 
     def rho(self, G: Group, g: Element, dims: Mapping[str, int] | None = None) -> Float[Tensor, "... n n"]:
         """The matrix of ``g`` on this type; a Point that ``G`` translates has none (DomainError)."""
-        from isotropy.reps._action import rho
-
-        return rho(self, G, g, dims)
+        return _action.rho(self, G, g, dims)
 
     def drho(self, G: Group, A: Element, dims: Mapping[str, int] | None = None) -> Float[Tensor, "... n n"]:
         """The matrix of a Lie-algebra element ``A (..., d, d)``: the derivative of ``rho(exp tA)`` at t = 0."""
-        from isotropy.reps._action import drho
-
-        return drho(self, G, A, dims)
+        return _action.drho(self, G, A, dims)
 
     def is_trivial(self, G: Group) -> bool:
         """Whether every element of ``G`` leaves every column as it is."""
-        from isotropy.reps._generators import is_trivial
-
-        return is_trivial(self, G)
+        return _generators.is_trivial(self, G)
 
     def orthogonal(self, G: Group) -> bool:
         """Whether rho(g) is orthogonal for all g (of a Point: its linear part)."""
-        from isotropy.reps._generators import is_orthogonal
-
-        return is_orthogonal(self, G)
+        return _generators.is_orthogonal(self, G)
 
 
 def _merged(parts: list[Part]) -> Rep:
@@ -377,3 +353,7 @@ def _moved(term: Term, old: str, new: str) -> Term:
     scale = tuple(sorted((new if space == old else space, power) for space, power in term.scale))
     tail = term.tail.each(lambda inner: _moved(inner, old, new)) if term.tail else None
     return Term(factors, sign, scale, tail)
+
+
+# Below, because these files, which say what a type does, are made of the types above.
+from isotropy.reps import _action, _generators, _layout  # noqa: E402

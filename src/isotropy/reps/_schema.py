@@ -16,9 +16,8 @@ from torch.utils import _pytree as tree
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group
 from isotropy.linalg import Segments
-from isotropy.reps._columns import Values, enough_rows, warn_if_standardised
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
-from isotropy.reps._reading import read_values
+from isotropy.reps._reading import Values, enough_rows, read_values, warn_if_standardised
 from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, parse_type, written_type
 

@@ -14,9 +14,8 @@ from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
-from isotropy.reps._cloud import Cloud, Pairs
-from isotropy.reps._field import Field
 from isotropy.reps._generators import refuse_rates, translates
+from isotropy.reps._indexed import Cloud, Field, Pairs
 from isotropy.reps._rep import Rep
 from isotropy.reps._text import parse_rep
 

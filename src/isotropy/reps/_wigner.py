@@ -14,6 +14,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import Group
 from isotropy.reps._factor import Factor
+from isotropy.reps._harmonics import check_points, lengths
 
 _EXACT = 1e-10
 _NUMPY = {torch.float32: np.float32, torch.float64: np.float64}
@@ -157,13 +158,8 @@ def align(r: Tensor) -> Float[Tensor, "... 3 3"]:
     >>> align(r) @ r
     tensor([0., 2., 0.])
     """
-    if r.shape[-1:] != (3,):
-        raise ShapeError(f"directions of shape {tuple(r.shape)}", "(..., 3)")
-    if not r.is_floating_point():
-        raise DtypeError(f"directions of dtype {r.dtype}", "real floating-point numbers", "write r.to(torch.float64)")
-    length = torch.linalg.vector_norm(r, dim=-1, keepdim=True)
-    if not torch.compiler.is_compiling() and bool((length == 0).any()):
-        raise DomainError("a vector of length zero", "a direction", "leave out pairs of points that coincide")
+    check_points(r)
+    length = lengths(r)
     south = r[..., 1:2] < 0
     half_turn = torch.where(south, r.new_tensor([1.0, -1.0, -1.0]), r.new_ones(3))
     x, y, z = (r / length * half_turn).unbind(-1)

@@ -23,11 +23,13 @@ from isotropy.study._problem import Problem as Problem
 from isotropy.study._problem import penalised as penalised
 from isotropy.study._published import Published as Published
 from isotropy.study._published import Quoted as Quoted
-from isotropy.study._scores import OverSeeds as OverSeeds
-from isotropy.study._scores import Reproduction as Reproduction
 from isotropy.study._scores import Score as Score
 from isotropy.study._scores import Scored as Scored
+from isotropy.study._scores import Show as Show
+from isotropy.study._scores import Trace as Trace
+from isotropy.study._scores import Traced as Traced
 from isotropy.study._scores import merged as merged
+from isotropy.study._scores import moved as moved
 from isotropy.study._scores import of as of
 from isotropy.study._scores import worst as worst
 from isotropy.study._shown import bars as bars
@@ -35,6 +37,7 @@ from isotropy.study._shown import curves as curves
 from isotropy.study._shown import grid as grid
 from isotropy.study._shown import numbers as numbers
 from isotropy.study._shown import quoted as quoted
+from isotropy.study._shown import traces as traces
 from isotropy.study._training import Loss as Loss
 from isotropy.study._training import cross_entropy as cross_entropy
 from isotropy.study._training import part as part
@@ -46,5 +49,7 @@ from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
+from isotropy.study._verb import Answer as Answer
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings
+from isotropy.study._verb import told_of as told_of

@@ -12,11 +12,11 @@ from isotropy.fields import from_text, jsonable
 from isotropy.report import Table
 from isotropy.runs import Run, map_jobs
 from isotropy.study._claims import Claim
-from isotropy.study._scores import Reproduction
+from isotropy.study._scores import Scored
 from isotropy.study._trials import Configuration, Done, Trial
 
 C = TypeVar("C", bound=Configuration)
-R = TypeVar("R", bound=Reproduction)
+R = TypeVar("R", bound=Scored)
 _BY_OPTIONS = {"seed": "--seed 1", "device": "--device cuda", "parts": "--part NAME"}
 
 

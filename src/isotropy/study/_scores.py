@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Literal, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Literal
 
 from isotropy.report import Block, Column, Result, Table
 from isotropy.study._claims import Number, Value, Verdict, claim_blocks
@@ -15,45 +14,8 @@ from isotropy.study._published import Published
 Show = Callable[[Any], Iterable[Block]]
 
 
-@runtime_checkable
-class Measured(Protocol):
-    """What tables, figures and claims read: a number for each seed of one method in one setting of a task."""
-
-    @property
-    def task(self) -> str: ...
-    @property
-    def setting(self) -> str: ...
-    @property
-    def method(self) -> str: ...
-    @property
-    def unit(self) -> str: ...
-    @property
-    def values(self) -> Sequence[Number]: ...
-    @property
-    def parameters(self) -> int: ...
-    @property
-    def seconds(self) -> Number: ...
-    @property
-    def mean(self) -> float: ...
-    @property
-    def sd(self) -> float | None: ...
-
-
-class OverSeeds:
-    """The mean and the standard deviation of ``values``."""
-
-    @property
-    def mean(self: Any) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def sd(self: Any) -> float | None:
-        """The standard deviation over seeds, None for a single one."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-
 @dataclass(frozen=True)
-class Score(OverSeeds):
+class Score:
     """``method`` in ``setting`` of ``task``: a number for each seed, its unit in words, the mean CPU seconds of a seed.
 
     >>> Score("particles", "test", "GNN", "MSE", (1.0, 2.0), 10, 0.1).mean
@@ -68,10 +30,28 @@ class Score(OverSeeds):
     parameters: int
     seconds: Number
 
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def sd(self) -> float | None:
+        """The standard deviation over seeds, None for a single one."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What one training leaves for a ``figure``: columns of numbers under a name."""
+
+    figure: str
+    name: str
+    columns: Mapping[str, Sequence[Number]]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Reproduction(Result):
-    """The answer of an experiment: its lines, the claims that they decide, and how a report shows them.
+class Scored(Result):
+    """The answer of an experiment: scores merged over seeds, the claims that they decide, and how a report shows them.
 
     A subclass declares ``heading``, the blocks ``shown`` after the claims (`numbers`, `grid`, `bars`, `curves`, or any
     function from the result to blocks), and what others ``published``; ``told`` reads its own fields off outcomes.
@@ -83,22 +63,23 @@ class Reproduction(Result):
     number: ClassVar[Literal["number", "percent"]] = "number"
     claims: tuple[Verdict, ...] = ()
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    @abstractmethod
-    def measures(self) -> Sequence[Measured]:
-        """Every number of the result, with its values over seeds."""
+    scores: tuple[Score, ...] = ()
 
     @classmethod
-    @abstractmethod
-    def told(cls, config: Any, done: Sequence[Any]) -> dict[str, Any]:
+    def told(cls, config: Any, done: Sequence[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
         """The fields that are read off finished trials ``(trial, outcome)``."""
+        return {"scores": merged(done)}
 
-    def measure(self, task: str, setting: str, method: str) -> Measured:
+    def score(self, task: str, setting: str, method: str) -> Score:
         """The line of that task, setting and method; raises ``KeyError`` where there is none."""
-        for line in self.measures():
+        for line in self.scores:
             if (line.task, line.setting, line.method) == (task, setting, method):
                 return line
         raise KeyError(f"no {method!r} in {setting!r} of {task!r}")
+
+    def floor(self, line: Score) -> float | None:
+        """What no line of its kind goes below, where that is known."""
+        return None
 
     def rows(self) -> Sequence[Mapping[str, float | int | str | None]]:
         return [
@@ -109,11 +90,12 @@ class Reproduction(Result):
                 "unit": line.unit,
                 "mean": line.mean,
                 "sd": line.sd,
+                "floor": self.floor(line),
                 "seeds": len(line.values),
                 "parameters": line.parameters,
                 "seconds": line.seconds,
             }
-            for line in self.measures()
+            for line in self.scores
         ]
 
     def title(self) -> str:
@@ -123,51 +105,38 @@ class Reproduction(Result):
         return {"seed": self.config.get("seed"), "seconds": f"{self.seconds:.1f}"}
 
     def summary(self) -> Table:
-        lines = self.measures()
-        floors = any(_floor(line) is not None for line in lines)
-        columns = (
-            Column("table"),
-            Column("setting"),
-            Column("method"),
-            Column("number", self.number, explain="the mean over seeds"),
-            Column("sd", self.number, explain="standard deviation over seeds"),
-            *([Column("floor", self.number, explain="what no line of its kind goes below")] if floors else []),
-            Column("unit"),
-            Column("seeds", "number"),
-            Column("parameters", "number"),
-            Column("CPU s", "number", explain="processor seconds of one seed, one core"),
-        )
-        rows = [
-            (s.task, s.setting, s.method, s.mean, s.sd, *floor, s.unit, len(s.values), s.parameters, s.seconds)
-            for s in lines
-            for floor in [(_floor(s),) if floors else ()]
-        ]
-        return Table(columns, rows, notes=self.published.notes({line.task for line in lines}))
+        rows = self.rows()
+        heads = {
+            "task": Column("table"),
+            "setting": Column("setting"),
+            "method": Column("method"),
+            "mean": Column("number", self.number, explain="the mean over seeds"),
+            "sd": Column("sd", self.number, explain="standard deviation over seeds"),
+            "floor": Column("floor", self.number, explain="what no line of its kind goes below"),
+            "unit": Column("unit"),
+            "seeds": Column("seeds", "number"),
+            "parameters": Column("parameters", "number"),
+            "seconds": Column("CPU s", "number", explain="processor seconds of one seed, one core"),
+        }
+        if all(row["floor"] is None for row in rows):
+            del heads["floor"]
+        notes = self.published.notes({line.task for line in self.scores})
+        return Table(tuple(heads.values()), [[row[key] for key in heads] for row in rows], notes=notes)
 
     def blocks(self) -> Sequence[Block]:
         return [*claim_blocks(self.claims), *(block for show in self.shown for block in show(self))]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored(Reproduction):
-    """A reproduction that consists of scores, merged over seeds."""
+class Traced(Scored):
+    """Scores, and the ``traces`` of an outcome under that name, of trainings from the first seed."""
 
-    scores: tuple[Score, ...] = ()
-
-    def measures(self) -> Sequence[Score]:
-        return self.scores
-
-    def score(self, task: str, setting: str, method: str) -> Score:
-        """The line of that task, setting and method; raises ``KeyError`` where there is none."""
-        return cast(Score, self.measure(task, setting, method))
+    traces: tuple[Trace, ...] = ()
 
     @classmethod
-    def told(cls, config: Any, done: Sequence[Any]) -> dict[str, Any]:
-        return {"scores": merged(done)}
-
-
-def _floor(line: Measured) -> float | None:
-    return getattr(line, "floor", None)
+    def told(cls, config: Any, done: Sequence[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
+        first = [outcome.get("traces", ()) for trial, outcome in done if trial.job.seed == config.seed]
+        return {**super().told(config, done), "traces": tuple(Trace(**trace) for some in first for trace in some)}
 
 
 def merged(done: Iterable[tuple[Any, Mapping[str, Any]]]) -> tuple[Score, ...]:
@@ -186,11 +155,21 @@ def merged(done: Iterable[tuple[Any, Mapping[str, Any]]]) -> tuple[Score, ...]:
     )
 
 
-def of(task: str, setting: str, method: str) -> Value[Reproduction]:
+def of(task: str, setting: str, method: str) -> Value[Scored]:
     """The mean over seeds of one line of the result; KeyError where it was not run."""
-    return Value(lambda result: result.measure(task, setting, method).mean, frozenset({task}))
+    return Value(lambda result: result.score(task, setting, method).mean, frozenset({task}))
 
 
-def worst(task: str, setting: str, method: str) -> Value[Reproduction]:
+def worst(task: str, setting: str, method: str) -> Value[Scored]:
     """The largest over seeds."""
-    return Value(lambda result: max(result.measure(task, setting, method).values), frozenset({task}))
+    return Value(lambda result: max(result.score(task, setting, method).values), frozenset({task}))
+
+
+def moved(task: str, one: str, other: str, method: str) -> Value[Scored]:
+    """How far apart two settings are, in the worst seed."""
+
+    def value(result: Scored) -> float:
+        pairs = zip(*(result.score(task, setting, method).values for setting in (one, other)), strict=True)
+        return max(abs(a - b) for a, b in pairs)
+
+    return Value(value, frozenset({task}))

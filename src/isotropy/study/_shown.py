@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Table
 from isotropy.study._published import Quoted
-from isotropy.study._scores import Measured, Reproduction, Show
+from isotropy.study._scores import Score, Scored, Show, Traced
 
 _SEEDS = "The mean over seeds, the whisker from the lowest to the highest."
 
@@ -17,13 +17,13 @@ _SEEDS = "The mean over seeds, the whisker from the lowest to the highest."
 def numbers(caption: str = "", *, title: str = "Numbers of this run", section: str = "Numbers") -> Show:
     """Every line of the result, as a table."""
 
-    def show(result: Reproduction) -> Iterator[Block]:
+    def show(result: Scored) -> Iterator[Block]:
         yield replace(result.summary(), section=section, title=title, caption=caption, notes=(), name="numbers")
 
     return show
 
 
-def quoted(result: Reproduction) -> Iterator[Block]:
+def quoted(result: Scored) -> Iterator[Block]:
     """Everything that others published, in a table of its own."""
     if result.published.rows:
         yield result.published.table
@@ -46,8 +46,8 @@ def grid(
     are section, caption and name.
     """
 
-    def show(result: Reproduction) -> Iterator[Block]:
-        lines: Sequence[Measured | Quoted] = result.measures() if of == "ours" else result.published.rows
+    def show(result: Scored) -> Iterator[Block]:
+        lines: Sequence[Score | Quoted] = result.scores if of == "ours" else result.published.rows
         table = {(line.method, line.setting): line for line in lines if line.task == task}
         columns = settings or {setting: setting for _, setting in table}
         rows: list[list[Any]] = []
@@ -91,9 +91,9 @@ def bars(
     ``block`` is what `isotropy.report.Bars` takes: xlabel, scale, percent, name.
     """
 
-    def show(result: Reproduction) -> Iterator[Block]:
+    def show(result: Scored) -> Iterator[Block]:
         found: list[Bar] = []
-        for line in result.measures():
+        for line in result.scores:
             if line.task != task or (unit and line.unit != unit):
                 continue
             if not setting or (not isinstance(setting, str) and line.setting in setting):
@@ -102,29 +102,78 @@ def bars(
                 label = line.method
             else:
                 continue
-            found.append(Bar(label, line.mean, min(line.values), max(line.values), truth=getattr(line, "floor", None)))
+            found.append(Bar(label, line.mean, min(line.values), max(line.values), truth=result.floor(line)))
         if found:
             yield Bars(found, section=section, title=title, caption=caption, interval_label="range over seeds", **block)
 
     return show
 
 
-def curves(task: str, pattern: str, title: Callable[[re.Match[str]], str], *, xlabel: str, **block: Any) -> Show:
-    """A curve for each method over the number that the group ``x`` of ``pattern`` finds in settings of the task.
+def curves(
+    task: str,
+    pattern: str,
+    title: Callable[[re.Match[str]], str],
+    *,
+    xlabel: str,
+    over: Literal["setting", "method"] = "setting",
+    **block: Any,
+) -> Show:
+    """A curve for each method over the number that the group ``x`` of ``pattern`` finds in settings of the task; or,
+    ``over`` methods, for each setting.
 
     ``title`` makes the title of a figure from the match: settings with the same one stand in the same figure. ``block``
     is what `isotropy.report.Curves` takes: section, ylabel, ylog, half.
     """
 
-    def show(result: Reproduction) -> Iterator[Block]:
+    def show(result: Scored) -> Iterator[Block]:
         figures: dict[str, dict[str, dict[float, float]]] = {}
-        for line in result.measures():
-            match = re.fullmatch(pattern, line.setting) if line.task == task else None
+        for line in result.scores:
+            found, label = (line.setting, line.method) if over == "setting" else (line.method, line.setting)
+            match = re.fullmatch(pattern, found) if line.task == task else None
             if match:
                 figure = figures.setdefault(title(match), {})
-                figure.setdefault(line.method, {})[float(match["x"])] = line.mean
+                figure.setdefault(label, {})[float(match["x"])] = line.mean
         for name, methods in figures.items():
             lines = [Curve(method, list(points), list(points.values())) for method, points in methods.items()]
             yield Curves(lines, title=name, xlabel=xlabel, **block)
+
+    return show
+
+
+def traces(
+    figure: str,
+    x: str,
+    title: str,
+    column: str = "",
+    *,
+    times: float = 1,
+    shifted: bool = False,
+    **block: Any,
+) -> Show:
+    """What trainings left for a ``figure``, over the column ``x``: a figure for each training, its name at the {} of
+    ``title``, with a curve for each other column; or a single one of ``column``, with a curve for each training.
+
+    Values are multiplied by so many ``times``; ``shifted`` ones are less the first. On a logarithmic axis only curves
+    of positive numbers are drawn. ``block`` is what `isotropy.report.Curves` takes.
+    """
+
+    def show(result: Traced) -> Iterator[Block]:
+        same = [trace for trace in result.traces if trace.figure == figure]
+        drawn = (
+            {title: [(trace, trace.name, column) for trace in same]}
+            if column
+            else {
+                title.format(trace.name): [(trace, name, name) for name in trace.columns if name != x] for trace in same
+            }
+        )
+        for number, (head, lines) in enumerate(drawn.items()):
+            found: list[Curve] = []
+            for trace, label, name in lines:
+                start = trace.columns[name][0] if shifted else 0
+                values = [times * (value - start) for value in trace.columns[name]]
+                if min(values) > 0 or not block.get("ylog"):
+                    found.append(Curve(label, trace.columns[x], values))
+            if found:
+                yield Curves(found, title=head, name=f"{figure}-{column or number}", **block)
 
     return show

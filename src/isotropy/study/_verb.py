@@ -8,9 +8,9 @@ import tempfile
 import time
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
@@ -20,6 +20,32 @@ from isotropy.runs import Run
 from isotropy.study._problem import Problem
 
 R = TypeVar("R", bound=Result)
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Result, Generic[F]):
+    """What a verb returns: findings by their names, ``answer["O(3)"]``, and the data and settings they rest on.
+
+    ``found`` of the class says which field holds the findings.
+    """
+
+    found: ClassVar[str] = "groups"
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __getitem__(self, name: str) -> F:
+        """The finding of that name."""
+        named: dict[str, F] = {finding.name: finding for finding in getattr(self, self.found)}
+        if name not in named:
+            raise KeyError(f"{name!r} is not among the {self.found} {list(named)}")
+        return named[name]
+
+    @property
+    def about(self) -> str:
+        """What the data are called."""
+        return self.data.get("title") or self.data.get("name") or "your data"
 
 
 @dataclass(frozen=True)
@@ -68,6 +94,15 @@ def answering(
         if problem is not None and not run.has("problem.json"):
             problem.save(run)
         yield Answering(run, settings, out is not None, began)
+
+
+def told_of(dataset: Dataset) -> dict[str, Any]:
+    """What a result says about its data."""
+    return {
+        "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
+        "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
+        "settings": {key: str(value) for key, value in dataset.settings.items()},
+    }  # fmt: skip
 
 
 def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:

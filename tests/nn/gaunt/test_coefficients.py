@@ -12,8 +12,7 @@ from sympy.physics.wigner import wigner_3j
 
 from isotropy.errors import DomainError
 from isotropy.nn import bracket_coefficient, bracket_tensor, gaunt_coefficient, gaunt_tensor
-from isotropy.nn.gaunt._harmonic_grid import projection, values
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, projection, values
 
 
 @lru_cache

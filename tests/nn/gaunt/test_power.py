@@ -10,7 +10,7 @@ import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.nn import GauntPower, GauntProduct
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid
 from isotropy.random import spawn
 from isotropy.reps import degrees
 

@@ -11,8 +11,7 @@ import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.nn import SphereTransform, gaunt_tensor
-from isotropy.nn.gaunt._harmonic_grid import gradients, legendre, projection, theta_modes, values
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, gradients, legendre, projection, theta_modes, values
 from isotropy.nn.gaunt._torus import closed_integrals
 from isotropy.nn.gaunt._transform import Route
 from isotropy.reps import spherical_harmonics

@@ -1,20 +1,19 @@
 """Problems with known truth: the law of the inputs, the exact function and every level of symmetry, by formula."""
 
-from __future__ import annotations
-
-from isotropy.data.synthetic._area import Area
-from isotropy.data.synthetic._cosine import CosineSimilarity
-from isotropy.data.synthetic._cyclic import Cyclic
-from isotropy.data.synthetic._distances import Distances
-from isotropy.data.synthetic._field import CentralForce
-from isotropy.data.synthetic._inertia import Inertia
-from isotropy.data.synthetic._made import Made, Truth
-from isotropy.data.synthetic._null import Null
-from isotropy.data.synthetic._pendulum import Pendulum
-from isotropy.data.synthetic._permutation import Permutation
-from isotropy.data.synthetic._scaling import Scaling
-from isotropy.data.synthetic._trap import Trap
-from isotropy.data.synthetic._triple import TripleProduct
+from isotropy.data.synthetic._cosine import CosineSimilarity as CosineSimilarity
+from isotropy.data.synthetic._determinants import Area as Area
+from isotropy.data.synthetic._determinants import TripleProduct as TripleProduct
+from isotropy.data.synthetic._finite import Cyclic as Cyclic
+from isotropy.data.synthetic._finite import Permutation as Permutation
+from isotropy.data.synthetic._forces import CentralForce as CentralForce
+from isotropy.data.synthetic._forces import Pendulum as Pendulum
+from isotropy.data.synthetic._inertia import Inertia as Inertia
+from isotropy.data.synthetic._made import Made as Made
+from isotropy.data.synthetic._made import Truth as Truth
+from isotropy.data.synthetic._null import Null as Null
+from isotropy.data.synthetic._points import Distances as Distances
+from isotropy.data.synthetic._points import Trap as Trap
+from isotropy.data.synthetic._scaling import Scaling as Scaling
 
 PROBLEMS: dict[str, type[Made]] = {
     problem.name: problem
@@ -33,21 +32,3 @@ PROBLEMS: dict[str, type[Made]] = {
         Null,
     )
 }
-
-__all__ = [
-    "PROBLEMS",
-    "Area",
-    "CentralForce",
-    "CosineSimilarity",
-    "Cyclic",
-    "Distances",
-    "Inertia",
-    "Made",
-    "Null",
-    "Pendulum",
-    "Permutation",
-    "Scaling",
-    "Trap",
-    "TripleProduct",
-    "Truth",
-]

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from isotropy.data.synthetic._lengths import mean_absolute_product, mean_length_product, scale_defect
 from isotropy.data.synthetic._made import Made, Truth
-from isotropy.errors import DomainError
 from isotropy.reps import Schema
 
 _POWER = 16  # 2^16 points give the integrals without closed form to about 1e-4
@@ -51,11 +50,6 @@ class CosineSimilarity(Made):
     groups = ("SO(3) x Scale(3)", "SO(3)", "Scale(3)")
     types = Schema(x="3*Vector", y='Scalar("similarity")', dims={"space": 3})
     windowed = ("SO(3) x Scale(3)", "Scale(3)")
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.width <= 0:
-            raise DomainError(f"width = {self.width}", "a positive width on log scale")
 
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 9"]:
         if self.generator == "paper":

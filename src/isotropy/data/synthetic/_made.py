@@ -57,12 +57,15 @@ class Made(Recipe):
     source = "made by formula (isotropy.data.synthetic)"
     licence = "none needed: computed"
     windowed: ClassVar[tuple[str, ...]] = ()  # groups without Haar probability
+    unit: ClassVar[str] = "on log scale"  # of the width of their windows
 
     def __post_init__(self) -> None:
         if self.n < 1:
             raise DomainError(f"n = {self.n}", "at least one row")
         if self.noise < 0:
             raise DomainError(f"noise = {self.noise}", "a standard deviation of at least 0")
+        if any(width <= 0 for width in self.windows.values()):
+            raise DomainError(f"width = {vars(self)['width']}", f"a positive width {self.unit}")
 
     @abstractmethod
     def function(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:

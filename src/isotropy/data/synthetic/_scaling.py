@@ -42,8 +42,8 @@ class Scaling(Made):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.spread <= 0 or self.width <= 0:
-            raise DomainError(f"spread = {self.spread}, width = {self.width}", "positive widths on log scale")
+        if self.spread <= 0:
+            raise DomainError(f"spread = {self.spread}", "a positive width on log scale")
 
     def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 3"]:
         z = torch.randn(n, 4, generator=generator, dtype=torch.float64)

@@ -5,39 +5,30 @@ from __future__ import annotations
 from functools import partial
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS
-from isotropy.study import Claim, Reproduction, Value, at_least, at_most, below, of, worst
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, moved, of, worst
 
 EXACT_NORMALS = ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet")
 CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
 
 
-def moved(method: str) -> Value[Reproduction]:
-    """How far turning the test clouds moves the error of a network trained on clouds as they lie, the worst seed."""
-
-    def value(result: Reproduction) -> float:
-        still, turned = (result.measure(NORMALS, setting, method) for setting in ("I/I", "I/SO(3)"))
-        return max(abs(a - b) for a, b in zip(still.values, turned.values, strict=True))
-
-    return Value(value, frozenset({NORMALS}))
-
-
-def _still(method: str) -> Value[Reproduction]:
+def _still(method: str) -> Value[Scored]:
     """The largest change of any set's graphs under relabelling."""
     copies = [worst(GRAPHS, f"{name}, copies", method) for name in SETS]
     return Value(lambda result: max(value(result) for value in copies), frozenset({GRAPHS}))
 
 
-def _apart(setting: str, *methods: str) -> list[Value[Reproduction]]:
+def _apart(setting: str, *methods: str) -> list[Value[Scored]]:
     return [of(GRAPHS, setting, method) for method in methods]
 
 
-def _learned(*methods: str) -> list[Value[Reproduction]]:
+def _learned(*methods: str) -> list[Value[Scored]]:
     return [of(LEARNED, LEARNED, method) for method in methods]
 
 
+_turning = partial(moved, NORMALS, "I/I", "I/SO(3)")
 _normal = partial(of, NORMALS)
 _predicted = partial(of, PARTICLES, "test")
-CLAIMS: tuple[Claim[Reproduction], ...] = (
+CLAIMS: tuple[Claim[Scored], ...] = (
     at_least(
         "normals: turning the parts costs PointNet half as much again (I/SO(3) at least 1.5 times I/I)",
         _normal("I/SO(3)", "PointNet") / _normal("I/I", "PointNet"),
@@ -45,7 +36,7 @@ CLAIMS: tuple[Claim[Reproduction], ...] = (
     ),
     at_most(
         "normals: turning the parts moves no frame averaged network by more than 0.005",
-        map(moved, EXACT_NORMALS),
+        map(_turning, EXACT_NORMALS),
         0.005,
     ),
     below(

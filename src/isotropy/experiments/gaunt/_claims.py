@@ -18,13 +18,13 @@ from isotropy.experiments.gaunt._config import (
 )
 from isotropy.experiments.gaunt._forcefield import TESTS
 from isotropy.experiments.gaunt._shapes import TASKS
-from isotropy.study import Claim, Reproduction, Value, at_least, at_most, below, of, rising, worst
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, of, rising, worst
 
 # What a plain prototype reached after 60 and 120 seconds of one core (§5c): energies in meV, forces in meV/Angstrom.
 PROTOTYPE = {MARK_60: (31.9, 49.3), MARK_120: (24.9, 35.1)}
 STEPS_A_SECOND = {"acac": 30, "3bpa": 16}  # of one core (§5c)
 LEEWAY = 1.3  # of a mark that counts as reached (§5.13)
-Claims = Iterator[Claim[Reproduction]]
+Claims = Iterator[Claim[Scored]]
 
 
 def claims_of(config: Config) -> Claims:
@@ -59,7 +59,7 @@ def _efficiency(config: Config) -> Claims:
             yield _growing(f"{operation}: by more at the highest degree than at the lowest", times[0], times[-1])
 
 
-def _growing(text: str, first: Value[Reproduction], last: Value[Reproduction]) -> Claim[Reproduction]:
+def _growing(text: str, first: Value[Scored], last: Value[Scored]) -> Claim[Scored]:
     numbers = "{:.3g} > {:.3g} times".format
     return Claim(text, lambda r: last(r) > first(r), lambda r: numbers(last(r), first(r)), first.tasks)
 
@@ -82,11 +82,11 @@ def _force_fields(config: Config) -> Claims:
             yield at_most(f"{text} (milliseconds of one)", _step(longest), 1000 / STEPS_A_SECOND[molecule])
 
 
-def _forces(one: ForceField, test: str, method: str = "Gaunt") -> Value[Reproduction]:
+def _forces(one: ForceField, test: str, method: str = "Gaunt") -> Value[Scored]:
     return of(FORCEFIELD, f"{one.at}, {test}: forces", method)
 
 
-def _step(one: ForceField, method: str = "Gaunt") -> Value[Reproduction]:
+def _step(one: ForceField, method: str = "Gaunt") -> Value[Scored]:
     return of(FORCEFIELD, f"{one.molecule}: step of training", method)
 
 
@@ -108,7 +108,7 @@ def _beside(peer: ForceField, seeds: int) -> Claims:
 def _marks(config: Config, one: ForceField) -> Claims:
     """What a training of our model on acetylacetone has to reach."""
 
-    def of_ours(what: str) -> Value[Reproduction]:
+    def of_ours(what: str) -> Value[Scored]:
         return of(FORCEFIELD, f"{one.at}{what}", "Gaunt")
 
     if one.steps in PROTOTYPE and config.force_field == SMALL.force_field:
@@ -129,10 +129,10 @@ def _marks(config: Config, one: ForceField) -> Claims:
 
 
 def _mirrors() -> Claims:
-    def accuracy(what: str, method: str) -> list[Value[Reproduction]]:
+    def accuracy(what: str, method: str) -> list[Value[Scored]]:
         return [of(CHIRALITY, f"{task}: {what}", method) for task in TASKS]
 
-    def gap(what: str, *methods: str) -> list[Value[Reproduction]]:
+    def gap(what: str, *methods: str) -> list[Value[Scored]]:
         return [worst(CHIRALITY, f"{task}: logits {what}", method) for method in methods for task in TASKS]
 
     text = "mirror images: Gaunt products cannot tell them apart (logits equal to 1e-6)"

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.data import Molecules, load_molecules
-from isotropy.experiments.gaunt._config import ForceFieldPlan
-from isotropy.experiments.gaunt._dynamics import conservation
+from isotropy.experiments.gaunt._config import ForceField, ForceFieldPlan
+from isotropy.experiments.gaunt._dynamics import conservation, conserved
 from isotropy.experiments.peers import with_clebsch_gordan_products
 from isotropy.groups import O
 from isotropy.measure import equivariance_error
@@ -21,7 +21,7 @@ from isotropy.nn.parts import free_energies, predicted
 from isotropy.random import derive, spawn
 from isotropy.reps import Cloud, Scalar, Vector
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
+from isotropy.study import Trace, job, part, size, train
 from isotropy.train import Cosine, Row
 
 TESTS = {
@@ -75,17 +75,22 @@ def forcefield_job(
     )
     tests = {name: load_molecules(molecule, name) for name in TESTS[molecule]}
     batches = {name: batched(test, _AT_ONCE) for name, test in tests.items()}
+    called = f"{molecule}, {ForceField(molecule, steps, products, order).method}, {steps} steps, seed {seed}"
+    looks = [row for row in history.rows if "force_rmse" in row]
+    curve = {key: [row[key] for row in looks] for key in ("step", "energy_rmse", "force_rmse")}
+    pairs = {name: parity(model, test, seed) for name, test in batches.items()}
+    moving = conservation(model, tests[TESTS[molecule][0]], dynamics, seed) if dynamics else {}
+    traces = [
+        Trace("learning", called, curve),
+        *(Trace("parity", f"{called}, {name}", both) for name, both in pairs.items() if both),
+        *([Trace("dynamics", called, moving)] if dynamics else []),
+    ]
     return {
         "errors": {name: _errors(model, test) for name, test in batches.items()},
         "validation": _errors(model, seen),
-        "curve": [
-            {key: row[key] for key in ("step", "loss", "energy_rmse", "force_rmse")}
-            for row in history.rows
-            if "force_rmse" in row
-        ],
-        "parity": {name: parity(model, test, seed) for name, test in batches.items()},
         "invariance": {"before": before, "after": invariance(model, known[:8], seed)},
-        "dynamics": conservation(model, tests[TESTS[molecule][0]], dynamics, seed) if dynamics else {},
+        "dynamics": conserved(moving) if dynamics else {},
+        "traces": [asdict(trace) for trace in traces],
         "parameters": size(model),
     }
 

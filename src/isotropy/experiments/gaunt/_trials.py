@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -73,9 +72,6 @@ def _learned(one: ForceField, outcome: Outcome) -> Mapping[tuple[str, str], Any]
         for what, error in errors.items():
             numbers[f"{one.at}: O(3) error of {what} {when}", "relative rms"] = error
     if outcome["dynamics"]:
-        t, total, kinetic = (outcome["dynamics"][key] for key in ("femtoseconds", "total", "kinetic"))
-        drift = 1e3 * abs(statistics.linear_regression(t, total).slope)
-        numbers[f"{one.at}: dynamics, drift", "meV per atom and ps"] = drift
-        numbers[f"{one.at}: dynamics, rms", "meV per atom"] = statistics.pstdev(total)
-        numbers[f"{one.at}: dynamics, kinetic", "meV per atom"] = statistics.fmean(kinetic)
+        for what, unit in (("drift", "meV per atom and ps"), ("rms", "meV per atom"), ("kinetic", "meV per atom")):
+            numbers[f"{one.at}: dynamics, {what}", unit] = outcome["dynamics"][what]
     return numbers

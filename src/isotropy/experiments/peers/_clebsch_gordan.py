@@ -46,8 +46,6 @@ class CouplingConvolution(Constants):
     torch.Size([5, 4, 4])
     """
 
-    scale: Tensor
-
     def __init__(self, L_in: int, L_filter: int, L_out: int, channels: int) -> None:
         super().__init__()
         self.L_filter, self.L_out = L_filter, L_out

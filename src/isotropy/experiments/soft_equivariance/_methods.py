@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from isotropy.experiments.soft_equivariance._config import Plan
+from isotropy.study import Score
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,6 @@ class Method:
     def name(self) -> str:
         return _NAMES[self.key].format(self.argument)
 
-    @property
-    def group(self) -> str | None:
-        """The group that the network obeys exactly, None for a network that is free to break everything."""
-        return self.argument if self.key == "emlp" else None
-
 
 _NAMES = {
     "mlp": "MLP",
@@ -39,7 +35,9 @@ _NAMES = {
     "evidence": "ours (evidence)",
 }
 EXACT = 1e-9  # closed forms leave rounding
-VALIDATED = "PER"  # the strength whose networks validate best; its rows are made of those of "PER, start ..."
+VALIDATION = ", validation rows"
+ROWS = {"": "test", VALIDATION: "validation", ", training rows": "train"}
+"""What is added to a setting where errors are not those of test rows, and what a training calls them."""
 
 
 def methods(truth: Mapping[str, float], plan: Plan) -> tuple[Method, ...]:
@@ -71,3 +69,20 @@ def oracles(truth: Mapping[str, float]) -> tuple[str, ...]:
     exact = tuple(group for group, breaking in truth.items() if breaking < EXACT)
     largest = next(iter(truth))
     return (largest,) if largest in exact else exact
+
+
+def validated(setting: str, lines: Mapping[tuple[str, str], Score]) -> tuple[tuple[str, ...], list[Score]]:
+    """For each seed the start of PER with the lowest validation error; and PER, at the price of all these trainings.
+
+    ``lines`` are by setting and method. Nothing is chosen where none of them is a start.
+    """
+    begin = _NAMES["ratio"].format("")
+    starts = [name for where, name in lines if where == setting and name.startswith(begin)]
+    errors = zip(*(lines[setting + VALIDATION, start].values for start in starts), strict=True)
+    chosen = [starts[each.index(min(each))] for each in errors]
+    seconds = sum(lines[setting, start].seconds for start in starts)
+    best: list[Score] = []
+    for where in [setting + rows for rows in ROWS] if chosen else ():
+        values = tuple(lines[where, start].values[seed] for seed, start in enumerate(chosen))
+        best.append(replace(lines[where, chosen[0]], method="PER", values=values, seconds=seconds))
+    return tuple(name.removeprefix(begin) for name in chosen), best

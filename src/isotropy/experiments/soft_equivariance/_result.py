@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config, Setting
-from isotropy.experiments.soft_equivariance._methods import VALIDATED, Method, oracles
-from isotropy.experiments.soft_equivariance._trials import truth
-from isotropy.report import Block, Chip, Column, Curve, Curves, Points, Scatter, Table
-from isotropy.study import Done, Outcome, OverSeeds, Published, Reproduction, bars, numbers, quoted
-
-Group = tuple[str, Method]
-
-
-@dataclass(frozen=True)
-class MethodScore(OverSeeds):
-    """One method on one setting: errors per entry of y on test rows, one for each seed, and the mean CPU seconds.
-
-    ``floor`` is the least error of a network that obeys ``group`` exactly, None for networks that are free; ``oracle``
-    marks exact networks of a group that holds, ``chosen`` the starts that validated best, one for each seed.
-    """
-
-    setting: str
-    method: str
-    test: tuple[float, ...]
-    validation: tuple[float, ...]
-    train: tuple[float, ...]
-    seconds: float
-    parameters: int
-    group: str | None = None
-    floor: float | None = None
-    chosen: tuple[str, ...] = ()
-    oracle: bool = False
-
-    task, unit = NETWORKS, "MSE per entry"
-
-    @property
-    def values(self) -> tuple[float, ...]:
-        return self.test
-
-
-@dataclass(frozen=True)
-class Level:
-    """What ``discover`` said about one group in one problem, and the exact breaking."""
-
-    problem: str
-    seed: int
-    group: str
-    breaking: float
-    low: float
-    high: float
-    truth: float
-    verdict: str
-
-
-@dataclass(frozen=True)
-class Strengths:
-    """The strengths of one tuned network by epoch, one curve for each group."""
-
-    setting: str
-    method: str
-    epochs: tuple[int, ...]
-    groups: Mapping[str, tuple[float, ...]]
+from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config
+from isotropy.experiments.soft_equivariance._levels import Level, truth
+from isotropy.experiments.soft_equivariance._methods import EXACT, Method, validated
+from isotropy.report import Block, Chip, Column, Points, Scatter, Table
+from isotropy.study import Done, Published, Score, Traced, bars, numbers, quoted, traces
 
 
 def _floors(result: SoftEquivariance) -> Iterator[Block]:
@@ -113,26 +59,13 @@ def _levels(result: SoftEquivariance) -> Iterator[Block]:
     yield Table(heads, rows, section="Levels", title="What discover found", name="found")
 
 
-def _strengths(result: SoftEquivariance) -> Iterator[Block]:
-    for number, one in enumerate(result.strengths):
-        yield Curves(
-            [Curve(group, one.epochs, values) for group, values in one.groups.items() if min(values) > 0],
-            section="Strengths",
-            title=f"{one.method}, {one.setting}",
-            xlabel="epoch",
-            ylabel="strength of the penalty",
-            ylog=True,
-            half=True,
-            name=f"strengths-{number}",
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
-class SoftEquivariance(Reproduction):
+class SoftEquivariance(Traced):
     """Soft against exact equivariance on inertia (§5), with closed-form floors and the levels that ``discover`` finds.
 
-    ``truth`` maps a setting to the exact breaking of each candidate, ``floors`` to the test error per
-    entry that obeying the candidate exactly costs.
+    ``scores`` are test errors, ``others`` those of validation and training rows, ``chosen`` the starts of PER that
+    validated best in a setting, one for each seed. ``truth`` maps a setting to the exact breaking of each candidate,
+    ``floors`` to the test error per entry that obeying the candidate exactly costs.
     """
 
     kind: ClassVar[str] = "soft_equivariance"
@@ -147,100 +80,62 @@ class SoftEquivariance(Reproduction):
         _errors,
         quoted,
         _levels,
-        _strengths,
+        traces(
+            "strengths",
+            "epoch",
+            "{}",
+            section="Strengths",
+            xlabel="epoch",
+            ylabel="strength of the penalty",
+            ylog=True,
+            half=True,
+        ),
     )
     published = Published.read(
         __name__,
         "Test errors per entry as their authors printed them, on problems of the same family; widths, schedules "
         "and, for the last two rows, the dial differ from ours. The tables of Kim et al. are not among them.",
     )
-    scores: tuple[MethodScore, ...] = ()
+    others: tuple[Score, ...] = ()
+    chosen: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     levels: tuple[Level, ...] = ()
-    strengths: tuple[Strengths, ...] = ()
     truth: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
     floors: Mapping[str, Mapping[str, float]] = field(default_factory=dict[str, Mapping[str, float]])
 
-    def measures(self) -> tuple[MethodScore, ...]:
-        return self.scores
+    def floor(self, line: Score) -> float | None:
+        """The least error of a network that obeys a group exactly, None for networks that are free."""
+        exact = {Method("emlp", group).name: floor for group, floor in self.floors.get(line.setting, {}).items()}
+        return exact.get(line.method)
 
-    def score(self, setting: str, method: str) -> MethodScore:
-        """The line of that setting and method; raises ``KeyError`` where there is none."""
-        for score in self.scores:
-            if (score.setting, score.method) == (setting, method):
-                return score
-        raise KeyError(f"no {method!r} on {setting!r}")
-
-    def oracle(self, setting: str) -> MethodScore:
+    def oracle(self, setting: str) -> Score:
         """The exact network of an unbroken candidate, the best of several; raises ``KeyError`` for none."""
-        exact = [score for score in self.scores if score.setting == setting and score.oracle]
+        unbroken = {Method("emlp", group).name for group, share in self.truth[setting].items() if share < EXACT}
+        exact = [score for score in self.scores if score.setting == setting and score.method in unbroken]
         if not exact:
             raise KeyError(f"no oracle on {setting!r}")
         return min(exact, key=lambda score: score.mean)
 
-    def rows(self) -> Sequence[Mapping[str, float | int | str | None]]:
-        return [
-            {**row, "test_mse": score.mean, "train_mse": statistics.fmean(score.train), "floor": score.floor}
-            for row, score in zip(super().rows(), self.scores, strict=True)
-        ]
-
     @classmethod
     def told(cls, config: Config, done: Sequence[Done]) -> dict[str, Any]:
+        told = super().told(config, done)
         exact = {setting.name: truth(setting) for setting in config.settings}
-        trained: dict[Group, list[Outcome]] = {}
-        for trial, outcome in done:
-            if trial.task == NETWORKS:
-                given = trial.job.arguments
-                key = Setting(given["nu"], given["axis"]).name, Method(given["method"], given["argument"])
-                trained.setdefault(key, []).append(outcome)
+        lines = {(line.setting, line.method): line for line in told["scores"]}
+        chosen: dict[str, tuple[str, ...]] = {}
+        for name in exact:
+            chosen[name], best = validated(name, lines)
+            lines |= {(line.setting, line.method): line for line in best}
+        levels = (
+            Level(problem=trial.method, seed=trial.job.seed, **row)
+            for trial, answer in done
+            if trial.task == DISCOVER
+            for row in answer["groups"]
+        )
         return {
-            "scores": tuple(score for setting in exact for score in _scores(setting, trained, *exact[setting])),
-            "levels": tuple(
-                Level(problem=trial.method, seed=trial.job.seed, **row)
-                for trial, answer in done
-                if trial.task == DISCOVER
-                for row in answer["groups"]
-            ),
-            "strengths": tuple(_tuned(trained)),
+            **told,
+            "scores": tuple(line for name in exact for (setting, _), line in lines.items() if setting == name),
+            "others": tuple(line for (setting, _), line in lines.items() if setting not in exact),
+            "chosen": chosen,
+            "levels": tuple(levels),
             "truth": {name: shares for name, (shares, _) in exact.items()},
             "floors": {name: floors for name, (_, floors) in exact.items()},
         }
-
-
-def _scores(
-    setting: str, trained: Mapping[Group, Sequence[Outcome]], shares: Mapping[str, float], floors: Mapping[str, float]
-) -> Iterator[MethodScore]:
-    starts: dict[str, Sequence[Outcome]] = {}
-    for (where, method), seeds in trained.items():
-        if where == setting:
-            floor = floors[method.group] if method.group else None
-            held = method.group in oracles(shares)
-            yield _score(setting, method.name, seeds, _seconds(seeds), group=method.group, floor=floor, oracle=held)
-            if method.key == "ratio":
-                starts[method.argument] = seeds
-    if starts:
-        yield _validated(setting, starts)
-
-
-def _validated(setting: str, starts: Mapping[str, Sequence[Outcome]]) -> MethodScore:
-    """For each seed the start whose network has the lowest validation error, at the price of training them all."""
-    seeds = range(len(next(iter(starts.values()))))
-    chosen = [min(starts, key=lambda start: starts[start][seed]["validation"]) for seed in seeds]
-    kept = [starts[start][seed] for seed, start in zip(seeds, chosen, strict=True)]
-    return _score(setting, VALIDATED, kept, sum(map(_seconds, starts.values())), chosen=tuple(chosen))
-
-
-def _score(setting: str, name: str, seeds: Sequence[Outcome], seconds: float, **further: Any) -> MethodScore:
-    test, validation, train = (tuple(outcome[key] for outcome in seeds) for key in ("test", "validation", "train"))
-    return MethodScore(setting, name, test, validation, train, seconds, seeds[0]["parameters"], **further)
-
-
-def _seconds(seeds: Sequence[Outcome]) -> float:
-    return statistics.fmean(outcome["seconds"] for outcome in seeds)
-
-
-def _tuned(trained: Mapping[Group, Sequence[Outcome]]) -> Iterator[Strengths]:
-    """The curves of the first seed of every tuned method."""
-    for (setting, method), (first, *_) in trained.items():
-        if curves := first["strengths"]:
-            groups = {group: tuple(values) for group, values in curves["groups"].items()}
-            yield Strengths(setting, method.name, tuple(curves["epochs"]), groups)

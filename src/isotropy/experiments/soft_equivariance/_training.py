@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
 from torch import Generator, Tensor, nn
 
 from isotropy.data import Dataset, load
-from isotropy.experiments.soft_equivariance._config import Plan
+from isotropy.experiments.soft_equivariance._config import Plan, Setting
+from isotropy.experiments.soft_equivariance._methods import Method
 from isotropy.groups import parse
 from isotropy.nn import EMLP, EquivariantLinear
 from isotropy.random import derive, spawn
-from isotropy.reps import Rep
 from isotropy.runs import Run
 from isotropy.soft import (
     Constraint,
@@ -27,26 +28,26 @@ from isotropy.soft import (
     SoftLinear,
     SoftMLP,
 )
-from isotropy.study import job, size, train
+from isotropy.study import Trace, job, size, train
 from isotropy.train import Batches, Moved
 
 _SHOWN = 60  # points of a curve that a figure can show
-Built = tuple[nn.Module, list[Constraint]]
 
 
 @job
 def train_job(
     run: Run, *, seed: int, nu: float | int, axis: int, method: str, argument: str, plan: Plan
 ) -> dict[str, Any]:
-    """Trains ``method`` (a key of ``BUILDERS``) on a third of the rows; mean squared errors per entry of the others.
+    """Trains ``method`` (a key of `methods`) on a third of the rows; mean squared errors per entry of the others.
 
     The seed makes the rows, the first weights and the order of the batches; the test rows choose nothing. ``seconds``
     are those of the processor, so that a machine with other work to do reports the same cost.
     """
+    where = Setting(nu, axis).name
     data = load("inertia", nu=nu, axis=axis, n=3 * plan.rows, seed=seed)
     parts = [(x, y) for x, y in zip(data.x.float().chunk(3), data.y.float().chunk(3), strict=True)]
     (x, y), held_out, test = parts
-    model, constraints = BUILDERS[method](data, plan, argument, seed)
+    model, constraints = built(method, argument, data, plan, spawn(seed, "network"))
     batches = Batches(x, y, batch_size=plan.batch, seed=derive(seed, "batches"))
     name = f"training/{method}-{argument or 'plain'}-{nu}-{axis}-{seed}".replace("@", "-")
     history = train(
@@ -68,7 +69,7 @@ def train_job(
         "validation": history.best,
         "train": history.rows[-1]["loss"],
         "parameters": size(model),
-        "strengths": _curves(constraints),
+        "traces": [asdict(trace) for trace in _strengths(constraints, f"{Method(method, argument).name}, {where}")],
     }
 
 
@@ -95,7 +96,7 @@ def decayed(model: nn.Module, amount: float | int) -> list[dict[str, Any]]:
 
 def _turning(data: Dataset, name: str) -> Callable[[Tensor, Tensor, Generator], tuple[Tensor, Tensor]]:
     """Each row moved by its own Haar element of the group of that name."""
-    group, (rep_in, rep_out) = parse(name), _reps(data)
+    group, rep_in, rep_out = parse(name), data.types.x, data.types.y
 
     def turned(x: Tensor, y: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
         g = group.sample((len(x),), generator=generator, dtype=x.dtype, device=x.device)
@@ -104,71 +105,41 @@ def _turning(data: Dataset, name: str) -> Callable[[Tensor, Tensor, Generator], 
     return turned
 
 
-def _plain(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    # Soft layers under no constraint are linear layers; the groups only name the type of the hidden features.
-    generator = spawn(seed, "network")
-    return SoftMLP(*_reps(data), data.groups[:1], ch=plan.width, depth=plan.depth, generator=generator), []
-
-
-def _exact(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    generator = spawn(seed, "network")
-    return EMLP(*_reps(data), argument, ch=plan.ch_exact, depth=plan.depth, rule="paper", generator=generator), []
-
-
-def _free(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    return _soft(data, plan, seed), [_leak()]
-
-
-def _ratio(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    model = _soft(data, plan, seed)
+def built(
+    method: str, argument: str, data: Dataset, plan: Plan, generator: Generator
+) -> tuple[nn.Module, list[Constraint]]:
+    """The network of a key of `methods`, and what is added to its loss."""
+    types = data.types.x, data.types.y
+    given: dict[str, Any] = {"depth": plan.depth, "generator": generator}
+    if method in ("mlp", "augmented"):
+        # Soft layers under no constraint are linear layers; the groups only name the type of the hidden features.
+        return SoftMLP(*types, data.groups[:1], ch=plan.width, **given), []
+    given["rule"] = "paper"
+    if method == "emlp":
+        return EMLP(*types, argument, ch=plan.ch_exact, **given), []
+    leak = Constraint(GateLeakPenalty(), multiplier=Fixed(1.0))
+    if method == "rpp":
+        model = SoftEMLP(*types, [argument], ch=plan.ch_exact, **given)
+        equivariant, residual = float(plan.rpp_equivariant), float(plan.rpp_residual)
+        prior = ResidualPathwayPenalty(model, equivariant=equivariant, residual=residual)
+        return model, [Constraint(prior, multiplier=Fixed(1.0)), leak]
+    model = SoftEMLP(*types, data.groups, ch=plan.ch, **given)
+    if method == "free":
+        return model, [leak]
+    if method == "evidence":
+        return model, [Constraint(ProjectionPenalty(model), multiplier=Evidence(every=plan.every)), leak]
     # The first, largest group has no penalty of its own: it only shapes the gates and products (§2.2).
     start = (0.0, *[float(argument)] * (len(data.groups) - 1))
     rule = Ratio(at=plan.adjust_at, power=float(plan.power), start=start, window=plan.window, skip=plan.skip)
-    return model, [Constraint(ProjectionPenalty(model, normalised=False), multiplier=rule), _leak()]
+    return model, [Constraint(ProjectionPenalty(model, normalised=False), multiplier=rule), leak]
 
 
-def _evidence(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    model = _soft(data, plan, seed)
-    return model, [Constraint(ProjectionPenalty(model), multiplier=Evidence(every=plan.every)), _leak()]
-
-
-def _pathway(data: Dataset, plan: Plan, argument: str, seed: int) -> Built:
-    generator = spawn(seed, "network")
-    model = SoftEMLP(*_reps(data), [argument], ch=plan.ch_exact, depth=plan.depth, rule="paper", generator=generator)
-    prior = ResidualPathwayPenalty(model, equivariant=float(plan.rpp_equivariant), residual=float(plan.rpp_residual))
-    return model, [Constraint(prior, multiplier=Fixed(1.0)), _leak()]
-
-
-BUILDERS: dict[str, Callable[[Dataset, Plan, str, int], Built]] = {
-    "mlp": _plain,
-    "augmented": _plain,
-    "emlp": _exact,
-    "rpp": _pathway,
-    "free": _free,
-    "ratio": _ratio,
-    "evidence": _evidence,
-}
-
-
-def _soft(data: Dataset, plan: Plan, seed: int) -> SoftEMLP:
-    generator = spawn(seed, "network")
-    return SoftEMLP(*_reps(data), data.groups, ch=plan.ch, depth=plan.depth, rule="paper", generator=generator)
-
-
-def _leak() -> Constraint:
-    return Constraint(GateLeakPenalty(), multiplier=Fixed(1.0))
-
-
-def _reps(data: Dataset) -> tuple[Rep, Rep]:
-    return data.types.x, data.types.y
-
-
-def _curves(constraints: list[Constraint]) -> dict[str, Any]:
-    """The strengths of the tuned constraint by epoch, thinned; empty where nothing is tuned."""
+def _strengths(constraints: list[Constraint], name: str) -> list[Trace]:
+    """The strengths of the tuned constraint by epoch, thinned; nothing where nothing is tuned."""
     tuned = [constraint for constraint in constraints if isinstance(constraint.rule, (Ratio, Evidence))]
     if not tuned:
-        return {}
+        return []
     history = tuned[0].history
     shown = sorted({round(i * (len(history) - 1) / (_SHOWN - 1)) for i in range(_SHOWN)})
     strengths = {name: [float(history[i]["multiplier"][j]) for i in shown] for j, name in enumerate(tuned[0].names)}
-    return {"epochs": shown, "groups": strengths}
+    return [Trace("strengths", name, {"epoch": shown, **strengths})]

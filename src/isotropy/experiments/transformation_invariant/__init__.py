@@ -1,6 +1,6 @@
 """Transformation-invariant representations by modified MDS (Zhang et al.): clouds, tours, and distances alone."""
 
-from isotropy.experiments.transformation_invariant._claims import CLAIMS
+from isotropy.experiments.transformation_invariant._claims import claims_of
 from isotropy.experiments.transformation_invariant._config import FULL, SMALL
 from isotropy.experiments.transformation_invariant._config import Config as Config
 from isotropy.experiments.transformation_invariant._config import GraphsPlan as GraphsPlan
@@ -18,5 +18,5 @@ TRANSFORMATION_INVARIANT: Experiment[Config, TransformationInvariance] = Experim
     small=SMALL,
     full=FULL,
     trials=trials,
-    judge=CLAIMS,
+    judge=claims_of,
 )

@@ -19,6 +19,13 @@ from isotropy.runs import Run
 from isotropy.study import job
 
 MOVES = ("same", "rotated", "translated", "times 10", "times 0.1", "all together")
+VIEWS = {
+    "raw": "AM, raw coordinates",
+    "centred": "AM, centre + divide by max",
+    "minmax": "AM, min-max to the unit square",
+    "invariant": "Tinv-AM",
+}
+"""What the attention model is shown."""
 _SHIFT = 5.0
 
 

@@ -13,6 +13,17 @@ from isotropy.frames import FrameAveraged, InvariantCoordinates, PCAFrame, SignI
 from isotropy.groups import E
 from isotropy.reps import Cloud, Point
 
+METHODS = {
+    "plain": "PointNet, raw coordinates",
+    "naive": "naive MDS, signs as they come",
+    "svd_flip": "MDS, svd_flip signs",
+    "moment": "Tinv, moment signs",
+    "augment": "Tinv, random signs, mean of 8",
+    "frame": "frame averaging, all 8 signs",
+    "signnet": "Tinv, SignNet",
+}
+"""Classifiers of clouds."""
+
 
 class Columns(nn.Module):
     """Features of single coordinates (B, n, d, 1), each seen with all points along its axis (a set network).

@@ -6,23 +6,6 @@ from dataclasses import dataclass, field
 
 from isotropy.study import Configuration, Number
 
-METHODS = {
-    "plain": "PointNet, raw coordinates",
-    "naive": "naive MDS, signs as they come",
-    "svd_flip": "MDS, svd_flip signs",
-    "moment": "Tinv, moment signs",
-    "augment": "Tinv, random signs, mean of 8",
-    "frame": "frame averaging, all 8 signs",
-    "signnet": "Tinv, SignNet",
-}
-"""Classifiers of clouds."""
-VIEWS = {
-    "raw": "AM, raw coordinates",
-    "centred": "AM, centre + divide by max",
-    "minmax": "AM, min-max to the unit square",
-    "invariant": "Tinv-AM",
-}
-"""What the attention model is shown."""
 POSED = ("plain", "naive", "moment")
 """Classifiers trained on turned clouds too; to the others turned clouds are the same clouds."""
 COSTLY = ("frame",)
@@ -105,21 +88,13 @@ class Config(Configuration):
 
 
 SMALL = Config()
+_LONG = ToursPlan(
+    cities=50, instances=1_000_000, parts=64, starts=4, epochs=100, rate=1e-4, dim=128, layers=3, heads=8, hidden=512,
+    batch=512,
+)  # fmt: skip
 FULL = Config(
     shapes=ShapesPlan(points=1024, batch=32, epochs=250, rate=1e-3, widths=(64, 128, 1024), hidden=512, signed=64),
-    tours=ToursPlan(
-        cities=50,
-        instances=1_000_000,
-        parts=64,
-        starts=4,
-        epochs=100,
-        rate=1e-4,
-        dim=128,
-        layers=3,
-        heads=8,
-        hidden=512,
-        batch=512,
-    ),
+    tours=_LONG,
     graphs=GraphsPlan(graphs=100, nodes=60),
     large=True,
     seeds_of_others=3,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import Any
 
 import numpy as np
@@ -41,13 +42,25 @@ def roads(nodes: int, radius: float, generator: torch.Generator) -> tuple[Float[
 
 @job
 def embed_job(run: Run, *, seed: int, plan: GraphsPlan) -> dict[str, Any]:
-    """Stress and tours of embeddings in each dimension, one record for each graph.
+    """Stress and tours by what the search sees: roads, straight lines, each embedding; of each graph, and the mean.
 
-    ``gap`` is what the best local optimum in the embedding costs on the roads, over the proven optimum there;
-    ``on_roads`` the same for the search among true distances, ``straight`` for that among straight lines.
+    ``gap`` is what the best local optimum there costs on the roads, over the proven optimum.
     """
     graphs = [_graph(plan, spawn(seed, "roads", number)) for number in range(plan.graphs)]
-    return {"graphs": graphs}
+    seen = searches(plan)
+    means = {
+        what: {name: statistics.fmean(one[what][name] for one in graphs) for name in seen} for what in ("stress", "gap")
+    }
+    return {"graphs": graphs, **means}
+
+
+def searches(plan: GraphsPlan) -> tuple[str, ...]:
+    """What the search for tours sees: true distances, straight lines, and the embedding in each dimension.
+
+    >>> searches(GraphsPlan(dimensions=(2, 3)))
+    ('road distances', 'straight lines', 'MDS, k=2', 'MDS, k=3')
+    """
+    return ("road distances", "straight lines", *(f"MDS, k={k}" for k in plan.dimensions))
 
 
 def _graph(plan: GraphsPlan, generator: torch.Generator) -> dict[str, Any]:
@@ -61,13 +74,6 @@ def _graph(plan: GraphsPlan, generator: torch.Generator) -> dict[str, Any]:
         generator.set_state(state)
         tour = short_tours(believed[None], starts=plan.starts, generator=generator)
         gaps.append(float(tour_length(D[None], tour)) / optimum - 1)
-    on_roads, straight, *embedded = gaps
-    return {
-        "nodes": len(x),
-        "negative_mass": found[0].negative_mass,
-        "stress": [one.stress for one in found],
-        "straight_stress": stress(D, x),
-        "gap": embedded,
-        "on_roads": on_roads,
-        "straight": straight,
-    }
+    numbers = {"stress": [0.0, stress(D, x), *(one.stress for one in found)], "gap": gaps}
+    named = {what: dict(zip(searches(plan), values, strict=True)) for what, values in numbers.items()}
+    return {"nodes": len(x), "negative_mass": found[0].negative_mass, **named}

@@ -1,11 +1,11 @@
-"""The attention model trained and tried on one view of the cities: two pure jobs."""
+"""The attention model trained and tried on one view of the cities: a pure job."""
 
 from __future__ import annotations
 
+import statistics
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -28,6 +28,9 @@ from isotropy.train import Batches, Cosine, Moved
 
 _AT_ONCE = 40_000  # cities of all tours that are decoded together
 _STARTS = 20
+TRIED = {"greedy": "greedy", "best": "best of 20", "improved": "greedy + 2-opt", "best_improved": "best + 2-opt"}
+"""Tours that are tried, and what tables call them: from the first city, the best of all starts, both after 2-opt."""
+SETTINGS = (*MOVES, *(f"{move}, best of 20 starts" for move in MOVES), *(f"TSPLIB, {name}" for name in TRIED))
 
 
 def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
@@ -37,20 +40,20 @@ def city_jobs(plan: ToursPlan, seed: int) -> list[Job]:
     return [*parts, job_of(optima_job, seed, cities=plan.cities, instances=plan.test)]
 
 
-def learning_job(plan: ToursPlan, view: str, data_seed: int, seed: int) -> Job:
-    """The training of one network."""
-    return job_of(learn_job, seed, view=view, data_seed=data_seed, plan=plan)
-
-
 @job
-def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan) -> dict[str, Any]:
-    """Trains an attention model to say the next city of short tours; ``seed`` makes weights, starts and batches."""
-    *parts, _ = map_jobs(city_jobs(plan, data_seed), run, progress=False)
+def tours_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan) -> dict[str, Any]:
+    """Trains an attention model to say the next city of short tours; ``seed`` makes weights, starts and batches.
+
+    ``gaps`` to the optimum are those on moved uniform instances, and the means over ``real`` ones as they are.
+    """
+    *parts, test = map_jobs(city_jobs(plan, data_seed), run, progress=False)
     x = torch.cat([torch.from_numpy(part["x"]) for part in parts])
     tour = torch.cat([torch.from_numpy(part["tour"]) for part in parts])
-    model = _network(plan, seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "network"))
+        model = AttentionModel(2, plan.dim, plan.layers, plan.heads, plan.hidden)
     batches = Batches(seen_as(view, x).float(), tour, batch_size=plan.batch, seed=derive(seed, "batches"))
-    history = train(
+    train(
         model,
         tour_loss,
         Moved(batches, lambda x, tour, generator: (x, either_way(tour, generator)), seed, "starts"),
@@ -60,30 +63,18 @@ def learn_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan
         schedule=Cosine(warmup=max(1, len(batches) // 2)),
         clip=1.0,
     )
-    return {
-        "weights": {name: value.numpy() for name, value in model.state_dict().items()},
-        "loss": history.rows[-1]["loss"],
-        "parameters": size(model),
-    }
-
-
-@job
-def try_job(run: Run, *, seed: int, view: str, data_seed: int, plan: ToursPlan) -> dict[str, Any]:
-    """Gaps to the optimum of the network of ``learn_job``: on moved uniform instances, and on real ones as they are."""
-    [learnt] = map_jobs([learning_job(plan, view, data_seed, seed)], run, progress=False)
-    model = _network(plan, seed)
-    model.load_state_dict({name: torch.from_numpy(np.asarray(value)) for name, value in learnt["weights"].items()})
     # In float64 rounding turns no decision that the coordinates do not turn.
-    model = model.double().eval()
-    test = map_jobs(city_jobs(plan, data_seed), run, progress=False)[-1]
+    model = model.double()
     x, optimum = torch.from_numpy(test["x"]), torch.from_numpy(test["optimum"])
-    tests = {move: _gaps(model, view, moved(x, move, data_seed), distances(x), optimum) for move in MOVES}
+    tests = [_gaps(model, view, moved(x, move, data_seed), distances(x), optimum) for move in MOVES]
     real: list[dict[str, Any]] = []
     for instance in load_tours(plan.largest):
         D = rounded(distances(instance.x))[None]
-        gaps = _gaps(model, view, instance.x[None], D, torch.tensor([instance.optimum]))
-        real.append({"name": instance.name, "cities": len(instance.x), **gaps})
-    return {"tests": tests, "real": real}
+        found = _gaps(model, view, instance.x[None], D, torch.tensor([instance.optimum]))
+        real.append({"instance": instance.name, "cities": len(instance.x), **found})
+    gaps = [found[name] for name in ("greedy", "best") for found in tests]
+    gaps += [statistics.fmean(one[name] for one in real) for name in TRIED]
+    return {"gaps": dict(zip(SETTINGS, gaps, strict=True)), "real": real, "parameters": size(model)}
 
 
 def _gaps(model: AttentionModel, view: str, x: Tensor, D: Tensor, optimum: Tensor) -> dict[str, float]:
@@ -96,14 +87,8 @@ def _gaps(model: AttentionModel, view: str, x: Tensor, D: Tensor, optimum: Tenso
     tour = torch.cat([model.greedy(*piece) for piece in pieces])
     length = tour_length(D.repeat_interleave(k, 0), tour.flatten(0, 1)).view(B, k)
     first, best = tour[:, 0], tour[torch.arange(B), length.argmin(1)]
-    found = {"greedy": first, "best": best, "improved": two_opt(D, first), "best_improved": two_opt(D, best)}
-    return {name: float((tour_length(D, one) / optimum - 1).mean()) for name, one in found.items()}
-
-
-def _network(plan: ToursPlan, seed: int) -> AttentionModel:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "network"))
-        return AttentionModel(2, plan.dim, plan.layers, plan.heads, plan.hidden)
+    found = zip(TRIED, (first, best, two_opt(D, first), two_opt(D, best)), strict=True)
+    return {name: float((tour_length(D, one) / optimum - 1).mean()) for name, one in found}
 
 
 def tour_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:

@@ -1,7 +1,5 @@
 """The frame of invariant coordinates: the similarities that take them back to the cloud."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, get_args
@@ -11,12 +9,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, FrameSizeError
-from isotropy.frames._cloud_door import DegenerateCloudError, check_cloud, check_numbers
-from isotropy.frames._padded import log_of, stacked
+from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers, log_of, stacked
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import reflect_last, stabilizer_rule
+from isotropy.frames._spectrum import Scaling, size_of
 from isotropy.frames.coordinates._orientation import Oriented, oriented
-from isotropy.frames.coordinates._size import Scaling, size_of
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
 from isotropy.linalg import Segments
 

@@ -5,8 +5,6 @@ things would have to be undone first: a FrameAveraged has one group from the sta
 it the group, is that of the clouds that come; and its frame sees features or segments, where here it needs both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Which way an axis points: signs from odd moments of the cloud along it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

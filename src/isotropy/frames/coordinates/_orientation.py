@@ -1,7 +1,5 @@
 """Clouds along their principal axes, each axis with its direction: the pose that invariant coordinates are read in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Literal
 

@@ -1,18 +1,15 @@
 """Any backbone, made invariant or equivariant under permutations of vertices in one run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Int, Shaped
+from jaxtyping import Float, Int, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, store
 from isotropy.frames.graphs._frame import widened
-from isotropy.frames.graphs._orbits import orbit_mean, orbital_mean
 
 
 class CanonicalGraph(nn.Module):
@@ -67,7 +64,8 @@ class CanonicalGraph(nn.Module):
             raise ShapeError(f"a backbone's output {given_shape}", f"{expected} + (c,) for output={self.output!r}")
         back = order.argsort(-1)
         if self.output == "node":
-            return orbit_mean(y.take_along_dim(back[..., None], 1), _orbits(found, n).to(y.device))
+            orbits = _together([widened(one.orbits[None], n) for one in found], n)  # padding is in orbits of its own
+            return orbit_mean(y.take_along_dim(back[..., None], 1), orbits.to(y.device))
         return orbital_mean(posed_pairs(y, back), _orbitals(found, n).to(y.device))
 
     def extra_repr(self) -> str:
@@ -82,11 +80,6 @@ def posed_pairs(A: Shaped[Tensor, "B n n ..."], order: Int[Tensor, "B n"]) -> Sh
     """
     rows = torch.arange(len(A), device=A.device)[:, None, None]
     return A[rows, order[:, :, None], order[:, None, :]]
-
-
-def _orbits(found: list[Labelling], n: int) -> Int[Tensor, "B n"]:
-    """Padding is in orbits of its own."""
-    return _together([widened(one.orbits[None], n) for one in found], n)
 
 
 def _together(rows: list[Tensor], n: int) -> Int[Tensor, "B n"]:
@@ -106,3 +99,40 @@ def _orbitals(found: list[Labelling], n: int) -> Int[Tensor, "B n n"]:
         names[row, m:, :m] = mixed.T + m * k
         names[row, m:, m:] = torch.arange(n * n - k * k, n * n).view(k, k)
     return names
+
+
+def orbit_mean(y: Float[Tensor, "*batch n c"], orbits: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n c"]:
+    """The average of ``y`` over all automorphisms: each vertex gets the mean over its orbit.
+
+    ``orbits`` numbers the orbit of each vertex, from 0 to n - 1, separately in each graph. Exact and O(n), since a
+    finite group spreads each vertex evenly over its orbit. Raises ShapeError. Source: specification 03 §2.5.
+
+    >>> orbit_mean(torch.tensor([[1.0], [5.0], [3.0]]), torch.tensor([0, 1, 0])).tolist()
+    [[2.0], [5.0], [2.0]]
+    """
+    if y.shape[:-1] != orbits.shape:
+        raise ShapeError(f"orbits of shape {tuple(orbits.shape)}", f"{tuple(y.shape[:-1])}, one for each row of y")
+    n = orbits.shape[-1]
+    graphs = torch.arange(orbits[..., 0].numel(), device=orbits.device).reshape(*orbits.shape[:-1], 1)
+    where = (graphs * n + orbits).flatten()
+    total = torch.zeros_like(y).reshape(-1, y.shape[-1]).index_add(0, where, y.reshape(-1, y.shape[-1]))
+    count = torch.bincount(where, minlength=len(total)).clamp(min=1).to(y.dtype)
+    return (total / count[:, None])[where].reshape(y.shape)
+
+
+def orbital_mean(
+    y: Float[Tensor, "*batch n n c"], orbitals: Int[Tensor, "*batch n n"]
+) -> Float[Tensor, "*batch n n c"]:
+    """The average of pair values ``y`` over all automorphisms: each pair gets the mean over its orbital.
+
+    ``orbitals`` numbers the class of each ordered pair, from 0 to n^2 - 1. Raises ShapeError. Source: specification 03
+    §2.5.
+
+    >>> from isotropy.frames.graphs._forms import orbitals
+    >>> y = torch.arange(4.0).reshape(2, 2, 1)
+    >>> orbital_mean(y, orbitals(torch.tensor([[1, 0]])))[..., 0].tolist()
+    [[1.5, 1.5], [1.5, 1.5]]
+    """
+    if y.shape[:-1] != orbitals.shape:
+        raise ShapeError(f"orbitals of shape {tuple(orbitals.shape)}", f"{tuple(y.shape[:-1])}, one for each pair")
+    return orbit_mean(y.flatten(-3, -2), orbitals.flatten(-2)).reshape(y.shape)

@@ -1,12 +1,11 @@
 """Canonical forms of graphs, computed once and kept where the user says."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -15,7 +14,6 @@ from isotropy.errors import DomainError, MissingExtraError
 from isotropy.frames.graphs._coloured import ColouredGraph, Colours, check_graphs
 from isotropy.frames.graphs._labelling import join, label
 from isotropy.frames.graphs._nauty import available, nauty_automorphisms, nauty_order
-from isotropy.frames.graphs._orbits import orbitals
 
 Engine = Literal["auto", "nauty", "python"]
 
@@ -171,3 +169,25 @@ def canonical_forms(
     for found in forms.of(A, X, sizes):
         _ = found.order
     return forms
+
+
+def orbitals(automorphisms: Int[Tensor, "k n"]) -> Int[Tensor, "n n"]:
+    """The number of the orbit of each ordered pair under the group that k permutations generate.
+
+    >>> orbitals(torch.tensor([[1, 2, 0]])).tolist()
+    [[0, 1, 2], [2, 0, 1], [1, 2, 0]]
+    """
+    n = automorphisms.shape[-1]
+    place = np.arange(n * n).reshape(n, n)
+    source, image = [place[0, :0]], [place[0, :0]]
+    for g in automorphisms.cpu().numpy():
+        # A pair that stays joins nothing: generators that move few vertices cost little.
+        stays = g == np.arange(n)
+        moved = ~(stays[:, None] & stays)
+        source.append(place[moved])
+        image.append(place[g][:, g][moved])
+    ends = np.concatenate(source), np.concatenate(image)
+    links = scipy.sparse.coo_array((np.ones(len(ends[0]), bool), ends), shape=(n * n, n * n))
+    return torch.from_numpy(
+        scipy.sparse.csgraph.connected_components(links, directed=False)[1].astype(np.int64).reshape(n, n)
+    )

@@ -1,7 +1,5 @@
 """The frame of a graph: the permutation that takes its canonical form to it, times its automorphisms where needed."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal

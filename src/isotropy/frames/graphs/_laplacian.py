@@ -1,7 +1,5 @@
 """The frame of sorted Laplacian eigenvectors: permutations that sort the vertices by a spectral key."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The same through nauty, where the package pynauty is installed: faster, and of another choice of the order."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 from typing import Any
 

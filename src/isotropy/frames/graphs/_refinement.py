@@ -1,7 +1,5 @@
 """Colour refinement: vertices of one colour that see different colours are parted, until none are."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """A learned distribution of orders: noisy scores of the points, sorted; and its relaxation, for training."""
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from typing import Any
 
@@ -10,7 +8,7 @@ from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
-from isotropy.frames._cloud_door import check_finite
+from isotropy.frames._padded import check_finite
 from isotropy.frames.learned._poses import fresh
 from isotropy.groups import DiscreteMeasure, S, permutation_matrix
 from isotropy.linalg import Segments

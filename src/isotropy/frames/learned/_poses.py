@@ -1,7 +1,5 @@
 """Frames that are learned: one element from equivariant vectors, or a distribution of them from noise."""
 
-from __future__ import annotations
-
 import math
 from collections import OrderedDict
 from typing import Any, Literal
@@ -11,10 +9,10 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
-from isotropy.frames._completion import complement
-from isotropy.frames._draws import next_draw
+from isotropy.frames._frame import next_draw
 from isotropy.frames._minimal import orthonormal
 from isotropy.frames._padded import TOLERANCE, euclidean, no_rows, nothing, padded, placed
+from isotropy.frames._signs import complement
 from isotropy.frames.learned._vector_neurons import VectorNeurons
 from isotropy.groups import DiscreteMeasure, Group, linear, parse
 from isotropy.linalg import Segments

@@ -1,7 +1,5 @@
 """A small network whose features are vectors: every layer commutes with rotations and reflections of any dimension."""
 
-from __future__ import annotations
-
 import math
 
 import torch

@@ -1,25 +1,28 @@
-"""Distances at the door, and points along principal axes: what every way of scaling shares."""
+"""Distances at the door, points along principal axes, and how far these are from the distances given."""
 
-from __future__ import annotations
-
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 import torch
+from numpy.typing import NDArray
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.frames._cloud_door import DegenerateCloudError
+from isotropy.frames._padded import DegenerateCloudError
 from isotropy.frames.scaling._solvers import Array, TopSpectrum
 
 SHARE = 0.99
 """Of the positive mass, by default kept."""
-SYMMETRY = 1e-8
+_SYMMETRY = 1e-8
 """Relative to the largest distance: how far from symmetry, and from zeros on the diagonal, distances may be."""
 _TILE = 256
 """Side of the squares in which symmetry is checked, so that both fit into the cache."""
+ENTRIES = 2**16
+"""Distances held at a time, so that they stay in the cache."""
 
 
 class RankWarning(UserWarning):
@@ -59,7 +62,7 @@ def kept(values: Array, k: int | None, tol: float) -> tuple[int, int]:
         raise DomainError(f"k={k}", "a positive number of dimensions")
     rank = min(k, len(positive))
     if rank < k:
-        warnings.warn(f"k={k} exceeds the rank {rank}: the other axes are zero", RankWarning, stacklevel=4)
+        warnings.warn(f"k={k} exceeds the rank {rank}: the other axes are zero", RankWarning, stacklevel=3)
     return k, rank
 
 
@@ -71,13 +74,6 @@ def coordinates(found: TopSpectrum, k: int, rank: int) -> tuple[Array, Array]:
     Y[:, :rank] = found.vectors[:, :rank] * np.sqrt(values[:rank])
     # A sign that does not depend on the solver; where the third moment vanishes neither choice is better.
     return Y * np.where((Y**3).sum(0) < 0, -1.0, 1.0), values
-
-
-def refuse_orientation(reflections: bool) -> None:
-    """Raise DomainError where orientation is asked of distances."""
-    if not reflections:
-        given = "reflections=False with distances"
-        raise DomainError(given, "reflections=True", "mirror images differ in coordinates only: InvariantCoordinates")
 
 
 def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[Array], Any], float]:
@@ -94,7 +90,7 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
         _refuse(~np.isfinite(values), values, "finite distances")
         _refuse(values < 0, values, "distances that are not negative")
     if square:
-        check_square(values, "D2" if D is None else "D", max(tol, SYMMETRY))
+        check_square(values, "D2" if D is None else "D", tol)
 
     def back(value: Array) -> Any:
         if like is not None:
@@ -105,13 +101,13 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
 
 
 def check_square(given: Array, name: str, tol: float) -> None:
-    """Raise unless square and symmetric to ``tol`` with a diagonal of zeros, naming the first bad entry."""
+    """Raise unless square, symmetric to ``tol`` (1e-8 at least), zero on the diagonal; names the first bad entry."""
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
         raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
     n = len(given)
     if n < 2:
         raise ShapeError(f"{name} between {n} points", "at least 2")
-    least = tol * float(given.max())
+    least = max(tol, _SYMMETRY) * float(given.max())
     if bool((given.diagonal() > least).any()):
         _refuse(np.eye(n, dtype=bool) & (given > least), given, "zeros on the diagonal")
     for i in range(0, n, _TILE):
@@ -126,3 +122,35 @@ def _refuse(bad: Any, values: Array, expected: str) -> None:
         entry = tuple(int(i) for i in np.argwhere(bad)[0])
         where = ", ".join(map(str, entry))
         raise DomainError(f"entry ({where}) = {float(values[entry]):.6g}", expected)
+
+
+def stress(D: Any, Y: Any, Z: Any = None) -> float:
+    """Kruskal's stress-1, ``sqrt(sum (D_ij - |y_i - z_j|)^2 / sum D_ij^2)``, 0 for a perfect embedding.
+
+    Distances ``D (n, m)`` (not squared) between the rows of ``Y (n, k)`` and of ``Z (m, k)``, by default Y again;
+    torch or numpy. All-zero D gives 0 for coinciding points, else infinity. Raises ShapeError for sizes that disagree,
+    DtypeError for integers. Source: Kruskal 1964; specification 08 §2.4.
+
+    >>> stress(torch.tensor([[0.0, 2.0], [2.0, 0.0]]), torch.tensor([[0.0], [1.0]]))
+    0.5
+    """
+    d, y = _floats(D), _floats(Y)
+    z = y if Z is None else _floats(Z)
+    if y.ndim != 2 or z.ndim != 2 or d.shape != (len(y), len(z)) or y.shape[1] != z.shape[1]:
+        shapes = ", ".join(str(a.shape) for a in (d, y, z))
+        raise ShapeError(f"D, Y and Z of shapes {shapes}", "(n, m), (n, k) and (m, k)")
+    error = 0.0
+    rows = max(1, ENTRIES // max(1, len(z)))
+    for i in range(0, len(y), rows):
+        apart = scipy.spatial.distance.cdist(y[i : i + rows], z)
+        apart -= d[i : i + rows]
+        error += float(np.vdot(apart, apart))
+    given = float(np.vdot(d, d))
+    return math.sqrt(error / given) if given else (0.0 if error == 0 else math.inf)
+
+
+def _floats(value: Any) -> NDArray[np.float64]:
+    array = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
+    if array.dtype.kind != "f":
+        raise DtypeError(f"dtype {array.dtype}", "floating point", "cast it first")
+    return array.astype(np.float64, copy=False)

@@ -1,7 +1,5 @@
 """The leading eigenpairs of a doubly centred matrix of squared distances: in full, by Lanczos, and randomised."""
 
-from __future__ import annotations
-
 import warnings
 from dataclasses import dataclass
 from typing import Any, Literal

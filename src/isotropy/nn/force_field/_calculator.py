@@ -1,7 +1,5 @@
 """The force field as a calculator of ase, the Atomic Simulation Environment: dynamics, relaxations, vibrations."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

@@ -1,16 +1,109 @@
-"""One round of messages: what neighbours send along edges, and the many-body features that atoms make of it."""
+"""One round of messages: functions of the distance, maps between channels, and what atoms make of their neighbours."""
 
-from __future__ import annotations
-
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from isotropy.nn.force_field._mixing import DegreeLinear, Dense, ElementLinear
+from isotropy.errors import DomainError
+from isotropy.nn.gaunt._constants import Constants
 from isotropy.nn.gaunt._convolution import GauntConvolution
 from isotropy.nn.gaunt._power import GauntPower
+from isotropy.reps import degrees
+
+# The second moment of silu(x) for standard normal x is 0.3556; the next weights take it up, so that layers keep
+# unit variance.
+_SILU = 0.35557
+
+
+class Dense(nn.Module):
+    """Layers without biases, x sigmoid(x) between them: zero input gives zero output.
+
+    Weights start standard normal and are divided by the root of their fan-in at each call, so that one learning rate
+    suits layers of all widths.
+    """
+
+    def __init__(self, widths: Sequence[int], generator: Generator | None) -> None:
+        super().__init__()
+        self.weights = nn.ParameterList(
+            nn.Parameter(torch.randn(inner, outer, generator=generator)) for inner, outer in pairwise(widths)
+        )
+
+    def forward(self, x: Float[Tensor, "... n"]) -> Float[Tensor, "... m"]:
+        for number, w in enumerate(self.weights):
+            fan_in = len(w) * (_SILU if number else 1.0)
+            x = (nn.functional.silu(x) if number else x) @ (w * fan_in**-0.5)
+        return x
+
+
+class DegreeLinear(Constants):
+    """``y[d, lm] = sum_c W_l[c, d] x[c, lm]``: x ``(N, C, (L+1)^2)`` of degrees 0..L, one matrix for each degree.
+
+    >>> DegreeLinear(2, 4, torch.Generator())(torch.ones(3, 4, 9)).shape
+    torch.Size([3, 4, 9])
+    """
+
+    def __init__(self, L: int, channels: int, generator: Generator | None) -> None:
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(L + 1, channels, channels, generator=generator))
+        self.constant("l", degrees(L))
+
+    def forward(self, x: Float[Tensor, "N C k"]) -> Float[Tensor, "N C k"]:
+        W = self.W * self.W.shape[-1] ** -0.5
+        return (x.permute(2, 0, 1) @ W.index_select(0, self.l)).permute(1, 2, 0)
+
+
+class ElementLinear(Constants):
+    """The same with matrices of each element: ``types (N,)`` chooses; degrees above L are left out."""
+
+    def __init__(self, L: int, channels: int, n_types: int, generator: Generator | None) -> None:
+        super().__init__()
+        self.W = nn.Parameter(torch.randn(n_types, L + 1, channels, channels, generator=generator))
+        self.constant("l", degrees(L))
+
+    def forward(self, x: Float[Tensor, "N C k"], types: Int[Tensor, " N"]) -> Float[Tensor, "N C m"]:
+        W = (self.W * self.W.shape[-1] ** -0.5).index_select(0, types).index_select(1, self.l)
+        size = len(self.l)
+        return torch.einsum("nck,nkcd->ndk", x[..., :size], W)
+
+
+def polynomial_cutoff(u: Float[Tensor, "..."], p: int = 5) -> Float[Tensor, "..."]:
+    """1 at u = 0 and 0 from u = 1 on, where value and first two derivatives vanish; u = r / r_max.
+
+    1 - (p+1)(p+2)/2 u^p + p(p+2) u^(p+1) - p(p+1)/2 u^(p+2). Source: Gasteiger, Gross, Guennemann, ICLR 2020, eq. 8.
+
+    >>> polynomial_cutoff(torch.tensor([0.0, 0.5, 1.0, 1.5]))
+    tensor([1.0000, 0.7734, 0.0000, 0.0000])
+    """
+    inner = u.clamp(max=1.0)
+    power = inner**p
+    series = (p + 1) * (p + 2) / 2 - inner * (p * (p + 2) - inner * (p * (p + 1) / 2))
+    return torch.where(u < 1, 1 - power * series, 0.0)
+
+
+class RadialBasis(Constants):
+    """sqrt(2 / r_max) sin(n pi r / r_max) / r for n = 1..n_basis, times the polynomial cutoff.
+
+    Distances r ``(E, 1)`` in Angstrom, above zero -> ``(E, n_basis)``. Raises DomainError for sizes that are not
+    positive. Source: Gasteiger, Gross, Guennemann, ICLR 2020, eq. 7.
+
+    >>> RadialBasis(5.0, 8)(torch.tensor([[1.0], [5.0]])).shape
+    torch.Size([2, 8])
+    """
+
+    def __init__(self, r_max: float, n_basis: int = 8, p: int = 5) -> None:
+        super().__init__()
+        if not r_max > 0 or n_basis < 1 or p < 3:
+            raise DomainError(f"r_max={r_max}, n_basis={n_basis}, p={p}", "r_max > 0, one function or more, p >= 3")
+        self.r_max, self.p = r_max, p
+        self.constant("frequencies", torch.arange(1, n_basis + 1, dtype=torch.float64) * (math.pi / r_max))
+
+    def forward(self, r: Float[Tensor, "E 1"]) -> Float[Tensor, "E n"]:
+        fading = polynomial_cutoff(r / self.r_max, self.p) * math.sqrt(2 / self.r_max) / r
+        return (r * self.frequencies).sin() * fading
 
 
 class Interaction(nn.Module):

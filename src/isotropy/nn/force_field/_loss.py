@@ -1,7 +1,5 @@
 """What training makes small, and what reports say: errors of energies and of forces."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

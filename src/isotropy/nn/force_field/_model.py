@@ -1,7 +1,5 @@
 """The force field: energies of molecules and, as their slopes, forces."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import cast
@@ -12,12 +10,9 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.linalg import Segments
-from isotropy.nn.force_field._batches import Scales
-from isotropy.nn.force_field._elements import HIGHEST, free_energies, symbol, unknown
-from isotropy.nn.force_field._interaction import Interaction
-from isotropy.nn.force_field._mixing import Dense
+from isotropy.nn.force_field._batches import HIGHEST, Scales, free_energies, symbol, unknown
+from isotropy.nn.force_field._interaction import Dense, Interaction, RadialBasis, polynomial_cutoff
 from isotropy.nn.force_field._neighbours import neighbour_list
-from isotropy.nn.force_field._radial import RadialBasis, polynomial_cutoff
 from isotropy.nn.gaunt._constants import Constants
 
 
@@ -46,8 +41,6 @@ class GauntForceField(Constants):
     >>> round(energy.item(), 6), forces.shape
     (-27.2, torch.Size([2, 3]))
     """
-
-    table: Tensor
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """Who is near whom: edges between atoms within a cutoff, by the trees of scipy and the cells of ase."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple, cast
 
 import numpy as np

@@ -1,15 +1,12 @@
 """Features seen from the frame of an edge, where the edge is the polar axis, and what acts order by order there."""
 
-from __future__ import annotations
-
 import math
 
 import torch
 from torch import Tensor
 
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.nn.gaunt._harmonic_grid import addition, by_order, legendre_series, places
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, addition, by_order, legendre_series, places
 from isotropy.nn.gaunt._transform import as_rows, by_orders
 from isotropy.reps import Normalization, align, degrees, rescaling, wigner_blocks, wigner_couplings
 
@@ -42,12 +39,6 @@ class ZonalProduct(Constants):
 
     x ``(E, C, (L_in+1)^2)`` and the series h ``(E, C, L_filter+1)`` of the filter -> ``(E, C, (L_out+1)^2)``.
     """
-
-    P: Tensor
-    Z: Tensor
-    series: Tensor
-    places: Tensor
-    packing: Tensor
 
     def __init__(self, L_in: int, L_filter: int, L_out: int, normalization: Normalization) -> None:
         super().__init__()

@@ -11,9 +11,8 @@ from torch import Tensor
 
 from isotropy.nn.gaunt._coefficients import bracket_tensor, gaunt_tensor
 from isotropy.nn.gaunt._constants import Constants
-from isotropy.nn.gaunt._harmonic_grid import gradients, projection, values
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, gradients, projection, values
 from isotropy.nn.gaunt._method import Method
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._torus import TorusAnalysis, TorusSynthesis
 from isotropy.nn.gaunt._transform import Analysis, Synthesis
 from isotropy.reps import Normalization, rescaling
@@ -63,8 +62,6 @@ class GridCarrier(Pointwise):
     """
 
     point_axes = 1
-
-    Z: Tensor
 
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()
@@ -125,9 +122,6 @@ class TensorCarrier(Constants):
     """All products of two coefficients, then one matrix: the coefficients of the paper's definition themselves."""
 
     point_axes = 1
-
-    G: Tensor
-    B: Tensor
 
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,10 @@ class Constants(nn.Module):
     (False, True)
     """
 
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Tensor: ...  # what is no attribute is a constant
+
     def __init__(self) -> None:
         super().__init__()
         self._exact: dict[str, Tensor] = {}
@@ -66,8 +70,6 @@ class Operation(Constants):
 
     Half precision inside would lose equivariance (1e-2); who wants it moves the module: ``module.to(torch.bfloat16)``.
     """
-
-    one: Tensor
 
     def __init__(self) -> None:
         super().__init__()

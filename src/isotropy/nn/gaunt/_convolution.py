@@ -1,7 +1,5 @@
 """Convolution of features with a spherical filter around an edge, in four forms that agree."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import torch
@@ -12,10 +10,9 @@ from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, ZonalProduct, turned
 from isotropy.nn.gaunt._constants import Operation, spheres
-from isotropy.nn.gaunt._harmonic_grid import addition, legendre_series, projection, values
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, addition, legendre_series, projection, values
 from isotropy.nn.gaunt._method import route
 from isotropy.nn.gaunt._product import GauntProduct
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import Analysis, Synthesis
 from isotropy.reps import Normalization, Vector, degrees, rescaling, spherical_harmonics
 
@@ -44,12 +41,6 @@ class GauntConvolution(Operation):
     >>> convolution(torch.ones(5, 8, 4), torch.ones(5, 3), torch.ones(5, 8, 3)).shape
     torch.Size([5, 8, 4])
     """
-
-    degrees: Tensor
-    scale: Tensor
-    directions: Tensor
-    addition: Tensor
-    pairs: Tensor
 
     def __init__(
         self,

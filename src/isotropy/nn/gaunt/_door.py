@@ -1,7 +1,5 @@
 """What every product on the sphere checks before it works: shapes, dtypes, degrees, and full precision inside."""
 
-from __future__ import annotations
-
 import warnings
 
 import torch
@@ -45,13 +43,13 @@ def features(x: Tensor, L: int, name: str, like: Tensor, parts: int = 1, channel
         raise ShapeError(
             f"{name} of shape {tuple(x.shape)}", f"(..., 2C, {size}): C proper channels, then C pseudo ones"
         )
-    if not x.is_floating_point():
-        raise DtypeError(f"{name} of dtype {x.dtype}", "real floating-point numbers", "write x.to(torch.float32)")
     same_kind(x, name, like)
 
 
 def same_kind(x: Tensor, name: str, like: Tensor) -> None:
     """Refuse another dtype or device than that of the module, except what autocast has rounded."""
+    if not x.is_floating_point():
+        raise DtypeError(f"{name} of dtype {x.dtype}", "real floating-point numbers", f"write {name}.to(torch.float32)")
     if x.device != like.device:
         raise DtypeError(
             f"{name} on {x.device}", f"{like.device}, as the module", f"write module.to({str(x.device)!r})"
@@ -96,8 +94,6 @@ def edges(r: Tensor, like: Tensor, name: str = "edge_vec") -> None:
     """Refuse what are not ``(E, 3)`` vectors, each longer than 1e-6."""
     if r.dim() != 2 or r.shape[1] != 3:
         raise ShapeError(f"{name} of shape {tuple(r.shape)}", "(E, 3): one vector for each edge")
-    if not r.is_floating_point():
-        raise DtypeError(f"{name} of dtype {r.dtype}", "real floating-point numbers")
     same_kind(r, name, like)
     if torch.compiler.is_compiling():
         return
@@ -129,6 +125,4 @@ def series(h: Tensor, x: Tensor, L: int, like: Tensor) -> None:
             f"radial of shape {tuple(h.shape)}",
             f"({x.shape[0]}, {x.shape[1]}, {L + 1}): one factor for each edge, channel and degree 0..{L}",
         )
-    if not h.is_floating_point():
-        raise DtypeError(f"radial of dtype {h.dtype}", "real floating-point numbers")
     same_kind(h, "radial", like)

@@ -1,7 +1,5 @@
 """The one engine of all products of functions on the sphere."""
 
-from __future__ import annotations
-
 import math
 from itertools import product, zip_longest
 from typing import Literal, TypedDict
@@ -13,9 +11,9 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._carriers import Carrier, carrier
+from isotropy.nn.gaunt._coefficients import flattening, inverse_root, variances
 from isotropy.nn.gaunt._constants import Operation, spheres
 from isotropy.nn.gaunt._method import Method, candidates, rows_up_to
-from isotropy.nn.gaunt._weights import flattening, inverse_root, variances
 from isotropy.reps import Normalization, degrees
 
 Weights = Literal["none", "degree", "rank"]
@@ -44,7 +42,6 @@ class SphereProduct(Operation):
     """
 
     w3: nn.Parameter
-    l3: Tensor
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """How many equivariant bilinear maps a product can be: counted, not argued."""
 
-from __future__ import annotations
-
 from copy import deepcopy
 from dataclasses import dataclass
 

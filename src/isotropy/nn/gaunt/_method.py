@@ -1,7 +1,5 @@
 """Which form computes a product: the one table of the rule, with its reasons."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_left
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Many-body products: the powers of one function on the sphere, each projected once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Literal
@@ -13,8 +11,8 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._constants import Operation, spheres
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid
 from isotropy.nn.gaunt._method import route
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
 from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
 from isotropy.reps import Normalization, degrees
 
@@ -40,9 +38,6 @@ class GauntPower(Operation):
     >>> power(torch.ones(5, 8, 9), torch.tensor([0, 1, 2, 3, 3])).shape
     torch.Size([5, 8, 4])
     """
-
-    l_in: Tensor
-    l_out: Tensor
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """Products of functions on the sphere: Gaunt's, Poisson's bracket, and both together."""
 
-from __future__ import annotations
-
 from typing import Unpack
 
 from isotropy.errors import DomainError
@@ -46,15 +44,8 @@ class GauntProduct(SphereProduct):
         parities: tuple[int, int] = (1, 1),
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(
-            L1,
-            L2,
-            L1 + L2 if L3 is None else L3,
-            parities=_single(parities),
-            even=True,
-            odd=include_odd,
-            **settings,
-        )
+        L3 = L1 + L2 if L3 is None else L3
+        super().__init__(L1, L2, L3, parities=_single(parities), even=True, odd=include_odd, **settings)
 
 
 class PoissonProduct(SphereProduct):
@@ -82,15 +73,8 @@ class PoissonProduct(SphereProduct):
         parities: tuple[int, int] = (1, 1),
         **settings: Unpack[Settings],
     ) -> None:
-        super().__init__(
-            L1,
-            L2,
-            max(L1 + L2 - 1, 0) if L3 is None else L3,
-            parities=_single(parities),
-            even=False,
-            odd=True,
-            **settings,
-        )
+        L3 = max(L1 + L2 - 1, 0) if L3 is None else L3
+        super().__init__(L1, L2, L3, parities=_single(parities), even=False, odd=True, **settings)
 
 
 class CompleteProduct(SphereProduct):
@@ -119,15 +103,8 @@ class CompleteProduct(SphereProduct):
         **settings: Unpack[Settings],
     ) -> None:
         first, second = ((1, -1) if pair else (1,) for pair in pairs)
-        super().__init__(
-            L1,
-            L2,
-            L1 + L2 if L3 is None else L3,
-            parities=(first, second),
-            even=True,
-            odd=True,
-            **settings,
-        )
+        L3 = L1 + L2 if L3 is None else L3
+        super().__init__(L1, L2, L3, parities=(first, second), even=True, odd=True, **settings)
 
 
 def _single(parities: tuple[int, int]) -> tuple[Parities, Parities]:

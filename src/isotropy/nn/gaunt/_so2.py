@@ -12,8 +12,7 @@ from isotropy.errors import DomainError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, turned
 from isotropy.nn.gaunt._constants import Operation, spheres
-from isotropy.nn.gaunt._harmonic_grid import addition, legendre, legendre_series, legendre_slopes
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, addition, legendre, legendre_series, legendre_slopes
 from isotropy.reps import Vector, degrees
 
 
@@ -36,10 +35,6 @@ class SO2Convolution(Operation):
     >>> convolution(torch.ones(5, 8, 9), torch.ones(5, 3)).shape
     torch.Size([5, 4, 4])
     """
-
-    degrees: Tensor
-    sorted_in: Tensor
-    sorted_out: Tensor
 
     def __init__(
         self,

@@ -1,7 +1,5 @@
 """The two-dimensional Fourier form: functions on the sphere as trigonometric polynomials on the torus."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -20,11 +18,6 @@ class TorusSynthesis(Constants):
     f_kv, v >= 0, is real for each part of z_v = x_v - i x_-v: theta modes are real for even orders and imaginary for
     odd ones, and a real function needs no v < 0. Source: Luo, Chen, Krishnapriyan 2024, with exact modes.
     """
-
-    modes: Tensor
-    places: Tensor
-    k: Tensor
-    v: Tensor
 
     def __init__(self, L: int, n_theta: int, n_phi: int, normalization: Normalization, gradient: bool) -> None:
         super().__init__()
@@ -53,18 +46,14 @@ class TorusSynthesis(Constants):
 
     def forward(self, x: Tensor) -> Tensor:
         """The values of the function."""
-        real, imaginary = self._spectrum(x)
+        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
         return self._values(real, imaginary, x)
 
     def gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """d/dtheta and d/dphi of the function: no sine is divided by."""
-        real, imaginary = self._spectrum(x)
+        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
         theta = self._values(-self.k * imaginary, self.k * real, x)
         return theta, self._values(-self.v * imaginary, self.v * real, x)
-
-    def _spectrum(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        real, imaginary = by_orders(x, self.places, self.modes).chunk(2)
-        return real, imaginary
 
     def _values(self, real: Tensor, imaginary: Tensor, x: Tensor) -> Tensor:
         if not x.numel():  # some FFTs refuse an empty batch
@@ -81,10 +70,6 @@ class TorusAnalysis(Constants):
     gradients, which still lack 1 / sin(theta), take the same without the sine. Both obey F(2pi - theta, phi + pi) =
     F(theta, phi), up to a sign for gradients, so that k >= 0 is enough. Source: specification 05 §2.3.
     """
-
-    I: Tensor
-    part: Tensor
-    packing: Tensor
 
     def __init__(self, L: int, n_theta: int, n_phi: int, normalization: Normalization, odd: bool) -> None:
         super().__init__()

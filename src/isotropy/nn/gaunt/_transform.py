@@ -1,7 +1,5 @@
 """From coefficients to values on a grid of the sphere and back, by one matrix or order by order."""
 
-from __future__ import annotations
-
 import math
 from typing import Literal
 
@@ -12,8 +10,7 @@ from torch import Tensor
 from isotropy.errors import ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._constants import Constants, Operation, spheres
-from isotropy.nn.gaunt._harmonic_grid import by_order, packing, places, projection, slopes, turns, values
-from isotropy.nn.gaunt._sphere_grid import SphereGrid
+from isotropy.nn.gaunt._harmonic_grid import SphereGrid, by_order, packing, places, projection, slopes, turns, values
 from isotropy.reps import Normalization, rescaling
 
 Route = Literal["dense", "separable"]
@@ -25,13 +22,6 @@ class Synthesis(Constants):
     ``route="dense"`` is one matrix product with all points; ``"separable"`` sums over degrees on each circle for each
     order, then over orders: O(L^3). Only the separable route has a ``gradient``; ``value=False`` saves its table.
     """
-
-    Y: Tensor
-    P: Tensor
-    dP: Tensor
-    places: Tensor
-    both_places: Tensor
-    turns: Tensor
 
     def __init__(
         self,
@@ -80,11 +70,6 @@ class Synthesis(Constants):
 
 class Analysis(Constants):
     """Values ``(..., n_theta, n_phi)`` to the coefficients ``(..., (L+1)^2)`` of their projection."""
-
-    Z: Tensor
-    P: Tensor
-    turns: Tensor
-    packing: Tensor
 
     def __init__(
         self, L: int, grid: SphereGrid, route: Route = "dense", normalization: Normalization = "integral"

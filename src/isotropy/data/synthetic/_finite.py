@@ -1,7 +1,8 @@
-"""A sum over items whose weights differ: permutations broken by the spread of the weights."""
+"""Finite groups: a potential with four equal valleys, and a sum over items whose weights differ."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +12,42 @@ from torch import Tensor
 from isotropy.data.synthetic._made import Made, Truth
 from isotropy.errors import DomainError
 from isotropy.reps import Schema
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cyclic(Made):
+    """f = r^2 + eps cos(4 theta) at a point of the plane with r uniform in [1/2, 3/2] and theta uniform.
+
+    >>> {name: round(b, 4) for name, b in Cyclic(eps=0.5).truth().shares.items()}
+    {'O(2)': 0.2695, 'SO(2)': 0.2695, 'D(4)': 0.0, 'C(4)': 0.0, 'C(8)': 0.2695}
+    """
+
+    eps: float = 0.5
+
+    name = "cyclic"
+    title = "A potential with four valleys"
+    story = (
+        "The energy of an atom on a square lattice of neighbours: the same after a quarter turn or in a mirror, and "
+        "not after any smaller turn."
+    )
+    groups = ("O(2)", "SO(2)", "D(4)", "C(4)", "C(8)")
+    types = Schema(x='Vector("position")', y='Scalar("energy")', dims={"space": 2})
+
+    def draw(self, n: int, *, generator: torch.Generator) -> Float[Tensor, "n 2"]:
+        z = torch.rand(n, 2, generator=generator, dtype=torch.float64)
+        r, theta = 0.5 + z[:, 0], 2 * math.pi * z[:, 1]
+        return torch.stack([r * theta.cos(), r * theta.sin()], 1)
+
+    def function(self, x: Float[Tensor, "... 2"]) -> Float[Tensor, "... 1"]:
+        a, b = x[..., 0], x[..., 1]
+        r2 = a.square() + b.square()
+        return (r2 + self.eps * (r2.square() - 8 * (a * b).square()) / r2.square())[..., None]
+
+    def truth(self) -> Truth:
+        """E r^2 = 13/12 and E r^4 = 121/80; cos(4 theta) averages to 0 over any group with another turn."""
+        V = 121 / 80 - (13 / 12) ** 2 + self.eps**2 / 2
+        broken = dict.fromkeys(self.groups, self.eps**2 / 2) | {"D(4)": 0.0, "C(4)": 0.0}
+        return Truth(V, V + (13 / 12) ** 2, broken)
 
 
 @dataclass(frozen=True, kw_only=True)
