@@ -85,6 +85,7 @@ def test_every_verdict_has_its_own_glyph_and_sentence() -> None:
     words = {
         "no breaking detected",
         "negligible",
+        "none seen",
         "approximate",
         "absent",
         "undecided",
