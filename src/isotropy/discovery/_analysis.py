@@ -74,6 +74,7 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
             winner.learner, 1 - left, (float(winner.loss.sum()) / problem.y.shape[1]) ** 0.5,
             float(problem.spreads.sum()), winner.splits,
             winner.scores, str(state["core"].get("kernel", "")),
+            {p.name: (float(loss) / p.outputs) ** 0.5 for p, loss in zip(problem.parts, winner.loss, strict=True)},
         ),
         curves=tuple(along),
         training=winner.training,

@@ -35,10 +35,14 @@ def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[B
             recommendation,
             f"{data['rows']:,} rows in {data['units']:,} independent units. The best model ({learnt.learner}) "
             f"explains {learnt.explained:.0%} of the variation on rows that it has not seen; its error is "
-            f"{learnt.held_out_rmse:.3g} RMSE per output.",
+            f"{', '.join(f'{e:.3g}{_of(name, learnt)}' for name, e in learnt.errors.items())} RMSE per output.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
     ]
+
+
+def _of(name: str, learnt: Learnt) -> str:
+    return f" ({name})" if len(learnt.errors) > 1 else ""
 
 
 def levels(groups: Sequence[GroupFinding], tolerance: float) -> Block:

@@ -131,3 +131,4 @@ class Learnt:
     splits: int
     scores: Mapping[str, float]
     kernel: str = ""
+    errors: Mapping[str, float] = field(default_factory=dict[str, float])  # RMSE per output of each part of the target
