@@ -7,14 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from isotropy.data import Dataset, Types, enough_units
 from isotropy.errors import DomainError, SchemaError
 from isotropy.reps import Schema, Values, rows_of
 from isotropy.study._candidates import candidates
 from isotropy.study._problem import CONSTANT, Problem
+from isotropy.study._units import ordered, units_of
 
 
 def dataset_of(x: Dataset | Values, y: Values | None, types: Types | None, cluster: Iterable[Any] | None) -> Dataset:
@@ -40,19 +38,22 @@ def _as_table(dataset: Dataset) -> Dataset:
     return replace(dataset, x=left, y=right, types=Schema(x=x, y=y, dims=dataset.types.dims))
 
 
-def problem_of(dataset: Dataset, groups: Any, windows: Mapping[str, float] | None, seed: int) -> Problem:
-    """The problem of a data set and its candidates, by default those that it names.
+def problem_of(
+    dataset: Dataset, groups: Any, windows: Mapping[str, float] | None, seed: int, *, time: Iterable[Any] | None = None
+) -> Problem:
+    """The problem of a data set and its candidates, by default those that it names; ``time`` orders its rows.
 
     Raises ShapeError for fewer than 8 independent units, DomainError for targets that do not vary, and what
-    ``candidates`` and ``Schema.check`` raise. Warns where rows repeat the inputs of others.
+    ``candidates``, ``Schema.check`` and ``ordered`` raise. Warns where rows depend on each other, as ``units_of`` does.
     """
     listed = dataset.groups if groups is None else groups
     if not listed:
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
-    unit = _units(dataset)
+    dataset = ordered(dataset, time)
+    unit, dependence = units_of(dataset, seed, timed=time is not None)
     enough_units(int(unit.max()) + 1)
     found = candidates(listed, dataset.types, dataset.x, {**dict(dataset.windows), **(windows or {})})
-    problem = Problem(dataset.x, dataset.y, unit, dataset.types, found, seed)
+    problem = Problem(dataset.x, dataset.y, unit, dataset.types, found, seed, dependence=dependence)
     # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
     types = dataset.types.model_copy(update={"dims": problem.dims})
     types.check(dataset.x, dataset.y)
@@ -89,19 +90,3 @@ def _warn_of_unlike_nodes(problem: Problem) -> None:
                 "them apart (Vector + Vector for Nodes*Vector) and leave the permutations out",
                 stacklevel=4,
             )
-
-
-def _units(dataset: Dataset) -> Tensor:
-    """Independent units 0, 1, ...: the declared clusters, else the rows, equal inputs together."""
-    if dataset.cluster is not None:
-        return dataset.cluster
-    unit = torch.unique(dataset.x, dim=0, return_inverse=True)[1]
-    repeated = dataset.rows - int(unit.max()) - 1
-    if not repeated:
-        return torch.arange(dataset.rows)
-    warnings.warn(
-        f"{repeated} rows repeat the inputs of others; rows with equal inputs are kept together. Where rows are "
-        "repeated measurements or steps of one series, declare cluster=",
-        stacklevel=3,
-    )
-    return unit

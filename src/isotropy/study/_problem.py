@@ -14,6 +14,7 @@ from torch import Tensor
 
 from isotropy.groups import Group
 from isotropy.linalg import nullspace
+from isotropy.measure import Dependence
 from isotropy.measure.parts import split_halves
 from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Schema, equivariant_basis
@@ -52,6 +53,7 @@ class Problem:
     candidates: tuple[Candidate, ...]
     seed: int
     robust: bool = False  # whether far residuals pull no more than near ones
+    dependence: Dependence = Dependence()  # of the rows, as the door saw it; jobs do not need it
 
     @property
     def rep_in(self) -> Rep:
