@@ -41,9 +41,9 @@ class Dependence:
 
     ``kind`` says which; ``strength`` is the largest rank autocorrelation of a column (for repeated places the share of
     rows that repeat another), ``effective`` the number of independent rows they are worth, ``unit (n,)`` the suggested
-    independent units, ``units`` of them, None where rows stand alone; ``block`` the rows in a block. ``sentence`` says it to a reader. ``tested (n,)``
-    are longer blocks, an even number of them: a randomisation test keeps its size where the two halves of a series are
-    contiguous and rows of one long block move together.
+    independent units, ``units`` of them, None where rows stand alone; ``block`` the rows in a block. ``sentence`` says
+    it to a reader. ``tested (n,)`` are longer blocks, an even number of them: a randomisation test keeps its size where
+    the two halves of a series are contiguous and rows of one long block move together.
     """
 
     kind: Kind = "none"

@@ -110,8 +110,8 @@ def _sentence(parts: list[NoisePart]) -> str:
             "say noise=, or measure some places twice"
         )
     return (
-        f"The noise is read off neighbouring rows, nearer than {_RESOLUTION:.0%} of the spread of the inputs. Structure "
-        "finer than that would be taken for noise"
+        f"The noise is read off neighbouring rows, nearer than {_RESOLUTION:.0%} of the spread of the inputs. "
+        "Structure finer than that would be taken for noise"
     )
 
 
@@ -269,7 +269,7 @@ def _of_rows(values: Float[np.ndarray, " m"], used: Int[np.ndarray, "m k"], like
     centred = values - mean
     m, k = used.shape
     shares = scipy.sparse.csr_matrix((np.ones(m * k), (np.repeat(np.arange(m), k), used.ravel())))
-    both = (shares @ shares.T).tocsr()
+    both: Any = (shares @ shares.T).tocsr()
     both.data[:] = 1.0
     variance = float(centred @ (both @ centred)) / m**2
     return _chi_square(max(mean, 0.0), max(variance, 2 * float(like.mean()) ** 2 / m), m)
