@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from isotropy.data import Dataset
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.reps import Scalar, Vector
+from isotropy.runs import Run
 from isotropy.study import DependentRowsWarning, Problem, problem_of
 
 
@@ -79,3 +81,20 @@ def test_times_that_say_no_order_are_refused() -> None:
         problem(x, y, time=["noon"] * 240)
     with pytest.raises(DomainError, match="240 missing"):
         problem(x, y, time=[float("nan")] * 240)
+
+
+def test_halves_of_a_series_are_contiguous_in_every_split_and_survive_the_run(tmp_path: Path) -> None:
+    z = walk()
+    with pytest.warns(DependentRowsWarning):
+        found = problem(z[:, :3], z[:, 3:])
+    with Run(tmp_path / "run") as run:
+        found.save(run)
+        loaded = Problem.load(run)
+    assert found.series is not None
+    assert int(found.series.max()) % 2 == 1
+    halves = [loaded.half(split) for split in range(5)]
+    for half in halves:
+        assert int(half.sum()) == 120
+        assert int((half != half.roll(1)).sum()) == 2  # around the circle of the rows
+        assert all(len(set(half[found.unit == u].tolist())) == 1 for u in range(8))
+    assert len({tuple(half.tolist()) for half in halves}) > 2

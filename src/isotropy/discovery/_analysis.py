@@ -56,7 +56,14 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
     state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
-    asked = Asked(problem, noise_of(problem, dataset), dataset.imposed, dict(dataset.truth or {}), tolerance, False)
+    asked = Asked(
+        problem,
+        noise_of(problem, dataset),
+        dataset.imposed,
+        dict(dataset.truth or {}),
+        tolerance,
+        problem.series is not None,
+    )
     found = findings(asked, measured, tested, refits)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
     below = subgroups(listed)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
@@ -27,6 +27,8 @@ from isotropy.study import Candidate, Model, Problem
 
 _REFIT_COPIES = 8
 _REFIT_ROWS = 16_000  # copies in all, beyond which fewer copies of each row are made
+# Few stretches of a series move as a whole: with so many elements even two of them can reject.
+_SERIES_DRAWS = 99
 _CURVE_ROWS = 400
 _CURVE_ANGLES = 33
 _GRAM_ROWS = 4000
@@ -106,12 +108,26 @@ def judge(
             unit=unit, parts=[part.columns for part in problem.parts], centre=centre,
             draws=problem.draws(candidate), generator=generator,
         )  # fmt: skip
-        p_values.append([randomisation_test(loss, unit, generator=generator) for loss in found.orbit_loss])
+        losses, together = found.orbit_loss, unit
+        if problem.series is not None and not isinstance(candidate.measured, Window):
+            together = torch.unique(problem.series[rows[at]], return_inverse=True)[1]
+            losses = _moved_together(problem, candidate, models[fold], x, y, together, generator)
+        p_values.append([randomisation_test(loss, together, generator=generator) for loss in losses])
         for name, values in found.tensors().items():
             if name != "orbit_loss":
                 terms.setdefault(name, torch.empty(len(values), len(rows), dtype=values.dtype))[:, at] = values
     both = [bonferroni(list(halves)) for halves in zip(*p_values, strict=True)]
     return BreakingTerms(**terms, orbit_loss=torch.empty(0, 0, 0)), both
+
+
+def _moved_together(
+    problem: Problem, candidate: Candidate, model: Model, x: Tensor, y: Tensor, unit: Tensor, generator: torch.Generator
+) -> Float[Tensor, "K n M"]:
+    """Losses of the rows as they are and moved with their whole stretch of a series, for each part of the target."""
+    orbit = Draws.of(candidate.group, _SERIES_DRAWS).take(int(unit.max()) + 1, generator, dtype=x.dtype)
+    F = pulled_back(model, orbit, x, unit, problem.rep_in, problem.rep_out)
+    every = torch.cat([model(x)[:, None], F[:, 1:] if orbit.complete else F], 1)
+    return torch.stack([(y[:, None] - every)[..., part.columns].square().sum(-1) for part in problem.parts])
 
 
 def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
@@ -126,7 +142,13 @@ def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
     candidate = problem.candidates[index]
     generator = spawn(seed, "inputs", candidate.name)
     test = input_invariance_test(problem.x, candidate.measured, problem.rep_in, unit=problem.unit, generator=generator)
-    return {"p_value": test.p_value, "shift": test.shift, "overlap": test.overlap, "invariant": test.invariant}
+    return {
+        "p_value": test.p_value,
+        "shift": test.shift,
+        "overlap": test.overlap,
+        "invariant": test.invariant,
+        "components": [list(each) for each in test.components],
+    }
 
 
 def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:

@@ -28,6 +28,7 @@ def surrogate(run: Run, *, seed: int, learner: str, copy: int) -> dict[str, Any]
     order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:CALIBRATED_ROWS]
     problem = replace(
         problem,
+        series=None,  # copies are turned block by block, and their rows shuffled
         x=problem.x[order],
         y=problem.y[order],
         unit=torch.unique(problem.unit[order], return_inverse=True)[1],

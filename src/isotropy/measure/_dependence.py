@@ -42,8 +42,8 @@ class Dependence:
     ``kind`` says which; ``strength`` is the largest rank autocorrelation of a column (for repeated places the share of
     rows that repeat another), ``effective`` the number of independent rows they are worth, ``unit (n,)`` the suggested
     independent units, ``units`` of them, None where rows stand alone; ``block`` the rows in a block. ``sentence`` says
-    it to a reader. ``tested (n,)`` are longer blocks, an even number of them: a randomisation test keeps its size where
-    the two halves of a series are contiguous and rows of one long block move together.
+    it to a reader. ``series (n,)`` are longer blocks of a series, an even number of them: a randomisation test keeps
+    its size where the two halves are contiguous and rows of one long block move together.
     """
 
     kind: Kind = "none"
@@ -53,7 +53,7 @@ class Dependence:
     block: int = 1
     sentence: str = ""
     unit: Tensor | None = None
-    tested: Tensor | None = None
+    series: Tensor | None = None
 
     @property
     def found(self) -> bool:
@@ -86,7 +86,7 @@ def dependence(
     if found.kind == "serial":
         m = len(first)
         pairs = max(int(found.effective / (2 * _LONG)), 1)
-        found = replace(found, unit=_blocks(m, found.block), tested=torch.arange(m) * 2 * pairs // m)
+        found = replace(found, unit=_blocks(m, found.block), series=torch.arange(m) * 2 * pairs // m)
     if not repeated:
         return found
     count = int(place.max()) + 1

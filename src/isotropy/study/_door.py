@@ -53,7 +53,9 @@ def problem_of(
     unit, dependence = units_of(dataset, seed, timed=time is not None)
     enough_units(int(unit.max()) + 1)
     found = candidates(listed, dataset.types, dataset.x, {**dict(dataset.windows), **(windows or {})})
-    problem = Problem(dataset.x, dataset.y, unit, dataset.types, found, seed, dependence=dependence)
+    problem = Problem(
+        dataset.x, dataset.y, unit, dataset.types, found, seed, dependence=dependence, series=dependence.series
+    )
     # Columns alone cannot tell the dimensions of two spaces apart; together with the candidates they can.
     types = dataset.types.model_copy(update={"dims": problem.dims})
     types.check(dataset.x, dataset.y)

@@ -27,6 +27,7 @@ _EVALUATIONS = 150_000
 # Elements drawn for each row. The rows, not the draws, limit what can be known: long tables do with fewer draws.
 _MOST_DRAWS, _FEWEST_DRAWS = 32, 8
 _SHORT, _DRAWS = 1000, 16
+_TURNS = 10  # splits of a series begin at tenths of it, so that five of them go half-way round
 CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
 
 
@@ -54,6 +55,7 @@ class Problem:
     seed: int
     robust: bool = False  # whether far residuals pull no more than near ones
     dependence: Dependence = Dependence()  # of the rows, as the door saw it; jobs do not need it
+    series: Tensor | None = None  # (n,) long blocks of a series, which a randomisation test moves as a whole
 
     @property
     def rep_in(self) -> Rep:
@@ -85,7 +87,10 @@ class Problem:
         return torch.cat([part.unflatten(0, (m, -1)) for part in columns], dim=1)
 
     def half(self, split: int) -> Int[Tensor, " n"]:
-        """The half, 0 or 1, of each row in a split; units stay whole."""
+        """The half, 0 or 1, of each row in a split; units stay whole, and the halves of a series are contiguous."""
+        if self.series is not None:
+            blocks = int(self.unit.max()) + 1
+            return ((self.unit - split * blocks // _TURNS) % blocks >= blocks // 2).long()
         return split_halves(self.unit, self.seed, split)
 
     def draws(self, candidate: Candidate) -> int:
@@ -145,7 +150,8 @@ class Problem:
         return job_of(function, self.seed, **arguments)
 
     def save(self, run: Run) -> None:
-        run.write("data.npz", {"x": self.x.numpy(), "y": self.y.numpy(), "unit": self.unit.numpy()})
+        series = {} if self.series is None else {"series": self.series.numpy()}
+        run.write("data.npz", {"x": self.x.numpy(), "y": self.y.numpy(), "unit": self.unit.numpy(), **series})
         run.write(
             "problem.json",
             {
@@ -174,6 +180,7 @@ def _load(path: Path, stamp: int) -> Problem:
         candidates=tuple(Candidate.from_json(item) for item in described_candidates),
         seed=described["seed"],
         robust=described["robust"],
+        series=torch.from_numpy(arrays["series"]) if "series" in arrays else None,
     )
 
 
