@@ -12,9 +12,17 @@ from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.discovery._continuous import continuous
-from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
+from isotropy.discovery._findings import (
+    AngleCurve,
+    Continuous,
+    DependenceFinding,
+    GroupFinding,
+    Learnt,
+    NoiseFinding,
+    TrainingCurves,
+)
 from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit
-from isotropy.discovery._judging import Asked, Noise, Refit, findings, refits_of
+from isotropy.discovery._judging import Asked, Refit, findings, refits_of
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._result import Discovery
@@ -22,6 +30,7 @@ from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.fields import from_json
 from isotropy.groups import Window
+from isotropy.measure import GivenNoise, Noise, noise_of, outliers
 from isotropy.study import Problem, subgroups, told_of
 
 _SURROGATES = 10
@@ -49,21 +58,16 @@ class _Winner:
     training: TrainingCurves  # of the network
 
 
-def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
+def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance: float, quick: bool) -> Discovery:
     """All phases, one after the other; the jobs of each run side by side."""
     problem = work.problem
+    parts = {part.name: part.columns for part in problem.parts}
+    known = noise_of(problem.x, problem.y, parts, dataset.noise if noise is None else noise, unit=problem.unit)
     winner = _compete(work, quick)
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
     state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
-    asked = Asked(
-        problem,
-        noise_of(problem, dataset),
-        dataset.imposed,
-        dict(dataset.truth or {}),
-        tolerance,
-        problem.series is not None,
-    )
+    asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance)
     found = findings(asked, measured, tested, refits)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
     below = subgroups(listed)
@@ -86,7 +90,9 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
         curves=tuple(along),
         training=winner.training,
         calibration=calibration,
-        notes=tuple(_notes(dataset, found)),
+        notes=tuple(_notes(asked, found)),
+        noise=_noise_found(problem, known),
+        dependence=DependenceFinding.of(problem.dependence),
         model=revive(winner.learner, problem, state),
         samples=dataset,
     )  # fmt: skip
@@ -120,12 +126,16 @@ def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> Float[Tensor, " K"]:
     return torch.cat([torch.from_numpy(fit["loss"]) for fit in fits], 1).mean(1)
 
 
-def noise_of(problem: Problem, dataset: Dataset) -> Noise:
-    """What is known about the noise of the targets: what the data set says, else nothing."""
-    if dataset.noise is None:
-        return Noise((0.0,) * len(problem.parts), tuple(problem.spreads.tolist()), "")
-    energies = tuple(part.outputs * dataset.noise**2 for part in problem.parts)
-    return Noise(energies, energies, "of known size")
+def _noise_found(problem: Problem, noise: Noise) -> tuple[NoiseFinding, ...]:
+    """The noise in the unit of the targets."""
+    return tuple(
+        NoiseFinding(
+            part.name,
+            *((energy / part.outputs) ** 0.5 for energy in (known.energy.mean, known.energy.low, known.energy.high)),
+            known.source,
+        )
+        for part, known in zip(problem.parts, noise.parts, strict=True)
+    )
 
 
 def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str, Any]]:
@@ -190,8 +200,15 @@ def _beyond(
     return final["state"], shown, continuous(largest, grams), read
 
 
-def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
-    notes: list[str] = []
+def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:
+    problem = asked.problem
+    notes = [problem.dependence.sentence] if problem.dependence.sentence else []
+    units = int(problem.unit.max()) + 1
+    far = outliers(problem.y, {part.name: part.columns for part in problem.parts})
+    if far:
+        notes.append(f"{'; '.join(map(str, far[:3]))}. Correct or leave out such rows, or judge with robust=True.")
+    if any(f.verdict == "none seen" for f in found):
+        notes.append(asked.noise.sentence)
     moved = [finding for finding in found if not finding.imposed and not finding.inputs_invariant]
     if moved:
         names = ", ".join(finding.name for finding in moved)
@@ -199,7 +216,8 @@ def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
         notes.append(
             f"{names}: the law of the inputs is not invariant (a classifier tells moved inputs apart on "
             f"{least if least == most else f'{least} to {most}'} of the probability mass). That is a fact about the "
-            "inputs, not about the map from inputs to targets, which is judged by refitting with the symmetry imposed."
+            "inputs, not about the map from inputs to targets, which is judged by refitting with the symmetry imposed, "
+            "on the inputs seen."
         )
     for finding in found:
         if finding.imposed:
@@ -210,7 +228,8 @@ def _notes(dataset: Dataset, found: Sequence[GroupFinding]) -> list[str]:
                 f"{finding.name}: no uniform law exists on this group; judged within a window of width {widths}."
             )
         if finding.rows_needed is not None:
-            notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} rows would decide.")
+            counted = "rows" if units == len(problem.x) else "independent units"
+            notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} {counted} would decide.")
         if finding.verdict == "not identifiable":
             notes.append(
                 f"{finding.name}: only {finding.overlap:.0%} of moved inputs lie where there are data. Its price comes "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import time
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Any
+
+import numpy as np
 
 from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
@@ -15,6 +18,7 @@ from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
+from isotropy.measure import GivenNoise
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of
@@ -31,6 +35,8 @@ def discover(
     tolerance: float = 0.01,
     quick: bool = False,
     windows: Mapping[str, float] | None = None,
+    noise: GivenNoise | None = None,
+    time: Iterable[Any] | None = None,
     robust: bool = False,
     engine: str = "serial",
     workers: int | None = None,
@@ -44,9 +50,12 @@ def discover(
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
     ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their printed names,
     or Windows on groups that have no uniform law.
-    ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
-    rows. ``quick`` is a first look, without network and calibration. With ``out`` the run lives in that directory: a
-    killed run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
+    ``noise`` is the standard deviation of the noise in the unit of the targets: a number, one for each part by name, or
+    an array like y; with it the tool can tell noise from what was not learned. ``time (n,)`` gives the order of the
+    rows of a series, which are then judged in blocks. ``robust`` judges by a loss in which far residuals pull no more
+    than near ones (Huber), for targets with a few wrong rows. ``quick`` is a first look, without network and
+    calibration. With ``out`` the run lives in that directory: a killed run continues with ``resume=True``, finished
+    jobs are not computed again, and the report is written there.
 
     Raises ShapeError, SchemaError or DomainError for data and candidates that do not fit (CORE section 0).
     Source: the estimators of docs/statistics.md; Kim, Lee, Yang, Lee, ICML 2023 (arXiv:2306.00356) for the penalties.
@@ -56,15 +65,23 @@ def discover(
     >>> found["O(3)"].breaking.mean > found["O(2)@z"].breaking.mean
     True
     """
-    began = time.monotonic()
+    began = monotonic()
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
-    problem = with_compact_parts(problem_of(dataset, groups, windows, seed))
+    problem = with_compact_parts(problem_of(dataset, groups, windows, seed, time=time))
     if robust:
         problem = made_robust(problem)
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance, "robust": robust}
+    settings["noise"] = _told(noise)
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
-        discovery = analyse(Work(problem, mapped), dataset, tolerance=tolerance, quick=quick)
+        discovery = analyse(Work(problem, mapped), dataset, noise, tolerance=tolerance, quick=quick)
         return answer.write(replace(discovery, **answer.stamp()))
+
+
+def _told(noise: GivenNoise | None) -> str:
+    """The noise as settings keep it: as it was given, an array by its digest."""
+    if noise is None or isinstance(noise, int | float | Mapping):
+        return str(noise)
+    return hashlib.sha256(np.asarray(noise, dtype=np.float64).tobytes()).hexdigest()

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 
 from isotropy.discovery._verdicts import Verdict
 from isotropy.estimate import Estimate
+from isotropy.measure import Dependence
 
 Evidence = Literal["orbit", "window", "refit"]
 Test = Literal["randomisation", "block randomisation", "paired refits", "kernel"]
@@ -26,6 +27,33 @@ class PartFinding:
     cost_rmse: float
     p_adjusted: float
     explained: float
+
+
+@dataclass(frozen=True)
+class NoiseFinding:
+    """The noise of one part of the target: a standard deviation per column with its ends, and how it is known."""
+
+    name: str
+    deviation: float
+    low: float
+    high: float
+    source: str
+
+
+@dataclass(frozen=True)
+class DependenceFinding:
+    """Whether rows depend on each other: what was found, how strong, and what the units are taken to be."""
+
+    kind: str = "none"
+    strength: float = 0.0
+    effective: float = 0.0
+    units: int = 0
+    block: int = 1
+    sentence: str = ""
+
+    @classmethod
+    def of(cls, found: Dependence) -> DependenceFinding:
+        return cls(found.kind, found.strength, found.effective, found.units, found.block, found.sentence)
 
 
 @dataclass(frozen=True)
@@ -66,6 +94,7 @@ class GroupFinding:
     imposed: str = ""
     rows_needed: int | None = None
     truth: float | None = None
+    components: tuple[tuple[str, float], ...] = ()  # connected components and cosets, with the overlap of each
 
     @property
     def level(self) -> float:

@@ -11,7 +11,7 @@ import numpy as np
 import scipy
 import torch
 
-from isotropy.discovery._findings import Evidence, GroupFinding, PartFinding
+from isotropy.discovery._findings import Evidence, GroupFinding, PartFinding, Test
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._verdicts import (
@@ -26,7 +26,7 @@ from isotropy.discovery._verdicts import (
 )
 from isotropy.estimate import Estimate
 from isotropy.groups import Window
-from isotropy.measure import Breaking, combine, holm
+from isotropy.measure import Breaking, Noise, combine, holm
 from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, clustered_mean
 from isotropy.study import Candidate, Problem, subgroups
 
@@ -63,19 +63,6 @@ def refits_of(outcomes: Sequence[Outcome], unit: torch.Tensor) -> tuple[Refit, .
 
 
 @dataclass(frozen=True)
-class Noise:
-    """The energy of the noise of each part of the target, between two ends; ``source`` says how it is known."""
-
-    low: tuple[float, ...]
-    high: tuple[float, ...]
-    source: str
-
-    def share(self, k: int, V: float) -> float | None:
-        """The noise of a part as a share of its energy, None where it is not known."""
-        return (self.low[k] + self.high[k]) / 2 / V if self.source and V > 0 else None
-
-
-@dataclass(frozen=True)
 class Asked:
     """What all findings are judged by."""
 
@@ -84,7 +71,11 @@ class Asked:
     imposed: Mapping[str, str]
     truth: Mapping[str, float]
     tolerance: float
-    blocks: bool  # units are blocks of rows that depend on each other
+
+    def noise_share(self, k: int, V: float) -> float | None:
+        """The noise of a part of the target as a share of its energy, None where it is bounded from above only."""
+        known = self.noise.parts[k].energy
+        return known.mean / V if V > 0 and (known.low > 0 or known.high == 0) else None
 
 
 def findings(
@@ -176,7 +167,7 @@ def _part(
         share = excess = Interval(0.0, 0.0, 0.0)
     signal, V = reading.signal, answer.energy
     # What neither the models explain nor the noise accounts for: all of it may break the symmetry.
-    rest = max(V * (1 - answer.explained.low) - asked.noise.low[k], 0.0)
+    rest = max(V * (1 - answer.explained.low) - asked.noise.parts[k].energy.low, 0.0)
     worst = min((share.high * signal + rest) / (signal + rest), 1.0) if signal + rest > 0 else 1.0
     price = Interval(*(_rise(z) for z in (excess.value, excess.low, excess.high)))
     grounds = Grounds(
@@ -205,9 +196,15 @@ def _part(
         price=price,
         p_value=p_value,
         word=word,
-        note=note(grounds, word, name, answer.explained.mean, asked.noise.share(k, V)),
+        note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V)),
         of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
     )
+
+
+def _test_of(asked: Asked, refitted: bool) -> Test:
+    if refitted:
+        return "paired refits"
+    return "block randomisation" if asked.problem.dependence.found else "randomisation"
 
 
 def _rise(excess: float) -> float:
@@ -236,10 +233,15 @@ def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: O
         overlap=test["overlap"],
         shift=test["shift"],
         inputs_invariant=test["invariant"],
+        components=tuple((str(name), float(share)) for name, share in test["components"]),
         verdict=told.word,
         parts=tuple(part.found for part in parts),
         evidence=evidence,
-        test="paired refits" if refitted else "block randomisation" if asked.blocks else "randomisation",
+        test="paired refits"
+        if refitted
+        else "block randomisation"
+        if asked.problem.dependence.found
+        else "randomisation",
         raw=answer.share.mean,
         cross=answer.cross,
         plug_in=answer.plug_in,

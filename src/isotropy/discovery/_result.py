@@ -18,7 +18,15 @@ from isotropy.discovery._blocks import (
     spectrum,
     trusted,
 )
-from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
+from isotropy.discovery._findings import (
+    AngleCurve,
+    Continuous,
+    DependenceFinding,
+    GroupFinding,
+    Learnt,
+    NoiseFinding,
+    TrainingCurves,
+)
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
 from isotropy.study import Answer, Model
 
@@ -42,6 +50,8 @@ class Discovery(Answer[GroupFinding]):
     curves: tuple[AngleCurve, ...] = ()
     training: TrainingCurves = TrainingCurves()
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    noise: tuple[NoiseFinding, ...] = ()
+    dependence: DependenceFinding = DependenceFinding()
     model: Model | None = field(default=None, compare=False, repr=False, metadata={"json": False})
     samples: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 

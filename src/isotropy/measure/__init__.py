@@ -29,6 +29,7 @@ from isotropy.measure._layers import layer_errors as layer_errors
 from isotropy.measure._lie import LieError as LieError
 from isotropy.measure._lie import lie_derivative as lie_derivative
 from isotropy.measure._lie import lie_error as lie_error
+from isotropy.measure._noise import GivenNoise as GivenNoise
 from isotropy.measure._noise import Noise as Noise
 from isotropy.measure._noise import NoisePart as NoisePart
 from isotropy.measure._noise import given_noise as given_noise

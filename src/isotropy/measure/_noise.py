@@ -21,7 +21,7 @@ from isotropy.estimate import Estimate
 from isotropy.measure._neighbours import local_residuals, matchings
 from isotropy.measure._places import places
 
-Given = float | Mapping[str, float] | Any
+GivenNoise = float | Mapping[str, float] | Any
 """A standard deviation for all columns, one for each named part, or an array like y."""
 
 _ROWS = 2000  # rows whose neighbours are sought; more would only narrow an interval that is narrow already
@@ -56,7 +56,7 @@ def noise_of(
     x: Float[Tensor, "n p"],
     y: Float[Tensor, "n q"],
     parts: Mapping[str, slice],
-    given: Given | None = None,
+    given: GivenNoise | None = None,
     *,
     unit: Int[Tensor, " n"] | None = None,
 ) -> Noise:
@@ -115,7 +115,7 @@ def _sentence(parts: list[NoisePart]) -> str:
     )
 
 
-def given_noise(given: Given, y: Float[Tensor, "n q"], parts: Mapping[str, slice]) -> dict[str, float]:
+def given_noise(given: GivenNoise, y: Float[Tensor, "n q"], parts: Mapping[str, slice]) -> dict[str, float]:
     """The noise energies that ``noise=`` says, of the parts that it names.
 
     ``given`` is a standard deviation (of each column), ``{part: standard deviation}``, or an array like y of them.
