@@ -57,10 +57,10 @@ def unlisted_of(outcome: Mapping[str, Any]) -> tuple[Unlisted, ...]:
 def unlisted_algebras(
     problem: Problem, models: Sequence[tuple[Model, Model]], *, noise: float = 0.0, seed: int = 0
 ) -> list[Unlisted]:
-    """What is kept in each space, where no candidate has that very algebra; ``models[split][fold]`` lacks half ``fold``.
+    """What is kept in each space, where no candidate has that very algebra.
 
-    Nothing is said where more than a tenth of the variance of y is neither learnt nor noise (a share of it that is
-    known, say from repeated rows): there a symmetry of what was learnt need not be one of the data.
+    ``models[split][fold]`` was fitted without half ``fold``. Nothing is said where more than a tenth of the variance of
+    y is neither learnt nor noise (a known share of it): a symmetry of what was learnt need not be one of the data.
     """
     if _unexplained(problem, models) > noise + _REST:
         return []

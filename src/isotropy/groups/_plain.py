@@ -52,7 +52,7 @@ def plain_algebras(
 
 
 def _linear(A: Tensor, to: Tensor) -> Iterator[PlainAlgebra]:
-    k, d = A.shape[:2]
+    k = len(A)
     back = torch.linalg.pinv(to)
     z = _orthonormal(back @ A @ to)
     r = z.shape[-1]
@@ -72,7 +72,8 @@ def _linear(A: Tensor, to: Tensor) -> Iterator[PlainAlgebra]:
                 yield replace(inner, basis=torch.cat([inner.basis, scaling]), name=f"{inner.name}, and uniform scaling")
         return
     if k == r * r - 1:
-        yield PlainAlgebra(to @ _null(one.flatten()[None], _EXACT).unflatten(1, (r, r)) @ back, "every linear map that keeps volumes")  # fmt: skip
+        traceless = _null(one.flatten()[None], _EXACT).unflatten(1, (r, r))
+        yield PlainAlgebra(to @ traceless @ back, "every linear map that keeps volumes")
         return
     if (kept := _determining(z)) is not None:
         yield from _kept(kept[0] @ back, back.mT @ kept[1] @ back, to, k)
@@ -438,13 +439,14 @@ def form_text(Q: Float[Tensor, "d d"], size: Float[Tensor, " d"] | None = None) 
     'x^2 + x y - 2 y^2'
     """
     d = len(Q)
-    terms = [(float(Q[i, i]), f"{axis_name(i, d)}^2") if i == j else (2 * float(Q[i, j]), f"{axis_name(i, d)} {axis_name(j, d)}")
-             for i, j in itertools.combinations_with_replacement(range(d), 2)]  # fmt: skip
+    pairs = list(itertools.combinations_with_replacement(range(d), 2))
+    names = [axis_name(i, d) for i in range(d)]
+    square = [f"{names[i]}^2" if i == j else f"{names[i]} {names[j]}" for i, j in pairs]
+    values = [float(Q[i, j]) * (1 if i == j else 2) for i, j in pairs]
     weight = torch.ones_like(Q) if size is None else torch.outer(size, size) / size.max() ** 2
-    weights = [float(weight[i, j]) for i, j in itertools.combinations_with_replacement(range(d), 2)]
-    common = _common([a for a, _ in terms])
-    common *= next((math.copysign(1.0, a) for a, _ in terms if abs(a) > _EXACT), 1.0)
-    return _polynomial([(a / common, what) for a, what in terms], weights)
+    common = _common(values) * next((math.copysign(1.0, a) for a in values if abs(a) > _EXACT), 1.0)
+    terms = [(a / common, what) for a, what in zip(values, square, strict=True)]
+    return _polynomial(terms, [float(weight[i, j]) for i, j in pairs])
 
 
 def _common(values: list[float]) -> float:

@@ -2,6 +2,7 @@
 whether an element is connected to the identity."""
 
 from isotropy.groups._axes import axis_frame as axis_frame
+from isotropy.groups._axes import axis_name as axis_name
 from isotropy.groups._linear import matrix as matrix
 from isotropy.groups._matrix import in_identity_component as in_identity_component
 from isotropy.groups._plain import PlainAlgebra as PlainAlgebra
