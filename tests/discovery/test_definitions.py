@@ -235,3 +235,38 @@ def test_permutations_alone_and_in_lists_find_their_dimensions(groups: str) -> N
     for name in ("O(2)",):
         if any(g.name == name for g in f.groups):
             assert f[name].verdict in HOLDS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("power", "declared"), [(2.0, "1"), (-1.0, "1/2")])
+def test_a_wrong_exponent_is_named_instead_of_a_soft_symmetry(power: float, declared: str) -> None:
+    x = gaussian(30, 250, 3)
+    y = np.linalg.norm(x, axis=1) ** power * np.exp(0.01 * gaussian(31, 250))
+    keep = np.linalg.norm(x, axis=1) > 0.7
+    f = find(x[keep], y[keep], {"x": Vector, "y": Scalar("size").weighted(declared)}, "Scale(3)")
+    assert f.groups[0].verdict in BROKEN
+    assert f.groups[0].note.startswith("wrong exponent: size scales with exponent")
+    said = float(f.groups[0].note.split("exponent ")[2].split(",")[0])
+    assert said == pytest.approx(power, abs=0.25)
+    assert "softly" not in f.recommendation
+
+
+# 14 and 15. What nobody listed, and where it breaks.
+
+
+def test_a_rotation_in_sheared_coordinates_is_found_and_a_target_without_any_claims_none() -> None:
+    x = gaussian(32, 250, 2)
+    q = 2 * x[:, 0] ** 2 - x[:, 0] * x[:, 1] + x[:, 1] ** 2
+    (found,) = find(x, q + 0.1 * q**2, {"x": Vector, "y": Scalar}, "O(2)").unlisted
+    assert found.group == "gl(2)"
+    assert "sheared" in found.name
+    assert find(x, x[:, 0] ** 3 + x[:, 1], {"x": Vector, "y": Scalar}, "O(2)").unlisted == ()
+
+
+@pytest.mark.slow
+def test_a_threshold_on_a_speed_is_the_region_that_breaks() -> None:
+    v = gaussian(33, 300, 3)
+    fast = np.linalg.norm(v, axis=1) > 1.8
+    y = v + np.where(fast, 2.0, 0.0)[:, None] * [0, 0, 1.0]
+    regions = find(v, y, {"x": Vector("v"), "y": Vector("a")}, "O(3)").regions
+    assert any(r.text.startswith("|v| >") and r.part == "a" and r.share > 0.5 for r in regions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.discovery._continuous import continuous
+from isotropy.discovery._exponents import exponents, scales, sentence
 from isotropy.discovery._findings import (
     AngleCurve,
     Continuous,
@@ -21,13 +22,15 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
-from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit
+from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit, terms_of
 from isotropy.discovery._judging import Asked, Refit, findings, refits_of
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
+from isotropy.discovery._regions import Region, regions
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
+from isotropy.discovery._unlisted import Unlisted, unlisted, unlisted_of
 from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.measure import GivenNoise, Noise, noise_of, outliers
@@ -66,9 +69,11 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     winner = _compete(work, quick)
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
-    state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
+    told = _noise_share(problem, known)
+    state, along, found_axes, calibration, nameless = _beyond(work, winner, dataset.imposed, quick, told)
     asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance)
     found = findings(asked, measured, tested, refits)
+    found = _with_exponents(work, winner, found)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
     below = subgroups(listed)
     left = float((winner.loss / problem.spreads).mean())
@@ -92,6 +97,8 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
         calibration=calibration,
         notes=tuple(_notes(asked, found)),
         noise=_noise_found(problem, known),
+        unlisted=nameless,
+        regions=_regions(problem, found, measured),
         dependence=DependenceFinding.of(problem.dependence),
         model=revive(winner.learner, problem, state),
         samples=dataset,
@@ -166,10 +173,10 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
 
 
 def _beyond(
-    work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool
-) -> tuple[Mapping[str, Any], list[AngleCurve], Continuous, dict[str, tuple[float, ...]]]:
-    """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, and what the same
-    analysis reads off exactly symmetric copies of the data, for every compact candidate."""
+    work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool, noise: float
+) -> tuple[Mapping[str, Any], list[AngleCurve], Continuous, dict[str, tuple[float, ...]], tuple[Unlisted, ...]]:
+    """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, what the same
+    analysis reads off exactly symmetric copies of the data, for every compact candidate, and what is kept unlisted."""
     problem = work.problem
     # Along a symmetry that the preparation of the data imposed there are no data at all.
     dims = [0 if c.name in imposed or not c.listed else c.group.dim for c in problem.candidates]
@@ -178,6 +185,7 @@ def _beyond(
     compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)
     learner = winner.learner
     jobs = [problem.job(fit_all, learner=learner)]
+    jobs.append(problem.job(unlisted, learner=learner, splits=winner.splits, noise=noise))
     if dims[index]:
         # Trees are constant almost everywhere and have no derivatives; the kernels' stand for them.
         smooth = "kernel" if learner == "trees" else learner
@@ -186,7 +194,7 @@ def _beyond(
     if compact and not quick:
         jobs += [problem.job(surrogate, learner="kernel", copy=copy) for copy in range(_SURROGATES)]
     description = "continuous subgroups" if quick else "continuous subgroups and calibration"
-    final, *outcomes = work.map(jobs, description=description)
+    final, nameless, *outcomes = work.map(jobs, description=description)
     shown: list[AngleCurve] = []
     grams = None
     if dims[index]:
@@ -197,7 +205,36 @@ def _beyond(
         ]
     copies = [outcome["breaking"] for outcome in outcomes]
     read = {name: tuple(float(copy[name]) for copy in copies) for name in (copies[0] if copies else ())}
-    return final["state"], shown, continuous(largest, grams), read
+    return final["state"], shown, continuous(largest, grams), read, unlisted_of(nameless)
+
+
+def _noise_share(problem: Problem, noise: Noise) -> float:
+    """The part of what varies that is surely noise, the mean over the parts of the target."""
+    shares = [part.energy.low / spread for part, spread in zip(noise.parts, problem.spreads.tolist(), strict=True)]
+    return min(sum(shares) / len(shares), 1.0)
+
+
+def _with_exponents(work: Work, winner: _Winner, found: list[GroupFinding]) -> list[GroupFinding]:
+    """The findings, with the exponents beside scalings that are broken by them alone."""
+    names = {f.name for f in found if f.verdict in ("approximate", "absent") or f.note.startswith("broken")}
+    wanted = [(i, c.name) for i, c in enumerate(work.problem.candidates) if c.name in names and scales(c)]
+    jobs = [work.problem.job(exponents, learner=winner.learner, index=i) for i, _ in wanted]
+    outcomes = work.map(jobs, description="exponents") if jobs else []
+    said = {name: sentence(work.problem, o["exponents"]) for (_, name), o in zip(wanted, outcomes, strict=True)}
+    return [replace(f, note=said[f.name]) if said.get(f.name) else f for f in found]
+
+
+def _regions(
+    problem: Problem, found: Sequence[GroupFinding], measured: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> tuple[Region, ...]:
+    """Where the largest candidate that is broken breaks, in each part of the target that breaks it."""
+    broken = next((f for f in found if f.verdict in ("approximate", "absent") and f.evidence == "orbit"), None)
+    if broken is None:
+        return ()
+    rows = problem.measured(next(c for c in problem.candidates if c.name == broken.name))
+    terms = [terms_of(outcome) for outcome in measured[broken.name]]
+    guilty = [k for k, part in enumerate(broken.parts) if part.verdict in ("approximate", "absent")]
+    return tuple(r for k in guilty for r in regions(problem, terms, rows, part=k, seed=problem.seed))
 
 
 def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:

@@ -8,7 +8,9 @@ from typing import Any
 from isotropy.data import Dataset
 from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
 from isotropy.discovery._pictures import pictures
+from isotropy.discovery._regions import Region
 from isotropy.discovery._surrogates import CALIBRATED_ROWS
+from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import (
     Bar,
     Bars,
@@ -118,6 +120,53 @@ def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) ->
             edges,
             title="The candidates, ordered by inclusion",
             caption="A line leads from a group down to a subgroup; a smaller group can only be broken less.",
+        )
+    ]
+
+
+def where(found: Sequence[Region], groups: Sequence[GroupFinding]) -> list[Block]:
+    """Regions of input space that carry more of the breaking than their share of the rows."""
+    if not found:
+        return []
+    broken = next(f.name for f in groups if f.verdict in ("approximate", "absent") and f.evidence == "orbit")
+    return [
+        Table(
+            (
+                Column("where"),
+                Column("part of the target"),
+                Column("rows", "number"),
+                Column(
+                    "share of the breaking", "percent", explain="With the ends of a 95 % interval over all regions."
+                ),
+            ),
+            [(r.text, r.part, r.rows, Interval(r.share, r.low, r.high)) for r in found],
+            title=f"Regions that break {broken}",
+            caption="A shallow tree on sizes, components and products, grown on half of the units; its regions are "
+            "weighed on the other half, which did not choose them.",
+        )
+    ]
+
+
+def beyond(found: Sequence[Unlisted]) -> list[Block]:
+    """Continuous symmetries among all linear maps that no candidate names."""
+    if not found:
+        return []
+    return [
+        Table(
+            (
+                Column("space"),
+                Column("among"),
+                Column("dimension", "number"),
+                Column("what it is"),
+                Column(
+                    "still changed",
+                    "percent",
+                    explain="Ends of a 90 % interval of the share of the signal that "
+                    "the worst direction changes, for a displacement of the size of the data.",
+                ),
+            ),
+            [(u.space, u.group, u.dimension, u.name, Interval((u.low + u.high) / 2, u.low, u.high)) for u in found],
+            title="Symmetries that nobody listed",
         )
     ]
 

@@ -45,6 +45,8 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
         parts.append(f"build in {_names(seen)} if the rest is noise or keeps it too: {_rest(seen)}")
     elif unsure := [f for f in seen if not any(f.name in contains.get(h.name, ()) for h in holding)]:
         parts.append(f"{_names(unsure)} too, if the rest is noise or keeps it: {_rest(unsure)}")
+    parts += [f"{f.name}: {f.note}" for f in findings if f.note.startswith("wrong exponent")]
+    findings = [f for f in findings if not f.note.startswith("wrong exponent")]
     approximate = [f for f in findings if f.verdict == "approximate" and f.name not in inside]
     above = _largest(approximate, contains)
     if above:

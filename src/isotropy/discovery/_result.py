@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from isotropy.discovery._blocks import (
     along,
+    beyond,
     by_part,
     fitted,
     head,
@@ -17,6 +18,7 @@ from isotropy.discovery._blocks import (
     moved_samples,
     spectrum,
     trusted,
+    where,
 )
 from isotropy.discovery._findings import (
     AngleCurve,
@@ -27,6 +29,8 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
+from isotropy.discovery._regions import Region
+from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
 from isotropy.study import Answer, Model
 
@@ -52,6 +56,10 @@ class Discovery(Answer[GroupFinding]):
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     noise: tuple[NoiseFinding, ...] = ()
     dependence: DependenceFinding = DependenceFinding()
+    unlisted: tuple[Unlisted, ...] = ()
+    regions: tuple[Region, ...] = ()
+    proposed: bool = False
+    hints: tuple[str, ...] = ()
     model: Model | None = field(default=None, compare=False, repr=False, metadata={"json": False})
     samples: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 
@@ -72,8 +80,10 @@ class Discovery(Answer[GroupFinding]):
             ),
             *section(
                 "Where it breaks",
+                *where(self.regions, self.groups),
                 *along(self.curves),
                 *spectrum(self.continuous, self.tolerance),
+                *beyond(self.unlisted),
                 *moved_samples(self.samples, self.groups),
             ),
             *section("How the model was fitted", *fitted(self.learnt, self.training)),
