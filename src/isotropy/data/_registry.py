@@ -12,11 +12,10 @@ from typing import Literal
 from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
-from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
+from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
-from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text

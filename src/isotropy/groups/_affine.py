@@ -9,9 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import axis_name
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
-from isotropy.groups._rotations import SO, Mirrored, is_orthogonal, rotation_basis, rotation_names
+from isotropy.groups._rotations import SO, Mirrored, axis_name, is_orthogonal, rotation_basis, rotation_names
 
 
 def linear(g: Float[Tensor, "... m m"]) -> Float[Tensor, "... d d"]:

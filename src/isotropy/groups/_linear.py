@@ -48,6 +48,10 @@ class LinearGroup(Group):
             return elements
         return torch.eye(self.size, dtype=torch.float64)[None]
 
+    def _enumerate(self) -> Tensor:
+        """The elements of a group of one or two; larger ones say how they are listed."""
+        return torch.cat([torch.eye(self.size, dtype=torch.float64)[None], self._discrete()]) + 0.0
+
     def _discrete(self) -> Tensor:
         return torch.zeros(0, self.size, self.size, dtype=torch.float64)
 

@@ -14,10 +14,9 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._affine import homogeneous
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import AXES, axis_frame, axis_text, canonical_axis
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
-from isotropy.groups._rotations import SO, O
+from isotropy.groups._rotations import AXES, SO, O, axis_frame, axis_text, canonical_axis
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -232,7 +231,9 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
     """
     if not isinstance(group, LinearGroup):
         raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
-    H = _homogeneous(torch.as_tensor(h, dtype=torch.float64).detach().cpu(), group)
+    H = torch.as_tensor(h, dtype=torch.float64).detach().cpu()
+    # A linear map may be given for a group with translations.
+    H = homogeneous(H) if group.affine and H.shape == (group.degree, group.degree) else H
     if H.shape != (group.size, group.size):
         raise ShapeError(f"h of shape {tuple(H.shape)}", f"({group.size}, {group.size})", "")
     if not bool(H.isfinite().all()) or not float(torch.linalg.cond(H)) <= 1e10:
@@ -248,11 +249,6 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
         if normalises(inner[:-1, :-1], group.base):
             return turned
     return Conjugate(group, tuple(tuple(row) for row in H.tolist()))
-
-
-def _homogeneous(h: Tensor, group: LinearGroup) -> Tensor:
-    """h as a matrix of the group's size: a linear map may be given for a group with translations."""
-    return homogeneous(h) if group.affine and h.shape == (group.degree, group.degree) else h
 
 
 def normalises(h: Float[Tensor, "m m"], group: LinearGroup, tol: float = 1e-10) -> bool:

@@ -10,10 +10,9 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import axis_name
 from isotropy.groups._exponential import cartan
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
-from isotropy.groups._rotations import SO, rotation_basis, rotation_names
+from isotropy.groups._rotations import SO, axis_name, rotation_basis, rotation_names
 
 
 class GLPlus(NamedGroup, symbol="GL+", compact=False):
@@ -85,9 +84,6 @@ class SL(GLPlus, symbol="SL"):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(torch.cat([traceless_basis(self.n), shear_basis(self.n), rotation_basis(self.n)]))
 
-    def _enumerate(self) -> Tensor:
-        return torch.ones(1, 1, 1, dtype=torch.float64)
-
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
         return (torch.linalg.det(g) - 1).abs() <= tol * g.abs().amax((-2, -1)).clamp_min(1.0) ** self.n
 
@@ -136,10 +132,6 @@ class Inversion(NamedGroup, symbol="Inversion", orthogonal=True):
 
     def _discrete(self) -> Tensor:
         return -torch.eye(self.n, dtype=torch.float64)[None]
-
-    def _enumerate(self) -> Tensor:
-        one = torch.eye(self.n, dtype=torch.float64)
-        return torch.stack([one, 0.0 - one])
 
     def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
         one = torch.eye(self.n, dtype=g.dtype, device=g.device)

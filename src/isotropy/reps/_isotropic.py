@@ -18,8 +18,7 @@ from torch import Tensor
 
 from isotropy.errors import AmbiguousRankError
 from isotropy.groups import Group
-from isotropy.reps._acting import factor_matrix, linear_matrix, orientation
-from isotropy.reps._pixels import pixel_order
+from isotropy.reps._acting import factor_matrix, linear_matrix, orientation, pixel_order
 from isotropy.reps._rep import Factor, Term
 
 _LARGEST = 20_000_000  # numbers in the spanning set
