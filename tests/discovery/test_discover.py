@@ -88,7 +88,7 @@ def test_label_noise_alone_is_no_signal() -> None:
 
 
 def test_inputs_in_one_pose_say_nothing_about_turned_ones() -> None:
-    data = load("inertia", nu=0.0, n=600, inputs="aligned")
+    data = load("inertia", nu=0.0, n=300, inputs="aligned")
     result = discover(data, groups="O(3)", quick=True, progress=False)
     assert result["O(3)"].verdict == "not identifiable"
 
@@ -136,7 +136,7 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[
 
 @pytest.mark.parametrize("winner", ["kernel", "network"])
 def test_a_full_run_in_miniature(winner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isotropy.discovery._network._STEPS", 30)
+    monkeypatch.setattr("isotropy.discovery._network._STEPS", 8)
     monkeypatch.setattr("isotropy.discovery._analysis._SURROGATES", 2)
     monkeypatch.setattr("isotropy.discovery._analysis._NETWORK_MARGIN", 0.0 if winner == "kernel" else float("inf"))
     result = discover(load("inertia", n=60), groups="O(3),O(2)@z", out=tmp_path / "run", progress=False)
