@@ -26,7 +26,7 @@ from isotropy.report import Column, Interval, Table
 from isotropy.reps import StandardisedVectorsWarning
 from isotropy.runs import Run
 
-QUICK = ["discover", "inertia", "--set", "nu=1.0", "--set", "n=150", "--groups", "O(3),O(2)@z", "--quick"]
+QUICK = ["discover", "inertia", "--set", "nu=1.0", "--set", "n=300", "--groups", "O(3),O(2)@z", "--quick"]
 MAIN = [sys.executable, "-c", "from isotropy.cli import main; main()"]
 
 
