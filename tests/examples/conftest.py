@@ -14,7 +14,7 @@ import pytest
 Script = Callable[..., str]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")  # what ends with a module is counted as its room's
 def script(tmp_path_factory: pytest.TempPathFactory) -> Generator[Script]:
     """``script(path, *args, folder=)`` is what the script prints, run in a fork of a Python that has its imports."""
     command, env = [sys.executable, str(Path(__file__).with_name("warm.py"))], {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""The tutorials: their Python runs from top to bottom, as a reader would type it."""
+"""The tutorials and the README: their Python runs from top to bottom, as a reader would type it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 Script = Callable[..., str]
 DOCS = Path(__file__).parents[2] / "docs"
+README = DOCS.with_name("README.md")
 TUTORIALS = ("audit.md", "make-any-model-symmetric.md", "frames.md", "products-on-the-sphere.md", "training.md")
 
 
@@ -33,6 +34,16 @@ def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(
     printed = script(tmp_path / "page.py", folder=tmp_path)
     assert printed.splitlines()[-1] == "1"
     assert "force_rmse" in printed
+
+
+def test_the_python_example_of_the_readme_is_ten_lines_and_runs(tmp_path: Path, script: Script) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+    (tmp_path / "example.py").write_text(code)
+    lines = script(tmp_path / "example.py", folder=tmp_path).splitlines()
+    assert "approximate" in next(line for line in lines if line.split()[:1] == ["O(3)"])
+    assert lines[-1].startswith("build in O(2)@z exactly")
+    assert "<html" in (tmp_path / "runs/mine/report.html").read_text()
 
 
 def test_tables_begin_at_the_margin() -> None:

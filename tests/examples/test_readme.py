@@ -1,10 +1,9 @@
-"""The README: its Python runs, its links lead somewhere, its commands exist."""
+"""The README: its links lead somewhere, its commands exist; its Python runs with the tutorials, in `test_docs.py`."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 from typer.testing import CliRunner
@@ -13,16 +12,6 @@ from isotropy.cli import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-
-
-def test_the_python_example_is_ten_lines_and_runs(tmp_path: Path, script: Callable[..., str]) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    assert len([line for line in code.splitlines() if line.strip()]) == 10
-    (tmp_path / "example.py").write_text(code)
-    lines = script(tmp_path / "example.py", folder=tmp_path).splitlines()
-    assert "approximate" in next(line for line in lines if line.split()[:1] == ["O(3)"])
-    assert lines[-1].startswith("build in O(2)@z exactly")
-    assert "<html" in (tmp_path / "runs/mine/report.html").read_text()
 
 
 def test_links_lead_to_files() -> None:
