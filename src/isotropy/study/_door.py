@@ -1,7 +1,5 @@
 """What comes in at the door: tables, types, units and candidates, checked before anything is computed."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The run of a verb: a directory opened or made, its settings kept, the clock, and the answer written."""
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import tempfile

@@ -1,7 +1,5 @@
 """The sizes of the experiment: the papers' own, and a version for two cores and half an hour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """The shapes that must hold (§4 and §5.13): who is faster, who learns molecules, who tells mirror images apart."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 
 from isotropy.experiments.gaunt._config import (

@@ -1,7 +1,5 @@
 """The sizes of the experiment: the paper's own, and a version for two cores and half an hour."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Charged particles as networks see them: the type of a state, who sends to whom, how they are learned."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """PointNet and DGCNN, which read three numbers off each point of a cloud or its class; and made exact by frames."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 

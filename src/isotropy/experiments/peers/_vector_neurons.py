@@ -1,7 +1,5 @@
 """PointNet and DGCNN on vectors instead of numbers: E(3)-equivariant by construction, on clouds about their centre."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch

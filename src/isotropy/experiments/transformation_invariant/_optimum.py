@@ -1,7 +1,5 @@
 """Optimal tours, proven: integer programming over edges, with subtours cut off as they appear."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
