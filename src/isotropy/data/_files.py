@@ -3,8 +3,6 @@
 Whatever is not a number is named with its row and column.
 """
 
-from __future__ import annotations
-
 import csv
 import difflib
 import gzip

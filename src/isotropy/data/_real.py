@@ -3,8 +3,6 @@
 Of pedestrians eight observed positions, and the twelve that followed.
 """
 
-from __future__ import annotations
-
 import csv
 import gzip
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One door for all data: by name (what it is, where from, under which licence, whether intact), or from a file."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Callable, Mapping

@@ -3,8 +3,6 @@
 Under the generators of a group it says whether anything moves, and whether lengths are kept.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 

@@ -1,7 +1,5 @@
 """Linear maps that commute with a group: the one source of exact layers, soft penalties and operator-level errors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Real spherical harmonics as the polynomials that they are: no angles, so no singular poles."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Literal

@@ -1,7 +1,5 @@
 """Types with index axes: a value for each point of a set, each pair of points, or each cell of a grid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch

@@ -3,8 +3,6 @@
 Equivariant maps are a case: W rho_in = rho_out W says that the row-major vec(W) is fixed in out * in.dual.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace

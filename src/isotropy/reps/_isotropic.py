@@ -4,8 +4,6 @@ All that SO(n) and O(n) leave fixed is made of delta and epsilon (Weyl, The Clas
 one invariant for each orbit of entries that meets no entry together with its negative.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from math import comb, prod

@@ -1,7 +1,5 @@
 """Where the columns of a type are: dimensions of spaces, slices of parts, and the order that sorts equal terms."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -3,8 +3,6 @@
 Read by recursive descent over Python's own tokens, without eval.
 """
 
-from __future__ import annotations
-
 import json
 import tokenize
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What is acted on, once: a Rep, a Cloud, Pairs, a Field, an action, or a tree of these; as text, and moved."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Protocol, cast, runtime_checkable
 

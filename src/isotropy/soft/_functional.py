@@ -1,7 +1,5 @@
 """Penalties on what a model does rather than on its weights: sampled moves, infinitesimal moves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -4,8 +4,6 @@ Evidence gives each complement the precision that its own weights ask for (MacKa
 hypergradient of the validation loss with respect to the multipliers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any

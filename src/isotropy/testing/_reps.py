@@ -1,7 +1,5 @@
 """The laws of a representation, for our types and for yours (CORE §3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree

@@ -3,8 +3,6 @@
 And the means of lengths of correlated Gaussian vectors, by which the truth is known.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

@@ -1,7 +1,5 @@
 """Scale symmetry, kept or broken: mean cosine similarity of three vectors, a homogeneous map with a ripple."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache
