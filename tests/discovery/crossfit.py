@@ -51,7 +51,7 @@ def crossfit(problem: Problem, fit: Fit, splits: int = 5) -> tuple[dict[str, Bre
             part, p = _judge(problem, candidate.name, models, half, split)
             terms[candidate.name].append(part)
             p_values.setdefault(candidate.name, p)
-    answers = {name: combine(parts, energy, problem.y.shape[1], problem.unit) for name, parts in terms.items()}
+    answers = {name: combine(parts, energy, problem.unit) for name, parts in terms.items()}
     return answers, p_values
 
 

@@ -8,8 +8,7 @@ from typing import get_args
 import pytest
 
 from isotropy.discovery._findings import monotone
-from isotropy.discovery._recommendation import Finding, recommend
-from isotropy.discovery._verdicts import Grounds, Verdict, rows_to_decide, verdict
+from isotropy.discovery._verdicts import Finding, Grounds, Verdict, recommend, rows_to_decide, verdict
 from isotropy.report import VERDICTS
 
 HOLDS = Grounds(

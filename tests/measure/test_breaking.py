@@ -109,7 +109,7 @@ def test_shrunken_models_are_scaled_back_and_never_beyond_the_truth() -> None:
     )  # fmt: skip
     assert data.energy is not None
     energy = torch.full((len(ROWS),), data.energy, dtype=torch.float64)
-    answer = combine([terms], energy, 9, ROWS)
+    answer = combine([terms], energy, ROWS)
     assert answer.cross == pytest.approx(0.6 * data.truth["O(3)"], rel=0.1)
     assert answer.estimate.mean == pytest.approx(data.truth["O(3)"], rel=0.1)
 

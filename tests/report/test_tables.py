@@ -25,10 +25,9 @@ from isotropy.report import (
     number_text,
     table_text,
 )
-from isotropy.report._draw_lattice import step_of
+from isotropy.report._draw_lattice import covers, layers, step_of
 from isotropy.report._format import interval_text
-from isotropy.report._layering import covers, layers
-from isotropy.report._palette import PALETTE
+from isotropy.report._verdicts import PALETTE
 
 THIN = "\u202f"
 

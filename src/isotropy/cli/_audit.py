@@ -8,8 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, settings_of
-from isotropy.cli._show import point, show
+from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, point, settings_of, show
 from isotropy.errors import IsotropyError, SchemaError
 
 

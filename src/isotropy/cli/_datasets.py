@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from isotropy.cli._app import REFUSED, app
-from isotropy.cli._show import print_table
+from isotropy.cli._options import print_table
 
 datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
 app.add_typer(datasets, name="datasets")

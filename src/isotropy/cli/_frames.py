@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from isotropy.cli._app import app
-from isotropy.cli._show import print_table
+from isotropy.cli._options import print_table
 from isotropy.errors import SchemaError
 
 frames = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Frames of clouds of points.")

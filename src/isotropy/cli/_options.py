@@ -1,13 +1,16 @@
-"""Options that several commands share, and the reading of KEY=VALUE."""
+"""What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from isotropy.errors import SchemaError
 
@@ -57,3 +60,34 @@ def settings_of(pairs: Sequence[str]) -> dict[str, object]:
             raise SchemaError(f"--set {key.strip()} twice", "each setting once")
         settings[key.strip()] = value.strip()
     return settings
+
+
+def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
+    """Prints the table of a result, what has to be known to read it, and the sentence that follows from it."""
+    from isotropy.report import rich_table
+
+    console = Console(highlight=False)
+    if console.is_terminal:
+        table = result.summary()
+        console.print(rich_table(table, width=console.width))
+        for note in table.notes:
+            console.print(Text(note, style="dim"))
+    else:
+        print(result.table())
+    for note in notes:
+        console.print(Text(note, style="dim"), soft_wrap=not console.is_terminal)
+    if sentence:
+        console.print()
+        console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)
+
+
+def point(out: Path | None) -> None:
+    """Prints where the report is, or how to get one."""
+    print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+
+
+def print_table(table: Table) -> None:
+    """Prints a table; away from a terminal lines are for other programs, which want them whole."""
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(highlight=False, width=400)
+    console.print(table)

@@ -9,8 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Out, Resume, Seed, settings_of
-from isotropy.cli._show import show
+from isotropy.cli._options import Out, Resume, Seed, settings_of, show
 from isotropy.errors import SchemaError
 
 

@@ -1,23 +1,30 @@
-"""The verb: the same folds and the same budget for every way to use a symmetry."""
+"""The verb: the same folds and the same budget for every way to use a symmetry, and the table that comes of it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from isotropy.comparison._findings import judged
-from isotropy.comparison._methods import Budget, kinds_of, methods_of
+import torch
+from torch import Tensor
+
+from isotropy.comparison._judging import Against, against, error_of
+from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing, kinds_of, methods_of
+from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._training import train_fold
+from isotropy.comparison._training import folds_of, train_fold
 from isotropy.data import Dataset, Types
-from isotropy.errors import SchemaError
+from isotropy.errors import DomainError, SchemaError
+from isotropy.estimate import Estimate
 from isotropy.groups import Window, is_subgroup, parse
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
-from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, listed, problem_of
+from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, listed, problem_of, subgroups
+
+Outcomes = Sequence[Mapping[str, Any]]
 
 
 def compare(
@@ -96,3 +103,148 @@ def _without_imposed(problem: Problem, dataset: Dataset) -> Problem:
         names = ", ".join(c.name for c in problem.candidates)
         raise SchemaError(f"only {names}, which the preparation of these data imposes", "another candidate group")
     return replace(problem, candidates=left)
+
+
+def judged(
+    dataset: Dataset, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget
+) -> Comparison:
+    """The comparison that the ``found`` folds of each method make, without its seconds and settings.
+
+    Raises DomainError where the plain network, to which all are compared, did not converge.
+    """
+    table = _Table.of(problem, listed, found, budget)
+    advice = recommend(table.contenders, table.below, table.signal)
+    return Comparison(
+        data={
+            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
+            "units": int(problem.unit.max()) + 1, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
+            "settings": {key: str(value) for key, value in dataset.settings.items()},
+        },
+        methods=tuple(table.finding(method, found.get(method.name, ())) for method in listed),
+        recommended=table.chosen if table.signal else "",
+        recommendation=advice,
+        constant=table.constant,
+        edges=tuple((small, big) for big, smalls in table.below.items() for small in smalls),
+        budget=asdict(budget),
+        notes=tuple(_notes(dataset, problem)),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class _Table:
+    """All methods against the best and against the plain one, on the same rows."""
+
+    errors: Mapping[str, Estimate]
+    best: str
+    to_best: Mapping[str, Against]
+    to_plain: Mapping[str, Against]
+    contenders: Sequence[Contender]
+    below: Mapping[str, Sequence[str]]
+    diverged: Mapping[str, str]
+    whole: str  # the candidate under which plain and soft networks are held
+    constant: float
+    signal: bool
+
+    @classmethod
+    def of(cls, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget) -> _Table:
+        fold, unit = folds_of(problem, budget.folds), problem.unit
+        diverged = {name: said for name, folds in found.items() for said in [_divergence(folds)] if said}
+        if "plain" in diverged:
+            raise DomainError(
+                f"a plain network that did not converge ({diverged['plain']})",
+                "targets and inputs that a network can be trained on",
+                "look for a few rows with values far beyond all others",
+            )
+        losses = {name: _by_row(folds, "loss", fold) for name, folds in found.items() if name not in diverged}
+        best = min(losses, key=lambda name: float(losses[name].mean()))
+        errors = {name: error_of(loss, fold, unit) for name, loss in losses.items()}
+        to_best = against(losses, best, fold, unit)
+        mean = _by_row(found["plain"], "constant", fold)
+        # The best is the best of many: its p-value against the mean is corrected for their number.
+        to_mean = against({**losses, "the mean": mean}, "the mean", fold, unit)[best]
+        contenders = [
+            Contender(
+                name=m.name,
+                kind=m.kind,
+                group=m.group,
+                exact=m.exact,
+                error=errors[m.name].mean,
+                low=errors[m.name].low,
+                high=errors[m.name].high,
+                p_best=1.0 if m.name == best else to_best[m.name].p_adjusted,
+            )
+            for m in listed
+            if m.name in losses
+        ]
+        return cls(
+            errors, best, to_best, against(losses, "plain", fold, unit), contenders, subgroups(problem.candidates),
+            diverged, problem.candidates[0].name, float(mean.mean()) ** 0.5,
+            to_mean.excess < 0 and to_mean.p_adjusted < ALPHA,
+        )  # fmt: skip
+
+    @property
+    def chosen(self) -> str:
+        return choose(self.contenders, self.below).name
+
+    def standing(self, name: str) -> Standing:
+        if self.signal and name == self.chosen:
+            return "recommended"
+        if name == self.best:
+            return "best"
+        if name in {c.name for c in as_good(self.contenders)}:
+            return "as good"
+        return "undecided" if self.to_best[name].p_adjusted >= ALPHA else "worse"
+
+    def finding(self, method: Method, outcomes: Outcomes) -> MethodFinding:
+        name = method.name
+        missing = method.missing or self.diverged.get(name, "")
+        if missing:
+            return MethodFinding(name, method.kind, method.group, "not run", missing=missing)
+        best, plain = self.to_best.get(name), self.to_plain.get(name)
+        asymmetry = [o["equivariance_error"] for o in outcomes if o["equivariance_error"] is not None]
+        return MethodFinding(
+            name,
+            method.kind,
+            method.group,
+            self.standing(name),
+            error=self.errors[name],
+            excess=0.0 if best is None else best.excess,
+            p_best=None if best is None else best.p_adjusted,
+            excess_plain=0.0 if plain is None else plain.excess,
+            p_plain=None if plain is None else plain.p_adjusted,
+            equivariance_error=sum(asymmetry) / len(asymmetry) if asymmetry else None,
+            equivariance_group=method.group or self.whole,
+            seconds=sum(o["seconds"] for o in outcomes),
+            row_seconds=sum(o["predict_seconds"] for o in outcomes) / sum(len(o["loss"]) for o in outcomes),
+            peak_mb=max(o["peak_mb"] for o in outcomes),
+            parameters=int(outcomes[0]["parameters"]),
+            fold_errors=tuple(float(o["loss"].mean()) ** 0.5 for o in outcomes),
+            best_steps=tuple(int(o["best_step"]) for o in outcomes),
+        )
+
+
+def _divergence(outcomes: Outcomes) -> str:
+    """Why a method has no errors, or nothing."""
+    return next((f"it did not converge: {o['diverged']}" for o in outcomes if o["diverged"]), "")
+
+
+def _by_row(outcomes: Outcomes, key: str, fold: Tensor) -> Tensor:
+    """The values of all rows in their order, each from the fold that held it out."""
+    values = torch.empty(len(fold), dtype=torch.float64)
+    for number, outcome in enumerate(outcomes):
+        values[fold == number] = torch.from_numpy(outcome[key])
+    return values
+
+
+def _notes(dataset: Dataset, problem: Problem) -> list[str]:
+    notes = [
+        f"{name}: {reason}. All methods share it, and it is not compared." for name, reason in dataset.imposed.items()
+    ]
+    for candidate in problem.candidates:
+        if candidate.width is not None:
+            widths = ", ".join(f"{w:.3g}" for w in sorted(set(candidate.width)))
+            notes.append(
+                f"{candidate.name}: no uniform law exists on this group; augmentation and asymmetry are within a "
+                f"window of width {widths}."
+            )
+    return notes

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.comparison._backbone import GatedNetwork
 from isotropy.comparison._methods import Budget, Kind, acting
 from isotropy.errors import DomainError
 from isotropy.frames.parts import PosedRows, canonical_frame, pose_frame
@@ -25,6 +25,40 @@ from isotropy.study import Candidate, Preparation, Problem, penalised
 _RATE, _RATE_LAYERS = 3e-3, 1e-2
 _UPDATES = 15  # of the strengths of soft penalties, over the whole training
 Batch = tuple[Tensor, Tensor]
+
+
+class GatedNetwork(nn.Module):
+    """``(..., n_in) -> (..., n_out)``: a linear map to ``width``, ``depth`` gated residual layers, a linear map.
+
+    A layer is ``z + O(silu(a) * b)`` with ``(a, b) = L z``. Products of features, which most laws contain, are learnt
+    from far fewer rows than by a perceptron, and go on growing beyond the data; normalised features would not. It knows
+    of no group. Source: Shazeer, arXiv:2002.05202 (gates); He et al., CVPR 2016 (residual layers).
+
+    >>> from isotropy.random import spawn
+    >>> import torch
+    >>> GatedNetwork(20, 9, width=32, depth=2, generator=spawn(0, "net"))(torch.ones(7, 20)).shape
+    torch.Size([7, 9])
+    """
+
+    def __init__(self, n_in: int, n_out: int, *, width: int = 128, depth: int = 1, generator: Generator) -> None:
+        super().__init__()
+        self.enter = nn.Linear(n_in, width)
+        self.gates = nn.ModuleList(nn.Linear(width, 2 * width) for _ in range(depth))
+        self.mixes = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+        self.head = nn.Linear(width, n_out)
+        for layer in self.modules():
+            if isinstance(layer, nn.Linear):
+                # The start of torch's own linear layers, drawn from our stream.
+                nn.init.kaiming_uniform_(layer.weight, a=math.sqrt(5), generator=generator)
+                bound = 1 / math.sqrt(layer.in_features)
+                nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
+
+    def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
+        z = self.enter(x)
+        for gate, mix in zip(self.gates, self.mixes, strict=True):
+            a, b = gate(z).chunk(2, -1)
+            z = z + mix(nn.functional.silu(a) * b)
+        return self.head(z)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,39 +176,41 @@ class Posed(Trainee):
 def trainee_of(
     kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " m"], spend: Budget, seed: int
 ) -> Trainee:
-    """What a method trains on these rows; methods with the same network start from the same weights."""
-    start = spawn(seed, "weights")
+    """What a method trains on these rows; methods with the same network start from the same weights.
+
+    Exact layers are on Points seen from their centroid where the group translates.
+    """
+    start, draws = spawn(seed, "weights"), spawn(seed, "draws")
+    rep_in, rep_out = problem.rep_in, problem.rep_out
     plain = Preparation.fit(problem, problem.x[rows], problem.y[rows])
     spread = float(plain.targets.scale[0]) ** 2
     if kind == "layers":
         assert candidate is not None
-        return _layers(problem, candidate, rows, spread, spend, start)
-    core = GatedNetwork(
-        problem.x.shape[1], problem.y.shape[1], width=spend.width, depth=spend.depth, generator=start
-    )  # fmt: skip
+        group, ends = candidate.group, (linear_part(rep_in), linear_part(rep_out))
+        layers = EMLP(*ends, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
+        if not group.affine:
+            own = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
+            return Direct(layers, problem, own, _RATE_LAYERS, spread)
+        pose = pose_frame(T(group.degree).on(group.space), rep_in, rep_out)
+        preparation, g, weight = _posed(problem, candidate, pose, rows)
+        return Posed(layers, problem, preparation, _RATE_LAYERS, spread, pose, g, weight, start)
+    width, (n_in, n_out) = spend.width, (problem.x.shape[1], problem.y.shape[1])
+    core = GatedNetwork(n_in, n_out, width=width, depth=spend.depth, generator=start)
     if kind in ("plain", "soft"):
-        penalty = _penalty(problem, core, spend.width) if kind == "soft" else None
+        penalty = _penalty(problem, core, width) if kind == "soft" else None
         return Direct(core, problem, plain, _RATE, spread, penalty)
     assert candidate is not None
-    draws = spawn(seed, "draws")
     if kind == "augmentation":
         return Augmented(core, problem, plain, _RATE, spread, candidate, draws)
-    make = pose_frame if kind == "frames" else canonical_frame
-    pose = make(candidate.group, problem.rep_in, problem.rep_out)
-    return _posed(core, problem, candidate, pose, rows, _RATE, spread, draws)
+    pose = (pose_frame if kind == "frames" else canonical_frame)(candidate.group, rep_in, rep_out)
+    preparation, g, weight = _posed(problem, candidate, pose, rows)
+    return Posed(core, problem, preparation, _RATE, spread, pose, g, weight, draws)
 
 
 def _posed(
-    core: nn.Module,
-    problem: Problem,
-    candidate: Candidate,
-    pose: PosedRows,
-    rows: Int[Tensor, " m"],
-    rate: float,
-    spread: float,
-    generator: torch.Generator,
-) -> Posed:
-    """The poses of all rows, and columns in the units that rows have when they are posed."""
+    problem: Problem, candidate: Candidate, pose: PosedRows, rows: Int[Tensor, " m"]
+) -> tuple[Preparation, Tensor, Float[Tensor, "n F"]]:
+    """Columns in the units that rows have when they are posed, and the poses of all rows with their weights."""
     g, weight, degenerate = pose.atoms(problem.x)
     group = pose.group
     # A row without a size of its own says nothing about units: divided by nearly zero, its target would be all of them.
@@ -183,32 +219,13 @@ def _posed(
     first = group.inverse(g[shown, weight[shown].argmax(1)])
     x, y = pose.rep_in.act(group, first, problem.x[shown]), pose.rep_out.act(group, first, problem.y[shown])
     preparation = Preparation.fit(replace(problem, candidates=(candidate,)), x, y)
-    preparation = replace(preparation, targets=_typical(preparation.targets, y))
-    return Posed(core, problem, preparation, rate, spread, pose, g, weight, generator)
+    return replace(preparation, targets=_typical(preparation.targets, y)), g, weight
 
 
 def _typical(targets: Standardiser, y: Float[Tensor, "m q"]) -> Standardiser:
     """The scale of a typical row: divided by the size of their inputs, a few targets can be beyond all others."""
     size = (y - targets.shift).square().mean(-1).sqrt().median()
     return replace(targets, scale=size.expand_as(targets.scale).clone()) if size > 0 else targets
-
-
-def _layers(
-    problem: Problem,
-    candidate: Candidate,
-    rows: Int[Tensor, " m"],
-    spread: float,
-    spend: Budget,
-    start: torch.Generator,
-) -> Trainee:
-    """Exact layers; where the group translates, on Points seen from their centroid."""
-    group, rep_in, rep_out = candidate.group, linear_part(problem.rep_in), linear_part(problem.rep_out)
-    core = EMLP(rep_in, rep_out, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
-    if not group.affine:
-        preparation = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
-        return Direct(core, problem, preparation, _RATE_LAYERS, spread)
-    centred = pose_frame(T(group.degree).on(group.space), problem.rep_in, problem.rep_out)
-    return _posed(core, problem, candidate, centred, rows, _RATE_LAYERS, spread, start)
 
 
 def _penalty(problem: Problem, core: GatedNetwork, width: int) -> ProjectionPenalty:

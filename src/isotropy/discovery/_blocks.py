@@ -7,8 +7,8 @@ from typing import Any
 
 from isotropy.data import Dataset
 from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
+from isotropy.discovery._jobs import CALIBRATED_ROWS
 from isotropy.discovery._pictures import pictures
-from isotropy.discovery._surrogates import CALIBRATED_ROWS
 from isotropy.report import (
     Bar,
     Bars,

@@ -1,4 +1,4 @@
-"""From the outcomes of jobs to one finding per candidate: breaking, price, p-value, verdict."""
+"""From the outcomes of jobs to one finding per candidate, and to the continuous symmetries that nobody listed."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy
 import torch
+from torch import Tensor
 
-from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._verdicts import ALPHA, Grounds, Verdict, rows_to_decide, verdict
 from isotropy.estimate import Estimate
-from isotropy.measure import Breaking, combine, holm
+from isotropy.groups import LieAlgebra
+from isotropy.measure import Breaking, BreakingTerms, combine, holm
 from isotropy.measure.parts import SMALLEST_ERROR, along_lattice, clustered_mean
 from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
+# A direction is not shown to be broken while its eigenvalue may lie below twice the tolerated share of the signal.
+_TOLERANCE = 0.02
+_CLOSED = 0.2
 
 
 @dataclass(frozen=True)
@@ -153,9 +157,12 @@ def findings(
     p_values: dict[str, float] = {}
     for candidate in problem.candidates:
         rows, name = problem.measured(candidate), candidate.name
-        terms = [terms_of(outcome) for outcome in measured[name]]
+        terms = [
+            BreakingTerms(**{key: torch.from_numpy(term) for key, term in outcome["terms"].items()})
+            for outcome in measured[name]
+        ]
         unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
-        answers[name] = combine(terms, energy[rows], problem.y.shape[1], unit)
+        answers[name] = combine(terms, energy[rows], unit)
         # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
         p_values[name] = refits[name].p_value if name in refits else measured[name][0]["p_value"]
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
@@ -165,52 +172,31 @@ def findings(
     level = monotone([answers[c.name].estimate.mean for c in problem.candidates], weights, edges)
     return [
         _finding(
-            problem,
-            candidate,
-            answers[candidate.name],
-            max(level[i], 0.0),
-            tested[candidate.name],
-            refits.get(candidate.name),
-            p_values=(p_values[candidate.name], consistent[candidate.name]),
-            imposed=imposed.get(candidate.name, ""),
-            truth=truth.get(candidate.name),
+            problem, c, answers[c.name], max(level[i], 0.0), tested[c.name], refits.get(c.name),
+            p_values=(p_values[c.name], consistent[c.name]), imposed=imposed.get(c.name, ""), truth=truth.get(c.name),
             tolerance=tolerance,
         )
-        for i, candidate in enumerate(problem.candidates)
-    ]
+        for i, c in enumerate(problem.candidates)
+    ]  # fmt: skip
 
 
 def _finding(
-    problem: Problem,
-    candidate: Candidate,
-    answer: Breaking,
-    consistent: float,
-    test: Mapping[str, Any],
-    refit: Refit | None,
-    *,
-    p_values: tuple[float, float],
-    imposed: str,
-    truth: float | None,
-    tolerance: float,
-) -> GroupFinding:
+    problem: Problem, candidate: Candidate, answer: Breaking, consistent: float, test: Mapping[str, Any],
+    refit: Refit | None, *, p_values: tuple[float, float], imposed: str, truth: float | None, tolerance: float,
+) -> GroupFinding:  # fmt: skip
     breaking, price = _along_orbits(answer, consistent) if refit is None else _by_refitting(answer, refit)
     if imposed:
         # True by construction: the preparation of the data leaves nothing to estimate.
         breaking = price = Estimate(0.0, 0.0, 0.0, answer.estimate.n, answer.estimate.confidence)
     p_value, p_adjusted = p_values
     evidence = Grounds(
-        breaking=breaking.mean,
-        low=breaking.low,
-        high=breaking.high,
-        price_low=price.low,
-        overlap=test["overlap"],
+        breaking.mean, breaking.low, breaking.high, price.low, test["overlap"],
         significant=p_adjusted < ALPHA,
         imposed=bool(imposed),
         # A constant predicts as well: then there is nothing that could be symmetric or not.
         signal=answer.held_out < answer.energy * (1 - _LEAST_SIGNAL),
-    )
+    )  # fmt: skip
     word = verdict(evidence, tolerance)
-    undecided = word == "undecided"
     rows_needed = rows_to_decide(len(problem.x), answer.standard_error, breaking.mean, tolerance)
     return GroupFinding(
         name=candidate.name,
@@ -230,7 +216,7 @@ def _finding(
         standard_error=answer.standard_error,
         width=candidate.width,
         imposed=imposed,
-        rows_needed=rows_needed if undecided else None,
+        rows_needed=rows_needed if word == "undecided" else None,
         truth=truth,
         basis="orbit" if refit is None else "refit",
     )
@@ -275,3 +261,36 @@ def monotone(breaking: Sequence[float], weights: Sequence[float], edges: Sequenc
     multipliers, _ = scipy.optimize.nnls((C * root).T, -b / root)
     fitted = b + root**2 * (C.T @ multipliers)
     return [float(round(value, 12)) for value in fitted]
+
+
+def continuous(candidate: Candidate, gram: Mapping[str, Any] | None) -> Continuous:
+    """Eigenvalues with 90 % intervals, axes with the angle that contains 95 % of resampled ones."""
+    if gram is None:
+        return Continuous()
+    group = candidate.group
+    matrices, replicates = torch.from_numpy(gram["matrices"]), torch.from_numpy(gram["replicates"])
+    matrix = matrices.mean(0)
+    values, vectors = torch.linalg.eigh(matrix)
+    # Resampled rows of every split, around each split's own matrix: rows and models vary together.
+    drawn = torch.einsum("ai,bac,ci->bi", vectors, replicates, vectors)
+    low, high = (torch.quantile(drawn, q, dim=0) for q in (0.05, 0.95))
+    _, drawn_vectors = torch.linalg.eigh(replicates)
+    overlap = (drawn_vectors.mT @ vectors).abs().amax(1).clamp(max=1)
+    angles = torch.quantile(torch.rad2deg(overlap.arccos()), 0.95, dim=0)
+    kept = low <= _TOLERANCE
+    directions = vectors[:, kept]
+    return Continuous(
+        group=candidate.name,
+        dimension=int(kept.sum()),
+        axes=tuple(tuple(_signed(axis).tolist()) for axis in vectors.mT),
+        eigenvalues=tuple(values.tolist()),
+        intervals=tuple(zip(low.tolist(), high.tolist(), strict=True)),
+        angles=tuple(angles.tolist()),
+        names=group.generator_names,
+        closes=LieAlgebra.of(group.algebra.hat(directions.mT)).is_closed(_CLOSED),
+    )
+
+
+def _signed(axis: Tensor) -> Tensor:
+    """The axis with its largest entry positive: a direction and its opposite are one."""
+    return axis * np.sign(float(axis[axis.abs().argmax()])) + 0.0

@@ -1,4 +1,5 @@
-"""The pure jobs of a discovery: fit on half of the data, judge a candidate on the other half, test the inputs.
+"""The pure jobs of a discovery: fit on half of the data, judge a candidate on the other half, test the inputs,
+and do the same on copies of the data that are exactly symmetric by construction (calibration).
 
 Each is called as ``function(run, seed=..., **arguments)``, reads the problem from the run, and returns JSON with
 arrays; a job that needs another's outcome asks for it by its description.
@@ -7,7 +8,8 @@ arrays; a job that needs another's outcome asks for it by its description.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +20,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.discovery._learners import learn, revive
 from isotropy.groups import Draws, Window
-from isotropy.measure import BreakingTerms, breaking_terms, input_invariance_test, lie_gram, randomisation_test
+from isotropy.measure import BreakingTerms, breaking_terms, combine, input_invariance_test, lie_gram, randomisation_test
 from isotropy.measure.parts import bonferroni, pulled_back
 from isotropy.random import spawn
 from isotropy.runs import Run, map_jobs
@@ -30,6 +32,7 @@ _CURVE_ROWS = 400
 _CURVE_ANGLES = 33
 _GRAM_ROWS = 4000
 _REPLICATES = 400
+CALIBRATED_ROWS = 1000  # calibration redoes the analysis many times, on at most this many rows
 
 
 def fit_half(run: Run, *, seed: int, learner: str, split: int, fold: int) -> dict[str, Any]:
@@ -68,8 +71,7 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
     models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
     generator = spawn(seed, "measure", candidate.name, split)
     terms, p_value = judge(problem, candidate, models, half, rows, generator)
-    kept = {name: values.numpy() for name, values in terms.tensors().items() if name != "orbit_loss"}
-    return {"terms": kept, "p_value": p_value}
+    return {"terms": {name: values.numpy() for name, values in terms.tensors().items()}, "p_value": p_value}
 
 
 def judge(
@@ -98,15 +100,8 @@ def judge(
         )  # fmt: skip
         p_values.append(randomisation_test(part.orbit_loss, unit, generator=generator))
         for name, values in part.tensors().items():
-            if name != "orbit_loss":
-                terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
-    return BreakingTerms(**terms, orbit_loss=torch.empty(0, 0)), bonferroni(p_values)
-
-
-def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
-    """The terms of a stored ``measure``; losses along the orbit are not kept."""
-    tensors = {name: torch.from_numpy(values) for name, values in outcome["terms"].items()}
-    return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0))
+            terms.setdefault(name, torch.empty(len(rows), dtype=values.dtype))[at] = values
+    return BreakingTerms(**terms), bonferroni(p_values)
 
 
 def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
@@ -126,7 +121,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
     """
     problem = Problem.load(run)
     candidate, half = problem.candidates[index], problem.half(split)
-    free, imposed = torch.empty(len(half), dtype=problem.x.dtype), torch.empty(len(half), dtype=problem.x.dtype)
+    free, imposed = torch.empty(2, len(half), dtype=problem.x.dtype)
     for fold in (0, 1):
         held_out = half == fold
         generator = spawn(seed, "refit", candidate.name, split, fold)
@@ -204,3 +199,46 @@ def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[
         "matrices": np.stack([gram.matrix.numpy() for gram in grams]),
         "replicates": torch.cat([gram.replicates for gram in grams]).numpy(),
     }
+
+
+def surrogate(run: Run, *, seed: int, learner: str, copy: int) -> dict[str, Any]:
+    """The breaking read off one symmetric copy (g_i x_i, g_i y_i), for every compact candidate.
+
+    Turned under the largest compact candidate, the copy is symmetric under all candidates inside it, with the noise
+    and the invariants of the data; candidates outside get a copy of their own.
+    """
+    problem = Problem.load(run)
+    order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:CALIBRATED_ROWS]
+    unit = torch.unique(problem.unit[order], return_inverse=True)[1]
+    problem = replace(problem, x=problem.x[order], y=problem.y[order], unit=unit)
+    compact = [candidate for candidate in problem.candidates if not isinstance(candidate.measured, Window)]
+    breaking: dict[str, float] = {}
+    for top in compact:
+        if top.name in breaking:
+            continue
+        inside = [c for c in compact if c.group <= top.group and c.name not in breaking]
+        breaking |= _analyse(problem, top, inside, learner, seed, copy)
+    return {"breaking": breaking}
+
+
+def _analyse(
+    problem: Problem, top: Candidate, inside: list[Candidate], learner: str, seed: int, copy: int
+) -> dict[str, float]:
+    generator = spawn(seed, "surrogate", copy, top.name)
+    g = Draws.of(top.group, 1).take(int(problem.unit.max()) + 1, generator).rows(problem.unit)
+    x = problem.rep_in.act(top.group, g, problem.x[:, None])[:, 0]
+    y = problem.rep_out.act(top.group, g, problem.y[:, None])[:, 0]
+    turned = replace(problem, x=x, y=y)
+    half, models = turned.half(0), []
+    for fold in (0, 1):
+        kept = half != fold
+        state, _ = learn(
+            learner, turned, x[kept], y[kept], turned.unit[kept], seed=seed, stream=("surrogate", copy, top.name, fold)
+        )
+        models.append(revive(learner, turned, state))
+    found: dict[str, float] = {}
+    rows, energy = torch.arange(len(x)), turned.energy
+    for candidate in inside:
+        terms, _ = judge(turned, candidate, models, half, rows, generator)
+        found[candidate.name] = combine([terms], energy, turned.unit).cross
+    return found

@@ -23,7 +23,7 @@ from isotropy.measure._layers import layer_errors as layer_errors
 from isotropy.measure._lie import LieError as LieError
 from isotropy.measure._lie import lie_derivative as lie_derivative
 from isotropy.measure._lie import lie_error as lie_error
-from isotropy.measure._multiple import holm as holm
 from isotropy.measure._projection import projection_error as projection_error
-from isotropy.measure._randomisation import randomisation_test as randomisation_test
 from isotropy.measure._sample import Sample as Sample
+from isotropy.measure._significance import holm as holm
+from isotropy.measure._significance import randomisation_test as randomisation_test

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import scipy
 import torch
@@ -36,7 +36,8 @@ class BreakingTerms:
 
     ``cross`` = <y - R f, f - R f>, ``plug_in`` = |f - R f|^2, ``model_cross`` = <a_1, a_2> for models from disjoint
     halves, averaged over the row's orbit, ``loss`` = |y - f|^2, ``loss_averaged`` = |y - R f|^2, and
-    ``orbit_loss`` ``(n, 1 + M)`` the loss of the row as it is and moved along its orbit.
+    ``orbit_loss`` ``(n, 1 + M)`` the loss of the row as it is and moved along its orbit, of which ``tensors``, that is
+    what ``combine`` reads, are free.
     """
 
     cross: Tensor
@@ -44,10 +45,10 @@ class BreakingTerms:
     model_cross: Tensor
     loss: Tensor
     loss_averaged: Tensor
-    orbit_loss: Tensor
+    orbit_loss: Tensor = field(default_factory=lambda: torch.empty(0, 0))
 
     def tensors(self) -> dict[str, Tensor]:
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "orbit_loss"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,6 @@ class Breaking:
     estimate: Estimate
     upper_worst: float
     price: Estimate
-    cost_rmse: float
     cross: float
     plug_in: float
     risk_gap: float
@@ -156,7 +156,7 @@ def _window_terms(F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Te
     )
 
 
-def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], outputs: int, unit: Tensor) -> Breaking:
+def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], unit: Tensor) -> Breaking:
     """One answer from the terms of all splits (each in the order of the rows), per-row energy |y - c|^2.
 
     The point is A = X^2 / XX where the model sees the breaking (X > 0, XX > 2 se), else max(X, 0): X is unbiased,
@@ -191,7 +191,6 @@ def combine(terms: Sequence[BreakingTerms], energy: Float[Tensor, " n"], outputs
         price=Estimate(
             a / left, max(a / left - price_t, 0.0), (a / (1 - u) if u < 1 else V) / left + price_t, n, confidence
         ),
-        cost_rmse=math.sqrt(a / outputs),
         cross=x / V,
         plug_in=float(P.mean()) / V,
         risk_gap=float((averaged - loss).mean()) / V,

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.groups import Draws, Group, Window
-from isotropy.measure._randomisation import randomisation_test
+from isotropy.measure._significance import randomisation_test
 from isotropy.random import derive
 from isotropy.reps import Rep
 

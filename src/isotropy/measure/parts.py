@@ -5,5 +5,5 @@ from isotropy.measure._breaking import clustered_mean as clustered_mean
 from isotropy.measure._breaking import pulled_back as pulled_back
 from isotropy.measure._breaking import split_halves as split_halves
 from isotropy.measure._defects import units as units
-from isotropy.measure._multiple import along_lattice as along_lattice
-from isotropy.measure._randomisation import bonferroni as bonferroni
+from isotropy.measure._significance import along_lattice as along_lattice
+from isotropy.measure._significance import bonferroni as bonferroni

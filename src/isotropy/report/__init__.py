@@ -21,10 +21,10 @@ from isotropy.report._format import cell_text as cell_text
 from isotropy.report._format import number_text as number_text
 from isotropy.report._html import write_html as write_html
 from isotropy.report._page import BlockError as BlockError
-from isotropy.report._palette import Tone as Tone
 from isotropy.report._result import Result as Result
-from isotropy.report._rows import flatten as flatten
+from isotropy.report._result import flatten as flatten
 from isotropy.report._terminal import rich_table as rich_table
 from isotropy.report._terminal import table_text as table_text
 from isotropy.report._verdicts import VERDICTS as VERDICTS
 from isotropy.report._verdicts import Chip as Chip
+from isotropy.report._verdicts import Tone as Tone

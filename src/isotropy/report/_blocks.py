@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from isotropy.errors import ShapeError
 from isotropy.estimate import Estimate
-from isotropy.report._palette import Tone
-from isotropy.report._verdicts import Chip
+from isotropy.report._verdicts import Chip, Tone
 
 # Written out because the run-time checker takes ``float`` to exclude integers.
 Number = float | int

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from isotropy.report._blocks import Bar, Bars, Interval, Number
 from isotropy.report._figure import FONT, PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import interval_text, number_text
-from isotropy.report._palette import light
+from isotropy.report._verdicts import light
 
 _ROW: Final = 36.0
 _NARROW_ROW: Final = 52.0

@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLo
 from isotropy.report._blocks import Curves, Number, Points, Scatter
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import number_text
-from isotropy.report._palette import DASHES, SERIES, Tone, light
+from isotropy.report._verdicts import DASHES, SERIES, Tone, light
 
 _HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
 _LEGEND_LINE = 21.0

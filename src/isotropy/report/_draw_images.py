@@ -13,7 +13,7 @@ from PIL import Image
 
 from isotropy.report._blocks import Images, Picture
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, shorten
-from isotropy.report._palette import light
+from isotropy.report._verdicts import light
 
 
 def pixels_of(picture: Picture) -> NDArray[np.uint8]:

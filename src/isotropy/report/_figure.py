@@ -25,7 +25,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FuncFormatter
 
 from isotropy.report._format import printable
-from isotropy.report._palette import PALETTE, light
+from isotropy.report._verdicts import PALETTE, light
 
 Width = Literal["wide", "half", "narrow"]
 

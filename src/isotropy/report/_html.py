@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from isotropy.report._blocks import Block, Text
 from isotropy.report._page import prose, sections, views
-from isotropy.report._palette import PALETTE
+from isotropy.report._verdicts import PALETTE
 from isotropy.storage import write_whole
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ from rich.text import Text as RichText
 from isotropy.estimate import Estimate
 from isotropy.report._blocks import Cell, Column, Interval, Table
 from isotropy.report._format import cell_text, printable
-from isotropy.report._palette import Tone
-from isotropy.report._verdicts import Chip
+from isotropy.report._verdicts import Chip, Tone
 
 _STYLE: dict[Tone, str] = {
     "holds": "bold cyan",

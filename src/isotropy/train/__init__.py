@@ -1,25 +1,15 @@
 """The one training loop: seeds, checkpoints, metrics and devices for every model in the house."""
 
-from isotropy.data import Batches, Moved
-from isotropy.train._fit import fit
-from isotropy.train._schedule import Cosine, Schedule
-from isotropy.train._step import Step
-from isotropy.train._task import Task
-from isotropy.train._terms import DivergedError
-from isotropy.train._writers import CSVMetrics, History, Row, TensorBoardMetrics, Writer
-
-__all__ = [
-    "Batches",
-    "CSVMetrics",
-    "Cosine",
-    "DivergedError",
-    "History",
-    "Moved",
-    "Row",
-    "Schedule",
-    "Step",
-    "Task",
-    "TensorBoardMetrics",
-    "Writer",
-    "fit",
-]
+from isotropy.data import Batches as Batches
+from isotropy.data import Moved as Moved
+from isotropy.train._fit import fit as fit
+from isotropy.train._schedule import Cosine as Cosine
+from isotropy.train._schedule import Schedule as Schedule
+from isotropy.train._step import Step as Step
+from isotropy.train._task import Task as Task
+from isotropy.train._terms import DivergedError as DivergedError
+from isotropy.train._writers import CSVMetrics as CSVMetrics
+from isotropy.train._writers import History as History
+from isotropy.train._writers import Row as Row
+from isotropy.train._writers import TensorBoardMetrics as TensorBoardMetrics
+from isotropy.train._writers import Writer as Writer

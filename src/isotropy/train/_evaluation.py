@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from isotropy.errors import DomainError
+from isotropy.train._place import Place
 from isotropy.train._task import Task, is_whole
 from isotropy.train._terms import Means, Terms, share_of
-
-if TYPE_CHECKING:
-    from isotropy.train._place import Place
 
 
 class Evaluation:

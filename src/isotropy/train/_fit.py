@@ -17,7 +17,7 @@ from isotropy.random import derive
 from isotropy.runs import Run, progress_bar
 from isotropy.soft import Constraint
 from isotropy.train._loop import Callback, Loop
-from isotropy.train._place import place_of, seeded
+from isotropy.train._place import Place, place_of, seeded
 from isotropy.train._schedule import Schedule, Settings
 from isotropy.train._step import Step, optimizers_of
 from isotropy.train._task import Loss, Task, is_whole
@@ -25,8 +25,6 @@ from isotropy.train._writers import History, RunMetrics, Writer
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
-
-    from isotropy.train._place import Place
 
 OptimizerLike = Optimizer | Callable[[Iterator[nn.Parameter]], Optimizer]
 

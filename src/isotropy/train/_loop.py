@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -18,15 +18,12 @@ from isotropy.runs import Run
 from isotropy.soft import StepInfo
 from isotropy.train._checkpoint import Stateful, read_state, write_state
 from isotropy.train._evaluation import Average, Evaluation
-from isotropy.train._place import random_state, set_random_state
+from isotropy.train._place import Place, random_state, set_random_state
 from isotropy.train._schedule import Settings
 from isotropy.train._step import Step
 from isotropy.train._task import Task, is_whole
 from isotropy.train._terms import Means, Terms, check_finite, columns, share_of
 from isotropy.train._writers import History, Row, Writer
-
-if TYPE_CHECKING:
-    from isotropy.train._place import Place
 
 Callback = Callable[[Row, nn.Module], object]
 CHECKPOINT = "checkpoint.safetensors"

@@ -55,6 +55,8 @@ class Alone:
 
 if TYPE_CHECKING:
     Place = Alone | Fabric
+else:
+    Place = Any  # Fabric is imported when a training asks for it
 
 
 def place_of(model: nn.Module, devices: int | str | None, precision: Any) -> Place:

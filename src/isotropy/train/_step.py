@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -12,11 +12,8 @@ from torch.optim import Optimizer
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.random import spawn
 from isotropy.soft import Constraint, StepInfo
-from isotropy.train._place import of_groups, set_up
+from isotropy.train._place import Place, of_groups, set_up
 from isotropy.train._terms import DivergedError
-
-if TYPE_CHECKING:
-    from isotropy.train._place import Place
 
 
 class Step:

@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-
-if TYPE_CHECKING:
-    from isotropy.train._place import Place
+from isotropy.train._place import Place
 
 Per = Literal["row", "batch", "either"]
 ONLY = ""  # the name of a loss that has no terms

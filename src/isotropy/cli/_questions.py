@@ -1,0 +1,98 @@
+"""``isotropy discover`` and ``isotropy compare``: what holds in my data, and which way to use it wins?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from isotropy.cli import _options as ask
+from isotropy.cli._app import app
+from isotropy.cli._options import point, show
+from isotropy.errors import SchemaError
+
+
+@app.command(short_help="Which symmetries hold in my data, and how far?")
+def discover(
+    data: ask.Data,
+    schema: ask.SchemaFile = None,
+    groups: Annotated[
+        str | None, typer.Option("--groups", help='Candidates, e.g. "O(3),O(2)@z"; built-in data have their own.')
+    ] = None,
+    setting: ask.Settings = [],  # noqa: B006  typer copies its defaults
+    seed: ask.Seed = 0,
+    out: ask.Out = None,
+    resume: ask.Resume = False,
+    engine: Annotated[
+        ask.Engine | None,
+        typer.Option("--engine", help="Where jobs run; by default on all cores, a quick look in this process."),
+    ] = None,
+    workers: ask.Workers = None,
+    address: ask.Address = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look, in seconds: one learner, no calibration.")
+    ] = False,
+    tol: Annotated[
+        float, typer.Option("--tol", min=0.0, max=1.0, help="Breaking below this share of the signal is negligible.")
+    ] = 0.01,
+) -> None:
+    """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
+    # Processes take longer to start than a quick look has to do.
+    engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
+    run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
+    _answer("discover", data, schema, setting, groups, **run, seed=seed, quick=quick, tolerance=tol)
+
+
+@app.command(short_help="Which way to use a symmetry wins?")
+def compare(
+    data: ask.Data,
+    group: Annotated[
+        list[str],
+        typer.Option(
+            "--group",
+            "--groups",
+            help='The symmetry, e.g. "O(3)"; may be repeated. A single one brings along those subgroups that built-in '
+            "data name; without one all that they name are compared.",
+        ),
+    ] = [],  # noqa: B006
+    methods: Annotated[
+        str | None,
+        typer.Option("--methods", help="Only these: augmentation,soft,frames,coordinates,layers (plain is always in)."),
+    ] = None,
+    schema: ask.SchemaFile = None,
+    setting: ask.Settings = [],  # noqa: B006
+    seed: ask.Seed = 0,
+    out: ask.Out = None,
+    resume: ask.Resume = False,
+    engine: Annotated[ask.Engine, typer.Option("--engine", help="Where jobs run.")] = ask.Engine.process,
+    workers: ask.Workers = None,
+    address: ask.Address = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
+    ] = False,
+) -> None:
+    """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
+    if any(not name.strip() for name in group):
+        raise SchemaError("--group with nothing in it", "a group", '--group "O(3)"')
+    run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
+    _answer("compare", data, schema, setting, ",".join(group) or None, **run, seed=seed, quick=quick, methods=methods)
+
+
+def _answer(
+    verb: str, data: str, schema: Path | None, setting: list[str], groups: str | None, *, engine: ask.Engine,
+    out: Path | None, resume: bool, address: str | None, **asked: Any,
+) -> None:  # fmt: skip
+    """Reads the data, puts the question, and shows the answer."""
+    ask.check_run(out, resume, engine, address)
+    settings = ask.settings_of(setting)
+    import isotropy
+    from isotropy.data import load
+
+    dataset = load(data, schema=schema, **settings)
+    if not (groups if groups is not None else dataset.groups):
+        raise SchemaError(f"no candidate groups for {data}", "at least one", '--groups "O(3),O(2)@z"')
+    question = getattr(isotropy, verb)
+    found = question(dataset, groups=groups, engine=engine.value, out=out, resume=resume, address=address, **asked)
+    show(found, found.recommendation, found.notes)
+    point(out)
