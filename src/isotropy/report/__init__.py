@@ -19,8 +19,8 @@ from isotropy.report._blocks import Table as Table
 from isotropy.report._blocks import Text as Text
 from isotropy.report._format import cell_text as cell_text
 from isotropy.report._format import number_text as number_text
-from isotropy.report._html import write_html as write_html
 from isotropy.report._page import BlockError as BlockError
+from isotropy.report._page import write_html as write_html
 from isotropy.report._result import Result as Result
 from isotropy.report._result import flatten as flatten
 from isotropy.report._terminal import rich_table as rich_table

@@ -24,9 +24,9 @@ _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Fig
 }
 
 
-def drawn(block: Bars | Curves | Scatter | Lattice | Images, name: str) -> tuple[str, Drawing]:
-    """What the figure says in words, and the figure."""
+def drawn(block: Bars | Curves | Scatter | Lattice | Images, name: str) -> Drawing:
+    """The figure, with what it says in words."""
     describe, draw = next(pair for kind, pair in _KINDS.items() if isinstance(block, kind))
     words = block.alt or describe(block)
     half = not isinstance(block, Images) and block.half
-    return words, render(lambda width: draw(block, width), name=name, alt=words, half=half)
+    return render(lambda width: draw(block, width), name=name, alt=words, half=half)

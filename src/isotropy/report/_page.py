@@ -1,12 +1,13 @@
-"""From blocks to what the template shows: sections, escaped prose, table cells, figures drawn and described."""
+"""The report as one file: no script, no external resource, nothing that is not escaped."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from markupsafe import Markup, escape
 
@@ -16,7 +17,6 @@ from isotropy.report._blocks import (
     Bars,
     Block,
     Cell,
-    Column,
     Curves,
     Format,
     Images,
@@ -28,14 +28,92 @@ from isotropy.report._blocks import (
     Text,
 )
 from isotropy.report._format import cell_text, interval_text, number_text
-from isotropy.report._verdicts import Chip
+from isotropy.report._verdicts import PALETTE, Chip
+from isotropy.storage import write_whole
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from isotropy.report._figure import Drawing
 
 
 class BlockError(IsotropyError, TypeError):
     """Something among the blocks of a report that is not a block."""
+
+
+def write_html(
+    title: str,
+    blocks: Sequence[Block],
+    path: str | Path,
+    *,
+    subtitle: str = "",
+    kicker: str = "Isotropy",
+    provenance: Mapping[str, object] | None = None,
+    figures: bool = True,
+) -> Path:
+    """Write blocks as one self-contained HTML page; figures also as PNG and SVG in ``figures/`` beside it.
+
+    ``path`` ends in ``.html``, or names a folder that receives ``report.html``. ``provenance`` (command, seed,
+    versions, seconds) becomes the footer. Files appear whole or not at all. Equal blocks give equal bytes.
+    Raises BlockError for something that is no block. Returns the path of the page.
+
+    >>> import tempfile
+    >>> folder = tempfile.mkdtemp()
+    >>> page = write_html("Inertia", [Text("Build in `O(2)@z`.", style="headline")], folder)
+    >>> page.name, "<code>O(2)@z</code>" in page.read_text()
+    ('report.html', True)
+    """
+    target = Path(path)
+    if target.suffix.lower() not in (".html", ".htm"):
+        target = target / "report.html"
+    shown = _views(blocks)
+    template = _environment().get_template("report.html.j2")
+    page = template.render(
+        title=title,
+        subtitle=subtitle,
+        kicker=kicker,
+        lead=[view for view in shown if view.style == "headline"],
+        sections=_sections([view for view in shown if view.style != "headline"]),
+        provenance=[(str(key), _told(value)) for key, value in (provenance or {}).items()],
+        palette=PALETTE,
+        figures=figures,
+    )
+    for view in shown if figures else ():
+        if view.drawing is not None:
+            folder = target.parent / "figures"
+            write_whole(folder / f"{view.name}.svg", view.drawing.svg)
+            write_whole(folder / f"{view.name}.png", view.drawing.png)
+    write_whole(target, page.encode("utf-8", "replace"))
+    return target
+
+
+def _told(value: object) -> str:
+    """A value of the footer without the punctuation of Python.
+
+    >>> _told({"nu": 0.3, "groups": ["O(3)", "SO(3)"]})
+    'nu=0.3, groups=O(3), SO(3)'
+    """
+    if isinstance(value, Mapping):
+        pairs = cast(Mapping[object, object], value).items()
+        return ", ".join(f"{key}={_told(item)}" for key, item in pairs) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_told(item) for item in cast(Sequence[object], value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("isotropy.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update({"prose": _prose, "shown": _shown, "words": _words})
+    return environment
 
 
 def slug(text: str) -> str:
@@ -47,7 +125,7 @@ def slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:60]
 
 
-def prose(text: str) -> Markup:
+def _prose(text: str) -> Markup:
     """Paragraphs, ``- `` lists and `` `code` `` as HTML; everything else is escaped."""
     parts: list[Markup] = []
     for paragraph in re.split(r"\n\s*\n", text.strip()):
@@ -71,7 +149,7 @@ def _inline(text: str) -> Markup:
 
 
 @dataclass(frozen=True)
-class CellView:
+class _Shown:
     """A cell as the template shows it: a main text, a smaller second line, or a chip or a meter."""
 
     kind: str
@@ -84,75 +162,44 @@ class CellView:
     high: float | None = None
 
 
-def cell_view(cell: Cell, form: Format) -> CellView:
-    """What the template needs to know of one cell."""
+def _shown(cell: Cell, form: Format) -> _Shown:
     if isinstance(cell, Chip):
-        return CellView("chip", cell.word, tone=cell.tone, glyph=cell.glyph)
+        return _Shown("chip", cell.word, tone=cell.tone, glyph=cell.glyph)
     if isinstance(cell, Meter):
-        main, sub = number_text(cell.value, "share"), ""
         low, high = (
             None if v is None or not math.isfinite(v) else min(max(v, 0.0), 1.0) for v in (cell.low, cell.high)
         )
         fill = min(max(cell.value, 0.0), 1.0) if math.isfinite(cell.value) else 0.0
-        return CellView("meter", main, sub, cell.tone, fill=fill, low=low, high=high)
+        return _Shown("meter", number_text(cell.value, "share"), tone=cell.tone, fill=fill, low=low, high=high)
     if isinstance(cell, Estimate | Interval):
-        main, sub = interval_text(
-            Interval.of(cell) if isinstance(cell, Estimate) else cell, "number" if form == "text" else form
-        )
-        return CellView("interval", main, sub)
+        interval = Interval.of(cell) if isinstance(cell, Estimate) else cell
+        return _Shown("interval", *interval_text(interval, "number" if form == "text" else form))
     kind = "text" if isinstance(cell, str | bool) or cell is None else "number"
-    return CellView(kind, cell_text(cell, form))
+    return _Shown(kind, cell_text(cell, form))
 
 
-@dataclass(frozen=True)
-class TableView:
-    columns: Sequence[Column]
-    rows: list[tuple[bool, list[CellView]]]
-    words: list[Chip]
-    notes: Sequence[str]
-
-
-def table_view(table: Table) -> TableView:
-    """The cells, and each word with an explanation once, in the order in which the words appear."""
-    rows = [
-        (
-            number in table.grey,
-            [cell_view(cell, column.format) for cell, column in zip(row, table.columns, strict=True)],
-        )
-        for number, row in enumerate(table.rows)
-    ]
+def _words(table: Table) -> list[Chip]:
+    """Each word with an explanation once, in the order in which the words appear."""
     chips = {cell.word: cell for row in table.rows for cell in row if isinstance(cell, Chip) and cell.note}
-    return TableView(table.columns, rows, list(chips.values()), table.notes)
+    return list(chips.values())
 
 
 @dataclass(frozen=True)
-class BlockView:
-    """One block as the template shows it; ``drawing`` is there for figures, ``table`` for tables."""
+class _View:
+    """One block as the template shows it, under the name of its files; ``style`` is that of a text."""
 
     kind: str
     block: Block
-    caption: Markup
-    explain: Markup
-    body: Markup = Markup("")
+    name: str
     style: str = ""
-    table: TableView | None = None
     drawing: Drawing | None = None
     pictures: Sequence[tuple[str, str]] = ()
-    alt: str = ""
-    name: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
-    title: str
-    anchor: str
-    blocks: list[BlockView]
-
-
-def views(blocks: Sequence[Block]) -> list[BlockView]:
+def _views(blocks: Sequence[Block]) -> list[_View]:
     """Every block drawn, its file name unique."""
     taken: set[str] = set()
-    result: list[BlockView] = []
+    result: list[_View] = []
     for block in blocks:
         name = stem = slug(block.name or block.title or block.section) or type(block).__name__.lower()
         number = 2
@@ -163,31 +210,29 @@ def views(blocks: Sequence[Block]) -> list[BlockView]:
     return result
 
 
-def _view(block: Block, name: str) -> BlockView:
-    caption, explain = prose(block.caption), prose(block.explain)
+def _view(block: Block, name: str) -> _View:
     if isinstance(block, Text):
-        return BlockView("text", block, caption, explain, body=prose(block.body), style=block.style, name=name)
+        return _View("text", block, name, block.style)
     if isinstance(block, Table):
-        return BlockView("table", block, caption, explain, table=table_view(block), name=name)
+        return _View("table", block, name)
     if not isinstance(block, Bars | Curves | Scatter | Lattice | Images):
         raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images or Lattice")
     # matplotlib is a second of imports, and most reports are read at a terminal.
     from isotropy.report._drawn import data_uri, drawn
 
-    words, drawing = drawn(block, name)
-    if isinstance(block, Images):
-        pictures = [(data_uri(picture), picture.label) for picture in block.pictures]
-        return BlockView("images", block, caption, explain, drawing=drawing, pictures=pictures, alt=words, name=name)
-    return BlockView("figure", block, caption, explain, drawing=drawing, alt=words, name=name)
+    drawing = drawn(block, name)
+    if not isinstance(block, Images):
+        return _View("figure", block, name, drawing=drawing)
+    pictures = [(data_uri(picture), picture.label) for picture in block.pictures]
+    return _View("images", block, name, drawing=drawing, pictures=pictures)
 
 
-def sections(shown: Sequence[BlockView]) -> list[Section]:
+def _sections(shown: Sequence[_View]) -> list[tuple[str, list[_View]]]:
     """Blocks gathered under their headings; a block without a section stays in the one before it."""
-    result: list[Section] = []
+    result: list[tuple[str, list[_View]]] = []
     for view in shown:
         title = view.block.section
-        if not result or (title and title != result[-1].title):
-            anchor = f"section-{len(result) + 1}"
-            result.append(Section(title, anchor, []))
-        result[-1].blocks.append(view)
+        if not result or (title and title != result[-1][0]):
+            result.append((title, []))
+        result[-1][1].append(view)
     return result

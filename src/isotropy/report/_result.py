@@ -14,7 +14,7 @@ from isotropy.errors import SchemaError
 from isotropy.estimate import Estimate
 from isotropy.fields import Json, finite, from_json, is_stored, jsonable
 from isotropy.report._blocks import Block, Column, Format, Number, Table
-from isotropy.report._html import write_html
+from isotropy.report._page import write_html
 from isotropy.report._terminal import table_text
 from isotropy.storage import write_whole
 
