@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,11 +126,9 @@ def _in_order(model: nn.Module, sample: Sample) -> list[tuple[str, nn.Module]]:
     """Modules that run exactly once and give one tensor, in the order in which they end; the innermost names win."""
     names = {module: name for name, module in model.named_modules() if module is not model}
     ended: list[nn.Module] = []
-
-    def note(module: nn.Module, _: Any, __: Any) -> None:
-        ended.append(module)
-
-    with _hooked(names, note):
+    with ExitStack() as hooks:
+        for module in names:
+            hooks.enter_context(module.register_forward_hook(lambda one, _, __: ended.append(one)))
         sample.take(slice(2)).call(model)
     return [(names[module], module) for module in ended if ended.count(module) == 1]
 
@@ -223,8 +221,9 @@ class _Fields:
             return None
         if self.seen is not None and self.seen.shape == h.shape and torch.equal(self.seen, h):
             return None
-        if isinstance(self.y.x, Tensor) and _same(self.y.x, h):
-            self.seen = h
+        y = self.y.x
+        if isinstance(y, Tensor) and len(y) == len(h) and torch.equal(y.flatten(1), h.flatten(1)):
+            self.seen = h  # the output already, but for its shape
             return torch.zeros_like(self.out), True
         declared = getattr(module, "rep_out", None)
         typed = isinstance(declared, Rep | Indexed)
@@ -301,9 +300,8 @@ class _Fields:
             gram.diagonal().add_(ridge)
             map_ = torch.linalg.solve(gram, X.mT @ (W[other] - mean))
             field[own] = (H[own] - centre) @ map_ + mean
-        if isinstance(view, Field):
-            channels_last = w.movedim(1, -1)
-            return field.reshape(channels_last.shape).movedim(-1, 1).to(w)
+        if isinstance(view, Field):  # channels were brought to the end
+            return field.reshape(w.movedim(1, -1).shape).movedim(-1, 1).to(w)
         return field.reshape(w.shape).to(w)
 
 
@@ -315,28 +313,14 @@ def _by_place(view: Indexed | None, h: Tensor) -> Float[Tensor, "places features
     return h.flatten(0, places).flatten(1)
 
 
-def _same(y: Tensor, h: Tensor) -> bool:
-    """Whether h is the output already, but for its shape."""
-    return len(y) == len(h) and y.numel() == h.numel() and torch.equal(y.flatten(1), h.flatten(1))
-
-
-@contextmanager
-def _hooked(modules: Iterable[nn.Module], hook: Callable[..., Any]) -> Generator[None]:
-    """The hook on the outputs of these modules, for a while."""
-    handles = [module.register_forward_hook(hook) for module in modules]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
 def _output(model: nn.Module, module: nn.Module) -> Callable[..., Any]:
     """What ``module`` gives while the model runs; copied, since the next module may write into it."""
 
     def run(*args: Any, **named: Any) -> Any:
         found: list[Any] = []
-        with _hooked([module], lambda _, __, out: found.append(out.clone() if isinstance(out, Tensor) else out)):
+        with module.register_forward_hook(
+            lambda _, __, out: found.append(out.clone() if isinstance(out, Tensor) else out)
+        ):
             model(*args, **named)
         return found[0]
 
@@ -347,7 +331,7 @@ def _replaced(model: nn.Module, module: nn.Module, h: Tensor) -> Callable[..., A
     """The model when ``module`` gives h, whatever it gets."""
 
     def run(*args: Any, **named: Any) -> Any:
-        with _hooked([module], lambda *_: h.clone()):
+        with module.register_forward_hook(lambda *_: h.clone()):
             return model(*args, **named)
 
     return run

@@ -169,28 +169,30 @@ class Bars(Block):
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
-
-    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
-    """
+class _Series:
+    """What lines and points share: values ``y`` at ``x``, and the ends of their intervals."""
 
     label: str
     x: Sequence[Number]
     y: Sequence[Number]
     low: Sequence[Number] | None = None
     high: Sequence[Number] | None = None
-    tone: Tone | None = None
 
     def __post_init__(self) -> None:
-        _one_for_each_x(self, "y", "low", "high")
+        for name in ("y", "low", "high", "labels"):
+            values: Sequence[object] | None = getattr(self, name, None)
+            if values is not None and len(values) != len(self.x):
+                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
 
 
-def _one_for_each_x(item: Curve | Points, *names: str) -> None:
-    for name in names:
-        values: Sequence[object] | None = getattr(item, name)
-        if values is not None and len(values) != len(item.x):
-            raise ShapeError(f"{len(values)} values of {name}", f"{len(item.x)} values, one for each x")
+@dataclass(frozen=True)
+class Curve(_Series):
+    """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
+
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
+    """
+
+    tone: Tone | None = None
 
 
 @dataclass(frozen=True)
@@ -215,22 +217,14 @@ class Curves(Block):
 
 
 @dataclass(frozen=True)
-class Points:
+class Points(_Series):
     """Points ``(x, y)``, with vertical intervals ``[low, high]`` and ``labels`` if given; all sequences of one length.
 
     ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
     """
 
-    label: str
-    x: Sequence[Number]
-    y: Sequence[Number]
-    low: Sequence[Number] | None = None
-    high: Sequence[Number] | None = None
     labels: Sequence[str] | None = None
     tone: Tone | None = None
-
-    def __post_init__(self) -> None:
-        _one_for_each_x(self, "y", "low", "high", "labels")
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,7 @@ _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anc
 
 def draw_curves(block: Curves, width: Width) -> Figure:
     """Lines with bands; each line differs from the others in its colour and in its dashes."""
-    labels = [curve.label for curve in block.curves if curve.label]
-    columns = _legend_columns(labels, width)
-    figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
+    figure, axes, columns = _axes(block, width, [curve.label for curve in block.curves if curve.label])
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
         x = np.asarray(curve.x, dtype=float)
@@ -58,9 +56,7 @@ def draw_curves(block: Curves, width: Width) -> Figure:
 def draw_scatter(block: Scatter, width: Width) -> Figure:
     """Points with vertical intervals; the diagonal is where found equals true."""
     labels = [cloud.label for cloud in block.clouds if cloud.label]
-    labels += [_DIAGONAL] if block.diagonal else []
-    columns = _legend_columns(labels, width)
-    figure, axes = _axes(block.xlabel, block.ylabel, width, math.ceil(len(labels) / columns))
+    figure, axes, columns = _axes(block, width, [*labels, *([_DIAGONAL] if block.diagonal else [])])
     if block.diagonal:
         values = [float(v) for cloud in block.clouds for v in (*cloud.x, *cloud.y) if math.isfinite(v)] or [0.0, 1.0]
         ends = [min(values), max(values)]
@@ -90,30 +86,23 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     return figure
 
 
-def _legend_columns(labels: Sequence[str], width: Width) -> int:
-    """As many keys in a row as fit."""
+def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple[Figure, Axes, int]:
+    """The figure, its axes, and the columns of its legend: as many keys in a row as fit."""
     widest = max((text_width(label, SMALL) for label in labels), default=0.0)
-    return min(max(int((PIXELS[width] - 30) // (widest + 62)), 1), 5)
-
-
-def _axes(xlabel: str, ylabel: str, width: Width, lines: int) -> tuple[Figure, Axes]:
-    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * lines)
+    columns = min(max(int((PIXELS[width] - 30) // (widest + 62)), 1), 5)
+    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * math.ceil(len(labels) / columns))
     figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06)
     axes = figure.add_subplot()
-    axes.set_xlabel(wrap(xlabel, PIXELS[width] - 90), labelpad=6)
-    if ylabel:
+    axes.set_xlabel(wrap(block.xlabel, PIXELS[width] - 90), labelpad=6)
+    if block.ylabel:
         # Upright above the axis: a title on its side is read last or not at all.
-        axes.set_title(
-            wrap(ylabel, PIXELS[width] - 90, SMALL + 0.5),
-            loc="left",
-            fontsize=SMALL + 0.5,
-            color=light("muted"),
-            pad=10,
-        )
+        size = SMALL + 0.5
+        title = wrap(block.ylabel, PIXELS[width] - 90, size)
+        axes.set_title(title, loc="left", fontsize=size, color=light("muted"), pad=10)
     axes.xaxis.set_major_locator(MaxNLocator(6 if width == "wide" else 4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     quiet(axes)
-    return figure, axes
+    return figure, axes, columns
 
 
 def _colour(tone: Tone | None, number: int) -> str:

@@ -112,7 +112,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update({"prose": _prose, "shown": _shown, "words": _words})
+    cast(dict[str, object], environment.filters).update(prose=_prose, shown=_shown, words=_words)
     return environment
 
 

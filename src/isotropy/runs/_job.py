@@ -85,7 +85,8 @@ def store(run: Run, job: Job, outcome: Any) -> None:
 def outcome_of(run: Run, job: Job) -> Any:
     """The stored outcome of a finished job: lists for tuples, arrays bit for bit."""
     arrays = run.read(job.file)
-    return _put_arrays(json.loads(arrays.pop("json").tobytes())["outcome"], arrays)
+    text = arrays.pop("json").tobytes()
+    return json.loads(text, object_hook=lambda item: arrays[item[_ARRAY]] if _ARRAY in item else item)["outcome"]
 
 
 def _take_arrays(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any:
@@ -107,14 +108,3 @@ def _take_arrays(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any
         "JSON with numpy arrays at its leaves",
         "tensor.numpy(), float(x), dataclasses.asdict(x)",
     )
-
-
-def _put_arrays(value: Any, arrays: Mapping[str, NDArray[Any]]) -> Any:
-    if isinstance(value, list):
-        return [_put_arrays(item, arrays) for item in cast(list[Any], value)]
-    if isinstance(value, dict):
-        items = cast(dict[str, Any], value)
-        if _ARRAY in items:
-            return arrays[items[_ARRAY]]
-        return {key: _put_arrays(item, arrays) for key, item in items.items()}
-    return value

@@ -35,7 +35,7 @@ def write_state(run: Run, name: str, state: Any) -> None:
 def read_state(run: Run, name: str) -> Any:
     """What ``write_state`` wrote, bit for bit, on the CPU; keys and tuples included."""
     tensors = run.read(name)
-    return _put(json.loads(tensors.pop(_TREE).numpy().tobytes()), tensors)
+    return json.loads(tensors.pop(_TREE).numpy().tobytes(), object_hook=lambda item: _put(item, tensors))
 
 
 def _take(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
@@ -55,13 +55,9 @@ def _take(value: Any, tensors: dict[str, Tensor], where: str) -> Any:
     raise DomainError(f"{where}: {type(value).__name__}", "numbers, text, tensors, lists, tuples and dictionaries")
 
 
-def _put(value: Any, tensors: dict[str, Tensor]) -> Any:
-    if not isinstance(value, dict):
-        return value
-    [(kind, content)] = cast(dict[str, Any], value).items()
+def _put(item: dict[str, Any], tensors: dict[str, Tensor]) -> Any:
+    """One piece of the tree, whose own pieces are put together already."""
+    [(kind, content)] = item.items()
     if kind == "tensor":
         return tensors[content]
-    if kind == "dict":
-        return {_put(k, tensors): _put(v, tensors) for k, v in content}
-    items = [_put(item, tensors) for item in content]
-    return items if kind == "list" else tuple(items)
+    return {"dict": dict, "list": list, "tuple": tuple}[kind](content)

@@ -7,17 +7,18 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError
 from isotropy.runs import Run
 from isotropy.soft import StepInfo
+from isotropy.train._average import Average
 from isotropy.train._checkpoint import Stateful, read_state, write_state
-from isotropy.train._evaluation import Average, Evaluation
 from isotropy.train._place import Place, random_state, set_random_state
 from isotropy.train._schedule import Settings
 from isotropy.train._step import Step
@@ -59,7 +60,6 @@ class Loop:
     def __post_init__(self) -> None:
         decay = self.settings.average
         self.average = None if decay is None else Average(self.model, decay)
-        self.evaluation = Evaluation(self.task, self.now.model, self.validation, self.place, self.average)
         self.rows = int(getattr(self.batches, "rows", 0))
         self.random_at_epoch: dict[str, Tensor] = random_state(self.place.device)
         # Elsewhere asking would wait for the device; and processes that stop one by one would leave others waiting.
@@ -159,8 +159,8 @@ class Loop:
         self.rows = int(getattr(self.batches, "rows", self.seen))
         validation: float | None = None
         if self._is_validated():
-            with self.evaluation.averaged():
-                row |= columns("validation", self.evaluation.measure())
+            with self._averaged():
+                row |= columns("validation", self._measure())
                 validation = float(row["validation"])
                 self._keep_the_best(validation)
         else:
@@ -181,6 +181,24 @@ class Loop:
         last = self._finished_steps() or self.epoch + 1 == self.settings.max_epochs
         return self.validation is not None and (last or (self.epoch + 1) % self.settings.validate_every == 0)
 
+    def _averaged(self) -> AbstractContextManager[None]:
+        """The model as others see it: with its averaged weights, where there is an average."""
+        return nullcontext() if self.average is None else self.average.shown()
+
+    def _measure(self) -> dict[str, float]:
+        """The mean of each term over the validation rows. Raises ``DomainError`` without batches."""
+        model, means = self.now.model, Means()
+        per, counts = self.task.per if self._whole else "either", share_of(self.validation) > 0
+        model.eval()
+        with torch.no_grad(), nullcontext() if self._whole else self.place.autocast():
+            for batch in self.validation or ():
+                terms = self.task.evaluate(model, self.place.to_device(batch))
+                means.add_rows(Terms.read(terms, per), counts)
+        model.train()
+        if not means.sums:
+            raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")
+        return means.over(self.place)
+
     def _keep_the_best(self, validation: float) -> None:
         best = self.history.best
         if self.epoch < self.settings.best_from or not math.isfinite(validation):
@@ -192,7 +210,7 @@ class Loop:
     def _called_back(self, row: Row) -> bool:
         if not self.callbacks:
             return False
-        with self.evaluation.averaged():
+        with self._averaged():
             answers = [bool(callback(row, self.model)) for callback in self.callbacks]
         return any(answers)
 

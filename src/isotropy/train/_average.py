@@ -1,46 +1,14 @@
-"""The model as others see it, while it is being trained: its loss on validation batches, with averaged weights."""
+"""The model as others see it, while it is being trained: with a moving average of its weights."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
-
-from isotropy.errors import DomainError
-from isotropy.train._place import Place
-from isotropy.train._task import Task, is_whole
-from isotropy.train._terms import Means, Terms, share_of
-
-
-class Evaluation:
-    """Measures the terms of a task on validation batches, without gradients, in evaluation mode."""
-
-    def __init__(
-        self, task: Task, model: nn.Module, batches: Iterable[Any] | None, place: Place, average: Average | None
-    ) -> None:
-        self.task, self.model, self.batches, self.place, self.average = task, model, batches, place, average
-
-    def averaged(self) -> AbstractContextManager[None]:
-        """The model with its averaged weights, where there is an average."""
-        return nullcontext() if self.average is None else self.average.shown()
-
-    def measure(self) -> dict[str, float]:
-        """The mean of each term over the validation rows. Raises ``DomainError`` without batches."""
-        whole = is_whole(self.task)
-        self.model.eval()
-        means = Means()
-        with torch.no_grad(), nullcontext() if whole else self.place.autocast():
-            for batch in self.batches or ():
-                terms = self.task.evaluate(self.model, self.place.to_device(batch))
-                means.add_rows(Terms.read(terms, self.task.per if whole else "either"), share_of(self.batches) > 0)
-        self.model.train()
-        if not means.sums:
-            raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")
-        return means.over(self.place)
 
 
 class Average:
