@@ -22,7 +22,17 @@ from isotropy.estimate import Estimate
 from isotropy.groups import Window, is_subgroup, parse
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
-from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, listed, problem_of, subgroups
+from isotropy.study import (
+    CandidateLike,
+    Problem,
+    answering,
+    data_settings,
+    dataset_of,
+    listed,
+    problem_of,
+    subgroups,
+    told_of,
+)
 
 Outcomes = Sequence[Mapping[str, Any]]
 
@@ -115,11 +125,7 @@ def judged(
     table = _Table.of(problem, listed, found, budget)
     advice = recommend(table.contenders, table.below, table.signal)
     return Comparison(
-        data={
-            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
-            "units": int(problem.unit.max()) + 1, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
-            "settings": {key: str(value) for key, value in dataset.settings.items()},
-        },
+        data={**told_of(dataset), "units": int(problem.unit.max()) + 1},
         methods=tuple(table.finding(method, found.get(method.name, ())) for method in listed),
         recommended=table.chosen if table.signal else "",
         recommendation=advice,
@@ -127,7 +133,7 @@ def judged(
         edges=tuple((small, big) for big, smalls in table.below.items() for small in smalls),
         budget=asdict(budget),
         notes=tuple(_notes(dataset, problem)),
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,20 +168,11 @@ class _Table:
         mean = _by_row(found["plain"], "constant", fold)
         # The best is the best of many: its p-value against the mean is corrected for their number.
         to_mean = against({**losses, "the mean": mean}, "the mean", fold, unit)[best]
-        contenders = [
-            Contender(
-                name=m.name,
-                kind=m.kind,
-                group=m.group,
-                exact=m.exact,
-                error=errors[m.name].mean,
-                low=errors[m.name].low,
-                high=errors[m.name].high,
-                p_best=1.0 if m.name == best else to_best[m.name].p_adjusted,
-            )
-            for m in listed
-            if m.name in losses
-        ]
+        contenders: list[Contender] = []
+        for m in listed:
+            if m.name in losses:
+                e, p_best = errors[m.name], 1.0 if m.name == best else to_best[m.name].p_adjusted
+                contenders.append(Contender(m.name, m.kind, m.group, m.exact, e.mean, e.low, e.high, p_best))
         return cls(
             errors, best, to_best, against(losses, "plain", fold, unit), contenders, subgroups(problem.candidates),
             diverged, problem.candidates[0].name, float(mean.mean()) ** 0.5,

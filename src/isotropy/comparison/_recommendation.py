@@ -93,7 +93,9 @@ O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     parts = [f"use {_named(chosen)}: error {error}{', exactly symmetric' if chosen.exact else ''}"]
     if chosen.name != best.name:
         lowest = number_text(float(f"{best.error:.3g}"))
-        parts.append(f"{_named(best)} has the lowest error, {lowest}, {_distance(chosen)}")
+        chance = f"a difference that may be chance (p = {number_text(chosen.p_best, 'p')})"
+        distance = chance if chosen.p_best >= ALPHA else "a difference of less than 1 % of it"
+        parts.append(f"{_named(best)} has the lowest error, {lowest}, {distance}")
     plain = next((c for c in contenders if c.kind == "plain"), None)
     if plain is not None and plain.name not in (chosen.name, best.name):
         ratio = _excess(plain, chosen)
@@ -147,12 +149,6 @@ def _doubt(other: Contender) -> str:
 
 def _excess(other: Contender, chosen: Contender) -> float:
     return other.error / chosen.error - 1 if chosen.error else math.inf
-
-
-def _distance(chosen: Contender) -> str:
-    if chosen.p_best >= ALPHA:
-        return f"a difference that may be chance (p = {number_text(chosen.p_best, 'p')})"
-    return "a difference of less than 1 % of it"
 
 
 def _named(c: Contender) -> str:

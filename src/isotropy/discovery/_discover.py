@@ -35,7 +35,9 @@ from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
-from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, problem_of, subgroups
+from isotropy.study import CandidateLike, Problem, answering, data_settings, dataset_of, problem_of, subgroups, told_of
+
+Mapped = Callable[..., list[Any]]  # ``map_jobs`` in one run by one engine
 
 _SURROGATES = 10
 _LONG = 5000
@@ -85,16 +87,8 @@ def discover(
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance}
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
-        discovery = analyse(Work(problem, mapped), dataset, tolerance=tolerance, quick=quick)
+        discovery = _analyse(problem, mapped, dataset, tolerance=tolerance, quick=quick)
         return answer.write(replace(discovery, **answer.stamp()))
-
-
-@dataclass(frozen=True)
-class Work:
-    """A problem, and what does its jobs: ``map_jobs`` in one run by one engine."""
-
-    problem: Problem
-    map: Callable[..., list[Any]]
 
 
 @dataclass(frozen=True)
@@ -108,25 +102,19 @@ class _Winner:
     training: TrainingCurves  # of the network
 
 
-def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
+def _analyse(problem: Problem, mapped: Mapped, dataset: Dataset, *, tolerance: float, quick: bool) -> Discovery:
     """All phases, one after the other; the jobs of each run side by side."""
-    problem = work.problem
-    winner = _compete(work, quick)
-    measured, tested = _judge(work, winner)
-    refits = _refits(work, winner, tested)
-    state, along, found_axes, calibration = _beyond(work, winner, dataset.imposed, quick)
+    winner = _compete(problem, mapped, quick)
+    measured, tested = _judge(problem, mapped, winner)
+    refits = _refits(problem, mapped, winner, tested)
+    state, along, found_axes, calibration = _beyond(problem, mapped, winner, dataset.imposed, quick)
     found = findings(
         problem, measured, tested, refits, imposed=dataset.imposed, truth=dict(dataset.truth or {}), tolerance=tolerance
     )
     below = subgroups(problem.candidates)
     V = problem.signal
     return Discovery(
-        data={
-            "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
-            "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
-            "source": dataset.source, "noise": dataset.noise,
-            "settings": {key: str(value) for key, value in dataset.settings.items()},
-        },
+        data={**told_of(dataset), "source": dataset.source, "noise": dataset.noise},
         groups=tuple(found),
         edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
         continuous=found_axes,
@@ -147,15 +135,14 @@ def analyse(work: Work, dataset: Dataset, *, tolerance: float, quick: bool) -> D
     )  # fmt: skip
 
 
-def _compete(work: Work, quick: bool) -> _Winner:
+def _compete(problem: Problem, mapped: Mapped, quick: bool) -> _Winner:
     """Fits the kernels everywhere; the network too, on fewer splits, where it wins on the first half."""
-    problem = work.problem
     splits = 5 if len(problem.x) <= 2500 else 3
     halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
     # The network is tried on one half, beside the kernels, and first, because it takes longest.
     trial = [] if quick else [problem.job(fit_half, learner="network", split=0, fold=0)]
     jobs = [*trial, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
-    outcomes = work.map(jobs, description="fitting")
+    outcomes = mapped(jobs, description="fitting")
     training = from_json(outcomes[0]["curves"], TrainingCurves, "curves") if trial else TrainingCurves()
     fits = outcomes[len(trial) :]
     V = problem.signal
@@ -166,7 +153,7 @@ def _compete(work: Work, quick: bool) -> _Winner:
         return _Winner("kernel", splits, _mean_loss(fits), scores, training)
     few = halves[: 2 * _NETWORK_SPLITS]
     jobs = [problem.job(fit_half, learner="network", split=split, fold=fold) for split, fold in few]
-    fits = work.map(jobs, description="fitting networks")
+    fits = mapped(jobs, description="fitting networks")
     return _Winner("network", _NETWORK_SPLITS, _mean_loss(fits), scores, training)
 
 
@@ -174,21 +161,19 @@ def _mean_loss(fits: Sequence[Mapping[str, Any]]) -> float:
     return float(torch.cat([torch.from_numpy(fit["loss"]) for fit in fits]).mean())
 
 
-def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def _judge(problem: Problem, mapped: Mapped, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """For every candidate the terms of its breaking in each split, and what its inputs say."""
-    problem = work.problem
     names, splits = [candidate.name for candidate in problem.candidates], range(winner.splits)
     jobs = [problem.job(inputs, index=i) for i in range(len(names))]
     for i in range(len(names)):
         jobs += [problem.job(measure, learner=winner.learner, index=i, split=split) for split in splits]
-    outcomes = iter(work.map(jobs, description="judging candidates"))
+    outcomes = iter(mapped(jobs, description="judging candidates"))
     tested = {name: next(outcomes) for name in names}
     return {name: [next(outcomes) for _ in splits] for name in names}, tested
 
 
-def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, Refit]:
+def _refits(problem: Problem, mapped: Mapped, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, Refit]:
     """Refits with the symmetry imposed, for candidates whose inputs are not invariant or that have no uniform law."""
-    problem = work.problem
     wanted = [
         (i, candidate)
         for i, candidate in enumerate(problem.candidates)
@@ -197,16 +182,15 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     # Each split refits twice for each candidate; on long tables two splits tell enough.
     splits = range(min(winner.splits, 2) if len(problem.x) > _LONG else winner.splits)
     jobs = [problem.job(refit, learner=winner.learner, index=i, split=split) for i, _ in wanted for split in splits]
-    outcomes = iter(work.map(jobs, description="imposing and refitting") if jobs else [])
+    outcomes = iter(mapped(jobs, description="imposing and refitting") if jobs else [])
     return {candidate.name: refit_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
 
 
 def _beyond(
-    work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool
+    problem: Problem, mapped: Mapped, winner: _Winner, imposed: Mapping[str, str], quick: bool
 ) -> tuple[Mapping[str, Any], list[AngleCurve], Continuous, dict[str, tuple[float, ...]]]:
     """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, and what the same
     analysis reads off exactly symmetric copies of the data, for every compact candidate."""
-    problem = work.problem
     # Along a symmetry that the preparation of the data imposed there are no data at all.
     dims = [0 if candidate.name in imposed else candidate.group.dim for candidate in problem.candidates]
     index = dims.index(max(dims))
@@ -220,7 +204,7 @@ def _beyond(
     if compact and not quick:
         jobs += [problem.job(surrogate, learner="kernel", copy=copy) for copy in range(_SURROGATES)]
     description = "continuous subgroups" if quick else "continuous subgroups and calibration"
-    final, *outcomes = work.map(jobs, description=description)
+    final, *outcomes = mapped(jobs, description=description)
     shown: list[AngleCurve] = []
     grams = None
     if dims[index]:

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
-from isotropy.groups import Cubature, Group, parse
+from isotropy.groups import Cubature, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
 from isotropy.study import CandidateLike
@@ -63,15 +63,11 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         holding = [finding for finding in found.groups if finding.verdict in HOLDS and not finding.imposed]
         built_in = next((parse(f.name) for f in holding if Cubature.knows(parse(f.name))), None)
         self.group_: str | None = None if built_in is None else str(built_in)
-        self._predict = self._averaged(built_in)
+        self._predict: Any = found.model
+        if built_in is not None and found.model is not None:
+            types = Schema.of(self.types or {})
+            self._predict = average(Cubature(built_in, _DEGREE), types.x, types.y).close(found.model)
         return self
-
-    def _averaged(self, group: Group | None) -> Any:
-        model = self.discovery_.model
-        if group is None or model is None:
-            return model
-        types = Schema.of(self.types or {})
-        return average(Cubature(group, _DEGREE), types.x, types.y).close(model)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predictions ``(n, q)``, or ``(n,)`` where the targets were one column."""

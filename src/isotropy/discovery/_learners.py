@@ -45,13 +45,8 @@ class KernelLearner:
 
     def revive(self, problem: Problem, state: Mapping[str, Any]) -> KernelRidge:
         """The core, a callable on standardised features."""
-        return KernelRidge(
-            state["kernel"],
-            torch.from_numpy(state["landmarks"]),
-            torch.from_numpy(state["weights"]),
-            float(state["validation"]),
-            problem.bodies,
-        )
+        landmarks, weights = (torch.from_numpy(state[name]) for name in ("landmarks", "weights"))
+        return KernelRidge(state["kernel"], landmarks, weights, float(state["validation"]), problem.bodies)
 
 
 def learner(name: str) -> KernelLearner | NetworkLearner:
@@ -81,15 +76,9 @@ def learn(
     ``like`` is an earlier state whose choices (the kernel) are taken over instead of made again.
     """
     preparation = Preparation.fit(problem, x, y)
-    targets = preparation.targets.apply(y)
-    core, curves = learner(name).learn(
-        problem,
-        preparation.inputs.apply(x),
-        targets,
-        unit,
-        derive(seed, "learn", name, *stream),
-        None if like is None else like["core"],
-    )
+    z, t = preparation.inputs.apply(x), preparation.targets.apply(y)
+    taken = None if like is None else like["core"]
+    core, curves = learner(name).learn(problem, z, t, unit, derive(seed, "learn", name, *stream), taken)
     return {"core": core, "preparation": preparation.state()}, curves
 
 

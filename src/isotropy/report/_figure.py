@@ -9,8 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -71,14 +70,6 @@ def _style() -> dict[Any, Any]:
     }
 
 
-@contextmanager
-def _own_style() -> Generator[None]:
-    with matplotlib.rc_context(_style()), warnings.catch_warnings():
-        # A name in a script that the plotting font lacks shows as boxes in the PNG alone; it is no reason to stop.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        yield
-
-
 def canvas(width: int, height: float) -> Figure:
     """An empty figure of so many CSS pixels."""
     return Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI)
@@ -115,12 +106,11 @@ def wrap(text: str, width: float, size: float = FONT) -> str:
     return "\n".join(lines)
 
 
-def quiet(axes: Axes, grid: Literal["x", "y", "both", ""] = "y") -> None:
+def quiet(axes: Axes, grid: Literal["x", "y"] = "y") -> None:
     """Hairline grid behind the data and no tick marks."""
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=6)
-    if grid:
-        axes.grid(visible=True, axis=grid)
+    axes.grid(visible=True, axis=grid)
 
 
 def numbers(percent: bool) -> FuncFormatter:
@@ -146,7 +136,9 @@ class Drawing:
 
 def render(draw: Callable[[Width], Figure], *, name: str, alt: str, half: bool = False) -> Drawing:
     """Draw a figure for wide and for narrow screens; ``half`` figures stand two in a row and fit both as they are."""
-    with _own_style():
+    with matplotlib.rc_context(_style()), warnings.catch_warnings():
+        # A name in a script that the plotting font lacks shows as boxes in the PNG alone; it is no reason to stop.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         main = draw("half" if half else "wide")
         svg = _svg(main)
         pages = [(svg, main, "figure-any" if half else "figure-wide")]

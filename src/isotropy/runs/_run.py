@@ -128,8 +128,7 @@ class Run:
 
     def write(self, name: str, content: Any) -> None:
         """Writes a whole file or none: ``.json .jsonl .yaml``, ``.npz`` (arrays), ``.safetensors``, text or bytes."""
-        path, data = self.path / safe_name(name), encode(name, content)
-        write_whole(path, data, self._partial)
+        write_whole(self.path / safe_name(name), encode(name, content), self.path / PARTIAL)
 
     def read(self, name: str) -> Any:
         """The content of a file; raises ``FileNotFoundError`` where there is none, ``SchemaError`` if it is damaged."""
@@ -155,11 +154,8 @@ class Run:
     def save(self, module: nn.Module, name: str = "model.safetensors") -> None:
         """Writes the weights and buffers of ``module``."""
         # save_model knows which tensors are tied and keeps one of each.
-        write_whole(
-            self.path / safe_name(name),
-            lambda draft: safetensors.torch.save_model(module, str(draft)),
-            self._partial,
-        )
+        path, partial = self.path / safe_name(name), self.path / PARTIAL
+        write_whole(path, lambda draft: safetensors.torch.save_model(module, str(draft)), partial)
 
     def load(self, module: nn.Module, name: str = "model.safetensors") -> None:
         """Reads weights into ``module``; raises ``SchemaError`` where the file is of another architecture."""
@@ -170,10 +166,6 @@ class Run:
             safetensors.torch.load_model(module, path)
         except (RuntimeError, safetensors.SafetensorError) as error:
             raise SchemaError(f"{path}: {error}", f"the weights of a {type(module).__name__}") from error
-
-    @property
-    def _partial(self) -> Path:
-        return self.path / PARTIAL
 
     def _mend_metrics(self) -> None:
         path = self.path / "metrics.jsonl"

@@ -50,3 +50,4 @@ from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings
+from isotropy.study._verb import told_of as told_of

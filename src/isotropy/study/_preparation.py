@@ -36,7 +36,8 @@ class Preparation:
         if problem.translated:
             where_in, where_out = (_point_columns(rep, problem.dims) for rep in (problem.rep_in, problem.rep_out))
             d = problem.dims["space"]
-            origin = _origin(x, where_in, d) if where_in else torch.zeros(d, dtype=x.dtype)
+            places = [x[:, columns] for columns in where_in]
+            origin = torch.cat(places, 1).reshape(-1, d).mean(0) if places else torch.zeros(d, dtype=x.dtype)
             inputs = replace(inputs, shift=_placed(inputs.shift, where_in, origin))
             shift = _placed(shift, where_out, origin)
         size = (y - shift).square().mean().sqrt()
@@ -45,21 +46,20 @@ class Preparation:
 
     def state(self) -> dict[str, Any]:
         """Arrays from which ``from_state`` rebuilds the preparation."""
-        return {"inputs": _arrays(self.inputs), "targets": _arrays(self.targets)}
+        parts = {"inputs": self.inputs, "targets": self.targets}
+        return {name: {"shift": part.shift.numpy(), "scale": part.scale.numpy()} for name, part in parts.items()}
 
     @classmethod
     def from_state(cls, problem: Problem, state: Mapping[str, Any]) -> Preparation:
-        return cls(_standardiser(problem.rep_in, state["inputs"]), _standardiser(problem.rep_out, state["targets"]))
+        parts = (problem.rep_in, state["inputs"]), (problem.rep_out, state["targets"])
+        return cls(
+            *(Standardiser(rep, *(torch.from_numpy(part[n]) for n in ("shift", "scale"))) for rep, part in parts)
+        )
 
 
 def _point_columns(rep: Rep, dims: Mapping[str, int]) -> list[slice]:
     columns = rep.columns(dims)
     return [where for part, where in zip(rep.parts(), columns, strict=True) if part.term.affine]
-
-
-def _origin(x: Tensor, where: Sequence[slice], d: int) -> Tensor:
-    """The mean of all Points, ``(d,)``."""
-    return torch.cat([x[:, columns] for columns in where], 1).reshape(-1, d).mean(0)
 
 
 def _placed(shift: Tensor, where: Sequence[slice], origin: Tensor) -> Tensor:
@@ -79,11 +79,3 @@ class Model:
 
     def __call__(self, x: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
         return self.preparation.targets.restore(self.core(self.preparation.inputs.apply(x)))
-
-
-def _arrays(standardiser: Standardiser) -> dict[str, Any]:
-    return {"shift": standardiser.shift.numpy(), "scale": standardiser.scale.numpy()}
-
-
-def _standardiser(rep: Rep, state: Mapping[str, Any]) -> Standardiser:
-    return Standardiser(rep, torch.from_numpy(state["shift"]), torch.from_numpy(state["scale"]))

@@ -68,6 +68,15 @@ def answering(
         yield Answering(run, settings, out is not None, began)
 
 
+def told_of(dataset: Dataset) -> dict[str, Any]:
+    """What a result says about its data."""
+    return {
+        "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
+        "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
+        "settings": {key: str(value) for key, value in dataset.settings.items()},
+    }  # fmt: skip
+
+
 def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:
     """What a run must not change when it is resumed: the data, the candidates and the seed."""
     digest = hashlib.sha256()

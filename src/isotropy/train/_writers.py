@@ -55,10 +55,11 @@ class Writer(Protocol):
 
     def write(self, row: Row) -> None: ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Called when no row will follow."""
 
 
-class RunMetrics:
+class RunMetrics(Writer):
     """Rows in the ``metrics.jsonl`` of a run."""
 
     def __init__(self, run: Run) -> None:
@@ -72,11 +73,8 @@ class RunMetrics:
     def write(self, row: Row) -> None:
         self.run.metrics(row)
 
-    def close(self) -> None:
-        pass
 
-
-class CSVMetrics:
+class CSVMetrics(Writer):
     """Rows in a CSV file with their keys as its header; an empty cell is a number that does not exist.
 
     A row with a new key, such as a term that only later steps have, lets the file be written anew.
@@ -113,11 +111,8 @@ class CSVMetrics:
     def _cells(self, row: Row) -> list[Any]:
         return ["" if row.get(key) is None else row[key] for key in self._columns]
 
-    def close(self) -> None:
-        pass
 
-
-class TensorBoardMetrics:
+class TensorBoardMetrics(Writer):
     """Rows as scalars of TensorBoard in ``folder``, over epochs; raises ``MissingExtraError`` without [tensorboard]."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
