@@ -13,18 +13,19 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
+from threadpoolctl import threadpool_limits
 
 from isotropy import random
 from isotropy.errors import DomainError, MissingExtraError
 from isotropy.runs._job import Job, outcome_of, store
 from isotropy.runs._progress import progress_bar
 from isotropy.runs._run import Run
-from isotropy.runs._threads import cores, threads_limited
 
 # Seconds of one wait. A signal that arrives between two looks does not end a wait, so none may last until a job ends.
 _PATIENCE = 1.0
@@ -205,3 +206,27 @@ def _raise(failure: Failure) -> None:
         error, notes = failure
         error.__notes__ = notes
         raise error
+
+
+def cores() -> int:
+    """The cores that this process may use (affinity, where the system knows it)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def threads_limited(count: int) -> Generator[None, None, None]:
+    """Runs torch, BLAS and OpenMP with ``count`` threads inside, and restores what was set before.
+
+    Sums are split by the number of threads, so equal bits need equal counts.
+
+    >>> with threads_limited(1):
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    with threadpool_limits(limits=count):
+        torch.set_num_threads(count)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from isotropy import __version__
 from isotropy.errors import DomainError, SchemaError
-from isotropy.runs._run import Run
-from isotropy.runs._storage import json_text
+from isotropy.runs._run import Run, json_text
 
 _ARRAY = "__array__"
 

@@ -13,8 +13,6 @@ from isotropy.study._claims import at_least as at_least
 from isotropy.study._claims import at_most as at_most
 from isotropy.study._claims import below as below
 from isotropy.study._claims import rising as rising
-from isotropy.study._door import dataset_of as dataset_of
-from isotropy.study._door import problem_of as problem_of
 from isotropy.study._experiment import Experiment as Experiment
 from isotropy.study._preparation import Model as Model
 from isotropy.study._preparation import Preparation as Preparation
@@ -50,4 +48,6 @@ from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings
+from isotropy.study._verb import dataset_of as dataset_of
+from isotropy.study._verb import problem_of as problem_of
 from isotropy.study._verb import told_of as told_of
