@@ -9,7 +9,6 @@ from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.comparison._recommendation import MARGIN, REACH
 from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text
 
-_WHICH, _COST, _HOW = "Which way wins", "What it costs", "How it was found"
 _SHOWN = 6  # methods in the picture of the folds
 
 _BUILT = {
@@ -44,7 +43,6 @@ def errors(run: Sequence[MethodFinding]) -> Block:
             for f in run
             if f.error is not None
         ],
-        section=_WHICH,
         title="Error on rows not seen",
         xlabel="root mean squared error for each output, in the unit of the targets",
         interval_label="95 % interval",
@@ -65,7 +63,6 @@ def costs(run: Sequence[MethodFinding]) -> list[Block]:
     return [
         Bars(
             [Bar(f.name, value, tone=STANDINGS[f.standing][0]) for f, value in zip(run, values, strict=True)],
-            section=_COST,
             title=title,
             xlabel=xlabel,
             half=True,
@@ -82,7 +79,6 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
         [Points(f.name, range(len(f.fold_errors)), f.fold_errors) for f in [*shown, *rest][:_SHOWN]],
         ylabel="error",
         ticks=ticks,
-        section=_HOW,
         title="The same folds, one after the other",
         caption=f"The recommended, the best and the plain method, and the next ones, {_SHOWN} at most: how far "
         "trainings and rows vary. It is no test: of two equally good methods one lies below the other in all of "
@@ -96,7 +92,6 @@ def built(methods: Sequence[MethodFinding]) -> Block:
     return Table(
         (Column("method"), Column("how it is built"), Column("parameters")),
         rows,
-        section=_HOW,
         title="The methods",
     )
 
@@ -112,9 +107,7 @@ def not_run(methods: Sequence[MethodFinding]) -> list[Block]:
     rows = [(f.name, f.missing) for f in methods if f.missing]
     if not rows:
         return []
-    return [
-        Table((Column("method"), Column("why it was not run")), rows, section=_HOW, title="Methods without figures")
-    ]
+    return [Table((Column("method"), Column("why it was not run")), rows, title="Methods without figures")]
 
 
 def how_to_read() -> list[Block]:
@@ -129,7 +122,6 @@ def how_to_read() -> list[Block]:
             "the lowest error.\n"
             "- Where no exact method is as good, the plain network is taken if it is, else augmentation for the "
             "largest group, else the soft network.",
-            section=_HOW,
             title="The rule",
         ),
         Text(
@@ -138,7 +130,6 @@ def how_to_read() -> list[Block]:
             "that overlap. Time is processor time of one thread, so that other work on the machine does not count. "
             "Methods with the same network start from the same weights in each fold, and all are stopped at their best "
             "error on the same validation units.",
-            section=_HOW,
             title="Intervals, tests, time",
             style="details",
         ),

@@ -19,6 +19,7 @@ from isotropy.study import Candidate, Problem, penalised
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EXACT: tuple[Kind, ...] = ("frames", "coordinates", "layers")
+_NOT_SOFT = "no candidate acts by orthogonal matrices without translating, so no weights of a layer are nearest to it"
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def methods_of(problem: Problem, kinds: Sequence[Kind] = KINDS) -> tuple[Method,
         if kind == "plain":
             found.append(Method("plain"))
         elif kind == "soft":
-            found.append(Method("soft", missing=_soft(problem)))
+            found.append(Method("soft", missing="" if penalised(problem) else _NOT_SOFT))
         else:
             found += [Method(kind, c.name, _missing(problem, kind, c)) for c in problem.candidates]
     return tuple(found)
@@ -152,12 +153,6 @@ def _missing(problem: Problem, kind: Kind, candidate: Candidate) -> str:
     except IsotropyError as error:
         return str(error)
     return ""
-
-
-def _soft(problem: Problem) -> str:
-    if penalised(problem):
-        return ""
-    return "no candidate acts by orthogonal matrices without translating, so no weights of a layer are nearest to it"
 
 
 def _layers(problem: Problem, group: Group) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs
 from isotropy.comparison._methods import STANDINGS, MethodFinding
-from isotropy.report import Block, Cell, Chip, Column, Interval, Result, Table, Text
+from isotropy.report import Block, Cell, Chip, Column, Interval, Table, Text, section
+from isotropy.study import Answer
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison(Result):
+class Comparison(Answer[MethodFinding]):
     """Which way to use a symmetry wins on these data: plain, augmentation, soft, frames, coordinates, exact layers.
 
     ``compared["frames O(3)"]`` is one method; ``recommended`` the name of the one to take; ``constant`` the error of
@@ -20,22 +21,13 @@ class Comparison(Result):
     """
 
     kind: ClassVar[str] = "comparison"
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    found: ClassVar[str] = "methods"
     methods: tuple[MethodFinding, ...] = ()
     recommended: str = ""
     recommendation: str = ""
     constant: float = 0.0
     edges: tuple[tuple[str, str], ...] = ()
     budget: Mapping[str, int] = field(default_factory=dict[str, int])
-    notes: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def __getitem__(self, name: str) -> MethodFinding:
-        """The finding about the method of that name."""
-        for finding in self.methods:
-            if finding.name == name:
-                return finding
-        raise KeyError(f"{name!r} is not among the methods {[finding.name for finding in self.methods]}")
 
     @property
     def run(self) -> tuple[MethodFinding, ...]:
@@ -44,25 +36,26 @@ class Comparison(Result):
         return tuple(f for _, f in sorted(found, key=lambda pair: pair[0]))
 
     def title(self) -> str:
-        return f"Ways to use a symmetry: {self.data.get('title') or self.data.get('name') or 'your data'}"
+        return f"Ways to use a symmetry: {self.about}"
 
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [
             *head(self.recommendation, self.data, self.budget, self.constant),
-            self.summary(),
-            errors(self.run),
-            *Text.with_care(self.notes, "Which way wins"),
-            *costs(self.run),
-            pairs(self.run, self.budget["folds"]),
-            built(self.methods),
-            *not_run(self.methods),
-            *how_to_read(),
+            *section("Which way wins", self.summary(), errors(self.run), *Text.with_care(self.notes)),
+            *section("What it costs", *costs(self.run)),
+            *section(
+                "How it was found",
+                pairs(self.run, self.budget["folds"]),
+                built(self.methods),
+                *not_run(self.methods),
+                *how_to_read(),
+            ),
         ]
 
     def summary(self) -> Table:
         """Every method that was run, lowest error first, for terminals and at the head of the report."""
-        return Table(_COLUMNS, [_cells(f) for f in self.run], section="Which way wins", title="Methods")
+        return Table(_COLUMNS, [_cells(f) for f in self.run], title="Methods")
 
 
 _COLUMNS = (

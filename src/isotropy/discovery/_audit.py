@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,9 +18,9 @@ from isotropy.estimate import Estimate
 from isotropy.linalg import Segments
 from isotropy.measure import Layer, LayerErrors, Sample, equivariance_error, layer_errors, lie_error
 from isotropy.random import spawn
-from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text, flatten
+from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
 from isotropy.reps import Schema, written_type
-from isotropy.study import Candidate, CandidateLike, candidates
+from isotropy.study import Answer, Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
 _LIE_ROWS = 1_000
@@ -59,7 +59,7 @@ class GroupAudit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audit(Result):
+class Audit(Answer[GroupAudit]):
     """How far a model is from each symmetry, with intervals, and where it breaks.
 
     ``audit["SO(3)"]`` is what was found about one group; errors are relative: sqrt(sum |f(gx) - gf(x)|^2 / sum s^2)
@@ -68,17 +68,7 @@ class Audit(Result):
 
     kind: ClassVar[str] = "audit"
     model: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     groups: tuple[GroupAudit, ...] = ()
-    notes: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
-
-    def __getitem__(self, name: str) -> GroupAudit:
-        """What was found about the group printed as ``name``."""
-        for found in self.groups:
-            if found.name == name:
-                return found
-        raise KeyError(f"{name!r} is not among {[found.name for found in self.groups]}")
 
     @property
     def layers(self) -> GroupAudit:
@@ -127,36 +117,35 @@ class Audit(Result):
             )
             for found in self.groups
         ]
-        return Table(columns, cells, section="How symmetric", title="Errors", notes=self.notes)
+        return Table(columns, cells, title="Errors", notes=self.notes)
 
     def title(self) -> str:
         return f"Audit of {self.model or 'a model'}"
 
     def blocks(self) -> Sequence[Block]:
         best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
-        shown: list[Block] = [
+        errors = Bars(
+            [_bar(found.name, found.error) for found in self.groups],
+            title="Error under each group",
+            xlabel="relative equivariance error",
+            scale="root",
+            interval_label="95 % interval over rows",
+            caption="0 is exactly equivariant; 1 is as far apart as unrelated outputs.",
+        )
+        directions = [_directions(found) for found in self.groups if found.generators]
+        layers = [_where(found) for found in self.groups if found.layers and found.error.mean > _ROUNDING]
+        return [
             Text(_headline(best, broken), style="headline"),
-            self.summary(),
-            Bars(
-                [_bar(found.name, found.error) for found in self.groups],
-                section="How symmetric",
-                title="Error under each group",
-                xlabel="relative equivariance error",
-                scale="root",
-                interval_label="95 % interval over rows",
-                caption="0 is exactly equivariant; 1 is as far apart as unrelated outputs.",
-            ),
+            *section("How symmetric", self.summary(), errors),
+            *section("Along which directions", *directions),
+            *section("Where it breaks", *layers),
+            *section("How to read this", Text(_HOW_TO_READ, style="details")),
         ]
-        shown += [_directions(found) for found in self.groups if found.generators]
-        shown += [_where(found) for found in self.groups if found.layers and found.error.mean > _ROUNDING]
-        shown.append(Text(_HOW_TO_READ, section="How to read this", style="details"))
-        return shown
 
 
 def _directions(found: GroupAudit) -> Bars:
     return Bars(
         [_bar(each.name, each.error) for each in found.generators],
-        section="Along which directions",
         title=f"Generators of {found.name}",
         xlabel="relative error per unit generator",
         scale="root",
@@ -167,7 +156,6 @@ def _directions(found: GroupAudit) -> Bars:
 def _where(found: GroupAudit) -> Bars:
     return Bars(
         [Bar(_label(layer) + ("" if layer.typed else " *"), layer.share) for layer in found.layers],
-        section="Where it breaks",
         title=f"Layers, under {found.name}",
         xlabel="share of what the layers add",
         percent=True,

@@ -28,9 +28,6 @@ from isotropy.report import (
     Text,
 )
 
-_WHAT, _WHERE, _FIT = "What holds", "Where it breaks", "How the model was fitted"
-_TRUST, _READ = "Can the method be trusted here?", "How to read this report"
-
 
 def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[Block]:
     return [
@@ -60,7 +57,6 @@ def levels(groups: Sequence[GroupFinding], tolerance: float) -> Block:
     )
     return Bars(
         bars,
-        section=_WHAT,
         title="How much each symmetry is broken",
         xlabel="share of the signal that violates the symmetry (axis stretched near zero)",
         percent=True,
@@ -82,7 +78,6 @@ def lattice(groups: Sequence[GroupFinding], edges: Sequence[tuple[str, str]]) ->
         Lattice(
             nodes,
             edges,
-            section=_WHAT,
             title="The candidates, ordered by inclusion",
             caption="A line leads from a group down to a subgroup; a smaller group can only be broken less.",
         )
@@ -95,7 +90,6 @@ def along(curves: Sequence[AngleCurve]) -> list[Block]:
     return [
         Curves(
             [Curve(curve.name, curve.angles, curve.values) for curve in curves],
-            section=_WHERE,
             title="Change along each one-parameter subgroup",
             xlabel="angle" if curves[0].periodic else "parameter",
             ylabel="share of the signal that changes",
@@ -132,7 +126,6 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
     return [
         Bars(
             bars,
-            section=_WHERE,
             title="Spectrum of infinitesimal symmetries",
             xlabel="squared derivative along the orbit, in shares of the signal",
             interval_label="90 % interval",
@@ -148,7 +141,6 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
                 Column("uncertain by", "number", "degrees", explain="95 % of resampled axes lie within this angle."),
             ),
             rows,
-            section=_WHERE,
             title="Discovered axes",
             caption=said,
             half=True,
@@ -164,7 +156,6 @@ def moved_samples(dataset: Dataset | None, groups: Sequence[GroupFinding]) -> li
     return [
         Images(
             tuple(Picture(pixels, label) for label, pixels in drawn),
-            section=_WHERE,
             title="One sample, and what the candidates make of it",
         )
     ]
@@ -179,7 +170,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
             Column("explained", "percent"),
         ),
         rows,
-        section=_FIT,
         title="Which learner predicts best",
         caption=f"Two-fold cross-fitting, {learnt.splits} random splits: models judge rows that they have not seen."
         + (f" Kernel: {learnt.kernel}." if learnt.kernel else ""),
@@ -193,7 +183,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
                 Curve("training", training.epochs, training.loss),
                 *([Curve("validation", training.epochs, training.validation)] if training.validation else []),
             ],
-            section=_FIT,
             title="Training",
             xlabel="epoch",
             ylabel="mean squared error (standardised)",
@@ -202,7 +191,6 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
         ),
         Curves(
             [Curve(name, training.epochs, series) for name, series in training.strengths.items()],
-            section=_FIT,
             title="Strength of each soft constraint",
             xlabel="epoch",
             ylabel="multiplier",
@@ -229,7 +217,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
         drawn.append(
             Scatter(
                 null,
-                section=_TRUST,
                 title="The same analysis on exactly symmetric copies",
                 ylabel="breaking read off (cross estimate)",
                 ticks=list(own),
@@ -253,7 +240,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
                         [f.name for f in known],
                     )
                 ],
-                section=_TRUST,
                 title="Found against true",
                 xlabel="true share that breaks the symmetry",
                 ylabel="found",
@@ -269,7 +255,6 @@ def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[f
             Column("cross-fitted", "percent", explain="Unbiased under exact symmetry, however weak the model."),
         ),
         [(f.name, f.plug_in, f.cross) for f in groups],
-        section=_TRUST,
         title="Why not just measure the model?",
         caption="A fitted model is asymmetric by accident even where the data are symmetric; the naive reading counts "
         "that accident as broken symmetry.",
@@ -286,12 +271,10 @@ def how_to_read(tolerance: float) -> list[Block]:
             "- Price: by what fraction building the symmetry in would raise the best error reached.\n"
             f"- Both have tolerances: {tolerance:.0%} of the signal and 5 % of the error.\n"
             "- Verdicts use the typical upper end; the worst case is drawn beside it.",
-            section=_READ,
         ),
         Text(
             "Exactness cannot be read off data: one can only fail to see a violation, and say how large one may hide.",
             style="details",
-            section=_READ,
             title="Why does it never say “exact”?",
         ),
     ]

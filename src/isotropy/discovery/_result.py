@@ -18,12 +18,12 @@ from isotropy.discovery._blocks import (
     trusted,
 )
 from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding, Learnt, TrainingCurves
-from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Result, Table, Text
-from isotropy.study import Model
+from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
+from isotropy.study import Answer, Model
 
 
 @dataclass(frozen=True, kw_only=True)
-class Discovery(Result):
+class Discovery(Answer[GroupFinding]):
     """Which candidate symmetries hold in the data, how far, how sure that is, and what to do about it.
 
     ``found["O(3)"]`` is one finding; ``calibration`` holds, for each group, the breaking that the same analysis reads
@@ -31,7 +31,6 @@ class Discovery(Result):
     """
 
     kind: ClassVar[str] = "discovery"
-    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     groups: tuple[GroupFinding, ...] = ()
     edges: tuple[tuple[str, str], ...] = ()
     continuous: Continuous = Continuous()
@@ -41,35 +40,35 @@ class Discovery(Result):
     curves: tuple[AngleCurve, ...] = ()
     training: TrainingCurves = TrainingCurves()
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
-    notes: tuple[str, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     model: Model | None = field(default=None, compare=False, repr=False, metadata={"json": False})
     samples: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
 
-    def __getitem__(self, name: str) -> GroupFinding:
-        """The finding about the group printed as ``name``."""
-        for finding in self.groups:
-            if finding.name == name:
-                return finding
-        raise KeyError(f"{name!r} is not among the candidates {[finding.name for finding in self.groups]}")
-
     def title(self) -> str:
-        return f"Symmetries of {self.data.get('title') or self.data.get('name') or 'your data'}"
+        return f"Symmetries of {self.about}"
 
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [
             *head(self.recommendation, self.learnt, self.data),
-            self.summary(),
-            levels(self.groups, self.tolerance),
-            *lattice(self.groups, self.edges),
-            *Text.with_care(self.notes, "What holds"),
-            *along(self.curves),
-            *spectrum(self.continuous, self.tolerance),
-            *moved_samples(self.samples, self.groups),
-            *fitted(self.learnt, self.training),
-            *trusted(self.groups, self.calibration, int(str(self.data["rows"]))),
-            *how_to_read(self.tolerance),
+            *section(
+                "What holds",
+                self.summary(),
+                levels(self.groups, self.tolerance),
+                *lattice(self.groups, self.edges),
+                *Text.with_care(self.notes),
+            ),
+            *section(
+                "Where it breaks",
+                *along(self.curves),
+                *spectrum(self.continuous, self.tolerance),
+                *moved_samples(self.samples, self.groups),
+            ),
+            *section("How the model was fitted", *fitted(self.learnt, self.training)),
+            *section(
+                "Can the method be trusted here?",
+                *trusted(self.groups, self.calibration, int(str(self.data["rows"]))),
+            ),
+            *section("How to read this report", *how_to_read(self.tolerance)),
         ]
 
     def summary(self) -> Table:
@@ -78,7 +77,7 @@ class Discovery(Result):
         columns = [column for column in _COLUMNS if known or column.label != "truth"]
         rows = [_cells(f) if known else _cells(f)[:1] + _cells(f)[2:] for f in self.groups]
         grey = [i for i, f in enumerate(self.groups) if f.unreliable]
-        return Table(columns, rows, grey=grey, section="What holds", title="Verdicts")
+        return Table(columns, rows, grey=grey, title="Verdicts")
 
 
 _COLUMNS = (

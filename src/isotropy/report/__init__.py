@@ -17,6 +17,7 @@ from isotropy.report._blocks import Points as Points
 from isotropy.report._blocks import Scatter as Scatter
 from isotropy.report._blocks import Table as Table
 from isotropy.report._blocks import Text as Text
+from isotropy.report._blocks import section as section
 from isotropy.report._format import cell_text as cell_text
 from isotropy.report._format import number_text as number_text
 from isotropy.report._page import BlockError as BlockError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -35,6 +35,11 @@ class Block:
     half: bool = False
 
 
+def section(title: str, *blocks: Block) -> list[Block]:
+    """The blocks under one heading."""
+    return [replace(block, section=title) for block in blocks]
+
+
 @dataclass(frozen=True)
 class Text(Block):
     """Paragraphs (an empty line between them), lists (lines that begin with ``- ``), `` `code` ``; the rest is literal.
@@ -55,15 +60,15 @@ class Text(Block):
         return cls(body, style="headline", title="Recommendation", caption=caption)
 
     @classmethod
-    def with_care(cls, notes: Sequence[str], section: str) -> list[Text]:
+    def with_care(cls, notes: Sequence[str]) -> list[Text]:
         """The notes as one list; nothing where there are none."""
         body = "\n".join(f"- {note}" for note in notes)
-        return [cls(body, section=section, title="Read with care", style="note")] if notes else []
+        return [cls(body, title="Read with care", style="note")] if notes else []
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value with its interval; ``worst`` is a second, worst-case upper end.
+    """A value with its interval.
 
     >>> Interval.of(Estimate(0.1, 0.0, 0.2, n=9)).high
     0.2
@@ -72,11 +77,10 @@ class Interval:
     value: Number | None
     low: Number | None = None
     high: Number | None = None
-    worst: Number | None = None
 
     @classmethod
-    def of(cls, estimate: Estimate, worst: Number | None = None) -> Interval:
-        return cls(estimate.mean, estimate.low, estimate.high, worst)
+    def of(cls, estimate: Estimate) -> Interval:
+        return cls(estimate.mean, estimate.low, estimate.high)
 
 
 @dataclass(frozen=True)

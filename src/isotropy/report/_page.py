@@ -49,7 +49,6 @@ def write_html(
     subtitle: str = "",
     kicker: str = "Isotropy",
     provenance: Mapping[str, object] | None = None,
-    figures: bool = True,
 ) -> Path:
     """Write blocks as one self-contained HTML page; figures also as PNG and SVG in ``figures/`` beside it.
 
@@ -76,9 +75,8 @@ def write_html(
         sections=_sections([view for view in shown if view.style != "headline"]),
         provenance=[(str(key), _told(value)) for key, value in (provenance or {}).items()],
         palette=PALETTE,
-        figures=figures,
     )
-    for view in shown if figures else ():
+    for view in shown:
         if view.drawing is not None:
             folder = target.parent / "figures"
             write_whole(folder / f"{view.name}.svg", view.drawing.svg)

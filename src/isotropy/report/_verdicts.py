@@ -6,7 +6,7 @@ verdict also has its word and its glyph, each curve its line style.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 Tone = Literal["holds", "small", "partial", "broken", "open", "blind", "silent", "plain"]
@@ -75,10 +75,8 @@ class Chip:
     @classmethod
     def of(cls, verdict: str, note: str = "") -> Chip:
         """The chip of a verdict word; a word that is not a verdict gets a plain chip."""
-        known = VERDICTS.get(verdict)
-        if known is None:
-            return cls(verdict, note=note)
-        return cls(known.word, known.tone, known.glyph, note or known.note)
+        known = VERDICTS.get(verdict, cls(verdict))
+        return replace(known, note=note or known.note)
 
 
 VERDICTS: Final[dict[str, Chip]] = {

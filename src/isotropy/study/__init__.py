@@ -46,6 +46,7 @@ from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
+from isotropy.study._verb import Answer as Answer
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import data_settings as data_settings
 from isotropy.study._verb import dataset_of as dataset_of

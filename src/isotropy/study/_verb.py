@@ -7,9 +7,9 @@ import time
 import warnings
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from isotropy.study._candidates import candidates
 from isotropy.study._problem import Problem
 
 R = TypeVar("R", bound=Result)
+F = TypeVar("F")
 _CONSTANT = 1e-10  # a spread below this share of the size of the targets is rounding
 
 
@@ -88,6 +89,31 @@ def _units(dataset: Dataset) -> Tensor:
         stacklevel=3,
     )
     return unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer(Result, Generic[F]):
+    """What a verb returns: findings by their names, ``answer["O(3)"]``, and the data and settings they rest on.
+
+    ``found`` of the class says which field holds the findings.
+    """
+
+    found: ClassVar[str] = "groups"
+    data: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __getitem__(self, name: str) -> F:
+        """The finding of that name."""
+        named: dict[str, F] = {finding.name: finding for finding in getattr(self, self.found)}
+        if name not in named:
+            raise KeyError(f"{name!r} is not among the {self.found} {list(named)}")
+        return named[name]
+
+    @property
+    def about(self) -> str:
+        """What the data are called."""
+        return self.data.get("title") or self.data.get("name") or "your data"
 
 
 @dataclass(frozen=True)
