@@ -259,7 +259,7 @@ def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch)
     result = types.SimpleNamespace(summary=lambda: table)
     screen = io.StringIO()
     monkeypatch.setattr(
-        _show, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
+        _options, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
     )
     _options.show(result, "do this", ["O(3): [undecided]"])
     assert "97" in screen.getvalue()
