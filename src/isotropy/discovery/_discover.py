@@ -3,8 +3,6 @@
 Learners compete, candidates are judged, and what the data say beyond them is sought.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """From the outcomes of jobs to one finding per candidate, and to the continuous symmetries that nobody listed."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

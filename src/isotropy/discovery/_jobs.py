@@ -5,8 +5,6 @@ Each is called as ``function(run, seed=..., **arguments)``, reads the problem fr
 arrays; a job that needs another's outcome asks for it by its description.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """A network trained with one soft constraint per candidate, their strengths chosen by the evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The answer of ``discover``: findings, the continuous symmetries behind them, the model, and what to do."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar

@@ -1,7 +1,5 @@
 """From numbers to words: two yardsticks, the share of the signal and the price of imposing it, and what to do."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """A group placed in space: acting about an axis (``O(2)@z``), or conjugated by a matrix."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -104,10 +102,10 @@ class MovedGroup(LinearGroup):
     def from_coords(self, v: Float[Tensor, "... k"]) -> Tensor:
         return self._push(matrix(self.base.from_coords(v)))
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         return self.base.haar_log_density(v)
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         inner = self._pull(g)
         size = g.abs().amax((-2, -1), keepdim=True).clamp_min(1.0)
         return close((self._push(inner) - g) / size, 0.0, tol * self._looseness) & self.base.contains(

@@ -1,7 +1,5 @@
 """Rotations and reflections, SO and O; and axes: their simplest form, their name, the frame that goes with one."""
 
-from __future__ import annotations
-
 import math
 from fractions import Fraction
 from functools import reduce
@@ -36,7 +34,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(rotation_basis(self.n))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_orthogonal(g, tol) & (torch.linalg.det(g) > 0)
 
     def exp(self, A: Element) -> Tensor:
@@ -59,7 +57,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
         v = angle2(matrix(g).double())[..., None] if self.n == 2 else rotation_vector(matrix(g).double())
         return v.to(matrix(g).dtype)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of the Haar probability in the rotation vector: for SO(3) ``(1 - cos a) / (4 pi^2 a^2)``."""
         # Skew matrices: i A is Hermitian, and |(1 - e^-ir) / ir| = |sin(r/2) / (r/2)| for the roots r.
         turns = torch.linalg.eigvalsh(1j * matrix(self.algebra.hat(v.double())))
@@ -96,14 +94,14 @@ class O(Mirrored, SO, symbol="O"):  # noqa: E742
     def order(self) -> int | None:
         return 2 if self.n == 1 else None
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_orthogonal(g, tol)
 
     def coords(self, g: Element) -> Float[Tensor, "... k"]:
         check_log(self, torch.linalg.det(matrix(g).double()) > 0)
         return super().coords(g)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         return super().haar_log_density(v) - math.log(2)
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
@@ -142,7 +140,7 @@ def reflection(n: int) -> Float[Tensor, "n n"]:
     return torch.diag(torch.tensor([1.0] * (n - 1) + [-1.0], dtype=torch.float64))
 
 
-def is_orthogonal(g: Tensor, tol: float) -> Bool[Tensor, ...]:
+def is_orthogonal(g: Tensor, tol: float) -> Bool[Tensor, "..."]:
     return close(g.mT @ g, torch.eye(g.shape[-1], dtype=g.dtype, device=g.device), tol)
 
 

@@ -4,8 +4,6 @@ f* = E[y|x] is the regression function, R f(x) = E_g rho_out(g)^-1 f(rho_in(g) x
 a = f - R f. The breaking fraction is b = ||f* - R f*||^2 / V with V = E||y - c||^2, c the best invariant constant.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

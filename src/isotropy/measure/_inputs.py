@@ -3,8 +3,6 @@
 A symmetry of the map x -> y can only be learnt from data where x and g.x both occur.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Pixels, and cells of other grids, are permuted by the symmetries of the square and the cube.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -116,17 +114,17 @@ def factor_derivative(factor: Factor, G: Group, A: Tensor) -> Float[Tensor, "...
     return -matrix.mT if factor.dual else matrix
 
 
-def orientation(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
+def orientation(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "..."]:
     """sign(det g): whether g turns the space inside out."""
     return torch.sign(torch.linalg.det(linear_matrix(G, g, dtype)))
 
 
-def scale(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, ...]:
+def scale(G: Group, g: Tensor, dtype: torch.dtype) -> Float[Tensor, "..."]:
     """|det g|^(1/d): the s of Scale(d), and a character of every linear group."""
     return torch.linalg.det(linear_matrix(G, g, dtype)).abs() ** (1.0 / G.degree)
 
 
-def scale_rate(G: Group, A: Tensor) -> Float[Tensor, ...]:
+def scale_rate(G: Group, A: Tensor) -> Float[Tensor, "..."]:
     """The derivative of ``scale`` along a Lie-algebra element: its trace over d."""
     return A[..., : G.degree, : G.degree].diagonal(dim1=-2, dim2=-1).sum(-1) / G.degree
 
