@@ -180,14 +180,20 @@ def _kind(value: Any) -> Any:
 
 def _telling(kind: type) -> Any:
     if issubclass(kind, torch.Tensor | np.ndarray):
-        return lambda value: (kind, value.dtype, value.shape)
+        return _of_array
     if issubclass(kind, str | bool | type):
         return lambda value: (kind, value)
-    if issubclass(kind, tuple | list):
+    if kind in (tuple, list, torch.Size):  # others may have laws of their own
         return lambda value: _of_all(kind, (), value)
     if issubclass(kind, dict):
         return lambda value: _of_all(kind, tuple(value), value.values())
     return (lambda value: None) if issubclass(kind, Collection) and not issubclass(kind, nn.Module) else type
+
+
+def _of_array(value: Any) -> Any:
+    """While a program is exported, sizes are symbols, which are told by no hash."""
+    fixed = all(isinstance(size, int) for size in value.shape)
+    return (type(value), value.dtype, tuple(value.shape)) if fixed else None
 
 
 def _of_all(kind: type, names: tuple[Any, ...], values: Any) -> Any:
