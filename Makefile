@@ -11,7 +11,7 @@ export ISOTROPY_DATA ?= $(wildcard $(abspath ../shared/data))
 # What is compiled is kept: the suites start Python some hundred times.
 unexport PYTHONDONTWRITEBYTECODE
 # A file's tests stay with one worker, so that what they share is computed once.
-PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 
 .PHONY: setup demo test test-full lint docs clean
 

@@ -1,9 +1,10 @@
 """Every annotation of the house is checked by beartype at every call of the tests, shapes by jaxtyping's scopes.
 
 ``--jaxtyping-packages`` writes ``jaxtyping.jaxtyped(typechecker=...)`` above each function. What stands there is
-replaced by a decorator with the same checks at a quarter of their cost: a check is made when its function is first
-called (an import brings thousands that never are), arguments and result are checked in one pass instead of two, and
-only a function that names shapes opens a scope for them.
+replaced by a decorator with the same checks at a tenth of their cost: a check is made when its function is first called
+(an import brings thousands that never are), arguments and result are checked in one pass instead of two, only a
+function that names shapes opens a scope for them, and what such a function was found to keep for some types, dtypes and
+shapes of all its arguments and of its result is not found again for the same ones: that is all that its hints read.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ import functools
 import inspect
 import re
 import types
-from collections.abc import Callable
-from typing import Any, get_args, get_type_hints
+from collections.abc import Callable, Collection
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import jaxtyping
+import numpy as np
+import torch
 from beartype import BeartypeConf, beartype
 from jaxtyping import AbstractArray
+from torch import nn
 
 # An int is a float, as PEP 484 has it and as pyright reads annotations.
 check = beartype(conf=BeartypeConf(is_pep484_tower=True, violation_type=TypeError))
@@ -60,8 +64,7 @@ def _checked(function: Any) -> Any:
     def checked(*args: Any, **kwargs: Any) -> Any:
         nonlocal made
         if made is None:
-            inner = "<locals>" in function.__qualname__ and not function.__defaults__ and not function.__kwdefaults__
-            made = functools.partial(_door(function, later), function) if inner else _made(function, later)
+            made = _made(function, later)
         return made(*args, **kwargs)
 
     checked.checks = True  # type: ignore[attr-defined]
@@ -75,25 +78,51 @@ def _unknown(hint: str, known: dict[str, Any]) -> bool:
 
 def _made(function: Any, later: set[str]) -> Any:
     """The function with its checks. A name that only type checkers import is not checked, as in jaxtyping."""
-    parts = (function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
-    return _with_checks(types.FunctionType(*parts), function, later)
-
-
-def _door(function: Any, later: set[str]) -> Any:
-    """``door(function, *args)`` with the checks of a function inside a function, which is made anew at every call."""
     code = function.__code__
-    if code not in _DOORS:
-        parameters = inspect.signature(function).parameters.values()
-        passed = ", ".join(_PASSED.get(p.kind, "{}").format(p.name) for p in parameters)
-        taken = str(inspect.Signature([p.replace(annotation=inspect.Parameter.empty) for p in parameters]))[1:-1]
-        separate = "" if "/" in taken else "/, "
-        made: dict[str, Any] = {}
-        exec(f"def door(run__, {separate}{taken}): return run__({passed})", made)
-        _DOORS[code] = _with_checks(made["door"], function, later)
-    return _DOORS[code]
+    if code in _DOORS:
+        return functools.partial(_DOORS[code], function)
+    hints = function.__annotations__.items()
+    found = {name: Any if name in later else _read(hint, function.__globals__) for name, hint in hints}
+    plain = function.__defaults__ is None and function.__kwdefaults__ is None
+    # A function inside a function is made anew at every call, its checks are not.
+    again = "<locals>" in function.__qualname__ and plain
+    shapes = any(map(_names_shapes, found.values()))
+    if not (again or shapes) or code.co_flags & (inspect.CO_GENERATOR | inspect.CO_COROUTINE):
+        parts = (code, function.__globals__, function.__name__, function.__defaults__, function.__closure__)
+        return _with_checks(types.FunctionType(*parts), function, found)
+    door = _with_checks(_door(function), function, found)
+    if shapes and all(map(_is_told_by_kinds, found.values())):
+        door = _once(door)
+    if again:
+        _DOORS[code] = door
+    return functools.partial(door, function)
 
 
 _DOORS: dict[types.CodeType, Any] = {}
+
+
+def _door(function: Any) -> Any:
+    """``door(run, *args)``, which calls ``run(*args)``, with the parameters of the function."""
+    made: dict[str, Any] = {}
+
+    def taken(p: inspect.Parameter) -> inspect.Parameter:
+        if p.default is not p.empty:
+            made[f"{p.name}__"] = p.default
+            p = p.replace(default=_Name(f"{p.name}__"))
+        return p.replace(annotation=p.empty)
+
+    parameters = inspect.signature(function).parameters.values()
+    passed = ", ".join(_PASSED.get(p.kind, "{}").format(p.name) for p in parameters)
+    head = str(inspect.Signature([taken(p) for p in parameters]))[1:-1]
+    separate = "" if "/" in head else "/, "
+    exec(f"def door(run__, {separate}{head}): return run__({passed})", made)
+    return made["door"]
+
+
+class _Name(str):
+    __repr__ = str.__str__
+
+
 _PASSED = {
     inspect.Parameter.VAR_POSITIONAL: "*{}",
     inspect.Parameter.VAR_KEYWORD: "**{}",
@@ -101,11 +130,10 @@ _PASSED = {
 }
 
 
-def _with_checks(bare: Any, function: Any, later: set[str]) -> Any:
-    hints = function.__annotations__.items()
-    found = {name: Any if name in later else _read(hint, function.__globals__) for name, hint in hints}
-    bare.__kwdefaults__, bare.__module__ = function.__kwdefaults__, function.__module__
-    bare.__qualname__, bare.__annotations__ = function.__qualname__, found
+def _with_checks(bare: Any, function: Any, found: dict[str, Any]) -> Any:
+    bare.__module__, bare.__qualname__, bare.__annotations__ = function.__module__, function.__qualname__, found
+    if bare.__code__ is function.__code__:
+        bare.__kwdefaults__ = function.__kwdefaults__
     made = check(bare)
     if not any(map(_names_shapes, found.values())):
         return made
@@ -115,6 +143,72 @@ def _with_checks(bare: Any, function: Any, later: set[str]) -> Any:
             return made(*args, **kwargs)
 
     return scoped
+
+
+def _once(door: Any) -> Any:
+    """The door, where it has not let these kinds of arguments and of a result through before."""
+    known: set[Any] = set()
+
+    def passed(run: Any, /, *args: Any, **kwargs: Any) -> Any:
+        given = _kind(args), _kind(kwargs)
+        if given in known:
+            out = run(*args, **kwargs)
+            told = given, _kind(out)
+            if told in known:
+                return out
+            door(lambda *_, **__: out, *args, **kwargs)
+        else:
+            out = door(run, *args, **kwargs)
+            told = given, _kind(out)
+        if None not in given:
+            known.add(given)
+            if told[1] is not None:
+                known.add(told)
+        return out
+
+    return passed
+
+
+def _kind(value: Any) -> Any:
+    """All of a value that a hint without numbers to choose from can read; None where that is too much to tell."""
+    kind = type(value)
+    tell = _TELL.get(kind)
+    if tell is None:
+        tell = _TELL[kind] = _telling(kind)
+    return kind if tell is type else tell(value)
+
+
+def _telling(kind: type) -> Any:
+    if issubclass(kind, torch.Tensor | np.ndarray):
+        return _of_array
+    if issubclass(kind, str | bool | type):
+        return lambda value: (kind, value)
+    if kind in (tuple, list, torch.Size):  # others may have laws of their own
+        return lambda value: _of_all(kind, (), value)
+    if issubclass(kind, dict):
+        return lambda value: _of_all(kind, tuple(value), value.values())
+    return (lambda value: None) if issubclass(kind, Collection) and not issubclass(kind, nn.Module) else type
+
+
+def _of_array(value: Any) -> Any:
+    """While a program is exported, sizes are symbols, which are told by no hash."""
+    fixed = all(isinstance(size, int) for size in value.shape)
+    return (type(value), value.dtype, tuple(value.shape)) if fixed else None
+
+
+def _of_all(kind: type, names: tuple[Any, ...], values: Any) -> Any:
+    told = tuple(map(_kind, values)) if len(values) <= 8 else (None,)
+    return None if None in told else (kind, names, told)
+
+
+_TELL: dict[type, Any] = {}
+
+
+def _is_told_by_kinds(hint: Any) -> bool:
+    """Of the numbers themselves, only a Literal asks."""
+    if get_origin(hint) is Literal:
+        return all(isinstance(value, str | bool | None) for value in get_args(hint))
+    return all(map(_is_told_by_kinds, get_args(hint)))
 
 
 def _read(hint: Any, names: dict[str, Any]) -> Any:

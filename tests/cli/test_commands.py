@@ -250,7 +250,7 @@ def test_warnings_of_the_library_are_lines_and_others_are_left_alone(
 
 
 def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    from isotropy.cli import _show
+    from isotropy.cli import _options
 
     table = Table(
         (Column("group"), Column("how much it breaks", "percent"), Column("verdict"), Column("overlap", "percent")),
@@ -259,9 +259,9 @@ def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch)
     result = types.SimpleNamespace(summary=lambda: table)
     screen = io.StringIO()
     monkeypatch.setattr(
-        _show, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
+        _options, "Console", lambda **_: Console(file=screen, width=40, force_terminal=True, no_color=True)
     )
-    _show.show(result, "do this", ["O(3): [undecided]"])
+    _options.show(result, "do this", ["O(3): [undecided]"])
     assert "97" in screen.getvalue()
     assert "[3.1, 6.6]" in screen.getvalue()
     assert screen.getvalue().index("O(3): [undecided]") < screen.getvalue().index("do this")

@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from isotropy.data import DataNotFoundError, list_datasets, load, verify
-from isotropy.data._images import PHOTOGRAPHS, cut, photographs, ring_and_centre
-from isotropy.data._tracks import TRACKS, read_tracks, windows
+from isotropy.data._real import PHOTOGRAPHS, TRACKS, cut, photographs, read_tracks, ring_and_centre, windows
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import parse

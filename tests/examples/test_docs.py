@@ -1,47 +1,49 @@
-"""The tutorials: their Python runs from top to bottom, as a reader would type it."""
+"""The tutorials and the README: their Python runs from top to bottom, as a reader would type it."""
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+Script = Callable[..., str]
 DOCS = Path(__file__).parents[2] / "docs"
+README = DOCS.with_name("README.md")
 TUTORIALS = ("audit.md", "make-any-model-symmetric.md", "frames.md", "products-on-the-sphere.md", "training.md")
 
 
 @pytest.mark.parametrize("page", TUTORIALS)
-def test_the_blocks_of_a_tutorial_run(page: str, tmp_path: Path) -> None:
+def test_the_blocks_of_a_tutorial_run(page: str, tmp_path: Path, script: Script) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
     assert len(blocks) >= 3
     (tmp_path / "page.py").write_text("\n".join(blocks))
-    ran = subprocess.run(
-        [sys.executable, "page.py"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert ran.returncode == 0, ran.stderr
+    script(tmp_path / "page.py", folder=tmp_path)
 
 
-def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(real_data: Path, tmp_path: Path) -> None:
+def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(
+    real_data: Path, tmp_path: Path, script: Script
+) -> None:
     pytest.importorskip("ase")
     (block,) = re.findall(r"```py\n(.*?)```", (DOCS / "products-on-the-sphere.md").read_text(), re.DOTALL)
     assert "max_steps=1800" in block
     atoms = "from ase import Atoms\none = train[:1]\natoms = Atoms(one.numbers.numpy(), one.positions.numpy())\n"
     code = block.replace("max_steps=1800", "max_steps=4").replace("atoms.calc", atoms + "atoms.calc")
     (tmp_path / "page.py").write_text(code + "print(round(atoms.get_potential_energy() / -9391))\n")
-    command, env = [sys.executable, "page.py"], {**os.environ, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.splitlines()[-1] == "1"
-    assert "force_rmse" in ran.stdout
+    printed = script(tmp_path / "page.py", folder=tmp_path)
+    assert printed.splitlines()[-1] == "1"
+    assert "force_rmse" in printed
+
+
+def test_the_python_example_of_the_readme_is_ten_lines_and_runs(tmp_path: Path, script: Script) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README.read_text(), re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) == 10
+    (tmp_path / "example.py").write_text(code)
+    lines = script(tmp_path / "example.py", folder=tmp_path).splitlines()
+    assert "approximate" in next(line for line in lines if line.split()[:1] == ["O(3)"])
+    assert lines[-1].startswith("build in O(2)@z exactly")
+    assert "<html" in (tmp_path / "runs/mine/report.html").read_text()
 
 
 def test_tables_begin_at_the_margin() -> None:

@@ -16,9 +16,9 @@ from isotropy.experiments.frame_averaging import (
     FRAME_AVERAGING,
     Config,
     FrameAveraging,
+    FramesPlan,
     GraphsPlan,
     NormalsPlan,
-    ParticlesPlan,
     learners,
     particle_networks,
     point_networks,
@@ -42,7 +42,7 @@ from recorded import assert_recorded
 NORMALS = NormalsPlan(
     points=32, held_out=4, clouds=2, test_clouds=1, divide=16, k=6, local_k=6, batch=14, epochs=1, frames="one"
 )
-PARTICLES = ParticlesPlan(rows=60, width=12, batch=30, epochs=2, frames="one", validate_every=1)
+PARTICLES = FramesPlan(rows=60, width=12, batch=30, epochs=2, frames="one", validate_every=1)
 TINY = Config(
     normals=NORMALS,
     graphs=GraphsPlan(seeds=2, first=60, copies=20, epochs=2, batch=20, orders=3),

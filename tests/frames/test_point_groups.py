@@ -95,21 +95,20 @@ def poses(x: Tensor, count: int, seed: int) -> Tensor:
 
 
 def assert_invariant(name: str, x: Tensor, colour: Tensor | None, dtype: torch.dtype, count: int) -> None:
-    x, colour = x.to(dtype)[None], None if colour is None else colour.to(dtype)[None]
-    moved, colours = poses(x, count, 0), None if colour is None else colour.expand(count, -1, -1)
-    y, pose = InvariantCoordinates()(x, None, colour)
-    z, again = InvariantCoordinates()(moved, None, colours)
-    assert bool((again.ambiguous == pose.ambiguous).all()), name
-    if not bool(pose.ambiguous):
+    x = torch.cat([x[None].to(dtype), poses(x.to(dtype), count, 0)])
+    colours = None if colour is None else colour.to(dtype).expand(1 + count, -1, -1)
+    y, pose = InvariantCoordinates()(x, None, colours)
+    assert bool((pose.ambiguous == pose.ambiguous[0]).all()), name
+    y, z = y[:1].expand(count, -1, -1), y[1:]
+    if not bool(pose.ambiguous[0]):
         assert float((z - y).abs().max()) < BOUND[dtype], name
-    y, z = y.expand(count, -1, -1), z
     if colours is not None:  # equal colours alone are compared
-        y, z = torch.cat([y, 10 * colours], -1), torch.cat([z, 10 * colours], -1)
+        y, z = (torch.cat([part, 10 * colours[1:]], -1) for part in (y, z))
     apart = torch.cdist(z, y, compute_mode=SAFE)
     assert float(apart.amin(1).max()) < BOUND[dtype], name
     assert float(apart.amin(2).max()) < BOUND[dtype], name
-    atoms = (MDSFrame("E(3)")(moved, None, colours).weight > 0).sum(1)
-    assert atoms.tolist() == [len(MDSFrame("E(3)")(x, None, colour))] * count, name
+    frame = MDSFrame("E(3)")(x, None, colours)
+    assert (frame.weight > 0).sum(1).tolist() == [len(frame)] * (1 + count), name
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])

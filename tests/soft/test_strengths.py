@@ -40,7 +40,7 @@ class Ridge:
     def least_squares(self) -> Tensor:
         return (self.x.mT @ self.y).mT / len(self.x)
 
-    def solve(self, constraint: Constraint, steps: int = 200) -> None:
+    def solve(self, constraint: Constraint, steps: int = 60) -> None:
         """Sets the weights to the minimum of mse + multiplier . penalty, by gradient steps of an even quadratic."""
         optimizer = torch.optim.LBFGS(self.layer.parameters(), max_iter=steps, tolerance_grad=1e-14, tolerance_change=0)
 

@@ -1,7 +1,5 @@
 """The command line: what is refused is said in one message, what is interrupted says how to continue."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 import warnings

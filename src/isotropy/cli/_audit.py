@@ -1,7 +1,5 @@
 """``isotropy audit``: how symmetric is the model that I already have, and where does it break?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Annotated, Any
 

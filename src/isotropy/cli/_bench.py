@@ -1,7 +1,5 @@
 """``isotropy bench``: the scripts of ``benchmarks/``, where there is a checkout."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

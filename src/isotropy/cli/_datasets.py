@@ -1,7 +1,5 @@
 """``isotropy datasets``: what there is, and whether its files are intact."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """``isotropy frames``: what principal axes make of a cloud of points, before a model is built on them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path

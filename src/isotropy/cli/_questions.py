@@ -1,7 +1,5 @@
 """``isotropy discover`` and ``isotropy compare``: what holds in my data, and which way to use it wins?"""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Any
 

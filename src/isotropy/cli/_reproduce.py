@@ -1,7 +1,5 @@
 """``isotropy reproduce``: does it do what the papers say?"""
 
-from __future__ import annotations
-
 import importlib
 from pathlib import Path
 from typing import Annotated, Any

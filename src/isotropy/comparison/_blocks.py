@@ -1,7 +1,5 @@
 """A comparison as the blocks of its report."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

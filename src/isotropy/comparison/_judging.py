@@ -1,7 +1,5 @@
 """How sure a difference is: held-out losses of methods on the same rows, units and folds, compared row by row."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Which way to take, in one rule that a reader can check against the table."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

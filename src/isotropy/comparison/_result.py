@@ -1,7 +1,5 @@
 """The answer of ``compare``: every method's error, asymmetry and cost, and which to take."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar

@@ -1,7 +1,5 @@
 """What is trained for each method: a network, the rows as it sees them, its loss, and how it predicts."""
 
-from __future__ import annotations
-
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One method on one fold: built, trained, and judged on rows that it has not seen."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import replace
 from typing import Any

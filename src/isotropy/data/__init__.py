@@ -4,10 +4,10 @@ from isotropy.data import synthetic as synthetic
 from isotropy.data._batches import Batches as Batches
 from isotropy.data._batches import Moved as Moved
 from isotropy.data._dataset import Dataset as Dataset
-from isotropy.data._door import Types as Types
-from isotropy.data._door import admitted as admitted
-from isotropy.data._door import enough_units as enough_units
-from isotropy.data._door import numbered as numbered
+from isotropy.data._dataset import Types as Types
+from isotropy.data._dataset import admitted as admitted
+from isotropy.data._dataset import enough_units as enough_units
+from isotropy.data._dataset import numbered as numbered
 from isotropy.data._files import load_file as load_file
 from isotropy.data._files import read_schema as read_schema
 from isotropy.data._files import save as save

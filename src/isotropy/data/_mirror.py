@@ -1,7 +1,5 @@
 """Files that the package may not ship: found in a folder that the user names, and known by their checksum."""
 
-from __future__ import annotations
-
 import os
 from dataclasses import dataclass
 from importlib import resources

@@ -1,7 +1,5 @@
 """One door for all data: by name (what it is, where from, under which licence, whether intact), or from a file."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
 from collections.abc import Callable, Mapping
@@ -12,11 +10,10 @@ from typing import Literal
 from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
-from isotropy.data._images import DIGITS, PHOTOGRAPHS, Digits, Photos
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
+from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
-from isotropy.data._tracks import TRACKS, EthUcy
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text

@@ -1,7 +1,5 @@
 """Rows: a typed collection that is counted and taken from, dense or ragged; what trainings are fed with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cached_property

@@ -1,7 +1,5 @@
 """Points from files: charged particles, clouds on small meshes or of ModelNet40, surfaces of CAD parts, cities."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Molecules as text: the XYZ format, one structure after another."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from pathlib import Path

@@ -137,9 +137,11 @@ def _noise_found(problem: Problem, noise: Noise) -> tuple[NoiseFinding, ...]:
     """The noise in the unit of the targets."""
     return tuple(
         NoiseFinding(
-            part.name,
-            *((energy / part.outputs) ** 0.5 for energy in (known.energy.mean, known.energy.low, known.energy.high)),
-            known.source,
+            name=part.name,
+            deviation=(known.energy.mean / part.outputs) ** 0.5,
+            low=(known.energy.low / part.outputs) ** 0.5,
+            high=(known.energy.high / part.outputs) ** 0.5,
+            source=known.source,
         )
         for part, known in zip(problem.parts, noise.parts, strict=True)
     )

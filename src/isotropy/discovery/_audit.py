@@ -1,7 +1,5 @@
 """How symmetric is the model that I already have, and where does it break?"""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ def exponents(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "exponent rows"))[:_ROWS]
     x = problem.x[rows]
     drawn = Draws.of(candidate.measured, _DRAWS).take(len(x), spawn(seed, "exponents", candidate.name), dtype=x.dtype)
-    g = drawn.rows(torch.arange(len(x)))
+    g: Any = drawn.rows(torch.arange(len(x)))
     size = g[..., 0, 0]  # a scaling is its factor times the identity
     moved = problem.rep_in.act(candidate.group, g, x[:, None])
     models = [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]

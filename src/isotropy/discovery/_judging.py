@@ -237,11 +237,7 @@ def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: O
         verdict=told.word,
         parts=tuple(part.found for part in parts),
         evidence=evidence,
-        test="paired refits"
-        if refitted
-        else "block randomisation"
-        if asked.problem.dependence.found
-        else "randomisation",
+        test=_test_of(asked, refitted),
         raw=answer.share.mean,
         cross=answer.cross,
         plug_in=answer.plug_in,

@@ -1,10 +1,7 @@
 """A network trained with one soft constraint per candidate, their strengths chosen by the evidence."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Any
 
 import torch
@@ -97,6 +94,9 @@ def _curves(rows: list[dict[str, Any]], constraints: list[Constraint]) -> dict[s
 
 def _last_known(values: list[float | None]) -> list[float]:
     """Epochs that were not validated repeat the last validation."""
-    first = next(value for value in values if value is not None)
-    filled = accumulate(values, lambda last, value: last if value is None else value, initial=first)
-    return list(map(float, filled))[1:]
+    known = next(value for value in values if value is not None)
+    filled: list[float] = []
+    for value in values:
+        known = known if value is None else value
+        filled.append(float(known))
+    return filled

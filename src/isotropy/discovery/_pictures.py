@@ -1,7 +1,5 @@
 """Pixels as pictures: a sample row, and the same row moved by each candidate."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Published experiments, run again with this library: our numbers, theirs, and which claims held."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING

@@ -151,7 +151,9 @@ def _swapped(y: Tensor, order: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, 
     # Equal points have equal first coordinates, which chance gives to few sets.
     tied = (y[..., 0].sort(-1).values.diff(dim=-1) == 0).any(-1)
     swaps = {row: _exchanges(y[row]) for row in tied.nonzero().flatten().tolist()}
-    tied = torch.tensor([row in swaps and len(swaps[row]) > 1 for row in range(len(y))], device=y.device)
+    tied = torch.tensor(
+        [row in swaps and len(swaps[row]) > 1 for row in range(len(y))], dtype=torch.bool, device=y.device
+    )
     if not bool(tied.any()):
         return order, weight, tied
     none = torch.arange(y.shape[1])[None]

@@ -1,7 +1,5 @@
 """Axes for a cloud whose second moments leave some undetermined: higher moments first, then its outermost points."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -89,7 +87,7 @@ class Partial:
     place: tuple[int, ...] = ()
     sampled: bool = False
 
-    def times(self, bases: Float[Tensor, "R d m"], weight: Float[Tensor, " R"], place: tuple[int, ...]) -> Partial:
+    def times(self, bases: Float[Tensor, "R d m"], weight: Float[Tensor, " R"], place: tuple[int, ...]) -> "Partial":
         """Each set extended by each of the bases of one block."""
         F, R = len(self.weight), len(weight)
         left, right = self.axes.repeat_interleave(R, 0), bases.repeat(F, 1, 1)

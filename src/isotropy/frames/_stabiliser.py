@@ -1,7 +1,5 @@
 """What leaves a cloud alone: turns of the space that it does not span, and averages over them."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +24,7 @@ class Unspanned:
     basis: Float[Tensor, "B d d"]
     centre: Float[Tensor, "B d"]
 
-    def only(self, rows: Bool[Tensor, " B"]) -> Unspanned:
+    def only(self, rows: Bool[Tensor, " B"]) -> "Unspanned":
         """Those of some rows."""
         return Unspanned(self.dimension[rows], self.basis[rows], self.centre[rows])
 

@@ -1,7 +1,5 @@
 """Groups with translations, as homogeneous matrices: T, SE and E; Similarity, with one scale for all of space."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -9,9 +7,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import axis_name
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
-from isotropy.groups._rotations import SO, Mirrored, is_orthogonal, rotation_basis, rotation_names
+from isotropy.groups._rotations import SO, Mirrored, axis_name, is_orthogonal, rotation_basis, rotation_names
 
 
 def linear(g: Float[Tensor, "... m m"]) -> Float[Tensor, "... d d"]:
@@ -61,7 +58,7 @@ class T(NamedGroup, symbol="T", compact=False, affine=True):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(translation_basis(self.n))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         one = torch.eye(self.n, dtype=g.dtype, device=g.device)
         return is_affine(g, tol) & close(linear(g), one, tol)
 
@@ -83,7 +80,7 @@ class Turning(NamedGroup, compact=False, affine=True):
         """The linear part without its scale."""
         return linear(g)
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_affine(g, tol) & SO(self.n)._contains(self.turn(g), tol)
 
     def log(self, g: Element) -> Tensor:
@@ -97,10 +94,10 @@ class Turning(NamedGroup, compact=False, affine=True):
 class MirroredTurning(Mirrored, Turning):
     """The same with the reflections."""
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_affine(g, tol) & is_orthogonal(self.turn(g), tol)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         return super().haar_log_density(v) - math.log(2)
 
 
@@ -132,7 +129,7 @@ class SE(Turning, symbol="SE"):
         k = SO(self.n).dim
         return homogeneous(matrix(SO(self.n).from_coords(v[..., :k])), v[..., k:])
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of Haar measure: Lebesgue on translations, the rotations having mass 1."""
         return SO(self.n).haar_log_density(v[..., : SO(self.n).dim])
 
@@ -179,7 +176,7 @@ class SimilarityPlus(Turning, symbol="Similarity+", unimodular=False):
         R = matrix(SO(self.n).from_coords(v[..., :k]))
         return homogeneous(v[..., k].exp()[..., None, None] * R, v[..., k + 1 :])
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of left Haar measure ``s^-n dR dlog(s) dt``, the rotations having mass 1."""
         k = SO(self.n).dim
         return SO(self.n).haar_log_density(v[..., :k]) - self.n * v[..., k]
@@ -200,12 +197,12 @@ def translation_basis(n: int) -> Float[Tensor, "n m m"]:
     return basis
 
 
-def is_affine(g: Tensor, tol: float) -> Bool[Tensor, ...]:
+def is_affine(g: Tensor, tol: float) -> Bool[Tensor, "..."]:
     bottom = torch.zeros(g.shape[-1], dtype=g.dtype, device=g.device)
     bottom[-1] = 1
     return ((g[..., -1, :] - bottom).abs() <= tol).all(-1)
 
 
-def scale_of(A: Float[Tensor, "... d d"]) -> Float[Tensor, ...]:
+def scale_of(A: Float[Tensor, "... d d"]) -> Float[Tensor, "..."]:
     """The number s of a matrix ``s R``: its root mean square singular value."""
     return A.square().mean((-2, -1)).sqrt() * math.sqrt(A.shape[-1])

@@ -1,7 +1,5 @@
 """Exact finite rules for Haar integrals, and the integral itself."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Factorisations of invertible matrices: polar, Cartan, KAK and Iwasawa.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import torch
 from jaxtyping import Bool, Complex, Float
@@ -20,13 +18,13 @@ def cross_matrix(w: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3 3"]:
     return torch.stack([o, -z, y, z, o, -x, -y, x, o], dim=-1).unflatten(-1, (3, 3))
 
 
-def rotation2(angle: Float[Tensor, ...]) -> Float[Tensor, "... 2 2"]:
+def rotation2(angle: Float[Tensor, "..."]) -> Float[Tensor, "... 2 2"]:
     """The rotation of the plane by ``angle`` radians, counter-clockwise."""
     c, s = angle.cos(), angle.sin()
     return torch.stack([c, -s, s, c], dim=-1).unflatten(-1, (2, 2))
 
 
-def angle2(g: Float[Tensor, "... 2 2"]) -> Float[Tensor, ...]:
+def angle2(g: Float[Tensor, "... 2 2"]) -> Float[Tensor, "..."]:
     """The angle of a rotation of the plane, in (-pi, pi]."""
     return torch.atan2(g[..., 1, 0] - g[..., 0, 1], g[..., 0, 0] + g[..., 1, 1])
 
@@ -73,7 +71,7 @@ def rotation_vector(g: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 3"]:
     return factor[..., None] * imaginary
 
 
-def matrix_log(g: Float[Tensor, "... m m"]) -> tuple[Float[Tensor, "... m m"], Bool[Tensor, ...]]:
+def matrix_log(g: Float[Tensor, "... m m"]) -> tuple[Float[Tensor, "... m m"], Bool[Tensor, "..."]]:
     """The principal logarithm (float64) and where it exists: repeated square roots, then a Gauss-Legendre Pade form.
 
     Higham, Functions of Matrices (2008), algorithm 11.10 in its inverse-scaling-and-squaring form. Entries are NaN or

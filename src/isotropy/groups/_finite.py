@@ -1,7 +1,5 @@
 """Finite groups: rotations and reflections of a polygon, permutations."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from dataclasses import dataclass, replace
@@ -18,7 +16,7 @@ from isotropy.groups._linear import NamedGroup, check_log, check_size, close, ma
 from isotropy.groups._rotations import reflection
 
 
-def turns(k: Int[Tensor, ...], n: int) -> Float[Tensor, "... 2 2"]:
+def turns(k: Int[Tensor, "..."], n: int) -> Float[Tensor, "... 2 2"]:
     """Rotations of the plane by ``2 pi k / n``, with entries 0, +-1/2 and +-1 exact.
 
     >>> turns(torch.tensor(1), 4).tolist()
@@ -53,7 +51,7 @@ class C(NamedGroup, symbol="C", orthogonal=True):
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         return turns(torch.randint(self.n, (count,), generator=generator, device=generator.device), self.n)
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return close(g, self._nearest(g), tol)
 
     def _nearest(self, g: Tensor) -> Tensor:
@@ -84,7 +82,7 @@ class D(C, symbol="D"):
         flip = torch.randint(2, (count, 1, 1), generator=generator, device=generator.device) == 1
         return torch.where(flip, rotations @ reflection(2).to(rotations), rotations)
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         flipped = g @ reflection(2).to(g)
         return close(g, self._nearest(g), tol) | close(flipped, self._nearest(flipped), tol)
 
@@ -163,7 +161,7 @@ class S(Group):
     def adjoint(self, g: Element) -> Float[Tensor, "... 0 0"]:
         return torch.zeros(*matrix(g).shape[:-1], 0, 0, device=matrix(g).device)
 
-    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, ...]:
+    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, "..."]:
         g = matrix(g)
         if g.is_floating_point() or g.shape[-1:] != (self.n,):
             raise ShapeError(f"{g.dtype} elements of shape {tuple(g.shape)}", f"int64 (..., {self.n}) for {self}", "")
@@ -200,7 +198,7 @@ class PermutationMatrices(NamedGroup, symbol="S", orthogonal=True):
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         return permutation_matrix(_shuffles(self.n, count, generator))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         nearest = permutation_matrix(g.nan_to_num().argmax(-2), g.dtype)
         return close(g, nearest, tol) & (nearest.sum(-1) == 1).all(-1)
 

@@ -1,7 +1,5 @@
 """Groups whose elements are matrices, and the checks that they share."""
 
-from __future__ import annotations
-
 import math
 import operator
 from abc import abstractmethod
@@ -48,6 +46,10 @@ class LinearGroup(Group):
             return elements
         return torch.eye(self.size, dtype=torch.float64)[None]
 
+    def _enumerate(self) -> Tensor:
+        """The elements of a group of one or two; larger ones say how they are listed."""
+        return torch.cat([torch.eye(self.size, dtype=torch.float64)[None], self._discrete()]) + 0.0
+
     def _discrete(self) -> Tensor:
         return torch.zeros(0, self.size, self.size, dtype=torch.float64)
 
@@ -87,14 +89,14 @@ class LinearGroup(Group):
         moved = g[..., None, :, :] @ matrix(self.algebra.basis).to(g) @ self.inverse(g)[..., None, :, :]
         return self.algebra.vee(moved).mT
 
-    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, ...]:
+    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, "..."]:
         g = matrix(g)
         if g.shape[-2:] != (self.size, self.size):
             raise ShapeError(f"elements of shape {tuple(g.shape)}", f"(..., {self.size}, {self.size}) for {self}", "")
         tol = tol if tol is not None else (1e-9 if g.dtype == torch.float64 else 1e-4)
         return self._contains(g, tol) & g.isfinite().flatten(-2).all(-1)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of left Haar measure in the coordinates v, up to a constant unless the group fixes it.
 
         It is -inf outside the chart, where an element would be counted a second time: for principal logarithms where
@@ -106,7 +108,7 @@ class LinearGroup(Group):
         return torch.where((turns > math.pi).to(v.device), -math.inf, density)
 
     @abstractmethod
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]: ...
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]: ...
 
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         which = torch.randint(len(self.components), (count,), generator=generator, device=generator.device)
@@ -155,7 +157,7 @@ def matrix(g: Element) -> Tensor:
     return g
 
 
-def check_log(group: Group, exists: Bool[Tensor, ...]) -> None:
+def check_log(group: Group, exists: Bool[Tensor, "..."]) -> None:
     """Raise LogUndefinedError, naming the first element, unless all logarithms exist."""
     if not bool(exists.all()):
         first = (~exists).flatten().nonzero()[0].item()
@@ -169,6 +171,6 @@ def check_size(name: str, n: int, least: int = 1) -> None:
         raise DomainError(f"{name}({n})", f"an integer of at least {least}", f"e.g. {name}({max(3, least)})")
 
 
-def close(A: Tensor, B: Tensor | float, tol: float) -> Bool[Tensor, ...]:
+def close(A: Tensor, B: Tensor | float, tol: float) -> Bool[Tensor, "..."]:
     """Whether two stacks of matrices agree entrywise to ``tol``."""
     return ((A - B).abs() <= tol).flatten(-2).all(-1)

@@ -56,7 +56,7 @@ class MatrixGroup(LinearGroup):
         self._check()
 
     def _check(self) -> None:
-        if self.algebra_basis and self.discrete_generators and len(self._discrete()[0]) != len(self.algebra_basis[0]):
+        if self.algebra_basis and self.discrete_generators and len(self.discrete_generators[0]) != self.degree:
             raise ShapeError(f"generators of two sizes in {self.title}", "one size", "")
         if not self.algebra.is_closed(1e-9):
             hint = "add the brackets [A, B] = AB - BA of the generators that are missing"
@@ -89,17 +89,16 @@ class MatrixGroup(LinearGroup):
 
     @property
     def _basis(self) -> Float[Tensor, "k d d"]:
-        if not self.algebra_basis:
-            return torch.zeros(0, self.degree, self.degree, dtype=torch.float64)
-        return torch.tensor(self.algebra_basis, dtype=torch.float64)
+        return self._tensor(self.algebra_basis)
 
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(self._basis)
 
     def _discrete(self) -> Tensor:
-        if not self.discrete_generators:
-            return torch.zeros(0, self.degree, self.degree, dtype=torch.float64)
-        return torch.tensor(self.discrete_generators, dtype=torch.float64)
+        return self._tensor(self.discrete_generators)
+
+    def _tensor(self, stack: Stack) -> Float[Tensor, "k d d"]:
+        return torch.tensor(stack, dtype=torch.float64).reshape(len(stack), self.degree, self.degree)
 
     @cached_property
     def invariant_form(self) -> Float[Tensor, "d d"] | None:

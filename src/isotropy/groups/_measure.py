@@ -1,7 +1,5 @@
 """Measures on a group: what every sampler, quadrature, window and frame has in common."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -30,7 +28,7 @@ class DiscreteMeasure:
     g: Element
     log_weight: Float[Tensor, "... F"]
     exact: bool = False
-    degenerate: Bool[Tensor, ...] | None = None
+    degenerate: Bool[Tensor, "..."] | None = None
     mass: float = 1.0
 
     def __post_init__(self) -> None:

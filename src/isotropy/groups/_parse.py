@@ -1,7 +1,5 @@
 """Groups from their printed names: a lexer and a recursive-descent parser, nothing is evaluated."""
 
-from __future__ import annotations
-
 import difflib
 import json
 import re

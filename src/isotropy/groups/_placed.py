@@ -1,7 +1,5 @@
 """A group placed in space: acting about an axis (``O(2)@z``), or conjugated by a matrix."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -14,10 +12,9 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._affine import homogeneous
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import AXES, axis_frame, axis_text, canonical_axis
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
-from isotropy.groups._rotations import SO, O
+from isotropy.groups._rotations import AXES, SO, O, axis_frame, axis_text, canonical_axis
 
 Matrix = tuple[tuple[float, ...], ...]
 
@@ -105,10 +102,10 @@ class MovedGroup(LinearGroup):
     def from_coords(self, v: Float[Tensor, "... k"]) -> Tensor:
         return self._push(matrix(self.base.from_coords(v)))
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         return self.base.haar_log_density(v)
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         inner = self._pull(g)
         size = g.abs().amax((-2, -1), keepdim=True).clamp_min(1.0)
         return close((self._push(inner) - g) / size, 0.0, tol * self._looseness) & self.base.contains(
@@ -232,7 +229,9 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
     """
     if not isinstance(group, LinearGroup):
         raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
-    H = _homogeneous(torch.as_tensor(h, dtype=torch.float64).detach().cpu(), group)
+    H = torch.as_tensor(h, dtype=torch.float64).detach().cpu()
+    # A linear map may be given for a group with translations.
+    H = homogeneous(H) if group.affine and H.shape == (group.degree, group.degree) else H
     if H.shape != (group.size, group.size):
         raise ShapeError(f"h of shape {tuple(H.shape)}", f"({group.size}, {group.size})", "")
     if not bool(H.isfinite().all()) or not float(torch.linalg.cond(H)) <= 1e10:
@@ -248,11 +247,6 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
         if normalises(inner[:-1, :-1], group.base):
             return turned
     return Conjugate(group, tuple(tuple(row) for row in H.tolist()))
-
-
-def _homogeneous(h: Tensor, group: LinearGroup) -> Tensor:
-    """h as a matrix of the group's size: a linear map may be given for a group with translations."""
-    return homogeneous(h) if group.affine and h.shape == (group.degree, group.degree) else h
 
 
 def normalises(h: Float[Tensor, "m m"], group: LinearGroup, tol: float = 1e-10) -> bool:

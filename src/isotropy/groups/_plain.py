@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.groups._axes import axis_name
+from isotropy.groups._rotations import axis_name
 
 _CLOSE = 0.2  # a map of size 1 that changes something by less than this keeps it, to what data can tell
 _NEARER = (1.0, 0.5, 0.25, 0.1)  # shares of that closeness which are tried until what is kept determines the maps

@@ -1,7 +1,5 @@
 """Direct products: on several spaces the elements are tuples, on one the factors commute and multiply as matrices."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -122,7 +120,7 @@ class Product(Factored):
     def log(self, g: Element) -> Element:
         return self._each(lambda factor, part: factor.log(part), g)
 
-    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, ...]:
+    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, "..."]:
         inside = self._each(lambda factor, part: factor.contains(part, tol), g)
         return reduce(torch.logical_and, inside)
 
@@ -147,7 +145,7 @@ class Product(Factored):
         pieces = v.split([factor.dim for factor in self.factors], dim=-1)
         return tuple(matrix(factor.from_coords(piece)) for factor, piece in zip(self.factors, pieces, strict=True))
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         pieces = v.split([factor.dim for factor in self.factors], dim=-1)
         return torch.stack([f.haar_log_density(piece) for f, piece in zip(self.factors, pieces, strict=True)]).sum(0)
 
@@ -212,7 +210,7 @@ class CommutingProduct(Factored, LinearGroup):
     def _enumerate(self) -> Tensor:
         return self.components
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         # Scale by the determinant, finite factors one element after another, the rest by its logarithm.
         scales = [factor for factor in self.factors if isinstance(factor, Scale)]
         rest = [factor for factor in self.factors if not isinstance(factor, Scale)]
@@ -229,7 +227,7 @@ class CommutingProduct(Factored, LinearGroup):
         return reduce(torch.matmul, (factor._random_component(count, generator) for factor in self.factors))
 
 
-def _factors(factors: list[LinearGroup], g: Tensor, tol: float) -> Bool[Tensor, ...]:
+def _factors(factors: list[LinearGroup], g: Tensor, tol: float) -> Bool[Tensor, "..."]:
     """Whether g is a product of elements of the factors, the finite ones first."""
     first, rest = factors[0], factors[1:]
     if not rest:

@@ -1,17 +1,19 @@
-"""Rotations and reflections: SO and O."""
-
-from __future__ import annotations
+"""Rotations and reflections, SO and O; and axes: their simplest form, their name, the frame that goes with one."""
 
 import math
+from fractions import Fraction
+from functools import reduce
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import AXES, axis_name
 from isotropy.groups._exponential import angle2, rotation2, rotation3, rotation_vector
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
+
+AXES = "xyz"
 
 
 class SO(NamedGroup, symbol="SO", orthogonal=True):
@@ -32,7 +34,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(rotation_basis(self.n))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_orthogonal(g, tol) & (torch.linalg.det(g) > 0)
 
     def exp(self, A: Element) -> Tensor:
@@ -55,7 +57,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
         v = angle2(matrix(g).double())[..., None] if self.n == 2 else rotation_vector(matrix(g).double())
         return v.to(matrix(g).dtype)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of the Haar probability in the rotation vector: for SO(3) ``(1 - cos a) / (4 pi^2 a^2)``."""
         # Skew matrices: i A is Hermitian, and |(1 - e^-ir) / ir| = |sin(r/2) / (r/2)| for the roots r.
         turns = torch.linalg.eigvalsh(1j * matrix(self.algebra.hat(v.double())))
@@ -67,9 +69,6 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
         q = haar_orthogonal(self.n, count, generator)
         flip = torch.where(torch.linalg.det(q) < 0, -1.0, 1.0)
         return torch.cat([q[..., :-1], q[..., -1:] * flip[:, None, None]], dim=-1)
-
-    def _enumerate(self) -> Tensor:
-        return torch.ones(1, 1, 1, dtype=torch.float64)
 
 
 class Mirrored(NamedGroup):
@@ -95,17 +94,14 @@ class O(Mirrored, SO, symbol="O"):  # noqa: E742
     def order(self) -> int | None:
         return 2 if self.n == 1 else None
 
-    def _enumerate(self) -> Tensor:
-        return self._components()
-
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return is_orthogonal(g, tol)
 
     def coords(self, g: Element) -> Float[Tensor, "... k"]:
         check_log(self, torch.linalg.det(matrix(g).double()) > 0)
         return super().coords(g)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         return super().haar_log_density(v) - math.log(2)
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
@@ -144,7 +140,7 @@ def reflection(n: int) -> Float[Tensor, "n n"]:
     return torch.diag(torch.tensor([1.0] * (n - 1) + [-1.0], dtype=torch.float64))
 
 
-def is_orthogonal(g: Tensor, tol: float) -> Bool[Tensor, ...]:
+def is_orthogonal(g: Tensor, tol: float) -> Bool[Tensor, "..."]:
     return close(g.mT @ g, torch.eye(g.shape[-1], dtype=g.dtype, device=g.device), tol)
 
 
@@ -153,3 +149,56 @@ def haar_orthogonal(n: int, count: int, generator: torch.Generator) -> Float[Ten
     z = torch.randn(count, n, n, generator=generator, dtype=torch.float64, device=generator.device)
     q, r = torch.linalg.qr(z)
     return q * r.diagonal(dim1=-2, dim2=-1).sign()[..., None, :]
+
+
+def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
+    """The same line in its simplest form: whole numbers without a common divisor, or else a unit vector.
+
+    The last entry that is not 0 is positive. Raises DomainError for the zero vector and for NaN.
+
+    >>> canonical_axis((0.6, 0.0, -0.8)), canonical_axis((2, 4, 4))
+    ((-3.0, 0.0, 4.0), (1.0, 2.0, 2.0))
+    """
+    largest = max(abs(a) for a in axis)
+    if not all(math.isfinite(a) for a in axis) or largest == 0:
+        raise DomainError(f"the axis {axis}", "a vector that is finite and not zero", "")
+    last = next(a for a in reversed(axis) if abs(a) > 1e-13 * largest)
+    sign = math.copysign(1.0, last)
+    ratios = [Fraction(sign * a / largest).limit_denominator(1000) for a in axis]
+    if all(abs(float(r) - sign * a / largest) < 1e-13 for r, a in zip(ratios, axis, strict=True)):
+        common = math.lcm(*(r.denominator for r in ratios))
+        whole = [int(r * common) for r in ratios]
+        divisor = reduce(math.gcd, whole)
+        return tuple(float(w // divisor) for w in whole)
+    norm = math.hypot(*axis)
+    # A unit vector stays as it is to the last digit, so that a printed axis is read back unchanged.
+    norm = 1.0 if abs(norm - 1) < 1e-14 else norm
+    return tuple(sign * a / norm + 0.0 for a in axis)
+
+
+def axis_text(axis: tuple[float, ...]) -> str:
+    """The axis as it is written: x, y, z, (1,2,2) or (0.6,0.3,...)."""
+    if len(axis) <= 3 and sorted(axis) == [0.0] * (len(axis) - 1) + [1.0]:
+        return AXES[axis.index(1.0)]
+    return "(" + ",".join(str(int(a)) if a.is_integer() else repr(a) for a in axis) + ")"
+
+
+def axis_name(i: int, n: int) -> str:
+    """The name of coordinate i of R^n: x, y, z, or x1, x2, ... above three dimensions."""
+    return AXES[i] if n <= 3 else f"x{i + 1}"
+
+
+def axis_frame(axis: tuple[float, ...]) -> Float[Tensor, "d d"]:
+    """An orthonormal, positively oriented basis in columns, the axis last."""
+    d = len(axis)
+    one = torch.eye(d, dtype=torch.float64)
+    if sorted(axis) == [0.0] * (d - 1) + [1.0]:
+        at = axis.index(1.0)
+        order = [(at + 1 + i) % d for i in range(d)]
+        frame = one[:, order]
+        # Cyclic orders are even in odd dimensions only; elsewhere one sign makes the frame a rotation.
+        return frame * torch.tensor([float(torch.linalg.det(frame).sign())] + [1.0] * (d - 1), dtype=torch.float64)
+    u = torch.tensor(axis, dtype=torch.float64)
+    u = u / torch.linalg.vector_norm(u)
+    turn = torch.outer(u, one[-1]) - torch.outer(one[-1], u)
+    return one + turn + turn @ turn / (1 + u[-1])

@@ -1,7 +1,5 @@
 """Linear maps that change lengths or orientation: GL+, SL, Scale and Inversion; boosts of space-time: Lorentz."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -10,10 +8,9 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._axes import axis_name
 from isotropy.groups._exponential import cartan
 from isotropy.groups._linear import NamedGroup, check_log, close, matrix
-from isotropy.groups._rotations import SO, rotation_basis, rotation_names
+from isotropy.groups._rotations import SO, axis_name, rotation_basis, rotation_names
 
 
 class GLPlus(NamedGroup, symbol="GL+", compact=False):
@@ -31,7 +28,7 @@ class GLPlus(NamedGroup, symbol="GL+", compact=False):
         diagonal = torch.diag_embed(torch.eye(self.n, dtype=torch.float64))
         return LieAlgebra.of(torch.cat([diagonal, shear_basis(self.n), rotation_basis(self.n)]))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return torch.linalg.det(g) > 0
 
     def coords(self, g: Element) -> Float[Tensor, "... k"]:
@@ -47,7 +44,7 @@ class GLPlus(NamedGroup, symbol="GL+", compact=False):
         X, Y = self._split(v)
         return torch.linalg.matrix_exp(X) @ SO(self.n).exp(Y)
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of Haar measure, ``|det g|^-n`` times Lebesgue on GL+; on SL the rotations have mass 1."""
         X, Y = self._split(v.double())
         density = log_sinhc_gaps(X) + SO(self.n).haar_log_density(SO(self.n).algebra.vee(Y))
@@ -85,10 +82,7 @@ class SL(GLPlus, symbol="SL"):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(torch.cat([traceless_basis(self.n), shear_basis(self.n), rotation_basis(self.n)]))
 
-    def _enumerate(self) -> Tensor:
-        return torch.ones(1, 1, 1, dtype=torch.float64)
-
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         return (torch.linalg.det(g) - 1).abs() <= tol * g.abs().amax((-2, -1)).clamp_min(1.0) ** self.n
 
     def _log_constant(self) -> float:
@@ -109,7 +103,7 @@ class Scale(NamedGroup, symbol="Scale", compact=False):
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(torch.eye(self.n, dtype=torch.float64)[None])
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         s = g[..., :1, :1]
         one = torch.eye(self.n, dtype=g.dtype, device=g.device)
         return close((g - s * one) / s.abs().clamp_min(1.0), 0.0, tol) & (s > 0)[..., 0, 0]
@@ -137,11 +131,7 @@ class Inversion(NamedGroup, symbol="Inversion", orthogonal=True):
     def _discrete(self) -> Tensor:
         return -torch.eye(self.n, dtype=torch.float64)[None]
 
-    def _enumerate(self) -> Tensor:
-        one = torch.eye(self.n, dtype=torch.float64)
-        return torch.stack([one, 0.0 - one])
-
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         one = torch.eye(self.n, dtype=g.dtype, device=g.device)
         return close(g, one, tol) | close(g, -one, tol)
 
@@ -174,7 +164,7 @@ class Lorentz(NamedGroup, symbol="Lorentz", compact=False):
             boosts[i, 0, i + 1] = boosts[i, i + 1, 0] = 1.0
         return LieAlgebra.of(torch.cat([boosts, torch.nn.functional.pad(rotation_basis(self.n - 1), (1, 0, 1, 0))]))
 
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, ...]:
+    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
         eta = self.metric.to(g)
         size = g.square().sum((-2, -1), keepdim=True).clamp_min(1.0)
         return close((g.mT @ eta @ g - eta) / size, 0.0, tol) & (g[..., 0, 0] > 0) & (torch.linalg.det(g) > 0)
@@ -197,7 +187,7 @@ class Lorentz(NamedGroup, symbol="Lorentz", compact=False):
         corner = corner + torch.diag(torch.tensor([1.0] + [0.0] * (self.n - 1))).to(corner)
         return self._boost(v[..., : self.n - 1]) @ corner
 
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
+    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of Haar measure: hyperbolic volume of the rapidities, the rotations having mass 1."""
         r = torch.linalg.vector_norm(v[..., : self.n - 1].double(), dim=-1)
         rotations = SO(self.n - 1).haar_log_density(v[..., self.n - 1 :].double())
@@ -237,7 +227,7 @@ def stretch_names(n: int, dim: int) -> tuple[str, ...]:
     return (*diagonal, *shears)
 
 
-def log_sinhc(t: Float[Tensor, ...]) -> Float[Tensor, ...]:
+def log_sinhc(t: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """``log(sinh(t)/t)``, without overflow and smooth at 0."""
     t = t.abs()
     small = t < 1e-3
@@ -245,7 +235,7 @@ def log_sinhc(t: Float[Tensor, ...]) -> Float[Tensor, ...]:
     return torch.where(small, t.square() / 6, safe - math.log(2) + torch.log1p(-(-2 * safe).exp()) - safe.log())
 
 
-def log_sinhc_gaps(X: Float[Tensor, "... n n"]) -> Float[Tensor, ...]:
+def log_sinhc_gaps(X: Float[Tensor, "... n n"]) -> Float[Tensor, "..."]:
     """``sum over i < j of log sinhc(x_i - x_j)`` over the eigenvalues of X: the density of SPD matrices e^2X."""
     x = torch.linalg.eigvalsh(X)
     gaps = x[..., :, None] - x[..., None, :]

@@ -1,7 +1,5 @@
 """Which group contains which, decided on generators; and the elements that fix given vectors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import torch

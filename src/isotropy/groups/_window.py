@@ -1,7 +1,5 @@
 """Haar measure and windows: where on the group we look."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

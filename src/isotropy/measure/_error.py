@@ -1,7 +1,5 @@
 """How far is a function from equivariant, on average over data and group, and how sure are we?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 

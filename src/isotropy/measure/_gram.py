@@ -1,7 +1,5 @@
 """Continuous symmetries that nobody listed: near-null directions of the Gram matrix of Lie derivatives."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any

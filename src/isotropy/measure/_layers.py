@@ -1,7 +1,5 @@
 """Where in a network does equivariance break? The error of the whole, split over its layers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass

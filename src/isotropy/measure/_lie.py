@@ -1,7 +1,5 @@
 """Infinitesimal equivariance: the Lie derivative of a function along the generators of a group, in forward mode."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """How far is a layer's weight from the equivariant maps, as an operator?"""
 
-from __future__ import annotations
-
 import math
 
 from torch import Tensor, nn

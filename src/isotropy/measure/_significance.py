@@ -1,7 +1,5 @@
 """p-values: an exact test of invariance in law that retrains nothing, and corrections for several groups at once."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """Level bars: the value, its interval, a worst case that is drawn differently, the truth where it is known."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, Final

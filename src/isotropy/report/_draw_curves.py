@@ -1,7 +1,5 @@
 """Curves with bands and clouds of points, on common axes."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The candidates by inclusion, big groups above, each box coloured by the share of the signal that keeps it."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from typing import Final

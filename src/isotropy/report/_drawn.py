@@ -1,7 +1,5 @@
 """Every block that is a figure, in words and drawn: the one way from a page to matplotlib, which imports slowly."""
 
-from __future__ import annotations
-
 import base64
 import io
 import math

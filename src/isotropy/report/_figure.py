@@ -4,8 +4,6 @@ matplotlib is used through its objects alone (no pyplot state), under its own de
 file nor the date enters the bytes.
 """
 
-from __future__ import annotations
-
 import io
 import re
 import warnings

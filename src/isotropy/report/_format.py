@@ -1,7 +1,5 @@
 """Numbers as people read them: few digits, a shared precision inside an interval, a real minus sign."""
 
-from __future__ import annotations
-
 import math
 import unicodedata
 

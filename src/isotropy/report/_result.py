@@ -1,7 +1,5 @@
 """What every verb returns: rows for programs, a table for terminals, blocks for the report, JSON for all three."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import typing

@@ -1,7 +1,5 @@
 """The same tables for people at a terminal."""
 
-from __future__ import annotations
-
 import io
 
 from rich import box

@@ -2,6 +2,8 @@
 
 import warnings
 
+from isotropy.reps._action import linear_part as linear_part
+from isotropy.reps._action import translates as translates
 from isotropy.reps._atoms import Adjoint as Adjoint
 from isotropy.reps._atoms import Nodes as Nodes
 from isotropy.reps._atoms import Pixels as Pixels
@@ -13,8 +15,6 @@ from isotropy.reps._atoms import Tensor as Tensor
 from isotropy.reps._atoms import Vector as Vector
 from isotropy.reps._basis import equivariant_basis as equivariant_basis
 from isotropy.reps._basis import projector as projector
-from isotropy.reps._generators import linear_part as linear_part
-from isotropy.reps._generators import translates as translates
 from isotropy.reps._harmonics import Normalization as Normalization
 from isotropy.reps._harmonics import degrees as degrees
 from isotropy.reps._harmonics import rescaling as rescaling

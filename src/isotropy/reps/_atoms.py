@@ -1,7 +1,5 @@
 """The atoms of the Rep algebra."""
 
-from __future__ import annotations
-
 from isotropy.errors import SchemaError
 from isotropy.reps._rep import Factor, Rep, Term
 

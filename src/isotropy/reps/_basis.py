@@ -1,7 +1,5 @@
 """Linear maps that commute with a group: the one source of exact layers, soft penalties and operator-level errors."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,8 +12,8 @@ from torch import Tensor
 from isotropy.errors import DomainError, InfeasibleError, ShapeError
 from isotropy.groups import Group, parse
 from isotropy.reps._acting import factor_groups
+from isotropy.reps._action import check_harmonic, linear_part, translates
 from isotropy.reps._cache import Invariants, cache_key, generators_of, remembered, restored, stored
-from isotropy.reps._generators import check_harmonic, linear_part, translates
 from isotropy.reps._invariants import METHODS, invariants
 from isotropy.reps._layout import blocks, dimension, sizes
 from isotropy.reps._rep import Rep, Term

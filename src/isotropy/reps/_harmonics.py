@@ -1,7 +1,5 @@
 """Real spherical harmonics as the polynomials that they are: no angles, so no singular poles."""
 
-from __future__ import annotations
-
 import math
 from functools import lru_cache
 from typing import Literal
@@ -41,8 +39,8 @@ def solid_harmonics(degree: int, r: Tensor) -> Float[Tensor, "... k"]:
         sines.append(s)
         # Dynamo looks through caches, and says so; in a graph the factors are constants anyway.
         a, b, last = (legendre_factors if torch.compiler.is_compiling() else _recurrence)(l)
-        own = y * q if before is None else y * q - torch.nn.functional.pad(square * before * _like(b, y), (0, 1))
-        before, q = q, torch.cat([own * _like(a, y), (q[..., -1:] * last)], dim=-1)
+        own = y * q if before is None else y * q - torch.nn.functional.pad(square * before * b.to(y), (0, 1))
+        before, q = q, torch.cat([own * a.to(y), (q[..., -1:] * last)], dim=-1)
         rows.append(_around(q * math.sqrt(2.0), q[..., :1], torch.cat(sines, -1), torch.cat(cosines, -1)))
     return torch.cat(rows, dim=-1)
 
@@ -119,10 +117,6 @@ def legendre_factors(l: int) -> tuple[Tensor, Tensor, float]:
 
 
 _recurrence = lru_cache(maxsize=128)(legendre_factors)
-
-
-def _like(numbers: Tensor, y: Tensor) -> Tensor:
-    return numbers.to(y)
 
 
 def _around(q: Tensor, zonal: Tensor, sines: Tensor, cosines: Tensor) -> Tensor:

@@ -1,7 +1,5 @@
 """Types with index axes: a value for each point of a set, each pair of points, or each cell of a grid."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import torch
@@ -12,9 +10,8 @@ from torch.utils import _pytree as tree
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
-from isotropy.reps._acting import is_order, spread
+from isotropy.reps._acting import cell_order, is_order, spread
 from isotropy.reps._atoms import Scalar
-from isotropy.reps._pixels import cell_order
 from isotropy.reps._rep import Rep
 
 NODES = "nodes"  # the space on which permutations of the points act

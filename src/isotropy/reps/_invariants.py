@@ -3,8 +3,6 @@
 Equivariant maps are a case: W rho_in = rho_out W says that the row-major vec(W) is fixed in out * in.dual.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,9 +17,8 @@ from isotropy.groups import Group
 from isotropy.groups.parts import matrix as whole
 from isotropy.linalg import nullspace
 from isotropy.reps._acting import factor_derivative, factor_groups, factor_matrix, linear_matrix, scale_rate
-from isotropy.reps._action import term_matrix, twisted
+from isotropy.reps._action import algebra_matrices, discrete_matrices, is_orthogonal, term_matrix, twisted
 from isotropy.reps._cache import Invariants, Kept, cache_key, generators_of, remembered
-from isotropy.reps._generators import algebra_matrices, discrete_matrices, is_orthogonal
 from isotropy.reps._isotropic import SignedOrder, affordable, isotropic_tensors, signed_orbits, signed_order
 from isotropy.reps._rep import Rep, Term
 

@@ -1,7 +1,5 @@
 """Irreducible types of O(3), functions on the sphere, and e3nn's spelling and layout of both."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 

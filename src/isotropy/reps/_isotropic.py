@@ -4,8 +4,6 @@ All that SO(n) and O(n) leave fixed is made of delta and epsilon (Weyl, The Clas
 one invariant for each orbit of entries that meets no entry together with its negative.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from math import comb, prod
@@ -18,8 +16,7 @@ from torch import Tensor
 
 from isotropy.errors import AmbiguousRankError
 from isotropy.groups import Group
-from isotropy.reps._acting import factor_matrix, linear_matrix, orientation
-from isotropy.reps._pixels import pixel_order
+from isotropy.reps._acting import factor_matrix, linear_matrix, orientation, pixel_order
 from isotropy.reps._rep import Factor, Term
 
 _LARGEST = 20_000_000  # numbers in the spanning set

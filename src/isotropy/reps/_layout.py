@@ -1,7 +1,5 @@
 """Where the columns of a type are: dimensions of spaces, slices of parts, and the order that sorts equal terms."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +34,7 @@ def sizes(rep: Rep, G: Group | None, dims: Mapping[str, int] | None = None, widt
                 "take the group of the dimension that the schema declares",
             )
         known[f"Adjoint on {factor.space}"] = factor.dim
-    for factor in _factors(rep):
+    for factor in factors_of(rep):
         if factor.kind in HARMONIC and known.setdefault(factor.space, 3) != 3:
             raise DomainError(
                 f"{rep} on a {factor.space!r} of dimension {known[factor.space]}",
@@ -52,7 +50,7 @@ def sizes(rep: Rep, G: Group | None, dims: Mapping[str, int] | None = None, widt
 
 def unknown_spaces(rep: Rep, known: Mapping[str, int]) -> set[str]:
     """The spaces (and Lie algebras) whose dimension the size of a type waits for."""
-    keys = {factor.size_key for factor in _factors(rep)}
+    keys = {factor.size_key for factor in factors_of(rep)}
     return keys - {""} - set(known)
 
 
@@ -66,11 +64,12 @@ def _solved(rep: Rep, known: Mapping[str, int], space: str, width: int) -> int:
     raise ShapeError(f"{width} columns", f"those of {rep} for some dimension of {space!r}", "check the widths")
 
 
-def _factors(rep: Rep) -> list[Factor]:
+def factors_of(rep: Rep) -> list[Factor]:
+    """All factors of all terms, those of sums inside products included."""
     found: list[Factor] = []
     for part in rep.copies:
         found += part.term.factors
-        found += _factors(part.term.tail) if part.term.tail else []
+        found += factors_of(part.term.tail) if part.term.tail else []
     return found
 
 

@@ -1,7 +1,5 @@
 """Values at the door, in one set of rules: tables of numbers; clouds, graphs, images and trees as their types want."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable

@@ -320,11 +320,11 @@ class Rep:
 
     def is_trivial(self, G: Group) -> bool:
         """Whether every element of ``G`` leaves every column as it is."""
-        return _generators.is_trivial(self, G)
+        return _action.is_trivial(self, G)
 
     def orthogonal(self, G: Group) -> bool:
         """Whether rho(g) is orthogonal for all g (of a Point: its linear part)."""
-        return _generators.is_orthogonal(self, G)
+        return _action.is_orthogonal(self, G)
 
 
 def _merged(parts: list[Part]) -> Rep:
@@ -356,4 +356,4 @@ def _moved(term: Term, old: str, new: str) -> Term:
 
 
 # Below, because these files, which say what a type does, are made of the types above.
-from isotropy.reps import _action, _generators, _layout  # noqa: E402
+from isotropy.reps import _action, _layout  # noqa: E402

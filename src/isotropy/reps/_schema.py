@@ -169,10 +169,12 @@ class Schema(BaseModel):
 
         Raises SchemaError for widths that the types cannot have.
         """
+        return self._known({"x": x_width} if y_width is None else {"x": x_width, "y": y_width})
+
+    def _known(self, widths: Mapping[str, int]) -> dict[str, int]:
         known = dict(self.dims or {})
-        widths = [("x", x_width)] if y_width is None else [("x", x_width), ("y", y_width), ("x", x_width)]
-        for side, width in widths:
-            known = self._fitted(side, width, known, "columns")
+        for side in (*widths, *widths):  # what one side determines may settle the other
+            known = self._fitted(side, widths[side], known, "columns")
         return known
 
     def _fitted(self, side: str, width: int, known: dict[str, int], what: str) -> dict[str, int]:
@@ -203,14 +205,12 @@ class Schema(BaseModel):
             counts = {side: _rows(numbers, side) for side, numbers in read.items()}
             if len(set(counts.values())) > 1:
                 raise ShapeError(f"{counts['x']} rows of x and {counts['y']} of y", "one y for each x")
-        tables = {side: numbers for side, numbers in read.items() if isinstance(getattr(self, side), Rep)}
+        widths = {side: numbers.shape[1] for side, numbers in read.items() if isinstance(getattr(self, side), Rep)}
         try:
-            known = dict(self.dims or {})
-            for side in (*tables, *tables):  # what one side determines may settle the other
-                known = self._fitted(side, tables[side].shape[1], known, "columns")
+            self._known(widths)
         except SchemaError as error:
             for side, values in given.items():
-                if side in tables and np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
+                if side in widths and np.ndim(values) == 1 and error.given.endswith(f"columns of {side}"):
                     hint = f"{side}[:, None] is one column"
                     raise ShapeError(f"{side} of shape ({len(read[side])},)", "(rows, columns)", hint) from None
             raise

@@ -3,8 +3,6 @@
 Read by recursive descent over Python's own tokens, without eval.
 """
 
-from __future__ import annotations
-
 import json
 import tokenize
 from collections.abc import Callable
@@ -262,12 +260,8 @@ class _Reader:
             if word not in ("dual", "pseudo", "linearised", "on", "weighted"):
                 raise self.wrong("dual, pseudo, linearised, on or weighted")
             self.at += 1
-            if word == "dual":
-                rep = rep.dual
-            elif word == "pseudo":
-                rep = rep.pseudo
-            elif word == "linearised":
-                rep = rep.linearised
+            if word in ("dual", "pseudo", "linearised"):
+                rep = getattr(rep, word)
             else:
                 self.take("(")
                 rep = rep.on(self.string()) if word == "on" else rep.weighted(self.fraction())

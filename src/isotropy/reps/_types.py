@@ -1,7 +1,5 @@
 """What is acted on, once: a Rep, a Cloud, Pairs, a Field, an action, or a tree of these; as text, and moved."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -14,7 +12,7 @@ from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
-from isotropy.reps._generators import refuse_rates, translates
+from isotropy.reps._action import refuse_rates, translates
 from isotropy.reps._indexed import Cloud, Field, Pairs
 from isotropy.reps._rep import Rep
 from isotropy.reps._text import parse_rep
@@ -122,10 +120,11 @@ def pull(type_: Type, group: Group, g: Element, x: Value, segments: Segments | N
     if not any(moves):
         return act(type_, group, group.inverse(g), x, segments)
     parts = g if isinstance(g, tuple) else (g,)
-    back = [homogeneous(_one(part), -translation(part)) if m else None for m, part in zip(moves, parts, strict=True)]
-    still = group.identity(*_batch(parts, moves), dtype=parts[moves.index(True)].dtype, device=parts[0].device)
+    first = parts[moves.index(True)]
+    still = group.identity(*first.shape[:-2], dtype=first.dtype, device=first.device)
     rest = still if isinstance(still, tuple) else (still,)
-    shift = tuple(b if b is not None else r for b, r in zip(back, rest, strict=True))
+    each = zip(moves, rest, parts, strict=True)
+    shift = tuple(homogeneous(linear(one), -translation(part)) if m else one for m, one, part in each)
     turn = tuple(homogeneous(linear(part)) if m else part for m, part in zip(moves, parts, strict=True))
     whole = isinstance(g, tuple)
     centred = act(type_, group, shift if whole else shift[0], x, segments)
@@ -216,12 +215,3 @@ def _moved(type_: Any, group: Group, g: Element, x: Tensor, segments: Segments |
     if isinstance(type_, Indexed):
         return type_.act(group, g, x, segments) if x.numel() else x
     return type_(g, x)
-
-
-def _one(g: Tensor) -> Tensor:
-    d = g.shape[-1] - 1
-    return torch.eye(d, dtype=g.dtype, device=g.device).expand(*g.shape[:-2], d, d)
-
-
-def _batch(parts: tuple[Tensor, ...], moves: list[bool]) -> tuple[int, ...]:
-    return tuple(parts[moves.index(True)].shape[:-2])

@@ -1,7 +1,5 @@
 """Rotated harmonics: Wigner matrices without angles, of a group on its types, and rotations that bring to the pole."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache

@@ -3,8 +3,6 @@
 The same job gives the same bits in each.
 """
 
-from __future__ import annotations
-
 import logging
 import multiprocessing
 import os

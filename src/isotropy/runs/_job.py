@@ -1,7 +1,5 @@
 """A job is pure data: which function, with what, from which seed; its outcome is one file."""
 
-from __future__ import annotations
-
 import hashlib
 import importlib
 import json

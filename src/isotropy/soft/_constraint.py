@@ -1,7 +1,5 @@
 """A constraint: keep these penalties at or below their bounds, each at the price of a multiplier that a rule moves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

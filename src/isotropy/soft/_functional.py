@@ -1,7 +1,5 @@
 """Penalties on what a model does rather than on its weights: sampled moves, infinitesimal moves."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 
@@ -38,7 +36,7 @@ class SamplePenalty:
     ) -> None:
         self.rep_in, self.rep_out, self.draws = parse_rep(rep_in), parse_rep(rep_out), draws
         self.candidates = tuple(one if isinstance(one, Window) else parse(one) for one in groups)
-        self.names = tuple(str(_group(candidate)) for candidate in self.candidates)
+        self.names = tuple(str(one.group if isinstance(one, Window) else one) for one in self.candidates)
 
     def __call__(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Float[Tensor, " J"]:
         x = rows(batch)
@@ -89,7 +87,3 @@ def rows(batch: Any) -> Float[Tensor, "B n"]:
     if not isinstance(x, Tensor):
         raise DomainError(f"a batch of type {type(x).__name__}", "a tensor (B, n), or a tuple that begins with one")
     return x
-
-
-def _group(candidate: Group | Window) -> Group:
-    return candidate.group if isinstance(candidate, Window) else candidate

@@ -3,8 +3,6 @@
 One is plain with swish, one has the gates and products of the largest group.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Sequence

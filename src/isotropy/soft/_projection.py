@@ -1,7 +1,5 @@
 """Penalties on weights: how far they stand from equivariance, for several groups at once; residual pathways; gates."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal

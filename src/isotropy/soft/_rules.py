@@ -1,7 +1,5 @@
 """Multiplier rules: frozen settings, one small state, three verbs; fixed, dual ascent, the one-shot ratio schedule."""
 
-from __future__ import annotations
-
 import math
 import warnings
 from abc import ABC, abstractmethod

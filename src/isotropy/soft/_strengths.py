@@ -4,15 +4,13 @@ Evidence gives each complement the precision that its own weights ask for (MacKa
 hypergradient of the validation loss with respect to the multipliers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor, nn
+from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.soft._functional import rows
@@ -84,9 +82,9 @@ def gauss_newton_diagonal(penalty: ProjectionPenalty, view: RuleView, probes: in
     parameters = penalty.parameters(model)
     total = torch.zeros(sum(parameter.numel() for parameter in parameters), dtype=torch.float64)
     with torch.enable_grad():
-        y = model(x)
+        y, generator = model(x), view.generator or torch.default_generator
         for probe in range(probes):
-            v = _normal(y, view.generator or torch.default_generator)
+            v = torch.randn(y.shape, generator=generator, dtype=y.dtype, device=generator.device).to(y.device)
             grads = torch.autograd.grad((v * y).sum(), parameters, retain_graph=probe + 1 < probes)
             total += torch.cat([grad.reshape(-1) for grad in grads]).cpu().double().square()
     return total * view.info.n / (probes * len(x)), y.shape[-1]
@@ -110,10 +108,6 @@ def determined(penalty: ProjectionPenalty, curvature: Float[Tensor, " P"], preci
         gain = torch.where(bound, (h[:, None] / (mu * (h[:, None] + mu))).sum(0), 0.0)
         gamma += precision * (shares @ gain)
     return gamma
-
-
-def _normal(like: Tensor, generator: Generator) -> Tensor:
-    return torch.randn(like.shape, generator=generator, dtype=like.dtype, device=generator.device).to(like.device)
 
 
 def squared_error(model: nn.Module, batch: Any) -> Tensor:

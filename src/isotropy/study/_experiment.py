@@ -1,7 +1,5 @@
 """What an experiment is: a paper, two sizes of our own, trials, and the shapes that must hold in what they give."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace

@@ -1,7 +1,5 @@
 """What experiments record: one number of one method in one setting for each seed, and results that consist of those."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

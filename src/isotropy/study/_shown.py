@@ -1,7 +1,5 @@
 """What a report of an experiment shows, declared on the keys of its lines: tables, bars and curves."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """An experiment as a list of trials: pure jobs, and where the numbers of their outcomes stand in its tables."""
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """One line that tests any layer, of ours or of yours."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The contract of a frame: its measure moves with the input, as a weighted set, whatever the order of the points."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

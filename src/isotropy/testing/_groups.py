@@ -1,7 +1,5 @@
 """The contract of a group as a test suite: every law that the rest of the library builds on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property

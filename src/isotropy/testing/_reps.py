@@ -1,7 +1,5 @@
 """The laws of a representation, for our types and for yours (CORE §3)."""
 
-from __future__ import annotations
-
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
@@ -53,7 +51,9 @@ def check_rep(
     pairs = act(tree.tree_map(lambda part: part[:, None], g), x[None])
     one_by_one = torch.stack([act(tree.tree_map(lambda part, i=i: part[i], g), x) for i in range(n)])
     _same(f"{rep}: act broadcasts", pairs, one_by_one, tol)
-    single = rep.act(group, tree.tree_map(_single, g), x.float(), dims)
+    single = rep.act(
+        group, tree.tree_map(lambda part: part.float() if part.is_floating_point() else part, g), x.float(), dims
+    )
     assert single.dtype == torch.float32, f"{rep}: act of float32 gives {single.dtype}"
     known = {**(dims or {}), **{space: group.factor(space).degree for space in group.spaces}}  # type: ignore[union-attr]
     if "Adjoint" not in str(rep) and rep.parts():
@@ -102,10 +102,6 @@ def _check_derivative(rep: Rep, group: Group, dims: dict[str, int] | None, A: El
     # Richardson's step leaves an error of order step^4.
     near, far = along(_STEP) - along(-_STEP), along(2 * _STEP) - along(-2 * _STEP)
     _same(f"{rep}: drho = d rho(exp tA)", (8 * near - far) / (12 * _STEP), rep.drho(group, A, dims), 1e-7)
-
-
-def _single(part: Tensor) -> Tensor:
-    return part.float() if part.is_floating_point() else part
 
 
 def _same(law: str, found: Tensor, expected: Tensor, tol: float) -> None:

@@ -1,7 +1,5 @@
 """The model as others see it, while it is being trained: with a moving average of its weights."""
 
-from __future__ import annotations
-
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """The state of a training as one safetensors file: tensors by name, and the tree that they hang on as JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, Protocol, cast, runtime_checkable
 

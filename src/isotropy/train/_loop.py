@@ -1,7 +1,5 @@
 """The one loop over epochs: batches, steps, validation, early stopping."""
 
-from __future__ import annotations
-
 import copy
 import itertools
 import math

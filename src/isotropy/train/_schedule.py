@@ -1,7 +1,5 @@
 """When a training ends, and its learning rates: functions of the step, of which a resumed one needs no state."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One step of a training: the optimisers, the constraints and the stream of numbers that a task works with."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any

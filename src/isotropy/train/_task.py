@@ -1,7 +1,5 @@
 """What a training does at a step; one loss and one optimiser are the task that nobody has to write."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """What a training did, one row for each epoch, and where the rows go: metrics.jsonl, a CSV file, TensorBoard."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Sequence

@@ -1,6 +1,5 @@
 """Problems with known truth: the law of the inputs, the exact function and every level of symmetry, by formula."""
 
-from isotropy.data.synthetic._cosine import CosineSimilarity as CosineSimilarity
 from isotropy.data.synthetic._determinants import Area as Area
 from isotropy.data.synthetic._determinants import TripleProduct as TripleProduct
 from isotropy.data.synthetic._finite import Cyclic as Cyclic
@@ -13,7 +12,8 @@ from isotropy.data.synthetic._made import Truth as Truth
 from isotropy.data.synthetic._null import Null as Null
 from isotropy.data.synthetic._points import Distances as Distances
 from isotropy.data.synthetic._points import Trap as Trap
-from isotropy.data.synthetic._scaling import Scaling as Scaling
+from isotropy.data.synthetic._scale import CosineSimilarity as CosineSimilarity
+from isotropy.data.synthetic._scale import Scaling as Scaling
 
 PROBLEMS: dict[str, type[Made]] = {
     problem.name: problem

@@ -3,8 +3,6 @@
 A length that is added breaks all but rotations of the first; mirrors break the second.
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from functools import lru_cache

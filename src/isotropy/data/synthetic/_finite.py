@@ -1,7 +1,5 @@
 """Finite groups: a potential with four equal valleys, and a sum over items whose weights differ."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ A centre and a uniform field keep O(2) about the field; a pendulum in a wind, fo
 the vertical, keeps one mirror.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The moment of inertia of point masses, with one axis made heavier: O(3) broken down to O(2) about that axis."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """A problem with known truth: inputs from a known law, an exact function, and what breaks each symmetry."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field

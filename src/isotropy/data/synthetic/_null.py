@@ -1,7 +1,5 @@
 """Nothing to find: a function that follows no axis, and targets that follow nothing at all."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from typing import Literal

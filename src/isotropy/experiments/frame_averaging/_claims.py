@@ -1,7 +1,5 @@
 """The shapes that must hold (§4): what turning costs, which graphs stay together, who predicts particles best."""
 
-from __future__ import annotations
-
 from functools import partial
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS

@@ -1,11 +1,10 @@
 """The sizes of the experiment: the papers' own, and a version for two cores and half an hour."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from isotropy.experiments.peers import ParticlesPlan
 from isotropy.study import Configuration, Number
 
 NORMALS, GRAPHS, LEARNED, PARTICLES = "normals", "graphs", "EXP-classify", "particles"
@@ -62,23 +61,10 @@ class GraphsPlan:
 
 
 @dataclass(frozen=True)
-class ParticlesPlan:
-    """Charged particles (§4.3): four layers of 60 features, Adam; ``frames`` as for normals.
+class FramesPlan(ParticlesPlan):
+    """Charged particles (§4.3); ``frames`` as for normals."""
 
-    ``rate`` falls along a cosine to 0; gradients are clipped at norm ``clip``, without which EGNN and the radial field
-    are thrown far off by single batches; the weights kept are the best on validation rows.
-    """
-
-    rows: int = 3000
-    width: int = 60
-    layers: int = 4
-    batch: int = 100
-    epochs: int = 10_000
-    rate: Number = 1e-3
-    decay: Number = 1e-12
-    clip: Number = 1.0
     frames: Literal["one", "all"] = "all"
-    validate_every: int = 5
 
 
 @dataclass(frozen=True)
@@ -87,7 +73,7 @@ class Config(Configuration):
 
     normals: NormalsPlan = field(default_factory=NormalsPlan)
     graphs: GraphsPlan = field(default_factory=GraphsPlan)
-    particles: ParticlesPlan = field(default_factory=ParticlesPlan)
+    particles: FramesPlan = field(default_factory=FramesPlan)
     point_networks: Sequence[NetworkPlan] = ()
     learners: Sequence[NetworkPlan] = ()
     particle_networks: Sequence[NetworkPlan] = ()
@@ -128,7 +114,7 @@ SMALL = Config(
         points=256, held_out=4, clouds=32, test_clouds=16, divide=4, k=20, batch=16, epochs=20, rate=3e-3, frames="one"
     ),
     graphs=GraphsPlan(seeds=10),
-    particles=ParticlesPlan(epochs=200, rate=2e-3, frames="one", validate_every=10),
+    particles=FramesPlan(epochs=200, rate=2e-3, frames="one", validate_every=10),
     point_networks=point_networks(3, 1, ("I",)),
     learners=learners(3, 1),
     particle_networks=particle_networks(3, 1),

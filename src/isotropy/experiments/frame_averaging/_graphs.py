@@ -24,11 +24,7 @@ from isotropy.reps import Cloud, Pairs
 Look = Literal["as given", "canonical", "sorted", "random"]
 APART = 1e-3  # the L1 distance above which two embeddings are told apart
 
-LOADERS: dict[str, Callable[[], GraphSet]] = {
-    "graph8c": lambda: load_graph8c(dtype=torch.float32),
-    "EXP": lambda: load_exp(dtype=torch.float32),
-    "SR25": lambda: load_sr25(dtype=torch.float32),
-}
+LOADERS: dict[str, Callable[..., GraphSet]] = {"graph8c": load_graph8c, "EXP": load_exp, "SR25": load_sr25}
 
 
 def read_graphs(name: str, most: int | None = None) -> GraphSet:
@@ -42,7 +38,7 @@ def read_graphs(name: str, most: int | None = None) -> GraphSet:
 
 @lru_cache
 def _loaded(name: str) -> GraphSet:
-    return LOADERS[name]()
+    return LOADERS[name](dtype=torch.float32)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,5 @@
 """Normals of CAD parts: clouds drawn once, networks trained on some parts, errors on the others (§4.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

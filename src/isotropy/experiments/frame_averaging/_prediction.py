@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data import Clouds, load_particles
-from isotropy.experiments.frame_averaging._config import ParticlesPlan
+from isotropy.experiments.frame_averaging._config import FramesPlan
 from isotropy.experiments.peers import (
     CanonicalGraphNetwork,
     EquivariantGraphNetwork,
@@ -29,7 +29,7 @@ from isotropy.study import job, part
 
 
 @job
-def particles_job(run: Run, *, seed: int, method: str, plan: ParticlesPlan) -> dict[str, Any]:
+def particles_job(run: Run, *, seed: int, method: str, plan: FramesPlan) -> dict[str, Any]:
     """Trains ``method``: mean squared error per coordinate on test states, and the relative E(3) error in float32."""
     data = {name: found[: plan.rows] for name, found in load_particles().items()}
     if method == "Linear":
@@ -64,10 +64,10 @@ class Straight(nn.Module):
         return loc + self.a * vel
 
 
-Builder = Callable[[ParticlesPlan, int], nn.Module]
+Builder = Callable[[FramesPlan, int], nn.Module]
 
 
-def _frames(plan: ParticlesPlan, seed: int) -> nn.Module:
+def _frames(plan: FramesPlan, seed: int) -> nn.Module:
     mode: Mode = "stochastic" if plan.frames == "one" else "average"
     return FrameGraphNetwork(plan.width, plan.layers, mode, seed)
 

@@ -1,7 +1,5 @@
 """The answer of the experiment, and its report: every method in every setting, and which claims held."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial

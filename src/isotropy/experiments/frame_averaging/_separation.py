@@ -1,7 +1,5 @@
 """Graphs told apart by random networks, and graphs learned (§4.2)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """The trials of the experiment: clouds drawn once for each seed, then networks, graphs and particles, side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS, Config

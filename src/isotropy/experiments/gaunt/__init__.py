@@ -12,13 +12,8 @@ from isotropy.experiments.gaunt._result import GauntProducts as GauntProducts
 from isotropy.experiments.gaunt._trials import trials
 from isotropy.study import Experiment
 
-GAUNT: Experiment[Config, GauntProducts] = Experiment(
-    name="gaunt",
-    paper="Luo, Chen, Krishnapriyan: Enabling Efficient Equivariant Operations in the Fourier Basis via Gaunt Tensor "
-    "Products, ICLR 2024",
-    result=GauntProducts,
-    small=SMALL,
-    full=FULL,
-    trials=trials,
-    judge=claims_of,
+PAPER = (
+    "Luo, Chen, Krishnapriyan: Enabling Efficient Equivariant Operations in the Fourier Basis via Gaunt Tensor "
+    "Products, ICLR 2024"
 )
+GAUNT = Experiment("gaunt", PAPER, GauntProducts, SMALL, FULL, trials, claims_of)

@@ -1,7 +1,5 @@
 """Who can tell left from right? Products of functions alone cannot, exactly; with brackets they can (§4.6)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,8 +1,6 @@
 """The shapes that must hold (§4 and §5.13): who is faster, who learns molecules, who tells mirror images apart."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from isotropy.experiments.gaunt._config import (
     CHIRALITY,
@@ -56,12 +54,7 @@ def _efficiency(config: Config) -> Claims:
             text = f"{operation}: {method} is faster than {what}, forward, at L = {', '.join(map(str, where))}"
             yield at_least(text, times, 1)
         if len(times) > 1 and operation == "interaction":
-            yield _growing(f"{operation}: by more at the highest degree than at the lowest", times[0], times[-1])
-
-
-def _growing(text: str, first: Value[Scored], last: Value[Scored]) -> Claim[Scored]:
-    numbers = "{:.3g} > {:.3g} times".format
-    return Claim(text, lambda r: last(r) > first(r), lambda r: numbers(last(r), first(r)), first.tasks)
+            yield below(f"{operation}: by more at the highest degree than at the lowest", times[0], times[-1])
 
 
 def _force_fields(config: Config) -> Claims:
@@ -75,15 +68,15 @@ def _force_fields(config: Config) -> Claims:
             yield from _beside(peer, max(config.seeds, peer.seeds))
     for molecule in dict.fromkeys(one.molecule for one in ours):
         longest = max((one for one in ours if one.molecule == molecule), key=lambda one: one.steps)
-        hotter = [_forces(longest, test) for test in TESTS[molecule] if test.endswith("K")]
+        hotter = [_of(longest, f", {test}: forces") for test in TESTS[molecule] if test.endswith("K")]
         yield rising(f"force field: errors of forces on {molecule} grow with temperature", hotter, digits=3)
         if config.force_field == SMALL.force_field and config.device == "cpu":
             text = f"force field: a core takes {STEPS_A_SECOND[molecule]} steps a second or more on {molecule}"
             yield at_most(f"{text} (milliseconds of one)", _step(longest), 1000 / STEPS_A_SECOND[molecule])
 
 
-def _forces(one: ForceField, test: str, method: str = "Gaunt") -> Value[Scored]:
-    return of(FORCEFIELD, f"{one.at}, {test}: forces", method)
+def _of(one: ForceField, what: str, method: str = "Gaunt") -> Value[Scored]:
+    return of(FORCEFIELD, f"{one.at}{what}", method)
 
 
 def _step(one: ForceField, method: str = "Gaunt") -> Value[Scored]:
@@ -92,8 +85,8 @@ def _step(one: ForceField, method: str = "Gaunt") -> Value[Scored]:
 
 def _beside(peer: ForceField, seeds: int) -> Claims:
     """What is claimed of our model and of another one after equal steps, of means over seeds."""
-    test = TESTS[peer.molecule][0]
-    errors = _forces(peer, test) / _forces(peer, test, peer.method)
+    forces = f", {TESTS[peer.molecule][0]}: forces"
+    errors = _of(peer, forces) / _of(peer, forces, peer.method)
     after = f"after {peer.steps} steps"
     if peer.products == "Gaunt":
         text = f"force field: order 3 has at most 85 % of the force errors of order {peer.order} {after}"
@@ -107,39 +100,32 @@ def _beside(peer: ForceField, seeds: int) -> Claims:
 
 def _marks(config: Config, one: ForceField) -> Claims:
     """What a training of our model on acetylacetone has to reach."""
-
-    def of_ours(what: str) -> Value[Scored]:
-        return of(FORCEFIELD, f"{one.at}{what}", "Gaunt")
-
     if one.steps in PROTOTYPE and config.force_field == SMALL.force_field:
         for what, mark in zip(("energies", "forces"), PROTOTYPE[one.steps], strict=True):
             text = f"force field: {what} at 300 K after {one.steps} steps as the prototype's ({mark:g}) or within 30 %"
-            yield at_most(text, of_ours(f", test_300K: {what}"), LEEWAY * mark)
+            yield at_most(text, _of(one, f", test_300K: {what}"), LEEWAY * mark)
     if one.steps == TEN_MINUTES:
         text = f"force field: forces of acetylacetone at 300 K after {one.steps} steps at most 25 meV/A"
-        yield at_most(text, of_ours(", test_300K: forces"), 25)
+        yield at_most(text, _of(one, ", test_300K: forces"), 25)
     if one.dynamics:
-        rms, kinetic, drift = (of_ours(f": dynamics, {what}") for what in ("rms", "kinetic", "drift"))
+        rms, kinetic, drift = (_of(one, f": dynamics, {what}") for what in ("rms", "kinetic", "drift"))
         yield at_most("dynamics: the total energy varies by at most 2 % of the kinetic one", rms / kinetic, 0.02)
         yield at_most("dynamics: it drifts by at most 0.5 meV per atom in a picosecond", drift, 0.5)
         for what, bound in (("energy", 1e-5), ("forces", 1e-4)):
-            errors = [of_ours(f": O(3) error of {what} {when}") for when in ("before", "after")]
+            errors = [_of(one, f": O(3) error of {what} {when}") for when in ("before", "after")]
             text = f"force field: relative O(3) error of {what} before and after training at most {bound:g}"
             yield at_most(text, errors, bound)
 
 
 def _mirrors() -> Claims:
-    def accuracy(what: str, method: str) -> list[Value[Scored]]:
-        return [of(CHIRALITY, f"{task}: {what}", method) for task in TASKS]
-
-    def gap(what: str, *methods: str) -> list[Value[Scored]]:
-        return [worst(CHIRALITY, f"{task}: logits {what}", method) for method in methods for task in TASKS]
+    def each(what: str, *methods: str, read: Callable[[str, str, str], Value[Scored]] = of) -> list[Value[Scored]]:
+        return [read(CHIRALITY, f"{task}: {what}", method) for method in methods for task in TASKS]
 
     text = "mirror images: Gaunt products cannot tell them apart (logits equal to 1e-6)"
-    yield at_most(text, gap("of mirror images", "Gaunt"), 1e-6)
-    yield at_most("mirror images: Gaunt products guess", accuracy("mirror images", "Gaunt"), 0.6)
-    yield at_least("mirror images: and are right half of the time", accuracy("mirror images", "Gaunt"), 0.4)
-    yield at_least("mirror images: they recognise all other shapes", accuracy("all classes", "Gaunt")[:1], 0.87)
-    yield at_least("mirror images: complete products recognise every shape", accuracy("all classes", "complete"), 1)
+    yield at_most(text, each("logits of mirror images", "Gaunt", read=worst), 1e-6)
+    yield at_most("mirror images: Gaunt products guess", each("mirror images", "Gaunt"), 0.6)
+    yield at_least("mirror images: and are right half of the time", each("mirror images", "Gaunt"), 0.4)
+    yield at_least("mirror images: they recognise all other shapes", each("all classes", "Gaunt")[:1], 0.87)
+    yield at_least("mirror images: complete products recognise every shape", each("all classes", "complete"), 1)
     text = "mirror images: rotations move no logit by more than 1e-6"
-    yield at_most(text, gap("when turned", "Gaunt", "complete"), 1e-6)
+    yield at_most(text, each("logits when turned", "Gaunt", "complete", read=worst), 1e-6)

@@ -1,11 +1,10 @@
 """The sizes of the experiment: the paper's own, and a version for two cores and half an hour."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from isotropy.experiments.peers import ParticlesPlan
 from isotropy.study import Configuration, Number
 
 EFFICIENCY, FORCEFIELD, NBODY, CHIRALITY = PARTS = ("efficiency", "forcefield", "nbody", "chirality")
@@ -17,22 +16,11 @@ SEEDS = 4
 
 
 @dataclass(frozen=True)
-class NBodyPlan:
-    """Charged particles (§4.5): ``layers`` rounds of messages of ``width`` channels for each degree, Adam.
+class NBodyPlan(ParticlesPlan):
+    """Charged particles (§4.5): ``width`` channels for each degree; the ``device`` of all plans is the config's."""
 
-    ``rate`` falls along a cosine to 0; gradients are clipped at norm ``clip``; the weights kept are the best on
-    validation rows. The ``device`` of all plans is that of the config.
-    """
-
-    rows: int = 3000
     width: int = 64
-    layers: int = 4
-    batch: int = 100
-    epochs: int = 10_000
     rate: Number = 5e-3
-    decay: Number = 1e-12
-    clip: Number = 1.0
-    validate_every: int = 5
     device: str = "cpu"
 
 

@@ -1,7 +1,5 @@
 """Molecular dynamics with a trained force field, through ase: does it keep the energy?"""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """How long products take, ours and those of peers: the paper's Figure 1, with its clock mended (§4.1)."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Force fields of one molecule, trained from scratch: what products on the sphere give for a number of steps (§4.3)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial

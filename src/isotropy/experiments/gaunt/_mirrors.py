@@ -1,7 +1,5 @@
 """Networks that classify shapes by invariants of their points: without pseudoscalars, and with them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Literal
 

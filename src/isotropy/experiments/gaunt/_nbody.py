@@ -1,7 +1,5 @@
 """Charged particles predicted by steered messages: one network trained, its error and its symmetry (§4.5)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """How long a step of training takes, timed by itself: trainings run side by side and may be interrupted."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable, Iterable

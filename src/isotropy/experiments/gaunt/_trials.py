@@ -1,7 +1,5 @@
 """The trials of the experiment: timings one after another, then force fields, particles and shapes, side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any

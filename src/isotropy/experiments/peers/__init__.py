@@ -2,6 +2,7 @@
 
 from isotropy.experiments.peers._attention import AttentionModel as AttentionModel
 from isotropy.experiments.peers._charged import STATE as STATE
+from isotropy.experiments.peers._charged import ParticlesPlan as ParticlesPlan
 from isotropy.experiments.peers._charged import complete_graphs as complete_graphs
 from isotropy.experiments.peers._charged import edges as edges
 from isotropy.experiments.peers._charged import learn_particles as learn_particles

@@ -1,7 +1,5 @@
 """The attention model for tours (Kool et al., ICLR 2019): cities are encoded once, then visited one by one."""
 
-from __future__ import annotations
-
 import math
 
 import torch

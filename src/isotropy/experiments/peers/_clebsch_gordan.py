@@ -1,7 +1,5 @@
 """The peer: the same force field with full Clebsch-Gordan products, each path with a weight of its own."""
 
-from __future__ import annotations
-
 from itertools import permutations
 from typing import cast
 
@@ -106,7 +104,7 @@ class CouplingPower(Constants):
 
 
 @table
-def symmetric_couplings(L: int, nu: int, l: int) -> Float[Tensor, ...]:
+def symmetric_couplings(L: int, nu: int, l: int) -> Float[Tensor, "..."]:
     """Orthonormal symmetric equivariant maps of ``nu`` features of degrees 0..L to degree l, natural parities.
 
     ``(2l+1, k, ..., k, paths)`` with k = (L+1)^2, scaled so that independent factors of unit variance give unit

@@ -1,7 +1,5 @@
 """Features and products as e3nn, the peer, spells and lays them out."""
 
-from __future__ import annotations
-
 import math
 
 import torch

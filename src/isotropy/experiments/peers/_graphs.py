@@ -1,7 +1,5 @@
 """Networks on padded graphs, dense: message passing that no permutation changes, and two that read the order."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """Networks on particle states: plain, equivariant by construction, and plain ones made exact by frames."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from itertools import pairwise
 from typing import Any

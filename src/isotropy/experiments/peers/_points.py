@@ -1,9 +1,7 @@
 """PointNet and DGCNN, which read three numbers off each point of a cloud or its class; and made exact by frames."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 import torch
 from jaxtyping import Float, Int
@@ -60,11 +58,12 @@ class EachPoint(nn.Module):
         self.layers = nn.ModuleList(PointDense(a, b, bias=bias, slope=slope) for a, b in pairwise(widths))
 
     def forward(self, x: Float[Tensor, "rows n a"]) -> list[Tensor]:
-        found: list[Tensor] = []
-        for layer in self.layers:
-            x = layer(x)
-            found.append(x)
-        return found
+        return successive(self.layers, x)
+
+
+def successive(layers: nn.ModuleList, x: Tensor) -> list[Tensor]:
+    """What each layer makes of what the one before it left."""
+    return list(accumulate(layers, lambda left, layer: layer(left), initial=x))[1:]
 
 
 class PointClassifier(nn.Module):
@@ -139,11 +138,7 @@ class DGCNN(nn.Module):
         self.mean = mean
 
     def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 3"]:
-        found: list[Tensor] = []
-        for layer in self.layers:
-            x = layer(x)
-            found.append(x)
-        local = torch.cat(found, -1)
+        local = torch.cat(successive(self.layers, x), -1)
         whole = self.whole(local)
         return self.head(local, whole.mean(1, keepdim=True) if self.mean else whole.amax(1, keepdim=True))
 

@@ -1,7 +1,5 @@
 """A steerable message passing network on charged particles, with Gaunt's product or with all Clebsch-Gordan paths."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, Literal
 

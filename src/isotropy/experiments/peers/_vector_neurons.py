@@ -1,14 +1,12 @@
 """PointNet and DGCNN on vectors instead of numbers: E(3)-equivariant by construction, on clouds about their centre."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.experiments.peers._points import neighbours
+from isotropy.experiments.peers._points import neighbours, successive
 from isotropy.frames import VectorLeakyReLU, VectorLinear
 
 
@@ -67,11 +65,8 @@ class VectorPointNet(nn.Module):
         self.head = VectorHead(sum(widths[:-1]), widths[-1], 256 // (3 * divide), 128 // (3 * divide))
 
     def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 3"]:
-        v, found = self.edges(centred(x)), list[Tensor]()
-        for layer in self.layers:
-            v = layer(v)
-            found.append(v)
-        return self.head(torch.cat(found[:-1], -2), v)
+        *local, whole = successive(self.layers, self.edges(centred(x)))
+        return self.head(torch.cat(local, -2), whole)
 
 
 class VectorDGCNN(nn.Module):
@@ -90,11 +85,7 @@ class VectorDGCNN(nn.Module):
         self.head = VectorHead(3 * c, whole, 256 // (3 * divide), 128 // (3 * divide))
 
     def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n 3"]:
-        v, found = centred(x), list[Tensor]()
-        for layer in self.layers:
-            v = layer(v)
-            found.append(v)
-        local = torch.cat(found, -2)
+        local = torch.cat(successive(self.layers, centred(x)), -2)
         return self.head(local, self.whole(local))
 
 

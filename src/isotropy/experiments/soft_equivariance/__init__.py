@@ -10,12 +10,5 @@ from isotropy.experiments.soft_equivariance._result import SoftEquivariance as S
 from isotropy.experiments.soft_equivariance._trials import trials
 from isotropy.study import Experiment
 
-SOFT_EQUIVARIANCE: Experiment[Config, SoftEquivariance] = Experiment(
-    name="soft-equivariance",
-    paper="Kim, Lee, Yang, Lee: Regularizing Towards Soft Equivariance Under Mixed Symmetries, ICML 2023",
-    result=SoftEquivariance,
-    small=SMALL,
-    full=FULL,
-    trials=trials,
-    judge=CLAIMS,
-)
+PAPER = "Kim, Lee, Yang, Lee: Regularizing Towards Soft Equivariance Under Mixed Symmetries, ICML 2023"
+SOFT_EQUIVARIANCE = Experiment("soft-equivariance", PAPER, SoftEquivariance, SMALL, FULL, trials, CLAIMS)

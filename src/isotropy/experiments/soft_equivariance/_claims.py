@@ -1,7 +1,5 @@
 """The shapes that must hold (§5.3, §5.4): orderings of methods, the floor, the order of discovered levels."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 from itertools import groupby

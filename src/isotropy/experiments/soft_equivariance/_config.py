@@ -1,7 +1,5 @@
 """The sizes of the experiment: the paper's own, and a version for two cores and some minutes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """How far problems with known truth are broken, as ``discover`` finds it: levels, and whether their order is right."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations

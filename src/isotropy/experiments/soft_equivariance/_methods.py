@@ -1,7 +1,5 @@
 """Which methods are compared on a setting, and how their outcomes become rows."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """One network of one method on one setting: a pure job, trained by the one loop of ``isotropy.train``."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """The trials of the experiment: every method trained on every setting, and what ``discover`` says of each problem."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config

@@ -10,13 +10,10 @@ from isotropy.experiments.transformation_invariant._result import Transformation
 from isotropy.experiments.transformation_invariant._trials import trials
 from isotropy.study import Experiment
 
-TRANSFORMATION_INVARIANT: Experiment[Config, TransformationInvariance] = Experiment(
-    name="transformation-invariant",
-    paper="Zhang, Wang, Zhang, Cui, Zhu: Revisiting Transformation Invariant Geometric Deep Learning: Are Initial "
-    "Representations All You Need?, arXiv 2112.12345, 2021",
-    result=TransformationInvariance,
-    small=SMALL,
-    full=FULL,
-    trials=trials,
-    judge=claims_of,
+PAPER = (
+    "Zhang, Wang, Zhang, Cui, Zhu: Revisiting Transformation Invariant Geometric Deep Learning: Are Initial "
+    "Representations All You Need?, arXiv 2112.12345, 2021"
+)
+TRANSFORMATION_INVARIANT = Experiment(
+    "transformation-invariant", PAPER, TransformationInvariance, SMALL, FULL, trials, claims_of
 )

@@ -1,7 +1,5 @@
 """Instances of the travelling salesman problem: uniform cities with labels, and moved copies."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import numpy as np

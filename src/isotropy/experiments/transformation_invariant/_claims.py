@@ -1,7 +1,5 @@
 """The shapes that must hold (§4.1-4.3): equal columns, gaps that no similarity changes, embeddings that serve."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial

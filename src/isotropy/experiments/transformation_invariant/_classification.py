@@ -1,7 +1,5 @@
 """One classifier of clouds, trained as they stand or turned at random, and tried both ways: a pure job."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from typing import Any, Literal, cast
 

@@ -1,7 +1,5 @@
 """Networks that see principal coordinates whatever the signs of the axes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

@@ -1,7 +1,5 @@
 """The sizes of the experiment: the papers' own, and a version for two cores and half an hour."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from isotropy.study import Configuration, Number

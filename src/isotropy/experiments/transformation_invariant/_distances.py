@@ -1,7 +1,5 @@
 """Distances only: shortest paths of a road-like graph, embedded, and tours found there (§4.3): a pure job."""
 
-from __future__ import annotations
-
 import statistics
 from typing import Any
 

@@ -1,14 +1,10 @@
 """Optimal tours, proven: integer programming over edges, with subtours cut off as they appear."""
 
-from __future__ import annotations
-
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
+from scipy.sparse.csgraph import connected_components, depth_first_order
 
 from isotropy.errors import InfeasibleError
 
@@ -45,19 +41,8 @@ def optimal_tour(D: Distances) -> NDArray[np.int64]:
         graph = csr_array((np.ones(len(chosen)), (i[chosen], j[chosen])), shape=(n, n))
         count, label = connected_components(graph, directed=False)
         if count == 1:
-            return _in_order(n, i[chosen].tolist(), j[chosen].tolist())
+            # Of a cycle that is the order in which it is walked.
+            return depth_first_order(graph, 0, directed=False, return_predecessors=False).astype(np.int64)
         cuts.extend(np.flatnonzero(label == part) for part in range(count))
         low.extend([2.0] * count)
         high.extend([np.inf] * count)
-
-
-def _in_order(n: int, starts: Sequence[int], ends: Sequence[int]) -> NDArray[np.int64]:
-    beside: list[list[int]] = [[] for _ in range(n)]
-    for a, b in zip(starts, ends, strict=True):
-        beside[a].append(b)
-        beside[b].append(a)
-    tour = [0, beside[0][0]]
-    while len(tour) < n:
-        one, other = beside[tour[-1]]
-        tour.append(other if one == tour[-2] else one)
-    return np.array(tour)

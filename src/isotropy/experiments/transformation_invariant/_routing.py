@@ -1,7 +1,5 @@
 """The attention model trained and tried on one view of the cities: a pure job."""
 
-from __future__ import annotations
-
 import statistics
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Tours through cities: lengths, local search for whole batches at once, and true optima by integer programming."""
 
-from __future__ import annotations
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor

@@ -1,7 +1,5 @@
 """The trials of the experiment: classifiers of clouds, attention models on tours, embeddings of distances."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from functools import partial
 

@@ -1,7 +1,5 @@
 """A graph as canonical labelling sees it: one colour for each vertex and one for each ordered pair of them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,7 +30,7 @@ class ColouredGraph:
     pair: Colours
 
     @classmethod
-    def of(cls, A: Float[Tensor, "n n"], X: Shaped[Tensor, "n c"] | None = None, tol: float = 0.0) -> ColouredGraph:
+    def of(cls, A: Float[Tensor, "n n"], X: Shaped[Tensor, "n c"] | None = None, tol: float = 0.0) -> "ColouredGraph":
         """The colours of a graph with weights ``A`` and features ``X``, as ``classes`` reads them with ``tol``."""
         weight = _about_zero(A.detach().cpu().numpy(), tol)
         loop = weight.diagonal().copy()

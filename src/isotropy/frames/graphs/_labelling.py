@@ -1,7 +1,5 @@
 """Canonical labelling by individualisation and refinement: one order of the vertices for a whole isomorphism class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -60,7 +58,7 @@ class _Node:
                 return v
         return None
 
-    def inherit(self, child: _Node, generators: list[Colours], path: list[int]) -> None:
+    def inherit(self, child: "_Node", generators: list[Colours], path: list[int]) -> None:
         """Take over the orbits of a child, whose automorphisms fix the path to here too."""
         self.orbit = join(self.orbit, child.orbit)
         missed = [i for i in child.others if i >= self.counted]

@@ -1,7 +1,5 @@
 """Modules whose constants are exact in every dtype, cast anew from float64 when the module moves; and their types."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -56,7 +54,7 @@ class Constants(nn.Module):
         dtype = torch.get_default_dtype() if floating else value.dtype
         self.register_buffer(name, value.to(dtype, copy=True), persistent=False)
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Constants:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Constants":
         super()._apply(fn, recurse)
         for name, value in self._exact.items():
             moved = self.get_buffer(name)

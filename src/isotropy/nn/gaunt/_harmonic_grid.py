@@ -1,7 +1,5 @@
 """Gauss-Legendre grids on the sphere, and harmonics and their gradients on them, in float64; series of one angle."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,7 +34,7 @@ class SphereGrid:
             raise DomainError(f"a grid of {self.n_theta} x {self.n_phi} points", "one point or more each way")
 
     @classmethod
-    def minimal(cls, degree: int) -> SphereGrid:
+    def minimal(cls, degree: int) -> "SphereGrid":
         """The smallest grid that integrates all polynomials up to ``degree`` exactly.
 
         For a product of functions of degree L1 and L2 projected to degree L3, that is L1 + L2 + L3.

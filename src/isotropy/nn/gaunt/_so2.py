@@ -1,7 +1,5 @@
 """The general convolution in the frame of an edge: SO(2) acts there, and mixes cosines with sines of one order."""
 
-from __future__ import annotations
-
 import math
 
 import torch
@@ -112,7 +110,7 @@ class SO2Convolution(Operation):
     @classmethod
     def from_gaunt(
         cls, L_in: int, L_out: int, even: Float[Tensor, "c degrees"], odd: Float[Tensor, "c degrees"] | None = None
-    ) -> SO2Convolution:
+    ) -> "SO2Convolution":
         """The layer, channel by channel, of the product with the filter ``sum_l even_l Y_l`` of all edges.
 
         ``odd`` adds the bracket {x, sum_l odd_l Y_l}: its weights are Wi. In the dtype of ``even``; "integral"
