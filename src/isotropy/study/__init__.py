@@ -21,6 +21,9 @@ from isotropy.study._preparation import Model as Model
 from isotropy.study._preparation import Preparation as Preparation
 from isotropy.study._problem import Problem as Problem
 from isotropy.study._problem import penalised as penalised
+from isotropy.study._proposals import Axis as Axis
+from isotropy.study._proposals import Proposal as Proposal
+from isotropy.study._proposals import proposed as proposed
 from isotropy.study._published import Published as Published
 from isotropy.study._published import Quoted as Quoted
 from isotropy.study._scores import Score as Score
