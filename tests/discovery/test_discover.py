@@ -137,9 +137,10 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[
 
 @pytest.mark.parametrize("winner", ["kernel", "network"])
 def test_a_full_run_in_miniature(winner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("isotropy.discovery._network._STEPS", 30)
-    monkeypatch.setattr("isotropy.discovery._discover._SURROGATES", 2)
-    monkeypatch.setattr("isotropy.discovery._discover._NETWORK_MARGIN", 0.0 if winner == "kernel" else float("inf"))
+    monkeypatch.setattr("isotropy.discovery._network._STEPS", 8)
+    monkeypatch.setattr("isotropy.discovery._analysis._SURROGATES", 2)
+    monkeypatch.setattr("isotropy.discovery._analysis._MARGIN", 0.0 if winner == "kernel" else float("inf"))
+    monkeypatch.setattr("isotropy.discovery._analysis.MOST_OUTPUTS", 0)  # without trees
     result = discover(load("inertia", n=60), groups="O(3),O(2)@z", out=tmp_path / "run", progress=False)
     assert result.learnt.learner == winner
     assert set(result.learnt.scores) == {"kernel", "network"}
