@@ -10,6 +10,7 @@ import torch
 from isotropy.data import DataNotFoundError, list_datasets, load, verify
 from isotropy.data._real import PHOTOGRAPHS, TRACKS, cut, photographs, read_tracks, ring_and_centre, windows
 from isotropy.data.synthetic import PROBLEMS
+from isotropy.data.zoo import LAWS
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import parse
 
@@ -17,13 +18,14 @@ from isotropy.groups import parse
 # The registry.
 def test_every_entry_says_what_and_whence() -> None:
     entries = {entry.name: entry for entry in list_datasets()}
-    assert set(entries) == {*PROBLEMS, "photos", "digits", "eth-ucy"}
+    laws = {f"zoo/{name}" for name in LAWS}
+    assert set(entries) == {*PROBLEMS, *laws, "photos", "digits", "eth-ucy"}
     for entry in entries.values():
         assert entry.title
         assert entry.story.endswith(".")
         assert entry.source
         assert entry.licence
-    assert {entries[name].kind for name in PROBLEMS} == {"computed"}
+    assert {entries[name].kind for name in (*PROBLEMS, *laws)} == {"computed"}
     assert entries["photos"].kind == entries["digits"].kind == "embedded"
     assert entries["eth-ucy"].kind == "mirrored"
     assert entries["photos"].available

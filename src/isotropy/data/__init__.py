@@ -1,6 +1,7 @@
 """Typed data: a registry by name, files with a schema, and problems whose symmetries are known."""
 
 from isotropy.data import synthetic as synthetic
+from isotropy.data import zoo as zoo
 from isotropy.data._batches import Batches as Batches
 from isotropy.data._batches import Moved as Moved
 from isotropy.data._dataset import Dataset as Dataset

@@ -15,6 +15,7 @@ from isotropy.data._molecules import MOLECULES
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
 from isotropy.data.synthetic import PROBLEMS
+from isotropy.data.zoo import LAWS, Law
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text
 from isotropy.reps import Schema
@@ -69,6 +70,24 @@ def _entry(recipe: type[Recipe], kind: Kind, *files: File) -> Entry:
     return Entry(recipe.name, recipe.title, recipe.story, kind, recipe.source, recipe.licence, make, defaults, files)
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """How many rows of a law, with noise of which share of the spread of each part of the target."""
+
+    n: int = 300
+    noise: float = 0.0
+    seed: int = 0
+
+
+def _law(law: Law) -> Entry:
+    name, defaults = f"zoo/{law.name}", dataclasses.asdict(_Drawn())
+
+    def make(settings: Mapping[str, object]) -> Dataset:
+        return law.dataset(**dataclasses.asdict(from_text(_Drawn, settings, of=name)))
+
+    return Entry(name, law.title, law.physics, "computed", law.source, law.licence, make, defaults)
+
+
 def _read(name: str, title: str, reader: str, licence: str, file: File) -> Entry:
     """What is no table, and is read by a function of its own."""
 
@@ -83,6 +102,7 @@ _TABLES = (
     _entry(Photos, "embedded", *PHOTOGRAPHS),
     _entry(Digits, "embedded", DIGITS),
     _entry(EthUcy, "mirrored", TRACKS),
+    *map(_law, LAWS.values()),
 )
 _UNSAID = "no licence file; see its source"
 _ENTRIES = (
@@ -120,9 +140,10 @@ def find_entry(name: str) -> Entry:
     if name in known:
         return known[name]
     near = difflib.get_close_matches(name, known, 1)
+    shown = [one for one in known if not one.startswith("zoo/")]
     raise SchemaError(
         f"the data set {name!r}",
-        "a file (.npz, .csv, .csv.gz, .parquet) or one of " + ", ".join(known),
+        "a file (.npz, .csv, .csv.gz, .parquet) or one of " + ", ".join([*shown, "zoo/LAW"]),
         f"write {near[0]}, or the path of a file that exists" if near else "isotropy datasets list shows what there is",
     )
 
