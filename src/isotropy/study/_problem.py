@@ -206,6 +206,6 @@ def _not_invariant(rep_out: Rep, group: Group, dims: dict[str, int]) -> Float[Te
     identity = torch.eye(size, dtype=torch.float64)
     if any(part.term.affine for part in rep_out.parts()):
         return identity
-    basis = equivariant_basis(Scalar, rep_out, group)
+    basis = equivariant_basis(Scalar, rep_out, group, dims=dims)
     inside = basis.maps.reshape(basis.dim, size).to(torch.float64)
     return identity - inside.mT @ inside
