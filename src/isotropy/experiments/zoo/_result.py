@@ -41,9 +41,7 @@ class Zoo(Scored):
     # What every textbook states: the share of the signal that breaks a candidate, of the worst part of the target.
     published = Published(
         tuple(
-            Quoted(
-                TASK, group, name, max(law.shares(group)), "share that breaks", "isotropy.data.zoo", False
-            )
+            Quoted(TASK, group, name, max(law.shares(group)), "share that breaks", "isotropy.data.zoo", False)
             for name, law in LAWS.items()
             for group in law.groups
         )
