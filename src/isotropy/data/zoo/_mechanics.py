@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from isotropy.data.synthetic._lengths import scale_defect
+from isotropy.data.synthetic._points import scale_defect
 from isotropy.data.zoo._inputs import beside, constant, cross, dot, length, normal, shell, sizes, uniform
 from isotropy.data.zoo._law import law
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from isotropy.data.synthetic._lengths import scale_defect
+from isotropy.data.synthetic._points import scale_defect
 from isotropy.data.zoo._inputs import beside, normal, sizes, uniform
 from isotropy.data.zoo._law import law
 

@@ -4,6 +4,7 @@ from isotropy.experiments.zoo._config import FULL, SMALL
 from isotropy.experiments.zoo._config import Config as Config
 from isotropy.experiments.zoo._judging import Look as Look
 from isotropy.experiments.zoo._judging import Said as Said
+from isotropy.experiments.zoo._judging import alarmed as alarmed
 from isotropy.experiments.zoo._judging import misadvised as misadvised
 from isotropy.experiments.zoo._judging import torn as torn
 from isotropy.experiments.zoo._judging import wrong as wrong

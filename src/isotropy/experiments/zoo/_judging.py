@@ -92,16 +92,28 @@ def torn(look: Look) -> Iterator[str]:
 
 
 def misadvised(look: Look) -> Iterator[str]:
-    """Advice against physics: to build in exactly what is clearly broken, to leave out or pay for what holds."""
+    """Advice against physics: to build in what is clearly broken, to leave out or pay for what holds."""
     law = LAWS[look.law]
     for clause in look.advice.split(";"):
-        exactly = "build in" in clause and "exactly" in clause and "none of" not in clause
+        build = ("build in" in clause and "none of" not in clause) or "violates" in clause
         against = any(words in clause for words in ("leave out", "would cost", "softly"))
         for group in _named(clause, law.groups):
             right = set(law.right(group, TOLERANCE))
-            if exactly and not right & set(HOLDING):
+            if build and not right & set(HOLDING):
                 yield f"'{clause.strip()}', but {max(law.shares(group)):.1%} breaks {group}"
-            elif against and not exactly and not right & set(BROKEN):
+            elif against and not build and not right & set(BROKEN):
+                yield f"'{clause.strip()}', but {group} holds"
+
+
+def alarmed(look: Look) -> Iterator[str]:
+    """Candidates that hold, and of which the advice says that they are broken by an unknown amount.
+
+    A test of size 5 % must say so now and then; only how often can be judged.
+    """
+    law = LAWS[look.law]
+    for clause in look.advice.split(";"):
+        for group in _named(clause, law.groups) if " broken" in clause else ():
+            if not set(law.right(group, TOLERANCE)) & set(BROKEN):
                 yield f"'{clause.strip()}', but {group} holds"
 
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 from isotropy.data.zoo import BROKEN, HOLDING, LAWS, OPEN
 from isotropy.experiments.zoo._config import TASK
-from isotropy.experiments.zoo._judging import Look, misadvised, torn, wrong
+from isotropy.experiments.zoo._judging import Look, alarmed, misadvised, torn, wrong
 from isotropy.fields import from_json
 from isotropy.report import Block, Cell, Chip, Column, Table
-from isotropy.study import Claim, Done, Published, Quoted, Scored, Value, at_least
+from isotropy.study import Claim, Done, Published, Quoted, Scored, Value, at_least, at_most
 
 _SHORT = {
     "no breaking detected": "holds",
@@ -102,6 +102,7 @@ def objections(look: Look) -> Iterator[str]:
     yield from wrong(look)
     yield from torn(look)
     yield from misadvised(look)
+    yield from alarmed(look)
     if look.refused:
         yield f"refused: {look.refused}"
 
@@ -133,10 +134,14 @@ def _spoken(which: tuple[str, ...]) -> Value[Zoo]:
     return Value(read, _TASKS)
 
 
+_FALSE_ALARMS: Value[Zoo] = Value(
+    lambda result: sum(any(True for _ in alarmed(look)) for look in result.looks) / max(len(result.looks), 1), _TASKS
+)
 CLAIMS: tuple[Claim[Zoo], ...] = (
     _no("no verdict that physics contradicts, of any law or part of its target", wrong),
     _no("no contradiction along any lattice", torn),
     _no("no advice against physics", misadvised),
+    at_most("false alarms (broken, by how much is undecided) in at most 5 % of looks", _FALSE_ALARMS, 0.05),
     _no("no law is refused", lambda look: [look.refused] if look.refused else []),
     # Whoever says nothing is never contradicted.
     at_least("most rows, least noise: of what is broken at least 80 % is called so", _spoken(BROKEN), 0.8),
