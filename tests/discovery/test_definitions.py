@@ -270,3 +270,39 @@ def test_a_threshold_on_a_speed_is_the_region_that_breaks() -> None:
     y = v + np.where(fast, 2.0, 0.0)[:, None] * [0, 0, 1.0]
     regions = find(v, y, {"x": Vector("v"), "y": Vector("a")}, "O(3)").regions
     assert any(r.text.startswith("|v| >") and r.part == "a" and r.share > 0.5 for r in regions)
+
+
+# 13. Candidates proposed, and types that may be wrong.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("axis", [(1, 2, 2), (3, 0, -1)])
+def test_without_groups_a_tilted_axis_is_proposed_and_judged(axis: tuple[int, int, int]) -> None:
+    x = gaussian(40, 400, 3)
+    u = np.array(axis) / np.linalg.norm(axis)
+    f = discover(x, ((x**2).sum(1) + 3 * (x @ u) ** 2)[:, None], {"x": Vector, "y": Scalar}, quick=True, progress=False)
+    assert f.proposed
+    name = f"O(2)@({','.join(map(str, axis))})"
+    assert f["O(3)"].verdict in BROKEN
+    assert f[name].verdict in HOLDS
+    assert name in f.recommendation
+
+
+def test_numbers_alone_have_nothing_to_propose() -> None:
+    x = gaussian(41, 80, 3)
+    with pytest.raises(SchemaError, match="nothing to propose but scale and permutations: name them"):
+        discover(x, x[:, :1], {"x": 3 * Scalar, "y": Scalar}, quick=True, progress=False)
+
+
+@pytest.mark.slow
+def test_a_field_typed_as_a_vector_is_asked_about() -> None:
+    v, B = gaussian(42, 200, 3), gaussian(43, 200, 3)
+    types = {"x": Vector("v") + Vector("B"), "y": Vector("F")}
+    f = find(np.c_[v, B], np.cross(v, B), types, "O(3),SO(3)")
+    assert f["SO(3)"].verdict in HOLDS
+    (hint,) = f.hints
+    assert "B of x a Pseudovector" in hint
+    assert hint.endswith("so typed, O(3) holds.")
+    right = find(np.c_[v, B], np.cross(v, B), types | {"x": Vector("v") + Pseudovector("B")}, "O(3)")
+    assert right["O(3)"].verdict in HOLDS
+    assert right.hints == ()

@@ -28,9 +28,11 @@ from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
 from isotropy.discovery._regions import Region, regions
 from isotropy.discovery._result import Discovery
+from isotropy.discovery._retyping import hints
 from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.discovery._unlisted import Unlisted, unlisted, unlisted_of
+from isotropy.discovery._verdicts import HOLDS
 from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.measure import GivenNoise, Noise, noise_of, outliers
@@ -99,6 +101,7 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
         noise=_noise_found(problem, known),
         unlisted=nameless,
         regions=_regions(problem, found, measured),
+        hints=_hints(work, winner, found, below),
         dependence=DependenceFinding.of(problem.dependence),
         model=revive(winner.learner, problem, state),
         samples=dataset,
@@ -224,6 +227,23 @@ def _with_exponents(work: Work, winner: _Winner, found: list[GroupFinding]) -> l
     outcomes = work.map(jobs, description="exponents") if jobs else []
     said = {name: sentence(work.problem, o["exponents"]) for (_, name), o in zip(wanted, outcomes, strict=True)}
     return [replace(f, note=said[f.name]) if said.get(f.name) else f for f in found]
+
+
+def _hints(
+    work: Work, winner: _Winner, found: Sequence[GroupFinding], below: Mapping[str, Sequence[str]]
+) -> tuple[str, ...]:
+    """Types that may be wrong: where all of a mirror fails and the rotations hold, the other parity is tried out."""
+    word = {f.name: f.verdict for f in found}
+    index = {candidate.name: i for i, candidate in enumerate(work.problem.candidates)}
+    pairs = [
+        (G, H) for G in word for H in below[G]
+        if word[G] in ("absent", "approximate") and word[H] in (*HOLDS, "none seen") and f"S{G}" == H
+    ]  # fmt: skip
+    jobs = [
+        work.problem.job(hints, learner=winner.learner, index=index[G], rotations=H, splits=winner.splits)
+        for G, H in pairs
+    ]
+    return tuple(text for outcome in (work.map(jobs, description="types") if jobs else []) for text in outcome["hints"])
 
 
 def _regions(

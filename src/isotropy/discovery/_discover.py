@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,18 +9,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import numpy as np
-
 from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._compact import with_compact_parts
+from isotropy.discovery._proposing import narrowed
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
-from isotropy.measure import GivenNoise
+from isotropy.measure import GivenNoise, given_noise
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
-from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of
+from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of, proposed
 
 
 def discover(
@@ -49,7 +47,8 @@ def discover(
 
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
     ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their printed names,
-    or Windows on groups that have no uniform law.
+    or Windows on groups that have no uniform law; without any they are proposed: what the types call for, about axes
+    that half of the units single out, all judged on the other half.
     ``noise`` is the standard deviation of the noise in the unit of the targets: a number, one for each part by name, or
     an array like y; with it the tool can tell noise from what was not learned. ``time (n,)`` gives the order of the
     rows of a series, which are then judged in blocks. ``robust`` judges by a loss in which far residuals pull no more
@@ -69,19 +68,25 @@ def discover(
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
-    problem = with_compact_parts(problem_of(dataset, groups, windows, seed, time=time))
+    proposing = groups is None and not dataset.groups
+    if proposing:
+        plain = proposed(dataset.types, dataset.types.known_dims(dataset.x.shape[1], dataset.y.shape[1]))
+        dataset, groups = replace(dataset, types=plain.types), plain.groups
+    problem = problem_of(dataset, groups, windows, seed, time=time)
+    by_part = None if noise is None else _by_part(problem, noise)
+    problem = with_compact_parts(narrowed(problem, windows) if proposing else problem)
     if robust:
         problem = made_robust(problem)
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance, "robust": robust}
-    settings["noise"] = _told(noise)
+    settings["noise"] = by_part
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
-        discovery = analyse(Work(problem, mapped), dataset, noise, tolerance=tolerance, quick=quick)
-        return answer.write(replace(discovery, **answer.stamp()))
+        discovery = analyse(Work(problem, mapped), dataset, by_part, tolerance=tolerance, quick=quick)
+        return answer.write(replace(discovery, proposed=proposing, **answer.stamp()))
 
 
-def _told(noise: GivenNoise | None) -> str:
-    """The noise as settings keep it: as it was given, an array by its digest."""
-    if noise is None or isinstance(noise, int | float | Mapping):
-        return str(noise)
-    return hashlib.sha256(np.asarray(noise, dtype=np.float64).tobytes()).hexdigest()
+def _by_part(problem: Problem, noise: GivenNoise) -> dict[str, float]:
+    """The noise of each part as one standard deviation: rows may be put in order, or judged on half."""
+    energies = given_noise(noise, problem.y, {part.name: part.columns for part in problem.parts})
+    outputs = {part.name: part.outputs for part in problem.parts}
+    return {name: (energy / outputs[name]) ** 0.5 for name, energy in energies.items()}

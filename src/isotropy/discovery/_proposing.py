@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -50,6 +50,22 @@ def propose(problem: Problem, *, learner: str = "kernel") -> Proposed:
     models = [_pair(part, split, learner) for split in range(_SPLITS)]
     axes = {space: found_axes(part, models, space) for space in spaces}
     return Proposed(proposed(types, dims, axes), ~finding)
+
+
+def narrowed(problem: Problem, windows: Mapping[str, float] | None = None) -> Problem:
+    """The problem on the rows that judge, with the candidates that were found on the others."""
+    found = propose(problem)
+    rows, types = found.judged, found.proposal.types
+    series = None if problem.series is None else problem.series[rows]
+    return replace(
+        problem,
+        x=problem.x[rows],
+        y=problem.y[rows],
+        unit=torch.unique(problem.unit[rows], return_inverse=True)[1],
+        series=series,
+        types=types,
+        candidates=candidates(found.proposal.groups, types, problem.x[rows], windows),
+    )
 
 
 def _part(problem: Problem, rows: Tensor) -> Problem:

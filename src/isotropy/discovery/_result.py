@@ -70,6 +70,7 @@ class Discovery(Answer[GroupFinding]):
         """The whole report, from the recommendation down to the small print."""
         return [
             *head(self.recommendation, self.learnt, self.data),
+            *Text.with_care(self.hints),
             *section(
                 "What holds",
                 self.summary(),

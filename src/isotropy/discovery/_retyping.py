@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
-from isotropy.discovery._jobs import judge
+from isotropy.discovery._jobs import fitted, judge
 from isotropy.groups import Group, Inversion, MatrixGroup
 from isotropy.groups.parts import matrix
 from isotropy.measure import Breaking, combine
 from isotropy.random import spawn
 from isotropy.reps import Pseudoscalar, Pseudovector, Rep, Scalar, Vector, rests
+from isotropy.runs import Run
 from isotropy.study import Candidate, Model, Problem
 
 _ALL = 0.5  # of the signal: a mirror that fails by less is broken, not mistyped
@@ -132,3 +134,11 @@ def _retyped(problem: Problem, flips: Sequence[Flip], space: str) -> Problem:
 
     types = problem.types.model_copy(update={"x": side(problem.rep_in, "x"), "y": side(problem.rep_out, "y")})
     return replace(problem, types=types)
+
+
+def hints(run: Run, *, seed: int, learner: str, index: int, rotations: str, splits: int) -> dict[str, Any]:
+    """The job: sentences of ``retyping_hints`` for the candidate ``index``, whose rotations hold."""
+    problem = Problem.load(run)
+    models = [[fitted(run, problem, learner, split, fold) for fold in (0, 1)] for split in range(splits)]
+    group = problem.candidates[index].group
+    return {"hints": [hint.text for hint in retyping_hints(problem, group, rotations, models)]}
