@@ -23,6 +23,7 @@ from isotropy.measure._inputs import input_invariance_test as input_invariance_t
 from isotropy.measure._inputs import inputs_seen as inputs_seen
 from isotropy.measure._inputs import overlap as overlap
 from isotropy.measure._invariant_columns import invariant_columns as invariant_columns
+from isotropy.measure._kernel_test import kernel_test as kernel_test
 from isotropy.measure._layers import Layer as Layer
 from isotropy.measure._layers import LayerErrors as LayerErrors
 from isotropy.measure._layers import layer_errors as layer_errors

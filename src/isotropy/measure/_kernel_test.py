@@ -1,0 +1,141 @@
+"""A test of symmetry without a learner: is what depends on where a row lies spread over its orbit?
+
+Nothing is fitted, so nothing can be missed for want of a model; only kernels say what kind of structure is looked for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.groups import Group, Window
+from isotropy.measure._invariant_columns import invariant_columns
+from isotropy.reps import Rep
+
+_ROWS = 2000  # units beyond which a random part of them is looked at
+_COLUMNS, _DIRECTIONS, _VOLUMES = 16, 6, 10  # along which rows are put in order
+_REACH = (1, 4, 16, 64)  # neighbours in that order with which a row is compared
+_WAVES, _WIDTHS = 48, (0.5, 1.5, 4.0)  # random Fourier features of Gaussian kernels, in units of the spread
+_LARGE = 4.0  # targets beyond so many median sizes count no more than these
+
+
+def kernel_test(
+    x: Float[Tensor, "n p"],
+    y: Float[Tensor, "n q"],
+    candidate: Group | Window,
+    rep_in: Rep,
+    rep_out: Rep,
+    *,
+    unit: Int[Tensor, " n"] | None = None,
+    permutations: int = 199,
+    generator: torch.Generator,
+) -> float:
+    """p-value of "(x, y) has an invariant joint law", exact for every n: statistics of kernels, ranked on the orbit.
+
+    ``y`` are targets, or held-out residuals of a model averaged over the group (y - R f with draws of its own for each
+    row), which have the same law as their orbit where the targets have. The statistics are sum k(x_i, x_j) <y_i, y_j>
+    for kernels between neighbours in the order of a column, a random direction or an oriented volume (four reaches, so
+    that roughness finer than any model is seen), Gaussian kernels of three widths through random Fourier features, a
+    linear one and a constant one. The largest, each in units of its own spread over the randomisations, is ranked among
+    those of the data moved by random elements, one for each ``unit``. Where inputs are invariant a small p-value says
+    that the map breaks the symmetry; where they are not it may speak of the inputs.
+
+    Source: the joint randomisation test of Chiu, Sharp and Bloem-Reddy, arXiv:2412.14391, with kernels of our own.
+    Raises DomainError for a window: without a uniform law no orbit is exchangeable.
+
+    >>> from isotropy.groups import parse
+    >>> from isotropy.reps import Scalar, Vector
+    >>> x = torch.randn(200, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    >>> rough = x.square().sum(1, keepdim=True) + 1.5 * (25 * x[:, :1]).sin()
+    >>> kernel_test(x, rough, parse("O(3)"), Vector, Scalar, permutations=99, generator=torch.Generator())
+    0.01
+    """
+    if isinstance(candidate, Window) or not candidate.compact:
+        hint = "test a compact subgroup, or refit with the symmetry imposed"
+        raise DomainError(f"{candidate}, which has no uniform probability", "a compact group", hint)
+    label = torch.arange(len(x)) if unit is None else torch.unique(unit, return_inverse=True)[1]
+    if int(label.max()) + 1 > _ROWS:
+        kept = torch.randperm(int(label.max()) + 1, generator=generator)[:_ROWS]
+        some = torch.isin(label, kept)
+        x, y, label = x[some], y[some], torch.unique(label[some], return_inverse=True)[1]
+    units = int(label.max()) + 1
+
+    def moved() -> tuple[Tensor, Tensor]:
+        g = candidate.sample((units,), generator=generator, dtype=x.dtype)
+        of_row = tuple(part[label] for part in g) if isinstance(g, tuple) else g[label]
+        return rep_in.act(candidate, of_row, x), rep_out.act(candidate, of_row, y)
+
+    statistic = _statistic(x, y, moved(), candidate, rep_in, generator)
+    every = torch.stack([statistic(x, y), *(statistic(*moved()) for _ in range(permutations))])
+    spread = every.std(0)
+    z = (every - every.mean(0)) / torch.where(spread > 1e-9 * every.abs().amax(0), spread, math.inf)
+    largest = z.max(1).values
+    # Equal up to rounding where nothing moves: ties count against rejection.
+    return float((largest >= largest[0] - 1e-9).double().mean())
+
+
+def _statistic(
+    x: Tensor, y: Tensor, moved: tuple[Tensor, Tensor], G: Group, rep_in: Rep, generator: torch.Generator
+) -> Callable[[Tensor, Tensor], Float[Tensor, " s"]]:
+    """The kernels, chosen once and without looking at the targets: a function of inputs and targets."""
+    columns = _changing(x, moved[0], _COLUMNS)
+    volumes = _changing(invariant_columns(x, rep_in, G), invariant_columns(moved[0], rep_in, G), _VOLUMES)
+    resting = (y == moved[1]).all(0)
+    p, size = len(columns), _LARGE * torch.linalg.vector_norm(y - _mean(y, resting), dim=1).median()
+    across = torch.randn(p, _DIRECTIONS, generator=generator, dtype=x.dtype)
+    across = across * _few(p, _DIRECTIONS, generator)
+    waves = torch.randn(p, _WAVES, generator=generator, dtype=x.dtype) / math.sqrt(max(p, 1))
+    waves = torch.cat([waves / width for width in _WIDTHS], 1)
+    phase = 2 * math.pi * torch.rand(waves.shape[1], generator=generator, dtype=x.dtype)
+
+    def of(x: Tensor, y: Tensor) -> Float[Tensor, " s"]:
+        y = y - _mean(y, resting)
+        y = y * (size / torch.linalg.vector_norm(y, dim=1, keepdim=True).clamp_min(1e-300)).clamp_max(1.0)
+        own = x[:, columns]
+        # One scale for all columns: scales of their own would be no function of the orbit.
+        own = own / own.square().mean().sqrt().clamp_min(1e-300)
+        oriented = [invariant_columns(x, rep_in, G)[:, volumes]] if len(volumes) else []
+        lines = torch.cat([own, own @ across, *oriented], 1)
+        features = (own @ waves + phase).cos()
+        wide = (features.mT @ y).square().sum(1).unflatten(0, (len(_WIDTHS), -1)).sum(1)
+        whole = torch.stack([(own.mT @ y).square().sum(), y.sum(0).square().sum()])
+        return torch.cat([_in_order(lines, y).flatten(), wide.sqrt(), whole.sqrt()])
+
+    return of
+
+
+def _mean(y: Tensor, resting: Tensor) -> Tensor:
+    """The mean of the columns that no element moves, which says nothing; 0 in the others."""
+    return y.mean(0) * resting
+
+
+def _changing(before: Tensor, after: Tensor, most: int) -> Int[Tensor, " k"]:
+    """The columns that elements change beyond rounding, evenly thinned to at most so many."""
+    size = before.abs().amax(0) + after.abs().amax(0)
+    found = ((before - after).abs().amax(0) > 1e-9 * size).nonzero()[:, 0]
+    return found if len(found) <= most else found[torch.linspace(0, len(found) - 1, most).long()]
+
+
+def _few(p: int, count: int, generator: torch.Generator) -> Float[Tensor, "p count"]:
+    """Masks of three neighbouring columns each: most often one vector, so that rough structure is not washed out."""
+    first = torch.randint(0, max(p - 2, 1), (count,), generator=generator)
+    row = torch.arange(p)[:, None]
+    return ((row >= first) & (row < first + 3)).double()
+
+
+def _in_order(lines: Float[Tensor, "n c"], y: Float[Tensor, "n q"]) -> Float[Tensor, "r c"]:
+    """For each line sum <y_i, y_j> over rows at most ``reach`` places apart in the order of the line."""
+    n = len(y)
+    ordered = y[lines.mT.contiguous().argsort(1)]  # (c, n, q)
+    total = torch.nn.functional.pad(ordered.cumsum(1), (0, 0, 1, 0))
+    found: list[Tensor] = []
+    for reach in _REACH:
+        if reach < n:
+            last = (torch.arange(n) + 1 + reach).clamp_max(n)
+            found.append((ordered * (total[:, last] - total[:, 1:])).flatten(1).sum(1))
+    return torch.stack(found)
