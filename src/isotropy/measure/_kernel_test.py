@@ -94,8 +94,8 @@ def _without_invariants(
     read, there = (torch.cat([points, invariant_columns(points, rep_in, G)], 1) for points in (x, moved[0]))
     changing = _changing(read, there, read.shape[1])
     kept = [i for i in range(read.shape[1]) if i not in set(changing.tolist())]
-    columns = read[:, kept][:, read[:, kept].std(0) > 0] if len(x) > 1 else read[:, :0]
-    columns = columns[:, : len(x) // (_KNOTS * _ROWS_PER_FEATURE)]
+    columns = read[:, kept]
+    columns = columns[:, (columns != columns[:1]).any(0)][:, : len(x) // (_KNOTS * _ROWS_PER_FEATURE)]
     if not columns.shape[1] or not bool(resting.any()):
         return y
     ranks = columns.round(decimals=9).argsort(0).argsort(0) / (len(x) - 1)
