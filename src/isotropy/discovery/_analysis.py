@@ -22,7 +22,7 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
-from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit, terms_of
+from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit, terms_of, unlearned
 from isotropy.discovery._judging import Asked, Refit, findings, refits_of
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
@@ -39,6 +39,7 @@ from isotropy.measure import GivenNoise, Noise, noise_of, outliers
 from isotropy.study import Problem, subgroups, told_of
 
 _SURROGATES = 10
+_PERMUTATIONS, _FOR_EACH = 199, 60  # so many for each test, that the smallest p-value survives their number
 _LONG = 5000
 _OTHER_SPLITS = 3  # trees and networks take longer to fit
 _MARGIN = 0.98  # another learner replaces the kernel only where it is better by more than noise
@@ -74,7 +75,7 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     told = _noise_share(problem, known)
     state, along, found_axes, calibration, nameless = _beyond(work, winner, dataset.imposed, quick, told)
     asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance)
-    found = findings(asked, measured, tested, refits)
+    found = findings(asked, measured, tested, refits, _unlearned(work, winner, refits, tolerance))
     found = _with_exponents(work, winner, found)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
     below = subgroups(listed)
@@ -175,6 +176,21 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     jobs = [problem.job(refit, learner=winner.learner, index=i, split=split) for i, _ in wanted for split in splits]
     outcomes = iter(work.map(jobs, description="imposing and refitting") if jobs else [])
     return {candidate.name: refits_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
+
+
+def _unlearned(work: Work, winner: _Winner, refits: Mapping[str, Any], tolerance: float) -> dict[str, Sequence[float]]:
+    """P-values of a test without a learner, where the models leave more unexplained than may be overlooked.
+
+    Only where orbits are exchangeable: for compact groups on inputs with an invariant law.
+    """
+    problem = work.problem
+    if bool((winner.loss / problem.spreads <= tolerance).all()):
+        return {}
+    wanted = [(i, c.name) for i, c in enumerate(problem.candidates) if c.width is None and c.name not in refits]
+    permutations = max(_PERMUTATIONS, _FOR_EACH * len(problem.candidates) * len(problem.parts) - 1)
+    jobs = [problem.job(unlearned, index=i, permutations=permutations) for i, _ in wanted]
+    outcomes = work.map(jobs, description="looking for what was not learned") if jobs else []
+    return {name: outcome["p_values"] for (_, name), outcome in zip(wanted, outcomes, strict=True)}
 
 
 def _beyond(

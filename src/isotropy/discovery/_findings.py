@@ -94,6 +94,7 @@ class GroupFinding:
     imposed: str = ""
     rows_needed: int | None = None
     truth: float | None = None
+    p_kernel: float | None = None  # of the test without a learner, where one was made
     components: tuple[tuple[str, float], ...] = ()  # connected components and cosets, with the overlap of each
 
     @property

@@ -19,9 +19,17 @@ from torch.utils import _pytree as tree
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._robust import targets_to_judge
 from isotropy.groups import Draws, Window
-from isotropy.measure import BreakingTerms, breaking_terms, input_invariance_test, lie_gram, randomisation_test
+from isotropy.measure import (
+    BreakingTerms,
+    breaking_terms,
+    input_invariance_test,
+    kernel_test,
+    lie_gram,
+    randomisation_test,
+)
 from isotropy.measure.parts import bonferroni, pulled_back
 from isotropy.random import spawn
+from isotropy.reps import Rep
 from isotropy.runs import Run, map_jobs
 from isotropy.study import Candidate, Model, Problem
 
@@ -149,6 +157,22 @@ def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
         "invariant": test.invariant,
         "components": [list(each) for each in test.components],
     }
+
+
+def unlearned(run: Run, *, seed: int, index: int, permutations: int) -> dict[str, Any]:
+    """For each part of the target the p-value of a test without a learner, which sees what no model has learned."""
+    problem = Problem.load(run)
+    candidate = problem.candidates[index]
+    unit = problem.unit if problem.series is None else problem.series
+    return {
+        "p_values": [
+            kernel_test(
+                problem.x, problem.y[:, part.columns], candidate.group, problem.rep_in, Rep((term,)),
+                unit=unit, permutations=permutations, generator=spawn(seed, "kernels", candidate.name, part.name),
+            )
+            for part, term in zip(problem.parts, problem.rep_out.parts(), strict=True)
+        ]
+    }  # fmt: skip
 
 
 def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:

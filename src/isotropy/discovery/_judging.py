@@ -27,7 +27,7 @@ from isotropy.discovery._verdicts import (
 from isotropy.estimate import Estimate
 from isotropy.groups import Window
 from isotropy.measure import Breaking, Noise, combine, holm
-from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, clustered_mean
+from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, bonferroni, clustered_mean
 from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
@@ -83,8 +83,12 @@ def findings(
     measured: Mapping[str, Sequence[Outcome]],
     tested: Mapping[str, Outcome],
     refits: Mapping[str, tuple[Refit, ...]],
+    unlearned: Mapping[str, Sequence[float]],
 ) -> list[GroupFinding]:
-    """One finding per candidate that was asked for, largest first."""
+    """One finding per candidate that was asked for, largest first.
+
+    ``unlearned`` holds p-values of a test without a learner, where one was made: the smaller of two counts, twice.
+    """
     problem, below = asked.problem, subgroups(asked.problem.candidates)
     outputs = [part.outputs for part in problem.parts]
     answers: dict[str, tuple[Breaking, ...]] = {}
@@ -98,7 +102,7 @@ def findings(
         for k in range(len(outputs)):
             # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
             own = refits[name][k].p_value if name in refits else measured[name][0]["p_values"][k]
-            p_values[name, k] = own
+            p_values[name, k] = own if name not in unlearned else bonferroni([own, unlearned[name][k]])
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     parts: dict[str, list[_Part]] = {candidate.name: [] for candidate in problem.candidates}
     for k in range(len(outputs)):
@@ -113,11 +117,16 @@ def findings(
             parts[name].append(
                 _part(asked, name, k, answers[name][k], agreed[name], (p_values[name, k], p[name]), tested[name])
             )
-    return [
-        _finding(asked, candidate, parts[candidate.name], tested[candidate.name], candidate.name in refits)
-        for candidate in problem.candidates
-        if candidate.listed
-    ]
+    found: list[GroupFinding] = []
+    for candidate in problem.candidates:
+        name = candidate.name
+        if candidate.listed:
+            learned = [p for outcome in measured[name][:1] for p in outcome["p_values"]]
+            test = _test_of(asked, name in refits, learned, unlearned.get(name, ()))
+            found.append(
+                _finding(asked, candidate, parts[name], tested[name], name in refits, test, unlearned.get(name))
+            )
+    return found
 
 
 def _reading(answer: Breaking, refit: Refit | None) -> Reading:
@@ -201,9 +210,12 @@ def _part(
     )
 
 
-def _test_of(asked: Asked, refitted: bool) -> Test:
+def _test_of(asked: Asked, refitted: bool, learned: Sequence[float], unlearned: Sequence[float]) -> Test:
+    """Where the p-value of a finding comes from."""
     if refitted:
         return "paired refits"
+    if unlearned and min(unlearned) < min(learned):
+        return "kernel"
     return "block randomisation" if asked.problem.dependence.found else "randomisation"
 
 
@@ -212,7 +224,15 @@ def _rise(excess: float) -> float:
     return math.sqrt(1 + excess) - 1
 
 
-def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: Outcome, refitted: bool) -> GroupFinding:
+def _finding(
+    asked: Asked,
+    candidate: Candidate,
+    parts: Sequence[_Part],
+    test: Outcome,
+    refitted: bool,
+    source: Test,
+    unlearned: Sequence[float] | None,
+) -> GroupFinding:
     """The finding of a candidate: the part of the target that speaks most against it, and all parts beside it."""
     told = max(parts, key=lambda part: (SEVERITY[part.word], part.breaking.value))
     answer, n = told.answer, told.answer.share.n
@@ -237,7 +257,8 @@ def _finding(asked: Asked, candidate: Candidate, parts: Sequence[_Part], test: O
         verdict=told.word,
         parts=tuple(part.found for part in parts),
         evidence=evidence,
-        test=_test_of(asked, refitted),
+        test=source,
+        p_kernel=None if unlearned is None else min(1.0, len(unlearned) * min(unlearned)),
         raw=answer.share.mean,
         cross=answer.cross,
         plug_in=answer.plug_in,
