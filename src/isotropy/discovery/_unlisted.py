@@ -12,12 +12,13 @@ from isotropy.discovery._jobs import fitted
 from isotropy.fields import from_json, jsonable
 from isotropy.groups.parts import matrix
 from isotropy.measure.parts import Frame, directions, frame_of, null_algebra
+from isotropy.random import spawn
 from isotropy.runs import Run
 from isotropy.study import Candidate, Model, Problem
 
 # More than this of what varies, neither learnt nor known to be noise, could break whatever was found.
 _REST = 0.1
-_ROWS = 4000
+_ROWS = 1500  # more would cost time: the fits, not the rows, limit what can be known
 _SAME = 0.1  # the sine of the largest angle between two algebras that are one
 _SETS = ("nodes",)  # spaces of members that only change places
 
@@ -64,7 +65,7 @@ def unlisted_algebras(
     """
     if _unexplained(problem, models) > noise + _REST:
         return []
-    rows = torch.arange(len(problem.x))[:_ROWS]
+    rows = torch.randperm(len(problem.x), generator=spawn(seed, "unlisted"))[:_ROWS].sort().values
     found: list[Unlisted] = []
     for space in sorted(problem.rep_in.spaces.difference(_SETS)):
         frame = frame_of(problem.rep_in, problem.rep_out, problem.x, space, problem.dims)
