@@ -33,7 +33,7 @@ NAMED = {
     "Lorentz(2)": "boost, keeping x^2 - y^2",
     "Scale(3)": "uniform scaling",
     "SL(3)": "every linear map that keeps volumes",
-    "GL+(2)": "every linear map: the targets do not depend on these vectors",
+    "GL+(2)": "every linear map",
     "SO(3) * Scale(3)": "all rotations, and uniform scaling",
 }
 

@@ -57,7 +57,7 @@ def _linear(A: Tensor, to: Tensor) -> Iterator[PlainAlgebra]:
     z = _orthonormal(back @ A @ to)
     r = z.shape[-1]
     if k == r * r:
-        yield PlainAlgebra(A, "every linear map: the targets do not depend on these vectors")
+        yield PlainAlgebra(A, "every linear map")
         return
     one = torch.eye(r, dtype=A.dtype) / math.sqrt(r)
     along = (z * one).sum((-1, -2))
