@@ -304,7 +304,7 @@ def test_csv_in_another_encoding_or_damaged(tmp_path: Path, table: Path) -> None
 def test_a_cluster_column_needs_a_label_in_each_row(tmp_path: Path, table: Path) -> None:
     table.write_text(TABLE + "cluster: who\n")
     (tmp_path / "data.csv").write_text("e,m,a,b,c,who\n1,2,3,4,5,ann\n1,2,3,4,5,\n")
-    refused(tmp_path / "data.csv", table, SchemaError, "empty cell of the cluster column 'who'")
+    refused(tmp_path / "data.csv", table, SchemaError, "empty cell of the column 'who'")
     (tmp_path / "data.csv").write_text("e,m,a,b,c,whom\n1,2,3,4,5,ann\n")
     refused(tmp_path / "data.csv", table, SchemaError, "no column 'who'", "write whom")
 
@@ -337,7 +337,7 @@ def test_parquet_that_cannot_be_meant(tmp_path: Path, table: Path) -> None:
     refused(path, table, SchemaError, "data.parquet")
     table.write_text(TABLE + "cluster: who\n")
     parquet.write_table(pyarrow.table(good | {"who": ["a", None]}), path)
-    refused(path, table, SchemaError, "missing label")
+    refused(path, table, SchemaError, "missing value in the column")
 
 
 def test_parquet_without_its_reader_names_the_extra(

@@ -60,8 +60,8 @@ def settings_of(pairs: Sequence[str]) -> dict[str, object]:
     return settings
 
 
-def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
-    """Prints the table of a result, what has to be known to read it, and the sentence that follows from it."""
+def show(result: Any, sentence: str = "", notes: Sequence[str] = (), alarm: str = "") -> None:
+    """Prints the table of a result, what has to be known to read it (an alarm loudly), and what follows from it."""
     from isotropy.report import rich_table
 
     console = Console(highlight=False)
@@ -72,6 +72,8 @@ def show(result: Any, sentence: str = "", notes: Sequence[str] = ()) -> None:
             console.print(Text(note, style="dim"))
     else:
         print(result.table())
+    if alarm:
+        console.print(Text(f"warning: {alarm}", style="bold yellow"), soft_wrap=not console.is_terminal)
     for note in notes:
         console.print(Text(note, style="dim"), soft_wrap=not console.is_terminal)
     if sentence:

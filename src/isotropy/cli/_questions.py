@@ -34,12 +34,26 @@ def discover(
     tol: Annotated[
         float, typer.Option("--tol", min=0.0, max=1.0, help="Breaking below this share of the signal is negligible.")
     ] = 0.01,
+    noise: Annotated[
+        str | None,
+        typer.Option(
+            "--noise",
+            help='Standard deviation of the noise in the unit of the targets: "0.02", or by part, '
+            '"force=0.02,energy=1e-3".',
+        ),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option("--time", metavar="COLUMN", help="The column (in .npz, the array) that orders the rows."),
+    ] = None,
+    robust: Annotated[bool, typer.Option("--robust", help="Rows that lie far off pull no more than others.")] = False,
 ) -> None:
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
     # Processes take longer to start than a quick look has to do.
     engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
-    _answer("discover", data, schema, setting, groups, **run, seed=seed, quick=quick, tolerance=tol)
+    evidence: dict[str, Any] = {"noise": noise, "time": time, "robust": robust}
+    _answer("discover", data, schema, setting, groups, **run, **evidence, seed=seed, quick=quick, tolerance=tol)
 
 
 @app.command(short_help="Which way to use a symmetry wins?")
@@ -85,12 +99,12 @@ def _answer(
     ask.check_run(out, resume, engine, address)
     settings = ask.settings_of(setting)
     import isotropy
-    from isotropy.data import load
+    from isotropy.data import load, read_times
 
     dataset = load(data, schema=schema, **settings)
-    if not (groups if groups is not None else dataset.groups):
-        raise SchemaError(f"no candidate groups for {data}", "at least one", '--groups "O(3),O(2)@z"')
+    if asked.get("time") is not None:
+        asked["time"] = read_times(data, asked["time"], dataset.types)
     question = getattr(isotropy, verb)
     found = question(dataset, groups=groups, engine=engine.value, out=out, resume=resume, address=address, **asked)
-    show(found, found.recommendation, found.notes)
+    show(found, found.recommendation, getattr(found, "quiet_notes", found.notes), getattr(found, "alarm", ""))
     point(out)

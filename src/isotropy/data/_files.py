@@ -8,7 +8,8 @@ import difflib
 import gzip
 import io
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +60,16 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
             "--schema schema.yaml (schema= in Python)",
             'two lines will do, such as  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")',
         )
-    types = read_schema(schema) if isinstance(schema, str | Path) else Schema.of(schema)
+    types = schema_of(schema)
     if not (types.tabular or name.endswith(".npz")):
         raise SchemaError(f"{path.name} for points or pixels", "columns such as 5*Vector", "save an .npz archive")
     x, y, *labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
     return Dataset(x, y, types, *labels, source=path.name, name=path.name, title="Data from a file")
+
+
+def schema_of(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
+    """The schema itself, of the file that holds it, or of a dictionary."""
+    return read_schema(schema) if isinstance(schema, str | Path) else Schema.of(schema)
 
 
 def read_schema(path: str | Path) -> Schema:
@@ -72,10 +78,21 @@ def read_schema(path: str | Path) -> Schema:
 
 
 def _npz(path: Path, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
+    with open_archive(path) as archive:
+        return _arrays(archive, path.name, types)
+
+
+@contextmanager
+def open_archive(path: Path) -> Generator[np.lib.npyio.NpzFile]:
+    """An .npz to be read; raises SchemaError for what is none, or is damaged, wherever that is found out."""
     try:
         # Opened here, because numpy leaves a damaged file open.
         with path.open("rb") as file:
-            return _arrays(np.load(file, allow_pickle=False), path.name, types)
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise SchemaError(f"{path.name}, a single array", "an .npz archive with arrays x and y")
+            with archive:
+                yield archive
     except IsotropyError:
         raise
     except Exception as error:
@@ -88,23 +105,22 @@ def _npz(path: Path, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDAr
         ) from error
 
 
-def _arrays(archive: object, name: str, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
+def _arrays(
+    archive: np.lib.npyio.NpzFile, name: str, types: Schema
+) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
     """The arrays x and y (x.0 or x.name for several types), and labels of clusters and sets where there are any."""
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise SchemaError(f"{name}, a single array", "an .npz archive with arrays x and y")
-    with archive:
-        keys = {"x": _keys(types.x, "x"), "y": _keys(types.y, "y")}
-        keys["cluster"] = types.cluster or ("cluster" if "cluster" in archive.files else None)
-        keys["segments"] = "segments" if "segments" in archive.files and not types.tabular else None
-        wanted = [key for key in tree.tree_leaves(keys) if key is not None]
-        if not set(wanted) <= set(archive.files):
-            raise SchemaError(
-                f"{name} with arrays {', '.join(archive.files) or '(none)'}",
-                "arrays " + ", ".join(wanted),
-                "numpy.savez(path, x=..., y=...), or isotropy.data.save",
-            )
-        found = tree.tree_map(lambda key: None if key is None else np.asarray(archive[key]), keys)
-        return found["x"], found["y"], found["cluster"], found["segments"]
+    keys = {"x": _keys(types.x, "x"), "y": _keys(types.y, "y")}
+    keys["cluster"] = types.cluster or ("cluster" if "cluster" in archive.files else None)
+    keys["segments"] = "segments" if "segments" in archive.files and not types.tabular else None
+    wanted = [key for key in tree.tree_leaves(keys) if key is not None]
+    if not set(wanted) <= set(archive.files):
+        raise SchemaError(
+            f"{name} with arrays {', '.join(archive.files) or '(none)'}",
+            "arrays " + ", ".join(wanted),
+            "numpy.savez(path, x=..., y=...), or isotropy.data.save",
+        )
+    found = tree.tree_map(lambda key: None if key is None else np.asarray(archive[key]), keys)
+    return found["x"], found["y"], found["cluster"], found["segments"]
 
 
 def _keys(type_: Type, name: str) -> Any:
@@ -200,14 +216,14 @@ def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str 
     if not pieces:
         raise SchemaError(f"{name} without rows below its header", "at least one row")
     if cluster is not None and "" in labels:
-        raise SchemaError(f"an empty cell of the cluster column {cluster!r} in {name}", "a label for each row")
+        raise SchemaError(f"an empty cell of the column {cluster!r} in {name}", "a value for each row")
     return np.concatenate(pieces), np.array(labels) if cluster is not None else None
 
 
 def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, name: str) -> list[float]:
     column = -1
     try:
-        return [_number(row[column := each]) for each in at]
+        return [number(row[column := each]) for each in at]
     except ValueError:
         raise SchemaError(
             f"{row[column][:40]!r} in line {line}, column {header[column]!r} of {name}",
@@ -216,7 +232,8 @@ def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, na
         ) from None
 
 
-def _number(cell: str) -> float:
+def number(cell: str) -> float:
+    """The number in a cell; ValueError where there is none."""
     # Python would also read 1_000 as a number; a table that holds it means something else.
     if "_" in cell:
         raise ValueError(cell)
@@ -260,9 +277,7 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
         if cluster is not None:
             texts = [None if value is None else str(value) for value in table.column(cluster).to_pylist()]
             if None in texts:
-                raise SchemaError(
-                    f"a missing label in the cluster column {cluster!r} of {path.name}", "a label for each row"
-                )
+                raise SchemaError(f"a missing value in the column {cluster!r} of {path.name}", "a value for each row")
             labels = np.array(texts, dtype=np.str_)
     except IsotropyError:
         raise
@@ -271,7 +286,7 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
         raise SchemaError(f"{path.name}: {str(error)[:200] or type(error).__name__}", "a parquet file") from error
     if table.num_rows == 0:
         raise SchemaError(f"{path.name} without rows", "at least one row")
-    return np.stack(found, 1), labels
+    return np.stack(found, 1) if found else np.empty((table.num_rows, 0)), labels
 
 
 def _column(column: Any, name: str, where: str) -> NDArray[np.float64]:

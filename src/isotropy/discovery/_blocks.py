@@ -31,11 +31,12 @@ from isotropy.report import (
 )
 
 
-def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any]) -> list[Block]:
+def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any], units: int | None) -> list[Block]:
+    """The advice and its grounds; ``units`` counts those that dependent rows were put into."""
     return [
         Text.advice(
             recommendation,
-            f"{data['rows']:,} rows in {data['units']:,} independent units. The best model ({learnt.learner}) "
+            f"{data['rows']:,} rows in {units or data['units']:,} independent units. The best model ({learnt.learner}) "
             f"explains {learnt.explained:.0%} of the variation on rows that it has not seen; its error is "
             f"{', '.join(f'{e:.3g}{_of(name, learnt)}' for name, e in learnt.errors.items())} RMSE per output.",
         ),
@@ -258,7 +259,8 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
         ),
         rows,
         title="Which learner predicts best",
-        caption=f"Two-fold cross-fitting, {learnt.splits} random splits: models judge rows that they have not seen."
+        caption=f"Two-fold cross-fitting, {learnt.splits} random splits: models judge rows that they have not seen. "
+        "These scores are of one half, on which the learners compete."
         + (f" Kernel: {learnt.kernel}." if learnt.kernel else ""),
     )  # fmt: skip
     if not training.epochs:

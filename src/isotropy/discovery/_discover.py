@@ -11,12 +11,13 @@ from typing import Any
 
 from isotropy.data import Dataset, Types
 from isotropy.discovery._analysis import Work, analyse
+from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._proposing import narrowed
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
-from isotropy.measure import GivenNoise, given_noise
+from isotropy.measure import GivenNoise
 from isotropy.reps import Values
 from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of, proposed
@@ -50,13 +51,14 @@ def discover(
     or Windows on groups that have no uniform law; without any they are proposed: what the types call for, about axes
     that half of the units single out, all judged on the other half.
     ``noise`` is the standard deviation of the noise in the unit of the targets: a number, one for each part by name, or
-    an array like y; with it the tool can tell noise from what was not learned. ``time (n,)`` gives the order of the
-    rows of a series, which are then judged in blocks. ``robust`` judges by a loss in which far residuals pull no more
-    than near ones (Huber), for targets with a few wrong rows. ``quick`` is a first look, without network and
-    calibration. With ``out`` the run lives in that directory: a killed run continues with ``resume=True``, finished
-    jobs are not computed again, and the report is written there.
+    an array like y (as text ``"force=0.02,energy=1e-3"``); with it the tool can tell noise from what was not learned.
+    ``time (n,)``, numbers or dates, gives the order of the rows of a series, which are then judged in blocks.
+    ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
+    rows. ``quick`` is a first look, without network and calibration. With ``out`` the run lives in that directory: a
+    killed run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
 
-    Raises ShapeError, SchemaError or DomainError for data and candidates that do not fit (CORE section 0).
+    Raises ShapeError, SchemaError or DomainError for data and candidates that do not fit (CORE section 0), for noise
+    that cannot be, for times that give no order, and for robust where over half of the targets are equal.
     Source: the estimators of docs/statistics.md; Kim, Lee, Yang, Lee, ICML 2023 (arXiv:2306.00356) for the penalties.
 
     >>> from isotropy.data import load
@@ -68,25 +70,18 @@ def discover(
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
+    time = time if time is None or hasattr(time, "__array__") else list(time)
     proposing = groups is None and not dataset.groups
     if proposing:
         plain = proposed(dataset.types, dataset.types.known_dims(dataset.x.shape[1], dataset.y.shape[1]))
         dataset, groups = replace(dataset, types=plain.types), plain.groups
     problem = problem_of(dataset, groups, windows, seed, time=time)
-    by_part = None if noise is None else _by_part(problem, noise)
+    by_part = None if noise is None else noise_by_part(noise, problem)
     problem = with_compact_parts(narrowed(problem, windows) if proposing else problem)
-    if robust:
-        problem = made_robust(problem)
+    problem = made_robust(problem) if robust else problem
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance, "robust": robust}
-    settings["noise"] = by_part
+    settings |= {"noise": by_part, "time": None if time is None else digest(time)}
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
         discovery = analyse(Work(problem, mapped), dataset, by_part, tolerance=tolerance, quick=quick)
         return answer.write(replace(discovery, proposed=proposing, **answer.stamp()))
-
-
-def _by_part(problem: Problem, noise: GivenNoise) -> dict[str, float]:
-    """The noise of each part as one standard deviation: rows may be put in order, or judged on half."""
-    energies = given_noise(noise, problem.y, {part.name: part.columns for part in problem.parts})
-    outputs = {part.name: part.outputs for part in problem.parts}
-    return {name: (energy / outputs[name]) ** 0.5 for name, energy in energies.items()}

@@ -15,6 +15,7 @@ from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
 from isotropy.groups import Cubature, Group, parse
+from isotropy.measure import GivenNoise
 from isotropy.optics import average
 from isotropy.reps import Schema
 from isotropy.study import CandidateLike
@@ -25,9 +26,10 @@ _DEGREE = 4
 class SymmetricRegressor(RegressorMixin, BaseEstimator):
     """Finds which of the ``groups`` hold in the training data, and predicts with the largest that does built in.
 
-    ``X (n, p)`` and ``y (n, q)`` or ``(n,)`` are typed by ``types`` (a Schema or ``dict(x=..., y=...)``). After ``fit``
-    ``discovery_`` holds the findings and ``group_`` the printed name of the group over which predictions are averaged
-    (None where none holds, or where no exact average exists).
+    ``X (n, p)`` and ``y (n, q)`` or ``(n,)`` are typed by ``types`` (a Schema or ``dict(x=..., y=...)``);
+    ``tolerance``, ``quick``, ``seed``, ``noise`` and ``robust`` are those of ``discover``. After ``fit`` ``discovery_``
+    holds the findings and ``group_`` the printed name of the group over which predictions are averaged (None where none
+    holds, or where no exact average exists).
 
     >>> from isotropy.data import load
     >>> data = load("inertia", nu=0.0, n=120)
@@ -44,20 +46,25 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         tolerance: float = 0.01,
         quick: bool = False,
         seed: int = 0,
+        noise: GivenNoise | str | None = None,
+        robust: bool = False,
     ) -> None:
         self.types = types
         self.groups = groups
         self.tolerance = tolerance
         self.quick = quick
         self.seed = seed
+        self.noise = noise
+        self.robust = robust
 
-    def fit(self, X: Any, y: Any, cluster: Any = None) -> SymmetricRegressor:
-        """Discovers and trains; ``cluster (n,)`` numbers the independent units."""
+    def fit(self, X: Any, y: Any, cluster: Any = None, time: Any = None) -> SymmetricRegressor:
+        """Discovers and trains; ``cluster (n,)`` labels the independent units, ``time (n,)`` orders a series."""
         X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
         self._flat = y.ndim == 1
         found = discover(
-            X, np.asarray(y, dtype=np.float64), self.types, groups=self.groups, cluster=cluster,
-            tolerance=self.tolerance, quick=self.quick, seed=self.seed, progress=False,
+            X, np.asarray(y, dtype=np.float64), self.types, groups=self.groups, cluster=cluster, time=time,
+            tolerance=self.tolerance, quick=self.quick, seed=self.seed, noise=self.noise, robust=self.robust,
+            progress=False,
         )  # fmt: skip
         self.discovery_: Discovery = found
         # "None seen" too: averaged is what the model has learnt, and nothing of that breaks the symmetry.

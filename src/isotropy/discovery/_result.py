@@ -20,6 +20,7 @@ from isotropy.discovery._blocks import (
     trusted,
     where,
 )
+from isotropy.discovery._evidence import alarm, components, loud, noise, open_questions
 from isotropy.discovery._findings import (
     AngleCurve,
     Continuous,
@@ -69,15 +70,18 @@ class Discovery(Answer[GroupFinding]):
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [
-            *head(self.recommendation, self.learnt, self.data),
+            *head(self.recommendation, self.learnt, self.data, self.dependence.units if self.alarm else None),
+            *loud(self.dependence),
             *Text.with_care(self.hints),
             *section(
                 "What holds",
                 self.summary(),
                 levels(self.groups, self.tolerance),
                 *by_part(self.groups),
+                *components(self.groups),
+                *noise(self.noise),
                 *lattice(self.groups, self.edges),
-                *Text.with_care(self.notes),
+                *Text.with_care(self.quiet_notes),
             ),
             *section(
                 "Where it breaks",
@@ -95,13 +99,23 @@ class Discovery(Answer[GroupFinding]):
             *section("How to read this report", *how_to_read(self.tolerance)),
         ]
 
+    @property
+    def alarm(self) -> str:
+        """What must not be overlooked: that rows depend on each other; empty where they do not."""
+        return alarm(self.dependence)
+
+    @property
+    def quiet_notes(self) -> tuple[str, ...]:
+        """The notes without what the alarm says."""
+        return tuple(note for note in self.notes if not (self.alarm and note == self.dependence.sentence))
+
     def summary(self) -> Table:
         """The verdict table, for terminals and at the head of the report; with the truth where a problem has one."""
         known = any(f.truth is not None for f in self.groups)
         columns = [column for column in _COLUMNS if known or column.label != "truth"]
         rows = [_cells(f) if known else _cells(f)[:1] + _cells(f)[2:] for f in self.groups]
         grey = [i for i, f in enumerate(self.groups) if f.unreliable]
-        return Table(columns, rows, grey=grey, title="Verdicts")
+        return Table(columns, rows, grey=grey, title="Verdicts", notes=open_questions(self.groups))
 
 
 _COLUMNS = (
@@ -113,7 +127,12 @@ _COLUMNS = (
         explain="The share of the signal that violates the symmetry, of what the models explain, with one-sided 95 % "
         "ends; where nothing is seen to break, the upper end counts what neither models nor noise account for.",
     ),
-    Column("explained", "percent", explain="The share of the variation of the targets that the models explain."),
+    Column(
+        "explained",
+        "percent",
+        explain="The share of the variation of the targets that the models explain; cross-fitted, so that errors of "
+        "single fits do not count.",
+    ),
     Column(
         "of all variation",
         "percent",
@@ -143,7 +162,7 @@ def _cells(f: GroupFinding) -> tuple[Cell, ...]:
         f.name,
         f.truth,
         Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
-        f.explained.mean,
+        Interval(f.explained.mean, f.explained.low, f.explained.high),
         f.breaking_of_variance,
         Meter(f.level, 1 - f.breaking.high, 1 - f.breaking.low, Chip.of(f.verdict).tone),
         Chip.of(f.verdict),

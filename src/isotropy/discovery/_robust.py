@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.errors import DomainError
 from isotropy.study import Problem
 
 _REACH = 4.5  # times the median length: 3 standard deviations of a normal residual
@@ -29,8 +30,19 @@ def drawn_in(problem: Problem, residual: Float[Tensor, "n q"]) -> Float[Tensor, 
 
 
 def made_robust(problem: Problem) -> Problem:
-    """The problem with its targets drawn in towards a constant that no candidate moves, and to be judged likewise."""
+    """The problem with its targets drawn in towards a constant that no candidate moves, and to be judged likewise.
+
+    Raises DomainError where over half of the targets are that constant, so that all others would count as far.
+    """
     middle = problem.centre(problem.y.median(0).values[None])
+    for part in problem.parts:
+        same = ((problem.y - middle)[:, part.columns] == 0).all(1).double().mean().item()
+        if same > 0.5:
+            raise DomainError(
+                f"robust=True with {part.name} equal in {same:.0%} of the rows",
+                "targets of which fewer than half are equal",
+                "leave robust out: all rows beside the equal ones would count as wrong",
+            )
     return replace(problem, y=middle + drawn_in(problem, problem.y - middle), robust=True)
 
 

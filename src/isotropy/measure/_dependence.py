@@ -250,6 +250,6 @@ def in_order(time: Float[Tensor, " n"], unit: Int[Tensor, " n"] | None) -> Int[T
         raise DomainError(
             f"time with {repeats} repeats inside one {'series' if unit is None else 'unit'}",
             "one row for each time in each unit",
-            "name the series of each row with cluster=, or leave time out",
+            "name the series of each row with cluster= (in a schema, cluster: COLUMN), or leave time out",
         )
     return torch.argsort(time, stable=True)

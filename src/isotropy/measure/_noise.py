@@ -132,9 +132,15 @@ def given_noise(given: GivenNoise, y: Float[Tensor, "n q"], parts: Mapping[str, 
         if unknown:
             expected = f"one of {', '.join(map(repr, parts))}"
             raise SchemaError(f"noise of the part {unknown[0]!r}", expected, "parts are named in the types of y")
-        each = {name: torch.full((n, _width(parts[name], q)), _deviation(s)) for name, s in given.items()}
+        each = {
+            name: torch.full((n, _width(parts[name], q)), _deviation(s), dtype=torch.float64)
+            for name, s in given.items()
+        }
     elif isinstance(given, int | float):
-        each = {name: torch.full((n, _width(where, q)), _deviation(given)) for name, where in parts.items()}
+        each = {
+            name: torch.full((n, _width(where, q)), _deviation(given), dtype=torch.float64)
+            for name, where in parts.items()
+        }
     else:
         array = torch.as_tensor(np.asarray(given, dtype=np.float64))
         array = array[:, None] if array.ndim == 1 and q == 1 else array

@@ -48,7 +48,8 @@ def problem_of(
     """
     listed = dataset.groups if groups is None else groups
     if not listed:
-        raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
+        hint = 'groups="O(3),O(2)@z" (on the command line, --groups "O(3),O(2)@z")'
+        raise SchemaError(f"no candidate groups for {dataset.name or 'these data'}", "at least one", hint)
     dataset = ordered(dataset, time)
     unit, dependence = units_of(dataset, seed, timed=time is not None)
     enough_units(int(unit.max()) + 1)

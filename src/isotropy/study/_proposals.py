@@ -33,7 +33,7 @@ def proposed(types: Schema, dims: Mapping[str, int], axes: Mapping[str, Sequence
 
     ``dims`` are the dimensions of the spaces, ``axes`` directions of each that data single out.
 
-    Raises SchemaError where the inputs are numbers alone.
+    Raises SchemaError where the inputs are numbers alone, and for a space whose dimension nothing tells.
 
     >>> [str(group) for group in proposed(Schema(x="2*Point", y="Vector"), {"space": 3}).groups]
     ['E(3)', 'SE(3)', 'T(3)', 'O(3)', 'SO(3)', 'Inversion(3)']
@@ -45,6 +45,10 @@ def proposed(types: Schema, dims: Mapping[str, int], axes: Mapping[str, Sequence
             "vectors, points, tensors, nodes or pixels among them, or candidate groups",
             'nothing to propose but scale and permutations: name them, groups="S(3)" on x = 3*Nodes, say',
         )
+    unknown = [space for space in spaces if space not in dims]
+    if unknown:
+        expected = f"how many dimensions the {' and '.join(unknown)} of {types.x} has"
+        raise SchemaError("neither candidate groups nor all dimensions", expected, f"dims: {{{unknown[0]}: 3}}, say")
     types, count = _with_nodes(types, dims)
     dims = {**dims, **({"nodes": count} if count else {})}
     each = {space: list(_of_space(types, space, dims[space], (axes or {}).get(space, ()))) for space in spaces}

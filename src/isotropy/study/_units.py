@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data import Dataset
@@ -47,16 +48,19 @@ def units_of(dataset: Dataset, seed: int, *, timed: bool = False) -> tuple[Int[T
     found = dependence(dataset.x, dataset.y, timed=timed, generator=spawn(seed, "dependence"))
     if found.unit is None:
         return torch.arange(dataset.rows), found
-    hint = "name the independent series or places of the rows with cluster="
-    warnings.warn(f"{found.sentence}. Instead, {hint}", DependentRowsWarning, stacklevel=4)
+    hint = "name the independent series or places of the rows with cluster= (in a schema, cluster: COLUMN)"
+    warnings.warn(f"{found.sentence}. Where you know better, {hint}", DependentRowsWarning, stacklevel=4)
     # Units are numbered in the order of their first rows, without gaps.
     return torch.unique(found.unit, return_inverse=True)[1], found
 
 
 def _numbers(time: Iterable[Any]) -> Float[Tensor, " n"]:
     values = np.asarray(time if hasattr(time, "__array__") else list(time))
+    if values.dtype.kind in "OU":
+        values = _dates(values)
     if values.dtype.kind == "M":
-        values = values.astype("datetime64[ns]").astype(np.int64)
+        unknown = np.isnat(values)
+        values = np.where(unknown, np.nan, values.astype("datetime64[us]").astype(np.float64))
     if values.dtype.kind not in "iubf":
         raise DtypeError(f"time of dtype {values.dtype}", "numbers or dates", "give seconds, or the number of the step")
     numbers = torch.from_numpy(values.astype(np.float64))
@@ -64,3 +68,15 @@ def _numbers(time: Iterable[Any]) -> Float[Tensor, " n"]:
     if missing:
         raise DomainError(f"time with {missing} missing values", "a time for each row", "leave those rows out")
     return numbers
+
+
+def _dates(values: NDArray[Any]) -> NDArray[Any]:
+    """Objects and text as numbers or ISO dates, missing ones as such; what is neither stays as it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of time zones: instants are kept, in UTC
+        for kind in ("float64", "datetime64[us]"):
+            try:
+                return values.astype(kind)
+            except (TypeError, ValueError):
+                continue
+    return values
