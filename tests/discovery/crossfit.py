@@ -14,8 +14,9 @@ from isotropy.data import Dataset
 from isotropy.discovery._analysis import Work, _mean_loss, _refits, _Winner
 from isotropy.discovery._analysis import _judge as _judge_all
 from isotropy.discovery._compact import with_compact_parts
-from isotropy.discovery._findings import GroupFinding, TrainingCurves
-from isotropy.discovery._jobs import fit_half, judge
+from isotropy.discovery._continuous import continuous
+from isotropy.discovery._findings import Continuous, GroupFinding, TrainingCurves
+from isotropy.discovery._jobs import fit_half, gram, judge
 from isotropy.discovery._judging import Asked, findings
 from isotropy.discovery._kernel import KernelRidge
 from isotropy.discovery._learners import learn, revive
@@ -101,6 +102,14 @@ def found_in(
         noise = noise_of(problem.x, problem.y, parts, data.noise, unit=problem.unit)
         asked = Asked(problem, noise, data.imposed, dict(data.truth or {}), SHARE_TOLERANCE)
         return findings(asked, measured, tested, _refits(work, winner, tested))
+
+
+def continuous_in(data: Dataset, group: str, *, seed: int, splits: int = 3) -> Continuous:
+    """The continuous symmetries that ``discover`` finds inside one group, by its own jobs."""
+    with tempfile.TemporaryDirectory() as folder, Run(folder) as run:
+        problem = door(data, group, None, seed)
+        problem.save(run)
+        return continuous(problem.candidates[0], gram(run, seed=seed, learner="kernel", index=0, splits=splits))
 
 
 _SPLITS = 5
