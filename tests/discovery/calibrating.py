@@ -79,15 +79,18 @@ class Size:
     sets: int = 0
     on_route: int = 0  # judged by the evidence and the test that the route is named after
     rejected: int = 0  # p at most 0.05
+    rejected_on_route: int = 0
     missed: int = 0  # the lower end is above 0
     broken: int = 0  # a word of the broken ones
     words: Counter[str] = field(default_factory=Counter[str])
     seconds: float = 0.0
 
     def add(self, name: str, found: GroupFinding) -> None:
+        on_route = found.test == "block randomisation" if name == "blocks" else found.evidence == name
         self.sets += 1
-        self.on_route += (found.test == "block randomisation") if name == "blocks" else (found.evidence == name)
+        self.on_route += on_route
         self.rejected += found.p_value <= 0.05
+        self.rejected_on_route += on_route and found.p_value <= 0.05
         self.missed += found.breaking.low > 0
         self.broken += found.verdict in BROKEN
         self.words[found.verdict] += 1

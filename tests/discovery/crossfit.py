@@ -78,7 +78,7 @@ def _judge(
 
 
 def found_in(
-    data: Dataset, groups: str, *, seed: int, kernel: str | None = None, invariant: bool = False
+    data: Dataset, groups: str, *, seed: int, kernel: str | None = None, invariant: bool = False, splits: int = 5
 ) -> list[GroupFinding]:
     """What ``discover`` says of each candidate, by its own jobs: without the competition of learners (kernels compete,
     or the one named is taken), curves, spectrum and copies. ``invariant`` inputs are not tested for it."""
@@ -86,7 +86,7 @@ def found_in(
         warnings.simplefilter("ignore", DependentRowsWarning)
         problem = with_compact_parts(door(data, groups, None, seed))
         problem.save(run)
-        halves = [(split, fold) for split in range(_SPLITS) for fold in (0, 1)]
+        halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
         if kernel is not None:
             for split, fold in halves:
                 _fix_kernel(run, problem, kernel, split, fold)
@@ -96,7 +96,7 @@ def found_in(
         def outcomes(jobs: Sequence[Job], description: str) -> list[Any]:
             return [_INVARIANT if invariant and job.function == _INPUTS else job.call(run) for job in jobs]
 
-        work, winner = Work(problem, outcomes), _Winner("kernel", _SPLITS, loss, {}, TrainingCurves())
+        work, winner = Work(problem, outcomes), _Winner("kernel", splits, loss, {}, TrainingCurves())
         measured, tested = _judge_all(work, winner)
         parts = {part.name: part.columns for part in problem.parts}
         noise = noise_of(problem.x, problem.y, parts, data.noise, unit=problem.unit)
@@ -112,7 +112,6 @@ def continuous_in(data: Dataset, group: str, *, seed: int, splits: int = 3) -> C
         return continuous(problem.candidates[0], gram(run, seed=seed, learner="kernel", index=0, splits=splits))
 
 
-_SPLITS = 5
 _INPUTS = "isotropy.discovery._jobs:inputs"
 _INVARIANT = {"p_value": 1.0, "shift": 0.0, "overlap": 1.0, "invariant": True, "components": []}
 
