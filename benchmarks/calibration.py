@@ -47,8 +47,9 @@ def main() -> None:
         kept[name] = vars(size)
         figures = " | ".join(_share(count, size.sets) for count in (size.missed, size.broken))
         tests = f"{_share(size.rejected, size.sets)} | {_share(size.rejected_on_route, size.on_route)}"
+        words = _told(size.words)
         print(
-            f"| {name} | {size.sets} | {size.on_route} | {tests} | {figures} | {_told(size.words)} | {size.seconds:.0f} |",
+            f"| {name} | {size.sets} | {size.on_route} | {tests} | {figures} | {words} | {size.seconds:.0f} |",
             flush=True,
         )
     if "coverage" in only:

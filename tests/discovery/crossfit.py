@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
-from isotropy.discovery._analysis import Work, _mean_loss, _refits, _Winner
+from isotropy.discovery._analysis import Work, _mean_loss, _refits, _unlearned, _Winner
 from isotropy.discovery._analysis import _judge as _judge_all
 from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._continuous import continuous
@@ -101,7 +101,9 @@ def found_in(
         parts = {part.name: part.columns for part in problem.parts}
         noise = noise_of(problem.x, problem.y, parts, data.noise, unit=problem.unit)
         asked = Asked(problem, noise, data.imposed, dict(data.truth or {}), SHARE_TOLERANCE)
-        return findings(asked, measured, tested, _refits(work, winner, tested))
+        refits = _refits(work, winner, tested)
+        unlearned = _unlearned(work, winner, refits, SHARE_TOLERANCE)
+        return findings(asked, measured, tested, refits, unlearned)
 
 
 def continuous_in(data: Dataset, group: str, *, seed: int, splits: int = 3) -> Continuous:

@@ -20,7 +20,7 @@ def at_most(rate: float, sets: int) -> int:
 def test_an_exact_symmetry_is_rejected_and_called_broken_no_more_often_than_said(route: str) -> None:
     sets = 24
     size = size_of(route, range(1000, 1000 + sets))
-    # Where the classifier overlooks that inputs are not invariant, the exact test rejects for that: it is another route.
+    # Where it is overlooked that inputs are not invariant, the exact test rejects for that: sets of another route.
     assert size.on_route >= 0.7 * sets, size
     assert size.rejected_on_route <= at_most(0.05, size.on_route), size
     assert size.missed <= at_most(0.05, sets), size
