@@ -38,6 +38,7 @@ HOLDS = Grounds(
         ({"low": 0.45, "high": 0.7, "worst": 0.7, "significant": True}, "approximate"),
         ({"low": 0.55, "high": 0.7, "worst": 0.7, "significant": True}, "absent"),
         ({"low": 0.55, "high": 0.7, "worst": 0.7}, "undecided"),
+        ({"low": 0.55, "high": 0.7, "worst": 0.8, "significant": True, "least": 0.4}, "approximate"),
     ],
 )
 def test_the_verdict_follows_from_the_numbers(change: dict[str, Any], word: str) -> None:

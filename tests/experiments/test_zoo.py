@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,3 +142,8 @@ def test_claims_fail_on_looks_that_are_bad(finished: tuple[Path, Zoo]) -> None:
     silent = look("mirror", *(said(group, "undecided") for group in LAWS["mirror"].groups))
     assert held(silent) == [True] * 5 + [False] * 2
     assert "mirror, n 100, noise 0.1: O(3) 'negligible'" in ZOO.claims[0].judge(replace(result, looks=(bad,))).numbers
+
+
+def test_the_page_shows_every_law() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "results" / "zoo.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"^\| ([a-z-]+) \|", page, flags=re.M)) >= set(LAWS)

@@ -178,6 +178,8 @@ def _part(
     # What neither the models explain nor the noise accounts for: all of it may break the symmetry.
     rest = max(V * (1 - answer.explained.low) - asked.noise.parts[k].energy.low, 0.0)
     worst = min((share.high * signal + rest) / (signal + rest), 1.0) if signal + rest > 0 else 1.0
+    told = asked.noise.parts[k].source == "given"
+    least = share.low * signal / (signal + rest) if told and signal + rest > 0 else None
     price = Interval(*(_rise(z) for z in (excess.value, excess.low, excess.high)))
     grounds = Grounds(
         low=share.low,
@@ -190,6 +192,7 @@ def _part(
         imposed=imposed,
         # A constant predicts as well: then there is nothing that could be symmetric or not.
         signal=answer.loss < V * (1 - _LEAST_SIGNAL),
+        least=least,
     )
     word = verdict(grounds, asked.tolerance)
     high = worst if word in ("no breaking detected", "negligible") and not imposed else share.high

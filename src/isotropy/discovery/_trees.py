@@ -28,7 +28,7 @@ _LEAF = 5  # rows in a leaf, at least
 _SHARE = 0.6  # of the rows that each tree sees (stochastic gradient boosting)
 _ROWS = 4000  # more rows cost time, and say little more about which learner does better
 _PIECE = 1 << 22  # rows x trees held at once
-MOST_OUTPUTS = 9  # each output is boosted by itself
+MOST_OUTPUTS = 3  # each output is boosted by itself, and read at every element of every orbit
 
 
 @dataclass(frozen=True)

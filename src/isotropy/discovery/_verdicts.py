@@ -43,7 +43,8 @@ ABSENT = 0.5
 class Grounds:
     """What a verdict rests on; shares are of the signal, prices of the held-out error.
 
-    ``worst`` is the upper end of the share if all breaks the symmetry that neither models nor noise account for.
+    ``worst`` is the upper end of the share if all breaks the symmetry that neither models nor noise account for;
+    ``least`` the lower end if none of it does, where the noise was told (None elsewhere).
     """
 
     low: float
@@ -55,6 +56,7 @@ class Grounds:
     significant: bool
     imposed: bool
     signal: bool
+    least: float | None = None
 
     def equivalent(self, tolerance: float) -> bool:
         """Whether what the models explain breaks the symmetry by less than the tolerances, by both yardsticks."""
@@ -80,7 +82,8 @@ def verdict(grounds: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
             return "negligible" if grounds.significant else "no breaking detected"
         return "undecided" if grounds.significant else "none seen"
     if grounds.significant:
-        if grounds.low > ABSENT:
+        # Models that miss more of the symmetric part make the share too large; told the noise, one knows how much.
+        if (grounds.low if grounds.least is None else grounds.least) > ABSENT:
             return "absent"
         if grounds.low >= tolerance or grounds.price_low >= PRICE_TOLERANCE:
             return "approximate"

@@ -217,8 +217,12 @@ def _chi_square(energy: float, variance: float, n: int) -> Estimate:
     """An interval for a mean of squares: a chi-square of the same mean and variance (Satterthwaite)."""
     if energy <= 0:
         return Estimate(0.0, 0.0, 0.0, n, 2 * _ONE_SIDED - 1)
-    degrees = max(2 * energy**2 / max(variance, 1e-300), 1e-3)
-    low, high = (float(energy * degrees / scipy.stats.chi2.ppf(level, degrees)) for level in (_ONE_SIDED, 0.05))
+    degrees = 2 * energy**2 / max(variance, 1e-300)
+    # A mean no larger than its own error is hardly known; a chi-square of less than two degrees has no such quantiles.
+    chi = max(degrees, 2.0)
+    low, high = (float(energy * chi / scipy.stats.chi2.ppf(level, chi)) for level in (_ONE_SIDED, 1 - _ONE_SIDED))
+    if degrees < 2:
+        low, high = 0.0, max(high, energy + 3 * math.sqrt(variance))
     return Estimate(energy, low, high, n, 2 * _ONE_SIDED - 1)
 
 
