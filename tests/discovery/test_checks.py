@@ -103,11 +103,11 @@ def test_8_under_exact_symmetry_little_is_rejected(noise: float) -> None:
 
 
 def test_9_broken_groups_are_found_and_the_intact_one_is_left_alone() -> None:
-    sets, found, false = 10, {"O(3)": 0, "O(2)@x": 0, "O(2)@y": 0}, 0
+    sets, found, false = 6, {"O(3)": 0, "O(2)@x": 0}, 0
     for seed in range(sets):
         data = load("inertia", nu=0.3, n=1000, seed=seed)
         verdicts = {
-            f.name: f.verdict for f in found_in(data, ",".join(data.groups), seed=seed, invariant=True, splits=3)
+            f.name: f.verdict for f in found_in(data, "O(3),O(2)@x,O(2)@z", seed=seed, invariant=True, splits=3)
         }
         for name in found:
             found[name] += verdicts[name] in ("approximate", "absent")
