@@ -282,7 +282,8 @@ def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:
     far = outliers(problem.y, {part.name: part.columns for part in problem.parts})
     if far:
         notes.append(f"{'; '.join(map(str, far[:3]))}. Correct or leave out such rows, or judge with robust=True.")
-    if any(f.verdict == "none seen" for f in found):
+    guessed = any(part.source == "near neighbours" for part in asked.noise.parts)
+    if guessed and any(f.verdict == "none seen" for f in found):
         notes.append(asked.noise.sentence)
     moved = [finding for finding in found if not finding.imposed and not finding.inputs_invariant]
     if moved:
