@@ -32,7 +32,7 @@ from isotropy.discovery._retyping import hints
 from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.discovery._unlisted import Unlisted, unlisted, unlisted_of
-from isotropy.discovery._verdicts import HOLDS
+from isotropy.discovery._verdicts import ALPHA, HOLDS
 from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.measure import GivenNoise, Noise, noise_of, outliers
@@ -75,7 +75,7 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     told = _noise_share(problem, known)
     state, along, found_axes, calibration, nameless = _beyond(work, winner, dataset.imposed, quick, told)
     asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance)
-    found = findings(asked, measured, tested, refits, _unlearned(work, winner, refits, tolerance))
+    found = findings(asked, measured, tested, refits, _unlearned(work, winner, measured, refits, tolerance))
     found = _with_exponents(work, winner, found)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
     below = subgroups(listed)
@@ -178,19 +178,26 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     return {candidate.name: refits_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
 
 
-def _unlearned(work: Work, winner: _Winner, refits: Mapping[str, Any], tolerance: float) -> dict[str, Sequence[float]]:
+def _unlearned(
+    work: Work, winner: _Winner, measured: Mapping[str, Sequence[Any]], refits: Mapping[str, Any], tolerance: float
+) -> dict[str, Sequence[float] | None]:
     """P-values of a test without a learner, where the models leave more unexplained than may be overlooked.
 
-    Only where orbits are exchangeable: for compact groups on inputs with an invariant law.
+    Only where orbits are exchangeable: for compact groups on inputs with an invariant law. None stands for a test that
+    was spared, since the other one rejects already, even when it counts twice and for all.
     """
     problem = work.problem
     if bool((winner.loss / problem.spreads <= tolerance).all()):
         return {}
     wanted = [(i, c.name) for i, c in enumerate(problem.candidates) if c.width is None and c.name not in refits]
-    permutations = max(_PERMUTATIONS, _FOR_EACH * len(problem.candidates) * len(problem.parts) - 1)
-    jobs = [problem.job(unlearned, index=i, permutations=permutations) for i, _ in wanted]
+    tests = len(problem.candidates) * len(problem.parts)
+    spared = [name for _, name in wanted if 2 * tests * max(measured[name][0]["p_values"]) < ALPHA]
+    permutations = max(_PERMUTATIONS, _FOR_EACH * tests - 1)
+    asked = [(i, name) for i, name in wanted if name not in spared]
+    jobs = [problem.job(unlearned, index=i, permutations=permutations) for i, _ in asked]
     outcomes = work.map(jobs, description="looking for what was not learned") if jobs else []
-    return {name: outcome["p_values"] for (_, name), outcome in zip(wanted, outcomes, strict=True)}
+    found = {name: outcome["p_values"] for (_, name), outcome in zip(asked, outcomes, strict=True)}
+    return {**dict.fromkeys(spared), **found}
 
 
 def _beyond(

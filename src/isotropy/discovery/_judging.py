@@ -83,11 +83,12 @@ def findings(
     measured: Mapping[str, Sequence[Outcome]],
     tested: Mapping[str, Outcome],
     refits: Mapping[str, tuple[Refit, ...]],
-    unlearned: Mapping[str, Sequence[float]],
+    unlearned: Mapping[str, Sequence[float] | None],
 ) -> list[GroupFinding]:
     """One finding per candidate that was asked for, largest first.
 
-    ``unlearned`` holds p-values of a test without a learner, where one was made: the smaller of two counts, twice.
+    ``unlearned`` holds p-values of a test without a learner, where one was made: the smaller of two counts, twice. None
+    says that the other one rejects anyway.
     """
     problem, below = asked.problem, subgroups(asked.problem.candidates)
     outputs = [part.outputs for part in problem.parts]
@@ -102,7 +103,8 @@ def findings(
         for k in range(len(outputs)):
             # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
             own = refits[name][k].p_value if name in refits else measured[name][0]["p_values"][k]
-            p_values[name, k] = own if name not in unlearned else bonferroni([own, unlearned[name][k]])
+            beside = unlearned.get(name)
+            p_values[name, k] = bonferroni([own, 1.0 if beside is None else beside[k]] if name in unlearned else [own])
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     parts: dict[str, list[_Part]] = {candidate.name: [] for candidate in problem.candidates}
     for k in range(len(outputs)):
