@@ -124,7 +124,7 @@ def findings(
         name = candidate.name
         if candidate.listed:
             learned = [p for outcome in measured[name][:1] for p in outcome["p_values"]]
-            test = _test_of(asked, name in refits, learned, unlearned.get(name, ()))
+            test = _test_of(asked, name in refits, learned, unlearned.get(name) or ())
             found.append(
                 _finding(asked, candidate, parts[name], tested[name], name in refits, test, unlearned.get(name))
             )
