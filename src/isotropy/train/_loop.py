@@ -186,12 +186,13 @@ class Loop:
     def _measure(self) -> dict[str, float]:
         """The mean of each term over the validation rows. Raises ``DomainError`` without batches."""
         model, means = self.now.model, Means()
-        per, counts = self.task.per if self._whole else "either", share_of(self.validation) > 0
+        per = self.task.per if self._whole else "either"
         model.eval()
         with torch.no_grad(), nullcontext() if self._whole else self.place.autocast():
             for batch in self.validation or ():
                 terms = self.task.evaluate(model, self.place.to_device(batch))
-                means.add_rows(Terms.read(terms, per), counts)
+                # Whether this process has a part of the batch that was just handed out.
+                means.add_rows(Terms.read(terms, per), share_of(self.validation) > 0)
         model.train()
         if not means.sums:
             raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")
