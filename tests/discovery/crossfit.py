@@ -102,7 +102,7 @@ def found_in(
         noise = noise_of(problem.x, problem.y, parts, data.noise, unit=problem.unit)
         asked = Asked(problem, noise, data.imposed, dict(data.truth or {}), SHARE_TOLERANCE)
         refits = _refits(work, winner, tested)
-        unlearned = _unlearned(work, winner, refits, SHARE_TOLERANCE)
+        unlearned = _unlearned(work, winner, measured, refits, SHARE_TOLERANCE)
         return findings(asked, measured, tested, refits, unlearned)
 
 

@@ -258,7 +258,7 @@ def neighbour_noise(
     grown = near.squares - (near.wider - near.squares) / 3
     low = min(near.covered * _of_rows(part, near.used, near.squares).low for part in (near.squares, grown))
     every = _of_rows(near.all_squares, near.all_used, near.all_squares)
-    return Estimate(every.mean, min(low, every.mean), max(min(upper.high, every.high), every.mean), upper.n, 0.90)
+    return Estimate(every.mean, min(low, every.mean), max(every.high, every.mean), upper.n, 0.90)
 
 
 def _of_pairs(half: Float[np.ndarray, " e"], pairs: Int[np.ndarray, "e 2"], label: Int[np.ndarray, " n"]) -> Estimate:
