@@ -52,7 +52,7 @@ def test_my_own_group_is_a_group_and_a_candidate(tmp_path: Path, script: Script)
     printed = script(FOLDER / "my_own_group.py", folder=tmp_path, strict=True).splitlines()
     assert any("boosts: 2 dimensions" in line for line in printed)
     exact, disturbed = (line for line in printed if line.split()[:1] == ["SO+(1,1)"])
-    assert "none seen" in exact or "no breaking detected" in exact
+    assert "none seen" in exact or "no breaking" in exact  # the last word may stand on the next line
     assert "approximate" in disturbed or "absent" in disturbed or "undecided" in disturbed
 
 
