@@ -25,7 +25,7 @@ def test_15_pedestrians(real_data: Path) -> None:
     assert rotation.breaking.mean < 0.02
     assert 0 < rotation.price.low < rotation.price.mean < rotation.price.high
     # Scale: the law of the inputs and the map are told apart; "absent" would be wrong.
-    assert scale.verdict in ("no breaking detected", "negligible", "undecided")
+    assert scale.verdict in ("no breaking detected", "negligible", "none seen", "undecided")
     assert scale.width is not None
     assert any(note.startswith("Scale(2)") for note in found.notes)
     # Nothing is said along translations: centring left no data there.
@@ -36,7 +36,8 @@ def test_photographs() -> None:
     data = load("photos")
     assert data.rows >= 20_000
     found = discover(data, quick=True, progress=False)
-    assert found["C(2)"].verdict in ("no breaking detected", "negligible")
+    # Nothing says how much of a brightness is noise, so nothing firmer can be said.
+    assert found["C(2)"].verdict == "none seen"
     assert found["D(4)"].breaking.mean > found["C(2)"].breaking.mean
     assert found["D(4)"].breaking.n == data.units
     assert "autocorrelation" in str(found.data["story"])

@@ -13,7 +13,7 @@ _STRETCHED = 5.0  # squared weights of a row one step outside its neighbours
 _FLAT = 0.1  # directions in which neighbours extend less than this share of the longest count as none
 
 
-def scaled(x: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n p"]:
+def scaled(x: Float[np.ndarray, "n p"]) -> Float[np.ndarray, "n q"]:
     """Columns that vary, in units of the range of the middle 90 %."""
     low, high = np.quantile(x, [0.05, 0.95], axis=0)
     spread = np.where(high > low, high - low, x.max(0) - x.min(0))
