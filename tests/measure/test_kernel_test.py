@@ -78,9 +78,9 @@ def test_residuals_of_an_averaged_model_may_be_tested() -> None:
 def test_units_move_together() -> None:
     """Ten rows of each unit look along one direction: as rows they are no sample of directions, as units they are."""
     unit = torch.arange(300) // 30
-    along = torch.randn(10, 3, generator=spawn(3, "u"), dtype=torch.float64)[unit]
-    x = along + 0.1 * torch.randn(300, 3, generator=spawn(3, "x"), dtype=torch.float64)
-    y = x.square().sum(1, keepdim=True) + torch.randn(10, 1, generator=spawn(3, "e"), dtype=torch.float64)[unit]
+    along = torch.randn(10, 3, generator=spawn(5, "u"), dtype=torch.float64)[unit]
+    x = along + 0.1 * torch.randn(300, 3, generator=spawn(5, "x"), dtype=torch.float64)
+    y = x.square().sum(1, keepdim=True) + torch.randn(10, 1, generator=spawn(5, "e"), dtype=torch.float64)[unit]
     options = {"permutations": 99, "generator": spawn(4, "g")}
     assert kernel_test(x, y, parse("O(3)"), Vector, Scalar, **options) <= 0.05
     assert kernel_test(x, y, parse("O(3)"), Vector, Scalar, unit=unit, **options) > 0.05

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from functools import lru_cache, reduce
+from itertools import accumulate, combinations_with_replacement
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -18,13 +19,12 @@ from torch import Tensor
 
 from isotropy.errors import ShapeError
 
-Kernel = Callable[[Tensor, Tensor], Tensor]
-
 _LANDMARKS = 800
 _ROWS = 8000  # more rows cost time and hardly help that many landmarks
 _SELECTION_ROWS = 500  # rows on which the kernels compete; the ridge is chosen again on all rows
 # Entries of a kernel matrix held at once: pieces that stay in the cache, where larger ones would be paged in anew.
 _PIECE = 1 << 17
+_FEWER = 0.5  # monomials that are at most so many of the landmarks are the faster way
 _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
 
 
@@ -33,40 +33,97 @@ def _columns(a: Tensor, *more: Tensor | int) -> Tensor:
     return torch.cat([a, *[c if isinstance(c, Tensor) else torch.full_like(a[..., :1], c) for c in more]], -1)
 
 
-def _power(degree: int, scale: float) -> Kernel:
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        inner = _columns(a / (scale * a.shape[-1]), 1) @ _columns(b, 1).mT  # <a, b> / (scale p) + 1 in one product
+@runtime_checkable
+class Kernel(Protocol):
+    """``k(a, b)`` of rows ``a (n, p)`` and ``b (m, p)``, and ``k(a, b) @ w`` in pieces or without the matrix."""
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor: ...
+
+    def weighted(self, a: Tensor, b: Tensor, w: Tensor) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class _Power:
+    degree: int
+    scale: float
+
+    def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
+        inner = _columns(a / (self.scale * a.shape[-1]), 1) @ _columns(b, 1).mT  # <a, b> / (scale p) + 1 at once
         power = inner
-        for _ in range(degree - 1):
+        for _ in range(self.degree - 1):
             power = power * inner
         return power
 
-    return kernel
+    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
+        p = a.shape[-1] + 1
+        if math.comb(p + self.degree - 1, self.degree) > _FEWER * len(b):
+            return torch.cat([self(piece, b) @ w for piece in _pieces(a, b)])
+        # Few columns: the polynomial in its monomials, which are fewer than the landmarks.
+        left, right = _columns(a / (self.scale * (p - 1)), 1).mT.contiguous(), _columns(b, 1).mT
+        sums = _monomials(right, self.degree) @ w * _orders(p, self.degree).to(w)
+        return (sums.mT @ _monomials(left, self.degree)).mT
 
 
-def _gaussian(width: float) -> Kernel:
-    def kernel(a: Tensor, b: Tensor) -> Tensor:
-        # -|a - b|^2 / 2 in one product (torch.cdist has no forward-mode derivative); the matrix is touched twice more.
-        a, b = (part / (width * math.sqrt(part.shape[-1])) for part in (a, b))
+def _monomials(z: Float[Tensor, "p n"], degree: int) -> Float[Tensor, "k n"]:
+    """All products of so many of the columns, in the order of ``torch.combinations``."""
+    found, first = z, list(range(len(z)))  # those whose factors begin with column i start at first[i]
+    for _ in range(degree - 1):
+        each = [column * found[start:] for column, start in zip(z, first, strict=True)]
+        found, first = torch.cat(each), [0, *accumulate(len(some) for some in each[:-1])]
+    return found
+
+
+@lru_cache(maxsize=64)
+def _orders(p: int, degree: int) -> Float[Tensor, "k 1"]:
+    """In how many orders the factors of each monomial can stand."""
+    every = combinations_with_replacement(range(p), degree)
+    repeated = (math.prod(math.factorial(some.count(i)) for i in set(some)) for some in every)
+    return torch.tensor([[math.factorial(degree) / times] for times in repeated], dtype=torch.float64)
+
+
+@dataclass(frozen=True)
+class _Gaussian:
+    width: float
+
+    def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
+        return _exponential(*self._halves(a, b))
+
+    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
+        left, right = self._halves(a, b)
+        return torch.cat([_exponential(piece, right) @ w for piece in _pieces(left, b)])
+
+    def _halves(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Two factors whose product is ``-|a - b|^2 / 2`` in units of the width: the matrix is touched twice more."""
+        a, b = (part / (self.width * math.sqrt(part.shape[-1])) for part in (a, b))
         half_a, half_b = (part.square().sum(-1, keepdim=True) / -2 for part in (a, b))
-        return (_columns(a, half_a, 1) @ _columns(b, 1, half_b).mT).clamp_max_(0).exp_()
-
-    return kernel
+        return _columns(a, half_a, 1), _columns(b, 1, half_b).mT
 
 
-def _sum(first: Kernel, second: Kernel) -> Kernel:
-    return lambda a, b: first(a, b) + second(a, b)
+def _exponential(a: Tensor, b: Tensor) -> Tensor:
+    return (a @ b).clamp_max_(0).exp_()
+
+
+@dataclass(frozen=True)
+class _Sum:
+    first: Kernel
+    second: Kernel
+
+    def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
+        return self.first(a, b) + self.second(a, b)
+
+    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
+        return self.first.weighted(a, b, w) + self.second.weighted(a, b, w)
 
 
 KERNELS: dict[str, Kernel] = {
-    "linear": _power(1, 1.0),
-    "quadratic": _power(2, 1.0),
-    "cubic": _power(3, 1.0),
-    "cubic, steep": _power(3, 0.2),
-    "gaussian, narrow": _gaussian(0.5),
-    "gaussian": _gaussian(1.0),
-    "gaussian, wide": _gaussian(2.0),
-    "linear + gaussian": _sum(_power(1, 1.0), _gaussian(1.0)),
+    "linear": _Power(1, 1.0),
+    "quadratic": _Power(2, 1.0),
+    "cubic": _Power(3, 1.0),
+    "cubic, steep": _Power(3, 0.2),
+    "gaussian, narrow": _Gaussian(0.5),
+    "gaussian": _Gaussian(1.0),
+    "gaussian, wide": _Gaussian(2.0),
+    "linear + gaussian": _Sum(_Power(1, 1.0), _Gaussian(1.0)),
 }
 
 _OVER_BODIES = "sum over bodies: "
@@ -74,7 +131,7 @@ ADDITIVE = ("cubic", "gaussian", "gaussian, wide")
 """Kernels that also compete as sums over bodies, each body read by itself (f = sum_i phi(body_i) + const)."""
 
 
-def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Kernel:
+def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Callable[[Tensor, Tensor], Tensor]:
     """The kernel of that name; ``bodies`` holds the columns of each body for the additive ones."""
     base, parts = _terms(name, bodies)
     return lambda a, b: reduce(torch.add, (base(a[..., part], b[..., part]) for part in parts)) / len(parts)
@@ -108,8 +165,7 @@ class KernelRidge:
         out = z.new_zeros(())
         for part in parts:
             at = self.landmarks[:, part]
-            pieces = _pieces(z[..., part].reshape(-1, at.shape[1]), at)
-            out = out + torch.cat([base(piece, at) @ self.weights for piece in pieces])
+            out = out + base.weighted(z[..., part].reshape(-1, at.shape[1]), at, self.weights)
         return (out / len(parts)).reshape(*z.shape[:-1], self.weights.shape[-1])
 
     @classmethod
@@ -175,7 +231,9 @@ def _held_out(unit: Tensor, generator: torch.Generator) -> Tensor:
     return chosen[unit]
 
 
-def _solve(k: Kernel, z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None) -> tuple[Tensor, float]:
+def _solve(
+    k: Callable[[Tensor, Tensor], Tensor], z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None
+) -> tuple[Tensor, float]:
     """Weights at the landmarks and the validation mean squared error of the best ridge."""
     e, U = torch.linalg.eigh(k(at, at))
     keep = e > e[-1] * 1e-13

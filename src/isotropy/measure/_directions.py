@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.func import jvp
 
 from isotropy.groups import GLPlus
+from isotropy.measure._slopes import slopes
 from isotropy.random import spawn
 from isotropy.reps import Rep, linear_part
 
@@ -32,6 +33,7 @@ _REACH = 8  # gl(8) has 64 directions; beyond it the smallest of so many eigenva
 _VECTORS = frozenset({"Vector", "Point"})
 _KINDS = _VECTORS | {"Linearised"}
 _INNER = 0.75
+_PASSES = 3  # in reverse mode that cost as much as one in forward mode by way of torch.func
 
 
 @dataclass(frozen=True)
@@ -240,12 +242,9 @@ def _weights(values: Sequence[tuple[Tensor, ...]], parts: Sequence[slice]) -> Fl
 
 
 def _fields(f: Function, x: Tensor, y: Tensor, rates: Tensor, matrix: Tensor, shift: Tensor) -> Float[Tensor, "D n q"]:
-    """The Lie derivatives of f: by the columns that move where these are fewer than the directions."""
-    columns = rates.abs().amax((0, 1)).nonzero()[:, 0]
-    if len(columns) < len(rates):
-        unit = torch.eye(x.shape[1], dtype=x.dtype)[columns]
-        slopes = torch.stack([jvp(f, (x,), (e.expand_as(x).contiguous(),))[1] for e in unit])
-        change = torch.einsum("dnp,pnq->dnq", rates[..., columns], slopes)
+    """The Lie derivatives of f: by slopes where outputs are few, along each direction where they are many."""
+    if y.shape[1] <= _PASSES * len(rates):
+        change = torch.einsum("dnp,nqp->dnq", rates, slopes(f, x))
     else:
         change = torch.stack([jvp(f, (x,), (rate,))[1] for rate in rates])
     return change - y @ matrix.mT - shift[:, None]

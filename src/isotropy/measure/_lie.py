@@ -15,6 +15,7 @@ from isotropy.groups import Group, parse
 from isotropy.linalg import Segments
 from isotropy.measure._defects import Defects, Norm, take, units
 from isotropy.measure._sample import Sample
+from isotropy.measure._slopes import slopes
 from isotropy.reps import Type, parse_type
 
 _CHUNK = 8_192  # rows that enter f at once
@@ -55,11 +56,13 @@ def lie_derivative(
     return lie_fields(f, parse(group), Sample(x, parse_type(rep_in), segments), parse_type(rep_out), chunk)[0]
 
 
-def lie_fields(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type, chunk: int) -> tuple[Any, Any]:
-    """The Lie derivatives (k, rows, ...) and the values f(x) (rows, ...)."""
+def lie_fields(
+    f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type, chunk: int, by_row: bool = False
+) -> tuple[Any, Any]:
+    """The Lie derivatives (k, rows, ...) and the values f(x) (rows, ...); ``by_row`` for tables read row by row."""
     fields, values = [], []
     for start in range(0, len(sample.checked()), chunk):
-        found, value = _block(f, group, sample.take(slice(start, start + chunk)), rep_out)
+        found, value = _block(f, group, sample.take(slice(start, start + chunk)), rep_out, by_row)
         fields.append(found)
         values.append(value)
     return (
@@ -68,13 +71,17 @@ def lie_fields(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Typ
     )
 
 
-def _block(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type) -> tuple[Any, Any]:
+def _block(f: Callable[..., Any], group: Group, sample: Sample, rep_out: Type, by_row: bool) -> tuple[Any, Any]:
     run, floats = smooth(f, sample)
     y, fields, seen = run(*floats), [], False
     out = sample.out(y, rep_out)
     moves = [sample.out(sample.rates(group, A), sample.type).floats for A in generators(group)]
+    slope = slopes(run, floats[0]) if by_row else None
     for A, moved in zip(generators(group), moves, strict=True):
-        change = jvp(run, tuple(floats), tuple(moved))[1]
+        if slope is None:
+            change = jvp(run, tuple(floats), tuple(moved))[1]
+        else:
+            change = torch.einsum("np,nqp->nq", moved[0], slope)
         seen = seen or any(bool(part.detach().any()) for part in tree.tree_leaves(change))
         fields.append(tree.tree_map(torch.sub, change, out.rates(group, A)))
     if not seen:
