@@ -11,9 +11,9 @@ from crossfit import kernel_fit
 from numpy.typing import NDArray
 
 from isotropy.discovery._proposing import propose, snapped
-from isotropy.discovery._retyping import Hint, retyping_hints
+from isotropy.discovery._retyping import Hint, _as_copies, retyping_hints
 from isotropy.errors import SchemaError
-from isotropy.reps import Pixels, Point, Pseudovector, Rep, Scalar, Schema, Tensor, Vector
+from isotropy.reps import Nodes, Pixels, Point, Pseudovector, Rep, Scalar, Schema, Tensor, Vector
 from isotropy.study import Problem, candidates, dataset_of, problem_of, proposed
 
 Array = NDArray[np.float64]
@@ -108,14 +108,14 @@ def test_axes_are_snapped_only_within_their_interval() -> None:
     assert snapped(-axis, 0.06) == (1.0, 2.0, 2.0)
 
 
-def hints(p: Problem, splits: int = 2) -> list[Hint]:
+def hints(p: Problem, splits: int = 2, of: Callable[[Problem], Problem] = lambda p: p) -> list[Hint]:
     fit, models = kernel_fit(), []
     for split in range(splits):
         half = p.half(split)
         pair = [fit(p, *(part[half != fold] for part in (p.x, p.y, p.unit)), 2 * split + fold) for fold in (0, 1)]
         models.append(tuple(pair))
     group = p.candidates[0].group
-    return retyping_hints(p, group, str(group).replace("O(", "SO("), models)
+    return retyping_hints(of(p), group, str(group).replace("O(", "SO("), models)
 
 
 def test_a_magnetic_field_typed_as_a_vector_is_asked_about() -> None:
@@ -145,6 +145,18 @@ def test_the_one_part_that_can_be_meant_is_named() -> None:
     x = r.normal(size=(400, 2, 3))
     (hint,) = hints(problem(x, np.cross(x[:, 0], x[:, 1]), 2 * Vector, Vector, "O(3)"))
     assert "Vector 2 of x a Pseudovector" in hint.text
+
+
+def test_unlike_bodies_are_doubted_one_by_one() -> None:
+    """E + v x B of three vectors in one type, which are three nodes where permutations are proposed."""
+    r = np.random.default_rng(8)
+    x = r.normal(size=(400, 3, 3))
+    force = x[:, 0] + np.cross(x[:, 1], x[:, 2])
+    p = problem(x, force, Nodes * Vector, Vector, "O(3)")
+    assert hints(p) == []  # all three at once can have no other parity
+    (hint,) = hints(p, of=_as_copies)
+    assert "Vector 2 of x a Pseudovector" in hint.text
+    assert "Vector 3 of x a Pseudovector" in hint.text
 
 
 def test_no_hint_where_mirrors_hold_or_nothing_mends_them() -> None:

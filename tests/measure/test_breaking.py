@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -132,6 +133,27 @@ def test_a_share_of_the_signal_does_not_change_with_noise_and_lies_inside_its_in
         assert 0 <= answer.share.low <= answer.share.mean <= answer.share.high <= 1
         assert abs(answer.share.mean - truth) < 0.03 + 0.03 * noise
         assert answer.explained.mean == pytest.approx(8.25 / (8.25 + noise**2), abs=0.05)
+
+
+def test_the_price_of_what_is_surely_broken_has_a_lower_end_though_few_rows_make_the_error() -> None:
+    """Errors of t with 1.2 degrees of freedom: their mean is hardly known, yet a smooth breaking stands far above."""
+    x = torch.randn(400, 3, generator=spawn(0, "x"), dtype=torch.float64)
+    tails = torch.from_numpy(np.random.default_rng(1).standard_t(1.2, (400, 1)))
+    f, unit = lambda v: 5 * v[:, :1] + v.square().sum(1, keepdim=True), torch.arange(400)
+    y = f(x) + 0.02 * tails
+    terms = breaking_terms(
+        f, f, x, y, parse("O(3)"), Vector, Scalar, unit=unit, centre=y.mean(0), generator=spawn(0, "d")
+    )
+    (answer,) = combine([terms], unit, [1])
+    assert 0 < answer.excess.low < answer.excess.mean < answer.excess.high
+    # The lower end of what is broken over the upper end of the error, about.
+    error = clustered_mean(terms.loss, unit)[0]
+    assert answer.excess.low > 0.7 * answer.broken / (answer.loss + 2 * error)
+    # Where nothing is broken there is no lower end.
+    kept = breaking_terms(
+        f, f, x, y, parse("O(2)@x"), Vector, Scalar, unit=unit, centre=y.mean(0), generator=spawn(0, "d")
+    )
+    assert combine([kept], unit, [1])[0].excess.low == 0
 
 
 def test_parts_of_a_target_are_judged_each_in_its_own_energy() -> None:

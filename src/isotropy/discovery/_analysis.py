@@ -74,7 +74,8 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     refits = _refits(work, winner, tested)
     told = _noise_share(problem, known)
     state, along, found_axes, calibration, nameless = _beyond(work, winner, dataset.imposed, quick, told)
-    asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance)
+    spent = len(dataset.x) / len(problem.x)
+    asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance, spent)
     found = findings(asked, measured, tested, refits, _unlearned(work, winner, measured, refits, tolerance))
     found = _with_exponents(work, winner, found)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
@@ -262,8 +263,12 @@ def _hints(
         (G, H) for G in word for H in below[G]
         if word[G] in ("absent", "approximate") and word[H] in (*HOLDS, "none seen") and f"S{G}" == H
     ]  # fmt: skip
+    bodies = [c.name for c in work.problem.candidates if c.name in word and "nodes" in c.group.spaces]
+    permuted = any(word[name] not in ("absent", "approximate") for name in bodies)
     jobs = [
-        work.problem.job(hints, learner=winner.learner, index=index[G], rotations=H, splits=winner.splits)
+        work.problem.job(
+            hints, learner=winner.learner, index=index[G], rotations=H, splits=winner.splits, permuted=permuted
+        )
         for G, H in pairs
     ]
     return tuple(text for outcome in (work.map(jobs, description="types") if jobs else []) for text in outcome["hints"])

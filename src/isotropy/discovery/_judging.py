@@ -17,6 +17,7 @@ from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._verdicts import (
     ALPHA,
     MINIMAL_OVERLAP,
+    PRICE_TOLERANCE,
     SEVERITY,
     Grounds,
     Verdict,
@@ -71,6 +72,7 @@ class Asked:
     imposed: Mapping[str, str]
     truth: Mapping[str, float]
     tolerance: float
+    spent: float = 1.0  # rows of the table for each row that judges, where others found the candidates
 
     def noise_share(self, k: int, V: float) -> float | None:
         """The noise of a part of the target as a share of its energy, None where it is bounded from above only."""
@@ -156,6 +158,8 @@ class _Part:
     breaking: Interval
     worst: float
     price: Interval
+    share: Interval
+    excess: Interval
     p_value: float
     word: Verdict
     note: str
@@ -208,6 +212,8 @@ def _part(
         breaking=Interval(share.value, share.low, high),
         worst=0.0 if imposed else worst,
         price=price,
+        share=share,
+        excess=excess,
         p_value=p_value,
         word=word,
         note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V)),
@@ -244,7 +250,10 @@ def _finding(
     windowed = isinstance(candidate.measured, Window)
     evidence: Evidence = "window" if windowed else "refit" if refitted else "orbit"
     units = int(asked.problem.unit.max()) + 1
-    needed = rows_to_decide(units, answer.standard_error, told.breaking.value, asked.tolerance)
+    yardsticks = (told.share, asked.tolerance), (told.excess, (1 + PRICE_TOLERANCE) ** 2 - 1)
+    needed = rows_to_decide(
+        round(units * asked.spent), [(of.value, of.high - of.value, tolerance) for of, tolerance in yardsticks]
+    )
     return GroupFinding(
         name=candidate.name,
         breaking=Estimate(told.breaking.value, told.breaking.low, told.breaking.high, n, CONFIDENCE),

@@ -115,11 +115,15 @@ def _flips(problem: Problem, space: str) -> Iterator[tuple[Flip, str]]:
             if part.term.affine or part.term.tail or not ((number and side == "y") or space in part.term.spaces):
                 continue
             copies = range(part.multiplicity) if side == "x" and 1 < part.multiplicity <= _MOST_COPIES else (-1,)
-            kind = _OTHER.get(part.atom, f"of type {part.atom.pseudo}")
+            kind = _OTHER.get(part.atom, f"of type {_flipped(part.atom, space)}")
             for copy in copies:
                 name = part.name or str(part.atom)
                 which = f" {copy + 1}" if copy >= 0 else ""
                 yield (side, k, copy), f"{name}{which} of {side} {kind}"
+
+
+def _flipped(rep: Rep, space: str) -> Rep:
+    return rep.each(lambda term: term.twisted((space,), {}))
 
 
 def _retyped(problem: Problem, flips: Sequence[Flip], space: str) -> Problem:
@@ -128,7 +132,7 @@ def _retyped(problem: Problem, flips: Sequence[Flip], space: str) -> Problem:
         for k, part in enumerate(rep.parts()):
             for copy in range(part.multiplicity):
                 flip = any(flipped in ((name, k, copy), (name, k, -1)) for flipped in flips)
-                one = part.atom.each(lambda term: term.twisted((space,), {})) if flip else part.atom
+                one = _flipped(part.atom, space) if flip else part.atom
                 found += one(part.name) if part.name else one
         return found
 
@@ -136,9 +140,32 @@ def _retyped(problem: Problem, flips: Sequence[Flip], space: str) -> Problem:
     return replace(problem, types=types)
 
 
-def hints(run: Run, *, seed: int, learner: str, index: int, rotations: str, splits: int) -> dict[str, Any]:
-    """The job: sentences of ``retyping_hints`` for the candidate ``index``, whose rotations hold."""
+def _as_copies(problem: Problem) -> Problem:
+    """Bodies that no permutation leaves alone are unlike copies, each of which may be mistyped by itself."""
+    n = problem.dims.get("nodes", 0)
+
+    def side(rep: Rep) -> Rep:
+        found = Rep()
+        for part in rep.parts():
+            factors = part.term.factors
+            plain = not (part.multiplicity == 1 and factors and factors[0].space == "nodes" and part.term.tail is None)
+            one = part.multiplicity * part.atom if plain else n * Rep.of(replace(part.term, factors=factors[1:]))
+            found += one(part.name) if part.name else one
+        return found
+
+    types = problem.types.model_copy(update={"x": side(problem.rep_in), "y": side(problem.rep_out)})
+    return replace(problem, types=types)
+
+
+def hints(
+    run: Run, *, seed: int, learner: str, index: int, rotations: str, splits: int, permuted: bool
+) -> dict[str, Any]:
+    """The job: sentences of ``retyping_hints`` for the candidate ``index``, whose rotations hold.
+
+    ``permuted`` says that some permutation of bodies may hold, so that all are of one type.
+    """
     problem = Problem.load(run)
     models = [[fitted(run, problem, learner, split, fold) for fold in (0, 1)] for split in range(splits)]
     group = problem.candidates[index].group
+    problem = problem if permuted else _as_copies(problem)
     return {"hints": [hint.text for hint in retyping_hints(problem, group, rotations, models)]}

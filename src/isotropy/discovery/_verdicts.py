@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -104,10 +105,16 @@ def note(grounds: Grounds, word: Verdict, group: str, explained: float, noise: f
     return ""
 
 
-def rows_to_decide(n: int, standard_error: float, breaking: float, tolerance: float = SHARE_TOLERANCE) -> int | None:
-    """About how many rows would decide, since standard errors shrink with the square root of the rows."""
-    distance = max(abs(breaking - tolerance), tolerance / 4)
-    if not math.isfinite(standard_error) or standard_error <= 0:
+def rows_to_decide(n: int, yardsticks: Sequence[tuple[float, float, float]]) -> int | None:
+    """About how many rows would decide, since intervals shrink with the square root of the rows.
+
+    ``yardsticks`` are values, how far their upper ends lie above them, and their tolerances. The one that asks for most
+    counts.
+
+    >>> rows_to_decide(100, [(0.0, 0.02, 0.01), (0.0, 0.01, 0.1)])
+    2000
+    """
+    asked = [(2 * width / max(abs(value - tolerance), tolerance / 4)) ** 2 for value, width, tolerance in yardsticks]
+    if not all(0 < width < math.inf for _, width, _ in yardsticks):
         return None
-    factor = (2 * 1.645 * standard_error / distance) ** 2
-    return int(float(f"{max(n * factor, n * 1.5):.1g}"))
+    return int(float(f"{n * max(*asked, 1.5):.1g}"))

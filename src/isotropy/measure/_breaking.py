@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import scipy
 import torch
@@ -247,11 +247,12 @@ def _part(rows: Mapping[str, Tensor], unit: Tensor, outputs: int, windowed: bool
     # Each is a ratio of means: its linearised rows carry the spread of the denominator too.
     b, e, z = A.value / signal, signal / V, A.value / left
     share, se = estimate(b, (A.rows - b * S) / signal)
+    excess = estimate(z, (A.rows - z * rows["loss"]) / left, math.inf)[0]
     return Breaking(
         share=share,
         of_variance=estimate(A.value / V, (A.rows - A.value / V * rows["energy"]) / V)[0],
         explained=estimate(e, (S - e * rows["energy"]) / V)[0],
-        excess=estimate(z, (A.rows - z * rows["loss"]) / left, math.inf)[0],
+        excess=replace(excess, low=_least_ratio(A.rows, rows["loss"] + (left - mse), unit, z)),
         broken=A.value,
         signal=signal,
         energy=V,
@@ -264,6 +265,23 @@ def _part(rows: Mapping[str, Tensor], unit: Tensor, outputs: int, windowed: bool
         model_cross=float(rows["model_cross"].mean()) / V,
         standard_error=se,
     )
+
+
+def _least_ratio(above: Tensor, below: Tensor, unit: Tensor, most: float) -> float:
+    """The smallest z >= 0 at which ``above`` - z ``below`` is not surely positive (Fieller, J. R. Stat. Soc. B, 1954).
+
+    Errors that few rows make are known badly. Linearised, the lower end of a ratio to them is 0, however sure it is
+    that something stands above.
+    """
+
+    def surely(z: float) -> float:
+        linear = above - z * below
+        se, degrees = clustered_mean(linear, unit)
+        return float(linear.mean()) - float(scipy.special.stdtrit(degrees, _ONE_SIDED)) * se
+
+    if surely(0.0) <= 0 or surely(most) > 0:
+        return 0.0 if surely(0.0) <= 0 else most
+    return float(scipy.optimize.brentq(surely, 0.0, most, xtol=1e-6 * most))
 
 
 def clustered_mean(values: Float[Tensor, "S n"], unit: Int[Tensor, " n"]) -> tuple[float, float]:
