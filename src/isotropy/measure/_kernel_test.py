@@ -18,7 +18,7 @@ from isotropy.groups import Group, Window
 from isotropy.measure._invariant_columns import invariant_columns
 from isotropy.reps import Rep
 
-_ROWS = 2000  # units beyond which a random part of them is looked at
+_ROWS = 2000  # units beyond which a random part of them is looked at, and so of twice as many rows
 _COLUMNS, _DIRECTIONS, _VOLUMES = 16, 6, 10  # along which rows are put in order
 _REACH = (1, 4, 16, 64)  # neighbours in that order with which a row is compared
 _WAVES, _WIDTHS = 32, (0.5, 1.5, 4.0)  # random Fourier features of Gaussian kernels, in units of the spread
@@ -69,6 +69,9 @@ def kernel_test(
     if int(label.max()) + 1 > _ROWS:
         kept = torch.randperm(int(label.max()) + 1, generator=generator)[:_ROWS]
         some = torch.isin(label, kept)
+        x, y, label = x[some], y[some], torch.unique(label[some], return_inverse=True)[1]
+    if len(x) > 2 * _ROWS:
+        some = torch.randperm(len(x), generator=generator)[: 2 * _ROWS].sort().values
         x, y, label = x[some], y[some], torch.unique(label[some], return_inverse=True)[1]
     units = int(label.max()) + 1
 
