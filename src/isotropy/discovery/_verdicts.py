@@ -37,6 +37,7 @@ ALPHA = 0.05
 SHARE_TOLERANCE = 0.01  # of the signal
 PRICE_TOLERANCE = 0.05  # of the held-out error, as RMSE
 MINIMAL_OVERLAP = 0.2
+_HOPELESS = 1e4  # times the rows there are, nobody collects them: a better model or other inputs would decide
 ABSENT = 0.5
 
 
@@ -106,7 +107,7 @@ def note(grounds: Grounds, word: Verdict, group: str, explained: float, noise: f
 
 
 def rows_to_decide(n: int, yardsticks: Sequence[tuple[float, float, float]]) -> int | None:
-    """About how many rows would decide, since intervals shrink with the square root of the rows.
+    """About how many rows would decide, since intervals shrink with the square root of the rows; None if rows do not.
 
     ``yardsticks`` are values, how far their upper ends lie above them, and their tolerances. The one that asks for most
     counts.
@@ -115,6 +116,7 @@ def rows_to_decide(n: int, yardsticks: Sequence[tuple[float, float, float]]) -> 
     2000
     """
     asked = [(2 * width / max(abs(value - tolerance), tolerance / 4)) ** 2 for value, width, tolerance in yardsticks]
-    if not all(0 < width < math.inf for _, width, _ in yardsticks):
+    factor = max(*asked, 1.5)
+    if factor > _HOPELESS or not all(0 < width < math.inf for _, width, _ in yardsticks):
         return None
-    return int(float(f"{n * max(*asked, 1.5):.1g}"))
+    return int(float(f"{n * factor:.1g}"))
