@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from isotropy import discover
 from isotropy.data import DataNotFoundError, list_datasets, load, verify
 from isotropy.data._real import PHOTOGRAPHS, TRACKS, cut, photographs, read_tracks, ring_and_centre, windows
 from isotropy.data.synthetic import PROBLEMS
@@ -19,14 +20,14 @@ from isotropy.groups import parse
 def test_every_entry_says_what_and_whence() -> None:
     entries = {entry.name: entry for entry in list_datasets()}
     laws = {f"zoo/{name}" for name in LAWS}
-    assert set(entries) == {*PROBLEMS, *laws, "photos", "digits", "eth-ucy"}
+    assert set(entries) == {*PROBLEMS, *laws, "photos", "digits", "eth-ucy", "diabetes", "linnerud"}
     for entry in entries.values():
         assert entry.title
         assert entry.story.endswith(".")
         assert entry.source
         assert entry.licence
     assert {entries[name].kind for name in (*PROBLEMS, *laws)} == {"computed"}
-    assert entries["photos"].kind == entries["digits"].kind == "embedded"
+    assert {entries[name].kind for name in ("photos", "digits", "diabetes", "linnerud")} == {"embedded"}
     assert entries["eth-ucy"].kind == "mirrored"
     assert entries["photos"].available
     assert entries["eth-ucy"].settings == {"centre": "last", "stride": 1}
@@ -42,18 +43,23 @@ def test_what_is_no_table_is_listed_with_its_reader(real_data: Path) -> None:
             load(name)
 
 
-@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits"])
+@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits", "diabetes", "linnerud"])
 def test_what_ships_is_intact(name: str) -> None:
     assert verify(name).ok, str(verify(name))
 
 
-@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits"])
+@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits", "diabetes"])
 def test_what_is_built_in_passes_the_check_of_its_schema(name: str) -> None:
     data = load(name)
     x, y = data.types.check(data.x, data.y)  # a warning, such as that of standardised axes, would be an error here
     assert (x.shape, y.shape) == (data.x.shape, data.y.shape)
     for group in data.groups:
         data.types.check(data.x, data.y, parse(group))
+
+
+def test_twenty_men_are_refused_in_so_many_words() -> None:
+    with pytest.raises(SchemaError, match="given 20 rows; expected at least 50; fewer say nothing about a symmetry"):
+        discover(load("linnerud"))
 
 
 @pytest.mark.usefixtures("real_data")

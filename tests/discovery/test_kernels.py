@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from isotropy.discovery._kernel import KERNELS, _monomials, _orders
+from isotropy.discovery._kernel import KERNELS, _monomials, _orders, _solve, kernel
 from isotropy.random import spawn
 
 
@@ -22,3 +22,20 @@ def test_monomials_are_those_of_combinations() -> None:
     some = torch.combinations(torch.arange(4), 3, with_replacement=True)
     torch.testing.assert_close(_monomials(z, 3), z[some].prod(1))
     assert int(_orders(4, 3).sum()) == 4**3
+
+
+@pytest.mark.parametrize("name", ["cubic", "gaussian, wide", "linear + gaussian"])
+@pytest.mark.parametrize("clustered", [False, True])
+def test_landmarks_span_what_they_can(name: str, clustered: bool) -> None:
+    """With a landmark for each row, but one, as with all: the fit is that of the whole kernel matrix."""
+    z = torch.randn(1000, 3, generator=spawn(0, "z"), dtype=torch.float64)
+    y = (z[:, :1] * z[:, 1:2]).sin()
+    held_out = torch.arange(1000) % 4 == 0 if clustered else None
+    new = torch.randn(50, 3, generator=spawn(1, "z"), dtype=torch.float64)
+    k = kernel(name, None)
+    all_weights, all_score = _solve(k, z, y, z, held_out)
+    weights, score = _solve(k, z, y, z[1:], held_out)
+    torch.testing.assert_close(k(new, z[1:]) @ weights, k(new, z) @ all_weights, rtol=0.02, atol=0.02)
+    assert score == pytest.approx(all_score, rel=0.05, abs=1e-12)
+    if name == "cubic":
+        assert int(weights.any(1).sum()) == 20  # as many as there are monomials

@@ -23,6 +23,9 @@ class File:
     package: str | None = None
 
 
+SHIPPED = ("shipped by scikit-learn; reinstall it", "sklearn.datasets")
+
+
 class DataNotFoundError(SchemaError):
     """A data set whose files are in none of the folders looked at."""
 

@@ -15,17 +15,16 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.data._dataset import Dataset, Recipe
-from isotropy.data._mirror import File, locate
+from isotropy.data._mirror import SHIPPED, File, locate
 from isotropy.errors import DomainError, SchemaError
 from isotropy.reps import Schema
 
 _LUMINANCE = (0.299, 0.587, 0.114)  # ITU-R BT.601, on the encoded values
-_SHIPPED = ("shipped by scikit-learn; reinstall it", "sklearn.datasets")
 PHOTOGRAPHS = (
-    File("images/china.jpg", "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29", *_SHIPPED),
-    File("images/flower.jpg", "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638", *_SHIPPED),
+    File("images/china.jpg", "8378025ad2519d649d02e32bd98990db4ab572357d9f09841c2fbfbb4fefad29", *SHIPPED),
+    File("images/flower.jpg", "a77f6ec41e353afdf8bdff2ea981b2955535d8d83294f8cfa49cf4e423dd5638", *SHIPPED),
 )
-DIGITS = File("data/digits.csv.gz", "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", *_SHIPPED)
+DIGITS = File("data/digits.csv.gz", "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22", *SHIPPED)
 _PATCH, _HOLE = 7, 3
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from isotropy.data._controls import DIABETES, LINNERUD, Diabetes, Linnerud
 from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
@@ -102,6 +103,8 @@ _TABLES = (
     _entry(Photos, "embedded", *PHOTOGRAPHS),
     _entry(Digits, "embedded", DIGITS),
     _entry(EthUcy, "mirrored", TRACKS),
+    _entry(Diabetes, "embedded", *DIABETES),
+    _entry(Linnerud, "embedded", *LINNERUD),
     *map(_law, LAWS.values()),
 )
 _UNSAID = "no licence file; see its source"

@@ -13,6 +13,8 @@ from functools import lru_cache, reduce
 from itertools import accumulate, combinations_with_replacement
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+import scipy
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -24,6 +26,7 @@ _ROWS = 8000  # more rows cost time and hardly help that many landmarks
 _SELECTION_ROWS = 500  # rows on which the kernels compete; the ridge is chosen again on all rows
 # Entries of a kernel matrix held at once: pieces that stay in the cache, where larger ones would be paged in anew.
 _PIECE = 1 << 17
+_RANK = 1e-13  # of the largest eigenvalue: smaller ones are rounding
 _FEWER = 0.5  # monomials that are at most so many of the landmarks are the faster way
 _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
 
@@ -207,7 +210,8 @@ class KernelRidge:
         best = names[min(range(len(names)), key=scores.__getitem__)]
         at = z if n <= _LANDMARKS else z[order[:_LANDMARKS]]
         weights, score = _solve(kernel(best, bodies), z, y, at, held_out)
-        return cls(best, at, weights, score, bodies)
+        used = weights.any(1)
+        return cls(best, at[used], weights[used], score, bodies)
 
 
 def _pieces(rows: Tensor, landmarks: Tensor) -> tuple[Tensor, ...]:
@@ -235,22 +239,48 @@ def _solve(
     k: Callable[[Tensor, Tensor], Tensor], z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None
 ) -> tuple[Tensor, float]:
     """Weights at the landmarks and the validation mean squared error of the best ridge."""
-    e, U = torch.linalg.eigh(k(at, at))
-    keep = e > e[-1] * 1e-13
-    e, U = e[keep], U[:, keep]
-    root = U / e.sqrt()  # features Phi = k(z, at) root have the kernel as their inner product
+    K = k(at, at)
     if at is z:
         # All rows are landmarks: Phi = U sqrt(e), and its Gram matrix is diagonal already.
-        phi, s, V = U * e.sqrt(), e, torch.eye(len(e), dtype=e.dtype)
-    else:
-        phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at)])
-        s, V = torch.linalg.eigh(phi.mT @ phi)
+        e, U = torch.linalg.eigh(K)
+        keep = e > e[-1] * _RANK
+        s, U = e[keep], U[:, keep]
+        phi, root = U * s.sqrt(), U / s.sqrt()
+        ridge, score = _chosen(phi, lambda: (phi, s), y, held_out)
+        return root @ ((phi.mT @ y) / (s + ridge)[:, None]), score
+    # Features Phi = k(z, at) root have the kernel as their inner product; only landmarks that add to it have weights.
+    root = _inverse_root(K)
+    phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at)])
+    gram = phi.mT @ phi
+
+    def orthogonal() -> tuple[Tensor, Tensor]:
+        s, V = torch.linalg.eigh(gram)
+        return phi @ V, s
+
+    ridge, score = _chosen(phi, orthogonal, y, held_out)
+    gram.diagonal().add_(ridge)
+    return root @ torch.cholesky_solve(phi.mT @ y, torch.linalg.cholesky(gram)), score
+
+
+def _inverse_root(K: Float[Tensor, "m m"]) -> Float[Tensor, "m r"]:
+    """R with R R^T a generalised inverse of K, by its pivoted Cholesky factor; rows that add nothing are 0."""
+    tolerance = _RANK * float(K.diagonal().sum())
+    factor, pivots, rank, _ = scipy.linalg.lapack.dpstrf(K.numpy(), tol=tolerance, lower=1)
+    L = torch.from_numpy(np.tril(factor[:rank, :rank]))
+    root = K.new_zeros(len(K), rank)
+    root[torch.from_numpy(pivots[:rank].astype(np.int64)) - 1] = torch.linalg.solve_triangular(
+        L.mT, torch.eye(rank, dtype=K.dtype), upper=True
+    )
+    return root
+
+
+def _chosen(
+    phi: Tensor, orthogonal: Callable[[], tuple[Tensor, Tensor]], y: Tensor, held_out: Tensor | None
+) -> tuple[float, float]:
+    """The ridge that predicts best, and its error: left-out rows, or the units held out."""
     if held_out is None or bool(held_out.all()) or not bool(held_out.any()):
-        ridge, score = _leave_one_out(phi @ V if at is not z else phi, s, y)
-    else:
-        ridge, score = _leave_units_out(phi, y, held_out)
-    weights = V @ ((V.mT @ (phi.mT @ y)) / (s.clamp_min(0) + ridge)[:, None])
-    return root @ weights, score
+        return _leave_one_out(*orthogonal(), y)
+    return _leave_units_out(phi, y, held_out)
 
 
 def _leave_one_out(q: Tensor, s: Tensor, y: Tensor) -> tuple[float, float]:

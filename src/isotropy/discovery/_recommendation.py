@@ -32,7 +32,10 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     'build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE'
     """
     if all(finding.verdict == "no signal" for finding in findings):
-        return "no model predicts these targets, so no symmetry can be judged: check the inputs before anything else"
+        return (
+            "nothing to find: no model predicts these targets, so no symmetry can be judged: check the inputs before "
+            "anything else"
+        )
     parts: list[str] = []
     holding = _largest([f for f in findings if f.verdict in HOLDS and not f.imposed], contains)
     if holding:
@@ -70,6 +73,10 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     blind = [f for f in findings if f.verdict == "not identifiable"]
     if blind:
         parts.append(f"these inputs cannot tell about {_names(blind)}: compare models that are retrained with it")
+    if absent and len(absent) == len(findings):
+        parts.insert(0, "nothing to find: none of these symmetries holds")
+    elif blind and len(blind) == len(findings):
+        parts.insert(0, "nothing to find here")
     return "; ".join(parts) if parts else "keep an unconstrained model"
 
 
