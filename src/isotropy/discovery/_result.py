@@ -6,20 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from isotropy.discovery._blocks import (
-    along,
-    beyond,
-    by_part,
-    fitted,
-    head,
-    how_to_read,
-    lattice,
-    levels,
-    moved_samples,
-    spectrum,
-    trusted,
-    where,
-)
+from isotropy.discovery._blocks import by_part, fitted, head, how_to_read, lattice, levels, trusted
 from isotropy.discovery._evidence import alarm, components, loud, noise, open_questions
 from isotropy.discovery._findings import (
     AngleCurve,
@@ -30,6 +17,7 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
+from isotropy.discovery._found_blocks import along, beyond, moved_samples, spectrum, where
 from isotropy.discovery._regions import Region
 from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section

@@ -1,12 +1,12 @@
 """What rooms above build from: an element as one tensor, the basis that goes with an axis, Haar draws, plain names, and
 whether an element is connected to the identity."""
 
+from isotropy.groups._form_text import form_text as form_text
+from isotropy.groups._kept import quadratic_forms as quadratic_forms
 from isotropy.groups._linear import matrix as matrix
 from isotropy.groups._matrix import in_identity_component as in_identity_component
 from isotropy.groups._plain import PlainAlgebra as PlainAlgebra
-from isotropy.groups._plain import form_text as form_text
 from isotropy.groups._plain import plain_algebras as plain_algebras
-from isotropy.groups._plain import quadratic_forms as quadratic_forms
 from isotropy.groups._rotations import axis_frame as axis_frame
 from isotropy.groups._rotations import axis_name as axis_name
 from isotropy.groups._rotations import haar_orthogonal as haar_orthogonal
