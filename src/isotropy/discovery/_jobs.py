@@ -23,6 +23,7 @@ from isotropy.measure import (
     BreakingTerms,
     breaking_terms,
     input_invariance_test,
+    inputs_seen,
     kernel_test,
     lie_gram,
     randomisation_test,
@@ -181,6 +182,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
 
     Where the inputs are not invariant, averaging a model trained without the symmetry asks for its values where there
     are no data; a model refitted on moved copies of the rows answers what imposing the symmetry would really cost.
+    Within a window only copies that lie where there are data take part.
     """
     problem = Problem.load(run)
     candidate, half = problem.candidates[index], problem.half(split)
@@ -190,7 +192,7 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
         held_out = half == fold
         generator = spawn(seed, "refit", candidate.name, split, fold)
         unit = torch.unique(problem.unit[~held_out], return_inverse=True)[1]
-        x, y, moved_unit = _moved_copies(problem, candidate.measured, ~held_out, unit, generator)
+        x, y, moved_unit = _moved_copies(run, problem, index, ~held_out, unit, generator)
         like = _state(run, problem, learner, split, fold)
         state, _ = learn(learner, problem, x, y, moved_unit, seed=seed, stream=("refit", index, split, fold), like=like)
         model = revive(learner, problem, state)
@@ -209,14 +211,49 @@ def refit(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[
 
 
 def _moved_copies(
-    problem: Problem, measured: Any, rows: Tensor, unit: Tensor, generator: torch.Generator
+    run: Run, problem: Problem, index: int, rows: Tensor, unit: Tensor, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    copies = max(2, min(_REFIT_COPIES, _REFIT_ROWS // int(rows.sum())))
-    orbit = Draws.of(measured, copies).take(int(unit.max()) + 1, generator)
+    """Copies of these rows moved by a candidate, with their targets and units: along whole orbits, or as far within a
+    window as there are data."""
+    measured = problem.candidates[index].measured
+    if isinstance(measured, Window):
+        (outcome,) = map_jobs([problem.job(seen_copies, index=index)], run, progress=False)
+        seen = torch.from_numpy(outcome["seen"])[rows]
+        x, y = (moved[rows] for moved in _along_window(problem, index, seen.shape[1]))
+        lonely = ~seen.any(1)  # rows that lead nowhere else stand for themselves
+        x[lonely, 0], y[lonely, 0], seen[lonely, 0] = problem.x[rows][lonely], problem.y[rows][lonely], True
+        return x[seen], y[seen], unit[:, None].expand_as(seen)[seen]
+    orbit = Draws.of(measured, _copies(int(rows.sum()))).take(int(unit.max()) + 1, generator)
     g, group = orbit.rows(unit), orbit.group
     x = problem.rep_in.act(group, g, problem.x[rows][:, None])
     y = problem.rep_out.act(group, g, problem.y[rows][:, None])
     return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(len(orbit))
+
+
+def _copies(rows: int) -> int:
+    return max(2, min(_REFIT_COPIES, _REFIT_ROWS // rows))
+
+
+def seen_copies(run: Run, *, seed: int, index: int) -> dict[str, Any]:
+    """Which copies of the rows, moved within the window of a candidate, lie where there are data, ``(n, copies)``.
+
+    A stretch leads out of the range of the data. Copies there are right where the symmetry holds, and still make a
+    model worse that must follow them: its error would pass for the price of the symmetry.
+    """
+    problem = Problem.load(run)
+    measured, generator = problem.candidates[index].measured, spawn(seed, "seen", index)
+    seen = inputs_seen(problem.x, measured, problem.rep_in, unit=problem.unit, generator=generator)
+    return {"seen": seen(_along_window(problem, index, _copies(len(problem.x) // 2))[0]).numpy()}
+
+
+def _along_window(problem: Problem, index: int, copies: int) -> tuple[Tensor, Tensor]:
+    """All rows and their targets, each moved so many times within the window of a candidate, ``(n, copies, p)``."""
+    orbit = Draws.of(problem.candidates[index].measured, copies).take(
+        int(problem.unit.max()) + 1, spawn(problem.seed, "copies", index), dtype=problem.x.dtype
+    )
+    g = orbit.rows(problem.unit)
+    x = problem.rep_in.act(orbit.group, g, problem.x[:, None])
+    return x, problem.rep_out.act(orbit.group, g, problem.y[:, None])
 
 
 def _comparable(problem: Problem, model: Model) -> Callable[[Tensor], Tensor]:
