@@ -308,3 +308,16 @@ def test_a_field_typed_as_a_vector_is_asked_about() -> None:
     right = find(np.c_[v, B], np.cross(v, B), types | {"x": Vector("v") + Pseudovector("B")}, "O(3)")
     assert right["O(3)"].verdict in HOLDS
     assert right.hints == ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("power", "d"), [(3, 3), (1, 2)])
+def test_a_stretch_that_leads_out_of_the_data_does_not_read_as_broken(power: int, d: int) -> None:
+    """Copies far inside the hole in the middle, where the force is largest, would make any refitted model worse."""
+    z = gaussian(31 + d, 350, d)
+    r = 0.6 + 0.7 * np.random.default_rng(d).uniform(size=(350, 1))
+    x = r * z / np.linalg.norm(z, axis=1, keepdims=True)
+    types = {"x": Vector, "y": Vector.weighted(-power)}
+    for scale, verdicts in ((1.0, BROKEN), (0.0, (*HOLDS, "undecided"))):
+        y = -x / r ** (power + 1) + scale * x
+        assert find(x, y, types, f"Scale({d})")[f"Scale({d})"].verdict in verdicts

@@ -120,6 +120,18 @@ def test_what_was_not_seen_makes_the_advice_conditional() -> None:
     assert "exactly" not in said
 
 
+def test_of_a_rest_beyond_a_known_noise_it_is_not_said_that_it_may_be_noise() -> None:
+    grounds = replace(HOLDS, worst=0.3)
+    told, unknown = (note(grounds, "none seen", "SO(2)", 0.7, noise) for noise in (0.1, None))
+    contains = {"O(2)": ["SO(2)"]}
+    for text, other in ((told, "what was not learned keeps it"), (unknown, "the rest is noise or keeps it")):
+        found = Finding("SO(2)", "none seen", 0.0, NONE, note=text)
+        assert f"if {other} too" in recommend([found], contains)
+        beside = [Finding("C(4)", "no breaking detected", 0.0, NONE), found]
+        assert f"SO(2) too, if {other}:" in recommend(beside, contains)
+    assert "20.0% was not learned" in told
+
+
 def test_a_price_above_a_hundred_times_is_printed_as_such() -> None:
     assert priced(2745.4) == "x 2746"
     assert priced(0.042) == "+4.2%"

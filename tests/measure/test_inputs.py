@@ -131,3 +131,15 @@ def test_mirror_images_flip_some_and_unmoved_numbers_give_none() -> None:
     assert not torch.allclose(flipped, invariant_columns(x, 3 * Vector, parse("O(3)")))
     assert invariant_columns(x, 9 * Scalar, parse("O(3)")).shape == (20, 0)
     assert invariant_columns(x[:, :8], 2 * Vector, Lorentz(4)).shape == (20, 3)
+
+
+def test_few_rows_cannot_show_that_a_difference_of_inputs_is_too_small_to_matter() -> None:
+    def found(n: int, widths: tuple[float, float], seed: int) -> InputTest:
+        return asked(np.random.default_rng(seed).normal(size=(n, 2)) * widths, "SO(2)", Vector, seed)
+
+    few = [found(100, (1.5, 0.5), seed) for seed in range(12)]
+    assert sum(one.invariant for one in few) <= 2
+    assert all(one.shift <= one.shift_high for one in few if one.p_value < 0.05)
+    # Many rows can: what they tell apart on a few percent of the mass is left to the averages over orbits.
+    assert found(6000, (1.04, 0.96), 0).invariant
+    assert not found(6000, (1.3, 0.8), 0).invariant

@@ -73,9 +73,9 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     measured, tested = _judge(work, winner)
     refits = _refits(work, winner, tested)
     told = _noise_share(problem, known)
-    state, along, found_axes, calibration, nameless = _beyond(work, winner, dataset.imposed, quick, told)
     spent = len(dataset.x) / len(problem.x)
     asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance, spent)
+    state, along, found_axes, calibration, nameless = _beyond(work, winner, asked, quick, told)
     found = findings(asked, measured, tested, refits, _unlearned(work, winner, measured, refits, tolerance))
     found = _with_exponents(work, winner, found)
     listed = [candidate for candidate in problem.candidates if candidate.listed]
@@ -202,13 +202,13 @@ def _unlearned(
 
 
 def _beyond(
-    work: Work, winner: _Winner, imposed: Mapping[str, str], quick: bool, noise: float
+    work: Work, winner: _Winner, asked: Asked, quick: bool, noise: float
 ) -> tuple[Mapping[str, Any], list[AngleCurve], Continuous, dict[str, tuple[float, ...]], tuple[Unlisted, ...]]:
     """The model of all rows, curves and Gram spectrum on the largest algebra among the candidates, what the same
     analysis reads off exactly symmetric copies of the data, for every compact candidate, and what is kept unlisted."""
     problem = work.problem
     # Along a symmetry that the preparation of the data imposed there are no data at all.
-    dims = [0 if c.name in imposed or not c.listed else c.group.dim for c in problem.candidates]
+    dims = [0 if c.name in asked.imposed or not c.listed else c.group.dim for c in problem.candidates]
     index = dims.index(max(dims))
     largest = problem.candidates[index]
     compact = any(not isinstance(candidate.measured, Window) for candidate in problem.candidates)
@@ -234,7 +234,7 @@ def _beyond(
         ]
     copies = [outcome["breaking"] for outcome in outcomes]
     read = {name: tuple(float(copy[name]) for copy in copies) for name in (copies[0] if copies else ())}
-    return final["state"], shown, continuous(largest, grams), read, unlisted_of(nameless)
+    return final["state"], shown, continuous(largest, grams, asked.tolerance), read, unlisted_of(nameless)
 
 
 def _noise_share(problem: Problem, noise: Noise) -> float:
@@ -290,7 +290,7 @@ def _regions(
 def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:
     problem = asked.problem
     notes = [problem.dependence.sentence] if problem.dependence.sentence else []
-    units = int(problem.unit.max()) + 1
+    units, serial = int(problem.unit.max()) + 1, problem.series is not None
     far = outliers(problem.y, {part.name: part.columns for part in problem.parts})
     if far:
         notes.append(f"{'; '.join(map(str, far[:3]))}. Correct or leave out such rows, or judge with robust=True.")
@@ -316,7 +316,7 @@ def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:
                 f"{finding.name}: no uniform law exists on this group; judged within a window of width {widths}."
             )
         if finding.rows_needed is not None:
-            counted = "rows" if units == len(problem.x) else "independent units"
+            counted = "rows" if units == len(problem.x) else "blocks" if serial else "independent units"
             notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} {counted} would decide.")
         if finding.verdict == "not identifiable":
             notes.append(

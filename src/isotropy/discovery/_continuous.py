@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from isotropy.discovery._findings import Continuous
+from isotropy.discovery._verdicts import SHARE_TOLERANCE
 from isotropy.groups import LieAlgebra
 from isotropy.study import Candidate
 
-# A direction is not shown to be broken while its eigenvalue may lie below twice the tolerated share of the signal.
-_TOLERANCE = 0.02
+KEPT = 2.0
+"""A direction is not shown to be broken while its eigenvalue may lie below so many times the tolerated share: half of
+what f changes along a unit of it, squared, is the share that breaks."""
 _CLOSED = 0.2
 
 
-def continuous(candidate: Candidate, gram: Mapping[str, Any] | None) -> Continuous:
+def continuous(candidate: Candidate, gram: Mapping[str, Any] | None, tolerance: float = SHARE_TOLERANCE) -> Continuous:
     """Eigenvalues with 90 % intervals, axes with the angle that contains 95 % of resampled ones."""
     if gram is None:
         return Continuous()
@@ -32,7 +34,7 @@ def continuous(candidate: Candidate, gram: Mapping[str, Any] | None) -> Continuo
     _, drawn_vectors = torch.linalg.eigh(replicates)
     overlap = (drawn_vectors.mT @ vectors).abs().amax(1).clamp(max=1)
     angles = torch.quantile(torch.rad2deg(overlap.arccos()), 0.95, dim=0)
-    kept = low <= _TOLERANCE
+    kept = low <= KEPT * tolerance
     directions = vectors[:, kept]
     return Continuous(
         group=candidate.name,

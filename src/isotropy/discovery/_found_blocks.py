@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isotropy.data import Dataset
+from isotropy.discovery._continuous import KEPT
 from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding
 from isotropy.discovery._pictures import pictures
 from isotropy.discovery._regions import Region
@@ -91,7 +92,7 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
     if not c.eigenvalues:
         return []
     bars = [
-        Bar(f"direction {i + 1}", value, low, high, tone="holds" if low <= 2 * tolerance else "partial")
+        Bar(f"direction {i + 1}", value, low, high, tone="holds" if low <= KEPT * tolerance else "partial")
         for i, (value, (low, high)) in enumerate(zip(c.eigenvalues, c.intervals, strict=True))
     ]
     rows = [
@@ -116,7 +117,9 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
             xlabel="squared derivative along the orbit, in shares of the signal",
             interval_label="90 % interval",
             half=True,
-            caption="An eigenvalue whose interval covers zero belongs to a continuous symmetry, listed or not.",
+            caption="A direction is not shown to be broken while the lower end of its interval is at most "
+            f"{KEPT * tolerance:.2g}, {KEPT:.0f} times the tolerated share: such belong to a continuous symmetry, "
+            "listed or not.",
             name="gram-spectrum",
         ),
         Table(

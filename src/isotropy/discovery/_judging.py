@@ -184,8 +184,9 @@ def _part(
     # What neither the models explain nor the noise accounts for: all of it may break the symmetry.
     rest = max(V * (1 - answer.explained.low) - asked.noise.parts[k].energy.low, 0.0)
     worst = min((share.high * signal + rest) / (signal + rest), 1.0) if signal + rest > 0 else 1.0
-    told = asked.noise.parts[k].source == "given"
-    least = share.low * signal / (signal + rest) if told and signal + rest > 0 else None
+    # What surely is no noise and was not learned may all respect it: weak models make the share too large.
+    missed = max(V * (1 - answer.explained.low) - asked.noise.parts[k].energy.high, 0.0)
+    least = share.low * signal / (signal + missed) if signal > 0 else 0.0
     price = Interval(*(_rise(z) for z in (excess.value, excess.low, excess.high)))
     grounds = Grounds(
         low=share.low,

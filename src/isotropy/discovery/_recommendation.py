@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from isotropy.discovery._verdicts import HOLDS, PRICE_TOLERANCE, Verdict
+from isotropy.discovery._verdicts import HOLDS, OR_NOISE, PRICE_TOLERANCE, Verdict
 from isotropy.estimate import Estimate
 
 _ALIKE = 2.0  # costs within this factor are no reason to take a smaller group
@@ -45,9 +45,9 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     seen = _largest([f for f in findings if f.verdict == "none seen"], contains)
     inside = {name for f in seen for name in contains.get(f.name, ())}
     if seen and not holding:
-        parts.append(f"build in {_names(seen)} if the rest is noise or keeps it too: {_rest(seen)}")
+        parts.append(f"build in {_names(seen)} if {_provided(seen)} keeps it too: {_rest(seen)}")
     elif unsure := [f for f in seen if not any(f.name in contains.get(h.name, ()) for h in holding)]:
-        parts.append(f"{_names(unsure)} too, if the rest is noise or keeps it: {_rest(unsure)}")
+        parts.append(f"{_names(unsure)} too, if {_provided(unsure)} keeps it: {_rest(unsure)}")
     parts += [f"{f.name}: {f.note}" for f in findings if f.note.startswith("wrong exponent")]
     findings = [f for f in findings if not f.note.startswith("wrong exponent")]
     approximate = [f for f in findings if f.verdict == "approximate" and f.name not in inside]
@@ -95,6 +95,11 @@ def _softly(f: Finding) -> str:
     if f.price.low >= PRICE_TOLERANCE:
         return f"encourage {f.name} softly ({cost})"
     return f"compare models with and without {f.name} ({cost}, perhaps less)"
+
+
+def _provided(findings: Sequence[Finding]) -> str:
+    """What must keep the symmetry: of a rest that is more than the noise, which is known, it cannot all be noise."""
+    return "the rest is noise or" if any(OR_NOISE in f.note for f in findings) else "what was not learned"
 
 
 def _rest(findings: Sequence[Finding]) -> str:

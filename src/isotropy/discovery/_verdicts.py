@@ -33,6 +33,9 @@ SEVERITY: dict[Verdict, int] = {
 }
 """How much a verdict on one part of the target speaks against a group, whose verdict is that of its worst part."""
 
+OR_NOISE = "is noise or was not learned"
+"""Of a rest whose noise nobody knows."""
+
 ALPHA = 0.05
 SHARE_TOLERANCE = 0.01  # of the signal
 PRICE_TOLERANCE = 0.05  # of the held-out error, as RMSE
@@ -46,7 +49,7 @@ class Grounds:
     """What a verdict rests on; shares are of the signal, prices of the held-out error.
 
     ``worst`` is the upper end of the share if all breaks the symmetry that neither models nor noise account for;
-    ``least`` the lower end if none of it does, where the noise was told (None elsewhere).
+    ``least`` the lower end if nothing does of what is surely no noise and was not learned (None: nothing is).
     """
 
     low: float
@@ -84,7 +87,7 @@ def verdict(grounds: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
             return "negligible" if grounds.significant else "no breaking detected"
         return "undecided" if grounds.significant else "none seen"
     if grounds.significant:
-        # Models that miss more of the symmetric part make the share too large; told the noise, one knows how much.
+        # Models that miss more of the symmetric part make the share too large.
         if (grounds.low if grounds.least is None else grounds.least) > ABSENT:
             return "absent"
         if grounds.low >= tolerance or grounds.price_low >= PRICE_TOLERANCE:
@@ -99,7 +102,7 @@ def note(grounds: Grounds, word: Verdict, group: str, explained: float, noise: f
     """
     if word == "none seen":
         rest = max(1 - explained, 0.0) if noise is None else max(1 - explained - noise, 0.0)
-        left = "is noise or was not learned" if noise is None else "was not learned"
+        left = OR_NOISE if noise is None else "was not learned"
         return f"nothing in the {explained:.1%} that the models explain violates {group}; {rest:.1%} {left}"
     if word == "undecided" and grounds.significant:
         return "broken, size undecided"
