@@ -2,7 +2,8 @@
 
     python benchmarks/calibration.py [--sets 200] [--coverage 50] [--only orbit] [--out calibration.json]
 
-Four routes lead to a verdict: whole orbits, windows, refits, blocks of a series. On each, sets with an exact symmetry
+Four routes lead to a verdict: whole orbits, windows, refits, blocks of a series; on a fifth the candidates are
+proposed first, and an error about any of them counts. On each, sets with an exact symmetry
 are judged as ``discover`` judges them (kernels, five halvings of the data): how often is the p-value at most 0.05, how
 often does the interval miss 0, how often is a word of the broken ones said? Then shares that are known, at three levels
 of noise, by two learners: how often do the ends cover them? Prints the tables of docs/results/calibration.md.

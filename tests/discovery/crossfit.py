@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -20,12 +21,13 @@ from isotropy.discovery._jobs import fit_half, gram, judge
 from isotropy.discovery._judging import Asked, findings
 from isotropy.discovery._kernel import KernelRidge
 from isotropy.discovery._learners import learn, revive
+from isotropy.discovery._proposing import narrowed
 from isotropy.discovery._verdicts import SHARE_TOLERANCE
 from isotropy.measure import Breaking, BreakingTerms, combine, noise_of
 from isotropy.random import derive, spawn
 from isotropy.runs import Job, Run, map_jobs
 from isotropy.runs._job import store
-from isotropy.study import DependentRowsWarning, Model, Preparation, Problem, candidates
+from isotropy.study import DependentRowsWarning, Model, Preparation, Problem, candidates, proposed
 from isotropy.study import problem_of as door
 
 Fit = Callable[[Problem, Tensor, Tensor, Tensor, int], Callable[[Tensor], Tensor]]
@@ -78,13 +80,18 @@ def _judge(
 
 
 def found_in(
-    data: Dataset, groups: str, *, seed: int, kernel: str | None = None, invariant: bool = False, splits: int = 5
+    data: Dataset, groups: str | None, *, seed: int, kernel: str | None = None, invariant: bool = False, splits: int = 5
 ) -> list[GroupFinding]:
     """What ``discover`` says of each candidate, by its own jobs: without the competition of learners (kernels compete,
-    or the one named is taken), curves, spectrum and copies. ``invariant`` inputs are not tested for it."""
+    or the one named is taken), curves, spectrum and copies. ``invariant`` inputs are not tested for it. Without groups
+    they are proposed from one half of the units and judged on the other."""
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, Run(folder) as run:
         warnings.simplefilter("ignore", DependentRowsWarning)
-        problem = with_compact_parts(door(data, groups, None, seed))
+        if groups is None:
+            plain = proposed(data.types, data.types.known_dims(data.x.shape[1], data.y.shape[1]))
+            problem = with_compact_parts(narrowed(door(replace(data, types=plain.types), plain.groups, None, seed)))
+        else:
+            problem = with_compact_parts(door(data, groups, None, seed))
         problem.save(run)
         halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
         if kernel is not None:
