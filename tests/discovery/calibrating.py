@@ -1,7 +1,8 @@
 """Sets whose symmetries are known, and how often ``discover`` errs on them, counted over seeds.
 
 Four routes lead to a verdict: whole orbits, windows, refits, blocks of a series; a fifth proposes its candidates first.
-On each there are sets with an exact symmetry; and sets of which a known share breaks it. benchmarks/calibration.py prints the tables of many of them.
+On each there are sets with an exact symmetry; and sets of which a known share breaks it. benchmarks/calibration.py
+prints the tables of many of them.
 """
 
 from __future__ import annotations
