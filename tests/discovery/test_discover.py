@@ -35,7 +35,7 @@ def test_the_broken_axis_is_found_and_the_surviving_group_recommended(found: tup
     assert result["O(2)@z"].verdict == "none seen"  # the kernel does not learn all of it, noise is known to be 0
     assert all(result[name].verdict == "approximate" for name in ("O(3)", "O(2)@x", "O(2)@y"))
     assert 0.0467 in result["O(3)"].breaking
-    assert result.recommendation.startswith("build in O(2)@z if the rest is noise or keeps it too: nothing in the 9")
+    assert result.recommendation.startswith("build in O(2)@z if what was not learned keeps it too: nothing in the 9")
     assert "; imposing O(3) would cost 0." in result.recommendation
     assert result.continuous.dimension == 1
     assert abs(result.continuous.axes[0][2]) > 0.99
