@@ -10,6 +10,8 @@ export ISOTROPY_DATA ?= $(wildcard $(abspath ../shared/data))
 
 # What is compiled is kept: the suites start Python some hundred times.
 unexport PYTHONDONTWRITEBYTECODE
+# One thread for each of the two workers: trees and matrices that take every core wait for each other instead.
+export OMP_NUM_THREADS := 1
 # A file's tests stay with one worker, so that what they share is computed once.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile --durations=15
 

@@ -53,16 +53,17 @@ def test_the_result_file_keeps_the_contract_and_reads_back(found: tuple[Discover
     assert (out / "report.html").stat().st_size > 10_000
 
 
-def test_the_same_seed_gives_the_same_bytes_but_for_the_seconds(found: tuple[Discovery, Path], tmp_path: Path) -> None:
-    _, out = found
-    discover(load("inertia", nu=0.3, n=300), quick=True, out=tmp_path / "b", progress=False)
+def test_the_same_seed_gives_the_same_bytes_but_for_the_seconds(tmp_path: Path) -> None:
+    for name in "ab":
+        data = load("inertia", nu=0.3, n=90)
+        discover(data, groups="O(3),O(2)@z", quick=True, out=tmp_path / name, progress=False)
 
     def told(folder: Path) -> str:
         record = json.loads((folder / "result.json").read_text())
         record.pop("seconds")
         return json.dumps(record)
 
-    assert told(out) == told(tmp_path / "b")
+    assert told(tmp_path / "a") == told(tmp_path / "b")
 
 
 def test_a_resumed_run_computes_nothing_again(found: tuple[Discovery, Path]) -> None:

@@ -17,16 +17,15 @@ from isotropy.experiments.gaunt import (
     ForceField,
     ForceFieldPlan,
     GauntProducts,
-    NBodyPlan,
     _forcefield,
     _steps,
 )
-from isotropy.experiments.gaunt._config import PARTS
 from isotropy.experiments.gaunt._dynamics import conservation
 from isotropy.experiments.gaunt._forcefield import forcefield_job, invariance
 from isotropy.experiments.peers import (
     CouplingConvolution,
     CouplingPower,
+    ParticlesPlan,
     symmetric_couplings,
     with_clebsch_gordan_products,
 )
@@ -44,7 +43,7 @@ TINY = Config(
     sizes={"interaction": (1, 2), "convolution": (1,), "many-body": (1,)},
     efficiency=EfficiencyPlan(channels=4, edges=3, atoms=2, rounds=1, least=0.001),
     force_field=ForceFieldPlan(channels=4, L=1, radial=(8,), train=10, batch=5, rate=0.01, warmup=1, look_every=1),
-    nbody=NBodyPlan(rows=40, width=4, layers=1, batch=20, epochs=1),
+    nbody=ParticlesPlan(rows=40, width=4, layers=1, batch=20, epochs=1, rate=5e-3),
     chirality=ChiralityPlan(width=4, degree=2, copies=2, test_copies=2, epochs=1),
     force_fields=(
         ForceField("acac", 4, dynamics=20),
@@ -76,7 +75,7 @@ def test_the_answer_is_the_recorded_one(tiny: GauntProducts) -> None:
 
 
 def test_the_run_fills_every_table_and_judges_every_claim(tiny: GauntProducts) -> None:
-    assert {score.task for score in tiny.scores} == set(PARTS)
+    assert {score.task for score in tiny.scores} == set(TINY.parts)
     assert len(tiny.claims) == len(GAUNT.claims_of(TINY))
     assert all(verdict.numbers for verdict in tiny.claims)
     assert GauntProducts.from_json(tiny.to_json()) == tiny
@@ -96,8 +95,7 @@ def test_a_job_that_is_run_again_says_the_same(
 ) -> None:
     """A run that was killed after a training, and before its outcome was written, continues with the same weights."""
     monkeypatch.setattr(_forcefield, "load_molecules", few)
-    plan = asdict(TINY.force_field)
-    given = {"molecule": "acac", "products": "Gaunt", "order": 3, "steps": 4, "plan": plan}
+    given = {"field": asdict(ForceField("acac", 4)), "plan": asdict(TINY.force_field)}
     with Run(tmp_path / "run") as run:
         first, again = (forcefield_job(run, seed=0, **given) for _ in range(2))
     assert {**first, "seconds": 0} == {**again, "seconds": 0}

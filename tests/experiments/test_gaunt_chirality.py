@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.experiments.gaunt._chirality import chirality_job
+from isotropy.experiments.gaunt._chirality import MEASURED, chirality_job
 from isotropy.experiments.gaunt._config import SMALL
 from isotropy.experiments.gaunt._mirrors import METHODS, Method, ShapeNetwork
 from isotropy.experiments.gaunt._shapes import TASKS, Task, mirrored, shapes
@@ -98,8 +98,9 @@ def test_what_is_learned_with_brackets_cannot_be_learned_without(tmp_path: Path)
     with Run(tmp_path / "run") as run:
         for (task, method), accuracy in expected.items():
             found = chirality_job(run, seed=0, method=method, task=task, plan=asdict(plans[task]))
-            assert set(found) == {"accuracy", "mirror_accuracy", "gap", "rotation", "parameters", "seconds"}
-            assert found["accuracy"] == accuracy
-            assert found["mirror_accuracy"] == (1.0 if method == "complete" else 0.5)
-            assert found["rotation"] < 1e-10
-            assert found["gap"] < 1e-10 if method == "Gaunt" else found["gap"] > 1.0
+            assert set(found) == {*MEASURED, "parameters", "seconds"}
+            assert found["all classes"] == accuracy
+            assert found["mirror images"] == (1.0 if method == "complete" else 0.5)
+            assert found["logits when turned"] < 1e-10
+            gap = found["logits of mirror images"]
+            assert gap < 1e-10 if method == "Gaunt" else gap > 1.0

@@ -11,10 +11,9 @@ import torch
 from e3nn import o3
 
 from isotropy.data import load_particles
-from isotropy.experiments.gaunt import NBodyPlan
 from isotropy.experiments.gaunt._nbody import nbody_job
 from isotropy.experiments.gaunt._steps import median_step
-from isotropy.experiments.peers import STATE, by_channels, by_irreps, squared_error
+from isotropy.experiments.peers import STATE, ParticlesPlan, by_channels, by_irreps, squared_error
 from isotropy.experiments.peers._steered import (
     PRODUCTS,
     ClebschGordanSteered,
@@ -29,7 +28,7 @@ from isotropy.reps import Cloud, Point, Scalar, Sphere, to_e3nn
 from isotropy.runs import Run
 
 METHODS: tuple[Product, ...] = ("Gaunt", "Clebsch-Gordan")
-TINY = NBodyPlan(rows=300, width=4, layers=1, batch=50, epochs=8, rate=2e-2, validate_every=4)
+TINY = ParticlesPlan(rows=300, width=4, layers=1, batch=50, epochs=8, rate=2e-2, validate_every=4)
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ import pytest
 
 from isotropy.errors import DomainError, SchemaError
 from isotropy.experiments import REGISTRY
-from isotropy.report import Bars, Curves, Table
+from isotropy.report import Bars, Curves, Scatter, Table
 from isotropy.runs import Run
 from isotropy.study import (
     Configuration,
     Experiment,
+    OnDevice,
     Published,
     Score,
     Scored,
@@ -31,6 +32,7 @@ from isotropy.study import (
     job,
     numbers,
     of,
+    parity,
     part,
     quoted,
     rising,
@@ -40,10 +42,9 @@ from isotropy.study import (
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(OnDevice):
     rate: float | int = 0.25
     widths: tuple[int, ...] = (1, 2)
-    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -165,10 +166,23 @@ def test_curves_over_methods_and_of_single_trainings() -> None:
     assert [block.title for block in each] == ["Energy of one", "Energy of two"]
     assert isinstance(each[0], Curves)
     assert {curve.label: list(curve.y) for curve in each[0].curves} == {"total": [0, 2], "bound": [0, 3]}
-    (total,) = traces("energy", "t", "Totals", "total", times=10, xlabel="t", ylog=True)(result)
+    (total,) = traces("energy", "t", "All: {}", {"total": "total, J"}, times=10, xlabel="t", ylog=True)(result)
     assert isinstance(total, Curves)
+    assert (total.title, total.ylabel, total.name) == ("All: total, J", "total, J", "energy-total")
     assert {curve.label: list(curve.y) for curve in total.curves} == {"one": [50, 70], "two": [50, 70]}
-    assert list(traces("energy", "t", "No logarithm", "bound", xlabel="t", ylog=True)(result)) == []
+    assert list(traces("energy", "t", "{}", {"bound": "no logarithm"}, xlabel="t", ylog=True)(result)) == []
+
+
+def test_points_of_a_training_stand_together() -> None:
+    names = ("one, hot", "one, cold", "two, hot")
+    left = [Trace("parity", name, {"true": [0.0, 1.0], "found": [0.5, float(i)]}) for i, name in enumerate(names)]
+    first, second = parity("parity", "true", "found", "Parity: {}")(Left(traces=tuple(left)))
+    assert isinstance(first, Scatter)
+    assert (first.title, first.name, second.title) == ("Parity: one", "parity-0", "Parity: two")
+    assert [(cloud.label, list(cloud.x), list(cloud.y)) for cloud in first.clouds] == [
+        ("hot", [0, 1], [0.5, 0]),
+        ("cold", [0, 1], [0.5, 1]),
+    ]
 
 
 def test_a_part_runs_alone_with_its_claims(tmp_path: Path) -> None:

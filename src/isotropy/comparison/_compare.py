@@ -69,9 +69,9 @@ def compare(
     Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
 
     >>> from isotropy.data import load
-    >>> found = compare(load("scaling", n=60), methods="frames", quick=True)
-    >>> [method.name for method in found.run]
-    ['frames Scale(3)', 'plain']
+    >>> found = compare(load("scaling", n=60), methods="augmentation", quick=True)
+    >>> [method.name for method in found.methods]
+    ['plain', 'augmentation Scale(3)']
     """
     began = time.monotonic()
     kinds = kinds_of(methods)

@@ -31,6 +31,7 @@ from isotropy.study._scores import Scored as Scored
 from isotropy.study._scores import Show as Show
 from isotropy.study._scores import Trace as Trace
 from isotropy.study._scores import Traced as Traced
+from isotropy.study._scores import each as each
 from isotropy.study._scores import merged as merged
 from isotropy.study._scores import moved as moved
 from isotropy.study._scores import of as of
@@ -39,6 +40,7 @@ from isotropy.study._shown import bars as bars
 from isotropy.study._shown import curves as curves
 from isotropy.study._shown import grid as grid
 from isotropy.study._shown import numbers as numbers
+from isotropy.study._shown import parity as parity
 from isotropy.study._shown import quoted as quoted
 from isotropy.study._shown import traces as traces
 from isotropy.study._training import Loss as Loss
@@ -48,6 +50,7 @@ from isotropy.study._training import size as size
 from isotropy.study._training import train as train
 from isotropy.study._trials import Configuration as Configuration
 from isotropy.study._trials import Done as Done
+from isotropy.study._trials import OnDevice as OnDevice
 from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job

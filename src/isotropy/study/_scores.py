@@ -163,6 +163,18 @@ def worst(task: str, setting: str, method: str) -> Value[Scored]:
     return Value(lambda result: max(result.score(task, setting, method).values), frozenset({task}))
 
 
+def each(
+    task: str,
+    settings: str | Iterable[str],
+    methods: str | Iterable[str],
+    read: Callable[[str, str, str], Value[Scored]] = of,
+) -> list[Value[Scored]]:
+    """What is ``read`` of all these methods, one after another, in all these settings."""
+    places = (settings,) if isinstance(settings, str) else tuple(settings)
+    names = (methods,) if isinstance(methods, str) else methods
+    return [read(task, setting, method) for method in names for setting in places]
+
+
 def moved(task: str, one: str, other: str, method: str) -> Value[Scored]:
     """How far apart two settings are, in the worst seed."""
 

@@ -1,11 +1,11 @@
-"""What a report of an experiment shows, declared on the keys of its lines: tables, bars and curves."""
+"""What a report of an experiment shows, declared on the keys of its lines: tables, bars, curves and points."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Table
+from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Points, Scatter, Table
 from isotropy.study._published import Quoted
 from isotropy.study._scores import Score, Scored, Show, Traced
 
@@ -86,7 +86,7 @@ def bars(
     """A bar for each method of a task, with its range over seeds; of one ``setting``, of several and what they are
     called, or of all that have the ``unit``. A line that has a ``floor`` is marked with it.
 
-    ``block`` is what `isotropy.report.Bars` takes: xlabel, scale, percent, name.
+    ``block`` is what `isotropy.report.Bars` takes: xlabel (the ``unit`` where there is none), scale, percent, name.
     """
 
     def show(result: Scored) -> Iterator[Block]:
@@ -102,7 +102,8 @@ def bars(
                 continue
             found.append(Bar(label, line.mean, min(line.values), max(line.values), truth=result.floor(line)))
         if found:
-            yield Bars(found, section=section, title=title, caption=caption, interval_label="range over seeds", **block)
+            usual: dict[str, Any] = {"section": section, "title": title, "caption": caption, "xlabel": unit}
+            yield Bars(found, interval_label="range over seeds", **(usual | block))
 
     return show
 
@@ -142,29 +143,28 @@ def traces(
     figure: str,
     x: str,
     title: str,
-    column: str = "",
+    columns: Mapping[str, str] | None = None,
     *,
     times: float = 1,
     shifted: bool = False,
     **block: Any,
 ) -> Show:
     """What trainings left for a ``figure``, over the column ``x``: a figure for each training, its name at the {} of
-    ``title``, with a curve for each other column; or a single one of ``column``, with a curve for each training.
+    ``title``, with a curve for each other column; or one for each of ``columns``, called by its unit in words there and
+    on its axis, with a curve for each training.
 
-    Values are multiplied by so many ``times``; ``shifted`` ones are less the first. On a logarithmic axis only curves
-    of positive numbers are drawn. ``block`` is what `isotropy.report.Curves` takes.
+    The first axis is called ``x``. Values are multiplied by so many ``times``; ``shifted`` ones are less the first. On
+    a logarithmic axis only curves of positive numbers are drawn. ``block`` is what `isotropy.report.Curves` takes.
     """
 
     def show(result: Traced) -> Iterator[Block]:
         same = [trace for trace in result.traces if trace.figure == figure]
         drawn = (
-            {title: [(trace, trace.name, column) for trace in same]}
-            if column
-            else {
-                title.format(trace.name): [(trace, name, name) for name in trace.columns if name != x] for trace in same
-            }
+            [(name, called, [(trace, trace.name, name) for trace in same]) for name, called in columns.items()]
+            if columns
+            else [(i, one.name, [(one, name, name) for name in one.columns if name != x]) for i, one in enumerate(same)]
         )
-        for number, (head, lines) in enumerate(drawn.items()):
+        for key, called, lines in drawn:
             found: list[Curve] = []
             for trace, label, name in lines:
                 start = trace.columns[name][0] if shifted else 0
@@ -172,6 +172,26 @@ def traces(
                 if min(values) > 0 or not block.get("ylog"):
                     found.append(Curve(label, trace.columns[x], values))
             if found:
-                yield Curves(found, title=head, name=f"{figure}-{column or number}", **block)
+                axes: dict[str, Any] = {"xlabel": x, "ylabel": called} if columns else {"xlabel": x}
+                yield Curves(found, title=title.format(called), name=f"{figure}-{key}", **(axes | block))
+
+    return show
+
+
+def parity(figure: str, x: str, y: str, title: str, **block: Any) -> Show:
+    """What trainings left for a ``figure``, column ``y`` against ``x``: a figure for each training, its name at the {}
+    of ``title``, with a cloud of points for each of its sets, which stand in the name after the last comma.
+
+    Points on the diagonal are right. ``block`` is what `isotropy.report.Scatter` takes.
+    """
+
+    def show(result: Traced) -> Iterator[Block]:
+        trainings: dict[str, list[Points]] = {}
+        for trace in result.traces:
+            if trace.figure == figure:
+                training, _, some = trace.name.rpartition(", ")
+                trainings.setdefault(training, []).append(Points(some, trace.columns[x], trace.columns[y]))
+        for number, (training, clouds) in enumerate(trainings.items()):
+            yield Scatter(clouds, title=title.format(training), diagonal=True, name=f"{figure}-{number}", **block)
 
     return show

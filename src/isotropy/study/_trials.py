@@ -1,5 +1,7 @@
 """An experiment as a list of trials: pure jobs, and where the numbers of their outcomes stand in its tables."""
 
+from __future__ import annotations
+
 import functools
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,7 +16,15 @@ P = ParamSpec("P")
 C = TypeVar("C", bound="Configuration")
 Outcome = Mapping[str, Any]
 Key = tuple[str, str]
+Numbers = Mapping[Key, str] | Callable[[Outcome], Mapping[Key, Any]]
 Done = tuple["Trial", Outcome]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnDevice:
+    """A plan of what may run on an accelerator: its ``device`` is that of the configuration it stands in."""
+
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +48,23 @@ class Configuration:
             if device is not None and is_dataclass(value) and any(one.name == "device" for one in fields(value)):
                 arguments[name] = replace(cast(Any, value), device=device)
         return job_of(function, self.seed if seed is None else seed, **arguments)
+
+    def trials(
+        self,
+        function: Callable[..., Outcome],
+        task: str,
+        method: str = "",
+        numbers: Numbers | None = None,
+        /,
+        stage: str = "trials",
+        *,
+        seeds: int = 1,
+        alone: bool = False,
+        **arguments: Any,
+    ) -> Iterator[Trial]:
+        """A `Trial` of the `job` for each of so many ``seeds``; the other ``arguments`` are those of the function."""
+        for seed in self.seeds_of(seeds):
+            yield Trial(self.job(function, seed, **arguments), task, method, numbers or {}, stage, alone)
 
     def seeds_of(self, count: int) -> range:
         """So many seeds, from the first one on."""
@@ -86,7 +113,7 @@ class Trial:
     job: Job
     task: str
     method: str = ""
-    numbers: Mapping[Key, str] | Callable[[Outcome], Mapping[Key, Any]] = field(default_factory=dict[Key, str])
+    numbers: Numbers = field(default_factory=dict[Key, str])
     stage: str = "trials"
     alone: bool = False
 

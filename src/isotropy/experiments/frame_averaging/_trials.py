@@ -1,6 +1,8 @@
 """The trials of the experiment: clouds drawn once for each seed, then networks, graphs and particles, side by side."""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import product
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS, Config
 from isotropy.experiments.frame_averaging._normals import clouds_job, normals_job
@@ -11,26 +13,21 @@ from isotropy.study import Trial
 
 def trials(config: Config) -> Iterator[Trial]:
     """What is trained and measured. Source: Puny et al., ICLR 2022; specification 03 §4."""
-    for seed in config.seeds_of(max((one.seeds for one in config.point_networks), default=0)):
-        job = config.job(clouds_job, seed, abc=config.abc, plan=config.normals)
-        yield Trial(job, NORMALS, stage="clouds")
+    seeds = max((one.seeds for one in config.point_networks), default=0)
+    yield from config.trials(clouds_job, NORMALS, stage="clouds", seeds=seeds, abc=config.abc, plan=config.normals)
+    networks = partial(config.trials, stage="networks")
     for one in config.point_networks:
         tested = ("I", "SO(3)") if one.pose == "I" else ("SO(3)",)
         numbers = {(f"{one.pose}/{pose}", "1 - <n, p>^2"): f"errors.{pose}" for pose in tested}
-        for seed in config.seeds_of(one.seeds):
-            job = config.job(normals_job, seed, method=one.method, pose=one.pose, plan=config.normals)
-            yield Trial(job, NORMALS, one.method, numbers, "networks")
-    for name in SETS:
+        given = {"method": one.method, "pose": one.pose, "plan": config.normals}
+        yield from networks(normals_job, NORMALS, one.method, numbers, seeds=one.seeds, **given)
+    for name, method in product(SETS, METHODS):
         numbers = {(name, "pairs left together"): "together", (f"{name}, copies", "largest L1 distance"): "change"}
-        for method in METHODS:
-            job = config.job(separation_job, method=method, graphs=name, plan=config.graphs)
-            yield Trial(job, GRAPHS, method, numbers, "networks")
+        yield from networks(separation_job, GRAPHS, method, numbers, method=method, graphs=name, plan=config.graphs)
     for one in config.learners:
-        for seed in config.seeds_of(one.seeds):
-            job = config.job(learning_job, seed, method=one.method, plan=config.graphs)
-            yield Trial(job, LEARNED, one.method, {(LEARNED, "accuracy"): "accuracy"}, "networks")
+        given = {"method": one.method, "plan": config.graphs, "seeds": one.seeds}
+        yield from networks(learning_job, LEARNED, one.method, {(LEARNED, "accuracy"): "accuracy"}, **given)
     numbers = {("test", "MSE per coordinate"): "test", ("E(3) error", "relative rms"): "symmetry"}
     for one in config.particle_networks:
-        for seed in config.seeds_of(one.seeds):
-            job = config.job(particles_job, seed, method=one.method, plan=config.particles)
-            yield Trial(job, PARTICLES, one.method, numbers, "networks")
+        given = {"method": one.method, "plan": config.particles, "seeds": one.seeds}
+        yield from networks(particles_job, PARTICLES, one.method, numbers, **given)

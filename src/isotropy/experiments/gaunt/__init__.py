@@ -7,7 +7,6 @@ from isotropy.experiments.gaunt._config import Config as Config
 from isotropy.experiments.gaunt._config import EfficiencyPlan as EfficiencyPlan
 from isotropy.experiments.gaunt._config import ForceField as ForceField
 from isotropy.experiments.gaunt._config import ForceFieldPlan as ForceFieldPlan
-from isotropy.experiments.gaunt._config import NBodyPlan as NBodyPlan
 from isotropy.experiments.gaunt._result import GauntProducts as GauntProducts
 from isotropy.experiments.gaunt._trials import trials
 from isotropy.study import Experiment

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from isotropy.experiments.gaunt._config import CHIRALITY, ChiralityPlan
+from isotropy.experiments.gaunt._config import ChiralityPlan
 from isotropy.experiments.gaunt._mirrors import Method, ShapeNetwork
 from isotropy.experiments.gaunt._shapes import Shapes, Task, mirrored, shapes
 from isotropy.random import derive, spawn
@@ -13,13 +13,20 @@ from isotropy.runs import Run
 from isotropy.study import cross_entropy, job, part, size, train
 from isotropy.train import Batches
 
+MEASURED = {
+    "all classes": "accuracy",
+    "mirror images": "accuracy",
+    "logits of mirror images": "largest difference",
+    "logits when turned": "largest difference",
+}
+
 
 @job
 def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: ChiralityPlan) -> dict[str, Any]:
     """Trains ``method`` on shapes in random poses and tests it, in float64, in others.
 
-    ``accuracy`` is that of all classes, ``mirror_accuracy`` of the two that are mirror images of each other; ``gap`` is
-    the largest difference of a logit between a shape and its mirror image, ``rotation`` between two poses of one.
+    What is in `MEASURED`: the accuracy on all classes, and on the two that are mirror images of each other; the largest
+    difference of a logit between a shape and its mirror image, and between two poses of one.
     """
     found, test = (
         shapes(task, copies, float(plan.jitter), spawn(seed, task, name))
@@ -34,7 +41,7 @@ def chirality_job(run: Run, *, seed: int, method: Method, task: Task, plan: Chir
         generator=spawn(seed, "weights"),
     ).to(plan.device)
     batches = Batches(found.x, found.y, plan.batch, seed=derive(seed, "batches"))
-    place = part(run, plan, CHIRALITY, task, method, seed)
+    place = part(run, plan, "chirality", task, method, seed)
     train(network, cross_entropy, batches, plan, place, seed)
     exact = Shapes(test.x.double(), test.y)
     return {**judged(network.cpu().double(), exact, derive(seed, "poses")), "parameters": size(network)}
@@ -47,8 +54,8 @@ def judged(network: nn.Module, test: Shapes, seed: int) -> dict[str, float]:
     right = (logits.argmax(-1) == test.y).double()
     turned = test.turned(spawn(seed, "turned"))
     return {
-        "accuracy": right.mean().item(),
-        "mirror_accuracy": right[test.y <= 1].mean().item(),
-        "gap": (network(mirrored(test.x)) - logits).abs().max().item(),
-        "rotation": (network(turned.x) - logits).abs().max().item(),
+        "all classes": right.mean().item(),
+        "mirror images": right[test.y <= 1].mean().item(),
+        "logits of mirror images": (network(mirrored(test.x)) - logits).abs().max().item(),
+        "logits when turned": (network(turned.x) - logits).abs().max().item(),
     }

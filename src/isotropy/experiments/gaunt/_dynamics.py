@@ -12,6 +12,7 @@ from isotropy.nn import GauntForceField, ase_calculator
 from isotropy.random import spawn
 
 STEP = 0.5  # femtoseconds
+CONSERVED = {"drift": "meV per atom and ps", "rms": "meV per atom", "kinetic": "meV per atom"}
 _EVERY = 10  # steps between two records
 
 
@@ -47,8 +48,8 @@ def conservation(model: GauntForceField, molecules: Molecules, steps: int, seed:
 
 
 def conserved(moving: Mapping[str, Sequence[float]]) -> dict[str, float]:
-    """How far a `conservation` goes: ``drift`` of the total energy in meV per atom and picosecond, the ``rms`` of its
-    fluctuation and the mean ``kinetic`` energy in meV per atom.
+    """How far a `conservation` goes: ``drift`` of the total energy, the ``rms`` of its fluctuation and the mean
+    ``kinetic`` energy, in the units of `CONSERVED`.
 
     >>> conserved({"femtoseconds": [0, 500, 1000], "total": [0, 1, 2], "kinetic": [38, 39, 40]})["drift"]
     2.0

@@ -22,36 +22,28 @@ from isotropy.runs import Run
 from isotropy.study import Trace, job, part, size, train
 from isotropy.train import Cosine, Row
 
+# Of each molecule; forces are known of those at a temperature.
 TESTS = {
     "acac": ("test_300K", "test_600K", "test_H_transfer", "test_dihedral"),
     "3bpa": ("mixed_300K", "mixed_600K", "mixed_1200K"),
 }
+ERRORS = {"energies": ("energy_rmse", "RMSE, meV"), "forces": ("force_rmse", "RMSE, meV/A")}
 _AT_ONCE = 25  # configurations when nothing is learned
 _SHOWN = 400  # pairs of components in a parity plot
 
 
 @job
-def forcefield_job(
-    run: Run,
-    *,
-    seed: int,
-    molecule: str,
-    products: str,
-    order: int,
-    steps: int,
-    plan: ForceFieldPlan,
-    dynamics: int = 0,
-) -> dict[str, Any]:
+def forcefield_job(run: Run, *, seed: int, field: ForceField, plan: ForceFieldPlan) -> dict[str, Any]:
     """Trains on 300 K: errors in meV and meV/Angstrom on each test set, the curve, pairs for parity, invariance.
 
-    ``products`` is "Gaunt" or "Clebsch-Gordan", ``order`` the number of bodies that products correlate.
-    The energy along ``dynamics`` steps of half a femtosecond, if any, is recorded too.
+    The energy along the ``dynamics`` of the field, if any, is recorded too.
     """
+    molecule, steps, dynamics = field.molecule, field.steps, field.dynamics
     known, validation = load_molecules(molecule).parted(plan.train, derive(seed, "validation"))
     batched = partial(batches_of, isolated=known.isolated, r_max=plan.r_max)
     learned = batched(known, plan.batch, seed=derive(seed, "batches"))
     seen = batched(validation, _AT_ONCE)
-    model = built(plan, products, order, Scales.of(learned), known.isolated, seed)
+    model = built(plan, field, Scales.of(learned), known.isolated, seed)
     before = invariance(model, known[:8], seed)
 
     def look(row: Row, model: nn.Module) -> None:
@@ -64,7 +56,7 @@ def forcefield_job(
         EnergyForceLoss(float(plan.energy), float(plan.forces)),
         learned,
         plan,
-        part(run, plan, "force-field", molecule, products, order, steps, seed),
+        part(run, plan, "force-field", molecule, field.products, field.order, steps, seed),
         seed,
         optimizer=optimizer_of(model, plan),
         schedule=Cosine(warmup=plan.warmup),
@@ -73,7 +65,7 @@ def forcefield_job(
     )
     tests = {name: load_molecules(molecule, name) for name in TESTS[molecule]}
     batches = {name: batched(test, _AT_ONCE) for name, test in tests.items()}
-    called = f"{molecule}, {ForceField(molecule, steps, products, order).method}, {steps} steps, seed {seed}"
+    called = f"{molecule}, {field.method}, {steps} steps, seed {seed}"
     looks = [row for row in history.rows if "force_rmse" in row]
     curve = {key: [row[key] for row in looks] for key in ("step", "energy_rmse", "force_rmse")}
     pairs = {name: parity(model, test, seed) for name, test in batches.items()}
@@ -103,7 +95,7 @@ def batches_of(
 
 
 def built(
-    plan: ForceFieldPlan, products: str, order: int, scales: Scales, isolated: Mapping[int, float], seed: int
+    plan: ForceFieldPlan, field: ForceField, scales: Scales, isolated: Mapping[int, float], seed: int
 ) -> GauntForceField:
     """The model of §4.3, or the same with full Clebsch-Gordan products."""
     model = GauntForceField(
@@ -112,12 +104,12 @@ def built(
         channels=plan.channels,
         L_filter=plan.L_filter,
         L=plan.L,
-        order=order,
+        order=field.order,
         r_max=plan.r_max,
         radial=plan.radial,
         generator=spawn(seed, "weights"),
     )
-    if products == "Clebsch-Gordan":
+    if field.products == "Clebsch-Gordan":
         with_clebsch_gordan_products(model, spawn(seed, "couplings"))
     return model.to(plan.device)
 

@@ -5,16 +5,15 @@ from typing import Any
 import torch
 
 from isotropy.data import load_particles
-from isotropy.experiments.gaunt._config import NBodyPlan
-from isotropy.experiments.peers import Product, SteeredNetwork, learn_particles, try_particles
+from isotropy.experiments.peers import ParticlesPlan, Product, SteeredNetwork, learn_particles, try_particles
 from isotropy.random import derive
 from isotropy.runs import Run
 from isotropy.study import job, part
 
 
 @job
-def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: NBodyPlan) -> dict[str, Any]:
-    """Trains the network with features and attributes of degrees 0..``degree``, and the product ``method``.
+def nbody_job(run: Run, *, seed: int, method: Product, degree: int, plan: ParticlesPlan) -> dict[str, Any]:
+    """Trains the network with features and attributes of degrees 0..``degree``, ``width`` channels of each.
 
     ``test`` is the mean squared error per coordinate, ``symmetry`` the relative E(3) error in float32.
     """

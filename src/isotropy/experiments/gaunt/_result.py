@@ -1,50 +1,9 @@
 """The answer of the experiment, and its report: speed, force fields, charged particles, mirror images."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from isotropy.experiments.gaunt._config import EFFICIENCY, NBODY
-from isotropy.report import Block, Points, Scatter
-from isotropy.study import Published, Show, Traced, bars, curves, numbers, quoted, traces
-
-
-def _learning(column: str, what: str) -> Show:
-    return traces(
-        "learning",
-        "step",
-        f"Learning curves: {what}",
-        column,
-        times=1e3,
-        section="Force fields",
-        caption="Root mean square errors on configurations that are watched, not trained on.",
-        xlabel="step",
-        ylabel=what,
-        xlog=True,
-        ylog=True,
-    )
-
-
-def _parity(result: GauntProducts) -> Iterator[Block]:
-    trainings: dict[str, list[Points]] = {}
-    for trace in result.traces:
-        if trace.figure == "parity":
-            name, _, test = trace.name.rpartition(", ")
-            trainings.setdefault(name, []).append(Points(test, trace.columns["true"], trace.columns["predicted"]))
-    for number, (name, clouds) in enumerate(trainings.items()):
-        yield Scatter(
-            clouds,
-            section="Force fields",
-            title=f"Parity: {name}",
-            caption="Components of forces drawn from each test set.",
-            xlabel="density functional theory, eV/A",
-            ylabel="predicted, eV/A",
-            diagonal=True,
-            half=True,
-            name=f"parity-{number}",
-        )
+from isotropy.study import Published, Traced, bars, curves, numbers, parity, quoted, traces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +18,7 @@ class GauntProducts(Traced):
     heading = "Gaunt tensor products, reproduced"
     shown = (
         curves(
-            EFFICIENCY,
+            "efficiency",
             r"(?P<operation>.*), L = (?P<x>\d+)(?P<both>, with gradients)?",
             lambda m: f"{m['operation'].capitalize()}, {'forward and backward' if m['both'] else 'forward'}",
             section="Speed",
@@ -69,9 +28,28 @@ class GauntProducts(Traced):
             ylog=True,
             half=True,
         ),
-        _learning("force_rmse", "forces, meV/A"),
-        _learning("energy_rmse", "energies, meV"),
-        _parity,
+        traces(
+            "learning",
+            "step",
+            "Learning curves: {}",
+            {"force_rmse": "forces, meV/A", "energy_rmse": "energies, meV"},
+            times=1e3,
+            section="Force fields",
+            caption="Root mean square errors on configurations that are watched, not trained on.",
+            xlog=True,
+            ylog=True,
+        ),
+        parity(
+            "parity",
+            "true",
+            "predicted",
+            "Parity: {}",
+            section="Force fields",
+            caption="Components of forces drawn from each test set.",
+            xlabel="density functional theory, eV/A",
+            ylabel="predicted, eV/A",
+            half=True,
+        ),
         traces(
             "dynamics",
             "femtoseconds",
@@ -79,17 +57,9 @@ class GauntProducts(Traced):
             shifted=True,
             section="Force fields",
             caption="Velocity Verlet in steps of 0.5 fs from 300 K, through ase; energies less their first values.",
-            xlabel="femtoseconds",
             ylabel="meV per atom",
         ),
-        bars(
-            NBODY,
-            "Five charged particles, 1000 steps ahead",
-            unit="MSE per coordinate",
-            section="Charged particles",
-            xlabel="test MSE per coordinate",
-            name="n-body",
-        ),
+        bars("nbody", "Five particles, 1000 steps ahead", unit="MSE per coordinate", section="Charged particles"),
         numbers(
             "Force fields: root mean square errors on configurations that nobody trained on. n-body: five charged "
             "particles, 1000 steps ahead."

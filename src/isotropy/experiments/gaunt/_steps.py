@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.utils.benchmark import timer
 
 from isotropy.data import load_molecules, load_particles
-from isotropy.experiments.gaunt._config import ForceFieldPlan, NBodyPlan
+from isotropy.experiments.gaunt._config import ForceField, ForceFieldPlan
 from isotropy.experiments.gaunt._forcefield import batches_of, built, optimizer_of
-from isotropy.experiments.peers import Product, SteeredNetwork, squared_error
+from isotropy.experiments.peers import ParticlesPlan, Product, SteeredNetwork, squared_error
 from isotropy.nn import EnergyForceLoss, Scales
 from isotropy.random import derive
 from isotropy.runs import Run
@@ -26,20 +26,18 @@ _TIMED = 40
 
 
 @job
-def forcefield_step_job(
-    run: Run, *, seed: int, molecule: str, products: str, order: int, plan: ForceFieldPlan
-) -> dict[str, Any]:
+def forcefield_step_job(run: Run, *, seed: int, field: ForceField, plan: ForceFieldPlan) -> dict[str, Any]:
     """``step_ms`` of a force field in training, for batches of the plan."""
-    train = load_molecules(molecule)[: 4 * plan.batch]
+    train = load_molecules(field.molecule)[: 4 * plan.batch]
     batches = batches_of(train, plan.batch, isolated=train.isolated, r_max=plan.r_max)
-    model = built(plan, products, order, Scales.of(batches), train.isolated, seed)
+    model = built(plan, field, Scales.of(batches), train.isolated, seed)
     loss = EnergyForceLoss(float(plan.energy), float(plan.forces))
     found = median_step(model, loss, batches, optimizer_of(model, replace(plan, rate=0.0)), plan.device)
     return {"step_ms": found, "parameters": size(model)}
 
 
 @job
-def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: NBodyPlan) -> dict[str, Any]:
+def nbody_step_job(run: Run, *, seed: int, method: Product, degree: int, plan: ParticlesPlan) -> dict[str, Any]:
     """``step_ms`` of a network of charged particles in training, for batches of the plan."""
     torch.manual_seed(derive(seed, "weights"))
     network = SteeredNetwork(method, degree, degree, plan.width, plan.layers).to(plan.device)

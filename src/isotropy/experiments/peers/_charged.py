@@ -14,7 +14,7 @@ from isotropy.measure import equivariance_error
 from isotropy.random import derive
 from isotropy.reps import Cloud, Point, Scalar, Vector
 from isotropy.runs import Run
-from isotropy.study import Number, size, train
+from isotropy.study import Number, OnDevice, size, train
 from isotropy.train import Batches
 
 _AT_ONCE = 500
@@ -23,7 +23,7 @@ STATE = Cloud(Point + Vector + Scalar)  # position, velocity, charge of each par
 
 
 @dataclass(frozen=True)
-class ParticlesPlan:
+class ParticlesPlan(OnDevice):
     """A network of charged particles: ``layers`` rounds of messages between features of ``width``, Adam.
 
     ``rate`` falls along a cosine to 0; gradients are clipped at norm ``clip``, without which EGNN and the radial field

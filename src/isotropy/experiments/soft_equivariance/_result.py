@@ -85,7 +85,6 @@ class SoftEquivariance(Traced):
             "epoch",
             "{}",
             section="Strengths",
-            xlabel="epoch",
             ylabel="strength of the penalty",
             ylog=True,
             half=True,

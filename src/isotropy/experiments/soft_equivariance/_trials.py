@@ -14,12 +14,10 @@ def trials(config: Config) -> Iterator[Trial]:
     for setting in config.settings:
         numbers = {(setting.name + rows, "MSE per entry"): name for rows, name in ROWS.items()}
         for method in methods(truth(setting)[0], config.plan):
-            for seed in config.seeds_of(setting.seeds):
-                where = {"nu": setting.nu, "axis": setting.axis, "method": method.key, "argument": method.argument}
-                training = config.job(train_job, seed, **where, plan=config.plan)
-                yield Trial(training, NETWORKS, method.name, numbers, NETWORKS)
-    for question in config.questions:
-        for seed in config.seeds_of(question.seeds):
-            asked = {"problem": question.problem, "settings": dict(question.settings), "quick": config.quick}
-            asking = config.job(discover_job, seed, **asked, rows=config.question_rows)
-            yield Trial(asking, DISCOVER, question.name, stage=DISCOVER)
+            where = {"nu": setting.nu, "axis": setting.axis, "method": method.key, "argument": method.argument}
+            given = {**where, "plan": config.plan, "seeds": setting.seeds}
+            yield from config.trials(train_job, NETWORKS, method.name, numbers, NETWORKS, **given)
+    for one in config.questions:
+        asked = {"problem": one.problem, "settings": dict(one.settings), "quick": config.quick}
+        given = {**asked, "rows": config.question_rows, "seeds": one.seeds}
+        yield from config.trials(discover_job, DISCOVER, one.name, stage=DISCOVER, **given)

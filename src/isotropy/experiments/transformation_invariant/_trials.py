@@ -29,17 +29,17 @@ def trials(config: Config) -> Iterator[Trial]:
     turned = {name: config.seeds if name == "plain" else config.seeds_of_others for name in POSED}
     for poses, methods in (("I", standing), ("SO3", turned)):
         numbers = {(f"{poses}/{tried}", "recognised"): tried for tried in dict.fromkeys((poses, "SO3"))}
-        for name, count in methods.items():
-            for seed in config.seeds_of(count):
-                given = {"method": name, "poses": poses, "modelnet": config.modelnet, "plan": config.shapes}
-                yield Trial(config.job(classify_job, seed, **given), "clouds", METHODS[name], numbers, "clouds")
+        for name, seeds in methods.items():
+            given = {"method": name, "poses": poses, "modelnet": config.modelnet, "plan": config.shapes}
+            yield from config.trials(classify_job, "clouds", METHODS[name], numbers, "clouds", seeds=seeds, **given)
     for job in city_jobs(config.tours, config.seed):
         yield Trial(job, "tours", stage="labels")
     for view, name in VIEWS.items():
-        for seed in config.seeds_of(config.seeds if view == "invariant" else config.seeds_of_others):
-            training = config.job(tours_job, seed, view=view, data_seed=config.seed, plan=config.tours)
-            yield Trial(training, "tours", name, _gaps, "tours")
-    yield Trial(config.job(embed_job, plan=config.graphs), "distances", "", partial(_embedded, config), "distances")
+        seeds = config.seeds if view == "invariant" else config.seeds_of_others
+        given = {"view": view, "data_seed": config.seed, "plan": config.tours}
+        yield from config.trials(tours_job, "tours", name, _gaps, "tours", seeds=seeds, **given)
+    embedded = partial(_embedded, config)
+    yield from config.trials(embed_job, "distances", "", embedded, "distances", plan=config.graphs)
 
 
 def _gaps(outcome: Outcome) -> Mapping[tuple[str, str], float]:
