@@ -192,7 +192,7 @@ everything flows; contributions may cancel, so shares are of their total size.""
 
 
 def audit(
-    model: Callable[..., Any],
+    model: Any,
     x: Any,
     types: Types | None = None,
     *,
