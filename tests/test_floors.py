@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[1] / "src" / "isotropy"
-DOORSTEP = {"errors", "random", "estimate", "storage", "fields"}
+DOORSTEP = {"errors", "random", "estimate", "storage", "fields", "settings"}
 BELOW_DISCOVERY = {
     *(
         "linalg",
@@ -35,6 +35,7 @@ FLOORS: dict[str, set[str]] = {
     "estimate": set(),
     "storage": set(),
     "fields": set(),
+    "settings": set(),
     "linalg": set(),
     "groups": {"linalg"},
     "reps": {"groups", "linalg"},

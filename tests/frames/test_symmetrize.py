@@ -71,7 +71,7 @@ def test_permutations_of_numbers_are_sorted() -> None:
 
 def test_parameters_and_the_default_are_those_of_the_model() -> None:
     layer = torch.nn.Linear(3, 3)
-    model = symmetrize(layer)
+    model = symmetrize(layer, rep_out="Cloud(Vector)")
     assert isinstance(model, FrameAveraged)
     assert str(model.group) == "E(3)"
     assert [p.data_ptr() for p in model.parameters()] == [p.data_ptr() for p in layer.parameters()]

@@ -133,16 +133,17 @@ def test_the_bilinear_block_is_the_sum_that_the_specification_writes() -> None:
     x = torch.randn(rep.dim(block.group), generator=spawn(0, "x"), dtype=torch.float64)
     places = {rank: list(copies(rep, block.group)[T(rank)]) for rank in range(3)}
     expected = torch.zeros_like(x)
-    pairs = [(pair.q, pair.p) for pair in block.pairs]
+    pairs = [(*pair.q, *pair.p) for pair in block.pairs]
     assert pairs == [(0, 1), (0, 2), (1, 0), (1, 1), (2, 0)]
     for pair, theta in zip(block.pairs, block.theta, strict=True):
-        n, sources = len(pair.coefficients), len(places[pair.p])
-        for i, row in enumerate(places[pair.q]):
-            for j, column in enumerate(places[pair.p]):
+        (q,), (p,) = pair.q, pair.p
+        n, sources = len(pair.coefficients), len(places[p])
+        for i, row in enumerate(places[q]):
+            for j, column in enumerate(places[p]):
                 W = sum(theta[i, k * sources + j] * x[pair.coefficients[k]] for k in range(n))
                 expected[row] += 0.1 * (W @ x[column]).detach()
     torch.testing.assert_close(block(x).detach(), expected, rtol=1e-12, atol=1e-12)
-    assert all(len(pair.coefficients) <= 3 ** (pair.q + pair.p) for pair in block.pairs)
+    assert all(len(pair.coefficients) <= 3 ** sum(pair.q + pair.p) for pair in block.pairs)
 
 
 def test_copies_are_chosen_by_the_generator() -> None:
@@ -174,3 +175,28 @@ def test_features_keep_their_size_whatever_their_type() -> None:
     for name, y, size in (("linear", layer(x), 1.0), ("bilinear", block(x), 0.1)):
         for atom, places in copies(rep, parse("O(3)")).items():
             assert size / 3 < float(y[:, places.flatten()].square().mean().sqrt()) < 3 * size, (name, atom)
+
+
+@pytest.mark.parametrize(
+    ("group", "rep_in", "rep_out"),
+    [
+        ("SO(3) x S(5)", "Nodes + Nodes*Vector", "Vector"),
+        ("O(2) x S(4)", "Vector*Nodes + Scalar", "Nodes*Vector + Scalar"),
+        ("O(3) x S(3)", "Nodes*Vector", "Nodes**2"),
+    ],
+)
+def test_networks_under_products_of_groups_on_two_spaces(group: str, rep_in: str, rep_out: str) -> None:
+    """Points with a feature each: turned and renumbered, whatever the hidden type."""
+    from isotropy.reps import parse_rep
+    from isotropy.testing import assert_equivariant
+
+    G = parse(group)
+    x = torch.randn(7, parse_rep(rep_in).dim(G), generator=spawn(0, "x"), dtype=torch.float64)
+    for ch in (30, "2*Scalar + 2*Nodes + 2*Vector + Nodes*Vector", "2*Scalar + Vector*Nodes"):
+        net = EMLP(rep_in, rep_out, G, ch, depth=2, generator=spawn(1, "net")).double()
+        with torch.no_grad():
+            for name, weight in net.named_parameters():
+                if "phi" in name:
+                    weight.zero_()  # biases alone would pass for an output
+        assert net(x).std(0).max() > 1e-6, ch  # it sees x
+        assert_equivariant(net, G, x, tol=1e-9)

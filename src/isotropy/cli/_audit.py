@@ -1,20 +1,23 @@
 """``isotropy audit``: how symmetric is the model that I already have, and where does it break?"""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from isotropy.cli._app import app
 from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, point, settings_of, show
-from isotropy.errors import IsotropyError, SchemaError
+from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
 
 
 @app.command(short_help="How symmetric is the model that I have?")
 def audit(
     model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
     data: Data,
-    group: Annotated[list[str], typer.Option("--group", help="A group to test, e.g. SO(3); may be repeated.")],
+    group: Annotated[
+        list[str], typer.Option("--group", "--groups", help="A group to test, e.g. SO(3); may be repeated.")
+    ],
     schema: SchemaFile = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
     seed: Seed = 0,
@@ -25,13 +28,22 @@ def audit(
     check_run(out, resume)
     settings = settings_of(setting)
     from isotropy import data as rooms
+    from isotropy.discovery import adapted, is_calculator, load_model
     from isotropy.discovery import audit as examine
-    from isotropy.discovery import load_model
     from isotropy.study import answering
 
     loaded = _loaded(load_model, model)
+    if not callable(loaded) and not is_calculator(loaded):
+        loaded = loaded.predict  # an estimator
+    if is_calculator(loaded):
+        asked = {"model": model, "data": data, "groups": ",".join(group), "seed": seed}
+        with answering(out, resume, asked) as answer:
+            found = answer.write(_of_calculator(loaded, data, group, model, seed))
+        show(found, found.headline())
+        point(out)
+        return
     dataset = rooms.load(data, schema=schema, **settings)
-    check_batches(loaded, dataset, model)
+    check_batches(adapted(loaded), dataset, model)
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
@@ -40,7 +52,7 @@ def audit(
     point(out)
 
 
-def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[..., Any]:
+def _loaded(load: Callable[[str], Any], given: str) -> Any:
     """The model; what a person's own module raises when it is imported, or its class when it is made, is told as a
     refusal."""
     try:
@@ -54,6 +66,24 @@ def _loaded(load: Callable[[str], Callable[..., Any]], given: str) -> Callable[.
             "a model that can be imported: a function, an nn.Module, or its class if it takes no arguments",
             "name an instance, as in mypackage.models:net",
         ) from error
+
+
+def _of_calculator(calculator: Any, data: str, groups: list[str], name: str, seed: int) -> Any:
+    """The laws of a potential, on the structures of a file that ase reads."""
+    try:
+        import ase.io
+    except ImportError as missing:
+        raise MissingExtraError.of("ase", "molecules") from missing
+    from isotropy.discovery import audit_calculator
+
+    if not Path(data).is_file():
+        raise SchemaError(f"{data!r} for a calculator", "a file of structures, such as structures.xyz")
+    try:
+        structures: Any = ase.io.read(data, ":")
+    except Exception as error:  # each format of ase fails in its own way
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SchemaError(f"{data}, which ase cannot read: {said}", "structures, as in .xyz, .cif or .traj") from error
+    return audit_calculator(calculator, structures, groups=",".join(groups), name=name, seed=seed)
 
 
 def check_batches(model: Callable[..., Any], data: Any, given: str) -> None:

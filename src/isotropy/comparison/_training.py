@@ -1,6 +1,8 @@
 """One method on one fold: built, trained, and judged on rows that it has not seen."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -36,7 +38,22 @@ def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
 
 def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int]) -> dict[str, Any]:
     """Squared errors per output of the held-out rows, and what the training took; or how it diverged."""
-    problem, spend = Problem.load(run), Budget(**budget)
+    with _single_precision():
+        return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget))
+
+
+@contextmanager
+def _single_precision() -> Generator[None, None, None]:
+    """Networks are made in single precision, whatever torch's default is where the question is asked."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
+def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spend: Budget) -> dict[str, Any]:
     held_out = folds_of(problem, spend.folds) == fold
     validation = validation_rows(problem, held_out, seed, fold)
     rows = (~held_out & ~validation).nonzero().flatten()

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from isotropy.discovery._adapted import adapted as adapted
 from isotropy.discovery._audit import Audit as Audit
 from isotropy.discovery._audit import GroupAudit as GroupAudit
 from isotropy.discovery._audit import audit as audit
+from isotropy.discovery._calculator import CalculatorAudit as CalculatorAudit
+from isotropy.discovery._calculator import Check as Check
+from isotropy.discovery._calculator import audit_calculator as audit_calculator
 from isotropy.discovery._discover import discover as discover
 from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding
+from isotropy.discovery._model_file import is_calculator as is_calculator
 from isotropy.discovery._model_file import load_model as load_model
 from isotropy.discovery._result import Discovery as Discovery
 from isotropy.study import Candidate as Candidate

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,20 +12,22 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from isotropy.data import Dataset, Types, admitted, enough_units
+from isotropy.discovery._adapted import OnGraphs, adapted
+from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
+from isotropy.frames.parts import Inputs, is_graph, opened
 from isotropy.linalg import Segments
-from isotropy.measure import Layer, LayerErrors, Sample, equivariance_error, layer_errors, lie_error
+from isotropy.measure import Blame, Layer, LayerErrors, Sample, equivariance_error, layer_errors, lie_error
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
-from isotropy.reps import Schema, written_type
+from isotropy.reps import Schema, parse_type, written_type
 from isotropy.study import Answer, Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
 _LIE_ROWS = 1_000
 _LAYER_ROWS = 512
 _DRAWS = 32
-_ROUNDING = 1e-6  # relative errors below are those of single precision
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class GroupAudit:
 
     ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
     derivative torch cannot see; ``layers`` is empty where the model shows none. ``width`` is the window of a group
-    without a uniform law.
+    without a uniform law. ``blame`` names the layer where the symmetry is lost, and those that cannot be told from it.
     """
 
     name: str
@@ -50,6 +53,12 @@ class GroupAudit:
     generators: tuple[Generator, ...] = ()
     layers: tuple[Layer, ...] = ()
     width: tuple[float, ...] | None = None
+    blame: Blame = Blame("")
+
+    @property
+    def verdict(self) -> str:
+        """What the error means, in words."""
+        return verdict(self.error.mean)
 
     def worst(self) -> Layer | None:
         """The layer that adds most to the error, None where no layers were seen."""
@@ -67,6 +76,11 @@ class Audit(Answer[GroupAudit]):
     kind: ClassVar[str] = "audit"
     model: str = ""
     groups: tuple[GroupAudit, ...] = ()
+
+    @property
+    def largest(self) -> GroupAudit | None:
+        """The largest group that the model keeps to rounding, of those asked; None where it keeps none."""
+        return next((found for found in self.groups if found.error.mean <= ROUNDING), None)  # the largest stand first
 
     @property
     def layers(self) -> GroupAudit:
@@ -88,9 +102,12 @@ class Audit(Answer[GroupAudit]):
                     "group": found.name,
                     **flatten("error", found.error, headline=True),
                     "max": found.error.max,
+                    "verdict": found.verdict,
                     **flatten("lie_error", found.lie),
                     "worst_layer": worst.name if worst else None,
                     "worst_layer_share": worst.share if worst else None,
+                    "blamed": found.blame.layer or None,
+                    "among": ", ".join(found.blame.among) or None,
                 }
             )
         return rows
@@ -101,8 +118,9 @@ class Audit(Answer[GroupAudit]):
             Column("equivariance error", "number", explain="Relative rms over data and group; 0 is equivariant."),
             Column("worst pair", "number", explain="The largest error of one row under one element."),
             Column("per unit generator", "number", explain="The infinitesimal error, over all generators."),
-            Column("breaks most in"),
-            Column("share", "percent", explain="That layer's part of all that layers add."),
+            Column("verdict", explain="Exact to rounding below 1e-6; 1 is as far as unrelated outputs are."),
+            Column("lost in", explain="The first layer that no hidden action of the group follows."),
+            Column("or in", explain="Layers that the outputs cannot tell from it.", terminal=False),
         )
         cells = [
             (
@@ -110,8 +128,9 @@ class Audit(Answer[GroupAudit]):
                 found.error,
                 found.error.max,
                 found.lie,
-                _label(worst) if (worst := found.worst()) else None,
-                worst.share if worst else None,
+                found.verdict,
+                found.blame.layer or None,
+                ", ".join(name for name in found.blame.among if name != found.blame.layer) or None,
             )
             for found in self.groups
         ]
@@ -131,9 +150,9 @@ class Audit(Answer[GroupAudit]):
             caption="0 is exactly equivariant; 1 is as far apart as unrelated outputs.",
         )
         directions = [_directions(found) for found in self.groups if found.generators]
-        layers = [_where(found) for found in self.groups if found.layers and found.error.mean > _ROUNDING]
+        layers = [_where(found) for found in self.groups if found.layers and found.error.mean > ROUNDING]
         return [
-            Text(_headline(best, broken), style="headline"),
+            Text(_headline(self.largest, best, broken), style="headline"),
             *section("How symmetric", self.summary(), errors),
             *section("Along which directions", *directions),
             *section("Where it breaks", *layers),
@@ -173,7 +192,7 @@ everything flows; contributions may cancel, so shares are of their total size.""
 
 
 def audit(
-    model: Callable[..., Any],
+    model: Any,
     x: Any,
     types: Types | None = None,
     *,
@@ -187,7 +206,10 @@ def audit(
     """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
 
     Clouds are ``(n, points, d)``, images ``(n, C, H, W)``, graphs ``(n, m, m)``, as ``reps.read_values`` says, and a
-    tuple of types takes one of values, the arguments of ``model``. With ``segments``, Segments or the label of the set
+    tuple of types takes one of values, the arguments of ``model``. A ``Batch`` of torch_geometric is one argument, its
+    type a dictionary of the attributes that move, ``{"pos": "Cloud(Point)"}``. ``model`` may be any callable of tensors
+    or numpy arrays, and an estimator of scikit-learn; for calculators of ase there is ``audit_calculator``.
+    With ``segments``, Segments or the label of the set
     of each point, Clouds are flat ``(N, d)``, and the model is called with Segments as its last argument.
 
     ``x`` may be a Dataset, which brings types and clusters; else ``types`` declares the columns of input and output.
@@ -208,10 +230,16 @@ def audit(
     if isinstance(x, Dataset):
         types, segments = types or x.types, x.segments if segments is None else segments
         cluster, x = x.cluster if cluster is None else cluster, x.x
+    given, model = model, adapted(model)
     if types is None:
         raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
-    schema = Schema.of(types)
-    values, _, numbers, sets = admitted(schema, x, cluster=cluster, segments=segments)
+    if is_graph(x):
+        inputs, schema = _graphs(x, types)
+        model = OnGraphs(model, inputs) if isinstance(model, nn.Module) else partial(_on_graphs, model, inputs)
+        values, sets, numbers = inputs.x, inputs.segments, None
+    else:
+        schema = Schema.of(types)
+        values, _, numbers, sets = admitted(schema, x, cluster=cluster, segments=segments)
     rows = Sample(values, schema.x, sets)
     unit = torch.arange(len(rows)) if numbers is None else numbers
     enough_units(unit)
@@ -228,7 +256,7 @@ def audit(
         if isinstance(model, nn.Module):
             model.train(training)
     return Audit(
-        model=name or type(model).__name__,
+        model=name or _named(given),
         data={
             **{"rows": len(rows), "used": len(chosen), "units": len(torch.unique(unit))},
             **({"columns": values.shape[1]} if schema.tabular else {"inputs": written_type(schema.x)}),
@@ -238,6 +266,21 @@ def audit(
         settings={"seed": seed, "groups": ", ".join(one.name for one in listed)},
         seconds=time.perf_counter() - began,
     )
+
+
+def _graphs(x: Any, types: Types) -> tuple[Inputs, Schema]:
+    """Graphs of torch_geometric by their tensors, and the types of these and of the output."""
+    asked = types if isinstance(types, Mapping) else {"x": types.x, "y": types.y}
+    inputs = opened(x, parse_type(asked["x"]))
+    return inputs, Schema(x=inputs.rep_in, y=parse_type(asked.get("y")))
+
+
+def _on_graphs(model: Any, inputs: Inputs, segments: Any = None, **values: Any) -> Any:
+    return inputs.call(model, values, segments)
+
+
+def _named(model: Any) -> str:
+    return getattr(model, "__name__", None) or type(model).__name__
 
 
 def _judge(
@@ -258,27 +301,30 @@ def _judge(
     error = asked(equivariance_error, candidate.measured, _ERROR_ROWS, n=_DRAWS, cluster=unit, seed=seed)
     modules = isinstance(model, nn.Module) and any(True for _ in model.children())
     # Where nothing breaks no layer does; of a group with reflections the rest says where, if turning is kept.
-    broken = modules and error.mean > _ROUNDING
-    layers: tuple[Layer, ...] = ()
+    broken = modules and error.mean > ROUNDING
     if not group.dim:
-        layers = _several(asked(layer_errors, group, _LAYER_ROWS)) if broken else ()
-        return GroupAudit(candidate.name, error, layers=layers, width=candidate.width)
+        layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS)) if broken else _NOWHERE
+        return GroupAudit(candidate.name, error, layers=layers, width=candidate.width, blame=blame)
     try:
         lie = asked(lie_error, group, _LIE_ROWS, cluster=unit[:_LIE_ROWS])
     except (DomainError, RuntimeError) as reason:  # numpy inside, or an operation without forward derivatives
         notes.append(f"No Lie errors: {str(reason).splitlines()[0]}.")
         return GroupAudit(candidate.name, error, width=candidate.width)
     generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))
-    if broken and lie.total.mean < _ROUNDING and len(tree.tree_leaves(group.discrete)[0]):
-        layers = _several(asked(layer_errors, group, _LAYER_ROWS, discrete=True))
+    layers, blame = _NOWHERE
+    if broken and lie.total.mean < ROUNDING and len(tree.tree_leaves(group.discrete)[0]):
+        layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS, discrete=True))
     elif modules:
-        layers = _several(asked(layer_errors, group, _LAYER_ROWS))
-    return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width)
+        layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS))
+    return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width, blame)
 
 
-def _several(found: LayerErrors) -> tuple[Layer, ...]:
-    """The layers, unless one is the whole model, as in an exported program."""
-    return found.layers if len(found.layers) > 1 else ()
+_NOWHERE: tuple[tuple[Layer, ...], Blame] = ((), Blame(""))
+
+
+def _several(found: LayerErrors) -> tuple[tuple[Layer, ...], Blame]:
+    """The layers, unless one is the whole model, as in an exported program; and the one that is blamed."""
+    return (found.layers if len(found.layers) > 1 else ()), found.blame
 
 
 def _dtype(model: Callable[..., Any], x: Any) -> torch.dtype:
@@ -290,13 +336,17 @@ def _dtype(model: Callable[..., Any], x: Any) -> torch.dtype:
     return torch.float32 if getattr(x, "dtype", None) in (torch.float32, np.float32) else torch.float64
 
 
-def _headline(best: GroupAudit, broken: GroupAudit) -> str:
-    text = f"Closest to {best.name}: relative error {best.error}."
-    if broken is not best:
-        text += f" Furthest from {broken.name}: {broken.error}."
-        worst = broken.worst()
-        if worst:
-            text += f" There, {worst.share:.0%} of what the layers add enters at `{_label(worst)}`."
+def _headline(largest: GroupAudit | None, best: GroupAudit, broken: GroupAudit) -> str:
+    if largest is not None:
+        text = f"The largest group that holds is {largest.name}, {largest.verdict} (relative error {largest.error})."
+    else:
+        text = f"No group holds exactly. Closest to {best.name}: {best.verdict}, relative error {best.error}."
+    if broken is not (largest or best) and broken.error.mean > ROUNDING:
+        text += f" Furthest from {broken.name}: {broken.verdict}, {broken.error}."
+        if broken.blame.layer:
+            text += f" It is lost in `{broken.blame.layer}`"
+            others = [name for name in broken.blame.among if name != broken.blame.layer]
+            text += f", or in {', '.join(f'`{name}`' for name in others)}." if others else "."
     return text
 
 

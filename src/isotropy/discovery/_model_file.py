@@ -9,7 +9,7 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,13 @@ _NAME = re.compile(r"[\w.]*")
 _FREE = {"as_string", "as_strings", "in_spec", "out_spec", "torch_version", "verifiers"}
 
 
-def load_model(source: str) -> Callable[..., Any]:
+def load_model(source: str) -> Any:
     """The model that ``source`` names: an exported program "MODEL.pt2", or "module:attribute" in Python.
 
     A .pt2 file of ``torch.export.save`` is data here: tensors are read from their bytes, every operation must be a
     tensor operation of torch, and pickled parts, compiled code, example inputs and guards are refused or left out.
     "module:attribute" imports the module, which runs its code; the attribute is a function or module, or takes no
-    arguments and makes one. Modules come in eval mode.
+    arguments and makes one. Modules come in eval mode; calculators of ase and estimators that predict come as they are.
 
     Raises SchemaError for anything else, naming what to write instead.
 
@@ -74,7 +74,7 @@ a .pt file is a pickle, which runs code: torch.export.save(torch.export.export(m
     return _imported(module, attribute)
 
 
-def _imported(module: str, attribute: str) -> Callable[..., Any]:
+def _imported(module: str, attribute: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")  # as python does: a person's own module lies where they stand
     try:
@@ -83,11 +83,20 @@ def _imported(module: str, attribute: str) -> Callable[..., Any]:
             found = getattr(found, name)
     except (ImportError, AttributeError) as error:
         raise SchemaError(f"{module}:{attribute}", "an importable attribute", str(error)) from error
-    if isinstance(found, type) and issubclass(found, nn.Module):
+    if isinstance(found, type) and (issubclass(found, nn.Module) or is_calculator(found)):
         found = found()
-    if not callable(found):
+    if not (callable(found) or is_calculator(found) or hasattr(found, "predict")):
         raise SchemaError(f"{module}:{attribute}, a {type(found).__name__}", "a model that can be called")
     return found.eval() if isinstance(found, nn.Module) else found
+
+
+def is_calculator(model: Any) -> bool:
+    """Whether a model is a calculator of ase, or a class of them.
+
+    >>> is_calculator(torch.sin)
+    False
+    """
+    return hasattr(model, "implemented_properties") and hasattr(model, "get_potential_energy")
 
 
 class Program(nn.Module):

@@ -9,20 +9,23 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError
+from isotropy.frames._batch_norm import counted_once
 from isotropy.frames._frame import Frame, next_draw
+from isotropy.frames._inputs import Inputs
 from isotropy.frames._viewed import Sees, Viewed
 from isotropy.groups import Group
 from isotropy.linalg import Segments
-from isotropy.optics import Mode, average
+from isotropy.optics import Mode, Optic, average
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Pairs, Rep, Type, leaves, parse_type
+from isotropy.reps import Cloud, Pairs, Rep, Type, leaves, parse_type, written_type
+from isotropy.settings import Settled
 
 
-class FrameAveraged(nn.Module):
+class FrameAveraged(Settled):
     """``sum_i w_i g_i . backbone(g_i^-1 . x)`` over the atoms (g_i, w_i) of ``frame`` at x: equivariant whatever it is.
 
     - ``backbone``: any callable of the arguments, and last the Segments of its copies where there are any. A batch of B
-      rows reaches it as B * F copies, and batch statistics are taken over all of them.
+      rows reaches it as B * F copies.
     - ``frame``: computed from the Points (without translations, the Points and Vectors) of one argument. Where that
       cloud is too symmetric to decide all axes, as two atoms are, the Vectors of all arguments help to decide them. A
       frame of permutations sees all values of the vertices.
@@ -37,13 +40,21 @@ class FrameAveraged(nn.Module):
     - ``seed``: draws depend on it and on the number of calls so far, which is part of the state, so that training
       resumes where it was; run again by ``torch.utils.checkpoint`` a call draws the same.
 
-    Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are flat ``(N, features)``. Under autocast the
-    backbone runs in half precision, what surrounds it does not.
+    Inputs are ``(rows, ..., features)``; with ``segments`` Clouds are flat ``(N, features)``, and an ``edge_index (2,
+    E)`` of type None or Edges() is that of the copies for the backbone. Padded sets come with ``mask (rows, points)``,
+    as a keyword or as a Boolean argument of type None: what is padding is no point of the frame, zero in every copy and
+    zero in outputs. A ``Data`` or ``Batch`` of torch_geometric is one argument; ``rep_in`` is then a dictionary of its
+    attributes that move, ``{"pos": "Cloud(Point)"}``, and the backbone gets the batch of the copies.
+
+    Half precision is that of the backbone: frames and what surrounds them are single, under autocast and for inputs in
+    half precision, whose outputs are half again. Batch norms in train mode count each row once, in however many
+    poses it is seen. Under ``torch.compile`` the frame stays outside of the graph, which is the backbone's (with
+    ``chunk`` nothing is compiled).
 
     Raises ShapeError or SchemaError for inputs that do not fit the types, DomainError for an unknown mode and for batch
     norm in chunks, DegenerateError where no frame can be exact (tensors beside a cloud on a line), and what the frame
-    raises. Compile the backbone, ``FrameAveraged(torch.compile(net), ...)``: frames look at values, which breaks the
-    graphs of the wrapper, and keeps ``torch.func.vmap`` and ``torch.export`` from it; ``torch.func.grad`` works.
+    raises. Frames look at values, which keeps ``torch.func.vmap`` and ``torch.export`` from the wrapper;
+    ``torch.func.grad`` works.
     Source: Puny et al., ICLR 2022, eq. 2; specification 03 §2.1.
 
     >>> from isotropy.frames import PCAFrame
@@ -81,6 +92,14 @@ class FrameAveraged(nn.Module):
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
 
+    def settings(self) -> dict[str, Any]:
+        return {
+            "frame": type(self.frame).__name__,
+            "group": str(self.group),
+            "rep_in": written_type(self.rep_in),
+            "rep_out": written_type(self.rep_out),
+        }
+
     @property
     def group(self) -> Group:
         """The group under which the module is equivariant."""
@@ -88,33 +107,52 @@ class FrameAveraged(nn.Module):
 
     def forward(self, *args: Any, segments: Segments | None = None, **named: Any) -> Any:
         """The outputs, ``(rows, ...)``; Segments may also be the last positional argument."""
+        if not torch.compiler.is_compiling():
+            return self._averaged(args, segments, named)
+        # Frames look at values, which no graph can: they stay outside, and the graph is that of the backbone.
+        from isotropy.frames._outside import back, there
+
+        done, journey, given, by_name = there(self, args, segments, named)
+        return journey if done else back(self, journey, self.backbone(*given, **by_name))
+
+    def _averaged(self, args: tuple[Any, ...], segments: Segments | None, named: dict[str, Any]) -> Any:
+        inputs, optic = self.prepared(args, segments, named)
+
+        def run(x: Any, sets: Segments | None = None) -> Any:
+            return inputs.call(self.backbone, inputs.inside(x, sets), sets)
+
+        if self.chunk is not None:
+            return inputs.outside(self.rep_out, optic.close(run)(inputs.x))
+        copies, x = optic.forward(inputs.x)
+        with counted_once(self.backbone, copies.weight, copies.inner):
+            y = run(x, copies.inner)
+        return inputs.outside(self.rep_out, optic.backward(copies, y))
+
+    def prepared(
+        self, args: tuple[Any, ...], segments: Segments | None, named: dict[str, Any]
+    ) -> tuple[Inputs, Optic[Any, Any, Any, Any]]:
+        """The arguments of a call, and the way there and back for them."""
         if args and isinstance(args[-1], Segments):
             args, segments = args[:-1], args[-1]
-        x: Any = named if isinstance(self.rep_in, dict) else args if isinstance(self.rep_in, tuple) else _single(args)
+        inputs = Inputs.of(self.rep_in, args, named, segments)
         if self.mode == "average":
             warn_of_dropout(self)
         _refuse_batch_norm(self)
         mode: Mode = "average" if self.mode == "stochastic" and not self.training else self.mode
         drawn = None
         if mode == "stochastic":
-            drawn = spawn(self.seed, "stochastic frame", next_draw(self._seen, self.draws, x))
+            drawn = spawn(self.seed, "stochastic frame", next_draw(self._seen, self.draws, inputs.x))
         optic = average(
-            Viewed(self.frame, self.sees, self.rep_in, self.rep_out),
-            self.rep_in,
+            inputs.seen(Viewed(self.frame, self.sees, inputs.looked_at, self.rep_out)),
+            inputs.rep_in,
             self.rep_out,
             group=self.group,
             mode=mode,
             chunk=self.chunk,
             generator=drawn,
-            segments=segments,
+            segments=inputs.segments,
         )
-        return optic.close(self._inside)(x)
-
-    def _inside(self, x: Any, segments: Segments | None = None) -> Any:
-        sets = () if segments is None else (segments,)
-        if isinstance(x, dict):
-            return self.backbone(**x) if segments is None else self.backbone(**x, segments=segments)
-        return self.backbone(*x, *sets) if isinstance(x, tuple) else self.backbone(x, *sets)
+        return inputs, optic
 
     def extra_repr(self) -> str:
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
@@ -122,12 +160,6 @@ class FrameAveraged(nn.Module):
 
 def _first(rep_in: Type) -> int | str | None:
     return 0 if isinstance(rep_in, tuple) else next(iter(rep_in)) if isinstance(rep_in, dict) else None
-
-
-def _single(args: tuple[Any, ...]) -> Any:
-    if len(args) != 1:
-        raise SchemaError(f"{len(args)} arguments", "one, as rep_in is one type", "declare rep_in as a tuple of types")
-    return args[0]
 
 
 def _refuse_points(rep_out: Type, group: Group) -> None:

@@ -31,7 +31,7 @@ def symmetrize(
     model: Callable[..., Any],
     group: Group | str = "E(3)",
     rep_in: Any = None,
-    rep_out: Any = Vector,
+    rep_out: Any = ...,
     *,
     frame: Frame | None = None,
     mode: Mode = "average",
@@ -41,16 +41,24 @@ def symmetrize(
     """``model`` made equivariant under ``group``, its parameters unchanged: FrameAveraged with a frame to suit.
 
     Types as for FrameAveraged; unless given, the input is a Cloud of Points (of Vectors where the group does not
-    translate). The frame is ``frame_of(group, rep_in, rep_out)`` unless given, exact but for groups that it names.
+    translate). ``rep_out`` says what comes out, and must be given: numbers read as vectors would be averaged away.
+    The frame is ``frame_of(group, rep_in, rep_out)`` unless given, exact but for groups that it names.
 
-    Raises DomainError for a group without a frame, SchemaError for types that do not fit. Source: Puny et al., ICLR
-    2022; specification 03 §3.
+    Raises DomainError for a group without a frame, SchemaError for types that do not fit, or no ``rep_out``. Source:
+    Puny et al., ICLR 2022; specification 03 §3.
 
-    >>> mean = symmetrize(lambda x: x.relu().mean(1), "SE(2)")
+    >>> mean = symmetrize(lambda x: x.relu().mean(1), "SE(2)", rep_out="Vector")
     >>> mean
     FrameAveraged(group=SE(2), rep_in=Cloud(Point), rep_out=Vector, mode='average')
     """
     G = parse(group)
+    if rep_out is ...:
+        raise SchemaError(
+            "no rep_out",
+            "the type of what the model gives",
+            'rep_out="Scalar" for energies or logits (None: whatever does not move), "Vector" for a force or a dipole, '
+            '"Cloud(Vector)" for one at each point',
+        )
     if rep_in is None:
         rep_in = Cloud(Point if G.affine else Vector)
     types = parse_type(rep_in)

@@ -1,5 +1,8 @@
 """Frames for typed rows, for rooms above: a predictor that looks at every row in its poses."""
 
+from isotropy.frames._inputs import Inputs as Inputs
+from isotropy.frames._inputs import is_graph as is_graph
+from isotropy.frames._inputs import opened as opened
 from isotropy.frames._symmetrize import PosedRows as PosedRows
 from isotropy.frames._symmetrize import canonical_frame as canonical_frame
 from isotropy.frames._symmetrize import pose_frame as pose_frame

@@ -92,6 +92,34 @@ class Segments:
         taken = Segments.from_sizes(self.sizes[chosen])
         return self.order[self.ptr[chosen][taken.label] + taken.place], taken
 
+    def joins(self, pairs: Tensor) -> bool:
+        """Whether ``pairs (2, E)`` are whole numbers that name two rows of one segment each, as an edge index does.
+
+        >>> sets = Segments(torch.tensor([0, 0, 1]), 2)
+        >>> sets.joins(torch.tensor([[0, 2], [1, 2]])), sets.joins(torch.tensor([[0], [2]]))
+        (True, False)
+        """
+        if pairs.dtype != torch.int64 or pairs.ndim != 2 or len(pairs) != 2:
+            return False
+        if not pairs.numel():
+            return True
+        if int(pairs.min()) < 0 or int(pairs.max()) >= len(self.label):
+            return False
+        return bool((self.label[pairs[0]] == self.label[pairs[1]]).all())
+
+    def take_pairs(
+        self, pairs: Int[Tensor, "2 E"], chosen: Int[Tensor, " T"]
+    ) -> tuple[Int[Tensor, " F"], Int[Tensor, "2 F"]]:
+        """Which of the ``pairs`` of rows the chosen segments have, and their rows as ``take`` numbers them.
+
+        >>> sets = Segments(torch.tensor([0, 0, 1]), 2)
+        >>> [found.tolist() for found in sets.take_pairs(torch.tensor([[0, 2], [1, 2]]), torch.tensor([1, 0, 0]))]
+        [[1, 0, 0], [[0, 1, 3], [0, 2, 4]]]
+        """
+        which, taken = Segments(self.label[pairs[0]], self.count).take(chosen)
+        start = Segments.from_sizes(self.sizes[chosen]).ptr[taken.label]
+        return which, self.place[pairs[:, which]] + start
+
     def to(self, device: torch.device | str) -> Segments:
         """The same on a device."""
         return Segments(self.label.to(device), self.count)

@@ -7,6 +7,7 @@ tell: ``input_invariance_test`` and ``overlap``. Of the table before anything is
 ``outliers``, and ``noise_of`` its targets.
 """
 
+from isotropy.measure._blame import Blame as Blame
 from isotropy.measure._breaking import Breaking as Breaking
 from isotropy.measure._breaking import BreakingTerms as BreakingTerms
 from isotropy.measure._breaking import breaking_terms as breaking_terms

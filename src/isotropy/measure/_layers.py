@@ -15,6 +15,7 @@ from isotropy.errors import DomainError, IsotropyError
 from isotropy.estimate import Estimate
 from isotropy.groups import Draws, Group, parse
 from isotropy.linalg import Segments
+from isotropy.measure._blame import Blame, blamed
 from isotropy.measure._defects import take
 from isotropy.measure._error import equivariance_error
 from isotropy.measure._lie import LieError, generators, lie_error, smooth
@@ -23,6 +24,7 @@ from isotropy.random import spawn
 from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Scalar, Type, parse_type
 
 _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosing module stands for the layer
+_KEPT = 1e-5  # of the size of outputs: what single precision leaves of a symmetry that is kept
 _ELEMENTS = 9  # of a finite group, the identity among them: each costs two runs of the model for each layer
 
 
@@ -45,11 +47,13 @@ class Layer:
 class LayerErrors:
     """The relative error of a model and what each of its layers adds to it, in the order in which they run.
 
-    ``total`` is the Lie error of a continuous group, the equivariance error of a finite one.
+    ``total`` is the Lie error of a continuous group, the equivariance error of a finite one. ``blame`` is the layer
+    where the symmetry is lost, with those that cannot be told from it; empty where it is kept.
     """
 
     total: LieError | Estimate
     layers: tuple[Layer, ...]
+    blame: Blame = Blame("")
 
     def worst(self) -> Layer:
         """The layer that adds most."""
@@ -108,6 +112,8 @@ def layer_errors(
         # What is broken after the last cut enters behind it, in the forward of the model itself.
         if bool(broken.abs().max() > 1e-6 * fields.size):
             layers.append(("(after the last layer)", "", True, broken))
+        lost = float(fields.start.abs().max()) > _KEPT * fields.size
+        blame = blamed(model, motion, sample, out) if lost else Blame("")
     energies = [float(added.square().sum()) for *_, added in layers]
     whole = sum(energies) or 1.0
     per_row = 2 * fields.size**2 * len(fields.rows) * (1 if rates else len(fields.start))
@@ -117,6 +123,7 @@ def layer_errors(
             Layer(name, (energy / per_row) ** 0.5, energy / whole, typed, kind)
             for (name, kind, typed, _), energy in zip(layers, energies, strict=True)
         ),
+        blame,
     )
 
 

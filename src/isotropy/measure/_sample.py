@@ -15,7 +15,7 @@ from torch.utils import _pytree as tree
 from isotropy.errors import DtypeError, ShapeError
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
-from isotropy.reps import Cloud, Rep, Type, act, over, tangent
+from isotropy.reps import Cloud, Edges, Rep, Type, act, over, tangent
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,12 @@ class Sample:
         if len(self) == 0:
             raise ShapeError("x without rows", "at least one row")
         lengths, points = (
-            {len(part) for type_, x in self.leaves if self._by_point(type_) == flat for part in tree.tree_leaves(x)}
+            {
+                len(part)
+                for type_, x in self.leaves
+                if self._by_point(type_) == flat and not isinstance(type_, Edges)
+                for part in tree.tree_leaves(x)
+            }
             for flat in (False, True)
         )
         if not lengths <= {len(self)} or not points <= {0 if self.segments is None else len(self.segments.label)}:
@@ -80,12 +85,24 @@ class Sample:
     def take(self, rows: Tensor | slice) -> Sample:
         """Some rows, in this order; of sets all their points."""
         if self.segments is None:
-            return replace(self, x=tree.tree_map(lambda part: part[rows], self.x))
+
+            def some(type_: Any, value: Any) -> Any:
+                return value if isinstance(type_, Edges) else tree.tree_map(lambda part: part[rows], value)
+
+            return replace(self, x=over(self.type, self.x, some))
         if isinstance(rows, slice):
             rows = torch.arange(self.segments.count, device=self.segments.label.device)[rows]
         points, segments = self.segments.take(rows)
 
+        joined = [x for type_, x in self.leaves if isinstance(type_, Edges) and self.segments.joins(x)]
+
         def taken(type_: Any, value: Any) -> Any:
+            if isinstance(type_, Edges):
+                assert self.segments is not None
+                own = [pairs for pairs in joined if pairs is value]
+                pairs = own or [pairs for pairs in joined if pairs.shape[1] == len(value)]
+                which, found = self.segments.take_pairs(pairs[0], rows)
+                return found if own else value[which]
             index = points if self._by_point(type_) else rows
             return tree.tree_map(lambda part: part[index], value)
 

@@ -1,9 +1,10 @@
 """Tensors in hidden layers: about as many channels in each rank, and a bilinear layer in which some act on others."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import count
-from typing import Literal
+from itertools import combinations, count
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -12,8 +13,9 @@ from torch import Tensor as Array
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group, parse
-from isotropy.nn._copies import copies
+from isotropy.nn._copies import copies, dimensions
 from isotropy.reps import Rep, Scalar, Tensor, parse_rep
+from isotropy.settings import Settled
 
 
 def uniform_counts(ch: int, d: int, rule: Literal["exact", "paper"] = "exact") -> list[int]:
@@ -58,23 +60,55 @@ def uniform_rep(ch: int, d: int, rule: Literal["exact", "paper"] = "exact", spac
     return rep
 
 
+def product_rep(ch: int, dims: Mapping[str, int]) -> Rep:
+    """The hidden type of about ``ch`` channels under a product of groups on several spaces, of the dimensions told.
+
+    Scalars, vectors of each space and their products over all sets of spaces, a vector for each node say, share the
+    channels equally, each with one copy at least; squares of vectors join where a share has room for one.
+
+    >>> print(product_rep(40, {"space": 3, "nodes": 5}))
+    10*Scalar + 3*Vector + 2*Nodes + Vector*Nodes
+    """
+    if ch < 1:
+        raise DomainError(f"ch={ch}", "ch >= 1")
+    kinds: list[tuple[int, Rep]] = [(1, Scalar)]
+    for size in range(1, len(dims) + 1):
+        for some in combinations(dims, size):
+            rep = Tensor(1).on(some[0])
+            for space in some[1:]:
+                rep = rep * Tensor(1).on(space)
+            kinds.append((math.prod(dims[space] for space in some), rep))
+    share = ch // len(kinds)
+    squares = [(d**2, Tensor(2).on(space)) for space, d in dims.items()]
+    kinds += [kind for kind in squares if kind[0] <= ch // (len(kinds) + len(squares))]
+    share = ch // len(kinds)
+    found = Rep()
+    for width, rep in kinds:
+        found = found + max(1, share // width) * rep
+    return found
+
+
+Ranks = tuple[int, ...]  # of a tensor: one for each space that the group acts on
+
+
 @dataclass(frozen=True)
 class _Pair:
-    """One term: ``coefficients`` (n, d^q, d^p) are the places of the tensors that act on all copies of rank p."""
+    """One term: ``coefficients`` (n, d^q, d^p) are the places of the tensors that act on all copies of ranks p."""
 
-    q: int
-    p: int
+    q: Ranks
+    p: Ranks
     coefficients: Array
 
 
-class BilinearBlock(nn.Module):
+class BilinearBlock(Settled):
     """``B(x) = 0.1 W(x) x``, equivariant for any weights; x and B(x) are ``(..., dim rep)`` (§2.3).
 
     For each pair of ranks (q, p) with tensors of rank p + q >= 1 in x, at most ``d^(p + q)`` of these, chosen at
     random, are reshaped to ``d^q x d^p`` and act on every copy of rank p; theta mixes the results into the copies of
     rank q, and starts normal with the variance that makes W(x) x as large as x where the entries of x are about 1.
-    Indices are contracted with indices, which only an orthogonal group allows: for others p = 0. Parts that are not
-    ``Tensor(r)`` on the space of ``group`` pass through as zero.
+    Indices are contracted with indices, which only an orthogonal group allows: for others p = 0. Under a product of
+    groups on several spaces a tensor has a rank on each of them. Parts that are no tensors on the spaces of ``group``
+    pass through as zero.
 
     >>> from isotropy.random import spawn
     >>> from isotropy.reps import Vector
@@ -94,18 +128,20 @@ class BilinearBlock(nn.Module):
         self.pairs: list[_Pair] = []
         self.theta = nn.ParameterList()
         orthogonal = rep.orthogonal(self.group)
-        d = self.group.degree
+        ds = _degrees(self.group)
         for q, targets in self.ranks.items():
             for p, sources in self.ranks.items():
-                acting = self.ranks.get(p + q)
-                if p + q == 0 or acting is None or (p > 0 and not orthogonal):
+                both = tuple(map(sum, zip(q, p, strict=True)))
+                acting = self.ranks.get(both)
+                if not any(both) or acting is None or (any(p) and not orthogonal):
                     continue
-                count = min(len(acting), d ** (p + q))
+                count = min(len(acting), _size(ds, both))
                 chosen = acting[torch.randperm(len(acting), generator=generator)[:count]]
-                self.pairs.append(_Pair(q, p, chosen.reshape(count, d**q, d**p)))
+                self.pairs.append(_Pair(q, p, _split(chosen, ds, q, p)))
                 self.theta.append(nn.Parameter(torch.randn(len(targets), count * len(sources), generator=generator)))
         summed = {
-            q: sum(theta.shape[1] * d**pair.p for pair, theta in self._terms() if pair.q == q) for q in self.ranks
+            q: sum(theta.shape[1] * _size(ds, pair.p) for pair, theta in self._terms() if pair.q == q)
+            for q in self.ranks
         }
         with torch.no_grad():
             for pair, theta in self._terms():
@@ -115,19 +151,23 @@ class BilinearBlock(nn.Module):
         self.placed: Array
         self.register_buffer("placed", placed, persistent=False)
         for number, pair in enumerate(self.pairs):
-            self.register_buffer(f"coefficients_{number}", pair.coefficients, persistent=False)
+            # Drawn at random, hence part of the state: the same weights with others would be another map.
+            self.register_buffer(f"coefficients_{number}", pair.coefficients)
         for rank, places in self.ranks.items():
-            self.register_buffer(f"places_{rank}", places, persistent=False)
+            self.register_buffer(_places(rank), places, persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        return {"rep": str(self.rep_in), "group": str(self.group), "scale": self.scale}
 
     def _terms(self) -> list[tuple[_Pair, Array]]:
         return list(zip(self.pairs, self.theta, strict=True))
 
     def forward(self, x: Float[Array, "... n"]) -> Float[Array, "... n"]:
         rows = x.reshape(-1, x.shape[-1])
-        results: dict[int, Array] = {}
+        results: dict[Ranks, Array] = {}
         for number, (pair, theta) in enumerate(self._terms()):
             acting = rows[:, self.get_buffer(f"coefficients_{number}")]  # (B, n, d^q, d^p)
-            moved = rows[:, self.get_buffer(f"places_{pair.p}")]  # (B, m, d^p)
+            moved = rows[:, self.get_buffer(_places(pair.p))]  # (B, m, d^p)
             # Acting before mixing saves a factor d^p over building W(x).
             batch, n, d_q, d_p = acting.shape
             acted = acting.reshape(batch, n * d_q, d_p) @ moved.mT  # (B, n d^q, m)
@@ -143,14 +183,56 @@ class BilinearBlock(nn.Module):
         return out.reshape(x.shape)
 
 
-def _ranks(rep: Rep, group: Group) -> dict[int, Array]:
-    """The places (m, d^r) of the tensors of each rank r that ``rep`` holds on the space of ``group``."""
-    found: dict[int, Array] = {}
+def _places(rank: Ranks) -> str:
+    return "places_" + "_".join(map(str, rank))
+
+
+def _degrees(group: Group) -> list[int]:
+    """The dimension of each space that the group acts on."""
+    dims = dimensions(group)
+    return [dims[space] for space in group.spaces]
+
+
+def _size(ds: list[int], rank: Ranks) -> int:
+    return math.prod(d**r for d, r in zip(ds, rank, strict=True))
+
+
+def _split(chosen: Array, ds: list[int], q: Ranks, p: Ranks) -> Array:
+    """Tensors of ranks q + p as matrices ``(n, d^q, d^p)``: on each space the first indices are the rows."""
+    axes: list[int] = []
+    for d, first, last in zip(ds, q, p, strict=True):
+        axes += [d**first, d**last]
+    k = len(ds)
+    order = [0, *(1 + 2 * i for i in range(k)), *(2 + 2 * i for i in range(k))]
+    return chosen.reshape(len(chosen), *axes).permute(order).reshape(len(chosen), _size(ds, q), _size(ds, p))
+
+
+def _ranks(rep: Rep, group: Group) -> dict[Ranks, Array]:
+    """The places (m, d^r) of the tensors of each rank r that ``rep`` holds on the spaces of ``group``."""
+    found: dict[Ranks, list[Array]] = {}
+    ds = _degrees(group)
     for atom, places in copies(rep, group).items():
         if atom == Scalar:
-            found[0] = places
-        for rank in range(1, 9):
-            tensor = Tensor(rank)
-            if atom == (tensor if group.space == "space" else tensor.on(group.space)):
-                found[rank] = places
-    return found
+            found.setdefault((0,) * len(ds), []).append(places)
+        for rank, order in _tensors(atom, group):
+            # Its indices, in whichever order of spaces they were written, in that of the group.
+            shape = [ds[i] for i in order]
+            back = sorted(range(len(order)), key=lambda j: order[j])
+            tensor = places.reshape(len(places), *shape).permute(0, *(1 + j for j in back)).reshape(places.shape)
+            found.setdefault(rank, []).append(tensor)
+    return {rank: torch.cat(places) for rank, places in found.items()}
+
+
+def _tensors(atom: Rep, group: Group) -> list[tuple[Ranks, list[int]]]:
+    """The ranks of an atom that is a tensor on the spaces of the group, and the space of each of its indices."""
+    term = atom.parts()[0].term
+    spaces = [factor.space for factor in term.factors]
+    for total in range(1, 9):
+        if len(spaces) != total or not set(spaces) <= set(group.spaces):
+            continue
+        tensor = Tensor(1).on(spaces[0])
+        for space in spaces[1:]:
+            tensor = tensor * Tensor(1).on(space)
+        if atom == tensor:
+            return [(tuple(spaces.count(space) for space in group.spaces), [group.spaces.index(s) for s in spaces])]
+    return []

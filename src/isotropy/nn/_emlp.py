@@ -1,17 +1,18 @@
 """A network for any group from the types of its data: equivariant layers, bilinear blocks and gates."""
 
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
 from isotropy.groups import Group, parse
-from isotropy.nn._bilinear import BilinearBlock, uniform_rep
-from isotropy.nn._copies import centroid_map, centroids, copies, moved_points
+from isotropy.nn._bilinear import BilinearBlock, product_rep, uniform_rep
+from isotropy.nn._copies import centroid_map, centroids, copies, dimensions, moved_points
 from isotropy.nn._linear import EquivariantLinear
 from isotropy.reps import Rep, Scalar, linear_part, parse_rep
+from isotropy.settings import Settled
 
 
 def gated(rep: Rep | str, group: Group | str) -> Rep:
@@ -26,7 +27,18 @@ def gated(rep: Rep | str, group: Group | str) -> Rep:
     return rep + gates * Scalar if gates else rep
 
 
-class GatedNonlinearity(nn.Module):
+def hidden_of(group: Group, ch: int, rule: Literal["exact", "paper"] = "exact") -> Rep:
+    """The hidden type of about ``ch`` channels: ``uniform_rep``, or ``product_rep`` where the group has more spaces.
+
+    >>> print(hidden_of(parse("O(2)"), 9))
+    5*Scalar + 2*Vector
+    """
+    if len(group.spaces) > 1:
+        return product_rep(ch, dimensions(group))
+    return uniform_rep(ch, group.degree, rule, group.space)
+
+
+class GatedNonlinearity(Settled):
     """``v -> sigmoid(gate) v`` for each copy, with its own value as the gate of an invariant entry (swish).
 
     x ``(..., dim gated(rep))`` -> ``(..., dim rep)``; ``rep_in`` is ``gated(rep)``. With ``leak`` it adds
@@ -52,6 +64,9 @@ class GatedNonlinearity(nn.Module):
         self.index: Tensor
         self.register_buffer("index", index, persistent=False)
         self.leak = None if leak is None else nn.Parameter(torch.full((size,), leak))
+
+    def settings(self) -> dict[str, Any]:
+        return {"rep": str(self.rep_out), "group": str(self.group)}
 
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
         values = x[..., : len(self.index)]
@@ -84,14 +99,15 @@ class EMLPBlock(nn.Module):
         return self.gate(z + self.bilinear(z))
 
 
-class EMLP(nn.Module):
+class EMLP(Settled):
     """An exactly equivariant network from ``rep_in`` to ``rep_out``: ``depth`` hidden blocks and a linear layer.
 
     x ``(..., n_in)`` -> ``(..., n_out)``. Points under a group with translations are read relative to their centroid,
     and written to it. Source: Finzi, Welling, Wilson, ICML 2021; §2.3.
 
     Parameters: ``rep_in, rep_out``, types or their text; ``group``; ``ch``, the width of the hidden layers, filled by
-    ``uniform_rep`` under its ``rule``, or their type itself; ``depth``, how many; ``generator`` of the start, torch's
+    ``uniform_rep`` under its ``rule`` (under a product of groups on several spaces with tensors over all of them), or
+    their type itself; ``depth``, how many; ``generator`` of the start, torch's
     global one by default.
 
     >>> import torch
@@ -113,17 +129,27 @@ class EMLP(nn.Module):
         super().__init__()
         self.rep_in, self.rep_out = rep_in, rep_out = parse_rep(rep_in), parse_rep(rep_out)
         self.group = parse(group)
-        hidden = uniform_rep(ch, self.group.degree, rule, self.group.space) if isinstance(ch, int) else parse_rep(ch)
+        hidden = hidden_of(self.group, ch, rule) if isinstance(ch, int) else parse_rep(ch)
         moved = [self.group] if moved_points(rep_in + rep_out, [self.group]) else []
         self.centre: Tensor | None
         self.place: Tensor | None
         self.register_buffer("centre", centroid_map(rep_in, rep_in, moved) if moved else None, persistent=False)
         self.register_buffer("place", centroid_map(rep_in, rep_out, moved) if moved else None, persistent=False)
+        self.hidden = hidden
         types = [linear_part(rep_in)] + [hidden] * depth
         self.blocks = nn.ModuleList(
             EMLPBlock(before, after, self.group, generator=generator) for before, after in pairwise(types)
         )
         self.head = EquivariantLinear(types[-1], linear_part(rep_out), self.group, generator=generator)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "rep_in": str(self.rep_in),
+            "rep_out": str(self.rep_out),
+            "group": str(self.group),
+            "hidden": str(self.hidden),
+            "depth": len(self.blocks),
+        }
 
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
         z = x if self.centre is None else x - centroids(x, self.centre)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,9 +11,10 @@ from torch import Generator, Tensor, nn
 from isotropy.groups import Group, parse
 from isotropy.nn._copies import copies
 from isotropy.reps import Rep, Scalar, equivariant_basis, parse_rep
+from isotropy.settings import Settled
 
 
-class EquivariantLinear(nn.Module):
+class EquivariantLinear(Settled):
     """``y = W x + b`` with ``W = sum_r theta_r Q_r`` over the equivariant maps Q_r: exact for any weights.
 
     x ``(..., n_in)`` -> y ``(..., n_out)``. Starts from random coordinates that keep the size of the features: each
@@ -49,6 +51,9 @@ class EquivariantLinear(nn.Module):
             n_out = rep_out.dim(self.group)
             start = torch.rand(n_out, 1, generator=generator) / math.sqrt(n_out)
             self.phi = nn.Parameter(self.bias_basis.coords(start))
+
+    def settings(self) -> dict[str, Any]:
+        return {"rep_in": str(self.rep_in), "rep_out": str(self.rep_out), "group": str(self.group)}
 
     @property
     def weight(self) -> Float[Tensor, "n_out n_in"]:

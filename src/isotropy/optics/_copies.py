@@ -13,7 +13,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DtypeError, ShapeError
 from isotropy.linalg import Segments
-from isotropy.reps import Cloud, Type, over
+from isotropy.reps import Cloud, Edges, Type, leaves, over
 
 HALF = (torch.float16, torch.bfloat16)
 
@@ -62,10 +62,18 @@ class Copies:
     def take(self, type_: Type, x: Any) -> Any:
         """The copied values: rows, or the points of their sets where the type is a Cloud in a ragged batch.
 
-        Raises ShapeError for a value with another number of rows (of points, for a Cloud in a ragged batch).
+        Edges of a ragged batch are those of the sets that were copied, between the points of each copy; without
+        segments they are shared by all rows.
+
+        Raises ShapeError for a value with another number of rows (of points, for a Cloud in a ragged batch; of edges).
         """
+        edges = list[Tensor]()
+        if any(isinstance(kind, Edges) for kind in leaves(type_)) and self.segments is not None:
+            over(type_, x, lambda kind, value: edges.append(value) if self._joins(kind, value) else None)
 
         def leaf(type_: Any, value: Tensor) -> Tensor:
+            if isinstance(type_, Edges):
+                return value if self.segments is None else self._of_edges(value, edges)
             by_point = self._by_point(type_)
             wanted = self._count if by_point else self.rows
             if len(value) != wanted:
@@ -78,6 +86,22 @@ class Copies:
             return value[self.points if by_point else self.row]
 
         return over(type_, x, leaf)
+
+    def _joins(self, type_: Any, value: Tensor) -> bool:
+        return isinstance(type_, Edges) and self.segments is not None and self.segments.joins(value)
+
+    def _of_edges(self, value: Tensor, edges: list[Tensor]) -> Tensor:
+        """An edge index, or values of the edges of one."""
+        assert self.segments is not None
+        own = [pairs for pairs in edges if pairs is value]
+        pairs = own or [pairs for pairs in edges if pairs.shape[1] == len(value)]
+        if not pairs:
+            raise ShapeError(
+                f"an input {tuple(value.shape)} of type Edges()",
+                "(2, E) whole numbers that join points of one set, or (E, ...) values beside these",
+            )
+        which, joined = self.segments.take_pairs(pairs[0], self.row)
+        return joined if own else value[which]
 
     def check(self, type_: Type, y: Any) -> Any:
         """``y``, refused unless it has one row for each copy (one for each point of a Cloud in a ragged batch).

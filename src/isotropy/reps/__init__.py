@@ -21,6 +21,7 @@ from isotropy.reps._harmonics import rescaling as rescaling
 from isotropy.reps._harmonics import solid_harmonics as solid_harmonics
 from isotropy.reps._harmonics import spherical_harmonics as spherical_harmonics
 from isotropy.reps._indexed import Cloud as Cloud
+from isotropy.reps._indexed import Edges as Edges
 from isotropy.reps._indexed import Field as Field
 from isotropy.reps._indexed import Pairs as Pairs
 from isotropy.reps._irreps import Irrep as Irrep

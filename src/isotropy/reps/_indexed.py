@@ -54,6 +54,29 @@ class Cloud:
 
 
 @dataclass(frozen=True)
+class Edges:
+    """Which points are joined, ``(2, E)`` of whole numbers, and values of these edges that nothing moves, ``(E, ...)``.
+
+    In a ragged batch the numbers are those of the flat points, as in torch_geometric; edges join points of one set.
+
+    >>> from isotropy.groups import O
+    >>> Edges().act(O(2), -torch.eye(2)[None], torch.tensor([[0], [1]])).tolist()
+    [[0], [1]]
+    """
+
+    def __str__(self) -> str:
+        return "Edges()"
+
+    def act(
+        self, G: Group, g: Element, x: Shaped[Tensor, "*index"], segments: Segments | None = None
+    ) -> Shaped[Tensor, "*index"]:
+        """x itself. Raises SchemaError for permutations of the points, which would renumber it."""
+        if permutation(G, g) is not None:
+            raise SchemaError(f"{G}, which renumbers the points, on lists of edges", "Pairs (an adjacency matrix)")
+        return x
+
+
+@dataclass(frozen=True)
 class Pairs:
     """One value for each ordered pair of points: ``(graphs, n, n)``, or ``(graphs, n, n, d)`` of type ``rep``.
 

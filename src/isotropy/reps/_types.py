@@ -13,7 +13,7 @@ from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
 from isotropy.reps._action import refuse_rates, translates
-from isotropy.reps._indexed import Cloud, Field, Pairs
+from isotropy.reps._indexed import Cloud, Edges, Field, Pairs
 from isotropy.reps._rep import Rep
 from isotropy.reps._text import parse_rep
 
@@ -34,7 +34,7 @@ Value = Any
 # tuple or dictionary of these.
 Type = Rep | Indexed | Callable[[Any, Tensor], Tensor] | tuple[Any, ...] | dict[str, Any] | None
 
-INDEXED: dict[str, Callable[..., Indexed]] = {"Cloud": Cloud, "Pairs": Pairs, "Field": Field}
+INDEXED: dict[str, Callable[..., Indexed]] = {"Cloud": Cloud, "Edges": Edges, "Pairs": Pairs, "Field": Field}
 
 
 def parse_type(type_: Any) -> Type:

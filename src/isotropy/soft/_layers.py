@@ -7,7 +7,7 @@ import functools
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from isotropy.groups import Group, parse
 from isotropy.nn import BilinearBlock, GatedNonlinearity, gated, uniform_rep
 from isotropy.nn.parts import balanced, centroid_map, centroids, dimensions, moved_points, orthogonal, size
 from isotropy.reps import Rep, parse_rep
+from isotropy.settings import Settled
 from isotropy.soft._complement import Complement, TypedLayer
 
 Init = Literal["orthogonal", "rpp", "halfsoft", "near"]
@@ -123,7 +124,7 @@ def hidden_rep(groups: Sequence[Group], ch: int, rule: Rule = "exact") -> Rep:
     return rep
 
 
-class SoftNetwork(nn.Module):
+class SoftNetwork(Settled):
     """What networks of soft layers share: their types, the type of their hidden features, and where Points are put.
 
     Predicted Points are added to the centroid of the input, where some group moves the Points of ``rep_out``.
@@ -139,6 +140,14 @@ class SoftNetwork(nn.Module):
         self.place: Tensor | None
         moved = moved_points(rep_out, self.groups)
         self.register_buffer("place", centroid_map(rep_in, rep_out, self.groups) if moved else None, persistent=False)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "rep_in": str(self.rep_in),
+            "rep_out": str(self.rep_out),
+            "groups": [str(group) for group in self.groups],
+            "hidden": str(self.hidden),
+        }
 
     def _placed(self, y: Float[Tensor, "... n_out"], x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
         return y if self.place is None else y + centroids(x, self.place)

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers
@@ -18,6 +18,7 @@ from isotropy.groups import homogeneous
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Point, Rep, Scalar, Vector
+from isotropy.settings import Settled
 
 Direction = Vector.weighted(0)
 """A vector without length: turned with the cloud, and not scaled."""
@@ -108,7 +109,7 @@ def condition_of(values: Float[Tensor, "S k"], null: Bool[Tensor, "S k"], missin
     return 1 / torch.where(null[:, :-1], torch.inf, gaps).amin(1) if gaps.shape[1] else torch.ones_like(values[:, 0])
 
 
-class InvariantCoordinates(CloudTransformer, nn.Module):
+class InvariantCoordinates(CloudTransformer, Settled):
     """``(x, segments) -> (y, pose)``: coordinates y of the points that no similarity of x changes, and what they omit.
 
     The multidimensional scaling of the cloud, without its O(n^3): y = (x - mean) V / size along the principal axes V,
@@ -164,6 +165,15 @@ class InvariantCoordinates(CloudTransformer, nn.Module):
         self.reflections = reflections
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "scale": self.scale,
+            "ambiguity": self.ambiguity,
+            "reflections": self.reflections,
+            "dim": self.dim,
+            "out_dim": self.out_dim,
+        }
 
     def forward(
         self, x: Tensor, segments: Segments | None = None, features: Tensor | None = None

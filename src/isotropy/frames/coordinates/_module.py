@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.frames._averaged import warn_of_dropout
@@ -18,10 +18,11 @@ from isotropy.frames.coordinates._invariant import InvariantCoordinates, fitted
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, average
-from isotropy.reps import Cloud, Point, parse_type
+from isotropy.reps import Cloud, Point, parse_type, written_type
+from isotropy.settings import Settled
 
 
-class TransformationInvariant(nn.Module):
+class TransformationInvariant(Settled):
     """``backbone`` on invariant coordinates, its outputs of type ``rep_out`` led back: exact under similarities.
 
     The settings of ``coords`` say what is divided out: with its ``reflections`` all of Similarity(d) (E(d) for
@@ -55,6 +56,9 @@ class TransformationInvariant(nn.Module):
         if self.coords.ambiguity == "signnet" and self.rep_out is not None:
             given = f"outputs of type {self.rep_out} with ambiguity='signnet'"
             raise DomainError(given, "rep_out=None", "axes without directions carry no vectors: use 'moment'")
+
+    def settings(self) -> dict[str, Any]:
+        return {"rep_out": written_type(self.rep_out)}
 
     def group(self, d: int) -> Group:
         """The group under which clouds of R^d are treated alike."""
@@ -102,7 +106,7 @@ class TransformationInvariant(nn.Module):
         return self.backbone(*arguments) if segments is None else self.backbone(*arguments, segments)
 
 
-class SignInvariant(nn.Module):
+class SignInvariant(Settled):
     """``h(y) = rho(sum_k [phi(y_k) + phi(-y_k)])``: no sign of a column of ``y (..., d)`` changes it.
 
     ``phi`` takes single coordinates (..., 1) to (..., c), ``rho`` (..., c) to anything; with ``axes`` the columns are
@@ -119,6 +123,9 @@ class SignInvariant(nn.Module):
     def __init__(self, phi: Callable[[Tensor], Tensor], rho: Callable[[Tensor], Tensor], *, axes: bool = False) -> None:
         super().__init__()
         self.phi, self.rho, self.axes = phi, rho, axes
+
+    def settings(self) -> dict[str, Any]:
+        return {"axes": self.axes}
 
     def forward(self, y: Float[Tensor, "*points d"]) -> Tensor:
         column = y[..., None]

@@ -5,14 +5,15 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int, Shaped
-from torch import Tensor, nn
+from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, store
 from isotropy.frames.graphs._frame import widened
+from isotropy.settings import Settled
 
 
-class CanonicalGraph(nn.Module):
+class CanonicalGraph(Settled):
     """The backbone at the canonical form of each graph; its outputs led back and averaged over the automorphisms.
 
     ``backbone(A)``, ``(A, X)`` or ``(A, X, sizes)``, the arguments that the module is called with, returns one value of
@@ -47,6 +48,9 @@ class CanonicalGraph(nn.Module):
         self.backbone, self.output = backbone, output
         self.engine: Engine = engine
         self.tol, self.forms = tol, forms
+
+    def settings(self) -> dict[str, Any]:
+        return {"output": self.output, "tol": self.tol}
 
     def forward(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> Any:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)

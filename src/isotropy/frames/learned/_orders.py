@@ -12,9 +12,10 @@ from isotropy.frames._padded import check_finite
 from isotropy.frames.learned._poses import fresh
 from isotropy.groups import DiscreteMeasure, S, permutation_matrix
 from isotropy.linalg import Segments
+from isotropy.settings import Settled
 
 
-class ProbabilisticOrderFrame(nn.Module):
+class ProbabilisticOrderFrame(Settled):
     """``num_samples`` draws from a learned distribution on S(n): scores of the points, from features and noise, sorted.
 
     The noise is ``channels`` normal numbers of deviation ``scale`` at each of ``n`` points, its law invariant under
@@ -59,6 +60,9 @@ class ProbabilisticOrderFrame(nn.Module):
         weight = -x.new_full(order.shape[:2], self.num_samples).log()
         none = torch.zeros(len(x), dtype=torch.bool, device=x.device)
         return DiscreteMeasure(order, weight, exact=False, degenerate=none)
+
+    def settings(self) -> dict[str, Any]:
+        return {"n": self.group.n, "scale": self.scale, "channels": self.channels}
 
     def soft(self, x: Float[Tensor, "B n c"]) -> tuple[Float[Tensor, "B F n n"], Float[Tensor, "B F n n"]]:
         """Matrices P with ``P x = g^-1.x`` for draws as a call makes them, and their relaxation.

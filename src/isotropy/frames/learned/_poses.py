@@ -17,9 +17,10 @@ from isotropy.frames.learned._vector_neurons import VectorNeurons
 from isotropy.groups import DiscreteMeasure, Group, linear, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
+from isotropy.settings import Settled
 
 
-class _VectorFrame(nn.Module):
+class _VectorFrame(Settled):
     """What both learned frames have in common: a network of vectors, then Gram-Schmidt."""
 
     group: Group
@@ -32,6 +33,9 @@ class _VectorFrame(nn.Module):
         # d - 1 vectors and the orientation decide the last axis.
         self.count = max(self.group.degree - self.special, 1)
         self.net = VectorNeurons(self.count, noise=noise) if net is None else net
+
+    def settings(self) -> dict[str, Any]:
+        return {"group": str(self.group)}
 
     def extra_repr(self) -> str:
         return f"group={self.group}"
@@ -144,6 +148,9 @@ class ProbabilisticFrame(_VectorFrame):
         self.register_buffer("draws", torch.zeros((), dtype=torch.int64))
         self.draws: Tensor
         self.seen: OrderedDict[tuple[Any, ...], list[int]] = OrderedDict()
+
+    def settings(self) -> dict[str, Any]:
+        return {**super().settings(), "scale": self.scale, "channels": self.channels}
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:
         shape = (self.num_samples, *x.shape[:-1], self.channels, x.shape[-1])

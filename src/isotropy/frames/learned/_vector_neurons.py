@@ -1,6 +1,7 @@
 """A small network whose features are vectors: every layer commutes with rotations and reflections of any dimension."""
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from isotropy.errors import DtypeError, ShapeError
 from isotropy.frames._spectrum import each
 from isotropy.linalg import Segments
+from isotropy.settings import Settled
 
 
 class VectorNeurons(nn.Module):
@@ -78,7 +80,7 @@ class VectorLinear(nn.Module):
         return nn.functional.linear(v.mT, self.weight).mT
 
 
-class VectorLeakyReLU(nn.Module):
+class VectorLeakyReLU(Settled):
     """Each vector q loses most of its part along a learned direction k where the two disagree.
 
     ``q`` where <q, k> >= 0, else ``q - (1 - slope) <q, k> k / |k|^2``. Source: Deng et al., ICCV 2021, eq. 6.
@@ -87,6 +89,9 @@ class VectorLeakyReLU(nn.Module):
     def __init__(self, channels: int, slope: float = 0.2) -> None:
         super().__init__()
         self.direction, self.slope = VectorLinear(channels, channels), slope
+
+    def settings(self) -> dict[str, Any]:
+        return {"slope": self.slope}
 
     def forward(self, q: Float[Tensor, "... c d"]) -> Float[Tensor, "... c d"]:
         k = self.direction(q)

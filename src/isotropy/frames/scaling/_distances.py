@@ -90,7 +90,7 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
         _refuse(~np.isfinite(values), values, "finite distances")
         _refuse(values < 0, values, "distances that are not negative")
     if square:
-        check_square(values, "D2" if D is None else "D", tol)
+        check_square(values, "D2" if D is None else "D", tol, squared=D is None)
 
     def back(value: Array) -> Any:
         if like is not None:
@@ -100,21 +100,26 @@ def read_distances(D2: Any, D: Any, *, square: bool) -> tuple[Array, Callable[[A
     return values if D is None else np.square(values, out=values), back, tol
 
 
-def check_square(given: Array, name: str, tol: float) -> None:
-    """Raise unless square, symmetric to ``tol`` (1e-8 at least), zero on the diagonal; names the first bad entry."""
+def check_square(given: Array, name: str, tol: float, *, squared: bool = True) -> None:
+    """Raise unless square, symmetric to ``tol`` (1e-8 at least), zero on the diagonal; names the first bad entry.
+
+    Distances that are not ``squared`` are held to that in their squares: they are roots of differences of products,
+    as ``torch.cdist`` takes them, and the root of a rounding is 1e-3 of the largest in single precision.
+    """
     if given.ndim != 2 or given.shape[0] != given.shape[1]:
         raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
     n = len(given)
     if n < 2:
         raise ShapeError(f"{name} between {n} points", "at least 2")
+    shown, given = given, given if squared else np.square(given)
     least = max(tol, _SYMMETRY) * float(given.max())
     if bool((given.diagonal() > least).any()):
-        _refuse(np.eye(n, dtype=bool) & (given > least), given, "zeros on the diagonal")
+        _refuse(np.eye(n, dtype=bool) & (given > least), shown, "zeros on the diagonal")
     for i in range(0, n, _TILE):
         for j in range(i, n, _TILE):
             one, other = given[i : i + _TILE, j : j + _TILE], given[j : j + _TILE, i : i + _TILE]
             if bool((np.abs(one - other.T) > least).any()):
-                _refuse(np.abs(given - given.T) > least, given, "symmetric distances")
+                _refuse(np.abs(given - given.T) > least, shown, "symmetric distances")
 
 
 def _refuse(bad: Any, values: Array, expected: str) -> None:

@@ -119,7 +119,7 @@ class ConfigurationBatches(Batches):
         isolated: Mapping[int, float],
         r_max: float,
         cell: Float[Tensor, "*B 3 3"] | None = None,
-        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
+        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] | None = None,
         batch_size: int = 5,
         seed: int = 0,
         shuffle: bool = True,

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from isotropy.errors import MissingExtraError
+from isotropy.errors import DomainError, MissingExtraError
 from isotropy.nn.force_field._model import GauntForceField
 
 
@@ -14,7 +14,8 @@ def ase_calculator(model: GauntForceField) -> Any:
 
     It follows the positions, numbers, cell and periodic directions of the atoms that it is attached to
     (``atoms.calc = ase_calculator(model)``), and works in the dtype and on the device of the model, which it sets to
-    evaluation. Raises MissingExtraError without the extra [molecules], and the errors of ``energy_forces``.
+    evaluation. It can be pickled and copied, without the atoms that it was last asked about.
+    Raises MissingExtraError without the extra [molecules], and the errors of ``energy_forces``.
 
     >>> from ase import Atoms
     >>> atoms = Atoms("H2", [[0, 0, 0], [0, 0, 9]])
@@ -38,6 +39,10 @@ def _calculator() -> Any:
             self.model = model
             self.implemented_properties = ["energy", "free_energy", "forces"]
 
+        def __reduce__(self) -> tuple[Any, ...]:
+            # The class is made when it is first asked for, where no pickle finds it: made anew, around the model.
+            return ase_calculator, (self.model,)
+
         def calculate(
             self, atoms: Any = None, properties: Any = ("energy",), system_changes: Any = all_changes
         ) -> None:
@@ -47,6 +52,12 @@ def _calculator() -> Any:
             positions = torch.as_tensor(now.positions).to(like)
             numbers = torch.as_tensor(now.numbers).to(like.device, torch.int64)
             x, y, z = (bool(periodic) for periodic in now.pbc)
+            if (x or y or z) and not now.cell.any():
+                raise DomainError(
+                    f"atoms with pbc={[x, y, z]} and no cell",
+                    "a cell that repeats",
+                    "atoms.cell = ..., or atoms.pbc = False",
+                )
             cell = torch.as_tensor(now.cell.array).to(like) if x or y or z else None
             energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=(x, y, z))
             self.results["energy"] = self.results["free_energy"] = float(energy)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -13,6 +14,7 @@ from isotropy.nn.gaunt._constants import Constants
 from isotropy.nn.gaunt._convolution import GauntConvolution
 from isotropy.nn.gaunt._power import GauntPower
 from isotropy.reps import degrees
+from isotropy.settings import Settled
 
 # The second moment of silu(x) for standard normal x is 0.3556; the next weights take it up, so that layers keep
 # unit variance.
@@ -84,7 +86,7 @@ def polynomial_cutoff(u: Float[Tensor, "..."], p: int = 5) -> Float[Tensor, "...
     return torch.where(u < 1, 1 - power * series, 0.0)
 
 
-class RadialBasis(Constants):
+class RadialBasis(Settled, Constants):
     """sqrt(2 / r_max) sin(n pi r / r_max) / r for n = 1..n_basis, times the polynomial cutoff.
 
     Distances r ``(E, 1)`` in Angstrom, above zero -> ``(E, n_basis)``. Raises DomainError for sizes that are not
@@ -101,12 +103,15 @@ class RadialBasis(Constants):
         self.r_max, self.p = r_max, p
         self.constant("frequencies", torch.arange(1, n_basis + 1, dtype=torch.float64) * (math.pi / r_max))
 
+    def settings(self) -> dict[str, Any]:
+        return {"r_max": self.r_max, "p": self.p, "n_basis": len(self.frequencies)}
+
     def forward(self, r: Float[Tensor, "E 1"]) -> Float[Tensor, "E n"]:
         fading = polynomial_cutoff(r / self.r_max, self.p) * math.sqrt(2 / self.r_max) / r
         return (r * self.frequencies).sin() * fading
 
 
-class Interaction(nn.Module):
+class Interaction(Settled):
     """h_i = linear(B_i) + W[Z_i] h_i, B_i the powers of A_i = linear(sum_j m_ij) / average_neighbours.
 
     ``m_ij = linear(h_j) * sum_l R_l(r_ij) Y_l(r_ij)``, R a network of the radial basis without biases, so that messages
@@ -141,6 +146,9 @@ class Interaction(nn.Module):
         )
         self.out = DegreeLinear(L_out, channels, generator)
         self.skip = ElementLinear(min(L_in, L_out), channels, n_types, generator)
+
+    def settings(self) -> dict[str, Any]:
+        return {"average_neighbours": self.average_neighbours, "size": self.size}
 
     def forward(
         self,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import cast
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,9 +14,10 @@ from isotropy.nn.force_field._batches import HIGHEST, Scales, free_energies, sym
 from isotropy.nn.force_field._interaction import Dense, Interaction, RadialBasis, polynomial_cutoff
 from isotropy.nn.force_field._neighbours import neighbour_list
 from isotropy.nn.gaunt._constants import Constants
+from isotropy.settings import Settled
 
 
-class GauntForceField(Constants):
+class GauntForceField(Settled, Constants):
     """E = sum_i E0[Z_i] + (shift + scale b[Z_i]) c_i + scale eps_i and F = -dE/dr: E(3) leaves E alone and turns F.
 
     eps_i is read linearly from each interaction, by a network from the last, less what it is for a free atom; b is
@@ -68,6 +69,7 @@ class GauntForceField(Constants):
         self.isolated = {number: float(isolated[number]) for number in sorted(isolated)}
         self.scales = scales or Scales()
         self.r_max, self.cutoff = float(r_max), cutoff
+        self.degrees = {"L": L, "L_filter": L_filter, "order": order}
         n_types = len(self.isolated)
         table = torch.full((HIGHEST + 1,), -1)
         table[list(self.isolated)] = torch.arange(n_types)
@@ -93,13 +95,24 @@ class GauntForceField(Constants):
         self.readouts = nn.ModuleList([*linear, Dense([channels, readout, 1], generator)])
         self.offset = nn.Parameter(torch.zeros(n_types))
 
+    def settings(self) -> dict[str, Any]:
+        return {
+            "isolated": {symbol(number): energy for number, energy in self.isolated.items()},
+            "shift": self.scales.shift,
+            "scale": self.scales.scale,
+            "neighbours": self.scales.neighbours,
+            "r_max": self.r_max,
+            "cutoff": self.cutoff,
+            **self.degrees,
+        }
+
     def energy_forces(
         self,
         pos: Float[Tensor, "N 3"],
         numbers: Int[Tensor, " N"],
         batch: Int[Tensor, " N"] | None = None,
         cell: Float[Tensor, "*B 3 3"] | None = None,
-        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
+        pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] | None = None,
     ) -> tuple[Float[Tensor, " B"], Float[Tensor, "N 3"]]:
         """Total energies ``(B,)`` in eV, always float64 (E0 alone takes more digits than float32 has), and forces.
 

@@ -30,17 +30,18 @@ def neighbour_list(
     r_max: float,
     segments: Segments | None = None,
     cell: Float[Tensor, "*B 3 3"] | None = None,
-    pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] = (True, True, True),
+    pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] | None = None,
 ) -> Neighbours:
     """All ordered pairs of atoms of one configuration that are less than ``r_max`` apart, in Angstrom.
 
     ``segments`` says which atoms make one configuration (all of them by default). With a ``cell (3, 3)``, rows being
     its vectors, or one for each configuration ``(B, 3, 3)``, pairs run over periodic images in the directions of
-    ``pbc``, ``(3,)`` or ``(B, 3)``, an atom and its own images included; this takes the extra [molecules]. Segments
+    ``pbc``, ``(3,)`` or ``(B, 3)``, by default all, an atom and its own images included; this takes the extra
+    [molecules]. Segments
     that are ``isotropy.data.Boxes`` bring their cells and directions. Edges are found on the CPU.
 
     Raises DomainError for positions that are not finite, for atoms in one place (closer than 1e-6 Angstrom), naming
-    the pair, and for cells that cannot repeat; ShapeError; MissingExtraError.
+    the pair, for cells that cannot repeat, and for ``pbc`` without one; ShapeError; MissingExtraError.
 
     >>> neighbour_list(torch.tensor([[0.0, 0, 0], [0, 0, 1], [0, 0, 3]]), 2.5).edges.tolist()
     [[0, 1, 1, 2], [1, 0, 2, 1]]
@@ -53,7 +54,12 @@ def neighbour_list(
     if segments is None:
         segments = Segments(torch.zeros(len(where), dtype=torch.int64), 1)
     if cell is not None:
-        segments = Boxes(segments.label.cpu(), segments.count, cell.detach().cpu(), torch.as_tensor(pbc).cpu())
+        repeats = torch.as_tensor((True, True, True) if pbc is None else pbc).cpu()
+        segments = Boxes(segments.label.cpu(), segments.count, cell.detach().cpu(), repeats)
+    elif pbc is not None and not isinstance(segments, Boxes) and bool(torch.as_tensor(pbc).any()):
+        raise DomainError(
+            f"pbc={torch.as_tensor(pbc).tolist()} without a cell", "the cell that repeats", "cell=(3, 3), in Angstrom"
+        )
     label = segments.label.cpu().numpy()
     if cell is None and not (isinstance(segments, Boxes) and bool(segments.periodic.any())):
         pairs = _open(where, label, r_max)

@@ -1,6 +1,6 @@
 """Convolution of features with a spherical filter around an edge, in four forms that agree."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -15,11 +15,12 @@ from isotropy.nn.gaunt._method import route
 from isotropy.nn.gaunt._product import GauntProduct
 from isotropy.nn.gaunt._transform import Analysis, Synthesis
 from isotropy.reps import Normalization, Vector, degrees, rescaling, spherical_harmonics
+from isotropy.settings import Settled
 
 Form = Literal["zonal", "aligned", "plain", "matrix"]
 
 
-class GauntConvolution(Operation):
+class GauntConvolution(Settled, Operation):
     """The messages ``x_j * sum_l h_l Y_l(r)`` along edges: features times a filter around the direction of each edge.
 
     x_src ``(E, C, (L_in+1)^2)``, edge_vec ``(E, 3)`` of any length, radial ``(E, C, L_filter+1)`` (or one channel for
@@ -88,6 +89,9 @@ class GauntConvolution(Operation):
             else:
                 self.synthesis = Synthesis(L_in, grid, route(total), normalization)
                 self.analysis = Analysis(self.L_out, grid, route(total), normalization)
+
+    def settings(self) -> dict[str, Any]:
+        return {"L": [self.L_in, self.L_filter, self.L_out], "normalization": self.normalization}
 
     def forward(self, x_src: Tensor, edge_vec: Tensor, radial: Tensor) -> Float[Tensor, "edges channels k_out"]:
         door.along_edges(x_src, edge_vec, self.L_in, self.one, self.channels)

@@ -2,7 +2,7 @@
 
 import math
 from itertools import product, zip_longest
-from typing import Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from isotropy.nn.gaunt._coefficients import flattening, inverse_root, variances
 from isotropy.nn.gaunt._constants import Operation, spheres
 from isotropy.nn.gaunt._method import Method, candidates, rows_up_to
 from isotropy.reps import Normalization, degrees
+from isotropy.settings import Settled
 
 Weights = Literal["none", "degree", "rank"]
 Parities = tuple[int, ...]  # of the functions that one input packs: (1,), (-1,) or (1, -1)
@@ -34,7 +35,7 @@ class Settings(TypedDict, total=False):
     generator: Generator | None
 
 
-class SphereProduct(Operation):
+class SphereProduct(Settled, Operation):
     """The engine of all products: scale by degree, lift, multiply pointwise, project, scale by degree.
 
     ``even`` products multiply parities, ``odd`` ones multiply them and change the sign; what has one parity is added
@@ -85,6 +86,16 @@ class SphereProduct(Operation):
         self.rep_out = spheres(L3, self.parities_out, count)
         if weights != "none":
             self._add_weights(count, generator)
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "L": [self.L1, self.L2, self.L3],
+            "parities": [list(packed) for packed in self.parities],
+            "paths": self._kinds(),
+            "weights": self.weights,
+            "channels": self.channels,
+            "normalization": self.normalization,
+        }
 
     def _add_weights(self, channels: int, generator: Generator | None) -> None:
         """w1[l1], w2[l2] for each kind of product and w3[l3], so that outputs start with unit variance."""

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -15,11 +15,12 @@ from isotropy.nn.gaunt._harmonic_grid import SphereGrid
 from isotropy.nn.gaunt._method import route
 from isotropy.nn.gaunt._transform import Analysis, Route, Synthesis
 from isotropy.reps import Normalization, degrees
+from isotropy.settings import Settled
 
 _ROUTES: dict[str, Route] = {"grid": "dense", "grid_separable": "separable"}
 
 
-class GauntPower(Operation):
+class GauntPower(Settled, Operation):
     """``sum_nu w_nu[type, channel, l] (A^nu)_l`` for nu = 1..order: the many-body features of each atom.
 
     A ``(..., C, (L+1)^2)`` and types ``(...)``, whole numbers below ``n_types`` (left out where there is one type) ->
@@ -66,7 +67,7 @@ class GauntPower(Operation):
             raise DomainError(f"method={method!r}", "'auto', 'grid' or 'grid_separable'")
         door.reachable(L_out, order * L, strict, "L_out")
         self.order, self.n_types, self.channels, self.rank = order, n_types, channels, rank
-        self.check_finite = check_finite
+        self.check_finite, self.normalization = check_finite, normalization
         self.rep_in, self.rep_out = spheres(L, channels=channels), spheres(L_out, channels=channels)
         total = order * L + L_out
         way = route(total) if method == "auto" else _ROUTES[method]
@@ -83,6 +84,9 @@ class GauntPower(Operation):
             self.a = nn.Parameter(a)
         self.constant("l_in", degrees(L))
         self.constant("l_out", degrees(L_out))
+
+    def settings(self) -> dict[str, Any]:
+        return {"L": [self.L, self.L_out], "order": self.order, "normalization": self.normalization}
 
     def forward(self, A: Tensor, types: Tensor | None = None) -> Float[Tensor, "... k_out"]:
         door.features(A, self.L, "A", self.one, channels=self.channels)

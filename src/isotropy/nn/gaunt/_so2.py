@@ -1,6 +1,7 @@
 """The general convolution in the frame of an edge: SO(2) acts there, and mixes cosines with sines of one order."""
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,9 +13,10 @@ from isotropy.nn.gaunt._aligned import Frames, turned
 from isotropy.nn.gaunt._constants import Operation, spheres
 from isotropy.nn.gaunt._harmonic_grid import SphereGrid, addition, legendre, legendre_series, legendre_slopes
 from isotropy.reps import Vector, degrees
+from isotropy.settings import Settled
 
 
-class SO2Convolution(Operation):
+class SO2Convolution(Settled, Operation):
     """Every linear map of features that commutes with turns about the edge: all Clebsch-Gordan paths at once.
 
     x_src ``(E, C_in, (L_in+1)^2)``, edge_vec ``(E, 3)``, radial ``(E, C_in, L_in+1)`` or none, a factor for each degree
@@ -69,6 +71,9 @@ class SO2Convolution(Operation):
         back = torch.full(((L_out + 1) ** 2,), len(found))
         back[found] = torch.arange(len(found))
         self.constant("sorted_out", back)
+
+    def settings(self) -> dict[str, Any]:
+        return {"L": [self.L_in, self.L_out], "m_max": self.m_max, "group": self.group}
 
     def forward(
         self, x_src: Tensor, edge_vec: Tensor, radial: Tensor | None = None

@@ -1,0 +1,213 @@
+"""A state of a module that was set otherwise is refused by name, for every module of ours that has settings."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import pkgutil
+from collections.abc import Callable
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from torch import nn
+
+import isotropy
+from isotropy.errors import SchemaError
+from isotropy.frames import (
+    CanonicalGraph,
+    FrameAveraged,
+    HaarFrame,
+    InvariantCoordinates,
+    PCAFrame,
+    ProbabilisticFrame,
+    SignInvariant,
+    TransformationInvariant,
+)
+from isotropy.frames.learned._vector_neurons import VectorNeurons
+from isotropy.nn import (
+    EMLP,
+    BilinearBlock,
+    EquivariantLinear,
+    GatedNonlinearity,
+    GauntConvolution,
+    GauntForceField,
+    GauntPower,
+    GauntProduct,
+    Scales,
+)
+from isotropy.nn.parts import RadialBasis
+from isotropy.random import spawn
+from isotropy.settings import Settled
+from isotropy.soft import SoftEMLP
+
+FREE = {1: -13.6, 8: -2041.0}
+
+
+def field(isolated: dict[int, float] = FREE, **other: object) -> GauntForceField:
+    return GauntForceField(isolated, **{"channels": 2, "radial": (4,), "readout": 2, **other})  # type: ignore[arg-type]
+
+
+def framed(group: str, out: str) -> FrameAveraged:
+    return FrameAveraged(nn.Linear(3, 3), PCAFrame(group), "Cloud(Vector)", out)
+
+
+# (one, another whose weights have the same shapes, what the refusal names)
+PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] = {
+    "elements": (field, lambda: field({1: -13.6, 6: -1030.0}), "C"),
+    "isolated energies": (field, lambda: field({1: -13.0, 8: -2041.0}), "isolated"),
+    "cutoff radius": (field, lambda: field(r_max=4.0), "r_max = 4.0"),
+    "power of the cutoff": (field, lambda: field(cutoff=6), "cutoff = 6"),
+    "scale": (field, lambda: field(scales=Scales(scale=2.0)), "scale = 2.0"),
+    "shift": (field, lambda: field(scales=Scales(shift=-4.0)), "shift = -4.0"),
+    "neighbours": (field, lambda: field(scales=Scales(neighbours=9.0)), "neighbours = 9.0"),
+    "basis": (lambda: RadialBasis(5.0, 8), lambda: RadialBasis(4.0, 8), "r_max = 4.0"),
+    "group": (
+        lambda: EquivariantLinear("Vector", "Vector", "O(3)"),
+        lambda: EquivariantLinear("Vector", "Vector", "SO(3)"),
+        r"group = SO\(3\)",
+    ),
+    "types": (
+        lambda: EMLP("Vector", "Scalar", "O(3)", ch=8, depth=1),
+        lambda: EMLP("Pseudovector", "Scalar", "O(3)", ch=8, depth=1),
+        "Pseudovector",
+    ),
+    "gates": (lambda: GatedNonlinearity("Vector", "O(3)"), lambda: GatedNonlinearity("3*Scalar", "O(3)"), "Scalar"),
+    "size of products": (
+        lambda: BilinearBlock("2*Vector + Scalar", "O(3)"),
+        lambda: BilinearBlock("2*Vector + Scalar", "O(3)", scale=0.5),
+        "scale = 0.5",
+    ),
+    "soft": (
+        lambda: SoftEMLP("Vector", "Scalar", ["O(3)"], ch=8, depth=1),
+        lambda: SoftEMLP("Vector", "Scalar", ["SO(3)"], ch=8, depth=1),
+        "SO",
+    ),
+    "harmonics": (
+        lambda: GauntProduct(1, 1, weights="degree", channels=2),
+        lambda: GauntProduct(1, 1, weights="degree", channels=2, normalization="norm"),
+        "normalization = norm",
+    ),
+    "convolution": (lambda: GauntConvolution(2, 1), lambda: GauntConvolution(2, 1, normalization="norm"), "norm"),
+    "power": (
+        lambda: GauntPower(1, 1, 2, channels=3),
+        lambda: GauntPower(1, 1, 2, channels=3, normalization="norm"),
+        "norm",
+    ),
+    "frame": (lambda: framed("O(3)", "Cloud(Vector)"), lambda: framed("SO(3)", "Cloud(Vector)"), "SO"),
+    "output": (lambda: framed("O(3)", "Cloud(Vector)"), lambda: framed("O(3)", "Cloud(Pseudovector)"), "Pseudo"),
+    "size of clouds": (lambda: InvariantCoordinates(), lambda: InvariantCoordinates(scale="max"), "scale = max"),
+    "coordinates": (
+        lambda: TransformationInvariant(nn.Linear(3, 3)),
+        lambda: TransformationInvariant(nn.Linear(3, 3), rep_out="Vector"),
+        "rep_out = Vector",
+    ),
+    "axes": (
+        lambda: SignInvariant(nn.Linear(1, 2), nn.Linear(2, 1)),
+        lambda: SignInvariant(nn.Linear(1, 2), nn.Linear(2, 1), axes=True),
+        "axes = True",
+    ),
+    "graph": (
+        lambda: CanonicalGraph(nn.Linear(3, 3), "graph"),
+        lambda: CanonicalGraph(nn.Linear(3, 3), "node"),
+        "node",
+    ),
+    "noise": (lambda: ProbabilisticFrame("O(3)"), lambda: ProbabilisticFrame("O(3)", scale=2.0), "scale = 2.0"),
+    "slope": (lambda: VectorNeurons(), lambda: VectorNeurons(slope=0.5), "slope = 0.5"),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_the_state_of_another_is_refused(name: str) -> None:
+    one, other, named = PAIRS[name]
+    state = one().state_dict()
+    same = one()
+    assert not same.load_state_dict(state).missing_keys
+    stranger = other()
+    before = {key: value.clone() for key, value in stranger.state_dict().items() if not key.endswith("_extra_state")}
+    with pytest.raises(SchemaError, match=named):
+        stranger.load_state_dict(state)
+    if name != "slope":  # which stands in a part, after others were loaded
+        assert all(torch.equal(value, before[key]) for key, value in stranger.state_dict().items() if key in before)
+
+
+def test_weights_alone_can_be_taken_on_purpose() -> None:
+    state = {key: value for key, value in field().state_dict().items() if not key.endswith("_extra_state")}
+    found = field(r_max=4.0).load_state_dict(state, strict=False)
+    assert all(key.endswith("_extra_state") for key in found.missing_keys)
+    with pytest.raises(RuntimeError, match="_extra_state"):
+        field().load_state_dict(state)
+
+
+def test_settings_pass_through_files() -> None:
+    model = field()
+    state = load(save(model.state_dict()))
+    field().load_state_dict(state)
+    file = io.BytesIO()
+    torch.save(model.state_dict(), file)
+    file.seek(0)
+    field().load_state_dict(torch.load(file, weights_only=True))
+    with pytest.raises(SchemaError, match="cannot be read"):
+        field().load_state_dict({**state, "_extra_state": torch.zeros(3)})
+
+
+def test_products_drawn_at_random_come_with_the_weights() -> None:
+    """The bilinear block chooses some of its tensors: the choice is in the state, whoever made the module."""
+    rep = "Scalar + 2*Vector + 14*Tensor(2)"
+    one, other = (BilinearBlock(rep, "O(3)", generator=spawn(seed, "start")) for seed in (0, 1))
+    x = torch.randn(5, 133, generator=spawn(2, "x"))
+    assert not torch.allclose(one(x), other(x))
+    other.load_state_dict(one.state_dict())
+    assert torch.equal(one(x), other(x))
+
+
+def test_functions_among_types_are_known_by_name() -> None:
+    def action(g: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+    def made() -> FrameAveraged:
+        return FrameAveraged(nn.Linear(3, 3), HaarFrame("C(4)"), action, action)
+
+    first = made().state_dict()
+    assert b"0x" not in first["_extra_state"].numpy().tobytes()
+    made().load_state_dict(first)
+
+
+# Modules whose numbers are a function of their weights and inputs alone, or that belong to one that tells.
+FREE_OF_SETTINGS = {
+    "Constants": "a base",
+    "Operation": "a base",
+    "Program": "a program of others, loaded with its weights",
+    "Dense": "widths are shapes",
+    "DegreeLinear": "degrees and channels are shapes",
+    "ElementLinear": "degrees and channels are shapes",
+    "EMLPBlock": "its parts tell",
+    "SoftBlock": "its parts tell",
+    "SoftLinear": "groups enter penalties, not outputs",
+    "SphereTransform": "no weights",
+    "Synthesis": "no weights, within those that tell",
+    "Analysis": "no weights, within those that tell",
+    "TorusSynthesis": "no weights, within those that tell",
+    "TorusAnalysis": "no weights, within those that tell",
+    "Pointwise": "no weights, within those that tell",
+    "TensorCarrier": "no weights, within those that tell",
+    "Frames": "no weights, within those that tell",
+    "ZonalProduct": "no weights, within those that tell",
+    "VectorLinear": "channels are shapes",
+    "VectorNeurons": "its parts tell",
+    "DeepScores": "widths are shapes",
+    "GatedNetwork": "widths are shapes",
+}
+
+
+def test_every_module_of_ours_was_looked_at() -> None:
+    found: set[type] = set()
+    for info in pkgutil.walk_packages(isotropy.__path__, "isotropy."):
+        if ".experiments" in info.name or info.name.endswith("__main__"):
+            continue
+        for _, thing in inspect.getmembers(importlib.import_module(info.name), inspect.isclass):
+            if issubclass(thing, nn.Module) and thing.__module__.startswith("isotropy."):
+                found.add(thing)
+    silent = {thing.__name__ for thing in found if not issubclass(thing, Settled)}
+    assert {name for name in silent if not name.startswith("_")} <= set(FREE_OF_SETTINGS)
