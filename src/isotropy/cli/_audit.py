@@ -6,15 +6,33 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, point, settings_of, show
+from isotropy.cli._options import (
+    Data,
+    Out,
+    Resume,
+    SchemaFile,
+    Seed,
+    Settings,
+    check_run,
+    examples,
+    point,
+    settings_of,
+    show,
+)
 from isotropy.errors import IsotropyError, SchemaError
 
 
-@app.command(short_help="How symmetric is the model that I have?")
+@app.command(
+    short_help="How symmetric is the model that I have?",
+    epilog=examples(
+        'isotropy audit model.pt2 data.npz --schema schema.yaml --groups "SO(3)" --out runs/d',
+        'isotropy audit mypackage.models:net inertia --groups "O(3),O(2)@z"',
+    ),
+)
 def audit(
     model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
     data: Data,
-    group: Annotated[list[str], typer.Option("--group", help="A group to test, e.g. SO(3); may be repeated.")],
+    group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')],
     schema: SchemaFile = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
     seed: Seed = 0,
