@@ -8,7 +8,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def draft(path: str | Path) -> str:
         return draft_arrays(path, _command(path))
     table, dialect = _read(path)
     found = drafted(table)
-    return Draft(**{**vars(found), "dialect": dialect}).yaml(path.name, _command(path))
+    return replace(found, dialect=dialect).yaml(path.name, _command(path))
 
 
 def schema_path(path: Path) -> Path:
