@@ -28,25 +28,28 @@ def test_scikit_learn_finds_no_fault(estimator: Any, check: Any) -> None:
     check(estimator)
 
 
+def frame() -> Any:
+    x = rows()[0]
+    table = {"w": x[:, 3], "u": x[:, 1], "q": x[:, 0], "v": x[:, 2]}
+    return pytest.importorskip("polars", reason="polars is not installed").DataFrame(table)
+
+
 @pytest.fixture(scope="module")
 def fitted() -> SymmetricRegressor:
     types = {"x": {"charge": ["q"], "place": ["u", "v", "w"]}, "y": "Scalar"}
-    x, y = rows()
-    table = {"w": x[:, 3], "u": x[:, 1], "q": x[:, 0], "v": x[:, 2]}
-    frame = pytest.importorskip("polars", reason="polars is not installed").DataFrame(table)
-    return SymmetricRegressor(types, groups="O(3)", quick=True).fit(frame, y)
+    return SymmetricRegressor(types, groups="O(3)", quick=True).fit(frame(), rows()[1])
 
 
 def test_a_fitted_regressor_takes_columns_by_their_names(fitted: SymmetricRegressor) -> None:
     x, y = rows()
     assert fitted.group_ == "O(3)"
-    assert float(np.corrcoef(fitted.predict(x[:, [3, 1, 0, 2]]), y)[0, 1]) > 0.99
+    assert float(np.corrcoef(fitted.predict(frame()), y)[0, 1]) > 0.99
     with pytest.raises(SchemaError, match="no column 'q'"):
         clone(fitted).fit(dict.fromkeys("uvw", x[:, 0]) | {"z": x[:, 0]}, y)
 
 
 def test_a_fitted_regressor_is_pickled_and_dumped(fitted: SymmetricRegressor) -> None:
-    x = rows()[0]
+    x = frame()
     file = io.BytesIO()
     joblib.dump(fitted, file)
     file.seek(0)
@@ -60,8 +63,8 @@ def test_weights_count_rows() -> None:
     x, y = rows()
     wrong = y + 5.0
     weight = np.repeat([1.0, 0.0], ROWS)
-    both = SymmetricRegressor().fit(np.concatenate([x, x]), np.concatenate([y, wrong]), weight)
+    both = SymmetricRegressor().fit(np.concatenate([x, x]), np.concatenate([y, wrong]), sample_weight=weight)
     assert np.allclose(both.predict(x), SymmetricRegressor().fit(x, y).predict(x))
     doubled = SymmetricRegressor().fit(np.concatenate([x, x[:20]]), np.concatenate([y, y[:20]]))
-    counted = SymmetricRegressor().fit(x, y, np.where(np.arange(ROWS) < 20, 2.0, 1.0))
+    counted = SymmetricRegressor().fit(x, y, sample_weight=np.where(np.arange(ROWS) < 20, 2.0, 1.0))
     assert np.allclose(doubled.predict(x), counted.predict(x))

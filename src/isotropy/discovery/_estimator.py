@@ -19,10 +19,9 @@ from isotropy.discovery._verdicts import HOLDS
 from isotropy.discovery._weighted import fitted
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Cubature, parse
-from isotropy.measure import GivenNoise
 from isotropy.optics import average
 from isotropy.reps import Schema
-from isotropy.study import CandidateLike, Model, dataset_of, problem_of
+from isotropy.study import Model, dataset_of, problem_of
 
 _DEGREE = 4
 _FEWEST = 4  # rows to fit a kernel on
@@ -46,15 +45,16 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        types: Schema | Mapping[str, Any] | None = None,
-        groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
+        types: Any = None,
+        groups: Any = None,
         *,
-        tolerance: float = 0.01,
-        quick: bool = False,
-        seed: int = 0,
-        noise: GivenNoise | str | None = None,
-        robust: bool = False,
+        tolerance: Any = 0.01,
+        quick: Any = False,
+        seed: Any = 0,
+        noise: Any = None,
+        robust: Any = False,
     ) -> None:
+        # As all estimators do, this keeps whatever it is given; fit checks it.
         self.types = types
         self.groups = groups
         self.tolerance = tolerance
@@ -64,7 +64,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         self.robust = robust
 
     def fit(
-        self, X: Any, y: Any, sample_weight: Any = None, cluster: Any = None, time: Any = None
+        self, X: Any, y: Any, cluster: Any = None, time: Any = None, sample_weight: Any = None
     ) -> SymmetricRegressor:
         """Discovers and trains; ``cluster (n,)`` labels the independent units, ``time (n,)`` orders a series.
 
@@ -72,12 +72,13 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         verdicts count rows, those of weight zero left out.
         """
         table = named(X)
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+        self._names = () if table is None else table.names
+        self._columns = None if table is None else self._named(table.names)
+        X, y = validate_data(self, self._rows(X), y, dtype=np.float64, multi_output=True, y_numeric=True)
         if len(X) < _FEWEST:
             raise ShapeError(f"n_samples={len(X)}", f"at least {_FEWEST} rows", "give more data")
         self._flat = y.ndim == 1
         weight = None if sample_weight is None else torch.tensor(_check_sample_weight(sample_weight, X))
-        self._columns = None if table is None else self._named(table.names)
         X, y = (X if self._columns is None else X[:, self._columns]), np.asarray(y, np.float64).reshape(len(X), -1)
         self.discovery_: Discovery | None = None
         self.group_: str | None = None
@@ -94,6 +95,11 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         if missing:
             raise SchemaError(f"no column {missing[0]!r} in the table", f"one of {', '.join(names)}")
         return [names.index(name) for name in listed["x"]] if "x" in listed else None
+
+    def _rows(self, X: Any) -> Any:
+        """A dictionary of columns as a table in the order of the fit; the rest is scikit-learn's to read."""
+        table = named(X) if isinstance(X, Mapping) else None
+        return X if table is None else table.numbers(self._names)
 
     def _discovered(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any, time: Any) -> None:
         p, q = X.shape[1], y.shape[1]
@@ -119,7 +125,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predictions ``(n, q)``, or ``(n,)`` where the targets were one column."""
         check_is_fitted(self, "group_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        X = validate_data(self, self._rows(X), dtype=np.float64, reset=False)
         rows, model = torch.tensor(X if self._columns is None else X[:, self._columns]), self._model
         assert model is not None
         if self.group_ is not None:
