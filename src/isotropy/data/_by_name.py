@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from isotropy.data._draft import drafted
-from isotropy.data._named import named
-from isotropy.errors import SchemaError
+from isotropy.data._named import Named, named
+from isotropy.errors import IsotropyError, SchemaError
 from isotropy.reps import Rep, Schema
 
 
@@ -27,7 +27,7 @@ def by_name(x: Any, y: Any, types: Any, cluster: Any = None) -> tuple[Any, Any, 
     if table is None:
         return x, _alone(y), types, cluster
     if types is None:
-        raise SchemaError("a table without types", "types that name its columns", drafted(table).spoken())
+        raise SchemaError("a table without types", "types that name its columns", _spoken(table))
     schema = Schema.of(types)
     if not isinstance(schema.x, Rep):
         return x, y, schema, cluster
@@ -52,6 +52,14 @@ def times_of(x: Any, time: Iterable[Any] | None) -> Any:
             f"time={time!r} for rows without names", "one time for each row", "time=(n,), numbers or dates"
         )
     return table.column(time)
+
+
+def _spoken(table: Named) -> str:
+    """The types that a table seems to have; nothing where it holds no columns of numbers."""
+    try:
+        return drafted(table).spoken()
+    except IsotropyError:
+        return "types=dict(x='3*Vector', y='Scalar')"
 
 
 def _alone(y: Any) -> Any:

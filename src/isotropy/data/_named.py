@@ -70,6 +70,8 @@ def named(values: Any) -> Named | None:
     [[3.0, 1.0], [4.0, 2.0]]
     """
     if isinstance(values, Mapping):
+        if not all(isinstance(name, str) for name in values):
+            return None  # such as a sparse matrix, whose keys are places
         return Named(tuple(map(str, values)), values.__getitem__)
     if isinstance(values, np.ndarray):
         return None if values.dtype.names is None else Named(values.dtype.names, values.__getitem__)
