@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from isotropy.data import Molecules, load_molecules, read_molecules
+from isotropy.data import Molecules, load_molecules, read_molecules, read_xyz
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.linalg import Segments
 

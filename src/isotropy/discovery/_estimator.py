@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -137,7 +137,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         return predicted[:, 0] if self._flat else predicted
 
     def __getstate__(self) -> dict[str, Any]:
-        state: dict[str, Any] = dict(super().__getstate__())
+        state = dict(cast(dict[str, Any], super().__getstate__()))
         found = state.get("discovery_")
         # The findings and the model travel; the training data, kept for pictures in the report, do not.
         return state | ({"discovery_": replace(found, samples=None)} if found is not None else {})
