@@ -121,7 +121,7 @@ def test_the_report_stands_alone(found: Any, folder: Path) -> None:
 
 def test_the_next_command_keeps_what_the_data_are() -> None:
     command = 'isotropy discover "my data.csv" --quick --schema=s.yaml --set n=3 --groups O(3) --out a --workers 2'
-    told = comparing({"command": command.replace("O(3)", "'O(3)'")}, "O(3)")
+    told = comparing(command.replace("O(3)", "'O(3)'"), "O(3)")
     assert told == "isotropy compare 'my data.csv' --schema=s.yaml --set n=3 --groups 'O(3)' --quick"
 
 

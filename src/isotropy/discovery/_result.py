@@ -104,7 +104,7 @@ class Discovery(Answer[GroupFinding]):
     @property
     def next_steps(self) -> Sequence[str]:
         """How to use what holds, how many rows would decide what is undecided, and how to compare ways of using it."""
-        return steps(self.groups, self.data, self.settings)
+        return steps(self.groups, self.data, self.command)
 
     def summary(self) -> Table:
         """The verdict table, for terminals and at the head of the report; with the truth where a problem has one."""

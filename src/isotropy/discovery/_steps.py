@@ -14,7 +14,7 @@ from isotropy.study import comparing, symmetrising
 _MOST = 3
 
 
-def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
+def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], command: str) -> tuple[str, ...]:
     """Two or three lines: how to build in what holds, what to compare, and which rows would decide."""
     inputs, targets = str(data.get("inputs", "")), str(data.get("targets", ""))
     holding = [f for f in groups if f.verdict in HOLDS and not f.imposed]
@@ -24,7 +24,7 @@ def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], settings: Map
     if built_in is not None:
         found.append(symmetrising(built_in, inputs, targets))
     if holding or maybe:
-        found.append(comparing(settings, (holding or maybe)[0].name))
+        found.append(comparing(command, (holding or maybe)[0].name))
     open_ones = [f for f in groups if f.verdict in ("undecided", "none seen") and f.rows_needed]
     if open_ones:
         first = min(open_ones, key=lambda f: f.rows_needed or 0)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 _VALUED = {"--schema", "--set", "--time", "--title", "--noise"}  # options that say what the data are
 
 
-def comparing(settings: Mapping[str, Any], groups: str, *, methods: str = "") -> str:
+def comparing(command: str, groups: str, *, methods: str = "") -> str:
     """The comparison of ways to use a symmetry, as a command where the answer came from one, else as Python.
 
-    >>> comparing({"command": "isotropy discover own.csv --schema own.yaml --quick --out runs/a"}, "O(3)")
+    >>> comparing("isotropy discover own.csv --schema own.yaml --quick --out runs/a", "O(3)")
     "isotropy compare own.csv --schema own.yaml --groups 'O(3)' --quick"
     """
-    words = shlex.split(str(settings.get("command", "")))
+    words = shlex.split(command)
     if len(words) > 2 and words[:1] == ["isotropy"]:
         kept = _data_of(words[2:])
         more = ["--methods", methods] if methods else []

@@ -48,6 +48,9 @@ class Answer(Result, Generic[F]):
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    # When and how it was asked is no part of an answer: the same question has the same one on another day.
+    date: str = field(default="", compare=False)
+    command: str = field(default="", compare=False)
 
     def __getitem__(self, name: str) -> F:
         """The finding of that name."""
@@ -81,6 +84,10 @@ class Answer(Result, Generic[F]):
     @property
     def _findings(self) -> tuple[Any, ...]:
         return getattr(self, self.found)
+
+    def provenance(self) -> Mapping[str, object]:
+        asked = {"command": self.command, "date": self.date}
+        return {**{key: said for key, said in asked.items() if said}, **super().provenance()}
 
     @property
     def sentences(self) -> Sequence[str]:
@@ -121,10 +128,9 @@ class Answering:
         from isotropy import __version__
 
         told = f"isotropy {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
-        when = {"date": datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()}
-        asked = {"command": said} if (said := command()) else {}
-        settings = {**self.settings, **asked, **when, "versions": told}
-        return {"seconds": time.monotonic() - self.began, "settings": settings}
+        when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
+        settings = {**self.settings, "versions": told}
+        return {"seconds": time.monotonic() - self.began, "settings": settings, "date": when, "command": command()}
 
     def write(self, result: R) -> R:
         """The result, with result.json and the report in a directory that is kept."""
