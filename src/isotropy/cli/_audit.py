@@ -1,6 +1,7 @@
 """``isotropy audit``: how symmetric is the model that I already have, and where does it break?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +54,8 @@ def audit(
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
-        found = answer.write(examine(loaded, dataset, groups=groups, seed=seed, name=model))
+        asked_when = {key: answer.stamp()[key] for key in ("date", "command")}
+        found = answer.write(replace(examine(loaded, dataset, groups=groups, seed=seed, name=model), **asked_when))
     show(found)
     point(out)
 
