@@ -104,9 +104,11 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
     def _discovered(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any, time: Any) -> None:
         p, q = X.shape[1], y.shape[1]
         self._types = Schema.of(self.types or {"x": f"{p}*Scalar", "y": f"{q}*Scalar"})
-        rows = np.ones(len(X), bool) if weight is None else (weight > 0).numpy()
-        asked = X[rows], y[rows], self._types
-        cluster, time = (part if part is None else np.asarray(part)[rows] for part in (cluster, time))
+        asked = X, y, self._types
+        if weight is not None:
+            rows = (weight > 0).numpy()
+            asked = X[rows], y[rows], self._types
+            cluster, time = (part if part is None else np.asarray(part)[rows] for part in (cluster, time))
         found = discover(
             *asked, groups=self.groups, cluster=cluster, time=time, tolerance=self.tolerance, quick=self.quick,
             seed=self.seed, noise=self.noise, robust=self.robust, progress=False,
