@@ -22,6 +22,7 @@ _LABEL = re.compile(
     re.IGNORECASE,
 )
 _TIME = {"t", "time", "date", "datetime", "timestamp", "when"}
+_COUNTED = {"", "index", "row", "rows", "line", "no", "nr", "number", "#", "unnamed: 0"}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _PLACES = {"": "position", "v": "velocity", "f": "force", "a": "acceleration"}
 _FEWEST = 8  # of labels: independent units that a test needs
@@ -70,10 +71,11 @@ def looked_at(name: str, values: NDArray[Any]) -> Column:
         if repeated:
             return Column(name, "cluster", rows, distinct, "text")
         return Column(name, "text", rows, distinct, f"text, {distinct} values")
-    whole = bool(np.isfinite(values.astype(float)).all()) and bool((values == np.round(values.astype(float))).all())
-    if whole and distinct == rows and bool((np.diff(values.astype(float)) == 1).all()):
-        return Column(name, "identifier", rows, distinct, "numbers the rows")
     bare = _bare(name)[0]
+    whole = bool(np.isfinite(values.astype(float)).all()) and bool((values == np.round(values.astype(float))).all())
+    numbering = bare.lower() in _COUNTED or bool(_LABEL.search(bare))  # a place on a grid counts up, too
+    if numbering and whole and distinct == rows and bool((np.diff(values.astype(float)) == 1).all()):
+        return Column(name, "identifier", rows, distinct, "numbers the rows")
     if whole and repeated and _LABEL.search(bare):
         return Column(name, "cluster", rows, distinct, "labels")
     if bare.lower() in _TIME and bool((np.diff(values.astype(float)) > 0).all()):

@@ -16,6 +16,8 @@ from isotropy.reps import Values
 
 _EXAMPLE = 'types={"x": {"position": ["x", "y", "z"]}, "y": {"energy": ["e"]}}'
 
+_EXACT = 2**53  # integers above are not exact in float64
+
 
 @runtime_checkable
 class Interchange(Protocol):
@@ -94,7 +96,9 @@ def _column(values: Any, keys: Mapping[str, Any], name: str) -> Any:
 
 def _numbers(found: NDArray[Any], name: str) -> NDArray[np.float64]:
     if found.dtype.kind in "fiub":
-        return found if found.dtype.itemsize <= 8 else found.astype(np.float64)
+        if found.dtype.kind in "iu" and found.size and max(abs(int(found.max())), abs(int(found.min()))) > _EXACT:
+            raise DtypeError(f"the column {name!r} with integers above 2^53", "numbers that float64 holds exactly")
+        return found.astype(np.float64)
     if found.dtype.kind == "O":  # numbers with gaps, as pandas keeps them
         return np.array([_number(value, name) for value in found.tolist()])
     what = {"U": "text", "S": "text", "M": "dates", "m": "durations", "c": "complex numbers"}.get(found.dtype.kind, "")
