@@ -21,7 +21,7 @@ import torch
 from isotropy.report import Result
 
 RECORDS = Path(__file__).parent / "records"
-_CLOCKS = {"seconds", "row_seconds", "peak_mb", "versions", "milliseconds"}
+_CLOCKS = {"seconds", "row_seconds", "peak_mb", "versions", "milliseconds", "date", "command"}
 _ELSEWHERE = 0.05  # relative: what ten steps of training make of another rounding
 
 

@@ -56,7 +56,7 @@ FLOORS: dict[str, set[str]] = {
     "cli": BELOW_STUDY
     | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
-    "__init__": {"discovery", "comparison", "frames"},
+    "__init__": {"discovery", "comparison", "frames", "study"},
 }
 
 

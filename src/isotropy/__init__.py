@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from isotropy.discovery import audit as audit
     from isotropy.discovery import discover as discover
     from isotropy.frames import symmetrize as symmetrize
+    from isotropy.study import load_run as load_run
 
 __version__ = "0.1.0.dev0"
 
@@ -24,6 +25,7 @@ _ROOMS = {
     **dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery"),
     **dict.fromkeys(("compare", "Comparison"), "isotropy.comparison"),
     "symmetrize": "isotropy.frames",
+    "load_run": "isotropy.study",
 }
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

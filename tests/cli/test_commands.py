@@ -149,6 +149,27 @@ def test_ctrl_c_ends_a_run_with_130_and_what_is_finished_stays(engine: str, tmp_
         assert not run.has("result.json")
 
 
+def test_data_that_were_never_downloaded_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("ISOTROPY_DATA", str(tmp_path))
+    monkeypatch.setattr("isotropy.data._mirror.folders", lambda: [tmp_path])
+    listed = isotropy("datasets", "list").output
+    lines = {line.split()[0]: line for line in listed.splitlines() if line.strip()}
+    assert "made on the spot" in lines["inertia"]
+    assert "here" in lines["digits"]
+    assert "needs a download" in lines["eth-ucy"]
+    checked = isotropy("datasets", "verify")
+    assert checked.exit_code == 0, checked.output
+    assert "eth-ucy: needs a download" in checked.output
+
+
+@pytest.mark.parametrize("command", [["discover"], ["compare"], ["audit"], ["reproduce"], ["schema", "init"], ["show"]])
+def test_every_help_ends_with_two_examples(command: list[str]) -> None:
+    end = isotropy(*command, "--help").output.split("Examples:")[1]
+    lines = [line.strip() for line in end.splitlines() if line.strip()]
+    assert len(lines) == 2
+    assert all(line.startswith("isotropy " + command[0]) for line in lines)
+
+
 def test_datasets_are_listed_and_verified() -> None:
     listed = isotropy("datasets", "list")
     assert listed.exit_code == 0

@@ -91,7 +91,7 @@ def test_long_tables_are_read_in_pieces(tmp_path: Path, table: Path, monkeypatch
     x, y = rows()
     (tmp_path / "data.csv").write_text(csv_text(x, y))
     for piece in (1, 7, 60, 61):
-        monkeypatch.setattr("isotropy.data._files._PIECE", piece)
+        monkeypatch.setattr("isotropy.data._tables._PIECE", piece)
         data = load(tmp_path / "data.csv", schema=table)
         assert torch.equal(data.x, x)
         assert torch.equal(data.y, y)

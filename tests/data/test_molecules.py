@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from isotropy.data import Molecules, load_molecules, read_molecules
+from isotropy.data import Molecules, load_molecules, read_molecules, read_xyz
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.linalg import Segments
 
@@ -111,6 +111,18 @@ def test_a_file_of_extended_xyz(tmp_path: Path) -> None:
     assert found.energies.tolist() == [-31.5, -31.5]
     assert found.forces is not None
     assert found.forces[:, 2].tolist() == [1.5, -1.5, 0.0]
+
+
+@pytest.mark.parametrize("before", ["id:I:1", "mass:R:1", "forces:R:3"])
+def test_named_columns_of_extended_xyz_are_read_where_they_stand(tmp_path: Path, before: str) -> None:
+    more = " ".join(["7"] * int(before[-1]))
+    places = [(0.5, 1.0, -2.0), (3.0, 0.25, 1.5)]
+    rows = "".join(f"{symbol} {more} {x} {y} {z}\n" for symbol, (x, y, z) in zip("HO", places, strict=True))
+    (tmp_path / "m.xyz").write_text(f"2\nProperties=species:S:1:{before}:pos:R:3\n{rows}" * 2)
+    found = read_xyz(tmp_path / "m.xyz")
+    assert [structure.positions.tolist() for structure in found] == [[list(place) for place in places]] * 2
+    assert found[1].symbols == ("H", "O")
+    assert found[1].comment.startswith("Properties=")
 
 
 @pytest.mark.parametrize(

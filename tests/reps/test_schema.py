@@ -82,10 +82,7 @@ def test_yaml_round_trip(x: str, dims: dict[str, int] | None, cluster: str | Non
         ("x: Scalar\ny: Scalar\ndims: {space: true}", "integer"),
         ("x: Scalar\ny: Scalar\ndims: {space: 0}", "positive"),
         ("x: Scalar\ny: Scalar\ncluster: 3", "string"),
-        ("x: 2*Vector\ny: Scalar\ndims: {space: 3}\ncolumns: {x: [a, b], y: [c]}", "2 columns of x; expected 6"),
-        ("x: 2*Vector\ny: Scalar\ncolumns: {x: [a, b, c], y: [d]}", "3 columns of x"),
         ("x: Scalar\ny: Scalar\ncolumns: {x: [a], y: [a]}", "'a' twice"),
-        ("x: Scalar\ny: Scalar\ncolumns: {x: [a]}", "columns of x and of y"),
         ("x: Scalar\ny: Scalar\ncolumns: {x: [a], y: [1]}", "string"),
         ("x: Scalar\ny: Scalar\nnames: {z: [a]}", "'z' in names"),
         ("x: Scalar\ny: Scalar\nnames: {x: [a, b]}", "2 names of x; expected 1"),
@@ -261,3 +258,31 @@ def test_each_type_reads_its_own_shape() -> None:
         clouds.check(np.ones((4, 5, 3)), np.ones((4, 3)))
     with pytest.raises(SchemaError, match="columns for x of type Cloud"):
         Schema(x="Cloud(Point)", y="Scalar", columns={"x": ("a",), "y": ("b",)})
+
+
+@pytest.mark.parametrize(
+    ("text", "side", "message"),
+    [
+        ("x: 2*Vector\ny: Scalar\ndims: {space: 3}\ncolumns: {x: [a, b], y: [c]}", "x", "2 columns of x; expected 6"),
+        ("x: 2*Vector\ny: Scalar\ncolumns: {x: [a, b, c], y: [d]}", "x", "3 columns of x"),
+        ("x: Scalar\ny: Scalar\ncolumns: {x: [a]}", "y", "no columns of y for data.csv"),
+    ],
+)
+def test_columns_of_a_table_are_as_many_as_the_type_has(text: str, side: str, message: str) -> None:
+    # Of an archive they name arrays, each of which may hold several columns.
+    schema = Schema.from_yaml(text)
+    with pytest.raises(SchemaError, match=message):
+        schema.listed(side, "data.csv")
+
+
+def test_types_that_name_columns_are_a_type_and_its_columns() -> None:
+    named = Schema.from_yaml('x: {Scalar("mass"): [m], velocity: [u, v, w]}\ny: {Vector: [a, b, c, d, e, f]}')
+    assert str(named.x) == 'Scalar("mass") + Vector("velocity")'
+    assert str(named.y) == "2*Vector"
+    assert named.columns == {"x": ("m", "u", "v", "w"), "y": ("a", "b", "c", "d", "e", "f")}
+    assert named.dims == {"space": 3}
+    assert Schema.from_yaml(named.to_yaml()) == named
+    with pytest.raises(SchemaError, match="columns beside types"):
+        Schema(x={"m": ["a"]}, y={"e": ["b"]}, columns={"x": ("a",), "y": ("b",)})
+    with pytest.raises(SchemaError, match="multiple of 3"):
+        Schema(x={"Vector": ["a", "b", "c"], "Point": ["d", "e"]}, y="Scalar", dims={"space": 3})

@@ -53,7 +53,7 @@ def _warnings_as_lines() -> Generator[None]:
             original(message, category, filename, *rest, **more)
             return
         line = Text("warning", style="bold yellow").append(f"    {message}", style="not bold default")
-        Console(stderr=True, highlight=False).print(line, soft_wrap=True)
+        Console(stderr=True, highlight=False, markup=False, emoji=False).print(line, soft_wrap=True)
 
     package = Path(__file__).parents[1]
     original, warnings.showwarning = warnings.showwarning, show
@@ -64,7 +64,7 @@ def _warnings_as_lines() -> Generator[None]:
 
 
 def _say_refused(given: str, expected: str, hint: str) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     console.print(Text("refused", style="bold red"))
     for word, text, style in (("given", given, ""), ("expected", expected, ""), ("instead", hint, "green")):
         if text:
@@ -73,7 +73,7 @@ def _say_refused(given: str, expected: str, hint: str) -> None:
 
 
 def _say_interrupted(args: Sequence[str]) -> None:
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     message = Text("interrupted", style="bold yellow")
     if "--out" in args or any(arg.startswith("--out=") for arg in args):
         again = [*args, *(() if "--resume" in args else ("--resume",))]
@@ -88,7 +88,6 @@ app = typer.Typer(
     name="isotropy",
     cls=_Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
     help="Find the symmetries in your data, measure them in your models, and build them in.",

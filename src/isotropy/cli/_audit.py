@@ -1,23 +1,40 @@
 """``isotropy audit``: how symmetric is the model that I already have, and where does it break?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Data, Out, Resume, SchemaFile, Seed, Settings, check_run, point, settings_of, show
+from isotropy.cli._options import (
+    Data,
+    Out,
+    Resume,
+    SchemaFile,
+    Seed,
+    Settings,
+    check_run,
+    examples,
+    point,
+    settings_of,
+    show,
+)
 from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
 
 
-@app.command(short_help="How symmetric is the model that I have?")
+@app.command(
+    short_help="How symmetric is the model that I have?",
+    epilog=examples(
+        'isotropy audit model.pt2 data.npz --schema schema.yaml --groups "SO(3)" --out runs/d',
+        'isotropy audit mypackage.models:net inertia --groups "O(3),O(2)@z"',
+    ),
+)
 def audit(
     model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
     data: Data,
-    group: Annotated[
-        list[str], typer.Option("--group", "--groups", help="A group to test, e.g. SO(3); may be repeated.")
-    ],
+    group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')],
     schema: SchemaFile = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
     seed: Seed = 0,
@@ -47,7 +64,8 @@ def audit(
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
-        found = answer.write(examine(loaded, dataset, groups=groups, seed=seed, name=model))
+        asked_when = {key: answer.stamp()[key] for key in ("date", "command")}
+        found = answer.write(replace(examine(loaded, dataset, groups=groups, seed=seed, name=model), **asked_when))
     show(found)
     point(out)
 

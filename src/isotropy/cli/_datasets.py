@@ -1,6 +1,6 @@
 """``isotropy datasets``: what there is, and whether its files are intact."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -18,10 +18,10 @@ def list_() -> None:
     """All data sets by name, with their settings and defaults."""
     from isotropy.data import list_datasets
 
-    table = Table("name", "what it is", "kind", "there", "settings", box=None, pad_edge=False)
+    table = Table("name", "what it is", "where it is", "settings", box=None, pad_edge=False)
     for entry in list_datasets(every=True):
         settings = ", ".join(f"{key}={value}" for key, value in entry.settings.items())
-        cells = (entry.name, entry.title, entry.kind, "yes" if entry.available else "no", settings)
+        cells = (entry.name, entry.title, _where(entry), settings)
         table.add_row(*map(Text, cells))
     print_table(table)
 
@@ -30,12 +30,25 @@ def list_() -> None:
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names from the list; all of them by default.")] = None,
 ) -> None:
-    """Whether the files of the data sets are there and are the known ones, byte for byte."""
+    """Whether the files of the data sets are there and are the known ones, byte for byte.
+
+    Without names, data sets that were never downloaded are no fault.
+    """
     from isotropy.data import list_datasets
     from isotropy.data import verify as check
 
-    results = [check(name) for name in (names or [entry.name for entry in list_datasets(every=True)])]
+    every = {entry.name: entry for entry in list_datasets(every=True)}
+    absent = [] if names else [name for name, entry in every.items() if not entry.available]
+    results = [check(name) for name in (names or every) if name not in absent]
     for result in results:
         print(result)
+    for name in absent:
+        print(f"{name}: needs a download, from {every[name].source}")
     if not all(result.ok for result in results):
         raise typer.Exit(REFUSED)
+
+
+def _where(entry: Any) -> str:
+    if entry.kind == "computed":
+        return "made on the spot"
+    return "here" if entry.available else "needs a download"

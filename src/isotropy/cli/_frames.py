@@ -7,17 +7,23 @@ import typer
 from rich.table import Table
 
 from isotropy.cli._app import app
-from isotropy.cli._options import print_table
+from isotropy.cli._options import examples, print_table
 from isotropy.errors import SchemaError
 
 frames = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Frames of clouds of points.")
 app.add_typer(frames, name="frames")
 
 
-@frames.command("check", short_help="Axes, ties, number of frames and exactness for the clouds of a file.")
+@frames.command(
+    "check",
+    short_help="Axes, ties, number of frames and exactness for the clouds of a file.",
+    epilog=examples("isotropy frames check molecules.xyz", 'isotropy frames check clouds.npz --groups "SO(2)"'),
+)
 def check(
     file: Annotated[Path, typer.Argument(help="Structures as .xyz, or points as .npz with one array (n, d).")],
-    group: Annotated[str, typer.Option("--group", help='O(d), SO(d), E(d) or SE(d), e.g. "E(3)".')] = "E(3)",
+    group: Annotated[
+        str, typer.Option("--groups", "--group", help='O(d), SO(d), E(d) or SE(d), e.g. "E(3)".')
+    ] = "E(3)",
 ) -> None:
     """Axes, ties, number of frames and exactness of frame averaging for the clouds of a file."""
     from isotropy.frames import PCAFrame, portrait

@@ -21,7 +21,9 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-Data = Annotated[str, typer.Argument(help="A built-in data set by name, or a file: .npz, .csv[.gz], .parquet.")]
+Data = Annotated[
+    str, typer.Argument(help="A built-in data set by name, or a file: .csv, .tsv (also .gz), .parquet, .npz.")
+]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="The YAML file that declares the types of the columns.")
 ]
@@ -33,6 +35,19 @@ Resume = Annotated[bool, typer.Option("--resume", help="Continue the interrupted
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")]
 Address = Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")]
 Seed = Annotated[int, typer.Option("--seed", help="Equal seeds give equal results.")]
+
+
+Title = Annotated[str | None, typer.Option("--title", help="What the data are called in the report.")]
+
+
+def plain_console(*, stderr: bool = False, width: int | None = None) -> Console:
+    """A console that prints what it is given: names and comments of files are never read as markup or pictures."""
+    return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
+
+
+def examples(*lines: str) -> str:
+    """The end of a help text: commands to try, one on a line."""
+    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def check_run(out: Path | None, resume: bool, engine: Engine | None = None, address: str | None = None) -> None:
@@ -60,11 +75,14 @@ def settings_of(pairs: Sequence[str]) -> dict[str, object]:
     return settings
 
 
-def show(result: Any, sentence: str = "", notes: Sequence[str] = (), alarm: str = "") -> None:
-    """Prints the table of a result, what has to be known to read it (an alarm loudly), and what follows from it."""
+def show(
+    result: Any, sentence: str = "", notes: Sequence[str] = (), alarm: str = "", steps: Sequence[str] = ()
+) -> None:
+    """Prints the table of a result, what has to be known to read it (an alarm loudly), what follows from it, and what
+    to run next."""
     from isotropy.report import rich_table
 
-    console = Console(highlight=False)
+    console = plain_console()
     if console.is_terminal:
         table = result.summary()
         console.print(rich_table(table, width=console.width))
@@ -79,6 +97,8 @@ def show(result: Any, sentence: str = "", notes: Sequence[str] = (), alarm: str 
     if sentence:
         console.print()
         console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)
+    if steps:
+        print("\nnext:\n" + "\n".join(f"  {step}" for step in steps))
 
 
 def point(out: Path | None) -> None:
@@ -88,6 +108,6 @@ def point(out: Path | None) -> None:
 
 def print_table(table: Table) -> None:
     """Prints a table; away from a terminal lines are for other programs, which want them whole."""
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(highlight=False, width=400)
+    console = plain_console()
+    console = console if console.is_terminal else plain_console(width=400)
     console.print(table)

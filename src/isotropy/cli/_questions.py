@@ -1,5 +1,6 @@
 """``isotropy discover`` and ``isotropy compare``: what holds in my data, and which way to use it wins?"""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +12,13 @@ from isotropy.cli._options import point, show
 from isotropy.errors import SchemaError
 
 
-@app.command(short_help="Which symmetries hold in my data, and how far?")
+@app.command(
+    short_help="Which symmetries hold in my data, and how far?",
+    epilog=ask.examples(
+        "isotropy discover inertia --set nu=0.3 --quick --out runs/a",
+        'isotropy discover data.csv --schema data.schema.yaml --groups "O(3),O(2)@z" --out runs/b',
+    ),
+)
 def discover(
     data: ask.Data,
     schema: ask.SchemaFile = None,
@@ -47,23 +54,35 @@ def discover(
         typer.Option("--time", metavar="COLUMN", help="The column (in .npz, the array) that orders the rows."),
     ] = None,
     robust: Annotated[bool, typer.Option("--robust", help="Rows that lie far off pull no more than others.")] = False,
+    title: ask.Title = None,
 ) -> None:
-    """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?"""
+    """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?
+
+    A quick look takes seconds to a minute, a full one minutes; it is said beforehand.
+    """
     # Processes take longer to start than a quick look has to do.
     engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
     evidence: dict[str, Any] = {"noise": noise, "time": time, "robust": robust}
-    _answer("discover", data, schema, setting, groups, **run, **evidence, seed=seed, quick=quick, tolerance=tol)
+    _answer(
+        "discover", data, schema, setting, groups, **run, **evidence, seed=seed, quick=quick, tolerance=tol, title=title
+    )
 
 
-@app.command(short_help="Which way to use a symmetry wins?")
+@app.command(
+    short_help="Which way to use a symmetry wins?",
+    epilog=ask.examples(
+        'isotropy compare inertia --groups "O(2)@z" --quick',
+        'isotropy compare data.csv --schema data.schema.yaml --groups "O(3)" --methods frames,layers --out runs/c',
+    ),
+)
 def compare(
     data: ask.Data,
     group: Annotated[
         list[str],
         typer.Option(
-            "--group",
             "--groups",
+            "--group",
             help='The symmetry, e.g. "O(3)"; may be repeated. A single one brings along those subgroups that built-in '
             "data name; without one all that they name are compared.",
         ),
@@ -83,17 +102,29 @@ def compare(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
     ] = False,
+    title: ask.Title = None,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
     if any(not name.strip() for name in group):
-        raise SchemaError("--group with nothing in it", "a group", '--group "O(3)"')
+        raise SchemaError("--groups with nothing in it", "a group", '--groups "O(3)"')
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
-    _answer("compare", data, schema, setting, ",".join(group) or None, **run, seed=seed, quick=quick, methods=methods)
+    _answer(
+        "compare",
+        data,
+        schema,
+        setting,
+        ",".join(group) or None,
+        **run,
+        seed=seed,
+        quick=quick,
+        methods=methods,
+        title=title,
+    )
 
 
 def _answer(
     verb: str, data: str, schema: Path | None, setting: list[str], groups: str | None, *, engine: ask.Engine,
-    out: Path | None, resume: bool, address: str | None, **asked: Any,
+    out: Path | None, resume: bool, address: str | None, title: str | None, **asked: Any,
 ) -> None:  # fmt: skip
     """Reads the data, puts the question, and shows the answer."""
     ask.check_run(out, resume, engine, address)
@@ -102,9 +133,33 @@ def _answer(
     from isotropy.data import load, read_times
 
     dataset = load(data, schema=schema, **settings)
+    dataset = replace(dataset, title=title) if title else dataset
     if asked.get("time") is not None:
         asked["time"] = read_times(data, asked["time"], dataset.types)
     question = getattr(isotropy, verb)
     found = question(dataset, groups=groups, engine=engine.value, out=out, resume=resume, address=address, **asked)
-    show(found, found.recommendation, getattr(found, "quiet_notes", found.notes), getattr(found, "alarm", ""))
+    show_answer(found)
     point(out)
+
+
+def show_answer(found: Any) -> None:
+    """Prints the answer of a verb, with what follows from it and what to run next."""
+    notes, alarm = getattr(found, "quiet_notes", found.notes), getattr(found, "alarm", "")
+    show(found, getattr(found, "recommendation", ""), notes, alarm, found.next_steps)
+
+
+@app.command(
+    "show",
+    short_help="Bring back the answer of a run.",
+    epilog=ask.examples("isotropy show runs/a", "isotropy show runs/a/result.json"),
+)
+def show_run(
+    run: Annotated[Path, typer.Argument(help="The directory that --out named.")],
+) -> None:
+    """Prints the answer in the directory of a run; of an interrupted one, how far it came and how to continue."""
+    from isotropy.study import load_run
+
+    show_answer(load_run(run))
+    page = (run if run.is_dir() else run.parent) / "report.html"
+    if page.is_file():
+        print(f"\nreport: {page}")

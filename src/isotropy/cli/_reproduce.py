@@ -7,11 +7,14 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Out, Resume, Seed, settings_of, show
+from isotropy.cli._options import Out, Resume, Seed, examples, settings_of, show
 from isotropy.errors import SchemaError
 
 
-@app.command(short_help="Does it do what the papers say?")
+@app.command(
+    short_help="Does it do what the papers say?",
+    epilog=examples("isotropy reproduce zoo", "isotropy reproduce frame-averaging --part separation --out runs/e"),
+)
 def reproduce(
     name: Annotated[str, typer.Argument(help="The experiment, e.g. soft-equivariance.")],
     full: Annotated[bool, typer.Option("--full", help="The paper's own sizes (hours) instead of minutes.")] = False,

@@ -16,11 +16,10 @@ from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import folds_of, train_fold
-from isotropy.data import Dataset, Types
+from isotropy.data import Dataset, Tabular, Types
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.groups import Window, is_subgroup, parse
-from isotropy.reps import Values
 from isotropy.runs import map_jobs
 from isotropy.study import (
     CandidateLike,
@@ -38,13 +37,13 @@ Outcomes = Sequence[Mapping[str, Any]]
 
 
 def compare(
-    x: Dataset | Values,
-    y: Values | None = None,
+    x: Dataset | Tabular,
+    y: Tabular | str | None = None,
     types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
     methods: str | Sequence[str] | None = None,
-    cluster: Iterable[Any] | None = None,
+    cluster: Iterable[Any] | str | None = None,
     seed: int = 0,
     quick: bool = False,
     windows: Mapping[str, float] | None = None,
@@ -59,7 +58,8 @@ def compare(
 
     On the same folds and steps it trains the plain network, and for each candidate group augmentation, frame averaging,
     invariant coordinates and exact layers, where these exist, and one network that keeps all groups softly.
-    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
+    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers. The
+    types may name the columns of a DataFrame ``x``, as for ``discover``.
     ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their names or
     Windows; with a single one, those candidates of the Dataset that are its subgroups come along. ``methods`` keeps
     some kinds only ("frames,layers"; plain is always there).

@@ -7,10 +7,10 @@ from typing import ClassVar
 from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs
 from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.report import Block, Cell, Chip, Column, Interval, Table, Text, section
-from isotropy.study import Answer
+from isotropy.study import Answer, data_blocks, symmetrising
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Comparison(Answer[MethodFinding]):
     """Which way to use a symmetry wins on these data: plain, augmentation, soft, frames, coordinates, exact layers.
 
@@ -33,6 +33,23 @@ class Comparison(Answer[MethodFinding]):
         found = [(f.error.mean, f) for f in self.methods if f.error is not None]
         return tuple(f for _, f in sorted(found, key=lambda pair: pair[0]))
 
+    @property
+    def _groups(self) -> list[str]:
+        return list(dict.fromkeys(f.group for f in self.methods if f.group))
+
+    @property
+    def next_steps(self) -> Sequence[str]:
+        """How to build the recommended method into a network of one's own."""
+        chosen = next((f for f in self.methods if f.name == self.recommended), None)
+        inputs, targets = str(self.data.get("inputs", "")), str(self.data.get("targets", ""))
+        if chosen is None or not chosen.group:
+            return ()
+        if chosen.kind in ("frames", "coordinates"):
+            return (symmetrising(chosen.group, inputs, targets),)
+        if chosen.kind == "layers":
+            return (f"isotropy.nn.EMLP({inputs!r}, {targets!r}, {chosen.group!r})",)
+        return ()
+
     def title(self) -> str:
         return f"Ways to use a symmetry: {self.about}"
 
@@ -41,6 +58,7 @@ class Comparison(Answer[MethodFinding]):
         return [
             *head(self.recommendation, self.data, self.budget, self.constant),
             *section("Which way wins", self.summary(), errors(self.run), *Text.with_care(self.notes)),
+            *section("What was asked", *data_blocks(self.data, self._groups)),
             *section("What it costs", *costs(self.run)),
             *section(
                 "How it was found",

@@ -4,11 +4,15 @@ from isotropy.data import synthetic as synthetic
 from isotropy.data import zoo as zoo
 from isotropy.data._batches import Batches as Batches
 from isotropy.data._batches import Moved as Moved
+from isotropy.data._by_name import by_name as by_name
+from isotropy.data._by_name import times_of as times_of
 from isotropy.data._dataset import Dataset as Dataset
 from isotropy.data._dataset import Types as Types
 from isotropy.data._dataset import admitted as admitted
 from isotropy.data._dataset import enough_units as enough_units
 from isotropy.data._dataset import numbered as numbered
+from isotropy.data._draft import draft as draft
+from isotropy.data._draft import schema_path as schema_path
 from isotropy.data._files import load_file as load_file
 from isotropy.data._files import read_schema as read_schema
 from isotropy.data._files import save as save
@@ -22,6 +26,8 @@ from isotropy.data._molecules import Boxes as Boxes
 from isotropy.data._molecules import Molecules as Molecules
 from isotropy.data._molecules import load_molecules as load_molecules
 from isotropy.data._molecules import read_molecules as read_molecules
+from isotropy.data._named import Tabular as Tabular
+from isotropy.data._named import named as named
 from isotropy.data._registry import Entry as Entry
 from isotropy.data._registry import Verification as Verification
 from isotropy.data._registry import list_datasets as list_datasets

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import _pytree as tree
 
+from isotropy.data._by_name import by_name
 from isotropy.data._rows import Axis, Rows
 from isotropy.errors import DtypeError, SchemaError, ShapeError
 from isotropy.linalg import Segments
@@ -35,8 +36,10 @@ class Dataset(Rows):
     Types with points or pixels have values with more axes (``reps.read_values``); ``segments`` names the set of each
     point where sets differ in size.
 
-    Tensors, arrays, DataFrames and lists of real numbers of any kind are kept as float64 tensors; ``cluster (n,)`` are
-    the labels of the independent units, kept as numbers 0, 1, ... ``truth`` maps printed names of groups to the exact
+    Tensors, arrays, DataFrames and lists of real numbers of any kind are kept as float64 tensors; of a table whose
+    columns have names, the types may name those of x and y, ``{"x": {"position": ["a", "b", "c"]}, ...}``, and ``y`` is
+    left out. ``cluster (n,)`` are the labels of the independent units, or the column that holds them, kept as numbers
+    0, 1, ... ``truth`` maps printed names of groups to the exact
     share b of the centred energy that breaks them (``truth_uncentred``: of the whole energy), ``energy`` is that
     centred energy per row; all three speak of the function without noise. ``windows`` holds the width with which the
     truth of a group without Haar probability was computed, ``expected`` the verdict that the truth calls for,
@@ -79,12 +82,16 @@ class Dataset(Rows):
     def __init__(
         self,
         x: Any,
-        y: Any,
-        types: Types,
-        cluster: Iterable[Any] | None = None,
+        y: Any = None,
+        types: Types | None = None,
+        cluster: Iterable[Any] | str | None = None,
         segments: Segments | Iterable[Any] | None = None,
         **known: Any,
     ) -> None:
+        x, y, types, cluster = by_name(x, y, types, cluster)
+        if y is None or types is None:
+            hint = "Dataset(x, y, dict(x=5 * Vector, y=Scalar)), or a table and types that name its columns"
+            raise SchemaError("x alone", "x, y and types", hint)
         schema = Schema.of(types)
         admit = zip(("x", "y", "cluster", "segments"), admitted(schema, x, y, cluster, segments), strict=True)
         given = {**known, "types": schema, **dict(admit)}

@@ -1,15 +1,7 @@
-"""Tables in files: npz arrays, csv and parquet, checked at the door; no pickle is ever loaded.
+"""Data in files: npz arrays and tables, typed by a schema and checked when they are read; no pickle is ever loaded."""
 
-Whatever is not a number is named with its row and column.
-"""
-
-import csv
-import difflib
-import gzip
 import io
-import zlib
-from collections.abc import Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +9,38 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils import _pytree as tree
 
+from isotropy.data._archive import open_archive
 from isotropy.data._dataset import Dataset, numbered
-from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
+from isotropy.data._draft import offered
+from isotropy.data._tables import Dialect, read_columns
+from isotropy.errors import SchemaError, ShapeError
 from isotropy.reps import Schema, Type, Values, enough_rows, table
 from isotropy.storage import write_whole
 
-SUFFIXES = (".npz", ".csv", ".csv.gz", ".parquet")
-_PIECE = 50_000  # rows
-
-Columns = tuple[NDArray[np.float64], NDArray[Any] | None]
+SUFFIXES = (".npz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
+KINDS = "an .npz, .csv, .tsv (also .gz) or .parquet file"
+_IN_PYTHON = "isotropy.discover(table, types=...) takes the table that {reader} reads"
+_INSTEAD = {
+    **dict.fromkeys((".feather", ".arrow"), _IN_PYTHON.format(reader="pyarrow.feather.read_table")),
+    **dict.fromkeys(
+        (".jsonl", ".ndjson"), _IN_PYTHON.format(reader="polars.read_ndjson or pandas.read_json(lines=True)")
+    ),
+    ".json": _IN_PYTHON.format(reader="polars.read_json or pandas.read_json"),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), "save the sheet as CSV (UTF-8), one line of names above the numbers"),
+    **dict.fromkeys(
+        (".txt", ".dat"), 'name it .csv, with a line of names on top; the schema says separator: " " for spaces'
+    ),
+    ".npy": 'one array has no names: numpy.savez("data.npz", x=..., y=...)',
+    **dict.fromkeys((".h5", ".hdf5", ".nc"), 'read its arrays with h5py and numpy.savez("data.npz", x=..., y=...)'),
+    **dict.fromkeys((".xyz", ".extxyz"), "isotropy.data.read_xyz reads structures, and isotropy audit takes them"),
+    **dict.fromkeys(
+        (".png", ".jpg", ".jpeg", ".tif"), "stack images (n, channels, height, width) in an .npz for isotropy audit"
+    ),
+}
 
 
 def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Dataset:
-    """The rows of an .npz (arrays x, y and optionally cluster), .csv, .csv.gz or .parquet file, typed by its schema.
+    """The rows of an .npz (arrays x, y and optionally cluster), .csv, .tsv or .parquet file, typed by its schema.
 
     Of a schema with several types an .npz has arrays x.0, x.1 or x.name; ``segments`` names the set of each point where
     sets differ in size.
@@ -49,22 +60,18 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
     if not name.endswith(SUFFIXES):
         raise SchemaError(
             f"the file {path.name}",
-            "one of " + ", ".join(SUFFIXES),
-            "pickles (.pkl, .pt, .npy of objects) are never read",
+            KINDS,
+            _INSTEAD.get(path.suffix.lower(), "pickles (.pkl, .pt, .npy of objects) are never read"),
         )
     if not path.is_file():
         raise SchemaError(f"no file {path}", "a file that exists")
     if schema is None:
-        raise SchemaError(
-            f"{path.name} without a schema",
-            "--schema schema.yaml (schema= in Python)",
-            'two lines will do, such as  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")',
-        )
+        raise SchemaError(f"{path.name} without a schema", "--schema FILE (schema= in Python)", offered(path))
     types = schema_of(schema)
     if not (types.tabular or name.endswith(".npz")):
         raise SchemaError(f"{path.name} for points or pixels", "columns such as 5*Vector", "save an .npz archive")
     x, y, *labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
-    return Dataset(x, y, types, *labels, source=path.name, name=path.name, title="Data from a file")
+    return Dataset(x, y, types, *labels, source=path.name, name=path.name)
 
 
 def schema_of(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
@@ -82,34 +89,15 @@ def _npz(path: Path, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDAr
         return _arrays(archive, path.name, types)
 
 
-@contextmanager
-def open_archive(path: Path) -> Generator[np.lib.npyio.NpzFile]:
-    """An .npz to be read; raises SchemaError for what is none, or is damaged, wherever that is found out."""
-    try:
-        # Opened here, because numpy leaves a damaged file open.
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise SchemaError(f"{path.name}, a single array", "an .npz archive with arrays x and y")
-            with archive:
-                yield archive
-    except IsotropyError:
-        raise
-    except Exception as error:
-        # A damaged archive can fail anywhere below zipfile, zlib and the header's parser: whatever it is, refuse it.
-        pickled = "pickle" in str(error).lower() or "object arrays" in str(error).lower()
-        raise SchemaError(
-            f"{path.name}: {'pickled or object arrays' if pickled else str(error)[:200] or type(error).__name__}",
-            "an .npz archive of plain numeric arrays",
-            "convert each column to float64 and save again; pickles are never loaded",
-        ) from error
-
-
 def _arrays(
     archive: np.lib.npyio.NpzFile, name: str, types: Schema
 ) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
-    """The arrays x and y (x.0 or x.name for several types), and labels of clusters and sets where there are any."""
-    keys = {"x": _keys(types.x, "x"), "y": _keys(types.y, "y")}
+    """The arrays x and y (x.0 or x.name for several types), or those that ``columns`` lists side by side, and labels of
+    clusters and sets where there are any."""
+    listed = types.columns or {}
+    if {"x", "y"} <= set(archive.files) and not {*tree.tree_leaves(dict(listed))} <= set(archive.files):
+        listed = {}  # the columns of x and of y by other names, as a .csv of the same data has them
+    keys = {side: listed.get(side) or _keys(getattr(types, side), side) for side in ("x", "y")}
     keys["cluster"] = types.cluster or ("cluster" if "cluster" in archive.files else None)
     keys["segments"] = "segments" if "segments" in archive.files and not types.tabular else None
     wanted = [key for key in tree.tree_leaves(keys) if key is not None]
@@ -120,7 +108,18 @@ def _arrays(
             "numpy.savez(path, x=..., y=...), or isotropy.data.save",
         )
     found = tree.tree_map(lambda key: None if key is None else np.asarray(archive[key]), keys)
-    return found["x"], found["y"], found["cluster"], found["segments"]
+    x, y = (_side_by_side(found[side], listed[side]) if side in listed else found[side] for side in ("x", "y"))
+    return x, y, found["cluster"], found["segments"]
+
+
+def _side_by_side(arrays: Sequence[NDArray[Any]], names: Sequence[str]) -> NDArray[Any]:
+    """Arrays ``(n,)``, ``(n, k)``, ``(n, bodies, d)`` as columns of one table."""
+    counts = {name: len(array) if array.ndim else 0 for name, array in zip(names, arrays, strict=True)}
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        raise ShapeError(
+            f"arrays with {', '.join(f'{n} rows of {name}' for name, n in counts.items())}", "equally many"
+        )
+    return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
 def _keys(type_: Type, name: str) -> Any:
@@ -133,17 +132,9 @@ def _keys(type_: Type, name: str) -> Any:
 
 
 def _table(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-    columns = dict(types.columns or {})
-    for key in ("x", "y"):
-        if not columns.get(key):
-            raise SchemaError(
-                f"no columns of {key} for {path.name}",
-                "a list of names",
-                "columns: {x: [a, b, ...], y: [...]} in the schema",
-            )
-    x, y = list(columns["x"]), list(columns["y"])
-    read = read_parquet if path.name.lower().endswith(".parquet") else read_csv
-    values, labels = read(path, x + y, types.cluster)
+    x, y = (types.listed(side, path.name) for side in ("x", "y"))
+    dialect = Dialect.of(path, types.separator, types.decimal)
+    values, labels = read_columns(path, x + y, types.cluster, dialect)
     return values[:, : len(x)], values[:, len(x) :], labels
 
 
@@ -167,135 +158,3 @@ def save(path: str | Path, x: Values, y: Values, cluster: Iterable[Any] | None =
     np.savez_compressed(archive, allow_pickle=False, **{name: rows.cpu().numpy() for name, rows in arrays.items()})
     write_whole(path, archive.getvalue())
     return path
-
-
-def read_csv(path: Path, columns: Sequence[str], cluster: str | None) -> Columns:
-    """The named columns ``(n, columns)`` of a .csv or .csv.gz file with a header, and the labels of its clusters.
-
-    Raises ``SchemaError`` for a missing, repeated or ragged column and for a cell that is no number.
-    """
-    compressed = path.name.lower().endswith(".gz")
-    opened = gzip.open if compressed else open
-    try:
-        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-            return _parse(file, path.name, columns, cluster)
-    except (OSError, EOFError, zlib.error) as error:
-        raise SchemaError(
-            f"{path.name}: {error}", f"a {'gzip-compressed ' if compressed else ''}csv file that can be read"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise SchemaError(f"{path.name} that is not UTF-8", "a UTF-8 text file", "save it again as UTF-8") from error
-    except csv.Error as error:
-        raise SchemaError(f"{path.name}: {error}", "comma-separated values") from error
-
-
-def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str | None) -> Columns:
-    reader = csv.reader(file, strict=True)
-    header = [cell.strip() for cell in next(reader, [])]
-    if not any(header):
-        raise SchemaError(f"{name}, which is empty", "a header and rows")
-    at = _positions(header, columns, cluster, name)
-    pieces: list[NDArray[np.float64]] = []
-    values: list[list[float]] = []
-    labels: list[str] = []
-    for row in reader:
-        if not row:
-            continue  # a blank line, such as the last one
-        if len(row) != len(header):
-            given = f"{len(row)} cells in line {reader.line_num} of {name}"
-            raise SchemaError(given, f"{len(header)}, as in its header")
-        values.append(_numbers(row, at[: len(columns)], header, reader.line_num, name))
-        if cluster is not None:
-            labels.append(row[at[-1]].strip())
-        if len(values) == _PIECE:
-            # Python's numbers take four times the memory of an array of them.
-            pieces.append(np.array(values))
-            values = []
-    if values:
-        pieces.append(np.array(values))
-    if not pieces:
-        raise SchemaError(f"{name} without rows below its header", "at least one row")
-    if cluster is not None and "" in labels:
-        raise SchemaError(f"an empty cell of the column {cluster!r} in {name}", "a value for each row")
-    return np.concatenate(pieces), np.array(labels) if cluster is not None else None
-
-
-def _numbers(row: list[str], at: Sequence[int], header: list[str], line: int, name: str) -> list[float]:
-    column = -1
-    try:
-        return [number(row[column := each]) for each in at]
-    except ValueError:
-        raise SchemaError(
-            f"{row[column][:40]!r} in line {line}, column {header[column]!r} of {name}",
-            "a number",
-            "remove or repair the row; empty cells are not filled in",
-        ) from None
-
-
-def number(cell: str) -> float:
-    """The number in a cell; ValueError where there is none."""
-    # Python would also read 1_000 as a number; a table that holds it means something else.
-    if "_" in cell:
-        raise ValueError(cell)
-    return float(cell)
-
-
-def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str) -> list[int]:
-    """Where the wanted columns stand; the cluster's last."""
-    wanted = [*columns, *([cluster] if cluster is not None else [])]
-    for column in wanted:
-        if header.count(column) == 1:
-            continue
-        if header.count(column) > 1:
-            raise SchemaError(f"the column {column!r} {header.count(column)} times in {name}", "each name once")
-        near = difflib.get_close_matches(column, header, 1)
-        raise SchemaError(
-            f"no column {column!r} in {name}",
-            "one of " + ", ".join(header[:20]) + (", ..." if len(header) > 20 else ""),
-            f"write {near[0]}" if near else "",
-        )
-    return [header.index(column) for column in wanted]
-
-
-def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Columns:
-    """The named columns ``(n, columns)`` of a parquet file, and the labels of its clusters (extra [tables]).
-
-    Raises ``MissingExtraError`` without pyarrow, ``SchemaError`` for a damaged file, missing values and columns that
-    are not numbers.
-    """
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "tables") from error
-    wanted = [*columns, *([cluster] if cluster is not None else [])]
-    try:
-        with parquet.ParquetFile(path) as file:
-            _positions(list(file.schema_arrow.names), columns, cluster, path.name)
-            table = file.read(columns=list(dict.fromkeys(wanted)))
-        found = [_column(table.column(column), column, path.name) for column in columns]
-        labels = None
-        if cluster is not None:
-            texts = [None if value is None else str(value) for value in table.column(cluster).to_pylist()]
-            if None in texts:
-                raise SchemaError(f"a missing value in the column {cluster!r} of {path.name}", "a value for each row")
-            labels = np.array(texts, dtype=np.str_)
-    except IsotropyError:
-        raise
-    except Exception as error:
-        # pyarrow reports damage through many classes, some of them bare; whatever it is, the file is refused.
-        raise SchemaError(f"{path.name}: {str(error)[:200] or type(error).__name__}", "a parquet file") from error
-    if table.num_rows == 0:
-        raise SchemaError(f"{path.name} without rows", "at least one row")
-    return np.stack(found, 1) if found else np.empty((table.num_rows, 0)), labels
-
-
-def _column(column: Any, name: str, where: str) -> NDArray[np.float64]:
-    import pyarrow
-
-    kind = column.type
-    if not (pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind)):
-        raise SchemaError(f"the column {name!r} of type {kind} in {where}", "numbers")
-    if column.null_count:
-        row = int(np.flatnonzero(column.is_null().to_numpy())[0])
-        raise SchemaError(f"a missing value in row {row}, column {name!r} of {where}", "a number", "rows count from 0")
-    return np.asarray(column.to_numpy(), np.float64)

@@ -210,7 +210,7 @@ def read_molecules(path: str | Path, *, dtype: torch.dtype = torch.float64) -> M
     Raises SchemaError for a file that ase cannot read or that has no energies, MissingExtraError without [molecules].
     """
     where = Path(path)
-    return _molecules(_frames(where, where.name), dtype, name=where.stem)
+    return _molecules(frames_of(where, where.name), dtype, name=where.stem)
 
 
 @lru_cache(maxsize=4)
@@ -219,10 +219,11 @@ def _read(archive: Path, member: str) -> list[Any]:
         file = tar.extractfile(member)
         if file is None:
             raise SchemaError(f"{archive.name} without {member}", "the file with that name")
-        return _frames(io.StringIO(file.read().decode()), member, format="extxyz")
+        return frames_of(io.StringIO(file.read().decode()), member, format="extxyz")
 
 
-def _frames(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
+def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
+    """The configurations of a file as ase reads them; raises SchemaError for what it cannot read."""
     try:
         import ase.io
         from ase.io.extxyz import XYZError

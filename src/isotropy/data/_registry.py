@@ -9,7 +9,7 @@ from typing import Literal
 
 from isotropy.data._controls import DIABETES, LINNERUD, Diabetes, Linnerud
 from isotropy.data._dataset import Dataset, Recipe
-from isotropy.data._files import SUFFIXES, load_file
+from isotropy.data._files import KINDS, SUFFIXES, load_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
@@ -146,7 +146,7 @@ def find_entry(name: str) -> Entry:
     shown = [one for one in known if not one.startswith("zoo/")]
     raise SchemaError(
         f"the data set {name!r}",
-        "a file (.npz, .csv, .csv.gz, .parquet) or one of " + ", ".join([*shown, "zoo/LAW"]),
+        f"{KINDS} or one of " + ", ".join([*shown, "zoo/LAW"]),
         f"write {near[0]}, or the path of a file that exists" if near else "isotropy datasets list shows what there is",
     )
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.data._files import SUFFIXES, number, open_archive, read_csv, read_parquet, schema_of
+from isotropy.data._archive import open_archive
+from isotropy.data._files import SUFFIXES, schema_of
+from isotropy.data._tables import Dialect, number, read_columns
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.reps import Schema
 
@@ -49,8 +51,7 @@ def read_times(path: str | Path, column: str, schema: str | Path | Schema | Mapp
         return _of_archive(path, column, types)
     columns = types.columns or {}
     _no_target(column, columns.get("y", ()), path.name)
-    read = read_parquet if path.name.lower().endswith(".parquet") else read_csv
-    cells = read(path, (), column)[1]
+    cells = read_columns(path, (), column, Dialect.of(path, types.separator, types.decimal))[1]
     assert cells is not None
     if column in columns.get("x", ()):
         warnings.warn(

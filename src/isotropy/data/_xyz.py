@@ -1,6 +1,5 @@
-"""Molecules as text: the XYZ format, one structure after another."""
+"""Molecules as text: XYZ and extended XYZ, one structure after another, read by ase (extra [molecules])."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data._molecules import frames_of
 from isotropy.errors import DomainError, SchemaError
 
 
@@ -21,9 +21,10 @@ class Structure:
 
 
 def read_xyz(path: str | Path) -> list[Structure]:
-    """The structures of an XYZ file: a count, a comment, then ``symbol x y z`` for each atom; further columns are left.
+    """The structures of an XYZ file; where the second line names the columns (``Properties=...``), those are read.
 
-    Raises SchemaError naming the line that is something else, DomainError for coordinates that are not finite.
+    Raises SchemaError for a file that is something else, DomainError for coordinates that are not finite,
+    MissingExtraError without ase.
 
     >>> import tempfile
     >>> from isotropy.data import read_xyz
@@ -33,43 +34,21 @@ def read_xyz(path: str | Path) -> list[Structure]:
     ...     read_xyz(file.name)[0].symbols
     ('H', 'H')
     """
+    path = Path(path)
     try:
-        lines = Path(path).read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8").splitlines()
     except UnicodeDecodeError:
         raise SchemaError(f"{path}, which is not text", "an XYZ file") from None
+    # A comment without columns is free text, which the extended format would try to read.
+    extended = any("Properties=" in line for line in lines)
     found: list[Structure] = []
     at = 0
-    while at < len(lines):
-        if not lines[at].strip():
+    for number, atoms in enumerate(frames_of(path, path.name, format="extxyz" if extended else "xyz"), 1):
+        while not lines[at].strip():
             at += 1
-            continue
-        count = _count(lines[at], at)
-        rows = lines[at + 2 : at + 2 + count]
-        if len(rows) < count:
-            raise SchemaError(f"{len(rows)} atoms after line {at + 2}", f"{count}, as line {at + 1} says")
-        atoms = [_atom(row, at + 3 + i) for i, row in enumerate(rows)]
-        positions = torch.tensor([xyz for _, xyz in atoms], dtype=torch.float64)
-        found.append(Structure(tuple(symbol for symbol, _ in atoms), positions, lines[at + 1].strip()))
-        at += 2 + count
-    if not found:
-        raise SchemaError(f"{path} without a structure", "a count, a comment, and a line for each atom")
+        positions = torch.from_numpy(atoms.positions.copy())
+        if not bool(torch.isfinite(positions).all()):
+            raise DomainError(f"structure {number} of {path.name}", "finite coordinates")
+        found.append(Structure(tuple(atoms.get_chemical_symbols()), positions, lines[at + 1].strip()))
+        at += 2 + len(atoms)
     return found
-
-
-def _count(line: str, at: int) -> int:
-    if not line.strip().isdecimal() or int(line) < 1:
-        raise SchemaError(f"line {at + 1}: {line[:60]!r}", "the number of atoms")
-    return int(line)
-
-
-def _atom(line: str, number: int) -> tuple[str, list[float]]:
-    fields = line.split()
-    try:
-        xyz = [float(field) for field in fields[1:4]]
-    except ValueError:
-        xyz = []
-    if len(xyz) != 3:
-        raise SchemaError(f"line {number}: {line[:60]!r}", "symbol x y z")
-    if not all(map(math.isfinite, xyz)):
-        raise DomainError(f"line {number}: {line[:60]!r}", "finite coordinates")
-    return fields[0], xyz

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.data import Dataset, Types, admitted, enough_units
+from isotropy.data import Dataset, Types, admitted, by_name, enough_units
 from isotropy.discovery._adapted import OnGraphs, adapted
 from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError, SchemaError
@@ -65,7 +65,7 @@ class GroupAudit:
         return max(self.layers, key=lambda layer: layer.error, default=None)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Audit(Answer[GroupAudit]):
     """How far a model is from each symmetry, with intervals, and where it breaks.
 
@@ -197,7 +197,7 @@ def audit(
     types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike],
-    cluster: Iterable[Any] | None = None,
+    cluster: Iterable[Any] | str | None = None,
     segments: Segments | Iterable[Any] | None = None,
     windows: Mapping[str, float] | None = None,
     name: str = "",
@@ -206,9 +206,10 @@ def audit(
     """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
 
     Clouds are ``(n, points, d)``, images ``(n, C, H, W)``, graphs ``(n, m, m)``, as ``reps.read_values`` says, and a
-    tuple of types takes one of values, the arguments of ``model``. A ``Batch`` of torch_geometric is one argument, its
-    type a dictionary of the attributes that move, ``{"pos": "Cloud(Point)"}``. ``model`` may be any callable of tensors
-    or numpy arrays, and an estimator of scikit-learn; for calculators of ase there is ``audit_calculator``.
+    tuple of types takes one of values, the arguments of ``model``; of a DataFrame the types may name the columns.
+    A ``Batch`` of torch_geometric is one argument, its type a dictionary of the attributes that move, ``{"pos":
+    "Cloud(Point)"}``. ``model`` may be any callable of tensors or numpy arrays, and an estimator of scikit-learn; for
+    calculators of ase there is ``audit_calculator``.
     With ``segments``, Segments or the label of the set
     of each point, Clouds are flat ``(N, d)``, and the model is called with Segments as its last argument.
 
@@ -231,6 +232,7 @@ def audit(
         types, segments = types or x.types, x.segments if segments is None else segments
         cluster, x = x.cluster if cluster is None else cluster, x.x
     given, model = model, adapted(model)
+    x, _, types, cluster = by_name(x, None, types, cluster)
     if types is None:
         raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
     if is_graph(x):

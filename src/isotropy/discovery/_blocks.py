@@ -131,10 +131,10 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
         title="Which learner predicts best",
         caption=f"Two-fold cross-fitting, {learnt.splits} random splits: models judge rows that they have not seen. "
         "These scores are of one half, on which the learners compete."
-        + (f" Kernel: {learnt.kernel}." if learnt.kernel else ""),
+        + (f" Kernel: {learnt.kernel}." if learnt.kernel and learnt.learner == "kernel" else ""),
     )  # fmt: skip
-    if not training.epochs:
-        return [table]
+    if not training.epochs or learnt.learner != "network":
+        return [table]  # curves of a learner that lost say nothing about this answer
     return [
         table,
         Curves(

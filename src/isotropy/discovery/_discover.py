@@ -9,27 +9,27 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from isotropy.data import Dataset, Types
+from isotropy.data import Dataset, Tabular, Types, times_of
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
+from isotropy.discovery._duration import announce
 from isotropy.discovery._proposing import narrowed
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
 from isotropy.measure import GivenNoise
-from isotropy.reps import Values
 from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of, proposed
 
 
 def discover(
-    x: Dataset | Values,
-    y: Values | None = None,
+    x: Dataset | Tabular,
+    y: Tabular | str | None = None,
     types: Types | None = None,
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
-    cluster: Iterable[Any] | None = None,
+    cluster: Iterable[Any] | str | None = None,
     seed: int = 0,
     tolerance: float = 0.01,
     quick: bool = False,
@@ -46,7 +46,9 @@ def discover(
 ) -> Discovery:
     """Which candidate symmetries hold in ``y = f(x) + noise``, how far, and what imposing each would cost.
 
-    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers count as numbers.
+    ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers are numbers. Of a
+    DataFrame ``x`` the types may name columns, ``{"x": {"position": ["a", "b", "c"]}, "y": {"energy": ["e"]}}``, and
+    so may ``y``, ``cluster`` and ``time``.
     ``cluster (n,)`` are labels of the independent units, numbers or text. ``groups`` are groups, their printed names,
     or Windows on groups that have no uniform law; without any they are proposed: what the types call for, about axes
     that half of the units single out, all judged on the other half.
@@ -70,7 +72,7 @@ def discover(
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
-    time = time if time is None or hasattr(time, "__array__") else list(time)
+    time = times_of(x, time)
     proposing = groups is None and not dataset.groups
     if proposing:
         plain = proposed(dataset.types, dataset.types.known_dims(dataset.x.shape[1], dataset.y.shape[1]))
@@ -79,6 +81,7 @@ def discover(
     by_part = None if noise is None else noise_by_part(noise, problem)
     problem = with_compact_parts(narrowed(problem, windows) if proposing else problem)
     problem = made_robust(problem) if robust else problem
+    announce(problem, quick=quick, engine=engine, workers=workers, progress=progress)
     settings = {**data_settings(dataset, problem), "quick": quick, "tolerance": tolerance, "robust": robust}
     settings |= {"noise": by_part, "time": None if time is None else digest(time)}
     with answering(out, resume, settings, problem, began=began) as answer:

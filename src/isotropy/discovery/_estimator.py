@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from isotropy.data import named
 from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
-from isotropy.groups import Cubature, Group, parse
-from isotropy.measure import GivenNoise
+from isotropy.discovery._weighted import fitted
+from isotropy.errors import SchemaError, ShapeError
+from isotropy.groups import Cubature, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
-from isotropy.study import CandidateLike
+from isotropy.study import Model, dataset_of, problem_of
 
 _DEGREE = 4
+_FEWEST = 4  # rows to fit a kernel on
 
 
 class SymmetricRegressor(RegressorMixin, BaseEstimator):
     """Finds which of the ``groups`` hold in the training data, and predicts with the largest that does built in.
 
-    ``X (n, p)`` and ``y (n, q)`` or ``(n,)`` are typed by ``types`` (a Schema or ``dict(x=..., y=...)``);
-    ``tolerance``, ``quick``, ``seed``, ``noise`` and ``robust`` are those of ``discover``. After ``fit`` ``discovery_``
-    holds the findings and ``group_`` the printed name of the group over which predictions are averaged (None where none
-    holds, or where no exact average exists).
+    ``X (n, p)`` and ``y (n, q)`` or ``(n,)`` are typed by ``types`` (a Schema or ``dict(x=..., y=...)``, which may name
+    columns of a DataFrame); without types all columns are Scalars, on which no group acts: then nothing is looked for,
+    and predictions are those of the kernel. ``tolerance``, ``quick``, ``seed``, ``noise`` and ``robust`` are those of
+    ``discover``. After ``fit`` ``discovery_`` holds the findings (None without types) and ``group_`` the printed name
+    of the group over which predictions are averaged (None where none holds, or where no exact average exists).
 
     >>> from isotropy.data import load
     >>> data = load("inertia", nu=0.0, n=120)
@@ -40,15 +45,16 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
 
     def __init__(
         self,
-        types: Schema | Mapping[str, Any] | None = None,
-        groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
+        types: Any = None,
+        groups: Any = None,
         *,
-        tolerance: float = 0.01,
-        quick: bool = False,
-        seed: int = 0,
-        noise: GivenNoise | str | None = None,
-        robust: bool = False,
+        tolerance: Any = 0.01,
+        quick: Any = False,
+        seed: Any = 0,
+        noise: Any = None,
+        robust: Any = False,
     ) -> None:
+        # As all estimators do, this keeps whatever it is given; fit checks it.
         self.types = types
         self.groups = groups
         self.tolerance = tolerance
@@ -57,34 +63,88 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         self.noise = noise
         self.robust = robust
 
-    def fit(self, X: Any, y: Any, cluster: Any = None, time: Any = None) -> SymmetricRegressor:
-        """Discovers and trains; ``cluster (n,)`` labels the independent units, ``time (n,)`` orders a series."""
-        X, y = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
+    def fit(
+        self, X: Any, y: Any, cluster: Any = None, time: Any = None, sample_weight: Any = None
+    ) -> SymmetricRegressor:
+        """Discovers and trains; ``cluster (n,)`` labels the independent units, ``time (n,)`` orders a series.
+
+        ``sample_weight (n,)`` says how often each row counts in the model that predicts, which is then a kernel;
+        verdicts count rows, those of weight zero left out.
+        """
+        table = named(X)
+        self._names = () if table is None else table.names
+        self._columns = None if table is None else self._named(table.names)
+        X, y = validate_data(self, self._rows(X), y, dtype=np.float64, multi_output=True, y_numeric=True)
+        if len(X) < _FEWEST:
+            raise ShapeError(f"n_samples={len(X)}", f"at least {_FEWEST} rows", "give more data")
         self._flat = y.ndim == 1
-        found = discover(
-            X, np.asarray(y, dtype=np.float64), self.types, groups=self.groups, cluster=cluster, time=time,
-            tolerance=self.tolerance, quick=self.quick, seed=self.seed, noise=self.noise, robust=self.robust,
-            progress=False,
-        )  # fmt: skip
-        self.discovery_: Discovery = found
-        # "None seen" too: averaged is what the model has learnt, and nothing of that breaks the symmetry.
-        holding = [f for f in found.groups if f.verdict in (*HOLDS, "none seen") and not f.imposed]
-        built_in = next((parse(f.name) for f in holding if Cubature.knows(parse(f.name))), None)
-        self.group_: str | None = None if built_in is None else str(built_in)
-        self._predict = self._averaged(built_in)
+        weight = None if sample_weight is None else torch.tensor(_check_sample_weight(sample_weight, X))
+        X, y = (X if self._columns is None else X[:, self._columns]), np.asarray(y, np.float64).reshape(len(X), -1)
+        self.discovery_: Discovery | None = None
+        self.group_: str | None = None
+        if self.types is None and self.groups is None:
+            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
+            return self
+        self._discovered(X, y, weight, cluster, time)
         return self
 
-    def _averaged(self, group: Group | None) -> Any:
-        model = self.discovery_.model
-        if group is None or model is None:
-            return model
-        types = Schema.of(self.types or {})
-        return average(Cubature(group, _DEGREE), types.x, types.y).close(model)
+    def _named(self, names: Sequence[str]) -> list[int] | None:
+        """Where the columns stand that the types name, if they name any."""
+        listed = {} if self.types is None else Schema.of(self.types).columns or {}
+        missing = [name for name in listed.get("x", ()) if name not in names]
+        if missing:
+            raise SchemaError(f"no column {missing[0]!r} in the table", f"one of {', '.join(names)}")
+        return [names.index(name) for name in listed["x"]] if "x" in listed else None
+
+    def _rows(self, X: Any) -> Any:
+        """A dictionary of columns as a table in the order of the fit; the rest is scikit-learn's to read."""
+        table = named(X) if isinstance(X, Mapping) else None
+        return X if table is None else table.numbers(self._names)
+
+    def _discovered(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any, time: Any) -> None:
+        p, q = X.shape[1], y.shape[1]
+        self._types = Schema.of(self.types or {"x": f"{p}*Scalar", "y": f"{q}*Scalar"})
+        asked = X, y, self._types
+        if weight is not None:
+            rows = (weight > 0).numpy()
+            asked = X[rows], y[rows], self._types
+            cluster, time = (part if part is None else np.asarray(part)[rows] for part in (cluster, time))
+        found = discover(
+            *asked, groups=self.groups, cluster=cluster, time=time, tolerance=self.tolerance, quick=self.quick,
+            seed=self.seed, noise=self.noise, robust=self.robust, progress=False,
+        )  # fmt: skip
+        self.discovery_ = found
+        # "None seen" too: averaged is what the model has learnt, and nothing of that breaks the symmetry.
+        holding = [f for f in found.groups if f.verdict in (*HOLDS, "none seen") and not f.imposed]
+        self.group_ = next((str(parse(f.name)) for f in holding if Cubature.knows(parse(f.name))), None)
+        self._model: Model | None = found.model
+        if weight is not None:
+            # Proposed groups may act on other types than the given ones; the scale of each column then does.
+            named = self.groups is not None
+            problem = problem_of(dataset_of(*asked, cluster), self.groups, None, self.seed) if named else None
+            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed, problem)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predictions ``(n, q)``, or ``(n,)`` where the targets were one column."""
-        check_is_fitted(self, "discovery_")
-        X = validate_data(self, X, dtype=np.float64, reset=False)
+        check_is_fitted(self, "group_")
+        X = validate_data(self, self._rows(X), dtype=np.float64, reset=False)
+        rows, model = torch.tensor(X if self._columns is None else X[:, self._columns]), self._model
+        assert model is not None
+        if self.group_ is not None:
+            averaged = average(Cubature(parse(self.group_), _DEGREE), self._types.x, self._types.y).close(model)
+        else:
+            averaged = model
         with torch.no_grad():
-            predicted = self._predict(torch.from_numpy(X)).numpy()
+            predicted = averaged(rows).numpy()
         return predicted[:, 0] if self._flat else predicted
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(cast(dict[str, Any], super().__getstate__()))
+        found = state.get("discovery_")
+        # The findings and the model travel; the training data, kept for pictures in the report, do not.
+        return state | ({"discovery_": replace(found, samples=None)} if found is not None else {})
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags

@@ -1,18 +1,15 @@
-"""What is found beside the verdicts, as blocks of the report: regions, unlisted symmetries, curves, spectrum."""
+"""What is found beside the verdicts, as blocks of the report: regions, unlisted symmetries, curves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from isotropy.data import Dataset
-from isotropy.discovery._continuous import KEPT
-from isotropy.discovery._findings import AngleCurve, Continuous, GroupFinding
+from isotropy.discovery._findings import AngleCurve, GroupFinding
 from isotropy.discovery._pictures import pictures
 from isotropy.discovery._regions import Region
 from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import (
-    Bar,
-    Bars,
     Block,
     Column,
     Curve,
@@ -85,55 +82,6 @@ def along(curves: Sequence[AngleCurve]) -> list[Block]:
             caption="Half the mean squared change of the fitted function when its inputs are moved and its outputs "
             "moved back, from two models of disjoint halves. A flat line at zero is a symmetry.",
         )
-    ]
-
-
-def spectrum(c: Continuous, tolerance: float) -> list[Block]:
-    if not c.eigenvalues:
-        return []
-    bars = [
-        Bar(f"direction {i + 1}", value, low, high, tone="holds" if low <= KEPT * tolerance else "partial")
-        for i, (value, (low, high)) in enumerate(zip(c.eigenvalues, c.intervals, strict=True))
-    ]
-    rows = [
-        (
-            f"direction {i + 1}",
-            ", ".join(f"{weight:+.2f}" for weight in axis),
-            Interval(c.eigenvalues[i], *c.intervals[i]),
-            c.angles[i],
-        )
-        for i, axis in enumerate(c.axes)
-    ]
-    said = (
-        f"Within the Lie algebra of {c.group} {c.dimension} of {len(c.axes)} directions "
-        f"{'is' if c.dimension == 1 else 'are'} not shown to be broken."
-    )
-    if not c.closes:
-        said += " Their brackets leave their span: together they do not form an algebra."
-    return [
-        Bars(
-            bars,
-            title="Spectrum of infinitesimal symmetries",
-            xlabel="squared derivative along the orbit, in shares of the signal",
-            interval_label="90 % interval",
-            half=True,
-            caption="A direction is not shown to be broken while the lower end of its interval is at most "
-            f"{KEPT * tolerance:.2g}, {KEPT:.0f} times the tolerated share: such belong to a continuous symmetry, "
-            "listed or not.",
-            name="gram-spectrum",
-        ),
-        Table(
-            (
-                Column("direction"),
-                Column("axis", explain=f"Weights of: {', '.join(c.names)}."),
-                Column("eigenvalue", "number"),
-                Column("uncertain by", "number", "degrees", explain="95 % of resampled axes lie within this angle."),
-            ),
-            rows,
-            title="Discovered axes",
-            caption=said,
-            half=True,
-        ),
     ]
 
 

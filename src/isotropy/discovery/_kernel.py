@@ -181,10 +181,11 @@ class KernelRidge:
         bodies: Int[Tensor, "bodies k"] | None = None,
         generator: torch.Generator,
         kernels: Sequence[str] | None = None,
+        weight: Float[Tensor, " n"] | None = None,
     ) -> KernelRidge:
         """The kernel and the ridge that predict held-out units best (leave-one-out where every row is its own unit).
 
-        Raises ShapeError for fewer than four rows.
+        ``weight`` counts rows, in what is fitted and in how it is validated. Raises ShapeError for fewer than four.
 
         >>> z = torch.linspace(-1, 1, 40, dtype=torch.float64)[:, None]
         >>> f = KernelRidge.fit(z, z**3, generator=torch.Generator().manual_seed(0))
@@ -194,6 +195,7 @@ class KernelRidge:
         if len(z) > _ROWS:
             kept = torch.randperm(len(z), generator=generator)[:_ROWS]
             z, y, unit = z[kept], y[kept], None if unit is None else unit[kept]
+            weight = None if weight is None else weight[kept]
         n = len(z)
         if n < 4:
             raise ShapeError(f"{n} rows", "at least 4 rows to fit on", "give more data")
@@ -204,12 +206,15 @@ class KernelRidge:
         held_out = _held_out(unit, generator) if clustered else None
         names, sample = kernels or competing(bodies), z[few]
         held = None if held_out is None else held_out[few]
+        counted = None if weight is None else weight[few]
         scores = (
-            [_solve(kernel(name, bodies), sample, y[few], sample, held)[1] for name in names] if len(names) > 1 else [0]
+            [_solve(kernel(name, bodies), sample, y[few], sample, held, counted)[1] for name in names]
+            if len(names) > 1
+            else [0]
         )
         best = names[min(range(len(names)), key=scores.__getitem__)]
         at = z if n <= _LANDMARKS else z[order[:_LANDMARKS]]
-        weights, score = _solve(kernel(best, bodies), z, y, at, held_out)
+        weights, score = _solve(kernel(best, bodies), z, y, at, held_out, weight)
         used = weights.any(1)
         return cls(best, at[used], weights[used], score, bodies)
 
@@ -236,11 +241,16 @@ def _held_out(unit: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _solve(
-    k: Callable[[Tensor, Tensor], Tensor], z: Tensor, y: Tensor, at: Tensor, held_out: Tensor | None
+    k: Callable[[Tensor, Tensor], Tensor],
+    z: Tensor,
+    y: Tensor,
+    at: Tensor,
+    held_out: Tensor | None,
+    weight: Tensor | None = None,
 ) -> tuple[Tensor, float]:
     """Weights at the landmarks and the validation mean squared error of the best ridge."""
     K = k(at, at)
-    if at is z:
+    if at is z and weight is None:
         # All rows are landmarks: Phi = U sqrt(e), and its Gram matrix is diagonal already.
         e, U = torch.linalg.eigh(K)
         keep = e > e[-1] * _RANK
@@ -251,6 +261,8 @@ def _solve(
     # Features Phi = k(z, at) root have the kernel as their inner product; only landmarks that add to it have weights.
     root = _inverse_root(K)
     phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at)])
+    if weight is not None:
+        phi, y = phi * weight.sqrt()[:, None], y * weight.sqrt()[:, None]
     gram = phi.mT @ phi
 
     def orthogonal() -> tuple[Tensor, Tensor]:

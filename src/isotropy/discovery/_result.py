@@ -17,14 +17,16 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
-from isotropy.discovery._found_blocks import along, beyond, moved_samples, spectrum, where
+from isotropy.discovery._found_blocks import along, beyond, moved_samples, where
 from isotropy.discovery._regions import Region
+from isotropy.discovery._spectrum import spectrum
+from isotropy.discovery._steps import next_block, steps
 from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
-from isotropy.study import Answer, Model
+from isotropy.study import Answer, Model, data_blocks
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Discovery(Answer[GroupFinding]):
     """Which candidate symmetries hold in the data, how far, how sure that is, and what to do about it.
 
@@ -61,6 +63,7 @@ class Discovery(Answer[GroupFinding]):
             *head(self.recommendation, self.learnt, self.data, self.dependence.units if self.alarm else None),
             *loud(self.dependence),
             *Text.with_care(self.hints),
+            *next_block(self.next_steps),
             *section(
                 "What holds",
                 self.summary(),
@@ -71,6 +74,7 @@ class Discovery(Answer[GroupFinding]):
                 *lattice(self.groups, self.edges),
                 *Text.with_care(self.quiet_notes),
             ),
+            *section("What was asked", *data_blocks(self.data, [f.name for f in self.groups])),
             *section(
                 "Where it breaks",
                 *where(self.regions, self.groups),
@@ -96,6 +100,11 @@ class Discovery(Answer[GroupFinding]):
     def quiet_notes(self) -> tuple[str, ...]:
         """The notes without what the alarm says."""
         return tuple(note for note in self.notes if not (self.alarm and note == self.dependence.sentence))
+
+    @property
+    def next_steps(self) -> Sequence[str]:
+        """How to use what holds, how many rows would decide what is undecided, and how to compare ways of using it."""
+        return steps(self.groups, self.data, self.command)
 
     def summary(self) -> Table:
         """The verdict table, for terminals and at the head of the report; with the truth where a problem has one."""

@@ -48,3 +48,4 @@ from isotropy.groups._subgroups import lattice as lattice
 from isotropy.groups._subgroups import same as same
 from isotropy.groups._window import Haar as Haar
 from isotropy.groups._window import Window as Window
+from isotropy.groups._words import in_words as in_words

@@ -19,6 +19,7 @@ from isotropy.report._verdicts import light
 _ROW: Final = 36.0
 _NARROW_ROW: Final = 52.0
 _LEGEND_LINE: Final = 20.0
+_KEY: Final = 50.0  # of a legend: the line before its label, and the space behind
 
 
 def draw_bars(block: Bars, width: Width) -> Figure:
@@ -26,7 +27,7 @@ def draw_bars(block: Bars, width: Width) -> Figure:
     pixels, count = PIXELS[width], max(len(block.bars), 1)
     row = _ROW if width == "wide" else _NARROW_ROW
     keys = _legend(block)
-    per_line = 4 if width == "wide" else 2
+    per_line = _per_line([str(key.get_label()) for key in keys], pixels)
     legend = _LEGEND_LINE * math.ceil(len(keys) / per_line) + 8 if keys else 0.0
     xlabel = wrap(block.xlabel, pixels - 40)
     bottom = 28.0 + 20 * bool(xlabel) + 16 * xlabel.count("\n")
@@ -56,6 +57,12 @@ def draw_bars(block: Bars, width: Width) -> Figure:
             borderpad=0.2,
         )
     return figure
+
+
+def _per_line(labels: Sequence[str], pixels: float) -> int:
+    """How many keys of a legend stand side by side without being cut."""
+    widths = sorted((text_width(label, SMALL) + _KEY for label in labels), reverse=True)
+    return next((n for n in range(len(widths), 1, -1) if sum(widths[:n]) <= pixels - 20), 1)
 
 
 def _figures(bar: Bar, block: Bars) -> str:

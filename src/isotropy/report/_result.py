@@ -91,10 +91,13 @@ class Result(ABC):
         return text
 
     @classmethod
-    def from_json(cls: type[R], text: str) -> R:
-        """The result that ``to_json`` wrote. Raises SchemaError for another schema, another kind, or damaged text."""
+    def from_json(cls: type[R], source: str | Path) -> R:
+        """The result that ``to_json`` wrote: its text, or the path of the file or of the run directory that holds it.
+
+        Raises SchemaError for a file that is not there, another schema, another kind, or damaged text.
+        """
         try:
-            record = json.loads(text)
+            record = json.loads(_text_of(source))
         except json.JSONDecodeError as error:
             raise SchemaError(f"text that is not JSON ({error})", f"what {cls.__name__}.to_json wrote") from error
         if not isinstance(record, dict):
@@ -110,6 +113,19 @@ class Result(ABC):
         """Write ``report.html`` into a folder (or to a path ending in .html), with ``figures/`` beside it."""
         kicker = f"Isotropy · {self.kind}"
         return write_html(self.title(), self.blocks(), path, kicker=kicker, provenance=self.provenance())
+
+
+def _text_of(source: str | Path) -> str:
+    """Text itself, or that of a file; no path is longer than a line or begins with a brace."""
+    if isinstance(source, str) and (source.lstrip()[:1] in ("{", "[", "") or "\n" in source):
+        return source
+    path = Path(source)
+    path = path / "result.json" if path.is_dir() else path
+    if not path.is_file() and isinstance(source, str) and path.suffix != ".json":
+        return source  # damaged text, to be refused as such
+    if not path.is_file():
+        raise SchemaError(f"no file {path}", "what to_json wrote")
+    return path.read_text("utf-8")
 
 
 def _findings(value: object) -> Sequence[Any]:

@@ -51,7 +51,7 @@ def table(values: Values, name: str) -> Float[Tensor, "n p"]:
     >>> table([[1, 2], [3, 4]], "x").dtype
     torch.float64
     """
-    numbers = finite(values, name, range(1, 3), "a table (rows, columns)", "flatten each row")
+    numbers = finite(values, name, range(1, 3), "a table (rows, columns)", f"{name}.reshape(len({name}), -1)")
     return numbers[:, None] if numbers.ndim == 1 else numbers
 
 
@@ -191,13 +191,13 @@ def read_values(type_: Type, values: Any, name: str, segments: Segments | None =
 def suits(type_: Type, group: Group, x: Tensor, name: str, dims: Mapping[str, int] | None = None) -> None:
     """Refuses a group that cannot act on values of a type: one of another dimension, or that does not keep a grid."""
     if isinstance(type_, Rep):
-        _fitting(type_.dim(group, dims), x, f"{group.name}, under which {type_} has", "columns", name)
+        _fitting(type_.dim(group, dims), x, f"{group.name}, under which {type_} has", "columns", name, _in_space(group))
     elif isinstance(type_, Cloud | Pairs) and type_.rep is not None:
         if any(space not in (dims or {}) and group.factor(space) is None for space in type_.rep.spaces):
             return  # where nothing acts, any number of values will do
         wanted, given = type_.rep.dim(group, dims), f"{group.name}, under which each value of {type_} has"
         if type_.rep.feature_axes(group, x.shape) == 1:
-            _fitting(wanted, x, given, "numbers", name)
+            _fitting(wanted, x, given, "numbers", name, _in_space(group))
     elif isinstance(type_, Field):
         one = x[:1]
         every = group.finite and group.order is not None and group.order <= _TRIED
@@ -231,7 +231,12 @@ def rows_of(type_: Type, x: Any, given: str, wanted: str) -> tuple[Rep, Tensor]:
     raise SchemaError(f"{given} of type {written_type(type_)}", wanted, hint)
 
 
-def _fitting(wanted: int, x: Tensor, given: str, unit: str, name: str) -> None:
+def _in_space(group: Group) -> str:
+    """What to write for a group of the plane that is meant in space."""
+    return f"{group.name}@z for that about the z axis of space; " if group.name in ("O(2)", "SO(2)") else ""
+
+
+def _fitting(wanted: int, x: Tensor, given: str, unit: str, name: str, instead: str = "") -> None:
     if wanted != x.shape[-1]:
-        hint = "name a group of the right dimension, or correct the types"
+        hint = f"{instead}name a group of the right dimension, or correct the types"
         raise ShapeError(f"{given} {wanted} {unit}", f"the {x.shape[-1]} {unit} of {name}", hint)

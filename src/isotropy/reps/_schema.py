@@ -17,13 +17,14 @@ from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
+from isotropy.reps._naming import named_columns
 from isotropy.reps._reading import Values, enough_rows, read_values, warn_if_standardised
 from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, parse_type, written_type
+from isotropy.reps._yaml import read_yaml, text_of
 
-_KEYS = ("x", "y", "dims", "cluster", "names", "columns")
+_KEYS = ("x", "y", "dims", "cluster", "names", "columns", "separator", "decimal")
 _LONGEST = 1_000_000  # bytes of a file; a schema is read by people
-_DEEPEST = 20
 _EXAMPLE = 'for instance  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")'
 
 
@@ -33,7 +34,9 @@ class Schema(BaseModel):
     A type is a Rep, whose values are columns, a Cloud, Pairs or Field, or a tuple or dictionary of these, as objects or
     as text.
     ``dims`` pins dimensions of spaces (``{"space": 3}``); ``cluster`` names the array or column of the independent
-    unit; ``columns`` lists the table's columns of x and y in their order; ``names`` labels the columns in reports.
+    unit; ``columns`` lists the table's columns of x and y (or the arrays of an .npz) in their order, and may also be
+    said with the types, ``x={"position": ["a", "b", "c"], "Scalar": ["m"]}``; ``names`` labels the columns in reports.
+    ``separator`` and ``decimal`` say how a .csv is written where it is not by commas and points.
 
     Raises SchemaError for an unknown key, a type that cannot be read, and widths that contradict ``columns``.
 
@@ -53,6 +56,8 @@ class Schema(BaseModel):
     cluster: StrictStr | None = None
     names: dict[StrictStr, tuple[StrictStr, ...]] | None = None
     columns: dict[StrictStr, tuple[StrictStr, ...]] | None = None
+    separator: StrictStr | None = None
+    decimal: StrictStr | None = None
 
     def __init__(self, **values: Any) -> None:
         unknown = [key for key in values if key not in _KEYS]
@@ -64,7 +69,7 @@ class Schema(BaseModel):
             if key not in values:
                 raise SchemaError(f"a schema without {key!r}", "types of x and of y", f"add {key}: Scalar")
         try:
-            super().__init__(**values)
+            super().__init__(**named_columns(values))
         except ValidationError as error:
             raise _plain(error) from None
 
@@ -84,13 +89,13 @@ class Schema(BaseModel):
         Raises SchemaError for a file that is missing, unreadable or oversized, for tags, anchors, aliases, repeated
         keys and deep nesting (before anything is built from them), and for whatever Schema refuses.
         """
-        text = _text_of(source) if isinstance(source, Path) else source
+        text = text_of(source, _LONGEST, _EXAMPLE) if isinstance(source, Path) else source
         if len(text) > _LONGEST:
             raise SchemaError(f"a schema of more than {_LONGEST} characters", "a few lines", _EXAMPLE)
         try:
-            found = yaml.load(text, Loader=_Plain)
+            found = read_yaml(text)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            lines = " ".join(str(error).split())[:300]
+            lines = " ".join(str(error).split())[:300] + "; quote names that contain [ ] : ,"
             raise SchemaError("a schema that is not YAML", "lines such as x: 5*Vector", lines) from None
         if not isinstance(found, dict):
             raise SchemaError(f"a schema of {type(found).__name__}", "lines such as x: 5*Vector")
@@ -99,7 +104,7 @@ class Schema(BaseModel):
     def to_yaml(self) -> str:
         """The schema as YAML text, which ``from_yaml`` reads back to an equal schema."""
         plain: dict[str, Any] = {"x": _spelt(self.x), "y": _spelt(self.y)}
-        for key in ("dims", "cluster"):
+        for key in ("dims", "cluster", "separator", "decimal"):
             if getattr(self, key) is not None:
                 plain[key] = getattr(self, key)
         for key in ("names", "columns"):
@@ -136,15 +141,17 @@ class Schema(BaseModel):
             twice = sorted({name for name in listed if listed.count(name) > 1})
             if twice:
                 raise SchemaError(f"the column {twice[0]!r} twice", "each column once")
-            if not {"x", "y"} <= set(self.columns):
-                raise SchemaError(f"columns of {sorted(self.columns)}", "columns of x and of y")
+        for key in ("separator", "decimal"):
+            if (text := getattr(self, key)) is not None and len(text) != 1:
+                raise SchemaError(f"{key}: {text!r}", "one character", 'separator: ";" or decimal: ","')
         for field in ("names", "columns"):
             lists = getattr(self, field) or {}
             for side, found in lists.items():
                 if not isinstance(getattr(self, side), Rep):
                     kind = f"{field} for {side} of type {written_type(getattr(self, side))}"
                     raise SchemaError(kind, "a type of table columns, such as 5*Vector", f"leave {field} out")
-                self._fitted(side, len(found), dict(self.dims or {}), field)
+                if field == "names":
+                    self._fitted(side, len(found), dict(self.dims or {}), field)
         return self
 
     def __hash__(self) -> int:
@@ -154,6 +161,15 @@ class Schema(BaseModel):
     def tabular(self) -> bool:
         """Whether inputs and targets are tables, a Rep each."""
         return isinstance(self.x, Rep) and isinstance(self.y, Rep)
+
+    def listed(self, side: str, of: str) -> tuple[str, ...]:
+        """The columns of x or y in a table; raises SchemaError where there are none, or not as many as the type has."""
+        found = (self.columns or {}).get(side, ())
+        if not found:
+            named = {"x": "{position: [a, b, c], mass: [m]}", "y": "{energy: [e]}"}[side]
+            raise SchemaError(f"no columns of {side} for {of}", "their names", f"{side}: {named} in the schema")
+        self._fitted(side, len(found), dict(self.dims or {}), "columns")
+        return found
 
     # Sizes.
     def widths(self, group: Group | None = None) -> tuple[int, int]:
@@ -253,42 +269,6 @@ def _rows(numbers: Any, side: str) -> int:
     if len(counts) > 1:
         raise ShapeError(f"values of {side} with {', '.join(map(str, sorted(counts)))} rows", "as many for each type")
     return counts.pop()
-
-
-def _text_of(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.read(_LONGEST + 1).decode("utf-8-sig")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a name with a null character
-        why = getattr(error, "strerror", None) or error
-        raise SchemaError(f"the schema file {path} ({why})", "a readable UTF-8 text file", _EXAMPLE) from None
-
-
-class _Plain(yaml.SafeLoader):
-    """Plain YAML, refused while it is parsed: a tag calls a constructor, an alias may unfold without end, depth takes
-    quadratic time, and of a key given twice one would be lost."""
-
-    depth = 0
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise yaml.YAMLError("an anchor or alias: aliases are not read, write each value where it is used")
-        if getattr(event, "tag", None) is not None:
-            raise yaml.YAMLError(f"the tag {event.tag}: plain values have none")
-        if self.depth > _DEEPEST:
-            raise yaml.YAMLError(f"lists in lists, more than {_DEEPEST} deep")
-        self.depth += 1
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        twice = [key for key in keys if keys.count(key) > 1]
-        if twice:
-            raise yaml.YAMLError(f"the key {twice[0]!r} stands twice")
-        return super().construct_mapping(node, deep)
 
 
 def _plain(error: ValidationError) -> SchemaError:

@@ -3,6 +3,7 @@
 Read by recursive descent over Python's own tokens, without eval.
 """
 
+import difflib
 import json
 import tokenize
 from collections.abc import Callable
@@ -224,7 +225,10 @@ class _Reader:
             self.at += 1
             rep = self.family(*FAMILIES[name])
         elif name.isidentifier():
-            raise self.wrong(f"one of {', '.join([*ATOMS, *FAMILIES])}")
+            known = {one.lower(): one for one in (*ATOMS, *FAMILIES)}
+            near = difflib.get_close_matches(name.lower(), known, 1)
+            hint = f"did you mean {known[near[0]]}?" if near else ""
+            raise self.wrong(f"one of {', '.join([*ATOMS, *FAMILIES])}", hint)
         else:
             raise self.wrong("a type, a number or '('")
         return self.postfixes(rep)

@@ -17,6 +17,7 @@ from isotropy.study._compression import Compression as Compression
 from isotropy.study._door import dataset_of as dataset_of
 from isotropy.study._door import problem_of as problem_of
 from isotropy.study._experiment import Experiment as Experiment
+from isotropy.study._load import load_run as load_run
 from isotropy.study._preparation import Model as Model
 from isotropy.study._preparation import Preparation as Preparation
 from isotropy.study._problem import Problem as Problem
@@ -43,6 +44,10 @@ from isotropy.study._shown import numbers as numbers
 from isotropy.study._shown import parity as parity
 from isotropy.study._shown import quoted as quoted
 from isotropy.study._shown import traces as traces
+from isotropy.study._steps import comparing as comparing
+from isotropy.study._steps import symmetrising as symmetrising
+from isotropy.study._told import data_blocks as data_blocks
+from isotropy.study._told import told_of as told_of
 from isotropy.study._training import Loss as Loss
 from isotropy.study._training import cross_entropy as cross_entropy
 from isotropy.study._training import part as part
@@ -58,5 +63,5 @@ from isotropy.study._trials import job_of as job_of
 from isotropy.study._units import DependentRowsWarning as DependentRowsWarning
 from isotropy.study._verb import Answer as Answer
 from isotropy.study._verb import answering as answering
+from isotropy.study._verb import command as command
 from isotropy.study._verb import data_settings as data_settings
-from isotropy.study._verb import told_of as told_of

@@ -108,14 +108,18 @@ def _fits(group: Group, types: Schema, x: Any) -> None:
             raise ShapeError(
                 f"{group.name}, which acts on {factor.degree} dimensions",
                 f"a group of the {dims[space]}-dimensional {space} that the types declare",
-                f"e.g. SO({dims[space]})",
+                f"{group.name}@z, about the z axis"
+                if (group.name in ("O(2)", "SO(2)") and dims[space] == 3)
+                else f"e.g. SO({dims[space]})",
             )
     over(types.x, x, lambda type_, part: suits(type_, group, part, "x", dims))
     if rests(types.x, group) and rests(types.y, group):
         raise SchemaError(
             f"{group.name}, which moves no column of {types.x} -> {types.y}",
             "a group that acts on some column",
-            "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
+            "translations act on Point: write Point for a place, Vector for a difference of places"
+            if group.affine
+            else "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
         )
     for factor in getattr(group, "factors", ()):
         if rests(types.x, factor) and rests(types.y, factor):

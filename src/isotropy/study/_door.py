@@ -7,20 +7,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from isotropy.data import Dataset, Types, enough_units
+from isotropy.data import Dataset, Tabular, Types, by_name, enough_units
 from isotropy.errors import DomainError, SchemaError
-from isotropy.reps import Schema, Values, rows_of
+from isotropy.reps import Schema, rows_of
 from isotropy.study._candidates import candidates
 from isotropy.study._problem import CONSTANT, Problem
 from isotropy.study._units import ordered, units_of
 
 
-def dataset_of(x: Dataset | Values, y: Values | None, types: Types | None, cluster: Iterable[Any] | None) -> Dataset:
+def dataset_of(
+    x: Dataset | Tabular, y: Tabular | str | None, types: Types | None, cluster: Iterable[Any] | str | None
+) -> Dataset:
     """What a verb was given as a Dataset, which is the door: rows, types and clusters are checked there."""
     if isinstance(x, Dataset):
         if y is not None or types is not None:
             raise SchemaError("a Dataset together with y or types", "one of them", "a Dataset holds all three")
         return _as_table(x if cluster is None else replace(x, cluster=cluster))
+    x, y, types, cluster = by_name(x, y, types, cluster)
     if y is None or types is None:
         raise SchemaError("x alone", "x, y and types", 'discover(x, y, dict(x=5 * Vector, y=Scalar), groups="O(3)")')
     return _as_table(Dataset(x, y, types, cluster))
@@ -50,6 +53,11 @@ def problem_of(
     if not listed:
         hint = 'groups="O(3),O(2)@z" (on the command line, --groups "O(3),O(2)@z")'
         raise SchemaError(f"no candidate groups for {dataset.name or 'these data'}", "at least one", hint)
+    for side, values in (("inputs x", dataset.x), ("targets y", dataset.y)):
+        size = float(values.abs().max())
+        if size and not _LEAST < size < 1 / _LEAST:
+            given = f"{side} of the size {size:.0e}"
+            raise DomainError(given, f"sizes between {_LEAST:.0e} and {1 / _LEAST:.0e}", "take another unit")
     dataset = ordered(dataset, time)
     unit, dependence = units_of(dataset, seed, timed=time is not None)
     enough_units(int(unit.max()) + 1)
@@ -72,6 +80,7 @@ def problem_of(
     return problem
 
 
+_LEAST = 1e-100  # squares of smaller numbers, and their sums of products, leave float64
 _ALIKE = 30.0  # sizes that differ by more are units, not spread
 
 

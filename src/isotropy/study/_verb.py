@@ -4,43 +4,109 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
+import sys
 import tempfile
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 
 from isotropy.data import Dataset
-from isotropy.report import Result
+from isotropy.report import Bars, Result, frame_of, notebook_html, plot_bars
 from isotropy.runs import Run
 from isotropy.study._problem import Problem
 
 R = TypeVar("R", bound=Result)
 F = TypeVar("F")
+ASKED = "asked.json"  # in a run directory: the command that began it, for whoever continues it
 
 
-@dataclass(frozen=True, kw_only=True)
+def command() -> str:
+    """The command line that this process is answering; empty elsewhere.
+
+    >>> command()
+    ''
+    """
+    return shlex.join(["isotropy", *sys.argv[1:]]) if Path(sys.argv[0] or "-").name == "isotropy" else ""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Answer(Result, Generic[F]):
     """What a verb returns: findings by their names, ``answer["O(3)"]``, and the data and settings they rest on.
 
-    ``found`` of the class says which field holds the findings.
+    It has a length, is iterated over its findings, and says by ``in`` whether a name is among them. ``found`` of the
+    class says which field holds the findings.
     """
 
     found: ClassVar[str] = "groups"
     data: Mapping[str, Any] = field(default_factory=dict[str, Any])
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    # When and how it was asked is no part of an answer: the same question has the same one on another day.
+    date: str = field(default="", compare=False)
+    command: str = field(default="", compare=False)
 
     def __getitem__(self, name: str) -> F:
         """The finding of that name."""
-        named: dict[str, F] = {finding.name: finding for finding in getattr(self, self.found)}
+        named: dict[str, F] = {finding.name: finding for finding in self._findings}
         if name not in named:
             raise KeyError(f"{name!r} is not among the {self.found} {list(named)}")
         return named[name]
+
+    def __len__(self) -> int:
+        return len(self._findings)
+
+    def __bool__(self) -> bool:
+        return True  # an answer is one, whatever it found
+
+    def __iter__(self) -> Iterator[F]:
+        return iter(self._findings)
+
+    def __contains__(self, name: object) -> bool:
+        return any(name in (finding.name, finding) for finding in self._findings)
+
+    def __repr__(self) -> str:
+        said = [f"{self.title()}", self.table(), *self.sentences, *self._steps()]
+        return "\n".join(part for part in said if part)
+
+    def _repr_html_(self) -> str:
+        return notebook_html(self.title(), self.summary(), [*self.sentences, *self._steps()])
+
+    def _steps(self) -> list[str]:
+        return ["next:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else []
+
+    @property
+    def _findings(self) -> tuple[Any, ...]:
+        return getattr(self, self.found)
+
+    def provenance(self) -> Mapping[str, object]:
+        asked = {"command": self.command, "date": self.date}
+        return {**{key: said for key, said in asked.items() if said}, **super().provenance()}
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        """What follows from the table, in a sentence or two."""
+        said: str = getattr(self, "recommendation", "")
+        return [said] if said else []
+
+    @property
+    def next_steps(self) -> Sequence[str]:
+        """The lines to run next, filled in; none where nothing is to be done."""
+        return ()
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """The rows as a DataFrame of pandas, polars or pyarrow: the ``library``, or the first that is installed."""
+        return frame_of(self.rows(), library)
+
+    def plot(self, axes: Any = None) -> Any:
+        """The main figure of the report on matplotlib axes, new ones by default; returns the axes."""
+        return plot_bars(next(block for block in self.blocks() if isinstance(block, Bars)), axes)
 
     @property
     def about(self) -> str:
@@ -62,7 +128,9 @@ class Answering:
         from isotropy import __version__
 
         told = f"isotropy {__version__}, torch {torch.__version__}, Python {platform.python_version()}"
-        return {"seconds": time.monotonic() - self.began, "settings": {**self.settings, "versions": told}}
+        when = datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z").strip()
+        settings = {**self.settings, "versions": told}
+        return {"seconds": time.monotonic() - self.began, "settings": settings, "date": when, "command": command()}
 
     def write(self, result: R) -> R:
         """The result, with result.json and the report in a directory that is kept."""
@@ -91,18 +159,11 @@ def answering(
         where = out if out is not None else stack.enter_context(tempfile.TemporaryDirectory())
         run = stack.enter_context(Run(where, resume=resume))
         run.configure(settings)
+        if not run.has(ASKED):
+            run.write(ASKED, {"command": command()})
         if problem is not None and not run.has("problem.json"):
             problem.save(run)
         yield Answering(run, settings, out is not None, began)
-
-
-def told_of(dataset: Dataset) -> dict[str, Any]:
-    """What a result says about its data."""
-    return {
-        "name": dataset.name, "title": dataset.title, "story": dataset.story, "rows": dataset.rows,
-        "units": dataset.units, "inputs": str(dataset.types.x), "targets": str(dataset.types.y),
-        "settings": {key: str(value) for key, value in dataset.settings.items()},
-    }  # fmt: skip
 
 
 def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:

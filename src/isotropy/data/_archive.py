@@ -1,0 +1,32 @@
+"""Archives of numpy, opened without loading a pickle."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from isotropy.errors import IsotropyError, SchemaError
+
+
+@contextmanager
+def open_archive(path: Path) -> Generator[np.lib.npyio.NpzFile]:
+    """An .npz to be read; raises SchemaError for what is none, or is damaged, wherever that is found out."""
+    try:
+        # Opened here, because numpy leaves a damaged file open.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise SchemaError(f"{path.name}, a single array", "an .npz archive with arrays x and y")
+            with archive:
+                yield archive
+    except IsotropyError:
+        raise
+    except Exception as error:
+        # A damaged archive can fail anywhere below zipfile, zlib and the header's parser: whatever it is, refuse it.
+        pickled = "pickle" in str(error).lower() or "object arrays" in str(error).lower()
+        raise SchemaError(
+            f"{path.name}: {'pickled or object arrays' if pickled else str(error)[:200] or type(error).__name__}",
+            "an .npz archive of plain numeric arrays",
+            "convert each column to float64 and save again; pickles are never loaded",
+        ) from error

@@ -1,0 +1,54 @@
+"""What a group does, in plain words, for people who do not read its name."""
+
+from __future__ import annotations
+
+import re
+
+_AXIS = re.compile(r"^(S?O)\((\d+)\) ?@ ?(.+)$")
+_NAMED = re.compile(r"^([A-Za-z+]+)\((\w+)(?:, *\w+)?\)(?:\..*)?$")
+
+# Of d dimensions, or of n things.
+_WORDS = {
+    "SO": "every turn about {every}",
+    "O": "every turn about {every}, and mirrors",
+    "SE": "every turn and every shift of the origin",
+    "E": "every turn, mirror and shift of the origin",
+    "T": "every shift of the origin",
+    "Inversion": "all directions reversed, x to -x",
+    "Scale": "every change of scale, up or down",
+    "GL+": "every linear map that keeps the orientation",
+    "GL": "every linear map",
+    "SL": "every linear map that keeps volumes",
+    "Affine": "every linear map and shift",
+    "Similarity": "every turn, mirror, shift and change of scale",
+    "Lorentz": "turns in space and boosts to another speed",
+    "S": "every exchange of {n} things among themselves",
+    "A": "every even exchange of {n} things among themselves",
+    "C": "turns by multiples of {angle} degrees",
+    "D": "turns by multiples of {angle} degrees, and mirrors",
+    "U": "every unitary map",
+}
+
+
+def in_words(name: str) -> str:
+    """A group in plain words, by its printed name; the name itself where there are no better ones.
+
+    >>> in_words("O(2)@z")
+    'every turn about the z axis, and mirrors through it'
+    >>> in_words("SO(3) x S(5)")
+    'every turn about every axis; every exchange of 5 things among themselves; and both at once'
+    """
+    factors = name.split(" x ")
+    if len(factors) > 1:
+        together = "both at once" if len(factors) == 2 else "all of them at once"
+        return "; ".join([*map(in_words, factors), f"and {together}"])
+    about = _AXIS.match(name)
+    if about:
+        axis = f"the {about[3]} axis" if len(about[3]) == 1 else f"the axis {about[3]}"
+        return f"every turn about {axis}" + (", and mirrors through it" if about[1] == "O" else "")
+    known = _NAMED.match(name)
+    if known is None or known[1] not in _WORDS:
+        return name
+    size = known[2]
+    angle = f"{360 / int(size):g}" if size.isdigit() and int(size) else "any number of"
+    return _WORDS[known[1]].format(every="the centre" if size == "2" else "every axis", n=size, angle=angle)

@@ -1,0 +1,70 @@
+"""SymmetricRegressor among scikit-learn's estimators: checked, saved, weighted, and fed with tables."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from isotropy.discovery import SymmetricRegressor
+from isotropy.errors import SchemaError
+
+ROWS = 60
+
+
+def rows() -> tuple[np.ndarray, np.ndarray]:
+    x = np.random.default_rng(7).normal(size=(ROWS, 4))
+    return x, (x[:, 1:] ** 2).sum(1) - x[:, 0]
+
+
+@parametrize_with_checks([SymmetricRegressor()])
+def test_scikit_learn_finds_no_fault(estimator: Any, check: Any) -> None:
+    check(estimator)
+
+
+def frame() -> Any:
+    x = rows()[0]
+    table = {"w": x[:, 3], "u": x[:, 1], "q": x[:, 0], "v": x[:, 2]}
+    return pytest.importorskip("polars", reason="polars is not installed").DataFrame(table)
+
+
+@pytest.fixture(scope="module")
+def fitted() -> SymmetricRegressor:
+    types = {"x": {"charge": ["q"], "place": ["u", "v", "w"]}, "y": "Scalar"}
+    return SymmetricRegressor(types, groups="O(3)", quick=True).fit(frame(), rows()[1])
+
+
+def test_a_fitted_regressor_takes_columns_by_their_names(fitted: SymmetricRegressor) -> None:
+    x, y = rows()
+    assert fitted.group_ == "O(3)"
+    assert float(np.corrcoef(fitted.predict(frame()), y)[0, 1]) > 0.99
+    with pytest.raises(SchemaError, match="no column 'q'"):
+        clone(fitted).fit(dict.fromkeys("uvw", x[:, 0]) | {"z": x[:, 0]}, y)
+
+
+def test_a_fitted_regressor_is_pickled_and_dumped(fitted: SymmetricRegressor) -> None:
+    x = frame()
+    file = io.BytesIO()
+    joblib.dump(fitted, file)
+    file.seek(0)
+    for copy in (pickle.loads(pickle.dumps(fitted)), joblib.load(file)):
+        assert np.array_equal(copy.predict(x), fitted.predict(x))
+        assert copy.discovery_["O(3)"].verdict == fitted.discovery_["O(3)"].verdict
+    assert len(pickle.dumps(fitted)) < 200_000
+
+
+def test_weights_count_rows() -> None:
+    x, y = rows()
+    wrong = y + 5.0
+    weight = np.repeat([1.0, 0.0], ROWS)
+    both = SymmetricRegressor().fit(np.concatenate([x, x]), np.concatenate([y, wrong]), sample_weight=weight)
+    assert np.allclose(both.predict(x), SymmetricRegressor().fit(x, y).predict(x))
+    doubled = SymmetricRegressor().fit(np.concatenate([x, x[:20]]), np.concatenate([y, y[:20]]))
+    counted = SymmetricRegressor().fit(x, y, sample_weight=np.where(np.arange(ROWS) < 20, 2.0, 1.0))
+    assert np.allclose(doubled.predict(x), counted.predict(x))
