@@ -21,6 +21,8 @@ class Answer(Result):
     kind: ClassVar[str] = "answer"
     value: float = 0.0
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
+    date: str = ""
+    command: str = ""
 
     def blocks(self) -> Sequence[Block]:
         return [Text(str(self.value))]
