@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 from itertools import product
+from typing import Any
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS, Config
 from isotropy.experiments.frame_averaging._normals import clouds_job, normals_job
@@ -15,6 +16,7 @@ def trials(config: Config) -> Iterator[Trial]:
     """What is trained and measured. Source: Puny et al., ICLR 2022; specification 03 §4."""
     seeds = max((one.seeds for one in config.point_networks), default=0)
     yield from config.trials(clouds_job, NORMALS, stage="clouds", seeds=seeds, abc=config.abc, plan=config.normals)
+    given: dict[str, Any]
     networks = partial(config.trials, stage="networks")
     for one in config.point_networks:
         tested = ("I", "SO(3)") if one.pose == "I" else ("SO(3)",)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from typing import Any
 
 from isotropy.experiments.gaunt._chirality import MEASURED, chirality_job
 from isotropy.experiments.gaunt._config import Config
@@ -20,6 +21,7 @@ from isotropy.study import Trial
 
 def trials(config: Config) -> Iterator[Trial]:
     """Timings are taken before anything trains. Source: Luo, Chen, Krishnapriyan, ICLR 2024; specification 05 §4."""
+    given: dict[str, Any]
     timed, trained = partial(config.trials, stage="timings", alone=True), partial(config.trials, stage="trainings")
     for operation, L in ((operation, L) for operation, degrees in config.sizes.items() for L in degrees):
         where = f"{operation}, L = {L}"

@@ -1,6 +1,7 @@
 """The trials of the experiment: every method trained on every setting, and what ``discover`` says of each problem."""
 
 from collections.abc import Iterator
+from typing import Any
 
 from isotropy.experiments.soft_equivariance._config import DISCOVER, NETWORKS, Config
 from isotropy.experiments.soft_equivariance._levels import discover_job, truth
@@ -11,6 +12,7 @@ from isotropy.study import Trial
 
 def trials(config: Config) -> Iterator[Trial]:
     """Networks, then questions. Source: Kim et al., ICML 2023; §5.1-5.4."""
+    given: dict[str, Any]
     for setting in config.settings:
         numbers = {(setting.name + rows, "MSE per entry"): name for rows, name in ROWS.items()}
         for method in methods(truth(setting)[0], config.plan):

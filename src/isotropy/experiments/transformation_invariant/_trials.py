@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import Any
 
 from isotropy.errors import SchemaError
 from isotropy.experiments.transformation_invariant._cities import VIEWS
@@ -24,6 +25,7 @@ def trials(config: Config) -> Iterator[Trial]:
             "the folder of its h5 files (modelnet40_ply_hdf5_2048, 435 MB)",
             "isotropy reproduce transformation-invariant --full --set modelnet=FOLDER",
         )
+    given: dict[str, Any]
     standing = {name: config.seeds_of_others if name in COSTLY else config.seeds for name in METHODS}
     # Trained on turned clouds the moment rule only shows that nothing changes: few seeds say so.
     turned = {name: config.seeds if name == "plain" else config.seeds_of_others for name in POSED}
