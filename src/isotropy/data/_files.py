@@ -32,7 +32,10 @@ _INSTEAD = {
     ),
     ".npy": 'one array has no names: numpy.savez("data.npz", x=..., y=...)',
     **dict.fromkeys((".h5", ".hdf5", ".nc"), 'read its arrays with h5py and numpy.savez("data.npz", x=..., y=...)'),
-    **dict.fromkeys((".xyz", ".extxyz"), "isotropy.data.read_xyz reads structures, and isotropy audit takes them"),
+    **dict.fromkeys(
+        (".xyz", ".extxyz"),
+        "isotropy audit takes structures for a calculator; in Python isotropy.data.read_xyz reads them",
+    ),
     **dict.fromkeys(
         (".png", ".jpg", ".jpeg", ".tif"), "stack images (n, channels, height, width) in an .npz for isotropy audit"
     ),
