@@ -29,7 +29,9 @@ UNITS = {"energy": "eV/atom", "forces": "eV/Å", "stress": "eV/Å³"}
 class Check:
     """One law and one quantity: the largest ``error`` in its ``unit``, relative to the size of the quantity, and where.
 
-    ``structure`` counts from 0 in the order given. Energies are relative to the typical force times 1 Angstrom.
+    ``name`` is the ``quantity`` and the ``motion`` together. ``structure`` counts from 0 in the order given.
+    ``relative`` is to the size of the quantity, of energies to the typical force times 1 Angstrom; ``verdict`` says it
+    in words.
     """
 
     name: str
@@ -51,7 +53,8 @@ class Check:
 class CalculatorAudit(Answer[Check]):
     """Which laws a calculator keeps: ``audit["forces, rotations"]`` is one check; ``broken`` are those that fail.
 
-    ``largest`` names the largest group among those asked that holds, or is empty.
+    ``largest`` names the largest group among those asked that holds, or is empty. Beside the ``checks`` it tells the
+    ``model``, the ``data`` and ``settings`` that it rests on, its ``notes`` and ``seconds``.
     """
 
     kind: ClassVar[str] = "calculator_audit"
