@@ -202,6 +202,7 @@ FREE_OF_SETTINGS = {
     "VectorNeurons": "its parts tell",
     "DeepScores": "widths are shapes",
     "GatedNetwork": "widths are shapes",
+    "OnGraphs": "a model of others, as it is",
 }
 
 
