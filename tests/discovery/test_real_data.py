@@ -46,3 +46,11 @@ def test_photographs() -> None:
 def test_digits_do_not_occur_turned() -> None:
     found = discover(load("digits"), quick=True, progress=False)
     assert [f.verdict for f in found.groups].count("not identifiable") > len(found.groups) / 2
+
+
+def test_unlike_blood_values_are_not_interchangeable() -> None:
+    with pytest.warns(UserWarning, match="differ in size by a factor of 45, and a candidate permutes them"):
+        found = discover(load("diabetes"), quick=True, progress=False)
+    assert found["S(6)"].verdict == "not identifiable"
+    assert found["S(6)"].price.low > 0
+    assert found.recommendation.startswith("nothing to find here; these inputs cannot tell about S(6)")
