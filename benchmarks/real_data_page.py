@@ -1,6 +1,6 @@
 """The page docs/results/real-data.md: what ``isotropy discover`` says of data that nobody here made.
 
-    python benchmarks/real_data_page.py runs/real-data > docs/results/real-data.md
+    python benchmarks/real_data_page.py runs/real-data [NAME ...] > docs/results/real-data.md
 
 Runs what has not been run into that folder, one command after another, and writes what each said (result.json) and
 cost (usage.json, by the clock and by the processors), with what there is to say for it and against it.
@@ -23,8 +23,8 @@ _HEAD = f"""# Real data
 
 What `isotropy discover` says of tables that nobody here made, and why that is right, or what there is to doubt. Two of
 them are negative controls, without any symmetry to find. Seed 0; {_MACHINE}: seconds of the processors say more than
-those of the clock. Written by `benchmarks/real_data_page.py` from result.json; `tests/discovery/test_real_data.py`
-asserts what is claimed here.
+those of the clock. Written by `benchmarks/real_data_page.py` from result.json; the verdicts are asserted by
+`tests/discovery/test_real_data.py` and `tests/data/test_builtin.py`.
 """
 
 
@@ -154,7 +154,8 @@ def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     print(_HEAD)
-    for table in TABLES:
+    wanted = sys.argv[2:] or [table.name for table in TABLES]
+    for table in (table for table in TABLES if table.name in wanted):
         print("\n".join(section(table, folder)))
 
 
