@@ -25,9 +25,10 @@ CONTRACT = {"name", "error", "low", "high", "equivariance_error", "seconds", "ro
 
 
 def told(folder: Path) -> str:
-    """The result without its timings."""
+    """The result without its clocks."""
     record = json.loads((folder / "result.json").read_text())
-    record.pop("seconds")
+    for clock in ("seconds", "date", "command"):
+        record.pop(clock)
     for method in record["methods"]:
         method.pop("seconds")
         method.pop("row_seconds")

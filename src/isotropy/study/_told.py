@@ -22,7 +22,9 @@ def told_of(dataset: Dataset) -> dict[str, Any]:
     }  # fmt: skip
     # Only where people named them: columns of arrays have no names.
     columns = {side: list(names) for side, names in (dataset.types.columns or {}).items()}
-    return told | ({"columns": columns, "dims": dict(dataset.types.dims or {})} if columns else {})
+    if not columns:
+        return told
+    return told | {"columns": columns, "dims": dataset.types.known_dims(dataset.x.shape[1], dataset.y.shape[1])}
 
 
 def data_blocks(data: Mapping[str, Any], groups: Sequence[str]) -> list[Block]:
@@ -32,7 +34,9 @@ def data_blocks(data: Mapping[str, Any], groups: Sequence[str]) -> list[Block]:
         type_ = parse_type(data[key]) if isinstance(data.get(key), str) else None
         if not isinstance(type_, Rep):
             continue
-        names = list(data.get("columns", {}).get(side, ()))
+        # A candidate may tell a dimension that columns do not.
+        known = type_.spaces <= set(data.get("dims", {}))
+        names = list(data.get("columns", {}).get(side, ())) if known else []
         where = type_.columns(data["dims"]) if names else ()
         for i, part in enumerate(type_.parts()):
             mine = names[where[i]] if names else []
