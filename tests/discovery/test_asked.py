@@ -2,7 +2,6 @@
 
 import re
 import warnings
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
