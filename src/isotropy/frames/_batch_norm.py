@@ -31,7 +31,7 @@ def uneven(weight: Float[Tensor, " P"]) -> bool:
 
 @contextmanager
 def counted_once(model: Any, weight: Tensor, inner: Segments | None) -> Generator[None, None, None]:
-    """While it lasts, batch norms of ``model`` in train mode weigh copy p by ``weight (P,)``; as they are if all are even.
+    """While it lasts, batch norms of ``model`` in train mode weigh copies by ``weight (P,)``, unless it is even.
 
     Raises DomainError where a batch norm sees rows that cannot be told to belong to copies.
     """
