@@ -36,6 +36,7 @@ from isotropy.study import Candidate, Model, Problem
 
 _REFIT_COPIES = 8
 _REFIT_ROWS = 16_000  # copies in all, beyond which fewer copies of each row are made
+_MOSTLY_SEEN = 0.8  # of the copies: lengths over decades keep 0.9 within the data, a hole in the middle 0.7
 # Few stretches of a series move as a whole: with so many elements even two of them can reject.
 _SERIES_DRAWS = 99
 _CURVE_ROWS = 400
@@ -238,12 +239,14 @@ def seen_copies(run: Run, *, seed: int, index: int) -> dict[str, Any]:
     """Which copies of the rows, moved within the window of a candidate, lie where there are data, ``(n, copies)``.
 
     A stretch leads out of the range of the data. Copies there are right where the symmetry holds, and still make a
-    model worse that must follow them: its error would pass for the price of the symmetry.
+    model worse that must follow them: its error would pass for the price of the symmetry. Where few lead out, all
+    count: at the ends of the data they are what tells a wrong exponent.
     """
     problem = Problem.load(run)
     measured, generator = problem.candidates[index].measured, spawn(seed, "seen", index)
     seen = inputs_seen(problem.x, measured, problem.rep_in, unit=problem.unit, generator=generator)
-    return {"seen": seen(_along_window(problem, index, _copies(len(problem.x) // 2))[0]).numpy()}
+    found = seen(_along_window(problem, index, _copies(len(problem.x) // 2))[0])
+    return {"seen": (found if float(found.double().mean()) < _MOSTLY_SEEN else torch.ones_like(found)).numpy()}
 
 
 def _along_window(problem: Problem, index: int, copies: int) -> tuple[Tensor, Tensor]:
