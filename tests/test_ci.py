@@ -24,10 +24,10 @@ MAKE = '#!/usr/bin/env bash\necho "make $1" >> told\ncase "$1" in test) {quick} 
 )
 def test_ci_passes_only_if_both_suites_pass(quick: str, full: str, code: int, told: list[str], tmp_path: Path) -> None:
     script = SCRIPT.read_text()
-    assert " 3300 make test-full" in script, "55 minutes"
+    assert " 3900 make test-full" in script, "65 minutes"
     (tmp_path / ".ci").mkdir()
     for path, text in (
-        (tmp_path / ".ci" / "run", script.replace(" 3300 ", " 1 ")),
+        (tmp_path / ".ci" / "run", script.replace(" 3900 ", " 1 ")),
         (tmp_path / "make", MAKE.format(quick=quick, full=full)),
     ):
         path.write_text(text)
