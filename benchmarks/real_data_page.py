@@ -61,9 +61,10 @@ TABLES = (
         "Of the 40 grey values around a hole, the nine inside it. Do quarter turns, mirrors and the half turn hold?"
         " Cells of 53 pixels are the units.",
         "The autocorrelation of a stationary picture is even, so that no linear predictor can tell a patch from its"
-        " half turn: C(2) must break least, and does. Level horizons distinguish quarter turns. What was not "
-        "learned is texture or noise, nobody has told which, and so nothing firmer than *none seen* is said. *To "
-        "doubt:* these are two photographs; nothing is claimed of others.",
+        " half turn: C(2) must break least, and does. Mirrors are less certain, and quarter turns, which level"
+        " horizons tell apart, stay undecided: 192 cells are few. What was not learned is texture or noise, nobody"
+        " has told which, and so nothing firmer than *none seen* is said. *To doubt:* these are two photographs;"
+        " nothing is claimed of others.",
     ),
     Table(
         "digits",
