@@ -216,15 +216,14 @@ def _largest(groups: Sequence[Group], checks: Sequence[Check]) -> str:
     names: dict[str, bool] = {}
     for check in checks:
         names[check.motion] = names.get(check.motion, True) and check.holds
-    parts = ["E(3)", "SE(3)", "O(3)", "SO(3)", "T(3)"]
-    needs = {
+    needs = {  # the largest first
         "E(3)": ("translations", "rotations", "mirrors"),
         "SE(3)": ("translations", "rotations"),
         "O(3)": ("rotations", "mirrors"),
         "SO(3)": ("rotations",),
         "T(3)": ("translations",),
     }
-    kept = [part for part in parts if all(names.get(motion, False) for motion in needs[part])]
+    kept = [part for part, motions in needs.items() if all(names.get(motion, False) for motion in motions)]
     kept += [str(group) for group in groups if names.get(f"elements of {group}", False)]
     return kept[0] if kept else ""
 

@@ -18,7 +18,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._robust import targets_to_judge
-from isotropy.groups import Draws, Window
+from isotropy.groups import Drawn, Draws, Window
 from isotropy.measure import (
     BreakingTerms,
     breaking_terms,
@@ -225,10 +225,14 @@ def _moved_copies(
         x[lonely, 0], y[lonely, 0], seen[lonely, 0] = problem.x[rows][lonely], problem.y[rows][lonely], True
         return x[seen], y[seen], unit[:, None].expand_as(seen)[seen]
     orbit = Draws.of(measured, _copies(int(rows.sum()))).take(int(unit.max()) + 1, generator)
-    g, group = orbit.rows(unit), orbit.group
-    x = problem.rep_in.act(group, g, problem.x[rows][:, None])
-    y = problem.rep_out.act(group, g, problem.y[rows][:, None])
+    x, y = _moved(problem, orbit, problem.x[rows], problem.y[rows], unit)
     return x.flatten(0, 1), y.flatten(0, 1), unit.repeat_interleave(len(orbit))
+
+
+def _moved(problem: Problem, orbit: Drawn, x: Tensor, y: Tensor, unit: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows and their targets, moved by each element of their unit, ``(n, copies, p)``."""
+    g = orbit.rows(unit)
+    return problem.rep_in.act(orbit.group, g, x[:, None]), problem.rep_out.act(orbit.group, g, y[:, None])
 
 
 def _copies(rows: int) -> int:
@@ -254,9 +258,7 @@ def _along_window(problem: Problem, index: int, copies: int) -> tuple[Tensor, Te
     orbit = Draws.of(problem.candidates[index].measured, copies).take(
         int(problem.unit.max()) + 1, spawn(problem.seed, "copies", index), dtype=problem.x.dtype
     )
-    g = orbit.rows(problem.unit)
-    x = problem.rep_in.act(orbit.group, g, problem.x[:, None])
-    return x, problem.rep_out.act(orbit.group, g, problem.y[:, None])
+    return _moved(problem, orbit, problem.x, problem.y, problem.unit)
 
 
 def _comparable(problem: Problem, model: Model) -> Callable[[Tensor], Tensor]:

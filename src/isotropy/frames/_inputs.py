@@ -96,7 +96,7 @@ class Inputs:
 
         def masked(x: Any) -> DiscreteMeasure:
             def points(type_: Any, value: Any) -> Any:
-                return value[mask] if isinstance(type_, Cloud) and value.shape[:2] == mask.shape else value
+                return value[mask] if _one_each(type_, value, mask) else value
 
             kept = over(self.rep_in, x, points)
             return look(kept[0] if own else kept, Segments.from_mask(mask))
@@ -105,15 +105,7 @@ class Inputs:
 
     def inside(self, x: Any, sets: Segments | None) -> Any:
         """The copies as the backbone takes them: padding at zero, and in the precision given."""
-        mask = self._mask_of(x)
-        half = self.half
-
-        def leaf(type_: Any, value: Any) -> Any:
-            if mask is not None and isinstance(type_, Cloud) and value.shape[:2] == mask.shape:
-                value = value.masked_fill(~mask.reshape(*mask.shape, *[1] * (value.ndim - 2)), 0)
-            return value.to(half) if half is not None and value.is_floating_point() else value
-
-        return over(self.rep_in, x, leaf) if mask is not None or half is not None else x
+        return self._as_given(self.rep_in, x, self._mask_of(x))
 
     def _mask_of(self, x: Any) -> Tensor | None:
         """The copies of the mask among the copies of the inputs."""
@@ -126,14 +118,23 @@ class Inputs:
 
     def outside(self, rep_out: Type, y: Any) -> Any:
         """The outputs as the caller takes them: nothing where no point is, and in the precision given."""
-        mask, half = self.mask, self.half
+        return self._as_given(rep_out, y, self.mask)
+
+    def _as_given(self, type_: Type, values: Any, mask: Tensor | None) -> Any:
+        """Values with padding at zero, and in half precision again where that was given."""
+        half = self.half
 
         def leaf(type_: Any, value: Any) -> Any:
-            if mask is not None and isinstance(type_, Cloud) and value.shape[:2] == mask.shape:
+            if mask is not None and _one_each(type_, value, mask):
                 value = value.masked_fill(~mask.reshape(*mask.shape, *[1] * (value.ndim - 2)), 0)
-            return value.to(half) if half is not None else value
+            return value.to(half) if half is not None and value.is_floating_point() else value
 
-        return over(rep_out, y, leaf) if mask is not None or half is not None else y
+        return over(type_, values, leaf) if mask is not None or half is not None else values
+
+
+def _one_each(type_: Any, value: Tensor, mask: Tensor) -> bool:
+    """Whether a value has a row for each entry of a mask of points."""
+    return isinstance(type_, Cloud) and value.shape[:2] == mask.shape
 
 
 def _single(args: tuple[Any, ...]) -> Any:
