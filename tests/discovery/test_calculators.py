@@ -129,11 +129,19 @@ def test_the_command(tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     from isotropy.cli import app
+    from isotropy.study import load_run
 
     path = tmp_path / "structures.xyz"
     ase.io.write(path, [cluster()])
-    said = CliRunner().invoke(app, ["audit", "ase.calculators.lj:LennardJones", str(path), "--groups", "E(3)"])
+    asked = ["audit", "ase.calculators.lj:LennardJones", str(path), "--groups", "E(3)"]
+    said = CliRunner().invoke(app, [*asked, "--out", str(tmp_path / "run")])
     assert said.exit_code == 0, said.output
     assert "The largest group that holds is E(3)" in " ".join(said.output.split())
+    again = CliRunner().invoke(app, ["show", str(tmp_path / "run")])
+    assert again.exit_code == 0, again.output
+    assert "permutations" in again.output
+    kept = load_run(tmp_path / "run")
+    assert isinstance(kept, CalculatorAudit)
+    assert kept.largest == "E(3)"
     wrong = CliRunner().invoke(app, ["audit", "ase.calculators.emt:EMT", "inertia", "--groups", "E(3)"])
     assert wrong.exit_code != 0

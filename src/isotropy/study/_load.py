@@ -14,12 +14,13 @@ from isotropy.study._verb import ASKED, Answer
 _KINDS = {
     "discovery": ("isotropy.discovery", "Discovery"),
     "audit": ("isotropy.discovery", "Audit"),
+    "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
     "comparison": ("isotropy.comparison", "Comparison"),
 }
 
 
 def load_run(path: str | Path) -> Answer[Any]:
-    """The answer in a run directory (``out=``), a Discovery, Audit or Comparison; models are not kept, figures are.
+    """The answer in a run directory (``out=``), a Discovery, audit or Comparison; models are not kept, figures are.
 
     Raises SchemaError for a directory without a run, and for one that was interrupted, saying how far it came and how
     to continue it.
