@@ -16,7 +16,7 @@ from isotropy.errors import SchemaError
 from isotropy.frames import FrameAveraged
 from isotropy.frames.parts import pose_frame
 from isotropy.measure import equivariance_error
-from isotropy.optics import peak_bytes
+from isotropy.optics import measure_peak
 from isotropy.random import spawn
 from isotropy.reps import Point, Scalar, Vector
 from isotropy.reps import Tensor as T
@@ -160,6 +160,6 @@ def test_peak_memory_counts_what_lives_at_once() -> None:
         del a
         return b + 1
 
-    assert peak_bytes(chain) == 8000
+    assert measure_peak(chain) == 8000
     kept = torch.ones(500)
-    assert peak_bytes(chain, [kept, kept.view(5, 100)]) == 10_000
+    assert measure_peak(chain, [kept, kept.view(5, 100)]) == 10_000

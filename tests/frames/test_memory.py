@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.frames import FrameAveraged, PCAFrame
-from isotropy.optics import peak_bytes
+from isotropy.optics import measure_peak
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Point, Vector
 
@@ -32,7 +32,7 @@ def peak(model: nn.Module, *, backward: bool) -> int:
             with torch.no_grad():
                 model(x)
 
-    return peak_bytes(work, [*model.parameters(), x])
+    return measure_peak(work, [*model.parameters(), x])
 
 
 @pytest.mark.parametrize("backward", [False, True], ids=["inference", "training"])

@@ -13,7 +13,7 @@ from torch import Tensor
 from isotropy.comparison._methods import Budget, Kind
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.measure import equivariance_error
-from isotropy.optics import peak_bytes
+from isotropy.optics import measure_peak
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.study import Candidate, Problem
@@ -130,7 +130,7 @@ def peak_of_a_step(
         fit(core, trainee.loss, batches, optimizer=optimizer, constraints=trainee.constraints(1), max_steps=1,
             progress=False)  # fmt: skip
 
-    return peak_bytes(step, [*core.parameters(), *core.buffers(), x, y])
+    return measure_peak(step, [*core.parameters(), *core.buffers(), x, y])
 
 
 def _asymmetry(

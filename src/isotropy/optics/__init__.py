@@ -5,10 +5,25 @@ from warnings import warn
 
 from isotropy import reps
 from isotropy.optics._average import Mode, average, canonicalise
-from isotropy.optics._memory import peak_bytes as peak_bytes
+from isotropy.optics._chain import Chain
+from isotropy.optics._budget import InfeasibleBudget
+from isotropy.optics._meter import measure_peak
 from isotropy.optics._optic import Lens, Optic
+from isotropy.optics._plan import Plan
+from isotropy.optics._profile import Profile
 
-__all__ = ["Lens", "Mode", "Optic", "average", "canonicalise"]
+__all__ = [
+    "Chain",
+    "InfeasibleBudget",
+    "Lens",
+    "Mode",
+    "Optic",
+    "Plan",
+    "Profile",
+    "average",
+    "canonicalise",
+    "measure_peak",
+]
 
 # What became a verb of types, under its old name for one more release.
 _MOVED = {"Type": "Type", "over": "over", "pull": "pull", "transform": "act"}

@@ -1,0 +1,111 @@
+"""A chain of layers: what each takes, and a run of it that keeps to a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils import _pytree as tree
+
+from isotropy.errors import DomainError, ShapeError
+from isotropy.optics._again import Again, modules_of
+from isotropy.optics._measuring import measure_layers
+from isotropy.optics._plan import Plan
+from isotropy.optics._profile import Profile
+from isotropy.optics._run import Rest
+
+
+class Chain:
+    """``layers`` of which each takes what the one before it gives: a tensor, or a tree of tensors.
+
+    A layer is a module or another callable; a residual block is one layer. What a layer shows of itself in an attribute
+    ``recompute_safe = False`` is heeded: it runs forward once only. ``names`` are for people, by default numbers with
+    the class.
+
+    Raises DomainError for layers that cannot be called.
+
+    >>> chain = Chain([nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)])
+    >>> x = torch.ones(4, 2)
+    >>> plan = chain.profile(x).plan(min_budget=True)
+    >>> chain.run(x, plan).sum().backward()
+    >>> chain.layers[0].weight.grad.shape
+    torch.Size([8, 2])
+    """
+
+    def __init__(self, layers: Iterable[Callable[[Any], Any]], names: Sequence[str] | None = None) -> None:
+        self.layers = list(layers)
+        self.names = list(names or (f"{i} ({_class(layer)})" for i, layer in enumerate(self.layers)))
+        wrong = [i for i, layer in enumerate(self.layers) if not callable(layer)]
+        if wrong:
+            raise DomainError(f"{type(self.layers[wrong[0]]).__name__} as layer {wrong[0]}", "modules, or functions")
+        if len(self.names) != len(self.layers):
+            raise ShapeError(f"{len(self.names)} names", f"{len(self.layers)}, one for each layer")
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def profile(self, x: Any, *, repeats: int = 3) -> Profile:
+        """What each layer takes on ``x``: bytes as the meter counts them, seconds as medians of ``repeats`` runs.
+
+        It is measured in the modes and under the autocast that are on now, on gradients that have a place now or have
+        none. Parameters, gradients, buffers and random state are afterwards what they were, and hooks on parameters
+        are not called. On CUDA the bytes are those of storages too; the allocator rounds each up.
+
+        Raises DomainError for a layer that gives no tensor.
+        """
+        return measure_layers(self.layers, self.names, x, repeats)
+
+    def run(self, x: Any, plan: Plan | None = None, *, debug: bool = False) -> Any:
+        """The output of the chain, in the graph of plain autograd, with as much of it kept as the ``plan`` says.
+
+        Gradients, buffers and the random stream afterwards are those of plain autograd, bit by bit, for layers that
+        are deterministic given their random state; ``debug=True`` compares rebuilt outputs, at the price of keeping
+        them. Without gradients nothing is stored. Hooks of modules are called at each forward.
+
+        Raises DomainError for a plan of another chain or shape, a layer that gives no tensor, changes in place, and,
+        during backward, for a gradient of a gradient where the plan recomputes; NonDeterministicError for layers that
+        do something else at their second run.
+        """
+        if not torch.is_grad_enabled():
+            for layer in self.layers:
+                x = layer(x)
+            return x
+        if plan is None:
+            plan = everything(len(self), self.names)
+        self._check(plan, x)
+        calls = [Again(name, layer, modules_of(layer)) for name, layer in zip(self.names, self.layers, strict=True)]
+        return Rest(calls, plan.steps, debug=debug).forward(x)
+
+    def _check(self, plan: Plan, x: Any) -> None:
+        if len(plan.costs) != len(self):
+            raise DomainError(f"a plan for {len(plan.costs)} layers", f"one for the {len(self)} of this chain")
+        if plan.tree is None:
+            raise DomainError(
+                "a plan by solver='exact'", "a plan that keeps stored values until they are used", "solver='dp' to run"
+            )
+        if plan.costs.shape and plan.costs.shape != shape_of(x):
+            raise DomainError(
+                f"an input of {shape_of(x)}", f"{plan.costs.shape}, for which it was planned", "profile(x).plan(...)"
+            )
+
+
+def everything(layers: int, names: Sequence[str]) -> Plan:
+    """The plan that keeps all."""
+    ones = [1.0] * layers
+    return Profile(ones, ones, ones, ones, names=names).plan()
+
+
+def shape_of(x: Any) -> str:
+    """Shapes, dtypes and devices of the tensors of a value.
+
+    >>> shape_of(torch.ones(2, 3))
+    '(2, 3) float32 cpu'
+    """
+    parts = [leaf for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor)]
+    return ", ".join(f"{tuple(p.shape)} {str(p.dtype).removeprefix('torch.')} {p.device}" for p in parts)
+
+
+def _class(layer: object) -> str:
+    return getattr(layer, "__name__", type(layer).__name__)

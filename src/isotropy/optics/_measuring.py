@@ -1,0 +1,191 @@
+"""What a layer takes: bytes at each stage of its forward and backward by the meter, seconds by the clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils import _pytree as tree
+
+from isotropy.errors import DomainError
+from isotropy.optics._again import modules_of
+from isotropy.optics._meter import Meter
+from isotropy.optics._profile import Profile
+
+
+@dataclass(frozen=True)
+class _Measured:
+    forward: float
+    backward: float
+    output: int
+    residual: int
+    transient_forward: int
+    transient_backward: int
+
+
+def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str], x: Any, repeats: int) -> Profile:
+    """``Chain.profile``, where it is explained."""
+    rows: list[_Measured] = []
+    value, flags = x, _flags(x)
+    with _as_they_were(layers, x):
+        for layer, name in zip(layers, names, strict=True):
+            value = _leaves(value, flags)
+            rows.append(_measure(_stand_in(layer), name, value, repeats))
+            with torch.enable_grad():
+                value = layer(value)
+            flags = _flags(value)
+    tensors = [leaf for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor)]
+    shape = ", ".join(f"{tuple(p.shape)} {str(p.dtype).removeprefix('torch.')} {p.device}" for p in tensors)
+    return Profile(
+        forward=[row.forward for row in rows],
+        backward=[row.backward for row in rows],
+        output=[row.output for row in rows],
+        residual=[row.residual for row in rows],
+        transient_forward=[row.transient_forward for row in rows],
+        transient_backward=[row.transient_backward for row in rows],
+        gradient=_new_gradients(layers),
+        recompute_safe=[bool(getattr(layer, "recompute_safe", True)) for layer in layers],
+        names=names,
+        shape=shape,
+    )
+
+
+def _flags(value: Any) -> list[bool]:
+    return [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in tree.tree_leaves(value)]
+
+
+def _leaves(value: Any, flags: Sequence[bool]) -> Any:
+    leaves, spec = tree.tree_flatten(value)
+    cut = [
+        leaf.detach().requires_grad_(flag) if isinstance(leaf, Tensor) else leaf
+        for leaf, flag in zip(leaves, flags, strict=True)
+    ]
+    return tree.tree_unflatten(cut, spec)
+
+
+@contextmanager
+def _as_they_were(layers: Sequence[Callable[[Any], Any]], x: Any) -> Iterator[None]:
+    """Puts back random state and buffers."""
+    modules = [part for layer in layers for module in modules_of(layer) for part in module.modules()]
+    devices = {leaf.device for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor) and leaf.is_cuda}
+    generators = [torch.default_generator, *(torch.cuda.default_generators[device.index] for device in devices)]
+    generators += [one for part in modules for one in vars(part).values() if isinstance(one, torch.Generator)]
+    states = [(generator, generator.get_state()) for generator in generators]
+    buffers = [(part, name, value) for part in modules for name, value in part._buffers.items() if value is not None]
+    try:
+        for part, name, value in buffers:
+            part._buffers[name] = value.clone()
+        yield
+    finally:
+        for part, name, value in buffers:
+            part._buffers[name] = value
+        for generator, state in states:
+            generator.set_state(state)
+
+
+def _stand_in(layer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The layer with other leaves in place of its parameters: their gradients and hooks are nobody's."""
+    if not isinstance(layer, nn.Module):
+        return layer
+    leaves: dict[str, Tensor] = {}
+    for name, parameter in layer.named_parameters():
+        leaf = leaves[name] = parameter.detach().requires_grad_(parameter.requires_grad)
+        leaf.grad = None if parameter.grad is None else torch.zeros_like(parameter)
+    return lambda value: torch.func.functional_call(layer, leaves, (value,))
+
+
+def _new_gradients(layers: Sequence[Callable[[Any], Any]]) -> list[int]:
+    """Bytes of the gradients that each layer brings and that stay; those of tied parameters come with the last user."""
+    seen: set[Tensor] = set()
+    rows: list[int] = []
+    for layer in reversed(layers):
+        mine = {p for m in modules_of(layer) for p in m.parameters() if p.requires_grad and p.grad is None} - seen
+        seen |= mine
+        rows.append(sum(p.nbytes for p in mine))
+    return rows[::-1]
+
+
+class _Loss(torch.autograd.Function):
+    """A number from any output, whose backward makes the cotangents: they live as long as the engine needs them."""
+
+    @staticmethod
+    def forward(ctx: Any, *outputs: Tensor) -> Tensor:  # type: ignore[override]
+        ctx.like = [(one.shape, one.dtype, one.device) for one in outputs]
+        return torch.zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> Any:  # type: ignore[override]
+        return tuple(torch.ones(shape, dtype=dtype, device=device) for shape, dtype, device in ctx.like)
+
+
+def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -> _Measured:
+    with torch.enable_grad():
+        meter = Meter()
+        with meter, saved_tensors_hooks(lambda _: None, _never):
+            result = layer(value)
+        tensors = [leaf for leaf in tree.tree_leaves(result) if isinstance(leaf, Tensor)]
+        if not tensors:
+            raise DomainError(f"layer {name}, which gives {type(result).__name__}", "a tensor, or a tree with tensors")
+        output, own = _bytes(tensors), meter.live
+        transient_forward = meter.peak + max(0, output - own)  # a view of the input is kept like any value
+        del result, tensors
+        meter = Meter()
+        with meter:
+            result = layer(value)
+            tensors = [leaf for leaf in tree.tree_leaves(result) if isinstance(leaf, Tensor)]
+            residual = meter.live + max(0, output - own)
+            ends = [one for one in tensors if one.requires_grad]
+            loss = _Loss.apply(*ends) if ends else None
+            del result, tensors, ends
+            before = meter.peak
+            meter.restart()
+            if loss is not None:
+                loss.backward()
+        highest = max(before, meter.peak)
+        del loss
+        forwards, backwards = zip(*(_times(layer, value) for _ in range(max(1, repeats))), strict=True)
+    return _Measured(
+        forward=median(forwards),
+        backward=median(backwards),
+        output=output,
+        residual=residual,
+        transient_forward=transient_forward,
+        transient_backward=max(0, highest - residual),
+    )
+
+
+def _never(_: None) -> Tensor:
+    raise AssertionError("nobody goes back through this run")
+
+
+def _bytes(tensors: Sequence[Tensor]) -> int:
+    storages = {part.untyped_storage()._cdata: part.untyped_storage().nbytes() for part in tensors}
+    return sum(storages.values())
+
+
+def _times(layer: Callable[[Any], Any], value: Any) -> tuple[float, float]:
+    for leaf in tree.tree_leaves(value):
+        if isinstance(leaf, Tensor):
+            leaf.grad = None
+    _wait(value)
+    began = time.perf_counter()
+    result = layer(value)
+    _wait(value)
+    between = time.perf_counter()
+    ends = [leaf for leaf in tree.tree_leaves(result) if isinstance(leaf, Tensor) and leaf.requires_grad]
+    if ends:
+        _Loss.apply(*ends).backward()
+    _wait(value)
+    return between - began, time.perf_counter() - between
+
+
+def _wait(value: Any) -> None:
+    if any(isinstance(leaf, Tensor) and leaf.is_cuda for leaf in tree.tree_leaves(value)):
+        torch.cuda.synchronize()

@@ -1,0 +1,121 @@
+"""How much memory a piece of work holds in tensors, at most."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as tree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+# ``torch.tensor`` fills memory on its own and shows the result to one operation only, as an argument.
+_BIRTHS = {torch.ops.aten.lift_fresh.default, torch.ops.aten.lift_fresh_copy.default}
+
+
+class Meter(TorchDispatchMode):
+    """Adds every storage that an operation makes, and takes it off when it dies.
+
+    A storage that was there before is no new one, whoever returns it (a view, an operation in place); what it grows by
+    is. ``live`` is what counts now, ``peak`` the most that it was since ``restart``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self._base: dict[int, int] = {}  # bytes of each storage that are not ours
+        self._counted: dict[int, int] = {}
+        self._ends: dict[int, Any] = {}
+
+    def restart(self) -> None:
+        """From here on the peak is counted anew."""
+        self.peak = self.live
+
+    def count(self, value: object, *, ours: bool = True) -> None:
+        """Notes the storage of a tensor; what it holds at first sight counts only if it is ``ours``."""
+        for part in _strided(value):
+            storage = part.untyped_storage()
+            key, size = storage._cdata, storage.nbytes()
+            if key not in self._base:
+                self._base[key], self._counted[key] = (0 if ours else size), 0
+                self._ends[key] = weakref.finalize(storage, self._forget, key)
+                self._ends[key].atexit = False
+            grown = max(0, size - self._base[key]) - self._counted[key]
+            self._counted[key] += grown
+            self.live += grown
+            self.peak = max(self.peak, self.live)
+
+    def _forget(self, key: int) -> None:
+        self.live -= self._counted.pop(key)
+        del self._base[key], self._ends[key]
+
+    def __exit__(self, *problem: Any) -> None:
+        super().__exit__(*problem)
+        for end in self._ends.values():
+            end.detach()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        born = func in _BIRTHS
+        for leaf in tree.tree_leaves((args, kwargs)):
+            self.count(leaf, ours=born)
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree.tree_leaves(result):
+            self.count(leaf)
+        return result
+
+
+def _strided(value: object) -> tuple[Tensor, ...]:
+    """The tensors with a storage that a value consists of: itself, or the parts of a sparse one."""
+    if not isinstance(value, Tensor):
+        return ()
+    if value.layout == torch.strided:
+        return (value,)
+    if value.layout == torch.sparse_coo:
+        return value._indices(), value._values()
+    if value.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return value.crow_indices(), value.col_indices(), value.values()
+    if value.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return value.ccol_indices(), value.row_indices(), value.values()
+    return ()
+
+
+def measure_peak(
+    work: Callable[[], object], held: Iterable[Tensor] = (), device: torch.device | str | None = None
+) -> int:
+    """The most bytes that tensors take during ``work()``: what it makes, and the tensors ``held`` before it.
+
+    Counted are storages, each once, while they live: activations, what is kept for the backward pass, cotangents,
+    gradients that had no place yet, the state of an optimiser. What was there before and is not ``held`` does not
+    count, also where ``work`` looks at it or writes into it. Not seen are scratch space inside single operations,
+    memory that numpy owns, and Python itself. On a CUDA ``device`` (by default that of the first tensor held) it is the
+    allocator's figure instead, which sees the scratch space too and rounds each storage up.
+
+    >>> import torch
+    >>> measure_peak(lambda: torch.ones(1000, dtype=torch.float64) + 1)
+    16000
+    >>> x = torch.ones(1000, dtype=torch.float64)
+    >>> measure_peak(lambda: x[:10].add_(1))
+    0
+    """
+    held = list(held)
+    place = torch.device(device) if device is not None else held[0].device if held else torch.device("cpu")
+    meter = Meter()
+    for tensor in held:
+        meter.count(tensor)
+    if place.type == "cuda":
+        return meter.live + _allocated(work, place)
+    del held
+    with meter:
+        work()
+    return meter.peak
+
+
+def _allocated(work: Callable[[], object], device: torch.device) -> int:
+    torch.cuda.synchronize(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    work()
+    torch.cuda.synchronize(device)
+    return torch.cuda.max_memory_allocated(device) - before

@@ -1,0 +1,156 @@
+"""The least time under a budget, among schedules that keep a stored value until it is used: a dynamic programme."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+from numpy import ndarray
+
+from isotropy.errors import DomainError
+from isotropy.optics._schedule import Costs, Cuts
+
+MOST_LAYERS = 256
+"""The tables hold layers^2 x slots numbers twice: half a gigabyte here."""
+
+_STORE = -1
+_NEVER = -2
+
+
+def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
+    """The smallest peak of any persistent schedule, exactly, and one that reaches it.
+
+    >>> ones = (1.0,) * 4
+    >>> least_memory(Costs(ones, ones, ones, ones, *[(0.0,) * 4] * 3, (True,) * 4, tuple("abcd"), False))[0]
+    2.0
+    """
+    n = len(costs)
+    later = gradients_after(costs)
+    output, residual = np.asarray(costs.output), np.asarray(costs.residual)
+    least = np.full((n, n), math.inf)
+    cuts: dict[tuple[int, int], int | None] = {}
+    for first, last in segments(n):
+        own = residual[first] + costs.transient_backward[first] + later[first]
+        best, cut = math.inf, None
+        if first == last or store:
+            rest = 0.0 if first == last else residual[first] + least[first + 1, last]
+            best = max(own, rest)
+        ahead = _running(costs, first, last)
+        if len(ahead):
+            ks = np.arange(first + 1, first + 1 + len(ahead))
+            kept = output[ks - 1] + least[ks, last]
+            peak = np.maximum(np.maximum(ahead + later[last], kept), least[first, ks - 1])
+            i = int(peak.argmin())
+            if peak[i] < best:
+                best, cut = float(peak[i]), int(ks[i])
+        least[first, last] = best
+        cuts[first, last] = cut
+    return (float(least[0, n - 1]) if n else 0.0), cuts
+
+
+def segments(n: int) -> Iterator[tuple[int, int]]:
+    """All segments of a chain, short ones first."""
+    for length in range(n):
+        for first in range(n - length):
+            yield first, first + length
+
+
+def gradients_after(costs: Costs) -> Float[ndarray, " n"]:
+    """Bytes of gradients that stay from the layers behind each layer, by the time that its backward runs."""
+    gradient = np.asarray(costs.gradient, dtype=float)
+    return gradient[::-1].cumsum()[::-1] - gradient
+
+
+def _running(costs: Costs, first: int, last: int) -> Float[ndarray, " k"]:
+    """For each cut first+1, first+2, ...: the most that forwards that keep nothing take on the way to it.
+
+    The list ends before the first cut that would run a layer twice which must not be.
+    """
+    run = np.asarray(costs.transient_forward[first:last])
+    if costs.counts_running:
+        run = run + np.asarray([0.0, *costs.output[first : last - 1]])[: len(run)]
+    unsafe = [i for i, safe in enumerate(costs.safe[first:last]) if not safe]
+    return np.maximum.accumulate(run[: unsafe[0]] if unsafe else run)
+
+
+@dataclass(frozen=True)
+class Table:
+    """``seconds[s, t, m]`` is the least time for layers s..t with m slots free, ``choice`` how it is reached."""
+
+    costs: Costs
+    kept: Int[ndarray, " n"]
+    taped: Int[ndarray, " n"]
+    seconds: Float[ndarray, "n n m"]
+    choice: Int[ndarray, "n n m"]
+
+    def cuts(self, free: int) -> Cuts | None:
+        """The schedule for so many slots, None where there is none."""
+        n = len(self.costs)
+        if not math.isfinite(self.seconds[0, n - 1, free]):
+            return None
+        found: dict[tuple[int, int], int | None] = {}
+        todo = [(0, n - 1, free)]
+        while todo:
+            first, last, m = todo.pop()
+            cut = int(self.choice[first, last, m])
+            if cut == _STORE:
+                found[first, last] = None
+                if first < last:
+                    todo.append((first + 1, last, m - int(self.taped[first])))
+            else:
+                found[first, last] = cut
+                todo += [(cut, last, m - int(self.kept[cut - 1])), (first, cut - 1, m)]
+        return found
+
+
+def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
+    """The table for 0..top slots of ``unit`` bytes. Sizes are rounded up, so that no schedule takes more than it says.
+
+    Raises DomainError for more than MOST_LAYERS layers. Source: Beaumont et al. 2019, arXiv 1911.13214, theorem 1, with
+    the conventions of specification 13 §2.3.
+    """
+    n = len(costs)
+    if n > MOST_LAYERS:
+        raise DomainError(
+            f"a chain of {n} layers", f"at most {MOST_LAYERS} for solver='dp'", "join neighbours, or solver='revolve'"
+        )
+
+    def up(size: Float[ndarray, " k"]) -> Int[ndarray, " k"]:
+        return np.minimum(np.ceil(size / unit - 1e-9), top + 1).astype(np.int64)
+
+    later = gradients_after(costs)
+    kept, taped = up(np.asarray(costs.output)), up(np.asarray(costs.residual))
+    needed = up(np.asarray(costs.residual) + np.asarray(costs.transient_backward) + later)
+    passed = np.concatenate([[0.0], np.cumsum(costs.forward)])
+    slots = np.arange(top + 1)
+    seconds = np.full((n, n, top + 1), math.inf)
+    shifted = np.full((n, n, top + 1), math.inf)  # shifted[t, k, m] = seconds[k, t, m - kept[k - 1]]
+    choice = np.full((n, n, top + 1), _NEVER, dtype=np.int16)
+    for first, last in segments(n):
+        best, how = seconds[first, last], choice[first, last]
+        own = costs.forward[first] + costs.backward[first]
+        enough = max(needed[first], taped[first])
+        if first == last or store:
+            free = slice(enough - taped[first], top + 1 - taped[first])
+            rest = 0.0 if first == last else seconds[first + 1, last, free]
+            best[enough:] = own + rest
+            how[enough:] = _STORE
+        ahead = up(_running(costs, first, last) + later[last])
+        if len(ahead):
+            k = slice(first + 1, first + 1 + len(ahead))
+            times = shifted[last, k] + seconds[first, k.start - 1 : k.stop - 1]
+            times += (passed[k] - passed[first])[:, None]
+            times[ahead[:, None] > slots] = math.inf
+            i = times.argmin(0)
+            least = times[i, slots]
+            better = least < best
+            best[better] = least[better]
+            how[better] = first + 1 + i[better]
+        how[~np.isfinite(best)] = _NEVER
+        if first:
+            by = kept[first - 1]
+            shifted[last, first, by:] = best[: top + 1 - by]
+    return Table(costs, kept, taped, seconds, choice)

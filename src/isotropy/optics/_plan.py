@@ -1,0 +1,215 @@
+"""A plan: which schedule, why, and what it is predicted to take."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+from isotropy.errors import DomainError
+from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
+from isotropy.optics._classic import binomial, every_root, store_all
+from isotropy.optics._persistent import fill, gradients_after, least_memory
+from isotropy.optics._schedule import Cost, Costs, Cuts, Step, simulate, steps_of
+from isotropy.optics._unrestricted import optimum
+
+Solver = Literal["dp", "revolve", "sqrt", "all", "none", "exact"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """``steps`` to take within ``budget`` bytes (infinite where there was none), as ``solver`` found them.
+
+    ``tree`` says the same of a persistent schedule, segment by segment: None where the residual of the first layer is
+    kept, else the layer whose input is kept while what is before it is run again. It is None for "exact".
+    """
+
+    costs: Costs
+    budget: float
+    solver: Solver
+    steps: tuple[Step, ...]
+    tree: Cuts | None
+
+    @cached_property
+    def predicted(self) -> Cost:
+        """Seconds, peak bytes and recomputed forwards, from the profile by the schedule: nothing of it is measured."""
+        return simulate(self.steps, self.costs)
+
+    @cached_property
+    def lower_bound(self) -> float:
+        """Seconds below which no schedule at all comes within the budget.
+
+        When the backward pass begins, the residuals that are there fit into the budget; each other layer runs forward
+        at least twice. The best choice of the first is bounded by a knapsack that may take parts of things.
+        """
+        c = self.costs
+        free, saved = self.budget, 0.0
+        for layer in sorted(range(len(c)), key=lambda i: -c.forward[i] / max(c.residual[i], 1e-300)):
+            part = 1.0 if c.residual[layer] <= free else free / c.residual[layer]
+            saved += part * c.forward[layer]
+            free -= part * c.residual[layer]
+        return 2 * sum(c.forward) + sum(c.backward) - saved
+
+    def explain(self) -> str:
+        """What is kept, what is run again, and what that takes, in words.
+
+        >>> from isotropy.optics import Profile
+        >>> print(Profile([1] * 4, [1] * 4, [1] * 4, [3] * 4).plan(budget=7).explain())
+        4 layers within 7 B, by 'dp': predicted peak 7 B, 2 forwards run again.
+        Predicted 10 s; plain autograd 8 s at 12 B; no schedule within this budget takes less than 9.67 s.
+        Kept until their backward: 3.
+        Input kept, run again when their turn comes: 0 to 2.
+        """
+        c, cost, plain = (
+            self.costs,
+            self.predicted,
+            simulate(steps_of(store_all(len(self.costs)), len(self.costs)), self.costs),
+        )
+        within = "without a budget" if math.isinf(self.budget) else f"within {in_words(self.budget)}"
+        first = {step.at: step.action for step in reversed(self.steps) if step.action in ("forward", "tape")}
+        kept = [layer for layer in range(len(c)) if first[layer] == "tape"]
+        again = [layer for layer in range(len(c)) if first[layer] == "forward"]
+        lines = [
+            f"{len(c)} layers {within}, by {self.solver!r}: predicted peak {in_words(cost.peak_bytes)}, "
+            f"{cost.recomputed} forwards run again.",
+            f"Predicted {cost.seconds:.3g} s; plain autograd {plain.seconds:.3g} s at {in_words(plain.peak_bytes)}; "
+            f"no schedule within this budget takes less than {self.lower_bound:.3g} s.",
+            f"Kept until their backward: {_ranges(kept, c.names)}.",
+            f"Input kept, run again when their turn comes: {_ranges(again, c.names)}.",
+        ]
+        once = [layer for layer in range(len(c)) if not c.safe[layer]]
+        if once:
+            lines.append(f"Kept because another run may differ: {_ranges(once, c.names)}.")
+        return "\n".join(lines)
+
+
+def _ranges(layers: list[int], names: tuple[str, ...]) -> str:
+    """Neighbours as "a to b".
+
+    >>> _ranges([0, 1, 2, 5], tuple("abcdef"))
+    'a to c, f'
+    """
+    starts = [i for i in layers if i - 1 not in layers]
+    ends = [i for i in layers if i + 1 not in layers]
+    parts = [names[a] if a == b else f"{names[a]} to {names[b]}" for a, b in zip(starts, ends, strict=True)]
+    return ", ".join(parts) or "none"
+
+
+def make_plan(
+    costs: Costs,
+    budget: str | float | None,
+    fraction: float | None,
+    min_budget: bool,
+    allow: Collection[str],
+    solver: Solver,
+    slots: int,
+) -> Plan:
+    """``Profile.plan``, where the arguments are explained."""
+    store = _checked(allow, solver, slots, (budget is not None) + (fraction is not None) + min_budget)
+    if not len(costs):
+        return Plan(costs, math.inf if budget is None else read_bytes(budget), solver, (), {})
+    everything = simulate(steps_of(store_all(len(costs)), len(costs)), costs)
+    least, frugal = least_memory(costs, store=store)
+    if fraction is not None and not 0 < fraction <= 1:
+        raise DomainError(f"fraction={fraction}", "a share of plain autograd's peak, above 0 and at most 1")
+    free = math.inf if budget is None else read_bytes(budget)
+    free = least if min_budget else free if fraction is None else fraction * everything.peak_bytes
+    # A fraction and the smallest budget are products and sums: their last digits are nobody's wish.
+    if free < least * (1 - 1e-12):
+        raise _infeasible(costs, free, least, frugal, solver)
+    if solver == "exact":
+        steps = optimum(costs, free)
+        assert steps is not None, "a persistent schedule is a schedule"
+        return Plan(costs, free, solver, steps, None)
+    if solver == "dp":
+        cuts = (
+            store_all(len(costs))
+            if store and everything.peak_bytes <= free
+            else _dynamic(costs, free, slots, store, frugal)
+        )
+        return Plan(costs, free, solver, steps_of(cuts, len(costs)), cuts)
+    return _best(costs, free, solver)
+
+
+def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool:
+    if told > 1:
+        raise DomainError("several budgets", "one of budget=, fraction= and min_budget=True")
+    if solver not in get_args(Solver):
+        raise DomainError(f"solver={solver!r}", f"one of {', '.join(map(repr, get_args(Solver)))}")
+    unknown = set(allow) - {"store", "recompute"}
+    if isinstance(allow, str) or unknown or "recompute" not in allow:
+        raise DomainError(f"allow={allow!r}", 'a set of "store" and "recompute", the latter in any case')
+    if "store" not in allow and solver != "dp":
+        raise DomainError(f"solver={solver!r} without 'store'", "solver='dp'")
+    if slots < 1:
+        raise DomainError(f"slots={slots}", "at least one")
+    return "store" in allow
+
+
+def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts) -> Cuts:
+    sizes = [*costs.output, *costs.residual, *costs.transient_forward, *costs.transient_backward, *costs.gradient]
+    if math.isinf(budget):
+        budget = simulate(steps_of(frugal, len(costs)), costs).peak_bytes + sum(costs.residual) + sum(costs.output)
+    if budget <= slots and all(float(size).is_integer() for size in sizes):
+        unit, limit, top = 1.0, int(budget), int(budget)
+    else:
+        # Rounding may cost a slot for each layer. What seems to need a few more than there are is tried on paper.
+        unit, limit, top = budget / slots, slots, slots + len(costs)
+    table = fill(costs, unit, top, store=store)
+    found, seen = [frugal], math.inf
+    for free in range(top, -1, -1):
+        seconds = float(table.seconds[0, -1, free])
+        if math.isinf(seconds):
+            break
+        if seconds == seen:
+            continue
+        seen, cuts = seconds, table.cuts(free)
+        assert cuts is not None
+        if free <= limit or simulate(steps_of(cuts, len(costs)), costs).peak_bytes <= budget:
+            found.append(cuts)
+            break
+    return min(found, key=lambda cuts: simulate(steps_of(cuts, len(costs)), costs).seconds)
+
+
+def _best(costs: Costs, budget: float, solver: Solver) -> Plan:
+    """The fastest schedule of a family that fits."""
+    n = len(costs)
+    families: dict[str, list[Cuts]] = {
+        "all": [store_all(n)],
+        "none": [binomial(n, 0)],
+        "sqrt": [every_root(n)],
+        "revolve": [binomial(n, values) for values in range(n)] if solver == "revolve" else [],
+    }
+    plans = [Plan(costs, budget, solver, steps_of(cuts, n), cuts) for cuts in families[solver]]
+    again = [plan for plan in plans if not _reruns(plan)]
+    if plans and not again:
+        raise DomainError(
+            f"solver={solver!r} for a chain with a layer that must not run twice", "solver='dp'", "or solver='all'"
+        )
+    fitting = [plan for plan in again if plan.predicted.peak_bytes <= budget]
+    if plans and not fitting:
+        least = min(again, key=lambda plan: plan.predicted.peak_bytes)
+        assert least.tree is not None
+        raise _infeasible(costs, budget, least.predicted.peak_bytes, least.tree, solver)
+    return min(fitting, key=lambda plan: plan.predicted.seconds, default=Plan(costs, budget, solver, (), {}))
+
+
+def _reruns(plan: Plan) -> bool:
+    """Whether some layer that must not run twice does."""
+    runs = [step.at for step in plan.steps if step.action in ("forward", "tape")]
+    return any(runs.count(layer) > 1 for layer, safe in enumerate(plan.costs.safe) if not safe)
+
+
+def _infeasible(costs: Costs, budget: float, least: float, cuts: Cuts, solver: Solver) -> InfeasibleBudget:
+    layer = simulate(steps_of(cuts, len(costs)), costs).peak_layer
+    stay = float(gradients_after(costs)[layer])
+    return InfeasibleBudget(
+        f"a budget of {in_words(budget)}",
+        f"at least {in_words(math.ceil(least))} ({math.ceil(least)} bytes) for solver={solver!r}",
+        f"layer {costs.names[layer]} is in the way: at its turn {in_words(least - stay)} are needed at once"
+        + (f", and {in_words(stay)} of gradients stay" if stay else ""),
+        minimum=float(least),
+        layer=layer,
+    )
