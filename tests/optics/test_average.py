@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
 from isotropy.frames import MinimalFrame, PCAFrame
@@ -202,3 +204,42 @@ def test_batches_without_rows() -> None:
     for chunk in (None, 1):
         y = average(G, rep(G, 2), (rep(G, 1), Scalar), chunk=chunk).close(lambda x: (x[:, :2], x[:, :1]))(rows(G)[:0])
         assert [part.shape for part in y] == [(0, 2), (0, 1)]
+
+
+@pytest.mark.parametrize("wrap", [False, True], ids=["module", "closure"])
+def test_chunks_move_statistics_once_and_repeat_their_chance(wrap: bool) -> None:
+    G = parse("C(4)")
+    net = nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 2)).double()
+    x = torch.randn(6, 2, dtype=torch.float64, requires_grad=True)
+    optic = average(G, Vector, Vector, chunk=1)
+    torch.manual_seed(4)
+    optic.close((lambda v: net(v)) if wrap else net)(x).square().sum().backward()
+    after = torch.rand(2)
+    counted = net[1].num_batches_tracked
+    assert int(counted) == 4  # one for each atom
+    # The same four calls in plain autograd.
+    plain = copy.deepcopy(net)
+    plain[1].reset_running_stats()
+    plain.zero_grad()
+    torch.manual_seed(4)
+    z = x.detach().requires_grad_()
+    g = G.elements().double()
+    sum((0.25 * plain(z @ one) @ one.mT for one in g), torch.zeros(())).square().sum().backward()
+    assert torch.equal(after, torch.rand(2))
+    assert torch.allclose(plain[1].running_mean, net[1].running_mean, atol=1e-12)
+    for p, q in zip(plain.parameters(), net.parameters(), strict=True):
+        assert torch.allclose(p.grad, q.grad, atol=1e-12)
+    assert x.grad is not None
+    assert z.grad is not None
+    assert torch.allclose(x.grad, z.grad, atol=1e-12)
+
+
+def test_forces_through_chunks_can_be_trained() -> None:
+    G, net = parse("C(4)"), nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)).double()
+    x = torch.randn(3, 2, dtype=torch.float64, requires_grad=True)
+    found: list[Tensor] = []
+    for chunk in (None, 1):
+        energy = average(G, Vector, Scalar, chunk=chunk).close(net)(x).sum()
+        (force,) = torch.autograd.grad(energy, x, create_graph=True)
+        found.append(torch.autograd.grad(force.square().sum(), net[0].weight)[0])
+    assert torch.allclose(found[0], found[1], atol=1e-12)

@@ -14,8 +14,9 @@ import pytest
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.optics import InfeasibleBudget, Profile
-from isotropy.optics._classic import extra_forwards
-from isotropy.optics._schedule import simulate
+from isotropy.optics._classic import binomial, extra_forwards
+from isotropy.optics._persistent import fill
+from isotropy.optics._schedule import simulate, steps_of
 
 
 def drawn(n: int, chance: random.Random, *, transients: bool) -> Profile:
@@ -54,33 +55,34 @@ class Played:
     def __init__(self, p: Profile, tree: Tree) -> None:
         self.p, self.peak, self.seconds, self.grads, self.runs = p, 0.0, 0.0, 0.0, [0] * len(p)
         self.count = p.transient_forward is not None
-        self.go(tree, 0.0)
+        self.go(tree, len(p) - 1, 0.0)
 
     def at(self, bytes_: float) -> None:
         self.peak = max(self.peak, bytes_ + self.grads)
 
-    def go(self, tree: Tree, outside: float) -> None:
+    def go(self, tree: Tree, last: int, outside: float) -> None:
         p, first = self.p, tree[1]
+        # While layers run again, the cotangent of the output behind them waits.
+        waits = p.output[last] if self.count and last < len(p) - 1 else 0
         if tree[0] == "store":
             self.runs[first] += 1
             held = outside + p.residual[first]
-            self.at(held)
+            self.at(held + waits)
             if tree[2] is not None:
-                self.go(tree[2], held)
+                self.go(tree[2], last, held)
             self.at(held + (p.transient_backward or [0] * len(p))[first])
             self.seconds += p.forward[first] + p.backward[first]
             self.grads += (p.gradient or [0] * len(p))[first]
-            self.at(outside)
             return
         _, _, cut, right, left = tree
         for layer in range(first, cut):
             self.runs[layer] += 1
             self.seconds += p.forward[layer]
             if p.transient_forward is not None:
-                self.at(outside + p.transient_forward[layer] + (p.output[layer - 1] if layer > first else 0))
-        self.at(outside + p.output[cut - 1])
-        self.go(right, outside + p.output[cut - 1])
-        self.go(left, outside)
+                self.at(outside + waits + p.transient_forward[layer] + (p.output[layer - 1] if layer > first else 0))
+        self.at(outside + waits + p.output[cut - 1])
+        self.go(right, last, outside + p.output[cut - 1])
+        self.go(left, cut - 1, outside)
 
     @property
     def lawful(self) -> bool:
@@ -96,9 +98,9 @@ def test_the_programme_is_the_optimum_of_all_persistent_schedules(transients: bo
         played = [one for tree in trees(0, len(p) - 1) if (one := Played(p, tree)).lawful]
         least = min(one.peak for one in played)
         before = math.inf
-        for budget in range(int(least) - 1, int(least) + 8):
+        for budget in range(int(least) - 1, int(least) + 9, 2):
             fitting = [one.seconds for one in played if one.peak <= budget]
-            if not fitting:
+            if budget < least:
                 with pytest.raises(InfeasibleBudget) as refused:
                     p.plan(budget=budget)
                 assert refused.value.minimum == least
@@ -111,7 +113,7 @@ def test_the_programme_is_the_optimum_of_all_persistent_schedules(transients: bo
             gains += plan.predicted.seconds < before
             before = plan.predicted.seconds
         assert p.plan(min_budget=True).predicted.peak_bytes == least
-    assert gains > 150  # budgets mattered
+    assert gains > 100  # budgets mattered
 
 
 def test_the_chain_where_persistence_costs() -> None:
@@ -141,13 +143,17 @@ def test_no_persistent_schedule_beats_the_unrestricted_optimum() -> None:
 
 
 def test_equal_layers_take_the_binomial_number_of_forwards() -> None:
-    ones = [1] * 64
-    for values in range(9):
-        table = [1, *(extra_forwards(length, values) for length in range(1, 65))]
-        for length in range(1, 65) if values in (0, 1, 8) else (1, 2, 3, 7, 16, 33, 64):
+    chain = Profile(*[[1] * 64] * 4)
+    table = fill(chain.costs, 1.0, 10, store=False)
+    for length in range(1, 65):
+        for values in range(9):
             # Beside the input the values, the one that goes into the last layer, and its residual.
-            plan = Profile(*[ones[:length]] * 4).plan(budget=values + 2, allow={"recompute"})
-            assert plan.predicted.recomputed == table[length], (length, values)
+            seconds = 2 * length + extra_forwards(length, values)
+            assert table.seconds[0, length - 1, values + 2] == seconds, (length, values)
+    for values in (0, 2, 8):
+        plan = chain.plan(budget=values + 2, allow={"recompute"})
+        assert plan.predicted.recomputed == extra_forwards(64, values)
+        assert chain.plan(budget=values + 2).predicted.recomputed <= plan.predicted.recomputed
     assert [extra_forwards(64, s) for s in (1, 2, 3)] == [420, 258, 200]
     assert [extra_forwards(8, s) for s in (0, 1, 2)] == [28, 14, 11]
     assert (extra_forwards(16, 1), extra_forwards(16, 2), extra_forwards(32, 2)) == (45, 33, 93)
@@ -158,6 +164,8 @@ def test_binomial_counts_obey_their_recursion() -> None:
         for values in range(1, 9):
             best = min(m + extra_forwards(length - m, values - 1) + extra_forwards(m, values) for m in range(1, length))
             assert extra_forwards(length, values) == best
+            steps = steps_of(binomial(length, values), length)
+            assert sum(step.action in ("forward", "tape") for step in steps) == length + best
 
 
 def test_the_programme_never_loses_to_the_books() -> None:
@@ -172,7 +180,7 @@ def test_the_programme_never_loses_to_the_books() -> None:
             mine = p.plan(budget=book.predicted.peak_bytes)
             assert mine.predicted.seconds <= book.predicted.seconds
             assert mine.predicted.peak_bytes <= book.predicted.peak_bytes
-    even = Profile(*[[1] * 36] * 3, [4] * 36)
+    even = Profile(*[[1] * 36] * 4)
     root = even.plan(solver="sqrt")
     assert root.predicted.recomputed == 30  # each of six segments twice, but the last
     assert even.plan(budget=root.predicted.peak_bytes).predicted.seconds < root.predicted.seconds

@@ -5,8 +5,8 @@ from warnings import warn
 
 from isotropy import reps
 from isotropy.optics._average import Mode, average, canonicalise
-from isotropy.optics._chain import Chain
 from isotropy.optics._budget import InfeasibleBudget
+from isotropy.optics._chain import Chain
 from isotropy.optics._meter import measure_peak
 from isotropy.optics._optic import Lens, Optic
 from isotropy.optics._plan import Plan

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,7 +105,7 @@ def changed(what: str) -> DomainError:
 
 
 @contextmanager
-def _random_state(states: Sequence[tuple[torch.Generator, Tensor]]) -> Iterator[None]:
+def _random_state(states: Sequence[tuple[torch.Generator, Tensor]]) -> Generator[None, None, None]:
     now = [(generator, generator.get_state()) for generator, _ in states]
     try:
         for generator, state in states:
@@ -117,7 +117,7 @@ def _random_state(states: Sequence[tuple[torch.Generator, Tensor]]) -> Iterator[
 
 
 @contextmanager
-def _buffers_as(then: Sequence[tuple[nn.Module, str, Tensor]]) -> Iterator[None]:
+def _buffers_as(then: Sequence[tuple[nn.Module, str, Tensor]]) -> Generator[None, None, None]:
     """Modules see copies of their buffers as they were; what the call does to those is forgotten."""
     now = [(module, name, module._buffers[name]) for module, name, _ in then]
     try:
@@ -154,7 +154,9 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
     paths = {id(part): path for module in modules for path, part in module.named_modules()}
     moved: set[str] = set()
     for part, key, value, version, copy in before:
-        if part._buffers.get(key) is value and value._version == version:
+        same = part._buffers.get(key) is value and value._version == version
+        # Batch norm moves its statistics without a new version: what has a copy is compared with it.
+        if same and (copy is None or torch.equal(value, copy)):
             continue
         moved.add(f"{paths[id(part)]}.{key}")
         if copy is None:

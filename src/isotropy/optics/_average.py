@@ -8,13 +8,14 @@ from typing import Any, Literal, get_args
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
-from torch.utils.checkpoint import checkpoint
 
 from isotropy.errors import DegenerateError, DomainError, ShapeError
 from isotropy.groups import Cubature, DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
+from isotropy.optics._again import modules_of
 from isotropy.optics._copies import HALF, Copies
 from isotropy.optics._optic import Optic
+from isotropy.optics._run import recomputed
 from isotropy.reps import Type, act, parse_type, pull
 
 Frame = Callable[..., DiscreteMeasure]
@@ -46,9 +47,9 @@ def average(
 
     ``mode`` "stochastic" draws one atom for each row from ``generator``, "first" takes the heaviest, which has to be
     one. With ``chunk`` that many atoms are run at a time, and again for the backward pass, so that the memory is that
-    of ``chunk`` atoms; statistics that f keeps (batch norm in train mode) are then those of a chunk, taken twice. Under
-    autocast only f runs in half precision: there and back is in that of x, and half inputs become float32. Outputs of
-    f in half precision come back in the precision of x.
+    of ``chunk`` atoms, with the same chance; statistics that f keeps (batch norm in train mode) are those of a chunk,
+    moved once for each. Under autocast only f runs in half precision: there and back is in that of x, and half inputs
+    become float32. Outputs of f in half precision come back in the precision of x.
 
     Raises DomainError where no group is known, a draw without a generator, or another mode; ShapeError for
     one-dimensional input, inputs of different lengths, or an output without one row for each copy; DtypeError for
@@ -215,9 +216,9 @@ class _Average(Optic[Any, Any, Any, Any]):
             pieces = [copies] if self.chunk is None else copies.split(self.chunk)
             if len(pieces) <= 1:  # a batch without rows has no piece
                 return run(copies, x)
-            total: Any = None
+            total, modules = None, modules_of(f)
             for few in pieces:
-                term = checkpoint(run, few, x, use_reentrant=False) if torch.is_grad_enabled() else run(few, x)
+                term = recomputed(run, few, x, modules=modules)
                 total = term if total is None else tree.tree_map(torch.add, total, term)
             return total
 

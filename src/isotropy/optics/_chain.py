@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, ShapeError
@@ -26,6 +26,7 @@ class Chain:
 
     Raises DomainError for layers that cannot be called.
 
+    >>> from torch import nn
     >>> chain = Chain([nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)])
     >>> x = torch.ones(4, 2)
     >>> plan = chain.profile(x).plan(min_budget=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 
 from isotropy.optics._schedule import Cuts
 
@@ -69,10 +68,9 @@ def binomial(layers: int, values: int) -> Cuts:
     return cuts
 
 
-@cache
 def _advance(layers: int, values: int) -> int:
-    """How many layers to run before the next value is kept."""
-    return min(
-        range(1, layers),
-        key=lambda m: (m + extra_forwards(layers - m, values - 1) + extra_forwards(m, values), m),
-    )
+    """How many layers to run before the next value is kept: both halves stay within the least number of rounds."""
+    c, rounds = values + 1, 0
+    while math.comb(c + rounds, c) < layers:
+        rounds += 1
+    return max(1, math.comb(c + rounds - 2, c), layers - math.comb(c + rounds - 1, c - 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
@@ -71,7 +71,7 @@ def _leaves(value: Any, flags: Sequence[bool]) -> Any:
 
 
 @contextmanager
-def _as_they_were(layers: Sequence[Callable[[Any], Any]], x: Any) -> Iterator[None]:
+def _as_they_were(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None, None, None]:
     """Puts back random state and buffers."""
     modules = [part for layer in layers for module in modules_of(layer) for part in module.modules()]
     devices = {leaf.device for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor) and leaf.is_cuda}

@@ -28,12 +28,12 @@ def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
     2.0
     """
     n = len(costs)
-    later = gradients_after(costs)
+    later, waiting = gradients_after(costs), held_meanwhile(costs)
     output, residual = np.asarray(costs.output), np.asarray(costs.residual)
     least = np.full((n, n), math.inf)
     cuts: dict[tuple[int, int], int | None] = {}
     for first, last in segments(n):
-        own = residual[first] + costs.transient_backward[first] + later[first]
+        own = residual[first] + max(costs.transient_backward[first] + later[first], waiting[last])
         best, cut = math.inf, None
         if first == last or store:
             rest = 0.0 if first == last else residual[first] + least[first + 1, last]
@@ -42,7 +42,7 @@ def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
         if len(ahead):
             ks = np.arange(first + 1, first + 1 + len(ahead))
             kept = output[ks - 1] + least[ks, last]
-            peak = np.maximum(np.maximum(ahead + later[last], kept), least[first, ks - 1])
+            peak = np.maximum(np.maximum(ahead + waiting[last], kept), least[first, ks - 1])
             i = int(peak.argmin())
             if peak[i] < best:
                 best, cut = float(peak[i]), int(ks[i])
@@ -62,6 +62,12 @@ def gradients_after(costs: Costs) -> Float[ndarray, " n"]:
     """Bytes of gradients that stay from the layers behind each layer, by the time that its backward runs."""
     gradient = np.asarray(costs.gradient, dtype=float)
     return gradient[::-1].cumsum()[::-1] - gradient
+
+
+def held_meanwhile(costs: Costs) -> Float[ndarray, " n"]:
+    """Bytes that wait while layers up to each one run again: gradients that stay, and the cotangent of its output."""
+    cotangent = np.asarray(costs.output) if costs.counts_running else np.zeros(len(costs))
+    return gradients_after(costs) + np.where(np.arange(len(costs)) < len(costs) - 1, cotangent, 0.0)
 
 
 def _running(costs: Costs, first: int, last: int) -> Float[ndarray, " k"]:
@@ -118,12 +124,13 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
             f"a chain of {n} layers", f"at most {MOST_LAYERS} for solver='dp'", "join neighbours, or solver='revolve'"
         )
 
-    def up(size: Float[ndarray, " k"]) -> Int[ndarray, " k"]:
+    def up(size: Float[ndarray, "*k"]) -> Int[ndarray, "*k"]:
         return np.minimum(np.ceil(size / unit - 1e-9), top + 1).astype(np.int64)
 
-    later = gradients_after(costs)
-    kept, taped = up(np.asarray(costs.output)), up(np.asarray(costs.residual))
-    needed = up(np.asarray(costs.residual) + np.asarray(costs.transient_backward) + later)
+    residual, waiting = np.asarray(costs.residual), held_meanwhile(costs)
+    kept, taped = up(np.asarray(costs.output)), up(residual)
+    needed = up(residual + np.asarray(costs.transient_backward) + gradients_after(costs))
+    needed = np.maximum(needed[:, None], up(np.add.outer(residual, waiting)))
     passed = np.concatenate([[0.0], np.cumsum(costs.forward)])
     slots = np.arange(top + 1)
     seconds = np.full((n, n, top + 1), math.inf)
@@ -132,13 +139,13 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
     for first, last in segments(n):
         best, how = seconds[first, last], choice[first, last]
         own = costs.forward[first] + costs.backward[first]
-        enough = max(needed[first], taped[first])
+        enough = needed[first, last]
         if first == last or store:
             free = slice(enough - taped[first], top + 1 - taped[first])
             rest = 0.0 if first == last else seconds[first + 1, last, free]
             best[enough:] = own + rest
             how[enough:] = _STORE
-        ahead = up(_running(costs, first, last) + later[last])
+        ahead = up(_running(costs, first, last) + waiting[last])
         if len(ahead):
             k = slice(first + 1, first + 1 + len(ahead))
             times = shifted[last, k] + seconds[first, k.start - 1 : k.stop - 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal, get_args
 
@@ -110,12 +110,19 @@ def make_plan(
     store = _checked(allow, solver, slots, (budget is not None) + (fraction is not None) + min_budget)
     if not len(costs):
         return Plan(costs, math.inf if budget is None else read_bytes(budget), solver, (), {})
-    everything = simulate(steps_of(store_all(len(costs)), len(costs)), costs)
-    least, frugal = least_memory(costs, store=store)
+    n = len(costs)
     if fraction is not None and not 0 < fraction <= 1:
         raise DomainError(f"fraction={fraction}", "a share of plain autograd's peak, above 0 and at most 1")
+    plain = simulate(steps_of(store_all(n), n), costs).peak_bytes
     free = math.inf if budget is None else read_bytes(budget)
-    free = least if min_budget else free if fraction is None else fraction * everything.peak_bytes
+    free = free if fraction is None else fraction * plain
+    if solver not in ("dp", "exact"):
+        return _from_the_books(costs, None if min_budget else free, solver)
+    if store and plain <= free and not min_budget:
+        cuts = store_all(n)
+        return Plan(costs, free, solver, steps_of(cuts, n), cuts)
+    least, frugal = least_memory(costs, store=store)
+    free = least if min_budget else free
     # A fraction and the smallest budget are products and sums: their last digits are nobody's wish.
     if free < least * (1 - 1e-12):
         raise _infeasible(costs, free, least, frugal, solver)
@@ -123,14 +130,8 @@ def make_plan(
         steps = optimum(costs, free)
         assert steps is not None, "a persistent schedule is a schedule"
         return Plan(costs, free, solver, steps, None)
-    if solver == "dp":
-        cuts = (
-            store_all(len(costs))
-            if store and everything.peak_bytes <= free
-            else _dynamic(costs, free, slots, store, frugal)
-        )
-        return Plan(costs, free, solver, steps_of(cuts, len(costs)), cuts)
-    return _best(costs, free, solver)
+    cuts = _dynamic(costs, free, slots, store, frugal)
+    return Plan(costs, free, solver, steps_of(cuts, n), cuts)
 
 
 def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool:
@@ -173,27 +174,33 @@ def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts)
     return min(found, key=lambda cuts: simulate(steps_of(cuts, len(costs)), costs).seconds)
 
 
-def _best(costs: Costs, budget: float, solver: Solver) -> Plan:
-    """The fastest schedule of a family that fits."""
+def _from_the_books(costs: Costs, budget: float | None, solver: Solver) -> Plan:
+    """The schedule of that name, of binomial ones that with the most values; None asks for the least memory."""
     n = len(costs)
-    families: dict[str, list[Cuts]] = {
-        "all": [store_all(n)],
-        "none": [binomial(n, 0)],
-        "sqrt": [every_root(n)],
-        "revolve": [binomial(n, values) for values in range(n)] if solver == "revolve" else [],
-    }
-    plans = [Plan(costs, budget, solver, steps_of(cuts, n), cuts) for cuts in families[solver]]
-    again = [plan for plan in plans if not _reruns(plan)]
-    if plans and not again:
-        raise DomainError(
-            f"solver={solver!r} for a chain with a layer that must not run twice", "solver='dp'", "or solver='all'"
-        )
-    fitting = [plan for plan in again if plan.predicted.peak_bytes <= budget]
-    if plans and not fitting:
-        least = min(again, key=lambda plan: plan.predicted.peak_bytes)
-        assert least.tree is not None
-        raise _infeasible(costs, budget, least.predicted.peak_bytes, least.tree, solver)
-    return min(fitting, key=lambda plan: plan.predicted.seconds, default=Plan(costs, budget, solver, (), {}))
+
+    def plan(cuts: Cuts) -> Plan:
+        found = Plan(costs, math.inf if budget is None else budget, solver, steps_of(cuts, n), cuts)
+        if _reruns(found):
+            raise DomainError(
+                f"solver={solver!r} for a chain with a layer that must not run twice", "solver='dp'", "or solver='all'"
+            )
+        return found if budget is not None else replace(found, budget=found.predicted.peak_bytes)
+
+    def fits(found: Plan) -> bool:
+        return found.predicted.peak_bytes <= found.budget
+
+    if solver == "revolve":
+        low, high = 0, 0 if budget is None else n - 1
+        while low < high:  # more values take more bytes and less time
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if fits(plan(binomial(n, middle))) else (low, middle - 1)
+        chosen = plan(binomial(n, low))
+    else:
+        chosen = plan({"all": store_all(n), "none": binomial(n, 0), "sqrt": every_root(n)}[solver])
+    if not fits(chosen):
+        assert chosen.tree is not None
+        raise _infeasible(costs, chosen.budget, chosen.predicted.peak_bytes, chosen.tree, solver)
+    return chosen
 
 
 def _reruns(plan: Plan) -> bool:

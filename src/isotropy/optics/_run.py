@@ -79,7 +79,9 @@ class Rest:
     plain autograd do. With ``debug`` outputs are kept, and compared bit by bit when they are rebuilt.
     """
 
-    def __init__(self, calls: Sequence[Again], steps: Sequence[Step], *, debug: bool = False, twice: bool = False) -> None:
+    def __init__(
+        self, calls: Sequence[Again], steps: Sequence[Step], *, debug: bool = False, twice: bool = False
+    ) -> None:
         self.calls, self.steps, self.debug, self.twice = calls, steps, debug, twice
         self.at, self.level = 0, len(calls)
         self.values: dict[int, _Value] = {}

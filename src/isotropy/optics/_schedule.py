@@ -10,9 +10,9 @@ from isotropy.errors import DomainError
 
 Action = Literal["forward", "tape", "keep", "drop", "release", "backward"]
 Cuts = Mapping[tuple[int, int], int | None]
-"""A persistent schedule, segment by segment. ``cuts[s, t]`` says how the layers s..t run forward and backward while the
-input of s is at hand: None keeps all that the backward pass of s needs and goes on with s+1..t; a layer k keeps only the
-input of k, runs k..t, and comes back to s..k-1 afterwards."""
+"""How a persistent schedule runs the layers s..t, segment by segment, while the input of s is at hand.
+``cuts[s, t]`` is None where all that the backward pass of s needs is kept before s+1..t; else a layer k, of which only
+the input is kept while k..t run, before it comes back to s..k-1."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def simulate(steps: Iterable[Step], profile: Costs) -> Cost:
 
 
 class _Machine:
-    """Kept values, residuals, the value that is running, and gradients that stay."""
+    """Kept values, residuals, the value that is running, the cotangent that waits, and gradients that stay."""
 
     def __init__(self, profile: Costs) -> None:
         self.profile = profile
@@ -118,7 +118,7 @@ class _Machine:
         self.taped: set[int] = set()
         self.running: int | None = 0
         self.next_backward = len(profile) - 1
-        self.held = self.gradients = self.seconds = self.peak = 0.0
+        self.held = self.gradients = self.cotangent = self.seconds = self.peak = 0.0
         self.forwards = self.peak_layer = 0
         self.live: list[float] = []
 
@@ -156,10 +156,11 @@ class _Machine:
                 self._release(layer)
             case "backward":
                 self._needs(layer == self.next_backward and layer in self.taped and self.at_hand(layer), step)
-                extra = p.transient_backward[layer]
-                self._note(layer, extra)
+                self.cotangent = 0.0  # among the transients from here on
+                self._note(layer, p.transient_backward[layer])
                 self._release(layer)
                 self.gradients += p.gradient[layer]
+                self.cotangent = p.output[layer - 1] if layer and p.counts_running else 0.0
                 self.next_backward -= 1
                 self.running = None
                 self.seconds += p.backward[layer]
@@ -171,7 +172,7 @@ class _Machine:
         self.held -= self.profile.residual[layer] - (self.profile.output[layer] if layer + 1 in self.kept else 0)
 
     def _note(self, layer: int, extra: float) -> None:
-        now = self.held + self.gradients + extra
+        now = self.held + self.gradients + self.cotangent + extra
         self.live.append(now)
         if now > self.peak:
             self.peak, self.peak_layer = now, min(layer, len(self.profile) - 1)

@@ -43,7 +43,8 @@ def optimum(costs: Costs, budget: float) -> tuple[Step, ...] | None:
         raise DomainError(f"a chain of {n} layers", f"at most {MOST_LAYERS} for solver='exact'", "solver='dp'")
     search = _Search(costs, budget)
     start = _State(0, 0, 0, n - 1, n == 0)
-    seconds, before = {start: 0.0}, {start: (start, ())}
+    seconds = {start: 0.0}
+    before: dict[_State, tuple[_State, tuple[Step, ...]]] = {start: (start, ())}
     queue = [(search.to_come(start), 0, start)]
     done: set[_State] = set()
     while queue:
@@ -88,7 +89,7 @@ class _Search:
         yield from self._storing(state)
         b, c = state.backward, self.costs
         if state.reached and state.taped >> b & 1 and self.at_hand(state, b):
-            now = self.held(state) + c.transient_backward[b]
+            now = self.held(state, waiting=False) + c.transient_backward[b]
             if now <= self.budget:
                 kept, taped = state.kept & ~(1 << b), state.taped & ~(1 << b)
                 drop = (Step("drop", b),) if kept != state.kept else ()
@@ -97,9 +98,11 @@ class _Search:
     def at_hand(self, state: _State, value: int) -> bool:
         return value == 0 or bool(state.kept >> value & 1) or bool(state.taped >> (value - 1) & 1)
 
-    def held(self, state: _State) -> float:
-        c = self.costs
-        total = sum(c.gradient[state.backward + 1 :])
+    def held(self, state: _State, *, waiting: bool = True) -> float:
+        c, b = self.costs, state.backward
+        total = sum(c.gradient[b + 1 :])
+        if waiting and c.counts_running and 0 <= b < self.n - 1:
+            total += c.output[b]  # its cotangent
         for layer in range(self.n):
             if state.taped >> layer & 1:
                 total += c.residual[layer]
