@@ -8,6 +8,7 @@ import pickle
 import random
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,10 +31,16 @@ def drawn(n: int, chance: random.Random, *, transients: bool) -> Profile:
     if not transients:
         return Profile(some(1, 5), some(1, 5), output, residual)
     forward = [w + extra for w, extra in zip(output, some(0, 2), strict=True)]
+    gradient, safe = [chance.choice((0, 0, 1)) for _ in range(n)], [chance.random() > 0.1 for _ in range(n)]
     return Profile(
         some(1, 5), some(1, 5), output, residual, forward, some(0, 4),
-        gradient=[chance.choice((0, 0, 1)) for _ in range(n)], recompute_safe=[chance.random() > 0.1 for _ in range(n)],
+        transient_kept=some(0, 3), gradient=gradient, recompute_safe=safe,
     )  # fmt: skip
+
+
+def even(n: int, residual: int = 1) -> Profile:
+    """Equal layers."""
+    return Profile([1] * n, [1] * n, [1] * n, [residual] * n)
 
 
 Tree = tuple[Any, ...]
@@ -67,7 +74,7 @@ class Played:
         if tree[0] == "store":
             self.runs[first] += 1
             held = outside + p.residual[first]
-            self.at(held + waits)
+            self.at(held + waits + (p.transient_kept or [0] * len(p))[first])
             if tree[2] is not None:
                 self.go(tree[2], last, held)
             self.at(held + (p.transient_backward or [0] * len(p))[first])
@@ -143,7 +150,7 @@ def test_no_persistent_schedule_beats_the_unrestricted_optimum() -> None:
 
 
 def test_equal_layers_take_the_binomial_number_of_forwards() -> None:
-    chain = Profile(*[[1] * 64] * 4)
+    chain = even(64)
     table = fill(chain.costs, 1.0, 10, store=False)
     for length in range(1, 65):
         for values in range(9):
@@ -173,17 +180,17 @@ def test_the_programme_never_loses_to_the_books() -> None:
     for _ in range(10):
         n = chance.randint(9, 20)
         p = drawn(n, chance, transients=True)
-        p = Profile(p.forward, p.backward, p.output, p.residual, p.transient_forward, p.transient_backward)
+        p = replace(p, gradient=None, recompute_safe=None)
         for solver in ("revolve", "sqrt", "all", "none"):
             book = p.plan(solver=solver)
             assert book.predicted.peak_bytes == simulate(book.steps, p.costs).peak_bytes
             mine = p.plan(budget=book.predicted.peak_bytes)
             assert mine.predicted.seconds <= book.predicted.seconds
             assert mine.predicted.peak_bytes <= book.predicted.peak_bytes
-    even = Profile(*[[1] * 36] * 4)
-    root = even.plan(solver="sqrt")
+    equal = even(36)
+    root = equal.plan(solver="sqrt")
     assert root.predicted.recomputed == 30  # each of six segments twice, but the last
-    assert even.plan(budget=root.predicted.peak_bytes).predicted.seconds < root.predicted.seconds
+    assert equal.plan(budget=root.predicted.peak_bytes).predicted.seconds < root.predicted.seconds
 
 
 def test_rounding_never_exceeds_a_budget() -> None:
@@ -227,12 +234,11 @@ def test_a_hundred_layers_are_planned_in_seconds() -> None:
 
 
 def test_a_thousand_layers_recurse_nowhere() -> None:
-    ones = [1.0] * 1000
-    plan = Profile(*[ones] * 4).plan(budget=40, solver="revolve")
+    plan = even(1000).plan(budget=40, solver="revolve")
     assert plan.predicted.peak_bytes <= 40
     pickle.loads(pickle.dumps(plan.steps))
     with pytest.raises(DomainError, match="solver='revolve'"):
-        Profile(*[ones] * 4).plan(budget=40)
+        even(1000).plan(budget=40)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +269,7 @@ def test_wrong_profiles_are_refused() -> None:
     with pytest.raises(DomainError, match="holds the output"):
         Profile([1], [1], [2], [1])
     with pytest.raises(DomainError, match="at most 10"):
-        Profile(*[[1] * 11] * 4).plan(budget=5, solver="exact")
+        even(11).plan(budget=5, solver="exact")
 
 
 def test_a_refusal_survives_the_way_between_processes() -> None:
@@ -279,7 +285,7 @@ def test_no_layer_and_one_layer() -> None:
 
 
 def test_a_schedule_that_lacks_something_is_refused() -> None:
-    p = Profile(*[[1] * 3] * 3, [3] * 3)
+    p = even(3, residual=3)
     steps = p.plan(min_budget=True).steps
     with pytest.raises(DomainError, match="at hand"):
         simulate([step for step in steps if step.action != "keep"], p.costs)

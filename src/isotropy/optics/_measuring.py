@@ -28,6 +28,7 @@ class _Measured:
     residual: int
     transient_forward: int
     transient_backward: int
+    transient_kept: int
 
 
 def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str], x: Any, repeats: int) -> Profile:
@@ -50,6 +51,7 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
         residual=[row.residual for row in rows],
         transient_forward=[row.transient_forward for row in rows],
         transient_backward=[row.transient_backward for row in rows],
+        transient_kept=[row.transient_kept for row in rows],
         gradient=_new_gradients(layers),
         recompute_safe=[bool(getattr(layer, "recompute_safe", True)) for layer in layers],
         names=names,
@@ -148,7 +150,6 @@ def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -
             meter.restart()
             if loss is not None:
                 loss.backward()
-        highest = max(before, meter.peak)
         del loss
         forwards, backwards = zip(*(_times(layer, value) for _ in range(max(1, repeats))), strict=True)
     return _Measured(
@@ -157,7 +158,8 @@ def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -
         output=output,
         residual=residual,
         transient_forward=transient_forward,
-        transient_backward=max(0, highest - residual),
+        transient_backward=max(0, meter.peak - residual),
+        transient_kept=max(0, before - residual),
     )
 
 

@@ -23,7 +23,7 @@ def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
     """The smallest peak of any persistent schedule, exactly, and one that reaches it.
 
     >>> ones = (1.0,) * 4
-    >>> least_memory(Costs(ones, ones, ones, ones, *[(0.0,) * 4] * 3, (True,) * 4, tuple("abcd"), False))[0]
+    >>> least_memory(Costs(ones, ones, ones, ones, *[(0.0,) * 4] * 4, (True,) * 4, tuple("abcd"), False))[0]
     2.0
     """
     n = len(costs)
@@ -32,7 +32,8 @@ def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
     least = np.full((n, n), math.inf)
     cuts: dict[tuple[int, int], int | None] = {}
     for first, last in segments(n):
-        own = residual[first] + max(costs.transient_backward[first] + later[first], waiting[last])
+        taping = costs.transient_kept[first] + waiting[last]
+        own = residual[first] + max(costs.transient_backward[first] + later[first], taping)
         best, cut = math.inf, None
         if first == last or store:
             rest = 0.0 if first == last else residual[first] + least[first + 1, last]
@@ -125,7 +126,7 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
     residual, waiting = np.asarray(costs.residual), held_meanwhile(costs)
     kept, taped = up(np.asarray(costs.output)), up(residual)
     needed = up(residual + np.asarray(costs.transient_backward) + gradients_after(costs))
-    needed = np.maximum(needed[:, None], up(np.add.outer(residual, waiting)))
+    needed = np.maximum(needed[:, None], up(np.add.outer(residual + np.asarray(costs.transient_kept), waiting)))
     passed = np.concatenate([[0.0], np.cumsum(costs.forward)])
     slots = np.arange(top + 1)
     seconds = np.full((n, n, top + 1), math.inf)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from typing import Literal, get_args
 
 from isotropy.errors import DomainError
@@ -61,8 +62,8 @@ class Plan:
         >>> print(Profile([1] * 4, [1] * 4, [1] * 4, [3] * 4).plan(budget=7).explain())
         4 layers within 7 B, by 'dp': predicted peak 7 B, 2 forwards run again.
         Predicted 10 s; plain autograd 8 s at 12 B; no schedule within this budget takes less than 9.67 s.
-        Kept until their backward: 3.
-        Input kept, run again when their turn comes: 0 to 2.
+        Kept until their backward: 2 to 3.
+        Run again when their turn comes: 0 to 1; of values between layers kept at first: into 2.
         """
         c, cost, plain = (
             self.costs,
@@ -73,13 +74,16 @@ class Plan:
         first = {step.at: step.action for step in reversed(self.steps) if step.action in ("forward", "tape")}
         kept = [layer for layer in range(len(c)) if first[layer] == "tape"]
         again = [layer for layer in range(len(c)) if first[layer] == "forward"]
+        ahead = takewhile(lambda step: step.action != "backward", self.steps)
+        values = sorted(step.at for step in ahead if step.action == "keep")
         lines = [
             f"{len(c)} layers {within}, by {self.solver!r}: predicted peak {in_words(cost.peak_bytes)}, "
             f"{cost.recomputed} forwards run again.",
             f"Predicted {cost.seconds:.3g} s; plain autograd {plain.seconds:.3g} s at {in_words(plain.peak_bytes)}; "
             f"no schedule within this budget takes less than {self.lower_bound:.3g} s.",
             f"Kept until their backward: {_ranges(kept, c.names)}.",
-            f"Input kept, run again when their turn comes: {_ranges(again, c.names)}.",
+            f"Run again when their turn comes: {_ranges(again, c.names)}"
+            + (f"; of values between layers kept at first: into {_ranges(values, c.names)}." if values else "."),
         ]
         once = [layer for layer in range(len(c)) if not c.safe[layer]]
         if once:
@@ -162,7 +166,8 @@ def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool
 
 
 def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts) -> Cuts:
-    sizes = [*costs.output, *costs.residual, *costs.transient_forward, *costs.transient_backward, *costs.gradient]
+    sizes = [*costs.output, *costs.residual, *costs.gradient]
+    sizes += [*costs.transient_forward, *costs.transient_backward, *costs.transient_kept]
     if math.isinf(budget):
         budget = simulate(steps_of(frugal, len(costs)), costs).peak_bytes + sum(costs.residual) + sum(costs.output)
     if budget <= slots and all(float(size).is_integer() for size in sizes):

@@ -19,9 +19,10 @@ class Profile:
 
     The ``residual`` is all that is alive after a forward that keeps what the backward pass needs, the layer's output
     included, its input not (§2.3 of the specification). ``transient_forward`` is what a forward that keeps nothing
-    makes at its peak, the output included; ``transient_backward`` what a kept forward or a backward make at their
-    peak beyond the residual: cotangents, fresh gradients, working tensors. Without them working tensors and the values
-    that run from layer to layer cost nothing, as in tables of textbooks. ``gradient`` are bytes of gradients that stay
+    makes at its peak, the output included; ``transient_kept`` what one that keeps the residual makes beyond it;
+    ``transient_backward`` what a backward makes beyond the residual: cotangents, fresh gradients, working tensors.
+    Without the first of them working tensors and the values that run from layer to layer cost nothing, as in tables
+    of textbooks. ``gradient`` are bytes of gradients that stay
     because they had no place before. Layers that are not ``recompute_safe`` run forward once only. ``inverse`` is
     reserved for seconds of the inverses of layers that have one; ``names`` are for people, ``shape``
     says on which input the numbers were measured.
@@ -31,7 +32,7 @@ class Profile:
 
     >>> chain = Profile(forward=[1, 1, 1], backward=[1, 1, 1], output=[1, 1, 1], residual=[2, 2, 2])
     >>> chain.plan(budget=4).predicted.recomputed
-    1
+    2
     """
 
     forward: Sequence[float]
@@ -41,6 +42,7 @@ class Profile:
     transient_forward: Sequence[float] | None = None
     transient_backward: Sequence[float] | None = None
     inverse: Sequence[float | None] | None = None
+    transient_kept: Sequence[float] | None = None
     gradient: Sequence[float] | None = None
     recompute_safe: Sequence[bool] | None = None
     names: Sequence[str] | None = None
@@ -84,6 +86,7 @@ class Profile:
             tuple(self.residual),
             tuple(self.transient_forward or zero),
             tuple(self.transient_backward or zero),
+            tuple(self.transient_kept or zero),
             tuple(self.gradient or zero),
             tuple(self.recompute_safe or (True,) * len(self)),
             tuple(self.names or map(str, range(len(self)))),
@@ -122,6 +125,6 @@ class Profile:
 
 
 _LISTS = (
-    *("forward", "backward", "output", "residual", "transient_forward", "transient_backward", "inverse", "gradient"),
-    *("recompute_safe", "names"),
+    *("forward", "backward", "output", "residual", "transient_forward", "transient_backward", "transient_kept"),
+    *("inverse", "gradient", "recompute_safe", "names"),
 )

@@ -31,7 +31,8 @@ class _Slot:
         self.version = 0
 
     def fill(self, tensor: Tensor) -> None:
-        self.tensor, self.version = tensor, tensor._version
+        # An output comes with the node that saves it, which holds this slot: attached it would keep itself alive.
+        self.tensor, self.version = tensor.detach(), tensor._version
 
     def read(self) -> Tensor:
         self.rest.reach(self.layer)

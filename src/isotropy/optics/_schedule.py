@@ -29,6 +29,7 @@ class Costs:
     residual: tuple[float, ...]
     transient_forward: tuple[float, ...]
     transient_backward: tuple[float, ...]
+    transient_kept: tuple[float, ...]
     gradient: tuple[float, ...]
     safe: tuple[bool, ...]
     names: tuple[str, ...]
@@ -137,6 +138,7 @@ class _Machine:
                     extra += p.transient_forward[layer]
                 else:
                     self.held += p.residual[layer] - (p.output[layer] if layer + 1 in self.kept else 0)
+                    extra += p.transient_kept[layer]
                     self.taped.add(layer)
                 self.running = layer + 1
                 self.forwards += 1
