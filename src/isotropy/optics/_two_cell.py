@@ -143,6 +143,7 @@ def same(x: Any, y: Any) -> bool:
     """
     if isinstance(x, tuple | list) and isinstance(y, tuple | list):
         return len(x) == len(y) and all(map(same, x, y))
-    if hasattr(x, "shape") and hasattr(y, "shape"):
-        return x.shape == y.shape and bool((x == y).all())
+    shapes = getattr(x, "shape", None), getattr(y, "shape", None)
+    if None not in shapes:
+        return shapes[0] == shapes[1] and bool((x == y).all())
     return bool(x == y)
