@@ -1,6 +1,6 @@
 """Which layer is blamed? Networks of eight architectures, each exact but for one planted defect of three kinds.
 
-    python benchmarks/blame.py [--seeds 1] [--markdown]
+    python benchmarks/blame.py [--seeds 1] [--only chain] [--verbose]
 
 A defect is planted in every layer that can carry it, one at a time; ``first`` counts how often that layer is blamed,
 ``among`` how often it is in the set that is named, ``behind`` how often the end of the network is blamed where
@@ -10,6 +10,7 @@ nothing is. Bars: 75 %, 95 %, never.
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -268,12 +269,14 @@ def main() -> None:
     parser.add_argument("--only", default="")
     parser.add_argument("--verbose", action="store_true")
     asked = parser.parse_args()
+    began = time.process_time()
     found: list[Tried] = []
     for seed in range(asked.seeds):
         for one in trials(seed, asked.only):
             found.append(one)
             if asked.verbose and not one.first:
                 print(one, flush=True)
+    print(f"seeds 0 to {asked.seeds - 1}, {time.process_time() - began:.0f} s of the processor")
     print("| architecture | planted | first | among | names in the set | behind |")
     print("|---|---|---|---|---|---|")
     for name in [*CASES, "all"]:

@@ -129,8 +129,8 @@ class Audit(Answer[GroupAudit]):
                 found.error.max,
                 found.lie,
                 found.verdict,
-                found.blame.layer or None,
-                ", ".join(name for name in found.blame.among if name != found.blame.layer) or None,
+                found.blame.where or None,
+                ", ".join(found.blame.others) or None,
             )
             for found in self.groups
         ]
@@ -345,10 +345,9 @@ def _headline(largest: GroupAudit | None, best: GroupAudit, broken: GroupAudit) 
         text = f"No group holds exactly. Closest to {best.name}: {best.verdict}, relative error {best.error}."
     if broken is not (largest or best) and broken.error.mean > ROUNDING:
         text += f" Furthest from {broken.name}: {broken.verdict}, {broken.error}."
-        if broken.blame.layer:
-            text += f" It is lost in `{broken.blame.layer}`"
-            others = [name for name in broken.blame.among if name != broken.blame.layer]
-            text += f", or in {', '.join(f'`{name}`' for name in others)}." if others else "."
+        if broken.blame.where:
+            text += f" It is lost in `{broken.blame.where}`"
+            text += f", or in {', '.join(f'`{name}`' for name in broken.blame.others)}." if broken.blame.others else "."
     return text
 
 

@@ -20,8 +20,9 @@ from isotropy.measure._defects import take
 from isotropy.measure._error import equivariance_error
 from isotropy.measure._lie import LieError, generators, lie_error, smooth
 from isotropy.measure._sample import Sample
+from isotropy.measure._views import by_place, view_of
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Scalar, Type, parse_type
+from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Type, parse_type
 
 _WIDEST = 1_024  # hidden features beyond which no action is fitted; the enclosing module stands for the layer
 _KEPT = 1e-5  # of the size of outputs: what single precision leaves of a symmetry that is kept
@@ -113,7 +114,7 @@ def layer_errors(
         if bool(broken.abs().max() > 1e-6 * fields.size):
             layers.append(("(after the last layer)", "", True, broken))
         lost = float(fields.start.abs().max()) > _KEPT * fields.size
-        blame = blamed(model, motion, sample, out) if lost else Blame("")
+        blame = blamed(model, motion, sample, out, {name for name, *_ in layers}) if lost else Blame("")
     energies = [float(added.square().sum()) for *_, added in layers]
     whole = sum(energies) or 1.0
     per_row = 2 * fields.size**2 * len(fields.rows) * (1 if rates else len(fields.start))
@@ -232,8 +233,8 @@ class _Fields:
             return torch.zeros_like(self.out), True
         declared = getattr(module, "rep_out", None)
         typed = isinstance(declared, Rep | Indexed)
-        view = None if typed else self._view(h)
-        if not typed and _by_place(view, h).shape[1] > _WIDEST:
+        view = None if typed else view_of(self.motion, self.sample, h)
+        if not typed and by_place(view, h).shape[1] > _WIDEST:
             return None
         pushed = self.motion.of(_output(self.model, module))
         flow = self._through(module, h, pushed)
@@ -273,26 +274,9 @@ class _Fields:
 
         return torch.stack([_flat(self.motion.through(rest, h, w)) for w in fields])
 
-    def _view(self, h: Tensor) -> Indexed | None:
-        """The points or pixels that hidden features seem to stand at: as many as those of the inputs, or any image."""
-        for type_, value in self.sample.leaves:
-            if isinstance(type_, Field) and h.ndim == value.ndim:
-                view = Field(h.shape[1] * Scalar)
-                try:
-                    self.motion.still(view, h)
-                except DomainError:  # the grid of h is not kept where that of x is
-                    return None
-                return view
-            if isinstance(type_, Cloud | Pairs) and self.sample.segments is None and h.shape[1:2] == value.shape[1:2]:
-                if isinstance(type_, Pairs) and h.ndim > 3 and h.shape[2] == h.shape[1]:
-                    return Pairs()
-                if h.ndim > 2:
-                    return Cloud()
-        return None
-
     def _fitted(self, view: Indexed | None, h: Tensor, w: Tensor) -> Tensor:
         """The affine field that follows ``w`` (rows, ...) at ``h`` best, each half of the rows fitted on the other."""
-        H, W = _by_place(view, h).double(), _by_place(view, w).double()
+        H, W = by_place(view, h).double(), by_place(view, w).double()
         field, sets = torch.empty_like(W), self.sample.segments
         row = torch.arange(len(h), device=h.device)
         row = sets.label if sets is not None and len(h) != sets.count else row
@@ -308,14 +292,6 @@ class _Fields:
         if isinstance(view, Field):  # channels were brought to the end
             return field.reshape(w.movedim(1, -1).shape).movedim(-1, 1).to(w)
         return field.reshape(w.shape).to(w)
-
-
-def _by_place(view: Indexed | None, h: Tensor) -> Float[Tensor, "places features"]:
-    """The features of each row, or of each point, pair or pixel of it."""
-    if isinstance(view, Field):
-        return h.movedim(1, -1).flatten(0, -2)
-    places = 2 if isinstance(view, Pairs) else 1 if isinstance(view, Cloud) else 0
-    return h.flatten(0, places).flatten(1)
 
 
 def _output(model: nn.Module, module: nn.Module) -> Callable[..., Any]:

@@ -1,0 +1,102 @@
+"""What passes between the modules of a network, and how it moves when the inputs do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from isotropy.measure._sample import Sample
+
+
+@dataclass(frozen=True, eq=False)
+class Passed:
+    """A tensor that a module made: its output, or what its own forward gave to the part named ``before``.
+
+    ``h`` has a row for each row of the inputs, and ``moves`` say how it moves for each generator or element; both are
+    None where the module gave no rows of numbers.
+    """
+
+    name: str
+    module: nn.Module
+    before: str | None
+    h: Tensor | None
+    moves: Float[Tensor, "k ..."] | None
+
+
+_Note = Callable[[nn.Module, nn.Module | None, Any], None]  # the maker, the part that takes it, what passes
+
+
+def passing(model: nn.Module, motion: Any, sample: Sample) -> list[Passed]:
+    """All that passes between modules, in its order; what is passed on as it came stands once."""
+    names = {module: name for name, module in model.named_modules()}
+    known: list[Any] = list(sample.floats)
+    made: list[tuple[nn.Module, nn.Module | None]] = []
+    kept: list[bool] = []  # of all that passes: whether it is new
+
+    def first(maker: nn.Module, taker: nn.Module | None, value: Any) -> None:
+        new = taker is None or (_numbers(value) and not any(value is other for other in known))
+        kept.append(new)
+        if new:
+            known.append(value)
+            made.append((maker, taker))
+
+    with ExitStack() as hooks:
+        _hooked(model, first, hooks)
+        sample.call(model)
+
+    def run(*args: Any, **named: Any) -> tuple[Tensor, ...]:
+        seen: list[Any] = []
+        new = iter(kept)
+        with ExitStack() as hooks:
+            # Copies, since the next module may write into it.
+            _hooked(model, lambda _, __, value: seen.append(_copy(value)) if next(new) else None, hooks)
+            model(*args, **named)
+        return tuple(value for value in seen if _numbers(value))
+
+    places = [i for i, value in enumerate(known[len(sample.floats) :]) if _numbers(value)]
+    known.clear()
+
+    def placed(outputs: tuple[Tensor, ...]) -> dict[int, Tensor]:
+        return dict(zip(places, outputs, strict=True))
+
+    values, moves = placed(sample.call(run)), [placed(each) for each in motion.of(run)]
+    found: list[Passed] = []
+    for i, (maker, taker) in enumerate(made):
+        rows = i in values and values[i].ndim >= 2
+        stack = torch.stack([each[i] for each in moves]) if rows else None
+        before = None if taker is None else names[taker]
+        found.append(Passed(names[maker], maker, before, values[i] if rows else None, stack))
+    return found
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _copy(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def _hooked(model: nn.Module, note: _Note, hooks: ExitStack) -> None:
+    """Calls ``note`` for whatever the parts of the model take and give while it runs."""
+    running: list[nn.Module] = [model]
+
+    def enters(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
+        for value in (*args, *named.values()):
+            note(running[-1], module, value)
+        running.append(module)
+
+    def leaves(module: nn.Module, _: Any, out: Any) -> None:
+        running.pop()
+        note(module, None, out)
+
+    for module in model.modules():
+        if module is not model:
+            hooks.enter_context(module.register_forward_pre_hook(enters, with_kwargs=True))
+            hooks.enter_context(module.register_forward_hook(leaves))
