@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import settings
 
+import typechecker
 from rooms import Rooms
 
 torch.set_num_threads(1)
@@ -24,6 +25,10 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "gate"))
 def _same_draws() -> None:
     """Layers without a generator start from torch's global one."""
     torch.manual_seed(0)
+
+
+def pytest_runtest_setup() -> None:
+    typechecker.begin()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -43,6 +43,7 @@ def test_an_audit() -> None:
     assert_recorded("audit-cross-product", found)
 
 
+@pytest.mark.slow
 def test_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = Budget(folds=3, steps=30, width=16, channels=6, blocks=1)
     monkeypatch.setattr(Budget, "of", lambda rows, quick=False: tiny)

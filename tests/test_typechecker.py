@@ -1,4 +1,4 @@
-"""The checks of annotations see every new kind of argument and of result, however often others passed before."""
+"""The checks of annotations see new kinds of argument and of result, whatever passed before, in every test."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+import typechecker
 from typechecker import jaxtyped
 
 checked = jaxtyped()
@@ -54,6 +55,7 @@ x, R = torch.ones(4, 3), torch.eye(3)
 @pytest.fixture(autouse=True)
 def _right_ones_passed_before() -> None:
     for _ in range(3):
+        typechecker.begin()
         turned(x, R)
         turned(x, R, 2, how="none")
         asked(x[0], lambda: x[1])
@@ -89,3 +91,27 @@ def test_what_passes_is_what_the_function_gives() -> None:
     assert torch.equal(turned(2 * x, R), 2 * x)
     assert torch.equal(inner(5.0)(x[0]), 5 * x[0])
     assert [float(asked(x[0], lambda k=k: k * x[1])[0]) for k in (1.0, 2.0, 3.0)] == [1.0, 2.0, 3.0]
+
+
+@checked
+def counted(x: Float[Tensor, " n"]) -> Float[Tensor, " n"]:
+    return x
+
+
+def test_loops_are_looked_at_less_and_less() -> None:
+    seen = []
+    for call in range(1, 40):
+        try:
+            counted(R)
+        except TypeError:
+            seen.append(call)
+    assert seen == [1, 2, 3, 4, 8, 16, 32]
+
+
+def test_the_next_test_is_looked_at_again() -> None:
+    for _ in range(4):
+        counted(x[0])
+    counted(R)
+    typechecker.begin()
+    with pytest.raises(TypeError):
+        counted(R)

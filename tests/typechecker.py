@@ -1,10 +1,12 @@
-"""Every annotation of the house is checked by beartype at every call of the tests, shapes by jaxtyping's scopes.
+"""Every annotation of the house is checked by beartype in every test that calls it, shapes by jaxtyping's scopes.
 
 ``--jaxtyping-packages`` writes ``jaxtyping.jaxtyped(typechecker=...)`` above each function. What stands there is
 replaced by a decorator with the same checks at a tenth of their cost: a check is made when its function is first called
 (an import brings thousands that never are), arguments and result are checked in one pass instead of two, only a
 function that names shapes opens a scope for them, and what such a function was found to keep for some types, dtypes and
 shapes of all its arguments and of its result is not found again for the same ones: that is all that its hints read.
+In one test a function is looked at when it is called for the 1st, 2nd, 3rd, 4th, 8th, 16th ... time: loops call on
+with what they were seen to take.
 """
 
 from __future__ import annotations
@@ -37,7 +39,16 @@ def jaxtyped(*, typechecker: object = None) -> Callable[[Any], Any]:
     return _decorated
 
 
-jaxtyped.original = _original  # type: ignore[attr-defined]
+# One object for both imports, another one in each test.
+test: list[object] = getattr(jaxtyping.jaxtyped, "test", [None])
+
+
+def begin() -> None:
+    """From here on functions are looked at again."""
+    test[0] = object()
+
+
+jaxtyped.original, jaxtyped.test = _original, test  # type: ignore[attr-defined]
 jaxtyping.jaxtyped = jaxtyped
 
 
@@ -57,12 +68,17 @@ def _checked(function: Any) -> Any:
     if not function.__annotations__:
         return function
     # What a method says of its own class, which is not there yet, is not checked, as in jaxtyping.
-    known, made = function.__globals__, None
+    known, made, seen, calls = function.__globals__, None, None, 0
     later = {key for key, hint in function.__annotations__.items() if isinstance(hint, str) and _unknown(hint, known)}
 
     @functools.wraps(function)
     def checked(*args: Any, **kwargs: Any) -> Any:
-        nonlocal made
+        nonlocal made, seen, calls
+        calls += 1
+        if seen is not test[0]:
+            seen, calls = test[0], 1
+        elif calls > 4 and calls & (calls - 1):
+            return function(*args, **kwargs)
         if made is None:
             made = _made(function, later)
         return made(*args, **kwargs)

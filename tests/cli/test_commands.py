@@ -128,7 +128,8 @@ def test_an_interrupt_says_how_to_continue(args: list[str], said: str, monkeypat
     assert said in shown.output
 
 
-@pytest.mark.parametrize("engine", [pytest.param("serial", marks=pytest.mark.slow), "process"])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["serial", "process"])
 def test_ctrl_c_ends_a_run_with_130_and_what_is_finished_stays(engine: str, tmp_path: Path) -> None:
     out = tmp_path / "run"
     args = ["discover", "inertia", "--set", "n=300", "--engine", engine, "--out", str(out)]

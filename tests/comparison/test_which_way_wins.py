@@ -10,13 +10,14 @@ from isotropy.comparison import compare
 from isotropy.data import load
 
 
-# Of the three axes a wrong one stands for both: nothing in the problem tells x from y.
+# Of the three axes a wrong one stands for both: nothing in the problem tells x from y. Trainings are whole ones: with
+# few steps no symmetry pays.
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("nu", "groups", "group"), [(0.3, "O(3),O(2)@z,O(2)@x", "O(2)@z"), (0.0, "O(3),O(2)@z", "O(3)")]
+    ("nu", "groups", "kinds", "group"),
+    [(0.3, "O(3),O(2)@z,O(2)@x", "frames", "O(2)@z"), (0.0, "O(3),O(2)@z", "augmentation,frames", "O(3)")],
 )
-def test_the_inertia_of_masses(nu: float, groups: str, group: str) -> None:
-    kinds = "augmentation,frames"
+def test_the_inertia_of_masses(nu: float, groups: str, kinds: str, group: str) -> None:
     result = compare(load("inertia", nu=nu), groups=groups, methods=kinds, engine="process", progress=False)
     chosen = result[result.recommended]
     assert chosen.group == group

@@ -53,6 +53,7 @@ def test_the_result_file_keeps_the_contract_and_reads_back(found: tuple[Discover
     assert (out / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_but_for_the_seconds(tmp_path: Path) -> None:
     for name in "ab":
         data = load("inertia", nu=0.3, n=90)
@@ -90,7 +91,7 @@ def test_label_noise_alone_is_no_signal() -> None:
 
 
 def test_inputs_in_one_pose_say_nothing_about_turned_ones() -> None:
-    data = load("inertia", nu=0.0, n=600, inputs="aligned")
+    data = load("inertia", nu=0.0, n=240, inputs="aligned")
     result = discover(data, groups="O(3)", quick=True, progress=False)
     assert result["O(3)"].verdict == "not identifiable"
 
@@ -136,7 +137,7 @@ def test_what_cannot_be_meant_is_refused(change: dict[str, object], error: type[
         discover(arguments.pop("x"), arguments.pop("y"), arguments.pop("types"), quick=True, **arguments)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("winner", ["kernel", "network"])
+@pytest.mark.parametrize("winner", ["kernel", pytest.param("network", marks=pytest.mark.slow)])
 def test_a_full_run_in_miniature(winner: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("isotropy.discovery._network._STEPS", 8)
     monkeypatch.setattr("isotropy.discovery._analysis._SURROGATES", 2)

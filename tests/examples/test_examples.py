@@ -30,6 +30,7 @@ def row(printed: list[str], group: str) -> str:
     return next(line for line in printed if line.split()[:1] == [group])
 
 
+@pytest.mark.slow
 def test_discover_inertia_finds_the_axis_and_writes_a_report(tmp_path: Path) -> None:
     printed = lines("discover_inertia.py", tmp_path, str(tmp_path / "out"))
     assert "none seen" in row(printed, "O(2)@z") or "no breaking detected" in row(printed, "O(2)@z")
@@ -48,6 +49,7 @@ def test_audit_a_model_tells_the_two_networks_apart(tmp_path: Path, script: Scri
     assert printed[-1] == "assert_equivariant: passed"
 
 
+@pytest.mark.slow
 def test_my_own_group_is_a_group_and_a_candidate(tmp_path: Path, script: Script) -> None:
     printed = script(FOLDER / "my_own_group.py", folder=tmp_path, strict=True).splitlines()
     assert any("boosts: 2 dimensions" in line for line in printed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,9 @@ def tiny(real_data: Path, tmp_path_factory: pytest.TempPathFactory) -> GauntProd
         return GAUNT.run(TINY, run)
 
 
+@cache
 def few(name: str, part: str = "train_300K") -> Molecules:
-    """Whole test sets take a minute."""
+    """Whole test sets take a minute, and reading a file takes one of all its molecules."""
     return load_molecules(name, part)[:15]
 
 

@@ -89,6 +89,7 @@ def test_only_brackets_see_a_mirror_and_nobody_a_rotation(task: Task, method: Me
     assert logits.std(0).min() > 1e-4, "the shapes are told apart"
 
 
+@pytest.mark.slow
 def test_what_is_learned_with_brackets_cannot_be_learned_without(tmp_path: Path) -> None:
     plans = {
         "Tetris": replace(SMALL.chirality, copies=16, epochs=40),
