@@ -111,19 +111,24 @@ def assert_invariant(name: str, x: Tensor, colour: Tensor | None, dtype: torch.d
     assert (frame.weight > 0).sum(1).tolist() == [len(frame)] * (1 + count), name
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("group", GENERATORS)
-def test_every_point_group(group: str, dtype: torch.dtype) -> None:
+def test_every_point_group(group: str) -> None:
     """Specification 08 §5.2: moments that vanish identically are no more than rounding, and decide nothing."""
     for name, x, colour in clouds(group, 0):
-        assert_invariant(name, x, colour, dtype, 4)
+        assert_invariant(name, x, colour, torch.float64, 4)
+
+
+@pytest.mark.parametrize("group", ["C1", "Ci", "C3v", "D3d", "Oh"])
+def test_some_point_groups_in_single_precision(group: str) -> None:
+    for name, x, colour in clouds(group, 0):
+        assert_invariant(name, x, colour, torch.float32, 4)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("group", GENERATORS)
 def test_every_point_group_many_times(group: str, dtype: torch.dtype) -> None:
-    for seed in (1, 2, 3):
+    for seed in (0, 1, 2, 3):
         for name, x, colour in clouds(group, seed):
             assert_invariant(f"{name}, seed {seed}", x, colour, dtype, 10)
 
