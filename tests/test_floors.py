@@ -45,7 +45,7 @@ FLOORS: dict[str, set[str]] = {
     "nn": {"frames", "data", "reps", "groups", "linalg"},
     "soft": {"nn", "measure", "optics", "reps", "groups", "runs"},
     "runs": set(),
-    "train": {"soft", "data", "runs"},
+    "train": {"soft", "data", "runs", "optics"},
     "data": {"reps", "groups", "linalg"},
     "report": {"runs"},
     "testing": {"measure", "reps", "groups", "linalg"},

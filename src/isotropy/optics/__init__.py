@@ -8,6 +8,7 @@ from isotropy.optics import finite
 from isotropy.optics._average import Mode, average, canonicalise
 from isotropy.optics._budget import InfeasibleBudget
 from isotropy.optics._chain import Chain
+from isotropy.optics._front import fit_in_memory
 from isotropy.optics._meter import measure_peak
 from isotropy.optics._optic import Lens, Optic
 from isotropy.optics._plan import Plan
@@ -26,6 +27,7 @@ __all__ = [
     "average",
     "canonicalise",
     "finite",
+    "fit_in_memory",
     "get_put",
     "measure_peak",
     "oplaxator",

@@ -27,6 +27,8 @@ def modules_of(f: Callable[..., Any]) -> list[nn.Module]:
     found: list[Any] = []
     if isinstance(f, nn.Module):
         found = [f]
+    elif isinstance(getattr(f, "module", None), nn.Module):
+        found = [f.module]  # type: ignore[attr-defined]
     elif isinstance(f, functools.partial):
         found = [f.func, *f.args, *f.keywords.values()]
     elif inspect.ismethod(f):
@@ -64,7 +66,7 @@ class Again:
         """The call, as anybody would make it."""
         generators = [(generator, generator.get_state()) for generator in self._generators(args)]
         before = _moving(self.modules)
-        self._autocast, self._cached = _autocast(args), torch.is_autocast_cache_enabled()
+        self._autocast, self._cached = autocast_now(args), torch.is_autocast_cache_enabled()
         result = self.call(*args)
         self._random = [(one, state) for one, state in generators if not torch.equal(one.get_state(), state)]
         self._buffers = _moved(self.name, self.modules, before)
@@ -139,7 +141,7 @@ def _moving(modules: Sequence[nn.Module]) -> Buffers:
     """All buffers, with their versions, and with a copy of those that may move."""
     found: Buffers = []
     for module in modules:
-        known = _MOVES.get(module, {}).get(_mode(module))
+        known = _MOVES.get(module, {}).get(mode_of(module))
         for path, part in module.named_modules():
             for name, value in part._buffers.items():
                 if value is not None:
@@ -168,7 +170,7 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
             )
         found.append((part, key, copy))
     for module in modules:
-        _MOVES.setdefault(module, {}).setdefault(_mode(module), moved)
+        _MOVES.setdefault(module, {}).setdefault(mode_of(module), moved)
     return found
 
 
@@ -177,7 +179,8 @@ def _forget(modules: Sequence[nn.Module]) -> None:
         _MOVES.pop(module, None)
 
 
-def _mode(module: nn.Module) -> tuple[bool, ...]:
+def mode_of(module: nn.Module) -> tuple[bool, ...]:
+    """Which parts of a module are in train mode."""
     return tuple(part.training for part in module.modules())
 
 
@@ -195,7 +198,8 @@ def _versions(
     return found
 
 
-def _autocast(args: Any) -> list[tuple[str, bool, torch.dtype]]:
+def autocast_now(args: Any) -> list[tuple[str, bool, torch.dtype]]:
+    """For the processor and the devices of tensors: whether autocast is on, and its dtype."""
     devices = {"cpu", *(part.device.type for part in tree.tree_leaves(args) if isinstance(part, Tensor))}
     return [
         (device, torch.is_autocast_enabled(device), torch.get_autocast_dtype(device))

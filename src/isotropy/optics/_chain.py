@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, ShapeError
@@ -43,6 +43,11 @@ class Chain:
             raise DomainError(f"{type(self.layers[wrong[0]]).__name__} as layer {wrong[0]}", "modules, or functions")
         if len(self.names) != len(self.layers):
             raise ShapeError(f"{len(self.names)} names", f"{len(self.layers)}, one for each layer")
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """The modules that its layers are or mention."""
+        return [module for layer in self.layers for module in modules_of(layer)]
 
     def __len__(self) -> int:
         return len(self.layers)

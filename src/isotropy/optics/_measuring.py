@@ -35,7 +35,7 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
     """``Chain.profile``, where it is explained."""
     rows: list[_Measured] = []
     value, flags = x, _flags(x)
-    with _as_they_were(layers, x):
+    with untouched(layers, x):
         for layer, name in zip(layers, names, strict=True):
             value = _leaves(value, flags)
             rows.append(_measure(_stand_in(layer), name, value, repeats))
@@ -73,8 +73,8 @@ def _leaves(value: Any, flags: Sequence[bool]) -> Any:
 
 
 @contextmanager
-def _as_they_were(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None, None, None]:
-    """Puts back random state and buffers."""
+def untouched(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None, None, None]:
+    """Random state and buffers are afterwards what they were before; what the work does to buffers falls on copies."""
     modules = [part for layer in layers for module in modules_of(layer) for part in module.modules()]
     devices = {leaf.device for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor) and leaf.is_cuda}
     generators = [torch.default_generator, *(torch.cuda.default_generators[device.index] for device in devices)]
@@ -94,13 +94,40 @@ def _as_they_were(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[N
 
 def _stand_in(layer: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The layer with other leaves in place of its parameters: their gradients and hooks are nobody's."""
-    if not isinstance(layer, nn.Module):
-        return layer
+    functional = getattr(layer, "functional", None)
+    if isinstance(layer, nn.Module):
+        leaves = _other_leaves(layer)
+        return lambda value: torch.func.functional_call(layer, leaves, (value,))
+    return layer if functional is None else functional(_other_leaves(layer.module))  # type: ignore[attr-defined]
+
+
+def _other_leaves(module: nn.Module) -> dict[str, Tensor]:
     leaves: dict[str, Tensor] = {}
-    for name, parameter in layer.named_parameters():
+    for name, parameter in module.named_parameters():
         leaf = leaves[name] = parameter.detach().requires_grad_(parameter.requires_grad)
         leaf.grad = None if parameter.grad is None else torch.zeros_like(parameter)
-    return lambda value: torch.func.functional_call(layer, leaves, (value,))
+    return leaves
+
+
+def peak_of_a_pass(model: nn.Module, args: tuple[Any, ...]) -> int:
+    """Bytes that a forward and a backward pass through a model take, which is afterwards what it was before.
+
+    On a run of blocks by a plan the plan may be made in the first of two passes; the second is measured.
+    """
+    peak = 0
+    with untouched([model], args), torch.enable_grad():
+        for _ in range(2):
+            leaves, meter = _other_leaves(model), Meter()
+            with meter:
+                result = torch.func.functional_call(model, leaves, args)
+                ends = [one for one in tree.tree_leaves(result) if isinstance(one, Tensor) and one.requires_grad]
+                del result
+                if ends:
+                    loss = _Loss.apply(*ends)
+                    del ends
+                    loss.backward()
+            peak = meter.peak
+    return peak
 
 
 def _new_gradients(layers: Sequence[Callable[[Any], Any]]) -> list[int]:

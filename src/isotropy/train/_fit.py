@@ -17,6 +17,7 @@ from isotropy.random import derive
 from isotropy.runs import Run, progress_bar
 from isotropy.soft import Constraint
 from isotropy.train._loop import Callback, Loop
+from isotropy.train._memory import Memory
 from isotropy.train._place import Place, place_of, seeded
 from isotropy.train._schedule import Schedule, Settings
 from isotropy.train._step import Step, optimizers_of
@@ -45,6 +46,7 @@ def fit(
     best_from: int = 0,
     clip: float | None = None,
     average: float | None = None,
+    memory: str | float | None = None,
     callbacks: Sequence[Callback] = (),
     writers: Sequence[Writer] = (),
     run: Run | None = None,
@@ -68,6 +70,9 @@ def fit(
       without a better one.
     - ``average``: the decay, such as 0.999, of a moving average of the parameters. Validation, callbacks and the
       trained model have the averaged ones; steps and constraints do not.
+    - ``memory``: a budget such as "2GB" for forward and backward passes of a model whose blocks run one after the other
+      (``optics.fit_in_memory``). What of them is kept and what runs again is planned on the first batch; plan and
+      measured peak go to ``memory.json`` of the run. Steps are bit for bit those without a budget.
     - ``callbacks`` receive ``(row, model)`` after each epoch and end the training by returning True; ``writers``
       receive the rows.
     - ``run``: where a checkpoint is written, at most every ``checkpoint_every`` seconds and at the end, and rows go to
@@ -76,8 +81,9 @@ def fit(
     - ``devices`` (a number or "auto"), ``precision`` (Lightning's names) or a ``fabric``: where the training lies, if
       not where the model lies.
 
-    Raises ``DomainError`` without an end, ``DivergedError`` for a loss or a term that is not finite, by name and step,
-    ``ShapeError`` for a loss that is not one number for each row, ``SchemaError`` for another training's checkpoint.
+    Raises ``DomainError`` without an end, ``InfeasibleBudget`` for too little memory, ``DivergedError`` for a loss or a
+    term that is not finite, by name and step, ``ShapeError`` for a loss that is not one number for each row,
+    ``SchemaError`` for another training's checkpoint.
 
     >>> x = torch.linspace(-1, 1, 64)[:, None]
     >>> line = torch.nn.Linear(1, 1)
@@ -92,6 +98,8 @@ def fit(
     )  # fmt: skip
     if patience is not None and validation is None:
         raise DomainError(f"patience={patience} without validation", "validation batches to be patient about")
+    within = None if memory is None else Memory.of(model, memory, run)
+    model = model if within is None else within.model
     place = fabric or place_of(model, devices, precision)
     task = loss if isinstance(loss, Task) else Task(loss)
     optimizers = optimizers_of(model, optimizer)
@@ -121,6 +129,7 @@ def fit(
             callbacks=callbacks,
             run=run,
             advance=advance,
+            memory=within,
         )
         training.restore()
         return training.run_to_the_end()

@@ -17,6 +17,7 @@ from isotropy.runs import Run
 from isotropy.soft import StepInfo
 from isotropy.train._average import Average
 from isotropy.train._checkpoint import Stateful, read_state, write_state
+from isotropy.train._memory import Memory
 from isotropy.train._place import Place, random_state, set_random_state
 from isotropy.train._schedule import Settings
 from isotropy.train._step import Step
@@ -44,6 +45,7 @@ class Loop:
     callbacks: Sequence[Callback]
     run: Run | None
     advance: Callable[..., None]
+    memory: Memory | None = None
 
     epoch: int = 0
     step: int = 0
@@ -136,7 +138,7 @@ class Loop:
         if settings.schedule is not None:
             now.set_rates(settings.schedule(self.step, cast(int, settings.total)))
         with nullcontext() if self._whole else self.place.autocast():
-            terms = Terms.read(self.task.step(now, batch), "either")
+            terms = Terms.read(self._step(batch), "either")
         self.means.add(terms, now.share > 0)
         self.seen += terms.rows
         if self._asks:
@@ -146,6 +148,16 @@ class Loop:
             self.average.update()
         self.step += 1
         self.within += 1
+
+    def _step(self, batch: Any) -> Any:
+        now, task = self.now, self.task
+        if self.memory is None:
+            return task.step(now, batch)
+
+        def objective() -> Tensor:
+            return Terms.read(task.evaluate(now.model, batch), task.per).total
+
+        return self.memory.step(objective if self._whole else None, lambda: task.step(now, batch), batch, self.place)
 
     def _when(self) -> str:
         return f"epoch {self.epoch}, step {self.step}" if self._asks else f"epoch {self.epoch}, before step {self.step}"
