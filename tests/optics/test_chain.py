@@ -268,6 +268,29 @@ def test_a_gradient_of_a_gradient_is_refused_where_it_would_break_the_budget() -
     assert torch.equal(one, two)
 
 
+class Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cells = nn.LSTM(4, 4, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.cells(x)[0]
+
+
+def test_a_profile_touches_no_gradient_whoever_holds_the_parameters() -> None:
+    shared = nn.Linear(4, 4)
+    net, x = nn.Sequential(Recurrent(), shared, nn.Sequential(shared, nn.Tanh()), Recurrent()), torch.randn(2, 3, 4)
+    before = [id(p) for p in net.parameters()]
+    plan = Chain(net).profile(x, repeats=1).plan(min_budget=True)
+    assert [id(p) for p in net.parameters()] == before
+    assert all(p.grad is None for p in net.parameters())
+    Chain(net).run(x, plan).sum().backward()
+    got = [p.grad for p in net.parameters() if p.grad is not None]
+    net.zero_grad()
+    net(x).sum().backward()
+    assert all(map(torch.equal, got, [p.grad for p in net.parameters() if p.grad is not None]))
+
+
 def test_a_thousand_layers_recurse_nowhere() -> None:
     chain, x = Chain([torch.sin] * 1000), torch.randn(3, requires_grad=True)
     plan = chain.profile(x, repeats=1).plan(solver="sqrt")

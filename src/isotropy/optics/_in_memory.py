@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -142,10 +142,6 @@ class _Bound:
     @property
     def recompute_safe(self) -> bool:
         return bool(getattr(self.module, "recompute_safe", True))
-
-    def functional(self, parameters: dict[str, Any]) -> Callable[[Any], Any]:
-        """The block with other parameters."""
-        return lambda x: torch.func.functional_call(self.module, parameters, (x, *self.more), self.named)
 
 
 def read_budget(budget: str | float | None) -> float | None:

@@ -94,19 +94,36 @@ def untouched(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None,
 
 def _stand_in(layer: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The layer with other leaves in place of its parameters: their gradients and hooks are nobody's."""
-    functional = getattr(layer, "functional", None)
-    if isinstance(layer, nn.Module):
-        leaves = _other_leaves(layer)
-        return lambda value: torch.func.functional_call(layer, leaves, (value,))
-    return layer if functional is None else functional(_other_leaves(layer.module))  # type: ignore[attr-defined]
+    leaves: dict[Tensor, Tensor] = {}
+
+    def call(value: Any) -> Any:
+        with _other_leaves(modules_of(layer), leaves):
+            return layer(value)
+
+    return call
 
 
-def _other_leaves(module: nn.Module) -> dict[str, Tensor]:
-    leaves: dict[str, Tensor] = {}
-    for name, parameter in module.named_parameters():
-        leaf = leaves[name] = parameter.detach().requires_grad_(parameter.requires_grad)
-        leaf.grad = None if parameter.grad is None else torch.zeros_like(parameter)
-    return leaves
+@contextmanager
+def _other_leaves(modules: Sequence[nn.Module], leaves: dict[Tensor, Tensor]) -> Generator[None, None, None]:
+    """Leaves in place of parameters, one for each, however many modules share it."""
+    parts = dict.fromkeys(part for module in modules for part in module.modules())
+    flat = [(part, part._flat_weights) for part in parts if isinstance(part, nn.RNNBase)]
+    places = [(part, name, one) for part in parts for name, one in part._parameters.items() if one is not None]
+    try:
+        for part, name, parameter in places:
+            if parameter not in leaves:
+                leaf = leaves[parameter] = parameter.detach().requires_grad_(parameter.requires_grad)
+                leaf.grad = None if parameter.grad is None else torch.zeros_like(parameter)
+            part._parameters[name] = leaves[parameter]  # type: ignore[assignment]
+        # Recurrent layers of torch hold their parameters in a second list.
+        for part, weights in flat:
+            part._flat_weights = [None if one is None else leaves[one] for one in weights]  # type: ignore[misc]
+        yield
+    finally:
+        for part, weights in flat:
+            part._flat_weights = weights
+        for part, name, parameter in places:
+            part._parameters[name] = parameter
 
 
 def peak_of_a_pass(model: nn.Module, args: tuple[Any, ...]) -> int:
@@ -117,15 +134,16 @@ def peak_of_a_pass(model: nn.Module, args: tuple[Any, ...]) -> int:
     peak = 0
     with untouched([model], args), torch.enable_grad():
         for _ in range(2):
-            leaves, meter = _other_leaves(model), Meter()
-            with meter:
-                result = torch.func.functional_call(model, leaves, args)
+            meter = Meter()
+            with meter, _other_leaves([model], {}):
+                result = model(*args)
                 ends = [one for one in tree.tree_leaves(result) if isinstance(one, Tensor) and one.requires_grad]
                 del result
                 if ends:
                     loss = _Loss.apply(*ends)
                     del ends
                     loss.backward()
+                    del loss
             peak = meter.peak
     return peak
 
