@@ -37,6 +37,10 @@ from isotropy.frames.learned._poses import pose_prior as pose_prior
 from isotropy.frames.learned._vector_neurons import VectorLeakyReLU as VectorLeakyReLU
 from isotropy.frames.learned._vector_neurons import VectorLinear as VectorLinear
 from isotropy.frames.learned._vector_neurons import VectorNeurons as VectorNeurons
+from isotropy.frames.piecewise._partition import Partition as Partition
+from isotropy.frames.piecewise._partition import voronoi_partition as voronoi_partition
+from isotropy.frames.piecewise._parts import Parts as Parts
+from isotropy.frames.piecewise._parts import discover_parts as discover_parts
 from isotropy.frames.scaling._classical import choose_landmarks as choose_landmarks
 from isotropy.frames.scaling._classical import classical_mds as classical_mds
 from isotropy.frames.scaling._classical import landmark_mds as landmark_mds

@@ -1,16 +1,15 @@
-"""Who is near whom: edges between atoms within a cutoff, by the trees of scipy and the cells of ase."""
+"""Who is near whom: edges between atoms within a cutoff, periodic ones by the cells of ase."""
 
 from typing import Any, NamedTuple, cast
 
 import numpy as np
-import scipy
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.data import Boxes
 from isotropy.errors import DomainError, MissingExtraError, ShapeError
-from isotropy.linalg import Segments
+from isotropy.linalg import Segments, neighbours
 
 COINCIDENT = 1e-6  # Angstrom: atoms that are closer are in one place
 
@@ -71,15 +70,10 @@ def neighbour_list(
 
 def _open(where: Any, label: Any, r_max: float) -> Any:
     """The pairs ``(E, 2)`` of configurations that do not repeat, sorted."""
-    # A fourth coordinate keeps configurations apart: one tree serves them all.
-    points = np.concatenate([where, label[:, None] * (2 * r_max)], axis=1)
-    tree = scipy.spatial.KDTree(points) if len(points) else None
-    pairs = np.empty((0, 2), np.int64) if tree is None else tree.query_pairs(r_max, output_type="ndarray")
-    length = np.linalg.norm(where[pairs[:, 0]] - where[pairs[:, 1]], axis=1)
-    _refuse_coincident(pairs, length)
-    pairs = pairs[length < r_max]
-    both = np.concatenate([pairs, pairs[:, ::-1]])
-    return both[np.lexsort((both[:, 1], both[:, 0]))].astype(np.int64)
+    sets = Segments(torch.from_numpy(label), int(label.max(initial=-1)) + 1)
+    pairs = neighbours(torch.from_numpy(where), radius=r_max, segments=sets).flip(0).T.numpy()
+    _refuse_coincident(pairs, np.linalg.norm(where[pairs[:, 0]] - where[pairs[:, 1]], axis=1))
+    return pairs
 
 
 def _periodic(where: Any, label: Any, r_max: float, boxes: Boxes) -> tuple[Any, Any]:

@@ -1,0 +1,74 @@
+"""Rigid motions of weighted sets of corresponding points, many at once, and how far each leaves each point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+# Residuals held at a time: 64 MB.
+_HELD = 2**21
+
+
+@dataclass(frozen=True, eq=False)
+class Motions:
+    """H motions from the first pose to each of W others, ``y -> R y + t``: ``R (H, W, 3, 3)``, ``t (H, W, 3)``."""
+
+    R: Float[Tensor, "H W 3 3"]
+    t: Float[Tensor, "H W 3"]
+
+    def __len__(self) -> int:
+        return len(self.R)
+
+    @classmethod
+    def none(cls, W: int) -> Motions:
+        return cls(torch.zeros(0, W, 3, 3, dtype=torch.float64), torch.zeros(0, W, 3, dtype=torch.float64))
+
+    def take(self, rows: Tensor) -> Motions:
+        return Motions(self.R[rows], self.t[rows])
+
+    def and_also(self, other: Motions) -> Motions:
+        return Motions(torch.cat([self.R, other.R]), torch.cat([self.t, other.t]))
+
+
+@dataclass(frozen=True, eq=False)
+class Poses:
+    """Corresponding points: ``first (N, 3)``, and the ``others (W, N, 3)``, each about its own centroid, in float64."""
+
+    first: Float[Tensor, "N 3"]
+    others: Float[Tensor, "W N 3"]
+    pairs: Float[Tensor, "N p"]
+    """All that sums over points are taken of: 1, y, and of each other pose z and z y^T."""
+
+    @classmethod
+    def of(cls, views: Float[Tensor, "V N 3"]) -> Poses:
+        first, others = views[0], views[1:]
+        products = (others[..., :, None] * first[:, None, :]).flatten(2)
+        columns = [torch.ones_like(first[:, :1]), first, *others, *products]
+        return cls(first, others, torch.cat(columns, 1))
+
+    def fit(self, weights: Float[Tensor, "H N"]) -> Motions:
+        """The proper motions that bring the weighted points closest to where they are. Source: Kabsch 1976."""
+        return self.fit_sums(weights @ self.pairs)
+
+    def fit_sums(self, sums: Float[Tensor, "H p"]) -> Motions:
+        """The same from sums of ``pairs`` over the points of each set, with their weights."""
+        W = len(self.others)
+        mean = sums[:, 1:] / sums[:, :1].clamp_min(torch.finfo(sums.dtype).tiny)
+        y, z, product = mean[:, :3], mean[:, 3 : 3 + 3 * W], mean[:, 3 + 3 * W :]
+        y, z, product = y[:, None, :], z.unflatten(1, (W, 3)), product.unflatten(1, (W, 3, 3))
+        U, _, Vh = torch.linalg.svd(product - z[..., :, None] * y[..., None, :])
+        last = torch.linalg.det(U) * torch.linalg.det(Vh)
+        R = torch.cat([U[..., :2], U[..., 2:] * last[..., None, None]], -1) @ Vh
+        return Motions(R, z - (R @ y[..., None])[..., 0])
+
+    def squares(self, motions: Motions) -> Float[Tensor, "H N"]:
+        """The squared distance between where each motion brings each point and where it is, summed over the poses."""
+        found = []
+        for some in torch.arange(len(motions)).split(max(1, _HELD // self.others.numel())):
+            part = motions.take(some)
+            there = self.first @ part.R.mT + part.t[..., None, :]
+            found.append((there - self.others).square().sum((1, 3)))
+        return torch.cat(found) if found else self.first.new_zeros(0, len(self.first))

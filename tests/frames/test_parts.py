@@ -1,0 +1,121 @@
+"""Parts from poses: which points moved together, how many such parts there are, and what nothing decides."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from sklearn.metrics import adjusted_rand_score
+from torch import Tensor
+
+from frames.bodies import machine, noisy, person
+from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.frames import discover_parts
+from isotropy.groups import homogeneous
+from isotropy.random import spawn
+
+
+def agreement(truth: Tensor, found: Tensor) -> float:
+    return float(adjusted_rand_score(truth.numpy(), found.numpy()))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_two_poses_without_noise_show_all_parts(seed: int) -> None:
+    """Specification 06 §5.9 asks for 0.85; a plain sequential search reaches 1."""
+    views, truth = person(700, 2, seed)
+    found = discover_parts(views)
+    assert agreement(truth, found.partition.labels) == 1.0
+    assert not bool(found.undecided.any())
+    assert float(found.residual.max()) < 1e-9
+    for k in range(len(found)):
+        rows = found.partition.rows(k)
+        moved = torch.cat([views[0, rows], torch.ones(len(rows), 1)], 1) @ found.motions[0][k].mT
+        assert torch.allclose(moved[:, :3], views[1, rows], atol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("poses", [2, 3])
+def test_noise_of_three_millimetres_on_ten_bodies(poses: int) -> None:
+    """The bar is 0.85 on every one; a plain search with the tolerance given reaches 0.83 to 0.91 with two poses."""
+    for seed in range(10):
+        views, truth = person(700, poses, seed)
+        found = discover_parts(noisy(views, 0.003))
+        assert agreement(truth, found.partition.labels) > 0.98, seed
+        assert 0.0027 < found.noise < 0.0033, seed
+        sure = ~found.undecided
+        assert agreement(truth[sure], found.partition.labels[sure]) > 0.999, seed
+        assert float((found.residual / (2**0.5 * found.noise) - 1).abs().max()) < 0.25, seed
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.005])
+def test_a_machine_that_slides_and_turns(noise: float) -> None:
+    views, truth = machine(600, 3, 0)
+    found = discover_parts(noisy(views, noise))
+    assert len(found) == 4
+    assert agreement(truth, found.partition.labels) > 0.97
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.003])
+def test_a_body_that_moves_as_a_whole_is_one_part(noise: float) -> None:
+    views, _ = person(400, 1, 3)
+    R = torch.matrix_exp(torch.tensor([[0.0, -1.1, 0.4], [1.1, 0.0, 0.2], [-0.4, -0.2, 0.0]], dtype=torch.float64))
+    whole = noisy(torch.stack([views[0], views[0] @ R.mT + 1.0, views[0] - 2.0]), noise)
+    found = discover_parts(whole)
+    assert len(found) == 1
+    assert float(found.undecided.double().mean()) < 0.01
+    assert torch.allclose(
+        found.motions[0][0], homogeneous(R, torch.ones(3, dtype=torch.float64)), atol=5 * noise + 1e-9
+    )
+
+
+def test_neither_the_order_of_points_nor_a_motion_of_a_pose_changes_the_parts() -> None:
+    views, _ = person(300, 2, 1)
+    views = noisy(views, 0.003)
+    order = torch.randperm(300, generator=spawn(0, "order"))
+    R = torch.matrix_exp(torch.tensor([[0.0, -2.0, 0.4], [2.0, 0.0, 0.2], [-0.4, -0.2, 0.0]], dtype=torch.float64))
+    found, again = discover_parts(views), discover_parts((views @ R.mT + 100.0)[:, order])
+    assert torch.equal(again.partition.labels, found.partition.labels[order])
+    assert torch.equal(again.undecided, found.undecided[order])
+
+
+def test_points_that_no_motion_explains_are_marked() -> None:
+    views, truth = person(500, 3, 2)
+    strange = torch.arange(0, 500, 25)
+    views[1:, strange] += 0.3 * torch.randn(2, len(strange), 3, generator=spawn(0, "away"), dtype=torch.float64)
+    found = discover_parts(views)
+    assert bool(found.undecided[strange].all())
+    rest = torch.ones(500, dtype=torch.bool).index_fill(0, strange, False)
+    assert not bool(found.undecided[rest].any())
+    assert agreement(truth[rest], found.partition.labels[rest]) == 1.0
+
+
+def test_what_turns_freely_has_a_stabiliser() -> None:
+    draw = spawn(0, "shapes")
+    angle = 2 * torch.pi * torch.rand(400, generator=draw, dtype=torch.float64)
+    table = torch.stack([angle.cos(), angle.sin(), torch.zeros_like(angle)], 1)
+    table = table * torch.rand(400, 1, generator=draw, dtype=torch.float64).sqrt()
+    ball = torch.nn.functional.normalize(torch.randn(200, 3, generator=draw, dtype=torch.float64), dim=1)
+    brick = (torch.rand(300, 3, generator=draw, dtype=torch.float64) - 0.5) * torch.tensor([4.0, 2.0, 1.0])
+    rod = torch.rand(150, 1, generator=draw, dtype=torch.float64) * torch.tensor([0.0, 3.0, 0.0]).double()
+    first = torch.cat([table, ball + torch.tensor([5.0, 0, 0]), brick + torch.tensor([0, 8.0, 0]), rod - 9.0])
+    turn = [1, 2, 0]  # about (1, 1, 1)
+    second = torch.cat([table + 1.0, ball, brick[:, turn] - 7.0, rod[:, turn] + 4.0])
+    found = discover_parts(torch.stack([first, second]))
+    assert found.partition.counts.tolist() == [400, 300, 200, 150]
+    by_part = dict(zip(("table", "brick", "ball", "rod"), found.stabiliser, strict=True))
+    assert by_part == {"table": "O(2)@(0,0,1)", "brick": "C(1)", "ball": "O(3)", "rod": "O(2)@(0,1,0)"}
+
+
+@pytest.mark.parametrize(
+    ("views", "error", "said"),
+    [
+        (torch.randn(1, 9, 3), ShapeError, "one pose"),
+        (torch.randn(9, 3), ShapeError, r"\(9, 3\)"),
+        (torch.randn(2, 3, 3), ShapeError, "3 points"),
+        (torch.ones(2, 9, 3, dtype=torch.int64), DtypeError, "int64"),
+        (torch.randn(2, 9, 3).index_fill(1, torch.tensor([4]), torch.nan), DomainError, "pose 0, row 4"),
+        (torch.randn(2, 50, 3, generator=torch.Generator().manual_seed(0)), DomainError, "no four points"),
+    ],
+)
+def test_what_is_refused(views: Tensor, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        discover_parts(views, noise=1e-3 if views.shape[-2:] == (50, 3) else None)
