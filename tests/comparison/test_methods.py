@@ -104,7 +104,7 @@ def test_drawn_poses_have_in_the_mean_the_loss_of_the_single_poses() -> None:
     expected = 0.0
     for g in group.elements(dtype=torch.float64):
         inside = trainee.prepared(core, given.rep_in.act(group, group.inverse(g), given.x[rows]))
-        expected += float(trainee.squared(given.rep_out.act(group, g, inside), given.y[rows]).mean()) / 4
+        expected += float(trainee.lost(given.rep_out.act(group, g, inside), given.y[rows]).mean()) / 4
     trainee.core.train()
     assert mean_loss(trainee, rows, 200) == pytest.approx(expected, rel=0.03)
 

@@ -74,6 +74,7 @@ def discover(
     epilog=ask.examples(
         'isotropy compare inertia --groups "O(2)@z" --quick',
         'isotropy compare data.csv --schema data.schema.yaml --groups "O(3)" --methods frames,layers --out runs/c',
+        'isotropy compare data.csv --schema data.schema.yaml --groups "O(3)" --backbone mymodels:net --loss absolute',
     ),
 )
 def compare(
@@ -91,6 +92,21 @@ def compare(
         str | None,
         typer.Option("--methods", help="Only these: augmentation,soft,frames,coordinates,layers (plain is always in)."),
     ] = None,
+    backbone: Annotated[
+        str | None,
+        typer.Option(
+            "--backbone",
+            metavar="MODULE:FACTORY",
+            help="What makes your network of (inputs, outputs), e.g. mymodels:net.",
+        ),
+    ] = None,
+    loss: Annotated[
+        str,
+        typer.Option(
+            "--loss", help="squared, absolute, cross-entropy (targets are classes 0, 1, ...), or module:function."
+        ),
+    ] = "squared",
+    rate: Annotated[float | None, typer.Option("--rate", help="Learning rate of the network.")] = None,
     schema: ask.SchemaFile = None,
     setting: ask.Settings = [],  # noqa: B006
     seed: ask.Seed = 0,
@@ -104,7 +120,10 @@ def compare(
     ] = False,
     title: ask.Title = None,
 ) -> None:
-    """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?"""
+    """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?
+
+    About how long it takes is said beforehand: a quick look a minute or two, a full one several.
+    """
     if any(not name.strip() for name in group):
         raise SchemaError("--groups with nothing in it", "a group", '--groups "O(3)"')
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
@@ -118,6 +137,9 @@ def compare(
         seed=seed,
         quick=quick,
         methods=methods,
+        backbone=backbone,
+        loss=loss,
+        rate=rate,
         title=title,
     )
 

@@ -21,20 +21,24 @@ _BUILT = {
 }
 
 
-def head(recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float) -> list[Block]:
+def head(
+    recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float, loss: str
+) -> list[Block]:
+    best = "The best constant has a mean loss" if loss else "Predicting the mean has an error"
     return [
         Text.advice(
             recommendation,
             f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
             f"{data['targets']}. Every row was predicted by every method from a model that had not seen it: "
-            f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. Predicting the mean "
-            f"has an error of {constant:.3g}.",
+            f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. {best} of "
+            f"{constant:.3g}.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
     ]
 
 
-def errors(run: Sequence[MethodFinding]) -> Block:
+def errors(run: Sequence[MethodFinding], loss: str) -> Block:
+    squared = "root mean squared error for each output, in the unit of the targets"
     return Bars(
         [
             Bar(f.name, f.error.mean, f.error.low, f.error.high, tone=STANDINGS[f.standing][0])
@@ -42,7 +46,7 @@ def errors(run: Sequence[MethodFinding]) -> Block:
             if f.error is not None
         ],
         title="Error on rows not seen",
-        xlabel="root mean squared error for each output, in the unit of the targets",
+        xlabel=f"mean loss ({loss})" if loss else squared,
         interval_label="95 % interval",
         caption="Intervals tell how far each error is known by itself. Methods share their rows, so two intervals may "
         "overlap although one method is surely worse: the paired tests in the table decide.",
@@ -84,9 +88,13 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
     )
 
 
-def built(methods: Sequence[MethodFinding]) -> Block:
+def built(methods: Sequence[MethodFinding], backbone: str) -> Block:
+    said = {
+        **_BUILT,
+        **({"plain": f"The network of {backbone} as it is, on the rows as they are."} if backbone else {}),
+    }
     kinds = list(dict.fromkeys(f.kind for f in methods))
-    rows = [(kind, _BUILT[kind], _parameters([f for f in methods if f.kind == kind])) for kind in kinds]
+    rows = [(kind, said[kind], _parameters([f for f in methods if f.kind == kind])) for kind in kinds]
     return Table(
         (Column("method"), Column("how it is built"), Column("parameters")),
         rows,

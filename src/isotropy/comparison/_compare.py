@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isotropy.comparison._judging import Against, against, error_of
+from isotropy.comparison._duration import announce
+from isotropy.comparison._judging import Against, against, error_from, error_of
 from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing, kinds_of, methods_of
+from isotropy.comparison._own import Own, one_hot
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import folds_of, train_fold
@@ -20,6 +22,7 @@ from isotropy.data import Dataset, Tabular, Types
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.groups import Window, is_subgroup, parse
+from isotropy.reps import Scalar
 from isotropy.runs import map_jobs
 from isotropy.study import (
     CandidateLike,
@@ -43,6 +46,9 @@ def compare(
     *,
     groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
     methods: str | Sequence[str] | None = None,
+    backbone: Callable[[int, int], Any] | str | None = None,
+    loss: Callable[[Tensor, Tensor], Tensor] | str = "squared",
+    rate: float | None = None,
     cluster: Iterable[Any] | str | None = None,
     seed: int = 0,
     quick: bool = False,
@@ -66,6 +72,12 @@ def compare(
     ``quick`` is a first look: three folds of 500 steps, smaller networks. With ``out`` the run lives in that
     directory: a killed run continues with ``resume=True``, and the report is written there.
 
+    ``backbone`` takes the place of our network everywhere but in exact layers: what makes one of (inputs, outputs),
+    which sees rows (B, inputs), or its name "module:name"; ``rate`` is its learning rate (3e-3). ``loss`` is
+    "squared", "absolute", "cross-entropy" for a column of classes 0, 1, ... that logits predict, or a function of
+    predictions and targets (B, outputs) that gives each row a loss of at least 0, or its name. Functions and classes
+    stand at the top of a module, so that other processes find them. Neither has a soft network.
+
     Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
 
     >>> from isotropy.data import load
@@ -74,25 +86,39 @@ def compare(
     ['plain', 'augmentation Scale(3)']
     """
     began = time.monotonic()
-    kinds = kinds_of(methods)
+    kinds, own = kinds_of(methods), Own.of(backbone, loss, rate)
     dataset = dataset_of(x, y, types, cluster)
     problem = problem_of(dataset, _with_subgroups(dataset, groups), windows, seed)
-    problem = _without_imposed(problem, dataset)
+    problem = _of_classes(_without_imposed(problem, dataset)) if own.classes else _without_imposed(problem, dataset)
+    own.network(problem.x.shape[1], problem.y.shape[1], seed)  # refused before anything is trained
     budget = Budget.of(len(problem.x), quick=quick)
-    existing = methods_of(problem, kinds)
+    existing = methods_of(problem, kinds, own=bool(own.backbone or own.loss))
     settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
+    settings |= own.told
     with answering(out, resume, settings, problem, began=began) as answer:
         tried = [method for method in existing if not method.missing]
         jobs = [
-            problem.job(train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget)
+            problem.job(train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget, **own.told)
             for method in tried
             for fold in range(budget.folds)
         ]
+        left = [method for method, job in zip(_each(tried, budget), jobs, strict=True) if not answer.run.has(job.file)]
+        announce(problem, left, budget, own, engine, workers, progress)
         outcomes = iter(
             map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
         )
         found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
-        return answer.write(replace(judged(dataset, problem, existing, found, budget), **answer.stamp()))
+        return answer.write(replace(judged(dataset, problem, existing, found, budget, own), **answer.stamp()))
+
+
+def _each(methods: Sequence[Method], budget: Budget) -> list[Method]:
+    return [method for method in methods for _ in range(budget.folds)]
+
+
+def _of_classes(problem: Problem) -> Problem:
+    """Numbers of classes as columns of shares, each a Scalar."""
+    y = one_hot(problem.y)
+    return replace(problem, y=y, types=problem.types.model_copy(update={"y": y.shape[1] * Scalar("class")}))
 
 
 def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
@@ -116,14 +142,21 @@ def _without_imposed(problem: Problem, dataset: Dataset) -> Problem:
 
 
 def judged(
-    dataset: Dataset, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget
+    dataset: Dataset,
+    problem: Problem,
+    listed: Sequence[Method],
+    found: Mapping[str, Outcomes],
+    budget: Budget,
+    own: Own,
 ) -> Comparison:
     """The comparison that the ``found`` folds of each method make, without its seconds and settings.
 
     Raises DomainError where the plain network, to which all are compared, did not converge.
     """
-    table = _Table.of(problem, listed, found, budget)
-    advice = recommend(table.contenders, table.below, table.signal)
+    table = _Table.of(problem, listed, found, budget, squared=not own.loss)
+    advice = recommend(
+        table.contenders, table.below, table.signal, constant="their mean" if table.squared else "a constant"
+    )
     return Comparison(
         data={**told_of(dataset), "units": int(problem.unit.max()) + 1},
         methods=tuple(table.finding(method, found.get(method.name, ())) for method in listed),
@@ -150,9 +183,12 @@ class _Table:
     whole: str  # the candidate under which plain and soft networks are held
     constant: float
     signal: bool
+    squared: bool
 
     @classmethod
-    def of(cls, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget) -> _Table:
+    def of(
+        cls, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget, squared: bool
+    ) -> _Table:
         fold, unit = folds_of(problem, budget.folds), problem.unit
         diverged = {name: said for name, folds in found.items() for said in [_divergence(folds)] if said}
         if "plain" in diverged:
@@ -163,8 +199,8 @@ class _Table:
             )
         losses = {name: _by_row(folds, "loss", fold) for name, folds in found.items() if name not in diverged}
         best = min(losses, key=lambda name: float(losses[name].mean()))
-        errors = {name: error_of(loss, fold, unit) for name, loss in losses.items()}
-        to_best = against(losses, best, fold, unit)
+        errors = {name: error_of(loss, fold, unit, squared=squared) for name, loss in losses.items()}
+        to_best = against(losses, best, fold, unit, squared=squared)
         mean = _by_row(found["plain"], "constant", fold)
         # The best is the best of many: its p-value against the mean is corrected for their number.
         to_mean = against({**losses, "the mean": mean}, "the mean", fold, unit)[best]
@@ -174,9 +210,9 @@ class _Table:
                 e, p_best = errors[m.name], 1.0 if m.name == best else to_best[m.name].p_adjusted
                 contenders.append(Contender(m.name, m.kind, m.group, m.exact, e.mean, e.low, e.high, p_best))
         return cls(
-            errors, best, to_best, against(losses, "plain", fold, unit), contenders, subgroups(problem.candidates),
-            diverged, problem.candidates[0].name, float(mean.mean()) ** 0.5,
-            to_mean.excess < 0 and to_mean.p_adjusted < ALPHA,
+            errors, best, to_best, against(losses, "plain", fold, unit, squared=squared), contenders,
+            subgroups(problem.candidates), diverged, problem.candidates[0].name,
+            error_from(float(mean.mean()), squared), to_mean.excess < 0 and to_mean.p_adjusted < ALPHA, squared,
         )  # fmt: skip
 
     @property
@@ -215,7 +251,7 @@ class _Table:
             row_seconds=sum(o["predict_seconds"] for o in outcomes) / sum(len(o["loss"]) for o in outcomes),
             peak_mb=max(o["peak_mb"] for o in outcomes),
             parameters=int(outcomes[0]["parameters"]),
-            fold_errors=tuple(float(o["loss"].mean()) ** 0.5 for o in outcomes),
+            fold_errors=tuple(error_from(float(o["loss"].mean()), self.squared) for o in outcomes),
             best_steps=tuple(int(o["best_step"]) for o in outcomes),
         )
 

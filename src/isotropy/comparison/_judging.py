@@ -70,33 +70,43 @@ def spread_of(values: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Te
     return Spread(largest * math.sqrt(total), max(total**2 / (rows**2 / left + fits**2 / (K - 1)), 1.0))
 
 
-def error_of(loss: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Tensor, " n"]) -> Estimate:
-    """The root mean squared error from squared errors of rows, its 95 % interval symmetric in its logarithm.
+def error_of(
+    loss: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Tensor, " n"], *, squared: bool = True
+) -> Estimate:
+    """The root mean squared error from squared errors of rows (else their mean loss), with a 95 % interval.
+
+    It is symmetric in the logarithm of the error.
 
     >>> rows = torch.arange(100)
     >>> print(error_of(torch.tensor([1.0, 4.0]).repeat(50), rows // 50, rows))
     1.58 [1.49, 1.68]
     """
     mean, spread = float(loss.double().mean()), spread_of(loss, fold, unit)
-    error, units = math.sqrt(mean), len(torch.unique(unit))
+    error, units = error_from(mean, squared), len(torch.unique(unit))
     if mean == 0:
         return Estimate(0.0, 0.0, 0.0, units, CONFIDENCE)
     t = float(scipy.special.stdtrit(spread.degrees, 0.5 + CONFIDENCE / 2))
     # A wide interval of a few rows stays one of positive numbers.
-    reach = math.exp(min(t * spread.standard_error / (2 * mean), 50.0))
+    reach = math.exp(min(t * spread.standard_error / ((1 + squared) * mean), 50.0))
     return Estimate(error, error / reach, error * reach, units, CONFIDENCE)
 
 
+def error_from(mean: float, squared: bool) -> float:
+    """The error that a mean loss tells: its root, where it is of squared errors."""
+    return math.sqrt(mean) if squared else mean
+
+
 def against(
-    losses: Mapping[str, Float[Tensor, " n"]], reference: str, fold: Int[Tensor, " n"], unit: Int[Tensor, " n"]
-) -> dict[str, Against]:
+    losses: Mapping[str, Float[Tensor, " n"]], reference: str, fold: Int[Tensor, " n"], unit: Int[Tensor, " n"],
+    *, squared: bool = True,
+) -> dict[str, Against]:  # fmt: skip
     """Every other method against ``reference``, on the same rows; p-values corrected by Holm for their number."""
     base = losses[reference].double()
-    error = math.sqrt(float(base.mean()))
+    error = error_from(float(base.mean()), squared)
     others = [name for name in losses if name != reference]
     p_values = [_p_value(losses[name].double() - base, fold, unit) for name in others]
     return {
-        name: Against(_excess(math.sqrt(float(losses[name].mean())), error), p, adjusted)
+        name: Against(_excess(error_from(float(losses[name].mean()), squared), error), p, adjusted)
         for name, p, adjusted in zip(others, p_values, holm(p_values), strict=True)
     }
 

@@ -19,6 +19,7 @@ from isotropy.study import Candidate, Problem, penalised
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EXACT: tuple[Kind, ...] = ("frames", "coordinates", "layers")
+_OWN_SOFT = "penalties are placed on the layers of our network, and their strengths are those of squared errors"
 _NOT_SOFT = "no candidate acts by orthogonal matrices without translating, so no weights of a layer are nearest to it"
 
 
@@ -129,14 +130,18 @@ def kinds_of(listed: str | Sequence[str] | None) -> tuple[Kind, ...]:
     return tuple(kind for kind in KINDS if kind == "plain" or kind in words)
 
 
-def methods_of(problem: Problem, kinds: Sequence[Kind] = KINDS) -> tuple[Method, ...]:
-    """Every method of these kinds for the candidates of a problem, in the order of KINDS, then of the candidates."""
+def methods_of(problem: Problem, kinds: Sequence[Kind] = KINDS, *, own: bool = False) -> tuple[Method, ...]:
+    """Every method of these kinds for the candidates of a problem, in the order of KINDS, then of the candidates.
+
+    With a network or a loss of one's ``own`` there is no soft one.
+    """
     found: list[Method] = []
     for kind in kinds:
         if kind == "plain":
             found.append(Method("plain"))
         elif kind == "soft":
-            found.append(Method("soft", missing="" if penalised(problem) else _NOT_SOFT))
+            missing = _OWN_SOFT if own else "" if penalised(problem) else _NOT_SOFT
+            found.append(Method("soft", missing=missing))
         else:
             found += [Method(kind, c.name, _missing(problem, kind, c)) for c in problem.candidates]
     return tuple(found)

@@ -74,8 +74,11 @@ def _maximal(tied: Sequence[Contender], below: Mapping[str, Sequence[str]]) -> l
     return [c for c in tied if not any(c.group in below.get(other.group, ()) for other in tied)]
 
 
-def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], signal: bool = True) -> str:
-    """The advice in a sentence or two; without ``signal`` no method is surely better than the mean of the targets.
+def recommend(
+    contenders: Sequence[Contender], below: Mapping[str, Sequence[str]], signal: bool = True, *,
+    constant: str = "their mean",
+) -> str:  # fmt: skip
+    """The advice in a sentence or two; without ``signal`` no method is surely better than a constant prediction.
 
     >>> table = [Contender("plain", "plain", "", False, 2.0, 1.9, 2.1, 0.001),
     ...          Contender("frames O(2)@z", "frames", "O(2)@z", True, 0.6, 0.55, 0.65, 1.0),
@@ -85,7 +88,7 @@ def recommend(contenders: Sequence[Contender], below: Mapping[str, Sequence[str]
 O(3) instead costs at least +50\u202f% of the error (frames O(3))'
     """
     if not signal:
-        return "no method surely predicts these targets better than their mean: check the inputs before anything else"
+        return f"no method surely predicts these targets better than {constant}: check the inputs before anything else"
     best, chosen = min(contenders, key=lambda c: c.error), choose(contenders, below)
     error = cell_text(Interval(chosen.error, chosen.low, chosen.high), "number")
     parts = [f"use {_named(chosen)}: error {error}{', exactly symmetric' if chosen.exact else ''}"]

@@ -56,14 +56,14 @@ class Comparison(Answer[MethodFinding]):
     def blocks(self) -> Sequence[Block]:
         """The whole report, from the recommendation down to the small print."""
         return [
-            *head(self.recommendation, self.data, self.budget, self.constant),
-            *section("Which way wins", self.summary(), errors(self.run), *Text.with_care(self.notes)),
+            *head(self.recommendation, self.data, self.budget, self.constant, self._loss),
+            *section("Which way wins", self.summary(), errors(self.run, self._loss), *Text.with_care(self.notes)),
             *section("What was asked", *data_blocks(self.data, self._groups)),
             *section("What it costs", *costs(self.run)),
             *section(
                 "How it was found",
                 pairs(self.run, self.budget["folds"]),
-                built(self.methods),
+                built(self.methods, str(self.settings.get("backbone", ""))),
                 *not_run(self.methods),
                 *how_to_read(),
             ),
@@ -71,12 +71,18 @@ class Comparison(Answer[MethodFinding]):
 
     def summary(self) -> Table:
         """Every method that was run, lowest error first, for terminals and at the head of the report."""
-        return Table(_COLUMNS, [_cells(f) for f in self.run], title="Methods")
+        said = f"Mean loss ({self._loss}) of rows not seen; 95 %." if self._loss else _SQUARED
+        columns = (Column("method"), Column("error", "number", explain=said), *_COLUMNS)
+        return Table(columns, [_cells(f) for f in self.run], title="Methods")
+
+    @property
+    def _loss(self) -> str:
+        """The loss that was asked for; empty for squared errors."""
+        return str(self.settings.get("loss", ""))
 
 
+_SQUARED = "Root mean squared error on rows not seen, in the unit of the targets; 95 %."
 _COLUMNS = (
-    Column("method"),
-    Column("error", "number", explain="Root mean squared error on rows not seen, in the unit of the targets; 95 %."),
     Column("standing"),
     Column("above the best", "signed percent", explain="Relative difference of the errors."),
     Column("p against best", "p", explain="Paired test on the same rows, corrected for the number of methods (Holm)."),

@@ -4,6 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -11,11 +12,12 @@ from torch import Generator, Tensor, nn
 from torch.utils import _pytree as tree
 
 from isotropy.comparison._methods import Budget, Kind, acting
+from isotropy.comparison._own import Own, best_constant
 from isotropy.errors import DomainError
 from isotropy.frames.parts import PosedRows, canonical_frame, pose_frame
 from isotropy.groups import Draws, T
 from isotropy.nn import EMLP
-from isotropy.random import spawn
+from isotropy.random import derive, spawn
 from isotropy.reps import Standardiser, linear_part
 from isotropy.soft import Constraint, Evidence, ProjectionPenalty, attach, hidden_rep
 from isotropy.study import Candidate, Preparation, Problem, penalised
@@ -67,7 +69,10 @@ class Trainee(ABC):
     problem: Problem
     preparation: Preparation
     rate: float
-    spread: float  # mean square of the targets of the training rows as the plain network sees them
+    spread: (
+        float  # mean square of the targets of the training rows as the plain network sees them, or a constant's loss
+    )
+    own: Own
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam, afresh."""
@@ -82,9 +87,10 @@ class Trainee(ABC):
         z = self.preparation.inputs.apply(x).to(next(self.core.parameters()).dtype)
         return self.preparation.targets.restore(core(z).double())
 
-    def squared(self, prediction: Float[Tensor, "B q"], y: Float[Tensor, "B q"]) -> Float[Tensor, " B"]:
-        """Squared errors of rows in one unit for all methods, so that clipped gradients are equally large, too."""
-        return (prediction - y).square().mean(-1) / self.spread
+    def lost(self, prediction: Float[Tensor, "B q"], y: Float[Tensor, "B q"]) -> Float[Tensor, " B"]:
+        """Losses of rows in one unit for all methods, so that clipped gradients are equally large, too."""
+        loss = (prediction - y).square().mean(-1) if self.own.function is None else self.own.each(prediction, y)
+        return loss / self.spread
 
     @abstractmethod
     def table(self, rows: Int[Tensor, " m"]) -> Batch:
@@ -112,9 +118,13 @@ class Direct(Trainee):
 
     def table(self, rows: Int[Tensor, " m"]) -> Batch:
         inputs, targets = self.preparation.inputs, self.preparation.targets
+        if self.own.function is not None:
+            return inputs.apply(self.problem.x[rows]).float(), self.problem.y[rows].float()
         return inputs.apply(self.problem.x[rows]).float(), targets.apply(self.problem.y[rows]).float()
 
     def loss(self, core: nn.Module, batch: Batch) -> Float[Tensor, " B"]:
+        if self.own.function is not None:
+            return self.lost(self.preparation.targets.restore(core(batch[0])), batch[1])
         scale = float(self.preparation.targets.scale[0])  # one for all targets
         return (core(batch[0]) - batch[1]).square().mean(-1) * (scale**2 / self.spread)
 
@@ -135,7 +145,7 @@ class Augmented(Trainee):
             drawn = Draws.of(self.candidate.measured, 1).take(len(x), self.generator, dtype=x.dtype)
             group, g = drawn.group, tree.tree_map(lambda part: part[:, 0], drawn.g)
             x, y = self.problem.rep_in.act(group, g, x), self.problem.rep_out.act(group, g, y)
-        return self.squared(self.prepared(core, x), y)
+        return self.lost(self.prepared(core, x), y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,12 +167,12 @@ class Posed(Trainee):
         rows, _ = batch
         x, y = self.problem.x[rows], self.problem.y[rows]
         if not core.training:
-            return self.squared(self._averaged(core)(x), y)
+            return self.lost(self._averaged(core)(x), y)
         pose, group = self.pose, self.pose.group
         drawn = torch.multinomial(self.weight[rows], 1, generator=self.generator)[:, 0]
         g = self.g[rows, drawn]
         inside = self.prepared(core, pose.rep_in.act(group, group.inverse(g), x))
-        return self.squared(pose.rep_out.act(group, g, inside), y)
+        return self.lost(pose.rep_out.act(group, g, inside), y)
 
     def predict(self, x: Float[Tensor, "n p"]) -> Float[Tensor, "n q"]:
         return self._averaged(self.core)(x)
@@ -172,8 +182,9 @@ class Posed(Trainee):
 
 
 def trainee_of(
-    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " m"], spend: Budget, seed: int
-) -> Trainee:
+    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " m"], spend: Budget, seed: int,
+    own: Own = Own(),  # noqa: B008  frozen
+) -> Trainee:  # fmt: skip
     """What a method trains on these rows; methods with the same network start from the same weights.
 
     Exact layers are on Points seen from their centroid where the group translates.
@@ -181,28 +192,51 @@ def trainee_of(
     start, draws = spawn(seed, "weights"), spawn(seed, "draws")
     rep_in, rep_out = problem.rep_in, problem.rep_out
     plain = Preparation.fit(problem, problem.x[rows], problem.y[rows])
-    spread = float(plain.targets.scale[0]) ** 2
+    unit = _Unit(
+        float(plain.targets.scale[0]) ** 2 if own.function is None else _of_constant(own, problem.y[rows]), own
+    )
     if kind == "layers":
         assert candidate is not None
         group, ends = candidate.group, (linear_part(rep_in), linear_part(rep_out))
         layers = EMLP(*ends, acting(group), ch=spend.channels, depth=spend.blocks, generator=start)
         if not group.affine:
-            own = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
-            return Direct(layers, problem, own, _RATE_LAYERS, spread)
+            prepared = Preparation.fit(replace(problem, candidates=(candidate,)), problem.x[rows], problem.y[rows])
+            return Direct(layers, problem, unit.of(prepared), _RATE_LAYERS, *unit)
         pose = pose_frame(T(group.degree).on(group.space), rep_in, rep_out)
         preparation, g, weight = _posed(problem, candidate, pose, rows)
-        return Posed(layers, problem, preparation, _RATE_LAYERS, spread, pose, g, weight, start)
+        return Posed(layers, problem, unit.of(preparation), _RATE_LAYERS, *unit, pose, g, weight, start)
     width, (n_in, n_out) = spend.width, (problem.x.shape[1], problem.y.shape[1])
-    core = GatedNetwork(n_in, n_out, width=width, depth=spend.depth, generator=start)
+    rate = own.rate or _RATE
+    core = own.network(n_in, n_out, derive(seed, "own weights"))
+    if core is None:
+        core = GatedNetwork(n_in, n_out, width=width, depth=spend.depth, generator=start)
     if kind in ("plain", "soft"):
-        penalty = _penalty(problem, core, width) if kind == "soft" else None
-        return Direct(core, problem, plain, _RATE, spread, penalty)
+        penalty = _penalty(problem, core, width) if isinstance(core, GatedNetwork) and kind == "soft" else None
+        return Direct(core, problem, unit.of(plain), rate, *unit, penalty)
     assert candidate is not None
     if kind == "augmentation":
-        return Augmented(core, problem, plain, _RATE, spread, candidate, draws)
+        return Augmented(core, problem, unit.of(plain), rate, *unit, candidate, draws)
     pose = (pose_frame if kind == "frames" else canonical_frame)(candidate.group, rep_in, rep_out)
     preparation, g, weight = _posed(problem, candidate, pose, rows)
-    return Posed(core, problem, preparation, _RATE, spread, pose, g, weight, draws)
+    return Posed(core, problem, unit.of(preparation), rate, *unit, pose, g, weight, draws)
+
+
+class _Unit(NamedTuple):
+    """The loss that counts as 1, and which loss it is."""
+
+    spread: float
+    own: Own
+
+    def of(self, preparation: Preparation) -> Preparation:
+        """Logits have no unit that targets could give them."""
+        if not self.own.classes:
+            return preparation
+        zero = torch.zeros_like(preparation.targets.shift)
+        return replace(preparation, targets=replace(preparation.targets, shift=zero, scale=zero + 1))
+
+
+def _of_constant(own: Own, y: Float[Tensor, "m q"]) -> float:
+    return float(own.each(best_constant(own, y).expand_as(y), y).mean()) or 1.0
 
 
 def _posed(

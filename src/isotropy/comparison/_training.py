@@ -3,7 +3,6 @@
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,7 +10,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.comparison._methods import Budget, Kind
+from isotropy.comparison._own import Own, best_constant
 from isotropy.comparison._trainees import Trainee, trainee_of
+from isotropy.errors import DomainError
 from isotropy.measure import equivariance_error
 from isotropy.optics import measure_peak
 from isotropy.random import derive, spawn
@@ -36,14 +37,17 @@ def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
     return fold[problem.unit]
 
 
-def train_fold(run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int]) -> dict[str, Any]:
-    """Squared errors per output of the held-out rows, and what the training took; or how it diverged."""
-    with _single_precision():
-        return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget))
+def train_fold(
+    run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int], **own: Any
+) -> dict[str, Any]:
+    """Losses of the held-out rows (squared errors per output, unless ``own`` says otherwise), and what the training
+    took; or how it diverged."""
+    with single_precision():
+        return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget), Own(**own))
 
 
 @contextmanager
-def _single_precision() -> Generator[None, None, None]:
+def single_precision() -> Generator[None, None, None]:
     """Networks are made in single precision, whatever torch's default is where the question is asked."""
     before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
@@ -53,13 +57,13 @@ def _single_precision() -> Generator[None, None, None]:
         torch.set_default_dtype(before)
 
 
-def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spend: Budget) -> dict[str, Any]:
+def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spend: Budget, own: Own) -> dict[str, Any]:
     held_out = folds_of(problem, spend.folds) == fold
     validation = validation_rows(problem, held_out, seed, fold)
     rows = (~held_out & ~validation).nonzero().flatten()
     candidate = next((c for c in problem.candidates if c.name == group), None)
     began = time.process_time()
-    trainee = trainee_of(kind, problem, candidate, rows, spend, derive(seed, "fold", fold))
+    trainee = trainee_of(kind, problem, candidate, rows, spend, derive(seed, "fold", fold), own)
     try:
         history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold))
     except DivergedError as error:
@@ -70,20 +74,33 @@ def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spe
     with torch.no_grad():
         prediction = torch.cat([trainee.predict(some) for some in x.split(_PIECE)])
     predicted = time.process_time()
-    loss = (y - prediction).square().mean(-1)
+    loss, constant = _losses(own, y, prediction, problem.y[rows])
     if not torch.isfinite(loss).all():
         return {"diverged": f"predictions that are not finite in fold {fold + 1}"}
     return {
         "diverged": "",
         "loss": loss.numpy(),
-        "constant": (y - problem.y[rows].mean(0)).square().mean(-1).numpy(),
+        "constant": constant.numpy(),
         "equivariance_error": _asymmetry(trainee, problem, candidate or problem.candidates[0], x, seed),
         "seconds": trained - began,
         "predict_seconds": predicted - trained,
-        "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend) / 1e6,
+        "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend, own) / 1e6,
         "parameters": sum(p.numel() for p in trainee.core.parameters()),
         "best_step": 0 if history.best_epoch is None else int(history.rows[history.best_epoch]["step"]),
     }
+
+
+def _losses(own: Own, y: Tensor, prediction: Tensor, seen: Tensor) -> tuple[Tensor, Tensor]:
+    """Those of predictions, and of the best constant for the targets that were seen."""
+    if own.function is None:
+        return (y - prediction).square().mean(-1), (y - seen.mean(0)).square().mean(-1)
+    loss = own.each(prediction, y)
+    if bool((loss < 0).any()):
+        raise DomainError(
+            f"a loss {own.loss} of {float(loss.min()):.3g}",
+            "one that is 0 at best: methods are compared by ratios of it",
+        )
+    return loss, own.each(best_constant(own, seen).expand_as(y), y)
 
 
 def validation_rows(problem: Problem, held_out: Bool[Tensor, " n"], seed: int, fold: int) -> Bool[Tensor, " n"]:
@@ -117,20 +134,20 @@ def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, se
 
 
 def peak_of_a_step(
-    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " B"], spend: Budget
+    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " B"], spend: Budget, own: Own
 ) -> int:
     """The bytes that tensors take in one step of training on ``rows``, with weights, gradients and Adam's state."""
-    few = replace(problem, x=problem.x[rows], y=problem.y[rows], unit=torch.arange(len(rows)))
-    trainee = trainee_of(kind, few, candidate, torch.arange(len(rows)), spend, 0)
-    x, y = trainee.table(torch.arange(len(rows)))
-    core, optimizer = trainee.core, trainee.optimizer()
+    few = problem.few(rows)
+    trainee = trainee_of(kind, few, candidate, torch.arange(len(rows)), spend, 0, own)
+    core, table = trainee.core, trainee.table(torch.arange(len(rows)))
+    return measure_peak(lambda: steps_of(trainee, table, 1), [*core.parameters(), *core.buffers(), *table])
 
-    def step() -> None:
-        batches = Batches(x, y, batch_size=len(x), shuffle=False)
-        fit(core, trainee.loss, batches, optimizer=optimizer, constraints=trainee.constraints(1), max_steps=1,
-            progress=False)  # fmt: skip
 
-    return measure_peak(step, [*core.parameters(), *core.buffers(), x, y])
+def steps_of(trainee: Trainee, table: tuple[Tensor, Tensor], count: int) -> None:
+    """So many steps on the rows of a table, all in one batch."""
+    batches = Batches(*table, batch_size=len(table[0]), shuffle=False)
+    fit(trainee.core, trainee.loss, batches, optimizer=trainee.optimizer(), constraints=trainee.constraints(count),
+        max_steps=count, progress=False)  # fmt: skip
 
 
 def _asymmetry(

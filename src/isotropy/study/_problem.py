@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,10 @@ class Problem:
         (m,) = counts
         columns = [torch.arange(where.start, where.stop) for where in self.rep_in.columns(self.dims)]
         return torch.cat([part.unflatten(0, (m, -1)) for part in columns], dim=1)
+
+    def few(self, rows: Int[Tensor, " m"]) -> Problem:
+        """The same question on some rows, each a unit of its own."""
+        return replace(self, x=self.x[rows], y=self.y[rows], unit=torch.arange(len(rows)))
 
     def half(self, split: int) -> Int[Tensor, " n"]:
         """The half, 0 or 1, of each row in a split; units stay whole, and the halves of a series are contiguous."""
