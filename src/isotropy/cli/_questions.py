@@ -54,12 +54,19 @@ def discover(
         typer.Option("--time", metavar="COLUMN", help="The column (in .npz, the array) that orders the rows."),
     ] = None,
     robust: Annotated[bool, typer.Option("--robust", help="Rows that lie far off pull no more than others.")] = False,
+    parts: Annotated[
+        bool,
+        typer.Option("--parts", help="DATA are poses (V, N, 3) of one body, in an .npz: which points move together?"),
+    ] = False,
     title: ask.Title = None,
 ) -> None:
     """Which candidate symmetries hold in my data, how far does each one hold, and what should I do about it?
 
     A quick look takes seconds to a minute, a full one minutes; it is said beforehand.
     """
+    if parts:
+        others = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust, "--quick": quick}
+        return _find_parts(data, [name for name, given in others.items() if given], noise, out, resume, title)
     # Processes take longer to start than a quick look has to do.
     engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
@@ -67,6 +74,24 @@ def discover(
     _answer(
         "discover", data, schema, setting, groups, **run, **evidence, seed=seed, quick=quick, tolerance=tol, title=title
     )
+
+
+def _find_parts(
+    data: str, others: list[str], noise: str | None, out: Path | None, resume: bool, title: str | None
+) -> None:
+    ask.check_run(out, resume)
+    if others:
+        raise SchemaError(f"{', '.join(others)} with --parts", "--noise, --title and --out beside it")
+    try:
+        deviation = None if noise is None else float(noise)
+    except ValueError as error:
+        raise SchemaError(f"--noise {noise} with --parts", "one number, in the unit of the points") from error
+    from isotropy.data import read_views
+    from isotropy.discovery import moving_parts
+
+    name = title or Path(data).stem
+    show_answer(moving_parts(read_views(data), noise=deviation, out=out, resume=resume, title=name))
+    point(out)
 
 
 @app.command(

@@ -46,5 +46,6 @@ from isotropy.data._shapes import read_modelnet as read_modelnet
 from isotropy.data._shapes import rounded as rounded
 from isotropy.data._times import TimeIsInputWarning as TimeIsInputWarning
 from isotropy.data._times import read_times as read_times
+from isotropy.data._views import read_views as read_views
 from isotropy.data._xyz import Structure as Structure
 from isotropy.data._xyz import read_xyz as read_xyz

@@ -16,6 +16,9 @@ from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding
 from isotropy.discovery._model_file import is_calculator as is_calculator
 from isotropy.discovery._model_file import load_model as load_model
+from isotropy.discovery._moving_parts import MovingParts as MovingParts
+from isotropy.discovery._moving_parts import Part as Part
+from isotropy.discovery._moving_parts import moving_parts as moving_parts
 from isotropy.discovery._result import Discovery as Discovery
 from isotropy.study import Candidate as Candidate
 

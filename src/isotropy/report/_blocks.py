@@ -235,7 +235,8 @@ class Points(_Series):
 class Scatter(Block):
     """``clouds`` of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, ...
 
-    ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent.
+    ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent. ``plane`` shows a picture of bodies:
+    equal scales, no axes, fine points, a colour for each of many clouds.
 
     >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
@@ -247,6 +248,7 @@ class Scatter(Block):
     diagonal: bool = False
     percent: bool = False
     ticks: Sequence[str] = ()
+    plane: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -53,6 +54,8 @@ def draw_curves(block: Curves, width: Width) -> Figure:
 
 def draw_scatter(block: Scatter, width: Width) -> Figure:
     """Points with vertical intervals; the diagonal is where found equals true."""
+    if block.plane:
+        return _draw_plane(block, width)
     labels = [cloud.label for cloud in block.clouds if cloud.label]
     figure, axes, columns = _axes(block, width, [*labels, *([_DIAGONAL] if block.diagonal else [])])
     if block.diagonal:
@@ -82,6 +85,26 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
         _name_points(axes, cloud)
     _legend(figure, axes, width, columns)
     return figure
+
+
+def _draw_plane(block: Scatter, width: Width) -> Figure:
+    labels = [cloud.label for cloud in block.clouds if cloud.label]
+    figure, axes, columns = _axes(block, width, labels)
+    hues = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
+    for number, cloud in enumerate(block.clouds):
+        colour = light(cloud.tone) if cloud.tone else _apart(hues, number, len(block.clouds))
+        axes.plot(cloud.x, cloud.y, ".", color=colour, ms=4, mew=0, ls="", label=_name(cloud.label))
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_axis_off()
+    _legend(figure, axes, width, columns, markers=3.0)
+    return figure
+
+
+def _apart(hues: Sequence[Any], number: int, count: int) -> Any:
+    """The strong colours first, their light partners where those do not suffice."""
+    return (
+        hues[(2 * number) % 20 + (number // 10) % 2] if count <= 20 else matplotlib.colormaps["turbo"](number / count)
+    )
 
 
 def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple[Figure, Axes, int]:
@@ -158,7 +181,7 @@ def _name_points(axes: Axes, cloud: Points) -> None:
         note(axes, shorten(", ".join(names), 190, SMALL), (x, y), (7 * inwards, 5), ha=side)
 
 
-def _legend(figure: Figure, axes: Axes, width: Width, columns: int) -> None:
+def _legend(figure: Figure, axes: Axes, width: Width, columns: int, markers: float = 1.0) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if len(handles) > 1:  # A single curve is named by the title.
         figure.legend(
@@ -168,6 +191,7 @@ def _legend(figure: Figure, axes: Axes, width: Width, columns: int) -> None:
             ncols=columns,
             labelcolor=light("muted"),
             handlelength=2.4,
+            markerscale=markers,
             columnspacing=1.6,
         )
 

@@ -111,7 +111,7 @@ class Result(ABC):
 
     def report(self, path: str | Path) -> Path:
         """Write ``report.html`` into a folder (or to a path ending in .html), with ``figures/`` beside it."""
-        kicker = f"Isotropy · {self.kind}"
+        kicker = f"Isotropy · {self.kind.replace('_', ' ')}"
         return write_html(self.title(), self.blocks(), path, kicker=kicker, provenance=self.provenance())
 
 

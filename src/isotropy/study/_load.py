@@ -15,6 +15,7 @@ _KINDS = {
     "discovery": ("isotropy.discovery", "Discovery"),
     "audit": ("isotropy.discovery", "Audit"),
     "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
+    "moving_parts": ("isotropy.discovery", "MovingParts"),
     "comparison": ("isotropy.comparison", "Comparison"),
 }
 

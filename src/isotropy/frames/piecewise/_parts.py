@@ -16,8 +16,8 @@ from isotropy.frames.piecewise._partition import Partition
 from isotropy.groups import homogeneous
 from isotropy.linalg import Segments, eigh, farthest_points, neighbours
 
-_PATCHES = (12, 40)
-"""Points of the surroundings from which a motion is guessed: few stay within one part, many are exact."""
+_PATCHES = (5, 12, 40)
+"""Points of the surroundings from which a motion is guessed: few stay within a small part, many are exact."""
 _SEEDS = 256
 _ROUNDS = 8
 _FLOOR = 1e4
@@ -263,7 +263,7 @@ class _Search:
 
     def _noise_of_patches(self) -> float:
         """From the smaller surroundings: a fifth of them at least lie within one part, and leave the least."""
-        sets, source = _surroundings(self.poses.first, _PATCHES[0])
+        sets, source = _surroundings(self.poses.first, _PATCHES[1])
         motions = self.poses.fit_sums(sets.sum(self.poses.pairs[source]))
         square = torch.zeros(sets.count, dtype=torch.float64)
         for pose, R, t in zip(self.poses.others, motions.R.unbind(1), motions.t.unbind(1), strict=True):
