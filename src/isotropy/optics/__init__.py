@@ -4,10 +4,11 @@ from typing import Any
 from warnings import warn
 
 from isotropy import reps
-from isotropy.optics import finite
+from isotropy.optics import cost, finite
 from isotropy.optics._average import Mode, average, canonicalise
 from isotropy.optics._budget import InfeasibleBudget
 from isotropy.optics._chain import Chain
+from isotropy.optics._coupling import Coupling
 from isotropy.optics._front import fit_in_memory
 from isotropy.optics._meter import measure_peak
 from isotropy.optics._optic import Lens, Optic
@@ -17,6 +18,7 @@ from isotropy.optics._two_cell import TwoCell, get_put, oplaxator, opunitor, put
 
 __all__ = [
     "Chain",
+    "Coupling",
     "InfeasibleBudget",
     "Lens",
     "Mode",
@@ -26,6 +28,7 @@ __all__ = [
     "TwoCell",
     "average",
     "canonicalise",
+    "cost",
     "finite",
     "fit_in_memory",
     "get_put",

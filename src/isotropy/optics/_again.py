@@ -88,6 +88,11 @@ class Again:
                 stack.enter_context(torch.autocast(device, dtype, enabled, self._cached))
             return self.call(*args)
 
+    def invert(self, y: Any) -> Any:
+        """The input that gives ``y``, by the layer's own inverse, with the chance and the buffers of the first call."""
+        with _random_state(self._random), _buffers_as(self._buffers), torch.no_grad():
+            return self.call.inverse(y)  # type: ignore[attr-defined]
+
     def _generators(self, args: Any) -> Iterator[torch.Generator]:
         yield torch.default_generator
         devices = {part.device for part in tree.tree_leaves(args) if isinstance(part, Tensor) and part.is_cuda}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
-from isotropy.optics._again import modules_of
+from isotropy.optics._again import Again, modules_of
 from isotropy.optics._meter import Meter
 from isotropy.optics._profile import Profile
 
@@ -29,6 +29,9 @@ class _Measured:
     transient_forward: int
     transient_backward: int
     transient_kept: int
+    inverse: float | None = None
+    transient_inverse: int = 0
+    drift: float = 0.0
 
 
 def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str], x: Any, repeats: int) -> Profile:
@@ -38,7 +41,8 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
     with untouched(layers, x):
         for layer, name in zip(layers, names, strict=True):
             value = _leaves(value, flags)
-            rows.append(_measure(_stand_in(layer), name, value, repeats))
+            row = _measure(_stand_in(layer), name, value, repeats)
+            rows.append(_with_inverse(row, layer, value, repeats))
             with torch.enable_grad():
                 value = layer(value)
             flags = _flags(value)
@@ -52,6 +56,9 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
         transient_forward=[row.transient_forward for row in rows],
         transient_backward=[row.transient_backward for row in rows],
         transient_kept=[row.transient_kept for row in rows],
+        inverse=[row.inverse for row in rows],
+        transient_inverse=[row.transient_inverse for row in rows],
+        drift=[row.drift for row in rows],
         gradient=_new_gradients(layers),
         recompute_safe=[bool(getattr(layer, "recompute_safe", True)) for layer in layers],
         names=names,
@@ -206,6 +213,34 @@ def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -
         transient_backward=max(0, meter.peak - residual),
         transient_kept=max(0, before - residual),
     )
+
+
+_TOO_FAR = 1e-2
+"""A rebuilt input that differs by more, relative to its largest entry, is none: chance inside, or no inverse at all."""
+
+
+def _with_inverse(row: _Measured, layer: Callable[[Any], Any], value: Any, repeats: int) -> _Measured:
+    """What rebuilding the input takes and how far it is off, where the layer can."""
+    if not callable(getattr(layer, "inverse", None)) or not isinstance(value, Tensor):
+        return row
+    with torch.no_grad():
+        once = Again("", layer, modules_of(layer))
+        y = once.first(value.detach())
+        meter = Meter()
+        with meter:
+            rebuilt = once.invert(y)
+        seconds: list[float] = []
+        for _ in range(max(1, repeats)):
+            _wait(value)
+            began = time.perf_counter()
+            once.invert(y)
+            _wait(value)
+            seconds.append(time.perf_counter() - began)
+    x = value.detach()
+    drift = float((rebuilt - x).abs().max() / x.abs().max().clamp_min(1e-30))
+    if not drift < _TOO_FAR:
+        return row
+    return replace(row, inverse=median(seconds), transient_inverse=meter.peak, drift=drift)
 
 
 def _never(_: None) -> Tensor:

@@ -17,19 +17,20 @@ MOST_LAYERS = 256
 
 _STORE = -1
 _NEVER = -2
+_INVERT = 1024  # added to a cut: more than there are layers
 
 
-def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
+def least_memory(costs: Costs, *, store: bool = True, every: int = 0) -> tuple[float, Cuts]:
     """The smallest peak of any persistent schedule, exactly, and one that reaches it.
 
-    >>> ones = (1.0,) * 4
-    >>> least_memory(Costs(ones, ones, ones, ones, *[(0.0,) * 4] * 4, (True,) * 4, tuple("abcd"), False))[0]
+    >>> from isotropy.optics import Profile
+    >>> least_memory(Profile([1] * 4, [1] * 4, [1] * 4, [1] * 4).costs)[0]
     2.0
     """
     n = len(costs)
     later, waiting = gradients_after(costs), held_meanwhile(costs)
     output, residual = np.asarray(costs.output), np.asarray(costs.residual)
-    least = np.full((n, n), math.inf)
+    least, rebuilt = np.full((n, n), math.inf), inverted(costs, every)[1]
     cuts: dict[tuple[int, int], int | None] = {}
     for first, last in segments(n):
         taping = costs.transient_kept[first] + waiting[last]
@@ -46,6 +47,11 @@ def least_memory(costs: Costs, *, store: bool = True) -> tuple[float, Cuts]:
             i = int(peak.argmin())
             if peak[i] < best:
                 best, cut = float(peak[i]), int(ks[i])
+            if every:
+                peak = np.maximum(np.maximum(ahead + waiting[last], kept), rebuilt[first, ks])
+                i = int(peak.argmin())
+                if peak[i] < best:
+                    best, cut = float(peak[i]), -int(ks[i])
         least[first, last] = best
         cuts[first, last] = cut
     return (float(least[0, n - 1]) if n else 0.0), cuts
@@ -68,6 +74,36 @@ def held_meanwhile(costs: Costs) -> Float[ndarray, " n"]:
     """Bytes that wait while layers up to each one run again: gradients that stay, and the cotangent of its output."""
     cotangent = np.asarray(costs.output) if costs.counts_running else np.zeros(len(costs))
     return gradients_after(costs) + np.where(np.arange(len(costs)) < len(costs) - 1, cotangent, 0.0)
+
+
+def inverted(costs: Costs, every: int) -> tuple[Float[ndarray, "n n1"], Float[ndarray, "n n1"]]:
+    """Seconds and peak of the backwards of layers s..k-1 at [s, k], each input but the first rebuilt from the output.
+
+    They begin when the value into k is kept. Infinite where an inverse is missing, a layer must not run twice, or more
+    than ``every`` layers would lie between values that were kept.
+    """
+    n = len(costs)
+    seconds, peaks = np.full((n, n + 1), math.inf), np.full((n, n + 1), math.inf)
+    later, waiting = gradients_after(costs), held_meanwhile(costs)
+
+    def taken(i: int) -> float:
+        return costs.residual[i] + max(costs.transient_kept[i] + waiting[i], costs.transient_backward[i] + later[i])
+
+    for last in range(n if every else 0):
+        time, peak = 0.0, 0.0
+        for first in range(last, max(-1, last - every), -1):
+            if not costs.safe[first]:
+                break
+            time += costs.forward[first] + costs.backward[first]
+            if first < last:
+                seconds[first, last + 1], peaks[first, last + 1] = time, max(peak, taken(first))
+            uninverted = costs.inverse[first]
+            if uninverted is None or first == 0:
+                break
+            before = costs.output[first - 1]
+            rebuilding = costs.output[first] + max(costs.transient_inverse[first], before) + waiting[first]
+            time, peak = time + uninverted, max(peak, float(rebuilding), before + taken(first))
+    return seconds, peaks
 
 
 def _running(costs: Costs, first: int, last: int) -> Float[ndarray, " k"]:
@@ -106,13 +142,16 @@ class Table:
                 found[first, last] = None
                 if first < last:
                     todo.append((first + 1, last, m - int(self.taped[first])))
+            elif cut > _INVERT:
+                found[first, last] = _INVERT - cut
+                todo.append((cut - _INVERT, last, m - int(self.kept[cut - _INVERT - 1])))
             else:
                 found[first, last] = cut
                 todo += [(cut, last, m - int(self.kept[cut - 1])), (first, cut - 1, m)]
         return found
 
 
-def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
+def fill(costs: Costs, unit: float, top: int, *, store: bool = True, every: int = 0) -> Table:
     """The table for 0..top slots of ``unit`` bytes. Sizes are rounded up, so that no schedule takes more than it says.
 
     Source: Beaumont et al. 2019, arXiv 1911.13214, theorem 1, with
@@ -127,6 +166,8 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
     kept, taped = up(np.asarray(costs.output)), up(residual)
     needed = up(residual + np.asarray(costs.transient_backward) + gradients_after(costs))
     needed = np.maximum(needed[:, None], up(np.add.outer(residual + np.asarray(costs.transient_kept), waiting)))
+    rebuilding, room = inverted(costs, every)
+    room = np.where(np.isfinite(room), up(np.where(np.isfinite(room), room, 0.0)), top + 1)
     passed = np.concatenate([[0.0], np.cumsum(costs.forward)])
     slots = np.arange(top + 1)
     seconds = np.full((n, n, top + 1), math.inf)
@@ -152,6 +193,14 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True) -> Table:
             better = least < best
             best[better] = least[better]
             how[better] = first + 1 + i[better]
+            if every:
+                times = shifted[last, k] + (rebuilding[first, k] + passed[k] - passed[first])[:, None]
+                times[np.maximum(ahead, room[first, k])[:, None] > slots] = math.inf
+                i = times.argmin(0)
+                least = times[i, slots]
+                better = least < best
+                best[better] = least[better]
+                how[better] = _INVERT + first + 1 + i[better]
         how[~np.isfinite(best)] = _NEVER
         if first:
             by = kept[first - 1]

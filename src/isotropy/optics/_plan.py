@@ -40,9 +40,27 @@ class Plan:
         """Seconds, peak bytes and recomputed forwards, from the profile by the schedule: nothing of it is measured."""
         return simulate(self.steps, self.costs)
 
+    @property
+    def exact(self) -> bool:
+        """Whether gradients are those of plain autograd to the last bit: no input is rebuilt by an inverse."""
+        return not any(step.action == "invert" for step in self.steps)
+
+    @cached_property
+    def drift(self) -> float:
+        """By how much rebuilt inputs may differ, relative to their largest entries: what was measured, added up.
+
+        It is that of the longest way from a value that was kept, 0 for an exact plan.
+        """
+        worst, way, before = 0.0, 0.0, -1
+        for action, layer in self.steps:
+            if action == "invert":
+                way = self.costs.drift[layer] + (way if before == layer + 1 else 0.0)
+                worst, before = max(worst, way), layer
+        return worst
+
     @cached_property
     def lower_bound(self) -> float:
-        """Seconds below which no schedule at all comes within the budget.
+        """Seconds below which no schedule at all comes within the budget, inverses aside.
 
         When the backward pass begins, the residuals that are there fit into the budget; each other layer runs forward
         at least twice. The best choice of the first is bounded by a knapsack that may take parts of things.
@@ -85,6 +103,10 @@ class Plan:
             f"Run again when their turn comes: {_ranges(again, c.names)}"
             + (f"; of values between layers kept at first: into {_ranges(values, c.names)}." if values else "."),
         ]
+        rebuilt = sorted(step.at for step in self.steps if step.action == "invert")
+        if rebuilt:
+            names = _ranges(rebuilt, c.names)
+            lines.append(f"Inputs rebuilt by inverses: {names}. They, and gradients, may be off by {self.drift:.1g}.")
         once = [layer for layer in range(len(c)) if not c.safe[layer]]
         if once:
             lines.append(f"Kept because another run may differ: {_ranges(once, c.names)}.")
@@ -111,9 +133,11 @@ def make_plan(
     allow: Collection[str],
     solver: Solver,
     slots: int,
+    every: int = 32,
 ) -> Plan:
     """``Profile.plan``, where the arguments are explained."""
     store = _checked(allow, solver, slots, (budget is not None) + (fraction is not None) + min_budget)
+    every = every if "invert" in allow else 0
     if not len(costs):
         return Plan(costs, math.inf if budget is None else read_bytes(budget), solver, (), {})
     n = len(costs)
@@ -128,7 +152,7 @@ def make_plan(
         cuts = store_all(n)
         return Plan(costs, free, solver, steps_of(cuts, n), cuts)
     _refuse_long(n, solver)
-    least, frugal = least_memory(costs, store=store)
+    least, frugal = least_memory(costs, store=store, every=every)
     free = least if min_budget else free
     # A fraction and the smallest budget are products and sums: their last digits are nobody's wish.
     if free < least * (1 - 1e-12):
@@ -137,7 +161,7 @@ def make_plan(
         steps = optimum(costs, free)
         assert steps is not None, "a persistent schedule is a schedule"
         return Plan(costs, free, solver, steps, None)
-    cuts = _dynamic(costs, free, slots, store, frugal)
+    cuts = _dynamic(costs, free, slots, store, frugal, every)
     return Plan(costs, free, solver, steps_of(cuts, n), cuts)
 
 
@@ -155,19 +179,20 @@ def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool
         raise DomainError("several budgets", "one of budget=, fraction= and min_budget=True")
     if solver not in get_args(Solver):
         raise DomainError(f"solver={solver!r}", f"one of {', '.join(map(repr, get_args(Solver)))}")
-    unknown = set(allow) - {"store", "recompute"}
+    unknown = set(allow) - {"store", "recompute", "invert"}
     if isinstance(allow, str) or unknown or "recompute" not in allow:
-        raise DomainError(f"allow={allow!r}", 'a set of "store" and "recompute", the latter in any case')
-    if "store" not in allow and solver != "dp":
-        raise DomainError(f"solver={solver!r} without 'store'", "solver='dp'")
+        raise DomainError(f"allow={allow!r}", 'a set of "store", "recompute" and "invert", "recompute" in any case')
+    if ("store" not in allow or "invert" in allow) and solver != "dp":
+        raise DomainError(f"solver={solver!r} with allow={allow!r}", "solver='dp'")
     if slots < 1:
         raise DomainError(f"slots={slots}", "at least one")
     return "store" in allow
 
 
-def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts) -> Cuts:
+def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts, every: int) -> Cuts:
     sizes = [*costs.output, *costs.residual, *costs.gradient]
     sizes += [*costs.transient_forward, *costs.transient_backward, *costs.transient_kept]
+    sizes += costs.transient_inverse
     if math.isinf(budget):
         budget = simulate(steps_of(frugal, len(costs)), costs).peak_bytes + sum(costs.residual) + sum(costs.output)
     if budget <= slots and all(float(size).is_integer() for size in sizes):
@@ -175,7 +200,7 @@ def _dynamic(costs: Costs, budget: float, slots: int, store: bool, frugal: Cuts)
     else:
         # Rounding may cost a slot for each layer. What seems to need a few more than there are is tried on paper.
         unit, limit, top = budget / slots, slots, slots + len(costs)
-    table = fill(costs, unit, top, store=store)
+    table = fill(costs, unit, top, store=store, every=every)
     found, seen = [frugal], math.inf
     for free in range(top, -1, -1):
         seconds = float(table.seconds[0, -1, free])

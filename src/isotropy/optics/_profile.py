@@ -23,9 +23,10 @@ class Profile:
     ``transient_backward`` what a backward makes beyond the residual: cotangents, fresh gradients, working tensors.
     Without the first of them working tensors and the values that run from layer to layer cost nothing, as in tables
     of textbooks. ``gradient`` are bytes of gradients that stay
-    because they had no place before. Layers that are not ``recompute_safe`` run forward once only. ``inverse`` is
-    reserved for seconds of the inverses of layers that have one; ``names`` are for people, ``shape``
-    says on which input the numbers were measured.
+    because they had no place before. Layers that are not ``recompute_safe`` run forward once only. ``inverse`` are
+    seconds of the inverses of layers that have one (None: it has none), ``transient_inverse`` what these make at their
+    peak, ``drift`` by how much a rebuilt input differs, relative to its largest entry. ``names`` are for people,
+    ``shape`` says on which input the numbers were measured.
 
     Raises ShapeError for lists of unequal length; DomainError for negative numbers and NaN, and for a residual smaller
     than the output that it holds.
@@ -43,6 +44,8 @@ class Profile:
     transient_backward: Sequence[float] | None = None
     inverse: Sequence[float | None] | None = None
     transient_kept: Sequence[float] | None = None
+    transient_inverse: Sequence[float] | None = None
+    drift: Sequence[float] | None = None
     gradient: Sequence[float] | None = None
     recompute_safe: Sequence[bool] | None = None
     names: Sequence[str] | None = None
@@ -88,6 +91,9 @@ class Profile:
             tuple(self.transient_backward or zero),
             tuple(self.transient_kept or zero),
             tuple(self.gradient or zero),
+            tuple(self.inverse or (None,) * len(self)),
+            tuple(self.transient_inverse or zero),
+            tuple(self.drift or zero),
             tuple(self.recompute_safe or (True,) * len(self)),
             tuple(self.names or map(str, range(len(self)))),
             self.transient_forward is not None,
@@ -103,6 +109,7 @@ class Profile:
         allow: Collection[str] = ("store", "recompute"),
         solver: Solver = "dp",
         slots: int = 500,
+        every: int = 32,
     ) -> Plan:
         """What to keep and what to run again, so that the peak stays within ``budget`` and least time is spent.
 
@@ -111,7 +118,9 @@ class Profile:
         schedules that keep a stored value until it is used (persistent ones), but for the rounding of sizes to a
         ``slots``-th of the budget; "exact" (10 layers at most) among all schedules; "revolve" is binomial checkpointing
         as if layers were equal, "sqrt" keeps the input of every root-n-th layer, "all" is plain autograd, "none" keeps
-        the input only. ``allow`` without "store" recomputes every layer but the last.
+        the input only. ``allow`` without "store" recomputes every layer but the last; with "invert" inputs of layers
+        that have an inverse may be rebuilt from outputs, with a value that is stored or given at least ``every`` so
+        many layers: gradients are then exact up to the plan's ``drift`` only.
 
         Raises InfeasibleBudget, which names the smallest budget and the layer in the way; DomainError for sizes that
         cannot be read, an unknown solver, or more layers than the solver takes. Sources: Beaumont et al. 2019 (Rotor),
@@ -121,10 +130,10 @@ class Profile:
         >>> even.plan(budget=3, allow={"recompute"}).predicted.recomputed
         14
         """
-        return make_plan(self.costs, budget, fraction, min_budget, allow, solver, slots)
+        return make_plan(self.costs, budget, fraction, min_budget, allow, solver, slots, every)
 
 
 _LISTS = (
     *("forward", "backward", "output", "residual", "transient_forward", "transient_backward", "transient_kept"),
-    *("inverse", "gradient", "recompute_safe", "names"),
+    *("transient_inverse", "drift", "inverse", "gradient", "recompute_safe", "names"),
 )

@@ -154,6 +154,10 @@ class Rest:
                 self.values.pop(step.at, None)
             elif step.action == "keep":
                 self.values[step.at] = self._input(step.at)
+            elif step.action == "invert":
+                rebuilt = self.calls[step.at].invert(self.values[step.at + 1].fresh(self.calls[step.at].name))
+                self.running = step.at, _Value(rebuilt, self.flags[step.at])
+                del rebuilt
             elif step.action in ("forward", "tape"):
                 self._repeat(step)
         self.level = layer

@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 
 from isotropy.errors import DomainError
 
-Action = Literal["forward", "tape", "keep", "drop", "release", "backward"]
+Action = Literal["forward", "tape", "keep", "drop", "release", "backward", "invert"]
 Cuts = Mapping[tuple[int, int], int | None]
 """How a persistent schedule runs the layers s..t, segment by segment, while the input of s is at hand.
 ``cuts[s, t]`` is None where all that the backward pass of s needs is kept before s+1..t; else a layer k, of which only
-the input is kept while k..t run, before it comes back to s..k-1."""
+the input is kept while k..t run, before it comes back to s..k-1; with a minus, these are then rebuilt one by one from
+that value, by inverses."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,9 @@ class Costs:
     transient_backward: tuple[float, ...]
     transient_kept: tuple[float, ...]
     gradient: tuple[float, ...]
+    inverse: tuple[float | None, ...]
+    transient_inverse: tuple[float, ...]
+    drift: tuple[float, ...]
     safe: tuple[bool, ...]
     names: tuple[str, ...]
     counts_running: bool
@@ -42,7 +46,8 @@ class Costs:
 
 class Step(NamedTuple):
     """One step: ``forward``, ``tape`` (a forward that keeps the residual) or ``backward`` of layer ``at``; ``release``
-    lets go of its residual; ``keep`` and ``drop`` are about the value that goes *into* layer ``at``."""
+    lets go of its residual; ``keep`` and ``drop`` are about the value that goes *into* layer ``at``, which ``invert``
+    makes from the one that comes out of it."""
 
     action: Action
     at: int
@@ -78,8 +83,10 @@ def steps_of(cuts: Cuts, layers: int) -> tuple[Step, ...]:
         first, last = now
         cut = cuts[first, last]
         if cut is not None:
-            forwards = [Step("forward", layer) for layer in range(first, cut)]
-            parts = [*forwards, Step("keep", cut), (cut, last), Step("drop", cut), (first, cut - 1)]
+            after = abs(cut)
+            forwards = [Step("forward", layer) for layer in range(first, after)]
+            parts = [*forwards, Step("keep", after), (after, last)]
+            parts += [Step("drop", after), (first, after - 1)] if cut > 0 else _inverted(first, after)
         else:
             parts: list[Step | tuple[int, int]] = [Step("tape", first), Step("backward", first)]
             if first < last:
@@ -89,6 +96,15 @@ def steps_of(cuts: Cuts, layers: int) -> tuple[Step, ...]:
                 parts[1:1] = [Step("keep", first + 1), *rest, Step("drop", first + 1)] if returns else rest
         todo += reversed(parts)
     return tuple(steps)
+
+
+def _inverted(first: int, after: int) -> list[Step | tuple[int, int]]:
+    """Backwards of the layers from ``after`` - 1 down to ``first``, each on an input that was rebuilt."""
+    steps: list[Step | tuple[int, int]] = []
+    for layer in range(after - 1, first - 1, -1):
+        rebuilt = [Step("invert", layer), Step("keep", layer)] if layer > first else []
+        steps += [*rebuilt, Step("drop", layer + 1), Step("tape", layer), Step("backward", layer)]
+    return steps
 
 
 def simulate(steps: Iterable[Step], profile: Costs) -> Cost:
@@ -148,6 +164,12 @@ class _Machine:
                 if not self.at_hand(layer):
                     self.held += p.output[layer - 1]
                 self.kept.add(layer)
+            case "invert":
+                seconds = p.inverse[layer]
+                self._needs(layer + 1 in self.kept and seconds is not None, step)
+                extra = max(p.transient_inverse[layer], p.output[layer - 1])
+                self.running = layer
+                self.seconds += seconds or 0.0
             case "drop":
                 self._needs(layer in self.kept, step)
                 self.kept.discard(layer)

@@ -31,8 +31,8 @@ def optimum(costs: Costs, budget: float) -> tuple[Step, ...] | None:
     Until the output is reached each layer runs once, as in any forward pass. Source: the unrestricted problem of
     specification 13 §2.3, by A* with the backwards and the forwards that are certainly still to come as the bound.
 
-    >>> zero = (0.0,) * 2
-    >>> costs = Costs((4.0, 3.0), (2.0, 3.0), (1.0, 2.0), (3.0, 2.0), *[zero] * 4, (True, True), ("a", "b"), False)
+    >>> from isotropy.optics import Profile
+    >>> costs = Profile([4, 3], [2, 3], [1, 2], [3, 2]).costs
     >>> [step.at for step in optimum(costs, 3) if step.action in ("forward", "tape")]
     [0, 1, 0]
     """
