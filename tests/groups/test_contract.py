@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from isotropy.groups import SL, SO, C, Element, Group, LieAlgebra, MatrixGroup, S
+from isotropy.groups import SL, SO, Affine, C, Element, GLPlus, Group, LieAlgebra, MatrixGroup, S
 from isotropy.testing import check_group
 
 NAMES = """
@@ -18,6 +18,8 @@ SO(3) x Scale(3); SO(3) x Inversion(3); C(2)@z x Inversion(3); SL(2) x Scale(2);
 Similarity(1); Similarity(2); Similarity(3); Similarity(2)@z; Similarity(3) x S(4)
 Similarity+(1); Similarity+(2); Similarity+(3)
 SO(2) x Scale(2) x C(3).on("hue"); C(4)@z x C(2)@z; SO(2).on("hue")@z
+Affine(GL+(2)); Affine(SL(2)); Affine(GL+(1)); Affine(O(2)); Affine(SO(2)@z); Affine(Shear(2)@y); Homography(1)
+Homography(2); Shear(2)@x; Shear(3)@(1,2,2); Shear(2)@y.on("hue"); Affine(SL(2) x Scale(2))
 SO(2).conjugate([[1,2],[0,1]]); Lorentz(3).conjugate([[1,0,2],[0,1,0],[0,1,1]]); E(2).conjugate([[1,2],[0,1]])
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip
 TWO_SPEEDS = torch.block_diag(torch.tensor([[0.0, -1], [1, 0]]), torch.tensor([[0.0, -2], [2, 0]]))
@@ -76,6 +78,22 @@ class FlatDensity(SL):
         return torch.zeros_like(v[..., 0])
 
 
+class ForgottenDeterminant(Affine):
+    def haar_log_density(self, v: Tensor) -> Tensor:
+        return self.base.haar_log_density(v[..., : self.base.dim])
+
+
+class OneHaarMeasure(Affine):
+    def log_modulus(self, g: Element) -> Tensor:
+        assert isinstance(g, Tensor)
+        return torch.zeros_like(g[..., 0, 0])
+
+
+class WrongFactors(GLPlus):
+    def inverse_from_coords(self, v: Tensor) -> Element:
+        return self.from_coords(-v)
+
+
 class WrongSideAdjoint(SO):
     def adjoint(self, g: Element) -> Tensor:
         return super().adjoint(self.inverse(g))
@@ -119,6 +137,9 @@ class Backwards(S):
         ("haar", UncorrectedQR(3)),
         ("haar", FixedSeed(3)),
         ("chart", FlatDensity(2)),
+        ("chart", ForgottenDeterminant(GLPlus(2))),
+        ("chart", OneHaarMeasure(GLPlus(2))),
+        ("chart", WrongFactors(2)),
         ("adjoint", WrongSideAdjoint(3)),
         ("logarithm", TransposedLog(3)),
         ("membership", OpenDoor(3)),

@@ -123,7 +123,7 @@ def _of_classes(problem: Problem) -> Problem:
 
 def _with_subgroups(dataset: Dataset, groups: Any) -> Any:
     """A single group, and the candidates that the data set itself lists below it; several are taken as they are."""
-    given = [] if groups is None else listed(groups)
+    given = [] if groups is None else listed(groups, dataset.types, dataset.x)
     if len(given) != 1:
         return groups
     (one,) = given

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._linear import NamedGroup, check_log, close, matrix
+from isotropy.groups._linear import NamedGroup, Turns, check_log, close, matrix
 from isotropy.groups._rotations import SO, Mirrored, axis_name, is_orthogonal, rotation_basis, rotation_names
 
 
@@ -75,6 +75,10 @@ class T(NamedGroup, symbol="T", compact=False, affine=True):
 
 class Turning(NamedGroup, compact=False, affine=True):
     """What SE and Similarity+ have in common: without its scale the linear part is a rotation."""
+
+    @property
+    def turns(self) -> Turns:
+        return Turns(SO(self.n), slice(0, SO(self.n).dim), 0, self.size)
 
     def turn(self, g: Float[Tensor, "... m m"]) -> Float[Tensor, "... d d"]:
         """The linear part without its scale."""

@@ -1,10 +1,8 @@
-"""Exact finite rules for Haar integrals, and the integral itself."""
+"""Exact finite rules for Haar integrals."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
-from warnings import warn
 
 import numpy as np
 import torch
@@ -12,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, EffectiveSampleWarning, InfeasibleError, ShapeError
-from isotropy.estimate import Estimate
+from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element
 from isotropy.groups._exponential import rotation2, rotation3
 from isotropy.groups._group import Group
@@ -22,7 +19,6 @@ from isotropy.groups._measure import Measure
 from isotropy.groups._placed import MovedGroup
 from isotropy.groups._product import Factored, Product, grid
 from isotropy.groups._rotations import SO, O, reflection
-from isotropy.groups._window import Window, needed
 
 Rule = tuple[Element, Tensor]
 """Atoms (F, *element) and weights (F,), in float64."""
@@ -141,54 +137,3 @@ def rotation_group(degree: int) -> Float[Tensor, "F 3 3"]:
     axis = torch.tensor([0.0, 1.0, golden], dtype=torch.float64)
     fifth = rotation3(axis / torch.linalg.vector_norm(axis) * (2 * math.pi / 5))
     return torch.cat([tetrahedral @ torch.linalg.matrix_power(fifth, i) for i in range(5)])
-
-
-def integrate(
-    f: Callable[[Element], Tensor],
-    measure: Measure,
-    n: int = 1024,
-    *,
-    generator: torch.Generator,
-    weights: str = "haar",
-    rule: str = "mc",
-) -> Estimate:
-    """The integral of ``f: g (n, *element) -> (n,)`` with a 95 % interval.
-
-    Over Haar and Cubature: the mean. Over a Window with ``weights="haar"``: the Haar integral, the window being the
-    proposal of importance sampling; with ``"none"`` the mean under the window itself, which depends on the window.
-    ``ess`` is that of the summands |w f|: for a group of infinite volume weights alone have none. Warns
-    (EffectiveSampleWarning) when it is below n/4, raises InfeasibleError below 2, ShapeError when f is not (n,).
-
-    >>> gen = torch.Generator().manual_seed(0)
-    >>> print(integrate(lambda g: g[:, 0, 0] ** 2, Cubature(SO(3), 2), generator=gen))
-    0.333 [0.333, 0.333]
-    """
-    if weights not in ("haar", "none"):
-        raise DomainError(f"weights={weights!r}", "'haar' or 'none'", "")
-    if isinstance(measure, Window) and weights == "haar":
-        count, generator = needed(n, generator)
-        g, log_weight = measure.weighted(count, generator, rule)
-        terms = log_weight.exp() * _values(f, g, count)
-        size = terms.abs()
-        ess = float(size.sum() ** 2 / size.square().sum().clamp_min(1e-300))
-    else:
-        atoms = measure.discretise(n, generator=generator, rule=rule)
-        values = _values(f, atoms.g, len(atoms))
-        if atoms.exact:
-            mean = float(atoms.weight @ values)
-            return Estimate(mean, mean, mean, n=len(atoms), ess=float(len(atoms)))
-        terms, count, ess = values, len(atoms), float(len(atoms))
-    if ess < 2 and count > 2:
-        hint = "widen the window, or draw more: a few of the draws carry the whole integral"
-        raise InfeasibleError(f"an effective sample of {ess:.2g} in {count}", "at least 2", hint)
-    if ess < count / 4:
-        warn(f"effective sample {ess:.0f} of {count}: widen the window", EffectiveSampleWarning, stacklevel=2)
-    mean, error = float(terms.mean()), float(terms.std() / math.sqrt(count))
-    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error, n=count, ess=ess)
-
-
-def _values(f: Callable[[Element], Tensor], g: Element, count: int) -> Tensor:
-    values = f(g)
-    if values.shape != (count,):
-        raise ShapeError(f"f(g) of shape {tuple(values.shape)}", f"({count},)", "f maps a batch of elements to numbers")
-    return values.double()

@@ -57,6 +57,11 @@ class Group(ABC):
         return False
 
     @property
+    def projective(self) -> bool:
+        """Whether elements act by homogeneous matrices and a division, as homographies do."""
+        return False
+
+    @property
     def unimodular(self) -> bool:
         """Whether left and right Haar measure agree."""
         return True
@@ -156,6 +161,10 @@ class Group(ABC):
         """The element with these coordinates."""
         return self.exp(self.algebra.hat(v))
 
+    def inverse_from_coords(self, v: Float[Tensor, "... k"]) -> Element:
+        """The inverse of ``from_coords(v)``, from its factors where the chart has any."""
+        return self.inverse(self.from_coords(v))
+
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, ...]:
         """The log density of left Haar measure in the coordinates v, up to a constant unless the group fixes it.
 
@@ -166,6 +175,10 @@ class Group(ABC):
         safe = torch.where(small, torch.ones_like(roots), roots)
         ratio = torch.where(small, (1 - roots / 2).abs(), ((1 - (-safe).exp()) / safe).abs())
         return ratio.log().sum(-1).to(v.dtype)
+
+    def log_modulus(self, g: Element) -> Float[Tensor, ...]:
+        """``log |det Ad_g|``, the log density of right Haar measure relative to left; 0 where they agree."""
+        return torch.linalg.slogdet(self.adjoint(g)).logabsdet
 
     # Chance.
     def sample(

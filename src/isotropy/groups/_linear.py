@@ -5,7 +5,7 @@ import operator
 from abc import abstractmethod
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float
@@ -15,6 +15,29 @@ from isotropy.errors import DomainError, LogUndefinedError, ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._exponential import eigenvalues, matrix_log
 from isotropy.groups._group import Group
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The rotations in a chart: ``from_coords(v) = from_coords(v with zeros there) @ rotation``.
+
+    ``group`` is SO(m), ``coordinates`` are those of the rotation, which acts on m rows from ``row`` on, of ``size``.
+    """
+
+    group: Any
+    coordinates: slice
+    row: int
+    size: int
+
+    def placed(self, R: Float[Tensor, "... m m"]) -> Float[Tensor, "... n n"]:
+        """The rotation as an element of the whole group."""
+        after = self.size - self.row - R.shape[-1]
+        if not self.row and not after:
+            return R
+        whole = torch.nn.functional.pad(R, (self.row, after, self.row, after))
+        rest = torch.ones(self.size, dtype=R.dtype, device=R.device)
+        rest[self.row : self.row + R.shape[-1]] = 0
+        return whole + torch.diag(rest)
 
 
 class LinearGroup(Group):
@@ -38,6 +61,11 @@ class LinearGroup(Group):
     def components(self) -> Float[Tensor, "c m m"]:
         """One element of each connected component, the identity first."""
         return self._components()
+
+    @property
+    def turns(self) -> Turns | None:
+        """Where the rotations of the chart are, None for a chart that has no rotation as its last factor."""
+        return None
 
     def _components(self) -> Tensor:
         if self.finite:

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 from isotropy.errors import SchemaError
 from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
+from isotropy.groups._affine_of import Affine, Shear
 from isotropy.groups._finite import C, D, S
+from isotropy.groups._general_linear import SL, GLPlus
 from isotropy.groups._group import Group
+from isotropy.groups._homography import Homography
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._stretches import SL, GLPlus, Inversion, Lorentz, Scale
+from isotropy.groups._stretches import Inversion, Lorentz, Scale
 
 NAMES: dict[str, Callable[[int], Group]] = {
     "SO": SO,
@@ -30,7 +33,10 @@ NAMES: dict[str, Callable[[int], Group]] = {
     "D": D,
     "Lorentz": Lorentz,
     "Inversion": Inversion,
+    "Shear": Shear,
+    "Homography": Homography,
 }
+COUNTED = ("S", "C", "D")  # their number is no dimension, which data could tell
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
         |(?P<name>[A-Za-z_]\w*\+?)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<sign>[-()\[\],.@*=×]))""",
@@ -39,32 +45,54 @@ TOKEN = re.compile(
 LONGEST, DEEPEST = 100_000, 40
 
 
-def parse(text: str | Group) -> Group:
+class UnsizedGroupError(SchemaError):
+    """A group without its dimension where nothing tells it."""
+
+
+def parse(text: str | Group, degree: int | None = None) -> Group:
     """The group that prints as ``text``; a group is returned as it is. Raises SchemaError for text that is no group.
 
-    ``SO(3)``, ``O(2)@z``, ``SO(2)@(1,2,2)``, ``SO(3) x S(5)`` (or ``*``), ``C(4).on("hue")``,
-    ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name", algebra=[...], discrete=[...])``.
+    ``SO(3)``, ``O(2)@z``, ``SO(2)@(1,2,2)``, ``SO(3) x S(5)`` (or ``*``), ``C(4).on("hue")``, ``Affine(SL(2))``,
+    ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name", algebra=[...], discrete=[...])``. Where ``degree``, the
+    dimension of space, is known the names of matrix groups may come without theirs: ``Scale``, ``Shear@x``, ``SO@z``.
 
     >>> parse("O(2)@z") == O(2) @ "z", parse("SO(3) x S(5)")
     (True, SO(3) x S(5))
+    >>> parse("Scale", degree=2), parse("SO@z", degree=3), parse("Shear@y", degree=2)
+    (Scale(2), SO(2)@z, Shear(2)@y)
     """
     if isinstance(text, Group):
         return text
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise SchemaError(f"a group given as {type(text).__name__}", 'a Group, or its name such as "SO(3)"')
-    groups = _Reader(text).groups()
+    groups = _Reader(text, degree).groups()
     if len(groups) != 1:
         raise SchemaError(f"{len(groups)} groups in {text!r}", "one group", "a list is read by parse_list")
     return groups[0]
 
 
-def parse_list(text: str) -> list[Group]:
+def parse_list(text: str, degree: int | None = None) -> list[Group]:
     """The groups of a list separated by commas. Raises SchemaError as `parse` does.
 
     >>> parse_list("O(3),O(2)@z,SO(2)@(1,2,2)")
     [O(3), O(2)@z, SO(2)@(1,2,2)]
     """
-    return _Reader(text).groups()
+    return _Reader(text, degree).groups()
+
+
+def list_items(text: str) -> list[str]:
+    """The texts of a list separated by commas, which may stand inside parentheses, too.
+
+    >>> list_items("SO(2)@(1,2,2), Scale")
+    ['SO(2)@(1,2,2)', 'Scale']
+    """
+    depth, found, start = 0, list[str](), 0
+    for token in _Reader(text).tokens:
+        depth += (token.text in ("(", "[")) - (token.text in (")", "]")) if token.kind == "sign" else 0
+        if token.kind == "end" or (token.kind == "sign" and token.text == "," and not depth):
+            found.append(text[start : token.at].strip())
+            start = token.at + 1
+    return found
 
 
 @dataclass(frozen=True)
@@ -77,10 +105,10 @@ class _Token:
 class _Reader:
     """A cursor over the tokens of one text."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, degree: int | None = None) -> None:
         if len(text) > LONGEST:
             raise SchemaError(f"a text of {len(text)} characters", f"the name of a group, at most {LONGEST}", "")
-        self.text, self.tokens, self.at, self.depth = text, list[_Token](), 0, 0
+        self.text, self.tokens, self.at, self.depth, self.degree = text, list[_Token](), 0, 0, degree
         position, length = 0, len(text.rstrip())
         while position < length:
             match = TOKEN.match(text, position)
@@ -152,6 +180,8 @@ class _Reader:
         name = self.take("name", f"a group: {', '.join(NAMES)}")
         if name == "MatrixGroup":
             return self.matrix_group()
+        if name == "Affine":
+            return self.affine_group(at)
         name = {"GLPlus": "GL+"}.get(name, name)
         if name not in NAMES:
             near = difflib.get_close_matches(name.upper(), [known.upper() for known in NAMES], 1, 0.6)
@@ -161,12 +191,33 @@ class _Reader:
                 else "your own group: MatrixGroup(name, algebra=, discrete=)"
             )
             raise self.error(f"the unknown group {name!r}", f"one of {', '.join(NAMES)}", at, hint)
-        self.expect("(")
+        if not self.accept("("):
+            return NAMES[name](self.unsized(name, at))
         n = self.take("number", "a whole number")
         self.expect(")")
         if not n.isdecimal() or len(n) > 9:
             raise self.error(f"{name}({n})", "a whole number, at least 1", at)
         return NAMES[name](int(n))
+
+    def unsized(self, name: str, at: int) -> int:
+        """The number of a group that comes without one, from the dimension of space."""
+        if name in COUNTED or (self.degree is None and self.token.text not in ("", ",", "@", "x", "*", ".", ")")):
+            raise self.error(self.token.text or "the end", "'('")
+        if self.degree is None:
+            given = f"{name} without a dimension"
+            raise UnsizedGroupError(given, "one, where the data do not tell it", f"e.g. {name}(2)")
+        # What is placed about an axis acts on the directions across it; a shear has its axis in the space itself.
+        return self.degree - (self.token.text == "@" and name != "Shear")
+
+    def affine_group(self, at: int) -> Group:
+        self.expect("(")
+        if self.token.kind == "number":
+            raise self.error(
+                f"Affine({self.token.text})", "a group of linear maps", at, "Affine(GL+(2)), Affine(SL(2))"
+            )
+        base = self.product()
+        self.expect(")")
+        return Affine(base)  # type: ignore[arg-type]
 
     def matrix_group(self) -> Group:
         self.expect("(")

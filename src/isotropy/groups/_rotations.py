@@ -10,8 +10,8 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._exponential import angle2, rotation2, rotation3, rotation_vector
-from isotropy.groups._linear import NamedGroup, check_log, close, matrix
+from isotropy.groups._exponential import angle2, quaternion_matrix, rotation2, rotation3, rotation_vector
+from isotropy.groups._linear import NamedGroup, Turns, check_log, close, matrix
 
 AXES = "xyz"
 
@@ -31,6 +31,10 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
     def generator_names(self) -> tuple[str, ...]:
         return rotation_names(self.n)
 
+    @property
+    def turns(self) -> Turns:
+        return Turns(SO(self.n), slice(0, self.dim), 0, self.n)
+
     def _algebra(self) -> LieAlgebra:
         return LieAlgebra.of(rotation_basis(self.n))
 
@@ -45,7 +49,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
 
     def log(self, g: Element) -> Tensor:
         if self.n not in (2, 3):
-            return super().log(g)
+            return _polished(matrix(super().log(g)), matrix(g))
         v = self.coords(g)
         angle = torch.linalg.vector_norm(v.detach(), dim=-1)
         check_log(self, self.contains(g) & (math.pi - angle > 16 * torch.finfo(v.dtype).eps))
@@ -59,16 +63,21 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
 
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of the Haar probability in the rotation vector: for SO(3) ``(1 - cos a) / (4 pi^2 a^2)``."""
-        # Skew matrices: i A is Hermitian, and |(1 - e^-ir) / ir| = |sin(r/2) / (r/2)| for the roots r.
-        turns = torch.linalg.eigvalsh(1j * matrix(self.algebra.hat(v.double())))
-        roots = torch.linalg.eigvalsh(1j * self.algebra.ad(v.double())) if self.dim else turns
+        turns, roots = self._roots(v.double())
         density = torch.sinc(roots / (2 * math.pi)).abs().log().sum(-1) - rotation_log_volume(self.n)
         return torch.where(turns.abs().amax(-1) > math.pi, -math.inf, density).to(v.dtype)
 
+    def _roots(self, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The angles of the rotation and of its adjoint; |(1 - e^-ir) / ir| = |sin(r/2) / (r/2)| for the roots r."""
+        if self.n in (2, 3):
+            angle = torch.linalg.vector_norm(v, dim=-1, keepdim=True)
+            return angle, angle[..., : 0 if self.n == 2 else 1].repeat_interleave(2, -1)
+        # Skew matrices: i A is Hermitian.
+        turns = torch.linalg.eigvalsh(1j * matrix(self.algebra.hat(v)))
+        return turns, torch.linalg.eigvalsh(1j * self.algebra.ad(v)) if self.dim else turns
+
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
-        q = haar_orthogonal(self.n, count, generator)
-        flip = torch.where(torch.linalg.det(q) < 0, -1.0, 1.0)
-        return torch.cat([q[..., :-1], q[..., -1:] * flip[:, None, None]], dim=-1)
+        return proper(haar_orthogonal(self.n, count, generator))
 
 
 class Mirrored(NamedGroup):
@@ -106,6 +115,23 @@ class O(Mirrored, SO, symbol="O"):  # noqa: E742
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
         return haar_orthogonal(self.n, count, generator)
+
+
+def _polished(L: Float[Tensor, "... n n"], g: Float[Tensor, "... n n"]) -> Float[Tensor, "... n n"]:
+    """A logarithm after one Newton step, which brings back the digits that square roots lose close to half turns.
+
+    With ``exp(L + d) = exp(L) (1 + r)`` and L = V diag(i t) V^H, ``d_jk = x / (1 - exp(-x)) r_jk``, x = i (t_j - t_k).
+    """
+    with torch.no_grad():
+        A = (L.double() - L.double().mT) / 2
+        t, V = torch.linalg.eigh(-1j * A)
+        back = (V * torch.exp(1j * t)[..., None, :]) @ V.mH
+        rest = back.mH @ g.to(back.dtype)
+        x = 1j * (t[..., :, None] - t[..., None, :])
+        near = (x.abs() < 1e-8) | (((-x).exp() - 1).abs() < 1e-8)
+        factor = torch.where(near, 1.0, x / (1 - torch.where(near, 1.0, -x).exp()))
+        step = V @ (factor * (V.mH @ ((rest - rest.mH) / 2) @ V)) @ V.mH
+    return L + (A + step.real - L.double()).to(L)
 
 
 def rotation_planes(n: int) -> list[tuple[int, int]]:
@@ -146,9 +172,45 @@ def is_orthogonal(g: Tensor, tol: float) -> Bool[Tensor, "..."]:
 
 def haar_orthogonal(n: int, count: int, generator: torch.Generator) -> Float[Tensor, "count n n"]:
     """Haar draws from O(n): QR of a Gaussian with the signs of R made positive (Mezzadri 2007)."""
-    z = torch.randn(count, n, n, generator=generator, dtype=torch.float64, device=generator.device)
+    return orthogonal_of(torch.randn(count, n, n, generator=generator, dtype=torch.float64, device=generator.device))
+
+
+def orthogonal_of(z: Float[Tensor, "count n n"]) -> Float[Tensor, "count n n"]:
+    """The orthogonal factor of QR with a positive diagonal: uniform for a Gaussian z."""
     q, r = torch.linalg.qr(z)
     return q * r.diagonal(dim1=-2, dim2=-1).sign()[..., None, :]
+
+
+def proper(q: Float[Tensor, "count n n"]) -> Float[Tensor, "count n n"]:
+    """Rotations from orthogonal matrices: the last column turned round where the determinant is negative."""
+    flip = torch.where(torch.linalg.det(q) < 0, -1.0, 1.0)
+    return torch.cat([q[..., :-1], q[..., -1:] * flip[:, None, None]], dim=-1)
+
+
+def even_rotations(n: int, u: Float[Tensor, "count r"], offset: float) -> Float[Tensor, "count n n"]:
+    """Rotations as even as the points ``u`` of the unit cube are, r = `even_coordinates`.
+
+    In the plane ``count`` equal angles from ``offset`` (a share of one turn), the end point excluded; in space unit
+    quaternions (Shoemake 1992); above that, Gaussian matrices made orthogonal.
+    """
+    count = len(u)
+    if n == 1:
+        return u.new_ones(count, 1, 1)
+    if n == 2:
+        place = torch.arange(count, dtype=torch.float64, device=u.device) + offset
+        return rotation2(2 * math.pi / count * place)
+    if n == 3:
+        first, second = 2 * math.pi * u[:, 1], 2 * math.pi * u[:, 2]
+        a, b = (1 - u[:, 0]).sqrt(), u[:, 0].sqrt()
+        return quaternion_matrix(
+            torch.stack([b * second.cos(), a * first.sin(), a * first.cos(), b * second.sin()], -1)
+        )
+    return proper(orthogonal_of(torch.special.ndtri(u).unflatten(-1, (n, n))))
+
+
+def even_coordinates(n: int) -> int:
+    """How many coordinates of the unit cube `even_rotations` needs."""
+    return {1: 0, 2: 0, 3: 3}.get(n, n * n)
 
 
 def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""Linear maps that change lengths or orientation: GL+, SL, Scale and Inversion; boosts of space-time: Lorentz."""
+"""Linear maps that change lengths or orientation: Scale and Inversion; boosts of space-time: Lorentz."""
 
 import math
 
@@ -6,87 +6,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError
 from isotropy.groups._algebra import Element, LieAlgebra
-from isotropy.groups._exponential import cartan
-from isotropy.groups._linear import NamedGroup, check_log, close, matrix
+from isotropy.groups._linear import NamedGroup, Turns, check_log, close, matrix
 from isotropy.groups._rotations import SO, axis_name, rotation_basis, rotation_names
-
-
-class GLPlus(NamedGroup, symbol="GL+", compact=False):
-    """Linear maps of positive determinant, with coordinates (X, Y), g = exp(X) exp(Y), X symmetric and Y skew.
-
-    >>> GLPlus(2).dim, GLPlus(2)
-    (4, GL+(2))
-    """
-
-    @property
-    def generator_names(self) -> tuple[str, ...]:
-        return stretch_names(self.n, self.dim) + rotation_names(self.n)
-
-    def _algebra(self) -> LieAlgebra:
-        diagonal = torch.diag_embed(torch.eye(self.n, dtype=torch.float64))
-        return LieAlgebra.of(torch.cat([diagonal, shear_basis(self.n), rotation_basis(self.n)]))
-
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
-        return torch.linalg.det(g) > 0
-
-    def coords(self, g: Element) -> Float[Tensor, "... k"]:
-        """The Cartan coordinates: those of a stretch X, then of a rotation Y; defined for every element."""
-        g = matrix(g)
-        if not bool(self.contains(g).all()):
-            raise DomainError("a matrix that is not an element", f"elements of {self}", "")
-        X, R = cartan(g.double())
-        Y = matrix(SO(self.n).algebra.hat(SO(self.n).coords(R)))
-        return self.algebra.vee(X + Y).to(g.dtype)
-
-    def from_coords(self, v: Float[Tensor, "... k"]) -> Tensor:
-        X, Y = self._split(v)
-        return torch.linalg.matrix_exp(X) @ SO(self.n).exp(Y)
-
-    def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
-        """The log density of Haar measure, ``|det g|^-n`` times Lebesgue on GL+; on SL the rotations have mass 1."""
-        X, Y = self._split(v.double())
-        density = log_sinhc_gaps(X) + SO(self.n).haar_log_density(SO(self.n).algebra.vee(Y))
-        return (density + self._log_constant()).to(v.dtype)
-
-    def _log_constant(self) -> float:
-        # int_GL+ f |det A|^-n dA = C_n int_Pos int_SO f, C_n = pi^(n^2/2) / (2 Gamma_n(n/2)), Pos in X = log S with
-        # Lebesgue measure on the entries i <= j, here in orthonormal coordinates of X/2.
-        n = self.n
-        gamma = n * (n - 1) / 4 * math.log(math.pi) + sum(math.lgamma(n / 2 - j / 2) for j in range(n))
-        constant = n * n / 2 * math.log(math.pi) - math.log(2) - gamma
-        return constant + n * (n + 1) / 2 * math.log(2) - n * (n - 1) / 4 * math.log(2)
-
-    def _split(self, v: Tensor) -> tuple[Tensor, Tensor]:
-        A = matrix(self.algebra.hat(v))
-        return (A + A.mT) / 2, (A - A.mT) / 2
-
-
-class SL(GLPlus, symbol="SL"):
-    """Linear maps of determinant 1, with the Cartan coordinates of GL+.
-
-    >>> g = SL(2).from_coords(torch.tensor([0.3, -0.2, 3.0]))
-    >>> bool(g.trace() < -2), SL(2).coords(g).allclose(torch.tensor([0.3, -0.2, 3.0]), atol=1e-5)
-    (True, True)
-    """
-
-    @property
-    def compact(self) -> bool:
-        return self.n == 1
-
-    @property
-    def order(self) -> int | None:
-        return 1 if self.n == 1 else None
-
-    def _algebra(self) -> LieAlgebra:
-        return LieAlgebra.of(torch.cat([traceless_basis(self.n), shear_basis(self.n), rotation_basis(self.n)]))
-
-    def _contains(self, g: Tensor, tol: float) -> Bool[Tensor, "..."]:
-        return (torch.linalg.det(g) - 1).abs() <= tol * g.abs().amax((-2, -1)).clamp_min(1.0) ** self.n
-
-    def _log_constant(self) -> float:
-        return 0.0
 
 
 class Scale(NamedGroup, symbol="Scale", compact=False):
@@ -169,6 +91,10 @@ class Lorentz(NamedGroup, symbol="Lorentz", compact=False):
         size = g.square().sum((-2, -1), keepdim=True).clamp_min(1.0)
         return close((g.mT @ eta @ g - eta) / size, 0.0, tol) & (g[..., 0, 0] > 0) & (torch.linalg.det(g) > 0)
 
+    @property
+    def turns(self) -> Turns:
+        return Turns(SO(self.n - 1), slice(self.n - 1, self.dim), 1, self.n)
+
     def inverse(self, g: Element) -> Tensor:
         eta = self.metric.to(matrix(g))
         return eta @ matrix(g).mT @ eta
@@ -198,45 +124,9 @@ class Lorentz(NamedGroup, symbol="Lorentz", compact=False):
         return torch.linalg.matrix_exp(matrix(self.algebra.hat(torch.cat([w, padding], dim=-1))))
 
 
-def shear_basis(n: int) -> Float[Tensor, "k n n"]:
-    """Orthonormal symmetric matrices with zero diagonal."""
-    planes = [(i, j) for i in range(n) for j in range(i + 1, n)]
-    basis = torch.zeros(len(planes), n, n, dtype=torch.float64)
-    for k, (i, j) in enumerate(planes):
-        basis[k, i, j] = basis[k, j, i] = math.sqrt(0.5)
-    return basis
-
-
-def traceless_basis(n: int) -> Float[Tensor, "k n n"]:
-    """Orthonormal diagonal matrices of trace zero."""
-    diagonals = torch.zeros(n - 1, n, dtype=torch.float64)
-    for k in range(n - 1):
-        diagonals[k, : k + 1] = 1 / math.sqrt((k + 1) * (k + 2))
-        diagonals[k, k + 1] = -(k + 1) / math.sqrt((k + 1) * (k + 2))
-    return torch.diag_embed(diagonals)
-
-
-def stretch_names(n: int, dim: int) -> tuple[str, ...]:
-    shears = [f"stretch of {axis_name(i, n)} with {axis_name(j, n)}" for i in range(n) for j in range(i + 1, n)]
-    count = dim - len(shears) - n * (n - 1) // 2
-    diagonal = (
-        [f"stretch along {axis_name(i, n)}" for i in range(n)]
-        if count == n
-        else [f"stretch {i + 1}" for i in range(count)]
-    )
-    return (*diagonal, *shears)
-
-
 def log_sinhc(t: Float[Tensor, "..."]) -> Float[Tensor, "..."]:
     """``log(sinh(t)/t)``, without overflow and smooth at 0."""
     t = t.abs()
     small = t < 1e-3
     safe = torch.where(small, 1.0, t)
     return torch.where(small, t.square() / 6, safe - math.log(2) + torch.log1p(-(-2 * safe).exp()) - safe.log())
-
-
-def log_sinhc_gaps(X: Float[Tensor, "... n n"]) -> Float[Tensor, "..."]:
-    """``sum over i < j of log sinhc(x_i - x_j)`` over the eigenvalues of X: the density of SPD matrices e^2X."""
-    x = torch.linalg.eigvalsh(X)
-    gaps = x[..., :, None] - x[..., None, :]
-    return log_sinhc(gaps).sum((-2, -1)) / 2

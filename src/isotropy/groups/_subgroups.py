@@ -9,13 +9,14 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._affine import homogeneous, linear, translation
 from isotropy.groups._finite import S
+from isotropy.groups._general_linear import GLPlus
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._placed import Conjugate, Placed, place
 from isotropy.groups._product import Product
 from isotropy.groups._rotations import SO, O
-from isotropy.groups._stretches import GLPlus, Lorentz, Scale
+from isotropy.groups._stretches import Lorentz, Scale
 
 
 def is_subgroup(H: Group, G: Group, tol: float = 1e-9) -> bool:
@@ -39,9 +40,13 @@ def _inside(H: Group | None, G: Group | None, tol: float) -> bool:
     if not isinstance(H, LinearGroup) or not isinstance(G, LinearGroup):
         return isinstance(H, S) and isinstance(G, S)
     h_basis, h_discrete = matrix(H.algebra.basis), matrix(H.discrete)
-    if G.affine and not H.affine:
+    if H.projective and not G.projective:
+        return H.dim == 0
+    if G.projective and not H.projective:
+        h_basis, h_discrete = _projective(h_basis, h_discrete, H.affine)
+    elif G.affine and not H.affine:
         h_basis, h_discrete = torch.nn.functional.pad(h_basis, (0, 1, 0, 1)), homogeneous(h_discrete)
-    if H.affine and not G.affine:
+    elif H.affine and not G.affine:
         if not (_vanishes(translation(h_basis), tol) and _vanishes(translation(h_discrete), tol)):
             return False
         h_basis, h_discrete = linear(h_basis), linear(h_discrete)
@@ -49,6 +54,17 @@ def _inside(H: Group | None, G: Group | None, tol: float) -> bool:
     if len(h_basis) and not bool(close(G._on_algebra(h_basis), h_basis, tol * scale).all()):
         return False
     return bool(G.contains(h_discrete, tol * 10).all())
+
+
+def _projective(basis: Tensor, discrete: Tensor, affine: bool) -> tuple[Tensor, Tensor]:
+    """Generators as homogeneous matrices of determinant 1, where there are such: a multiple is the same map."""
+    if not affine:
+        basis, discrete = torch.nn.functional.pad(basis, (0, 1, 0, 1)), homogeneous(discrete)
+    m = basis.shape[-1]
+    trace = basis.diagonal(dim1=-2, dim2=-1).sum(-1)[:, None, None]
+    det = torch.linalg.det(discrete)[:, None, None]
+    root = det.sign() * det.abs() ** (1 / m) if m % 2 else det.abs() ** (1 / m)
+    return basis - trace / m * torch.eye(m, dtype=basis.dtype), discrete / root
 
 
 def _vanishes(x: Tensor, tol: float) -> bool:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 
 _AXIS = re.compile(r"^(S?O)\((\d+)\) ?@ ?(.+)$")
+# What stands between " x " outside of parentheses.
+_FACTORS = re.compile(r"((?:\((?:[^()]|\([^()]*\))*\)|(?! x )[^()])+)(?: x |$)")
+_SHEAR = re.compile(r"^Shear\(\d+\) ?@ ?(.+?)(?:\.on\(.*)?$")
+_WITH_SHIFTS = re.compile(r"^Affine\((.+)\)$")
 _NAMED = re.compile(r"^([A-Za-z+]+)\((\w+)(?:, *\w+)?\)(?:\..*)?$")
 
 # Of d dimensions, or of n things.
@@ -19,7 +23,6 @@ _WORDS = {
     "GL+": "every linear map that keeps the orientation",
     "GL": "every linear map",
     "SL": "every linear map that keeps volumes",
-    "Affine": "every linear map and shift",
     "Similarity": "every turn, mirror, shift and change of scale",
     "Lorentz": "turns in space and boosts to another speed",
     "S": "every exchange of {n} things among themselves",
@@ -27,6 +30,7 @@ _WORDS = {
     "C": "turns by multiples of {angle} degrees",
     "D": "turns by multiples of {angle} degrees, and mirrors",
     "U": "every unitary map",
+    "Homography": "every change of perspective",
 }
 
 
@@ -38,7 +42,7 @@ def in_words(name: str) -> str:
     >>> in_words("SO(3) x S(5)")
     'every turn about every axis; every exchange of 5 things among themselves; and both at once'
     """
-    factors = name.split(" x ")
+    factors = _FACTORS.findall(name) if " x " in name else [name]
     if len(factors) > 1:
         together = "both at once" if len(factors) == 2 else "all of them at once"
         return "; ".join([*map(in_words, factors), f"and {together}"])
@@ -46,6 +50,10 @@ def in_words(name: str) -> str:
     if about:
         axis = f"the {about[3]} axis" if len(about[3]) == 1 else f"the axis {about[3]}"
         return f"every turn about {axis}" + (", and mirrors through it" if about[1] == "O" else "")
+    if sheared := _SHEAR.match(name):
+        return f"every shear along {sheared[1]}"
+    if shifted := _WITH_SHIFTS.match(name):
+        return f"{in_words(shifted[1])}, and every shift of the origin"
     known = _NAMED.match(name)
     if known is None or known[1] not in _WORDS:
         return name

@@ -5,6 +5,7 @@ from isotropy.linalg._neighbours import farthest_points, neighbours, resolution
 from isotropy.linalg._nullspace import Nullspace, nullspace
 from isotropy.linalg._procrustes import Alignment, procrustes
 from isotropy.linalg._segments import Segments
+from isotropy.linalg._spectral import log_difference, once, spectral, sym_exp, sym_invsqrt, sym_log, sym_sqrt
 
 __all__ = [
     "Alignment",
@@ -13,8 +14,15 @@ __all__ = [
     "Segments",
     "eigh",
     "farthest_points",
+    "log_difference",
     "neighbours",
     "nullspace",
+    "once",
     "procrustes",
     "resolution",
+    "spectral",
+    "sym_exp",
+    "sym_invsqrt",
+    "sym_log",
+    "sym_sqrt",
 ]

@@ -33,6 +33,11 @@ def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
     parts = g if isinstance(g, tuple) else (g,)
     if len(parts) != len(factors):
         raise ShapeError(f"an element of {len(parts)} parts", f"{len(factors)} for {G}")
+    if any(factor.projective for factor in factors):
+        hint = "images move as Field(Scalar), points by groups.project(g, x)"
+        raise DomainError(
+            f"{G} on vectors, which it does not act on linearly", "a group of linear or affine maps", hint
+        )
     if any(part.is_complex() for part in parts):
         raise DtypeError(f"complex elements of {G}", "real matrices, or permutations", "no type here is complex")
     return {factor.space: (factor, part) for factor, part in zip(factors, parts, strict=True)}

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import SchemaError, ShapeError
-from isotropy.groups import Group, Window, parse, parse_list, same
-from isotropy.reps import Cloud, Nodes, Rep, Schema, over, rests, suits
+from isotropy.groups import Group, UnsizedGroupError, Window, list_items, parse, same
+from isotropy.reps import Cloud, Field, Nodes, Rep, Scalar, Schema, over, rests, suits
 
 # A declared window where nothing says how far to look: stretches by about a third, translations by half the spread.
 _STRETCH = 0.3
@@ -45,13 +45,47 @@ class Candidate:
         return cls(group.name, group, None if width is None else tuple(width), described["listed"])
 
 
-def listed(groups: str | CandidateLike | Sequence[CandidateLike]) -> list[Group | Window]:
-    """The groups and windows one by one, names read."""
+def listed(
+    groups: str | CandidateLike | Sequence[CandidateLike], types: Schema | None = None, x: Any = None
+) -> list[Group | Window]:
+    """The groups and windows one by one, names read; ``Scale`` stands for ``Scale(3)`` where space is known to be R^3.
+
+    The dimension of space is what the types declare, or what the other groups act on, or what the columns, images or
+    voxels ``x`` then leave. Raises UnsizedGroupError where nothing tells it.
+    """
     items = [groups] if isinstance(groups, str | Group | Window) else groups
-    found: list[Group | Window] = []
-    for item in items:
-        found += parse_list(item) if isinstance(item, str) else [item if isinstance(item, Window) else parse(item)]
-    return found
+    texts = [part for item in items for part in (list_items(item) if isinstance(item, str) else [item])]
+    found: list[Group | Window | UnsizedGroupError] = []
+    for text in texts:
+        try:
+            found.append(text if isinstance(text, Window) else parse(text))
+        except UnsizedGroupError as error:
+            found.append(error)
+    known = [item if isinstance(item, Group) else item.group for item in found if not isinstance(item, SchemaError)]
+    missing = [item for item in found if isinstance(item, UnsizedGroupError)]
+    if not missing:
+        return [item for item in found if not isinstance(item, UnsizedGroupError)]
+    degree = None if types is None else space_of(types, known, x)
+    if degree is None:
+        raise missing[0]
+    both = zip(texts, found, strict=True)
+    return [parse(str(text), degree) if isinstance(item, UnsizedGroupError) else item for text, item in both]
+
+
+def space_of(types: Schema, groups: Sequence[Group], x: Any) -> int | None:
+    """The dimension of space that types, groups and values tell; None where they do not."""
+    told: list[int] = []
+
+    def tells(type_: Any, part: Any) -> None:
+        if isinstance(type_, Field):
+            told.append(part.ndim - 2)
+        elif isinstance(type_, Cloud) and type_.rep is not None:
+            of_points = Schema.of({"x": type_.rep, "y": Scalar})
+            told.append(dims_of(of_points, [], part.flatten(0, -2)).get("space", 0))
+
+    dims = dims_of(types, groups, x)
+    over(types.x, x, tells)
+    return dims.get("space") or next((d for d in told if d), None)
 
 
 def candidates(
@@ -65,7 +99,7 @@ def candidates(
     Raises SchemaError for unknown names and for a group that acts on no column ("vacuous"), ShapeError where the
     dimension of a group is not that of the types.
     """
-    if not (given := listed(groups)):
+    if not (given := listed(groups, types, x)):
         raise SchemaError("no candidate groups", "at least one", 'groups="O(3),O(2)@z"')
     types = types.model_copy(update={"dims": dims_of(types, [_group_of(item) for item in given], x)})
     found: list[Candidate] = []

@@ -216,21 +216,26 @@ def _haar(t: _Trial) -> None:
 
 
 def _chart(t: _Trial) -> None:
-    """Coordinates and back, and the invariance of the Haar density: rho(phi(v)) |det D phi(v)| = rho(v)."""
-    k = t.G.dim
-    v = t.vectors(0.3)
-    t.near(t.G.coords(t.G.from_coords(v)), v, "coords(from_coords(v)) = v", 100)
+    """Coordinates and back, inverses, and Haar densities of both sides: rho(phi(v)) |det D phi(v)| = rho(v)."""
+    k, v = t.G.dim, t.vectors(0.3)
+    g, inverse = t.G.from_coords(v), t.G.inverse_from_coords(v)
+    t.near(t.G.coords(g), v, "coords(from_coords(v)) = v", 100)
+    t.near(t.G.compose(g, inverse), t.G.identity(6, dtype=torch.float64), "from_coords(v) times its inverse = e", 10)
     if k == 0:
         return
-    v, h = v[:3], t.G.from_coords(t.vectors(0.3)[3:])
-    step = 1e-4
+    v, h, step = v[:3], t.G.from_coords(t.vectors(0.3)[3:]), 1e-4
     shifts = step * torch.cat([torch.eye(k, dtype=torch.float64), -torch.eye(k, dtype=torch.float64)])
-    moved = t.G.coords(t.G.compose(_stretch(h), t.G.from_coords(v[:, None] + shifts)))
-    jacobian = (moved[:, :k] - moved[:, k:]) / (2 * step)
-    image = t.G.coords(t.G.compose(h, t.G.from_coords(v)))
-    after = t.G.haar_log_density(image) + torch.linalg.det(jacobian).abs().log()
-    gap = float((after - t.G.haar_log_density(v)).abs().max())
-    assert gap < 1e-6, f"a left translation changes the log Haar density by {gap:.2g}"
+    around, at = t.G.from_coords(v[:, None] + shifts), t.G.from_coords(v)
+    for side in ("left", "right"):
+        pair = (lambda h, g: (h, g)) if side == "left" else (lambda h, g: (g, h))
+        moved = t.G.coords(t.G.compose(*pair(_stretch(h), around)))
+        jacobian = (moved[:, :k] - moved[:, k:]) / (2 * step)
+        image = t.G.compose(*pair(h, at))
+        change = t.G.haar_log_density(t.G.coords(image)) - t.G.haar_log_density(v)
+        if side == "right":
+            change = change + t.G.log_modulus(image) - t.G.log_modulus(at)
+        gap = float((change + torch.linalg.det(jacobian).abs().log()).abs().max())
+        assert gap < 1e-6, f"a {side} translation changes the log {side} Haar density by {gap:.2g}"
 
 
 def _stretch(h: Element) -> Element:
