@@ -20,7 +20,7 @@ from isotropy.groups import (
     project,
     same,
 )
-from isotropy.reps import Schema
+from isotropy.reps import Schema, Vector
 from isotropy.study import listed
 
 
@@ -44,7 +44,7 @@ def test_a_dimension_that_is_known_need_not_be_written(text: str, degree: int, p
 
 @pytest.mark.parametrize("text", ["Scale", "Shear@x", "SO(3) x Scale", "Affine(SL)"])
 def test_a_dimension_that_nothing_tells_is_asked_for(text: str) -> None:
-    with pytest.raises(UnsizedGroupError, match="without a dimension.*e.g. "):
+    with pytest.raises(UnsizedGroupError, match="without a dimension"):
         parse(text)
 
 
@@ -108,8 +108,6 @@ def test_homographies_move_points_and_not_vectors() -> None:
     x = torch.rand(4, 5, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     assert torch.allclose(project(g, project(h, x)), project(g @ h, x), atol=1e-12)
     with pytest.raises(DomainError, match="project"):
-        from isotropy.reps import Vector
-
         Vector.act(G, g, x[:, 0])
     away = torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-1.0, 0.0, 1.0]])
     with pytest.raises(DomainError, match="infinity"):

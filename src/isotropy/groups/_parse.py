@@ -13,6 +13,7 @@ from isotropy.groups._finite import C, D, S
 from isotropy.groups._general_linear import SL, GLPlus
 from isotropy.groups._group import Group
 from isotropy.groups._homography import Homography
+from isotropy.groups._linear import LinearGroup
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._rotations import SO, O
 from isotropy.groups._stretches import Inversion, Lorentz, Scale
@@ -217,7 +218,9 @@ class _Reader:
             )
         base = self.product()
         self.expect(")")
-        return Affine(base)  # type: ignore[arg-type]
+        if not isinstance(base, LinearGroup):
+            raise self.error(f"Affine({base})", "a group of linear maps", at, "Affine(GL+(2)), Affine(SL(2))")
+        return Affine(base)
 
     def matrix_group(self) -> Group:
         self.expect("(")

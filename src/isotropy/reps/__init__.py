@@ -15,6 +15,8 @@ from isotropy.reps._atoms import Tensor as Tensor
 from isotropy.reps._atoms import Vector as Vector
 from isotropy.reps._basis import equivariant_basis as equivariant_basis
 from isotropy.reps._basis import projector as projector
+from isotropy.reps._bumps import Bumps as Bumps
+from isotropy.reps._field import Field as Field
 from isotropy.reps._harmonics import Normalization as Normalization
 from isotropy.reps._harmonics import degrees as degrees
 from isotropy.reps._harmonics import rescaling as rescaling
@@ -22,7 +24,6 @@ from isotropy.reps._harmonics import solid_harmonics as solid_harmonics
 from isotropy.reps._harmonics import spherical_harmonics as spherical_harmonics
 from isotropy.reps._indexed import Cloud as Cloud
 from isotropy.reps._indexed import Edges as Edges
-from isotropy.reps._indexed import Field as Field
 from isotropy.reps._indexed import Pairs as Pairs
 from isotropy.reps._irreps import Irrep as Irrep
 from isotropy.reps._irreps import Irreps as Irreps
@@ -50,6 +51,7 @@ from isotropy.reps._types import parse_type as parse_type
 from isotropy.reps._types import pull as pull
 from isotropy.reps._types import tangent as tangent
 from isotropy.reps._types import written_type as written_type
+from isotropy.reps._warp import cell_centres as cell_centres
 from isotropy.reps._wigner import align as align
 from isotropy.reps._wigner import wigner_blocks as wigner_blocks
 from isotropy.reps._wigner import wigner_couplings as wigner_couplings

@@ -15,7 +15,8 @@ from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.reps._factor import HARMONIC
-from isotropy.reps._indexed import NODES, Cloud, Field, Pairs
+from isotropy.reps._field import Field
+from isotropy.reps._indexed import NODES, Cloud, Pairs
 from isotropy.reps._layout import columns, term_dimension
 from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, act, written_type

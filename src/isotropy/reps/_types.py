@@ -1,5 +1,6 @@
 """What is acted on, once: a Rep, a Cloud, Pairs, a Field, an action, or a tree of these; as text, and moved."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -8,12 +9,14 @@ from torch import Tensor
 from torch.func import jvp
 from torch.utils import _pytree as tree
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
 from isotropy.reps._action import refuse_rates, translates
-from isotropy.reps._indexed import Cloud, Edges, Field, Pairs
+from isotropy.reps._bumps import Bumps
+from isotropy.reps._field import Field
+from isotropy.reps._indexed import Cloud, Edges, Pairs
 from isotropy.reps._rep import Rep
 from isotropy.reps._text import parse_rep
 
@@ -34,7 +37,15 @@ Value = Any
 # tuple or dictionary of these.
 Type = Rep | Indexed | Callable[[Any, Tensor], Tensor] | tuple[Any, ...] | dict[str, Any] | None
 
-INDEXED: dict[str, Callable[..., Indexed]] = {"Cloud": Cloud, "Edges": Edges, "Pairs": Pairs, "Field": Field}
+INDEXED: dict[str, Callable[..., Indexed]] = {
+    "Cloud": Cloud,
+    "Edges": Edges,
+    "Pairs": Pairs,
+    "Field": Field,
+    "Bumps": Bumps,
+}
+
+_OPTION = re.compile(r"(?:^|,)\s*(?P<name>fill|mode)\s*=\s*(?P<value>[\w.+'\"-]+)\s*$")
 
 
 def parse_type(type_: Any) -> Type:
@@ -72,7 +83,23 @@ def _read(text: str) -> Type:
         hint = f"several values at one place are a sum inside: {name}(Point + Scalar)"
         raise SchemaError(f"the type {text!r}", f"{name}(...) and nothing after it", hint)
     inside = inside[:-1].strip()
-    return make(parse_rep(inside)) if inside else make()
+    if make is Bumps:
+        return Bumps(int(inside)) if inside.isdecimal() else Bumps()
+    inside, options = _options(inside) if make is Field else (inside, {})
+    return make(*([parse_rep(inside)] if inside else []), **options)
+
+
+def _options(text: str) -> tuple[str, dict[str, float | str]]:
+    """``Scalar, fill=border, mode=nearest`` without its options, and these."""
+    options: dict[str, float | str] = {}
+    while found := _OPTION.search(text):
+        name, value = found["name"], found["value"].strip("'\"")
+        try:
+            options[name] = float(value) if name == "fill" else value
+        except ValueError:
+            options[name] = value
+        text = text[: found.start()].strip()
+    return text, options
 
 
 def written_type(type_: Type) -> str:
@@ -134,7 +161,7 @@ def pull(type_: Type, group: Group, g: Element, x: Value, segments: Segments | N
 def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments | None = None) -> Value:
     """d/dt exp(tA).x at t = 0, of the shape of ``x``: the action at the dual number e + tA.
 
-    Raises DomainError for pixels, between which nothing moves smoothly.
+    Raises DomainError for pixels, between which nothing moves smoothly, and for images that are interpolated.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -146,7 +173,7 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     moving = [i for i, part in enumerate(parts) if part.is_floating_point()]
     like = parts[moving[0]]
     rows = len(like) if segments is None else segments.count
-    over(type_, x, lambda leaf, _: refuse_rates(leaf, group) if isinstance(leaf, Rep) else None)
+    over(type_, x, lambda leaf, _: _refuse_rates(leaf, group))
 
     def batched(part: Tensor) -> Tensor:
         dtype = like.dtype if part.is_floating_point() else part.dtype
@@ -170,6 +197,14 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     for i, rate in zip(moving, found, strict=True):
         rates[i] = rate
     return tree.tree_unflatten(rates, shape)
+
+
+def _refuse_rates(leaf: Any, group: Group) -> None:
+    if isinstance(leaf, Rep):
+        refuse_rates(leaf, group)
+    elif isinstance(leaf, Field) and (factor := group.factor("space")) is not None and factor.dim:
+        hint = "equivariance_error over a narrow Window, or values that are not interpolated (Bumps)"
+        raise DomainError(f"the rate at which {group} moves {leaf}", "a type that moves without interpolation", hint)
 
 
 def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
