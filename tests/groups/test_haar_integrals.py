@@ -44,7 +44,7 @@ def gaussian(g: Element) -> Tensor:
     return (-A.square().sum((-2, -1)) / 2).exp() * (2 * math.pi) ** (-n * n / 2) * torch.linalg.det(A).abs() ** n
 
 
-@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("n", [2, pytest.param(3, marks=pytest.mark.slow)])
 def test_half_of_all_gaussian_matrices_have_a_positive_determinant(n: int) -> None:
     """Specification 02 §5.3: the constants C_n, the Jacobian and the chart at once, within 1 %."""
     size = 2**16 if n == 2 else 2**18
@@ -151,6 +151,7 @@ def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True) -> tup
     return float(np.polyfit(np.log(SIZES), np.log(errors), 1)[0]), errors[-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", [SL(2), GLPlus(2)])
 def test_equivariance_errors_fall_at_the_rate_of_their_points(group: GLPlus) -> None:
     """The proposal of the specification's table: normal, of scale 0.4 here (0.8 in X), with uniform rotations."""
