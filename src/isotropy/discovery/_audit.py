@@ -18,10 +18,19 @@ from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.frames.parts import Inputs, is_graph, opened
 from isotropy.linalg import Segments
-from isotropy.measure import Blame, Layer, LayerErrors, Sample, equivariance_error, layer_errors, lie_error
+from isotropy.measure import (
+    Blame,
+    Layer,
+    LayerErrors,
+    Sample,
+    equivariance_error,
+    interpolation_floor,
+    layer_errors,
+    lie_error,
+)
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
-from isotropy.reps import Schema, parse_type, written_type
+from isotropy.reps import Field, Schema, leaves, parse_type, written_type
 from isotropy.study import Answer, Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
@@ -301,6 +310,7 @@ def _judge(
         return question(model, subject, few.x, schema.x, schema.y, segments=few.segments, **options)
 
     error = asked(equivariance_error, candidate.measured, _ERROR_ROWS, n=_DRAWS, cluster=unit, seed=seed)
+    notes += _floor(candidate, sample, schema, seed)
     modules = isinstance(model, nn.Module) and any(True for _ in model.children())
     # Where nothing breaks no layer does; of a group with reflections the rest says where, if turning is kept.
     broken = modules and error.mean > ROUNDING
@@ -319,6 +329,16 @@ def _judge(
     elif modules:
         layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS))
     return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width, blame)
+
+
+def _floor(candidate: Candidate, sample: Sample, schema: Schema, seed: int) -> list[str]:
+    """What interpolation does to images that a group warps."""
+    if not any(isinstance(leaf, Field) for leaf in leaves(schema.x)):
+        return []
+    few = sample.take(slice(_LIE_ROWS))
+    floor = interpolation_floor(candidate.measured, few.x, schema.x, seed=seed)
+    said = f"{candidate.name} warps images: there and back they are {floor.mean:.2g} from themselves, in the same norm"
+    return [f"{said}; errors of that size are interpolation."] if floor.mean > ROUNDING else []
 
 
 _NOWHERE: tuple[tuple[Layer, ...], Blame] = ((), Blame(""))

@@ -19,6 +19,9 @@ from isotropy.measure._error import equivariance_defects as equivariance_defects
 from isotropy.measure._error import equivariance_error as equivariance_error
 from isotropy.measure._gram import Gram as Gram
 from isotropy.measure._gram import lie_gram as lie_gram
+from isotropy.measure._images import ImageErrors as ImageErrors
+from isotropy.measure._images import image_errors as image_errors
+from isotropy.measure._images import interpolation_floor as interpolation_floor
 from isotropy.measure._inputs import InputTest as InputTest
 from isotropy.measure._inputs import input_invariance_test as input_invariance_test
 from isotropy.measure._inputs import inputs_seen as inputs_seen
