@@ -37,6 +37,9 @@ from isotropy.frames.learned._poses import pose_prior as pose_prior
 from isotropy.frames.learned._vector_neurons import VectorLeakyReLU as VectorLeakyReLU
 from isotropy.frames.learned._vector_neurons import VectorLinear as VectorLinear
 from isotropy.frames.learned._vector_neurons import VectorNeurons as VectorNeurons
+from isotropy.frames.piecewise._certificate import Certificate as Certificate
+from isotropy.frames.piecewise._certificate import piecewise_certificate as piecewise_certificate
+from isotropy.frames.piecewise._layer import PiecewiseLayer as PiecewiseLayer
 from isotropy.frames.piecewise._partition import Partition as Partition
 from isotropy.frames.piecewise._partition import voronoi_partition as voronoi_partition
 from isotropy.frames.piecewise._parts import Parts as Parts

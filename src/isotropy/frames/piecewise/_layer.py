@@ -1,0 +1,213 @@
+"""A layer that is equivariant cell by cell, exactly, for any partition, at a cost that does not grow with its cells."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, get_args
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.frames.piecewise._partition import Partition
+from isotropy.frames.piecewise._radial import GAP, Motions, RadialFrames
+from isotropy.linalg import Segments, neighbours
+from isotropy.reps import Point, Rep, Scalar, Vector, parse_type
+from isotropy.settings import Settled
+
+
+class PiecewiseLayer(Settled):
+    """Features of points and votes for the centre of their part, from points of their own cell alone.
+
+    ``layer(x, feats, partition)`` takes points (N, 3), features (N, c) of the type ``rep_in`` (None without) and a
+    Partition; it gives features of the type ``rep_out`` and votes (N, 3), which are Points. When every cell moves by
+    an element of ``group`` of its own, Vectors and Points move along with their cell and Scalars stay: exactly, also
+    for cells that are points, lines or cubes.
+
+    - ``rep_in``, ``rep_out``: Scalars, Vectors and Points in any order, such as ``8*Scalar + 8*Vector``, or text.
+    - ``group``: "E(3)", "SE(3)", "O(3)" or "SO(3)"; SE and SO can tell left hands from right ones.
+    - ``k_local``: how many neighbours of the same cell a point sees; those that are equally far come along, and all are
+      pooled, so that no order of them counts.
+    - ``width`` of the network, which is free; ``detach``: no gradient goes through the axes; ``gap``: eigenvalues
+      closer than this, relative to the largest, leave their axes open.
+    - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
+
+    Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
+    Raises ShapeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024 (the layer
+    that they call phi_III, with frames in place of zeroed rows); specification 06 §2.3 to §2.5.
+
+    >>> layer = PiecewiseLayer(None, "2*Scalar + Vector", width=8)
+    >>> x = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [5, 5, 5], [5, 5, 6]])
+    >>> feats, votes = layer(x, None, Partition(torch.tensor([0, 0, 0, 1, 1])))
+    >>> feats.shape, votes.shape
+    (torch.Size([5, 5]), torch.Size([5, 3]))
+    """
+
+    def __init__(
+        self,
+        rep_in: Rep | str | None,
+        rep_out: Rep | str,
+        group: str = "E(3)",
+        k_local: int = 10,
+        detach: bool = True,
+        *,
+        width: int = 32,
+        gap: float = GAP,
+        normals: str = "",
+    ) -> None:
+        super().__init__()
+        self.rep_in, self.rep_out = _Layout.of(rep_in), _Layout.of(rep_out)
+        if k_local < 1 or width < 1:
+            raise DomainError(f"k_local={k_local}, width={width}", "1 or more")
+        if group not in get_args(Motions):
+            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
+        self.group, self.k_local, self.detach, self.gap = group, k_local, detach, gap
+        self.normals = self.rep_in.vector(normals) if normals else None
+        a, b = self.rep_in.scalars, self.rep_in.arrows
+        self.near = nn.Sequential(nn.Linear(3 + 1, width), nn.ReLU(), nn.Linear(width, width))
+        self.first = nn.Linear(width + 3 + 2 * (a + 3 * b), width)
+        self.within = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
+        self.head = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, self._outputs))
+        self.diagnostics: dict[str, float] = {}
+
+    def settings(self) -> dict[str, Any]:
+        return {
+            "rep_in": str(self.rep_in),
+            "rep_out": str(self.rep_out),
+            "group": self.group,
+            "k_local": self.k_local,
+            "gap": self.gap,
+        }
+
+    @property
+    def _outputs(self) -> int:
+        """Numbers of a point: scalars, and of each vector, each point and the vote three."""
+        return self.rep_out.scalars + 3 * self.rep_out.arrows + 3
+
+    def forward(
+        self, x: Float[Tensor, "N 3"], feats: Float[Tensor, "N c"] | None, partition: Partition
+    ) -> tuple[Float[Tensor, "N c_out"], Float[Tensor, "N 3"]]:
+        cells = partition.cells
+        if len(cells.label) != len(x):
+            raise ShapeError(f"a partition of {len(cells.label)} points for {len(x)}", "one label for each point")
+        scalars, arrows = self.rep_in.read(x, feats)
+        normals = None if self.normals is None else _unit(arrows[:, self.normals])
+        frames = RadialFrames.of(x, cells, self.group, normals, gap=self.gap, detach=self.detach)
+        self.diagnostics = {"degenerate_fraction": float(frames.degenerate.double().mean())}
+        about = frames.centre[cells.label]
+        arrows = torch.where(self.rep_in.placed.to(x.device)[:, None], arrows - about[:, None], arrows)
+        # Who is near is asked of the points as they came: far from the origin they are rounded more.
+        edges = neighbours(x, k=self.k_local, segments=cells)
+        out = self._seen(x - about, scalars, arrows, frames, cells, edges)
+        numbers = out[..., : self.rep_out.scalars].mean(0)
+        directions = frames.back(out[..., self.rep_out.scalars :].unflatten(-1, (-1, 3)), cells.label)
+        turned = directions[:, :-1]
+        placed = torch.where(self.rep_out.placed.to(x.device)[:, None], turned + about[:, None], turned)
+        return self.rep_out.write(numbers, placed), x + directions[:, -1]
+
+    def _seen(
+        self,
+        y: Float[Tensor, "N 3"],
+        scalars: Float[Tensor, "N a"],
+        arrows: Float[Tensor, "N b 3"],
+        frames: RadialFrames,
+        cells: Segments,
+        edges: Int[Tensor, "2 E"],
+    ) -> Float[Tensor, "F N o"]:
+        """What the network says in every frame of its cell."""
+        F, label = len(frames), cells.label
+        seen = frames.there(torch.cat([y[:, None], arrows], 1), label).flatten(2)
+        own = torch.cat([seen, scalars.expand(F, -1, -1)], -1)
+        pooled = _mean(own[..., 3:], cells)
+        parts = [self._around(y, frames, cells, edges), own, pooled[:, label]]
+        hidden = torch.relu(self.first(torch.cat(parts, -1)))
+        layers = [hidden]
+        for layer in self.within:
+            hidden = torch.relu(layer(hidden))
+            layers.append(hidden)
+        return self.head(torch.cat([*layers, _mean(hidden, cells)[:, label]], -1))
+
+    def _around(
+        self, y: Float[Tensor, "N 3"], frames: RadialFrames, cells: Segments, edges: Int[Tensor, "2 E"]
+    ) -> Float[Tensor, "F N w"]:
+        """The neighbours of the same cell, pooled."""
+        source, target = edges
+        apart = y[source] - y[target]
+        square = apart.square().sum(1, keepdim=True)
+        length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
+        seen = frames.there(apart[:, None], cells.label[target])[..., 0, :]
+        each = self.near(torch.cat([seen, length.expand(len(frames), -1, -1)], -1))
+        total = each.new_zeros(len(frames), len(y), each.shape[-1]).index_add(1, target, each)
+        return total / torch.bincount(target, minlength=len(y)).clamp_min(1)[:, None]
+
+
+class _Layout:
+    """Which columns of a type are Scalars, and which are Vectors and Points, by copies."""
+
+    def __init__(self, rep: Rep) -> None:
+        self.rep = rep
+        kinds = {Scalar: 1, Vector: 3, Point: 3}
+        numbers, arrows, placed, self.names, start = [], [], [], {}, 0
+        for part in rep.parts():
+            size = next((size for kind, size in kinds.items() if part.atom == kind), None)
+            if size is None:
+                raise SchemaError(f"{part.atom} in {rep}", "Scalars, Vectors and Points", "8*Scalar + 8*Vector")
+            for _ in range(part.multiplicity):
+                columns = list(range(start, start + size))
+                if size == 1:
+                    numbers.extend(columns)
+                else:
+                    self.names.setdefault(part.name, len(placed))
+                    arrows.extend(columns)
+                    placed.append(part.atom == Point)
+                start += size
+        self.width, self.scalars, self.arrows = start, len(numbers), len(placed)
+        self.placed: Tensor = torch.tensor(placed, dtype=torch.bool)
+        self.order: Int[Tensor, " n"] = torch.tensor([*numbers, *arrows], dtype=torch.int64)
+
+    @classmethod
+    def of(cls, rep: Rep | str | None) -> _Layout:
+        given = Rep() if rep is None else parse_type(rep)
+        if not isinstance(given, Rep):
+            raise SchemaError(f"the type {given}", "a Rep of Scalars, Vectors and Points, of one point")
+        return cls(given)
+
+    def __str__(self) -> str:
+        return str(self.rep)
+
+    def vector(self, name: str) -> int:
+        """The place of a Vector among vectors and points."""
+        if name not in self.names or bool(self.placed[self.names[name]]):
+            known = ", ".join(filter(None, self.names)) or "none"
+            raise SchemaError(f"normals={name!r}", f"the name of a Vector of rep_in: {known}", 'Vector("normal")')
+        return self.names[name]
+
+    def read(
+        self, x: Float[Tensor, "N 3"], feats: Float[Tensor, "N c"] | None
+    ) -> tuple[Float[Tensor, "N a"], Float[Tensor, "N b 3"]]:
+        given = x[:, :0] if feats is None else feats
+        if given.shape[1] != self.width:
+            raise ShapeError(f"features of shape {tuple(given.shape)}", f"({len(x)}, {self.width}), of {self.rep}")
+        if given.dtype != x.dtype:
+            raise ShapeError(f"points {x.dtype} with features {given.dtype}", "one dtype")
+        ordered = given[:, self.order.to(x.device)]
+        return ordered[:, : self.scalars], ordered[:, self.scalars :].unflatten(1, (self.arrows, 3))
+
+    def write(self, scalars: Float[Tensor, "N a"], arrows: Float[Tensor, "N b 3"]) -> Float[Tensor, "N c"]:
+        found = torch.cat([scalars, arrows.flatten(1)], 1)
+        return torch.empty_like(found).index_copy(1, self.order.to(found.device), found)
+
+
+def _unit(normals: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
+    """Normals of length 1; others are divided by their length, with a warning."""
+    length = normals.norm(dim=1, keepdim=True)
+    if bool(((length - 1).abs() > 1e-3).any()):
+        warnings.warn("normals that are not unit vectors are divided by their length", stacklevel=4)
+        return normals / torch.where(length > 0, length, 1.0)
+    return normals
+
+
+def _mean(each: Float[Tensor, "F N w"], cells: Segments) -> Float[Tensor, "F K w"]:
+    total = each.new_zeros(len(each), cells.count, each.shape[-1]).index_add(1, cells.label, each)
+    return total / cells.sizes[:, None]

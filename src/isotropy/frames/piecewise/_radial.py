@@ -1,0 +1,113 @@
+"""A fixed number of frames for every cell, exact also where its axes are open: only lengths are seen there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.frames._signs import reflect_last
+from isotropy.frames._spectrum import spectrum
+from isotropy.linalg import Segments
+
+Motions = Literal["E(3)", "SE(3)", "O(3)", "SO(3)"]
+GAP = 1e-3
+"""Eigenvalues closer than this, relative to the largest, are one: their axes would turn by more than a part in 1000
+with the rounding of single precision."""
+
+
+@dataclass(frozen=True, eq=False)
+class RadialFrames:
+    """Axes of K cells, and F sign changes of them: 8 for E(3) and O(3), 4 for SE(3) and SO(3), whatever the cell.
+
+    ``there`` writes vectors in the axes of their cell. Where a cell leaves a block of axes open - two or three equal
+    eigenvalues, a line, a point - the coordinates in that block are replaced by their length, which no turn within the
+    block changes, and ``back`` returns no vector in it: exact for every cell, at the price of what a model can tell in
+    those that are even. Source: specification 06 §2.4; frames of principal axes are those of Puny et al., ICLR 2022.
+    """
+
+    centre: Float[Tensor, "K 3"]
+    axes: Float[Tensor, "K 3 3"]
+    simple: Bool[Tensor, "K 3"]
+    """Axes that are determined up to their sign."""
+    block: Int[Tensor, "K 3"]
+    """Where the coordinate along each axis goes: the first axis of its block."""
+    signs: Float[Tensor, "F 3"]
+
+    @classmethod
+    def of(
+        cls,
+        x: Float[Tensor, "N 3"],
+        cells: Segments,
+        group: str = "E(3)",
+        normals: Float[Tensor, "N 3"] | None = None,
+        *,
+        gap: float = GAP,
+        beta: float = 1.0,
+        detach: bool = True,
+    ) -> RadialFrames:
+        """From the second moments of the points of each cell about their mean (O and SO: about the origin).
+
+        ``normals`` count as ``beta`` times the mean squared radius; they decide most axes that points leave open.
+        """
+        if group not in get_args(Motions):
+            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
+        points, sets, weights = x.detach() if detach else x, cells, None
+        affine = group in ("E(3)", "SE(3)")
+        if normals is not None:
+            mean = cells.mean(points) if affine else torch.zeros_like(points[: cells.count])
+            about = points - cells.gather(mean)
+            reach = cells.gather(cells.mean(about.square().sum(1, keepdim=True))).sqrt() * beta**0.5
+            # Both ends of a normal, at half the weight: their mean is the centre.
+            ends = [cells.gather(mean) + side * reach * normals.detach() for side in (1, -1)]
+            points = torch.cat([points, *ends])
+            weights = torch.cat([torch.ones_like(x[:, 0]), torch.full_like(x[:, 0].repeat(2), 0.5)]).double()
+            sets = Segments(cells.label.repeat(3), cells.count)
+        found = spectrum(
+            points.double(),
+            sets,
+            weights=weights,
+            centred=affine,
+            tol=gap,
+            resolution=torch.finfo(x.dtype).eps * _reach(points, sets),
+            grad="detach" if detach else "exact",
+        )
+        same = found.cluster[:, :, None] == found.cluster[:, None, :]
+        axes = reflect_last(found.vectors) if group in ("SE(3)", "SO(3)") else found.vectors
+        return cls(found.centre.to(x), axes.to(x), same.sum(2) == 1, same.long().argmax(2), _signs(group).to(x))
+
+    def __len__(self) -> int:
+        """How many frames each cell has."""
+        return len(self.signs)
+
+    @property
+    def degenerate(self) -> Bool[Tensor, " K"]:
+        """Cells that leave some axes open."""
+        return ~self.simple.all(1)
+
+    def there(self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "F n c 3"]:
+        """Vectors of points (c for each) as all frames of their ``cell`` see them."""
+        along = v @ self.axes[cell]
+        simple, place = self.simple[cell][:, None], self.block[cell][:, None].expand(along.shape)
+        square = torch.zeros_like(along).scatter_add(2, place, torch.where(simple, 0.0, along.square()))
+        # The root of zero has no derivative, and what lies there is zero to all orders.
+        length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
+        return torch.where(simple, self.signs[:, None, None] * along, length)
+
+    def back(self, v: Float[Tensor, "F n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "n c 3"]:
+        """The mean over the frames of vectors that they saw, turned back; none in blocks that are open."""
+        mean = torch.where(self.simple[cell][:, None], (self.signs[:, None, None] * v).mean(0), 0.0)
+        return mean @ self.axes[cell].mT
+
+
+def _reach(points: Float[Tensor, "n 3"], sets: Segments) -> Float[Tensor, " K"]:
+    return sets.max(points.detach().double().abs().amax(1))
+
+
+def _signs(group: str) -> Float[Tensor, "F 3"]:
+    signs = torch.cartesian_prod(*[torch.tensor([1.0, -1.0], dtype=torch.float64)] * 3)
+    return signs[signs.prod(1) > 0] if group in ("SE(3)", "SO(3)") else signs
