@@ -180,6 +180,7 @@ FREE_OF_SETTINGS = {
     "Operation": "a base",
     "Program": "a program of others, loaded with its weights",
     "Dense": "widths are shapes",
+    "Coupling": "what it couples is given",
     "InMemory": "the model's own numbers, whatever its plan",
     "InMemoryList": "the model's own numbers, whatever its plan",
     "DegreeLinear": "degrees and channels are shapes",

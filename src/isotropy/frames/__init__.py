@@ -40,6 +40,8 @@ from isotropy.frames.learned._vector_neurons import VectorNeurons as VectorNeuro
 from isotropy.frames.piecewise._certificate import Certificate as Certificate
 from isotropy.frames.piecewise._certificate import piecewise_certificate as piecewise_certificate
 from isotropy.frames.piecewise._layer import PiecewiseLayer as PiecewiseLayer
+from isotropy.frames.piecewise._mixture import Mixture as Mixture
+from isotropy.frames.piecewise._mixture import MixturePartition as MixturePartition
 from isotropy.frames.piecewise._partition import Partition as Partition
 from isotropy.frames.piecewise._partition import voronoi_partition as voronoi_partition
 from isotropy.frames.piecewise._parts import Parts as Parts

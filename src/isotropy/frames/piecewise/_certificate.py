@@ -66,7 +66,7 @@ def piecewise_certificate(
     """The error of ``f`` when the parts of ``x (N, 3)`` move each by itself, its bound, and where it must be zero.
 
     ``f(x)`` gives an output (N, c) of the type ``rep_out`` (numbers that stay, by default), or that and what a
-    piecewise model returns beside it: a Partition or several, one for each layer, and a dictionary with "delta".
+    piecewise model returns beside it: a Partition or several, one for each layer, and what tells a "delta".
     ``partition`` has the true parts, K of them; ``g`` is one motion ``(R (K, 3, 3), t (K, 3))``, several, or a number
     of them to be drawn from ``group`` with translations of the size of the cloud. ``segments`` are passed on to ``f``
     where given.
@@ -140,8 +140,9 @@ def _read(answer: Any) -> tuple[Tensor, list[Partition], float]:
             cells.append(part)
         elif isinstance(part, list | tuple):
             cells.extend(one for one in part if isinstance(one, Partition))
-        elif isinstance(part, dict):
-            doubt = max(doubt, float(part.get("delta", 0.0)))
+        else:
+            told = part.get("delta", 0.0) if isinstance(part, dict) else getattr(part, "delta", 0.0)
+            doubt = max(doubt, float(told))
     return parts[0], cells, doubt
 
 
