@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import isotropy
 from isotropy.cli import app
 from isotropy.errors import SchemaError
 from isotropy.groups import in_words
-from isotropy.study import comparing
+from isotropy.study import Unfinished, comparing
 
 ROWS = 80
 
@@ -107,10 +108,32 @@ def test_a_saved_answer_comes_back_by_text_by_file_and_by_folder(found: Any, fol
 def test_an_interrupted_run_says_how_to_go_on(found: Any, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("{}")
     (tmp_path / "asked.json").write_text(json.dumps({"command": "isotropy discover own.csv --out a"}))
-    with pytest.raises(SchemaError, match=r"interrupted.*isotropy discover own\.csv --out a --resume"):
-        isotropy.load_run(tmp_path)
+    begun = isotropy.load_run(tmp_path)
+    assert "no piece of it is kept" in repr(begun)
+    assert begun.next_steps == ("isotropy discover own.csv --out a --resume",)
     with pytest.raises(SchemaError, match="no run in"):
         isotropy.load_run(tmp_path / "none")
+
+
+def test_an_interrupted_run_is_an_answer(found: Any, folder: Path, tmp_path: Path) -> None:
+    """What is kept gives the figures that the whole answer begins with."""
+    part = tmp_path / "part"
+    shutil.copytree(folder, part, ignore=shutil.ignore_patterns("result.json", "report.html", "figures"))
+    found, whole = isotropy.load_run(part), found
+    assert isinstance(found, Unfinished)
+    for name in whole:
+        assert found[name.name].quantity == "breaking"
+        assert name.breaking.low <= found[name.name].value <= name.breaking.high
+    assert found["kernel"].value == pytest.approx(whole.learnt.explained)
+    assert sum(found.finished.values()) == len(list((part / "jobs").glob("*.npz")))
+    assert Unfinished.from_json(found.to_json()) == found
+    for path in sorted((part / "jobs").glob("*.npz"))[1:]:
+        path.unlink()
+    assert sum(isotropy.load_run(part).finished.values()) == 1
+    shown = CliRunner().invoke(app, ["show", str(part)])
+    assert shown.exit_code == 0, shown.output
+    assert "1 pieces are kept" in shown.output
+    assert "resume" in shown.output
 
 
 def test_the_report_stands_alone(found: Any, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from isotropy.cli._options import (
     SchemaFile,
     Seed,
     Settings,
+    Title,
     check_run,
     examples,
     point,
@@ -28,7 +30,7 @@ from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
     short_help="How symmetric is the model that I have?",
     epilog=examples(
         'isotropy audit model.pt2 data.npz --schema schema.yaml --groups "SO(3)" --out runs/d',
-        'isotropy audit mypackage.models:net inertia --groups "O(3),O(2)@z"',
+        'isotropy audit mypackage.models:net pictures/ --set size=32 --groups "D(4)"',
     ),
 )
 def audit(
@@ -40,8 +42,13 @@ def audit(
     seed: Seed = 0,
     out: Out = None,
     resume: Resume = False,
+    title: Title = None,
 ) -> None:
-    """How symmetric is the model that I already have, and in which layer does it break?"""
+    """How symmetric is the model that I already have, and in which layer does it break?
+
+    DATA may also be a folder of pictures (--set size=32 makes them alike), structures (.xyz, .cif, ...) and a list of
+    graphs (.npz, .json). Seconds for most models; a line every 20 seconds says how far it is.
+    """
     check_run(out, resume)
     settings = settings_of(setting)
     from isotropy import data as rooms
@@ -59,14 +66,15 @@ def audit(
         show(found, found.headline())
         point(out)
         return
-    dataset = rooms.load(data, schema=schema, **settings)
-    check_batches(adapted(loaded), dataset, model)
+    inputs = rooms.read_inputs(data, schema=schema, seed=seed, **settings)
+    inputs = replace(inputs, name=title) if title else inputs
+    check_batches(adapted(loaded), inputs, model)
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
         asked_when = {key: answer.stamp()[key] for key in ("date", "command")}
-        found = answer.write(replace(examine(loaded, dataset, groups=groups, seed=seed, name=model), **asked_when))
-    show(found)
+        found = answer.write(replace(examine(loaded, inputs, groups=groups, seed=seed, name=model), **asked_when))
+    show(found, found.headline())
     point(out)
 
 
@@ -105,26 +113,39 @@ def _of_calculator(calculator: Any, data: str, groups: list[str], name: str, see
 
 
 def check_batches(model: Callable[..., Any], data: Any, given: str) -> None:
-    """Calls the model on two and on three rows of a Dataset; raises ``SchemaError`` where it takes only batches of one
-    size, or gives another number of rows back."""
+    """Calls the model on two and on three rows of ``ModelInputs``; raises ``SchemaError`` where it takes only batches
+    of one size, or gives another number of rows back."""
     import torch
     from torch import nn
     from torch.utils import _pytree as tree
 
+    from isotropy.frames.parts import is_graph, opened
     from isotropy.measure import Sample
+    from isotropy.reps import Rep, Schema, parse_type
 
+    asked = data.types.x if isinstance(data.types, Schema) else parse_type(data.types["x"])
+    call = model
+    if is_graph(data.x):
+        graphs = opened(data.x, asked)
+        sample = Sample(graphs.x, graphs.rep_in, graphs.segments)
+        call = partial(_on_graphs, graphs, model)
+    else:
+        x, _, _, segments = _admitted(data, asked)
+        sample = Sample(x, asked, segments)
     weight = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
-    sample = Sample(data.x, data.types.x, data.segments)
     sample = sample if weight is None else sample.to(weight.dtype)
     hint = "export with dynamic_shapes=({0: torch.export.Dim.DYNAMIC},)" if given.endswith(".pt2") else ""
     for count in (2, 3):
         few = sample.take(slice(count))
         shapes = ", ".join(str(tuple(part.shape[1:])) for part in tree.tree_leaves(few.x))
-        rows = f"{count} rows of shape {shapes}"
-        wanted = f"a function of rows (B, {data.x.shape[1]}) for every B" if data.types.tabular else "one for every B"
+        rows = f"{count} graphs" if is_graph(data.x) else f"{count} rows of shape {shapes}"
+        table = isinstance(asked, Rep)
+        wanted = (
+            f"a function of rows (B, {sample.x.shape[1]}) for every B" if table else "a function of any number of rows"
+        )
         try:
             with torch.no_grad():
-                y = few.call(model)
+                y = few.call(call)
         except Exception as error:
             said = (str(error).splitlines() or [type(error).__name__])[0]
             raise SchemaError(f"{given}, which fails on {rows}: {said}", wanted, hint) from error
@@ -132,3 +153,16 @@ def check_batches(model: Callable[..., Any], data: Any, given: str) -> None:
         if not isinstance(y, torch.Tensor) or y.ndim < 1 or len(y) not in counts:
             gave = f"a tensor of shape {tuple(y.shape)}" if isinstance(y, torch.Tensor) else f"a {type(y).__name__}"
             raise SchemaError(f"{given}, which makes {gave} of {rows}", f"{wanted}, with one row of values for each")
+
+
+def _admitted(data: Any, asked: Any) -> Any:
+    """The values of the inputs as their type wants them, or the refusal that says what they are."""
+    from isotropy.data import admitted
+    from isotropy.reps import Schema
+
+    schema = data.types if isinstance(data.types, Schema) else Schema.of({"x": asked, "y": "Scalar"})
+    return admitted(schema, data.x, segments=data.segments)
+
+
+def _on_graphs(graphs: Any, model: Callable[..., Any], segments: Any = None, **values: Any) -> Any:
+    return graphs.call(model, values, segments)

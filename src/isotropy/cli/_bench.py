@@ -9,6 +9,7 @@ import typer
 
 import isotropy
 from isotropy.cli._app import app
+from isotropy.cli._options import examples
 from isotropy.errors import SchemaError
 
 
@@ -24,7 +25,11 @@ def scripts() -> dict[str, Path]:
     return {path.stem.replace("_", "-"): path for path in sorted(folder.glob("*.py")) if path.stem[0] != "_"}
 
 
-@app.command(short_help="How fast is it? (from a checkout)", context_settings={"ignore_unknown_options": True})
+@app.command(
+    short_help="How fast is it? (from a checkout)",
+    context_settings={"ignore_unknown_options": True},
+    epilog=examples("isotropy bench", "isotropy bench imports"),
+)
 def bench(
     name: Annotated[str | None, typer.Argument(help="The benchmark; without one they are listed.")] = None,
     arguments: Annotated[list[str] | None, typer.Argument(help="Arguments of the script.")] = None,

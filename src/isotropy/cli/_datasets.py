@@ -7,13 +7,13 @@ from rich.table import Table
 from rich.text import Text
 
 from isotropy.cli._app import REFUSED, app
-from isotropy.cli._options import print_table
+from isotropy.cli._options import examples, print_table
 
 datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
 app.add_typer(datasets, name="datasets")
 
 
-@datasets.command("list")
+@datasets.command("list", epilog=examples("isotropy datasets list", "isotropy datasets list | grep zoo/"))
 def list_() -> None:
     """All data sets by name, with their settings and defaults."""
     from isotropy.data import list_datasets
@@ -26,7 +26,11 @@ def list_() -> None:
     print_table(table)
 
 
-@datasets.command("verify", short_help="Whether their files are there and intact.")
+@datasets.command(
+    "verify",
+    short_help="Whether their files are there and intact.",
+    epilog=examples("isotropy datasets verify", "isotropy datasets verify photos digits"),
+)
 def verify(
     names: Annotated[list[str] | None, typer.Argument(help="Names from the list; all of them by default.")] = None,
 ) -> None:

@@ -1,6 +1,6 @@
 """What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,7 +28,7 @@ SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="The YAML file that declares the types of the columns.")
 ]
 Settings = Annotated[
-    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of a built-in data set; may be repeated.")
+    list[str], typer.Option("--set", metavar="KEY=VALUE", help="A setting of the data, by its name; may be repeated.")
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="The directory of this run: results, report, finished jobs.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")]
@@ -83,7 +83,9 @@ def show(
     from isotropy.report import rich_table
 
     console = plain_console()
-    if console.is_terminal:
+    if isinstance(result, Sized) and not len(result):
+        pass  # nothing is there yet of a run that was interrupted early
+    elif console.is_terminal:
         table = result.summary()
         console.print(rich_table(table, width=console.width))
         for note in table.notes:

@@ -23,8 +23,14 @@ def discover(
     data: ask.Data,
     schema: ask.SchemaFile = None,
     groups: Annotated[
-        str | None, typer.Option("--groups", help='Candidates, e.g. "O(3),O(2)@z"; built-in data have their own.')
-    ] = None,
+        list[str],
+        typer.Option(
+            "--groups",
+            "--group",
+            help='Candidates, e.g. "O(3),O(2)@z"; may be repeated. Built-in data have their own; for other data they '
+            "are proposed.",
+        ),
+    ] = [],  # noqa: B006
     setting: ask.Settings = [],  # noqa: B006  typer copies its defaults
     seed: ask.Seed = 0,
     out: ask.Out = None,
@@ -72,8 +78,9 @@ def discover(
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
     evidence: dict[str, Any] = {"noise": noise, "time": time, "robust": robust}
     _answer(
-        "discover", data, schema, setting, groups, **run, **evidence, seed=seed, quick=quick, tolerance=tol, title=title
-    )
+        "discover", data, schema, setting, _named(groups), **run, **evidence, seed=seed, quick=quick, tolerance=tol,
+        title=title,
+    )  # fmt: skip
 
 
 def _find_parts(
@@ -149,15 +156,13 @@ def compare(
 
     About how long it takes is said beforehand: a quick look a minute or two, a full one several.
     """
-    if any(not name.strip() for name in group):
-        raise SchemaError("--groups with nothing in it", "a group", '--groups "O(3)"')
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
     _answer(
         "compare",
         data,
         schema,
         setting,
-        ",".join(group) or None,
+        _named(group),
         **run,
         seed=seed,
         quick=quick,
@@ -167,6 +172,13 @@ def compare(
         rate=rate,
         title=title,
     )
+
+
+def _named(groups: list[str]) -> str | None:
+    """All groups in one text; None where none are named."""
+    if any(not name.strip() for name in groups):
+        raise SchemaError("--groups with nothing in it", "a group", '--groups "O(3)"')
+    return ",".join(groups) or None
 
 
 def _answer(
@@ -192,7 +204,7 @@ def _answer(
 def show_answer(found: Any) -> None:
     """Prints the answer of a verb, with what follows from it and what to run next."""
     notes, alarm = getattr(found, "quiet_notes", found.notes), getattr(found, "alarm", "")
-    show(found, getattr(found, "recommendation", ""), notes, alarm, found.next_steps)
+    show(found, " ".join(found.sentences), notes, alarm, found.next_steps)
 
 
 @app.command(

@@ -26,7 +26,7 @@ from isotropy.reps import Rep, Schema, Type
 Types = Schema | Mapping[str, Any]
 """A schema, or the dictionary that spells it out: ``dict(x=3 * Vector, y="Scalar")``."""
 
-_LEAST_UNITS = 8  # intervals and tests are over independent units; of fewer no spread can be told
+LEAST_UNITS = 8  # intervals and tests are over independent units; of fewer no spread can be told
 
 
 @dataclass(frozen=True, eq=False, init=False)
@@ -245,6 +245,6 @@ def _missing(count: int) -> SchemaError:
 def enough_units(unit: Int[Tensor, " n"] | int) -> None:
     """Raises ShapeError for fewer independent units than an interval can be read from."""
     units = unit if isinstance(unit, int) else int(torch.unique(unit).numel())
-    if units < _LEAST_UNITS:
+    if units < LEAST_UNITS:
         hint = "declare finer clusters, or give more data"
-        raise ShapeError(f"{units} independent units", f"at least {_LEAST_UNITS}", hint)
+        raise ShapeError(f"{units} independent units", f"at least {LEAST_UNITS}", hint)

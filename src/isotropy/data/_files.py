@@ -12,6 +12,7 @@ from torch.utils import _pytree as tree
 from isotropy.data._archive import open_archive
 from isotropy.data._dataset import Dataset, numbered
 from isotropy.data._draft import offered
+from isotropy.data._structures import STRUCTURES, structure_table
 from isotropy.data._tables import Dialect, read_columns
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.reps import Schema, Type, Values, enough_rows, table
@@ -32,18 +33,14 @@ _INSTEAD = {
     ),
     ".npy": 'one array has no names: numpy.savez("data.npz", x=..., y=...)',
     **dict.fromkeys((".h5", ".hdf5", ".nc"), 'read its arrays with h5py and numpy.savez("data.npz", x=..., y=...)'),
-    **dict.fromkeys(
-        (".xyz", ".extxyz"),
-        "isotropy audit takes structures for a calculator; in Python isotropy.data.read_xyz reads them",
-    ),
-    **dict.fromkeys(
-        (".png", ".jpg", ".jpeg", ".tif"), "stack images (n, channels, height, width) in an .npz for isotropy audit"
-    ),
+    **dict.fromkeys((".png", ".jpg", ".jpeg", ".tif", ".webp", ".bmp"), "isotropy audit takes their folder"),
 }
+_OF_STRUCTURES = "x: Cloud(Point)\ny: Scalar   # the energy; Cloud(Vector): the forces"
 
 
 def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Dataset:
-    """The rows of an .npz (arrays x, y and optionally cluster), .csv, .tsv or .parquet file, typed by its schema.
+    """The rows of an .npz (arrays x, y and optionally cluster), .csv, .tsv or .parquet file, typed by its schema; of a
+    file of structures (.xyz) with as many atoms in each, positions and energies or forces.
 
     Of a schema with several types an .npz has arrays x.0, x.1 or x.name; ``segments`` names the set of each point where
     sets differ in size.
@@ -59,6 +56,30 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
     60
     """
     path = Path(path)
+    if path.suffix.lower() in STRUCTURES:
+        if schema is None:
+            given = f"{path.name} without a schema"
+            raise SchemaError(given, "--schema FILE (schema= in Python)", "write into it\n" + _OF_STRUCTURES)
+        return structure_table(path, schema_of(schema))
+    types = _typed(path, schema)
+    x, y, *labels = _read(path, types, ("x", "y"))
+    return Dataset(x, y, types, *labels, source=path.name, name=path.name)
+
+
+def x_of_file(
+    path: Path, schema: str | Path | Schema | Mapping[str, object] | None
+) -> tuple[Any, Schema, NDArray[Any] | None, NDArray[Any] | None]:
+    """The inputs of such a file, its types, and labels of clusters and sets; targets may be missing.
+
+    Raises what ``load_file`` raises.
+    """
+    types = _typed(path, schema)
+    x, _, cluster, segments = _read(path, types, ("x",))
+    return x, types, cluster, segments
+
+
+def _typed(path: Path, schema: str | Path | Schema | Mapping[str, object] | None) -> Schema:
+    """The types of a file that can be read; refuses other kinds of files, and says what to write without a schema."""
     name = path.name.lower()
     if not name.endswith(SUFFIXES):
         raise SchemaError(
@@ -73,8 +94,14 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
     types = schema_of(schema)
     if not (types.tabular or name.endswith(".npz")):
         raise SchemaError(f"{path.name} for points or pixels", "columns such as 5*Vector", "save an .npz archive")
-    x, y, *labels = _npz(path, types) if name.endswith(".npz") else _table(path, types)
-    return Dataset(x, y, types, *labels, source=path.name, name=path.name)
+    return types
+
+
+def _read(path: Path, types: Schema, sides: Sequence[str]) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
+    if path.name.lower().endswith(".npz"):
+        with open_archive(path) as archive:
+            return _arrays(archive, path.name, types, sides)
+    return (*_table(path, types, sides), None)
 
 
 def schema_of(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
@@ -87,20 +114,15 @@ def read_schema(path: str | Path) -> Schema:
     return Schema.from_yaml(Path(path))
 
 
-def _npz(path: Path, types: Schema) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
-    with open_archive(path) as archive:
-        return _arrays(archive, path.name, types)
-
-
 def _arrays(
-    archive: np.lib.npyio.NpzFile, name: str, types: Schema
+    archive: np.lib.npyio.NpzFile, name: str, types: Schema, sides: Sequence[str]
 ) -> tuple[Any, Any, NDArray[Any] | None, NDArray[Any] | None]:
     """The arrays x and y (x.0 or x.name for several types), or those that ``columns`` lists side by side, and labels of
     clusters and sets where there are any."""
     listed = types.columns or {}
-    if {"x", "y"} <= set(archive.files) and not {*tree.tree_leaves(dict(listed))} <= set(archive.files):
+    if set(sides) <= set(archive.files) and not {n for s in sides for n in listed.get(s, ())} <= set(archive.files):
         listed = {}  # the columns of x and of y by other names, as a .csv of the same data has them
-    keys = {side: listed.get(side) or _keys(getattr(types, side), side) for side in ("x", "y")}
+    keys = {side: listed.get(side) or _keys(getattr(types, side), side) for side in sides}
     keys["cluster"] = types.cluster or ("cluster" if "cluster" in archive.files else None)
     keys["segments"] = "segments" if "segments" in archive.files and not types.tabular else None
     wanted = [key for key in tree.tree_leaves(keys) if key is not None]
@@ -111,8 +133,8 @@ def _arrays(
             "numpy.savez(path, x=..., y=...), or isotropy.data.save",
         )
     found = tree.tree_map(lambda key: None if key is None else np.asarray(archive[key]), keys)
-    x, y = (_side_by_side(found[side], listed[side]) if side in listed else found[side] for side in ("x", "y"))
-    return x, y, found["cluster"], found["segments"]
+    read = {side: _side_by_side(found[side], listed[side]) if side in listed else found[side] for side in sides}
+    return read["x"], read.get("y"), found["cluster"], found["segments"]
 
 
 def _side_by_side(arrays: Sequence[NDArray[Any]], names: Sequence[str]) -> NDArray[Any]:
@@ -134,8 +156,8 @@ def _keys(type_: Type, name: str) -> Any:
     return name
 
 
-def _table(path: Path, types: Schema) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
-    x, y = (types.listed(side, path.name) for side in ("x", "y"))
+def _table(path: Path, types: Schema, sides: Sequence[str]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
+    x, y = (types.listed(side, path.name) if side in sides else () for side in ("x", "y"))
     dialect = Dialect.of(path, types.separator, types.decimal)
     values, labels = read_columns(path, x + y, types.cluster, dialect)
     return values[:, : len(x)], values[:, len(x) :], labels

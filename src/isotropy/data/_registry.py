@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Literal
 from isotropy.data._controls import DIABETES, LINNERUD, Diabetes, Linnerud
 from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import KINDS, SUFFIXES, load_file
+from isotropy.data._graph_lists import is_graph_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
@@ -164,12 +166,21 @@ def load(
     """
     name = str(name_or_path)
     if name in {entry.name for entry in list_datasets(every=True)}:
+        if Path(name).exists():
+            told = f"{name} is the built-in data set of this name; ./{name} is what lies here under it"
+            warnings.warn(told, stacklevel=2)
         if schema is not None:
             raise SchemaError(f"a schema for {name}", "none: this data set knows its types", "leave the schema out")
         return find_entry(name).make(settings)
     path = Path(name)
+    if path.is_dir():
+        hint = "isotropy audit MODEL FOLDER takes pictures; in Python isotropy.data.read_pictures reads them"
+        raise SchemaError(f"the folder {path}", f"a table: {KINDS}", hint)
     if not name.lower().endswith(SUFFIXES) and not path.exists():
         find_entry(name)  # raises, listing what there is
+    if path.exists() and is_graph_file(path):
+        hint = "isotropy audit MODEL FILE takes them; in Python isotropy.data.read_graphs reads them"
+        raise SchemaError(f"{path.name}, a list of graphs", f"a table: {KINDS}", hint)
     if settings:
         raise SchemaError(
             f"settings {', '.join(sorted(settings))} for the file {path.name}",

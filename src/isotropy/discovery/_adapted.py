@@ -52,7 +52,7 @@ class _Function:
                 self.arrays = True
                 return y
             if all(isinstance(part, Tensor) for part in tree.tree_leaves(y)):
-                return y
+                return y[:, None] if isinstance(y, Tensor) and y.ndim == 1 else y
             self.arrays = True
         return self._on_arrays(x, named)
 
@@ -74,6 +74,26 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
         raise SchemaError(f"an output of type {type(value).__name__}", "an array or a tensor")
     found = found.to(like.dtype)
     return found[:, None] if found.ndim == 1 else found
+
+
+class OneColumn(nn.Module):
+    """A model that gives one number for each row, ``(n,)``, as one that gives a column."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.run = [model]  # in a list: its layers keep their names
+        for name, part in model.named_children():
+            self.add_module(name, part)
+        for name, weight in model.named_parameters(recurse=False):
+            self.register_parameter(name, weight)
+
+    def train(self, mode: bool = True) -> OneColumn:
+        self.run[0].train(mode)
+        self.training = mode
+        return self
+
+    def forward(self, *x: Any, **named: Any) -> Any:
+        return self.run[0](*x, **named)[:, None]
 
 
 class OnGraphs(nn.Module):

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.data import Dataset, Types, admitted, by_name, enough_units
+from isotropy.data import Dataset, ModelInputs, Pictures, Types, admitted, by_name, enough_units
 from isotropy.discovery._adapted import OnGraphs, adapted
+from isotropy.discovery._asked_on import asked_on, batched, with_columns
 from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
@@ -31,6 +32,7 @@ from isotropy.measure import (
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
 from isotropy.reps import Field, Schema, leaves, parse_type, written_type
+from isotropy.runs import progress_bar
 from isotropy.study import Answer, Candidate, CandidateLike, candidates
 
 _ERROR_ROWS = 2_000
@@ -102,6 +104,15 @@ class Audit(Answer[GroupAudit]):
             raise DomainError("an audit without layers", "a torch module of several layers, and a group that it breaks")
         return max(seen, key=lambda found: found.error.mean)
 
+    @property
+    def sentences(self) -> Sequence[str]:
+        return [self.headline()]
+
+    def headline(self) -> str:
+        """The answer in a sentence or two."""
+        best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
+        return _headline(self.largest, best, broken)
+
     def rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
         for found in self.groups:
@@ -146,10 +157,10 @@ class Audit(Answer[GroupAudit]):
         return Table(columns, cells, title="Errors", notes=self.notes)
 
     def title(self) -> str:
-        return f"Audit of {self.model or 'a model'}"
+        on = f" on {self.data['name']}" if self.data.get("name") else ""
+        return f"Audit of {self.model or 'a model'}{on}"
 
     def blocks(self) -> Sequence[Block]:
-        best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
         errors = Bars(
             [_bar(found.name, found.error) for found in self.groups],
             title="Error under each group",
@@ -161,7 +172,7 @@ class Audit(Answer[GroupAudit]):
         directions = [_directions(found) for found in self.groups if found.generators]
         layers = [_where(found) for found in self.groups if found.layers and found.error.mean > ROUNDING]
         return [
-            Text(_headline(self.largest, best, broken), style="headline"),
+            Text(self.headline(), style="headline"),
             *section("How symmetric", self.summary(), errors),
             *section("Along which directions", *directions),
             *section("Where it breaks", *layers),
@@ -211,22 +222,24 @@ def audit(
     windows: Mapping[str, float] | None = None,
     name: str = "",
     seed: int = 0,
+    progress: bool | None = None,
 ) -> Audit:
     """How far ``model`` is from equivariant under each of ``groups``, on the rows of ``x`` (n, p), and where it breaks.
 
     Clouds are ``(n, points, d)``, images ``(n, C, H, W)``, graphs ``(n, m, m)``, as ``reps.read_values`` says, and a
     tuple of types takes one of values, the arguments of ``model``; of a DataFrame the types may name the columns.
-    A ``Batch`` of torch_geometric is one argument, its type a dictionary of the attributes that move, ``{"pos":
-    "Cloud(Point)"}``. ``model`` may be any callable of tensors or numpy arrays, and an estimator of scikit-learn; for
-    calculators of ase there is ``audit_calculator``.
+    A ``Batch`` of torch_geometric, or a list of graphs, is one argument, its type a dictionary of the attributes that
+    move, ``{"pos": "Cloud(Point)"}``. ``model`` may be any callable of tensors or numpy arrays, and an estimator of
+    scikit-learn; for calculators of ase there is ``audit_calculator``.
     With ``segments``, Segments or the label of the set
     of each point, Clouds are flat ``(N, d)``, and the model is called with Segments as its last argument.
 
-    ``x`` may be a Dataset, which brings types and clusters; else ``types`` declares the columns of input and output.
+    ``x`` may be a Dataset, which brings types and clusters, or what ``data.read_inputs`` and ``data.read_pictures``
+    read of files and folders, whose types may be said in part; else ``types`` declares the columns of input and output.
     Integers count as numbers; ``cluster (n,)`` are labels of the independent units, of which there are at least 8.
     A module is put in eval mode for the audit and left as it was; data are read in its dtype. At most 2000 rows are
     used for the errors, 1000 for the Lie errors, 512 for the layers, drawn with ``seed``. ``windows`` gives the
-    width for groups without a uniform law.
+    width for groups without a uniform law. ``progress=False`` is silent.
 
     Raises SchemaError where types are missing or do not fit, DtypeError and DomainError for rows that are no finite
     real numbers, ShapeError for too few of them, and what ``equivariance_error`` raises.
@@ -237,11 +250,17 @@ def audit(
     True
     """
     began = time.perf_counter()
+    given, model = model, adapted(model)
+    came, notes, called = 0, list[str](), ""
+    if isinstance(x, Pictures | ModelInputs):
+        inputs = asked_on(model, x, types, seed)
+        types, came, notes, called = inputs.types, inputs.given, list(inputs.notes), inputs.name
+        segments = inputs.segments if segments is None else segments
+        cluster, x = inputs.cluster if cluster is None else cluster, inputs.x
     if isinstance(x, Dataset):
         types, segments = types or x.types, x.segments if segments is None else segments
         cluster, x = x.cluster if cluster is None else cluster, x.x
-    given, model = model, adapted(model)
-    x, _, types, cluster = by_name(x, None, types, cluster)
+    x, _, types, cluster = by_name(batched(x), None, types, cluster)
     if types is None:
         raise SchemaError("no types", "a type for input and output", "types=dict(x='3*Vector', y='Scalar')")
     if is_graph(x):
@@ -257,19 +276,24 @@ def audit(
     listed = candidates(groups, schema, values, windows)
     chosen = torch.randperm(len(rows), generator=spawn(seed, "audit rows"))[:_ERROR_ROWS]
     sample = rows.take(chosen).to(_dtype(model, x))
+    model = with_columns(model, sample, schema.y)
     training = model.training if isinstance(model, nn.Module) else False
-    notes: list[str] = []
     try:
         if isinstance(model, nn.Module):
             model.eval()
-        found = tuple(_judge(model, sample, unit[chosen], schema, one, seed, notes) for one in listed)
+        found: tuple[GroupAudit, ...] = ()
+        with progress_bar("groups audited", len(listed), progress) as advance:
+            for one in listed:
+                found += (_judge(model, sample, unit[chosen], schema, one, seed, notes),)
+                advance()
     finally:
         if isinstance(model, nn.Module):
             model.train(training)
     return Audit(
         model=name or _named(given),
         data={
-            **{"rows": len(rows), "used": len(chosen), "units": len(torch.unique(unit))},
+            **{"rows": max(came, len(rows)), "used": len(chosen), "units": len(torch.unique(unit))},
+            **({"name": called} if called else {}),
             **({"columns": values.shape[1]} if schema.tabular else {"inputs": written_type(schema.x)}),
         },
         groups=found,

@@ -14,6 +14,7 @@ from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SO, Group, O, T, Window, is_subgroup
 from isotropy.report import Block, Column, Table, Text, section
+from isotropy.runs import progress_bar
 from isotropy.study import Answer, listed
 
 _MOST = 16  # structures that are asked
@@ -146,7 +147,7 @@ def audit_calculator(
         raise ShapeError("no structures", "one or more")
     given, few = len(few), few[:_MOST]
     found: dict[tuple[str, str], tuple[float, float, int]] = {}
-    for number, atoms in enumerate(few):
+    for number, atoms in enumerate(_told(few)):
         generator = np.random.default_rng([seed, number])
         known = ask(calculator, atoms)
         size = sizes(calculator, atoms, known, generator)
@@ -166,6 +167,14 @@ def audit_calculator(
         settings={"seed": seed, "groups": ", ".join(map(str, asked))},
         seconds=time.perf_counter() - began,
     )
+
+
+def _told(structures: Sequence[Any]) -> Iterator[Any]:
+    """The structures one after another, with a word now and then of how far it is."""
+    with progress_bar("structures audited", len(structures)) as advance:
+        for atoms in structures:
+            yield atoms
+            advance()
 
 
 _LEAST = 1e-10  # eV/A: forces and errors below are zero to rounding

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from isotropy.data import Dataset, Tabular, Types, times_of
+from isotropy.data import Rows, Tabular, Types, times_of
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
@@ -24,7 +24,7 @@ from isotropy.study import CandidateLike, answering, data_settings, dataset_of, 
 
 
 def discover(
-    x: Dataset | Tabular,
+    x: Rows | Tabular,
     y: Tabular | str | None = None,
     types: Types | None = None,
     *,

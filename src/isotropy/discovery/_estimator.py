@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from isotropy.data import named
+from isotropy.data import LEAST_UNITS, named
 from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
@@ -21,20 +22,27 @@ from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups import Cubature, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
-from isotropy.study import Model, dataset_of, problem_of
+from isotropy.reps.parts import LEAST_ROWS
+from isotropy.study import Model, dataset_of, listed, problem_of
 
 _DEGREE = 4
 _FEWEST = 4  # rows to fit a kernel on
+
+
+class FewRowsWarning(UserWarning):
+    """Rows that are too few to look for a symmetry in: the model is fitted without one."""
 
 
 class SymmetricRegressor(RegressorMixin, BaseEstimator):
     """Finds which of the ``groups`` hold in the training data, and predicts with the largest that does built in.
 
     ``X (n, p)`` and ``y (n, q)`` or ``(n,)`` are typed by ``types`` (a Schema or ``dict(x=..., y=...)``, which may name
-    columns of a DataFrame); without types all columns are Scalars, on which no group acts: then nothing is looked for,
-    and predictions are those of the kernel. ``tolerance``, ``quick``, ``seed``, ``noise`` and ``robust`` are those of
-    ``discover``. After ``fit`` ``discovery_`` holds the findings (None without types) and ``group_`` the printed name
-    of the group over which predictions are averaged (None where none holds, or where no exact average exists).
+    columns of a DataFrame; without ``y`` the targets are Scalars). Without types all columns are Scalars, on which no
+    group acts: then nothing is looked for, and predictions are those of the kernel. So they are, after a
+    ``FewRowsWarning``, where fewer than 50 rows or 8 clusters say nothing about a symmetry. ``tolerance``, ``quick``,
+    ``seed``, ``noise`` and ``robust`` are those of ``discover``. After ``fit`` ``discovery_`` holds the findings (None
+    where nothing was looked for) and ``group_`` the printed name of the group over which predictions are averaged (None
+    where none holds, or where no exact average exists).
 
     >>> from isotropy.data import load
     >>> data = load("inertia", nu=0.0, n=120)
@@ -85,16 +93,39 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         if self.types is None and self.groups is None:
             self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
             return self
+        self._types = self._typed(X.shape[1], y.shape[1])
+        few = self._too_few(X, y, weight, cluster)
+        if few:
+            warnings.warn(f"{few} say nothing about a symmetry: fitted without one", FewRowsWarning, stacklevel=2)
+            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
+            return self
         self._discovered(X, y, weight, cluster, time)
         return self
 
+    def _typed(self, p: int, q: int) -> Schema:
+        """The types, with Scalars for what they leave out."""
+        given = self.types or {"x": f"{p}*Scalar"}
+        if isinstance(given, Mapping) and "y" not in given:
+            given = {**given, "y": f"{q}*Scalar"}
+        return Schema.of(given)
+
+    def _too_few(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any) -> str:
+        """What there is too little of, empty where there is enough; refuses rows that are not of the types."""
+        dataset = dataset_of(X, y, self._types, cluster)
+        if self.groups is not None:
+            listed(self.groups)
+        rows = len(X) if weight is None else int((weight > 0).sum())
+        if rows < LEAST_ROWS:
+            return f"{rows} rows"
+        return f"{dataset.units} clusters" if dataset.units < LEAST_UNITS else ""
+
     def _named(self, names: Sequence[str]) -> list[int] | None:
         """Where the columns stand that the types name, if they name any."""
-        listed = {} if self.types is None else Schema.of(self.types).columns or {}
-        missing = [name for name in listed.get("x", ()) if name not in names]
+        named = {} if self.types is None else self._typed(1, 1).columns or {}
+        missing = [name for name in named.get("x", ()) if name not in names]
         if missing:
             raise SchemaError(f"no column {missing[0]!r} in the table", f"one of {', '.join(names)}")
-        return [names.index(name) for name in listed["x"]] if "x" in listed else None
+        return [names.index(name) for name in named["x"]] if "x" in named else None
 
     def _rows(self, X: Any) -> Any:
         """A dictionary of columns as a table in the order of the fit; the rest is scikit-learn's to read."""
@@ -102,8 +133,6 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         return X if table is None else table.numbers(self._names)
 
     def _discovered(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any, time: Any) -> None:
-        p, q = X.shape[1], y.shape[1]
-        self._types = Schema.of(self.types or {"x": f"{p}*Scalar", "y": f"{q}*Scalar"})
         asked = X, y, self._types
         if weight is not None:
             rows = (weight > 0).numpy()

@@ -21,6 +21,7 @@ from isotropy.reps._layout import columns, term_dimension
 from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, act, written_type
 
+LEAST_ROWS = 50  # fewer say nothing about a symmetry
 _MOST_AXES = 8
 _TRIED = 64  # elements of a finite group that a grid has to keep
 _SHOWN = 5  # offending rows named in an error

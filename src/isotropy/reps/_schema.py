@@ -18,7 +18,7 @@ from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
 from isotropy.reps._naming import named_columns
-from isotropy.reps._reading import Values, enough_rows, read_values, warn_if_standardised
+from isotropy.reps._reading import LEAST_ROWS, Values, enough_rows, read_values, warn_if_standardised
 from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, parse_type, written_type
 from isotropy.reps._yaml import read_yaml, text_of
@@ -232,7 +232,9 @@ class Schema(BaseModel):
             raise
         return tuple(read.values())
 
-    def check(self, x: Values, y: Values, group: Group | None = None, *, min_rows: int = 50) -> tuple[Tensor, Tensor]:
+    def check(
+        self, x: Values, y: Values, group: Group | None = None, *, min_rows: int = LEAST_ROWS
+    ) -> tuple[Tensor, Tensor]:
         """What ``tables`` reads, enough of it, and fit for the group.
 
         Raises also SchemaError for fewer than ``min_rows`` rows and for a group that moves no column, ShapeError for a

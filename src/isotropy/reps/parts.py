@@ -1,3 +1,4 @@
-"""What grids of harmonics are made of: the recursion of associated Legendre functions."""
+"""What rooms above build on: the recursion of associated Legendre functions, and how few rows say nothing."""
 
 from isotropy.reps._harmonics import legendre_factors as legendre_factors
+from isotropy.reps._reading import LEAST_ROWS as LEAST_ROWS

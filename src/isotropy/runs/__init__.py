@@ -5,6 +5,7 @@ from isotropy.runs._engines import echo as echo
 from isotropy.runs._engines import map_jobs as map_jobs
 from isotropy.runs._engines import threads_limited as threads_limited
 from isotropy.runs._job import Job as Job
+from isotropy.runs._job import finished as finished
 from isotropy.runs._progress import progress_bar as progress_bar
 from isotropy.runs._progress import spoken as spoken
 from isotropy.runs._run import Run as Run

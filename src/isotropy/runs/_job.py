@@ -1,9 +1,10 @@
 """A job is pure data: which function, with what, from which seed; its outcome is one file."""
 
+import ast
 import hashlib
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -81,9 +82,31 @@ def store(run: Run, job: Job, outcome: Any) -> None:
 
 def outcome_of(run: Run, job: Job) -> Any:
     """The stored outcome of a finished job: lists for tuples, arrays bit for bit."""
-    arrays = run.read(job.file)
+    return _stored(run, job.file)["outcome"]
+
+
+def finished(run: Run) -> Iterator[tuple[str, dict[str, Any], Any]]:
+    """The jobs that a run holds, in no order: the name of the function, its arguments, and the outcome.
+
+    >>> import tempfile
+    >>> with Run(tempfile.mkdtemp()) as run:
+    ...     store(run, Job("isotropy.runs:echo", {"fold": 1}), {"fold": 1})
+    ...     list(finished(run))
+    [('isotropy.runs:echo', {'seed': 0, 'fold': 1}, {'fold': 1})]
+    """
+    for path in sorted((run.path / "jobs").glob("*.npz")):
+        kept = _stored(run, f"jobs/{path.name}")
+        module, _, call = str(kept["job"]).partition(":")
+        node = ast.parse(call, mode="eval").body
+        if isinstance(node, ast.Call):
+            name, values = ast.unparse(node.func), {str(word.arg): word.value for word in node.keywords}
+            yield f"{module}:{name}", {key: ast.literal_eval(value) for key, value in values.items()}, kept["outcome"]
+
+
+def _stored(run: Run, file: str) -> dict[str, Any]:
+    arrays = run.read(file)
     text = arrays.pop("json").tobytes()
-    return json.loads(text, object_hook=lambda item: arrays[item[_ARRAY]] if _ARRAY in item else item)["outcome"]
+    return json.loads(text, object_hook=lambda item: arrays[item[_ARRAY]] if _ARRAY in item else item)
 
 
 def _take_arrays(value: Any, arrays: dict[str, NDArray[Any]], where: str) -> Any:

@@ -60,6 +60,8 @@ from isotropy.study._trials import Outcome as Outcome
 from isotropy.study._trials import Trial as Trial
 from isotropy.study._trials import job as job
 from isotropy.study._trials import job_of as job_of
+from isotropy.study._unfinished import SoFar as SoFar
+from isotropy.study._unfinished import Unfinished as Unfinished
 from isotropy.study._units import DependentRowsWarning as DependentRowsWarning
 from isotropy.study._verb import Answer as Answer
 from isotropy.study._verb import answering as answering

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from isotropy.data import Dataset, Tabular, Types, by_name, enough_units
+from isotropy.data import Dataset, Pictures, Rows, Tabular, Types, by_name, enough_units
 from isotropy.errors import DomainError, SchemaError
+from isotropy.frames.parts import is_graph
 from isotropy.reps import Schema, rows_of
 from isotropy.study._candidates import candidates
 from isotropy.study._problem import CONSTANT, Problem
@@ -16,9 +17,13 @@ from isotropy.study._units import ordered, units_of
 
 
 def dataset_of(
-    x: Dataset | Tabular, y: Tabular | str | None, types: Types | None, cluster: Iterable[Any] | str | None
+    x: Rows | Tabular, y: Tabular | str | None, types: Types | None, cluster: Iterable[Any] | str | None
 ) -> Dataset:
     """What a verb was given as a Dataset, which is the door: rows, types and clusters are checked there."""
+    several = x if isinstance(x, list | tuple) and len(x) else (x,)
+    if isinstance(x, Pictures) or is_graph(several[0]):
+        what = "pictures" if isinstance(x, Pictures) else "graphs"
+        raise SchemaError(what, "a table: rows of inputs and targets", "isotropy.audit(model, ...) takes them")
     if isinstance(x, Dataset):
         if y is not None or types is not None:
             raise SchemaError("a Dataset together with y or types", "one of them", "a Dataset holds all three")

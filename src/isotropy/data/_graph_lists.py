@@ -1,0 +1,166 @@
+"""Lists of graphs of torch_geometric in files that hold numbers only: the arrays of a batch (.npz), or JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isotropy.data._archive import open_archive
+from isotropy.errors import MissingExtraError, SchemaError
+from isotropy.storage import write_whole
+
+_LONGEST = 2**28  # bytes of JSON, which takes some thirty times as much memory when it is read
+_HEAD = 2**20  # bytes in which the first graph names its edges
+_EXAMPLE = '[{"pos": [[0, 0, 0], [0, 0, 1]], "edge_index": [[0, 1], [1, 0]]}, ...]'
+
+
+def is_graph_file(path: Path) -> bool:
+    """Whether a file holds a list of graphs: .json that speaks of edges, or an .npz with edge_index and batch."""
+    if not path.is_file():
+        return False
+    if path.suffix.lower() == ".json":
+        with path.open("rb") as file:
+            return b'"edge_index"' in file.read(_HEAD)
+    if path.suffix.lower() != ".npz":
+        return False
+    with open_archive(path) as archive:
+        return {"edge_index", "batch"} <= set(archive.files)
+
+
+def save_graphs(path: str | Path, graphs: Any) -> Path:
+    """Writes graphs of torch_geometric (a list of Data, or a Batch) as an .npz of plain arrays, without a pickle.
+
+    The arrays are those of the Batch: ``edge_index (2, E)`` with nodes counted through all graphs, ``batch (N,)``,
+    which says the graph of each node, and the other tensors by their names. Raises SchemaError for another suffix and
+    for attributes that are no tensors.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    batch = graphs if hasattr(graphs, "num_graphs") else _batch().from_data_list(list(graphs))
+    arrays: dict[str, Any] = {}
+    for name, value in batch.to_dict().items():
+        if name == "ptr":
+            continue
+        if not isinstance(value, Tensor):
+            raise SchemaError(f"the attribute {name!r}, a {type(value).__name__}", "tensors", f"leave {name!r} out")
+        arrays[name] = value.detach().cpu().numpy()
+    archive = io.BytesIO()
+    np.savez_compressed(archive, allow_pickle=False, **arrays)
+    write_whole(path, archive.getvalue())
+    return path
+
+
+def read_graphs(path: str | Path) -> Any:
+    """The Batch of torch_geometric that ``save_graphs`` wrote, or of a JSON list of graphs, each an object of lists.
+
+    Raises SchemaError for what is neither, naming the graph, MissingExtraError without torch_geometric.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise SchemaError(f"no file {path}", "a file that exists")
+    parts = _of_json(path) if path.suffix.lower() == ".json" else _of_arrays(path)
+    from torch_geometric.data import Data
+
+    return _batch().from_data_list([Data(**part) for part in parts])
+
+
+def _batch() -> Any:
+    try:
+        from torch_geometric.data import Batch
+    except ImportError as missing:
+        raise MissingExtraError.of("torch_geometric", "graph") from missing
+    return Batch
+
+
+def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
+    _batch()
+    with open_archive(path) as archive:
+        arrays = {name: np.asarray(archive[name]) for name in archive.files}
+    wrong = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
+    if wrong or not {"edge_index", "batch"} <= set(arrays):
+        given = f"{path.name} with {', '.join(f'{name} {array.dtype}' for name, array in arrays.items())}"
+        raise SchemaError(given, "numbers, edge_index and batch among them", "isotropy.data.save_graphs writes it")
+    edges, graph = arrays.pop("edge_index"), arrays.pop("batch")
+    arrays.pop("ptr", None)
+    count, nodes = int(graph.max()) + 1 if graph.size else 0, len(graph)
+    whole = edges.dtype.kind in "iu" and graph.dtype.kind in "iu" and graph.ndim == 1
+    shaped = edges.ndim == 2 and len(edges) == 2 and whole and count and bool((np.diff(graph) >= 0).all())
+    if not shaped or (edges.size and not 0 <= edges.min() <= edges.max() < nodes) or graph.min() < 0:
+        given = f"edge_index {edges.shape} and batch {graph.shape} of {path.name}"
+        raise SchemaError(given, "edges (2, E) between nodes, and for each node its graph, in order")
+    owner = graph[edges[1]]
+    if edges.size and bool((graph[edges[0]] != owner).any()):
+        raise SchemaError(f"{path.name}, in which an edge joins two graphs", "edges within one graph each")
+    first = np.searchsorted(graph, np.arange(count))
+    found: list[dict[str, Tensor]] = []
+    for i in range(count):
+        here, among = graph == i, owner == i
+        part = {"edge_index": torch.from_numpy(edges[:, among].astype(np.int64) - int(first[i]))}
+        for name, array in arrays.items():
+            part[name] = torch.from_numpy(array[_rows(name, array, here, among, i, count, path.name)])
+        found.append(part)
+    return found
+
+
+def _rows(
+    name: str, array: NDArray[Any], here: NDArray[Any], among: NDArray[Any], i: int, count: int, where: str
+) -> Any:
+    """Which rows of an array are of one graph: by its nodes, its edges (named so), or one for each graph."""
+    rows = len(array) if array.ndim else 0
+    if name.startswith("edge") and rows == len(among):
+        return among
+    if rows == len(here):
+        return here
+    if rows == count:
+        return slice(i, i + 1)
+    if rows == len(among):
+        return among
+    expected = f"{len(here)} rows (nodes), {len(among)} (edges, edge_...) or {count} (graphs)"
+    raise SchemaError(f"the array {name!r} {array.shape} of {where}", expected)
+
+
+def _of_json(path: Path) -> list[dict[str, Tensor]]:
+    _batch()
+    if path.stat().st_size > _LONGEST:
+        raise SchemaError(f"{path.name} of more than {_LONGEST >> 20} MB", "less", "isotropy.data.save_graphs: .npz")
+    try:
+        listed = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{path.name}: {str(error)[:100]}", f"JSON, {_EXAMPLE}") from error
+    if not isinstance(listed, list) or not listed or not all(_is_graph(one) for one in listed):
+        hint = "a table of rows is no list of graphs: isotropy.discover(table, types=...) takes what pandas reads"
+        raise SchemaError(f"{path.name}, which is no list of graphs", f"JSON, {_EXAMPLE}", hint)
+    return [_tensors(one, number, path.name) for number, one in enumerate(listed)]
+
+
+def _is_graph(value: object) -> bool:
+    return isinstance(value, dict) and "edge_index" in value
+
+
+def _tensors(graph: Mapping[str, Any], number: int, where: str) -> dict[str, Tensor]:
+    found: dict[str, Tensor] = {}
+    for name, value in graph.items():
+        listed: Sequence[Any] = value if isinstance(value, list) else [value]
+        try:
+            array = np.array(listed)
+        except ValueError:
+            array = np.array([None])
+        if array.dtype.kind not in "fiub":
+            raise SchemaError(f"{name!r} of graph {number} in {where}", "numbers, in lists of equal length")
+        found[name] = torch.from_numpy(array)
+    edges = found["edge_index"].reshape(2, 0).long() if not found["edge_index"].numel() else found["edge_index"]
+    nodes = max((len(v) for k, v in found.items() if not k.startswith("edge") and v.ndim > 1), default=0)
+    if edges.ndim != 2 or len(edges) != 2 or edges.is_floating_point():
+        raise SchemaError(f"edge_index {tuple(edges.shape)} of graph {number} in {where}", "two lists of node numbers")
+    if edges.numel() and (int(edges.min()) < 0 or (nodes and int(edges.max()) >= nodes)):
+        raise SchemaError(f"an edge to node {int(edges.max())} of {nodes} in graph {number} of {where}", "nodes there")
+    return {**found, "edge_index": edges}
