@@ -81,6 +81,10 @@ class ConvergenceWarning(UserWarning):
     """An iteration that stopped before it converged."""
 
 
+class FewRowsWarning(UserWarning):
+    """Rows that are too few to look for a symmetry in: the model is fitted without one."""
+
+
 class InfeasibleWarning(UserWarning):
     """A bound that training could not reach."""
 

@@ -60,11 +60,13 @@ def test_a_program_and_the_module_it_came_from_have_one_audit(tmp_path: Path, mo
     assert f"report: {tmp_path / 'run/report.html'}" in program.output
     own = audited(f"{__name__}:own", "--group", "O(2)@z")
     assert own.exit_code == 0, (own.output, own.exception)
-    figures = [[line.split()[:4] for line in shown.output.splitlines() if "O(" in line] for shown in (program, own)]
+    tables = ([line for line in run.output.splitlines() if line[:4] in (" O(2", " O(3")] for run in (program, own))
+    rows = [[line.split() for line in table] for table in tables]
+    figures = [[row[:4] for row in each] for each in rows]
     assert len(figures[0]) == 2
     assert figures[0] == figures[1]
     # Its one layer is where it is lost; an exported program shows no layers.
-    shown = [[line.split()[-1] for line in run.output.splitlines() if "O(" in line] for run in (own, program)]
+    shown = [[row[-1] for row in each] for each in reversed(rows)]
     assert shown[0] == ["layer", "layer"]
     assert "layer" not in shown[1]
 

@@ -13,7 +13,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from isotropy.discovery import SymmetricRegressor
-from isotropy.errors import SchemaError
+from isotropy.errors import FewRowsWarning, SchemaError
 
 ROWS = 60
 
@@ -26,6 +26,28 @@ def rows() -> tuple[np.ndarray, np.ndarray]:
 @parametrize_with_checks([SymmetricRegressor()])
 def test_scikit_learn_finds_no_fault(estimator: Any, check: Any) -> None:
     check(estimator)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@parametrize_with_checks([SymmetricRegressor({"x": "Nodes"}, quick=True)])
+def test_nor_with_types(estimator: Any, check: Any) -> None:
+    """Interchangeable numbers, of which a table may have any count: permutations are looked for in every check."""
+    check(estimator)
+
+
+def test_few_rows_are_fitted_without_a_symmetry_and_say_so() -> None:
+    x, y = rows()
+    types = {"x": {"Vector": ["a", "b", "c"], "charge": ["q"]}}
+    table = dict(zip("abcq", x.T, strict=True))
+    with pytest.warns(FewRowsWarning, match="20 rows say nothing"):
+        few = SymmetricRegressor(types, groups="O(3)").fit({k: v[:20] for k, v in table.items()}, y[:20])
+    assert (few.discovery_, few.group_) == (None, None)
+    assert np.array_equal(few.predict(x), SymmetricRegressor().fit(x[:20], y[:20]).predict(x))
+    with pytest.warns(FewRowsWarning, match="3 clusters"):
+        SymmetricRegressor(types, groups="O(3)").fit(table, y, cluster=np.arange(ROWS) % 3)
+    with pytest.raises(SchemaError, match="3 columns of x"):
+        SymmetricRegressor({"x": "Vector + Scalar", "dims": {"space": 3}}, groups="O(3)").fit(x[:20, :3], y[:20])
 
 
 def frame() -> Any:

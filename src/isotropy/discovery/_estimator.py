@@ -18,7 +18,7 @@ from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
 from isotropy.discovery._weighted import fitted
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import FewRowsWarning, SchemaError, ShapeError
 from isotropy.groups import Cubature, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
@@ -27,10 +27,6 @@ from isotropy.study import Model, dataset_of, listed, problem_of
 
 _DEGREE = 4
 _FEWEST = 4  # rows to fit a kernel on
-
-
-class FewRowsWarning(UserWarning):
-    """Rows that are too few to look for a symmetry in: the model is fitted without one."""
 
 
 class SymmetricRegressor(RegressorMixin, BaseEstimator):
