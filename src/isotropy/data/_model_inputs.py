@@ -22,6 +22,7 @@ from isotropy.random import spawn
 from isotropy.reps import Cloud, Field, Pairs, Point, Scalar, Schema
 
 _MOST = 2_000  # pictures: an audit looks at no more
+_NUMBERS = 2**27  # in all of them, half a gigabyte: an audit holds moved copies beside them
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,6 +108,7 @@ def picture_inputs(
     pictures: Pictures, types: Mapping[str, Any] | None = None, *, most: int = _MOST, seed: int = 0
 ) -> ModelInputs:
     """Some pictures as numbers between 0 and 1, in single precision: what networks for images are fed with."""
+    most = min(most, max(_NUMBERS // pictures.x[0].numel(), 1))
     rows = torch.randperm(len(pictures), generator=spawn(seed, "pictures"))[:most].sort().values
     few = pictures if len(pictures) <= most else pictures.take(rows)
     x = {"x": Field(few.x.shape[1] * Scalar), **(types or {})}
