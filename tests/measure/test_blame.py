@@ -181,3 +181,32 @@ def test_an_exact_branch_clears_itself_alone() -> None:
     found = layer_errors(Branches(), "SO(3)", rows(200, 6), "2*Vector", "Vector").blame
     assert found.layer == "joined"
     assert found.among == ("mixed", "", "joined")  # "": the forward that joins them
+
+
+class Edges(nn.Module):
+    """The lengths of differences, in which axes may count unequally; one number for each edge, with whatever else."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, d: Tensor) -> tuple[Tensor, None]:
+        return (d.square() * self.weights + 1e-3).sum(-1).sqrt(), None
+
+
+class OfEdges(nn.Module):
+    """Numbers of edges, rows of no cloud, summed up to one number for each cloud."""
+
+    def __init__(self, weights: Tensor) -> None:
+        super().__init__()
+        self.edges, self.m = Edges(weights), nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        d = (x[:, :, None] - x[:, None]).flatten(0, 2)
+        return self.m(self.edges(d)[0][:, None]).unflatten(0, (len(x), -1)).sum(1)
+
+
+def test_numbers_of_edges_are_judged_too() -> None:
+    torch.manual_seed(0)
+    found = layer_errors(OfEdges(AXES), "SO(3)", rows(60, 4, 3), "Cloud(Vector)", "Scalar").blame
+    assert (found.layer, found.among) == ("edges", ("edges",))

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator
+from torch import Tensor, nn
 
 import isotropy
 from isotropy.data import Dataset
+from isotropy.discovery import audit_calculator
 from isotropy.errors import IsotropyError
 from isotropy.study import dataset_of
 
@@ -30,10 +33,24 @@ def table(library: str) -> Any:
     return package.table(columns) if library == "pyarrow" else package.DataFrame(columns)
 
 
+class Exchanged:
+    """An array of another library: it is known by dlpack alone."""
+
+    def __init__(self, values: np.ndarray) -> None:
+        self.values = np.ascontiguousarray(values)
+
+    def __dlpack__(self, **asked: Any) -> Any:
+        return self.values.__dlpack__(**asked)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.values.__dlpack_device__()
+
+
 OBJECTS: dict[str, Callable[[], tuple[Any, Any, Any]]] = {
     "tensor": lambda: (torch.from_numpy(X), torch.from_numpy(Y), PLAIN),
     "integers": lambda: (torch.from_numpy(X).long(), torch.from_numpy(Y).int(), PLAIN),
     "numpy": lambda: (X, Y, PLAIN),
+    "dlpack": lambda: (Exchanged(X), Exchanged(Y), PLAIN),
     "list": lambda: (X.tolist(), Y[:, 0].tolist(), PLAIN),
     "pandas": lambda: (table("pandas"), None, NAMING),
     "polars": lambda: (table("polars"), None, NAMING),
@@ -82,7 +99,66 @@ def test_audits_read_the_same_rows(kind: str) -> None:
     assert found["SO(2)@x"].error.mean < 1e-12
 
 
-@pytest.mark.parametrize("kind", [kind for kind in OBJECTS if kind != "pyarrow"])  # scikit-learn takes no such table
+class Module(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:, :1] ** 2
+
+
+class Estimator(BaseEstimator):
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        assert type(x) is np.ndarray
+        return x[:, 0] ** 2
+
+
+def of_arrays(x: np.ndarray) -> np.ndarray:
+    return np.square(x[:, :1].astype(float))
+
+
+def of_others(x: Any) -> Exchanged:
+    """A function of another library: it takes by dlpack and gives by dlpack."""
+    if isinstance(x, Tensor):
+        raise TypeError("an array of this library, or of numpy")
+    return Exchanged(np.from_dlpack(x)[:, :1] ** 2)
+
+
+MODELS: dict[str, Callable[[], Any]] = {
+    "module": Module,
+    "function of tensors": lambda: lambda x: x[:, :1] ** 2,
+    "function of arrays": lambda: of_arrays,
+    "function by dlpack": lambda: of_others,
+    "estimator": Estimator,
+    "method of an estimator": lambda: Estimator().predict,
+}
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_audits_ask_models_of_every_kind_the_same(kind: str) -> None:
+    found = isotropy.audit(MODELS[kind](), X, PLAIN, groups="SO(2)@z,SO(2)@x")
+    wanted = isotropy.audit(Module(), X, PLAIN, groups="SO(2)@z,SO(2)@x")
+    assert found["SO(2)@z"].error == wanted["SO(2)@z"].error
+    assert found.largest is found["SO(2)@x"]
+
+
+def test_graphs_of_torch_geometric_and_structures_of_ase_have_their_doors() -> None:
+    graphs, ase = pytest.importorskip("torch_geometric.data"), pytest.importorskip("ase")
+    emt = pytest.importorskip("ase.calculators.emt").EMT
+    batch = graphs.Batch.from_data_list([graphs.Data(pos=torch.from_numpy(X[i : i + 3])) for i in range(0, ROWS, 3)])
+
+    class Total(nn.Module):
+        def forward(self, data: Any) -> Tensor:
+            return data.pos.new_zeros(data.num_graphs, 3).index_add(0, data.batch, data.pos)
+
+    found = isotropy.audit(Total(), batch, {"x": {"pos": "Cloud(Vector)"}, "y": "Vector"}, groups="O(3),SO(3)")
+    assert found.largest is found["O(3)"]
+    atoms = ase.Atoms("Cu3", X[:3] / 40 + 2.5 * np.eye(3))
+    assert audit_calculator(emt(), atoms, groups="O(3)").largest == "O(3)"
+    with pytest.raises(IsotropyError, match="audit_calculator"):
+        isotropy.audit(emt(), atoms, groups="O(3)")
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in OBJECTS if kind not in ("pyarrow", "dlpack")]
+)  # scikit-learn takes no such tables
 def test_regressors_predict_the_same(kind: str) -> None:
     x, y, _ = OBJECTS[kind]()
     if y is None or kind == "dictionary":

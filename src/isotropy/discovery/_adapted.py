@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
+from isotropy.discovery._model_file import is_calculator
 from isotropy.errors import SchemaError
 from isotropy.frames.parts import Inputs
 
@@ -27,7 +28,8 @@ def adapted(model: Any) -> Any:
         return model
     call = model if callable(model) else getattr(model, "predict", None)
     if call is None:
-        raise SchemaError(f"a {type(model).__name__}", "a model that can be called, or that can predict")
+        hint = "isotropy.discovery.audit_calculator(calculator, structures)" if is_calculator(model) else ""
+        raise SchemaError(f"a {type(model).__name__}", "a model that can be called, or that can predict", hint)
     return _Function(call, type(model).__name__, arrays=_of_scikit(call))
 
 

@@ -78,10 +78,13 @@ class CalculatorAudit(Answer[Check]):
         if not self.broken:
             return f"All {len(self.checks)} checks hold to rounding.{group}"
         worst = self.broken[0]
-        told = ", ".join(c.name for c in self.broken[:4]) + (" and more" if len(self.broken) > 4 else "")
+        told = "; ".join(c.name for c in self.broken[:4]) + ("; and more" if len(self.broken) > 4 else "")
+        off = f"{worst.error:.3g} {worst.unit} in structure {worst.structure}"
+        if len(self.broken) == 1:
+            return f"1 of {len(self.checks)} checks fails: {worst.name}, off by {off}.{group}"
         return (
             f"{len(self.broken)} of {len(self.checks)} checks fail: {told}. The worst, {worst.name}, is off by "
-            f"{worst.error:.3g} {worst.unit} in structure {worst.structure}.{group}"
+            f"{off}.{group}"
         )
 
     def summary(self) -> Table:

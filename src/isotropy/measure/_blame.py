@@ -104,7 +104,11 @@ class _Layout:
         self.judged, self.exact = False, False
         self.vectors: bool | None = None  # whether an axis that is laid out as that of vectors moves so
         lengths = (len(sample), None if sample.segments is None else len(sample.segments.label))
-        if one.h is None or one.moves is None or len(one.h) not in lengths:
+        if one.h is None or one.moves is None:
+            return
+        # Rows of another kind, edges say, rest or move each by itself, unless an element of the group exchanges them.
+        self.loose = len(one.h) not in lengths
+        if self.loose and not self._rates:
             return
         self.judged = True
         self.h, self.moves = one.h.detach().double(), one.moves.detach().double()
@@ -164,7 +168,7 @@ class _Layout:
             return []
         found: list[tuple[Type, Tensor]] = []
         d = self.motion.group.degree
-        flat = self.sample.segments is not None and len(self.h) != self.sample.segments.count
+        flat = self.sample.segments is not None and len(self.h) != self.sample.segments.count and not self.loose
         square = self.h.ndim >= 3 and tuple(self.h.shape[-2:]) == (d, d)
         for kind in vectors:
             if self.h.shape[-1] == d:
@@ -207,7 +211,7 @@ class _Layout:
         return torch.where(still.reshape(-1, *[1] * (expected.ndim - 1)), shifts, expected)
 
     def _carried(self, type_: Type, h: Tensor) -> Tensor:
-        like = Sample(h.to(self.sample.floats[0]), type_, self.sample.segments)
+        like = Sample(h.to(self.sample.floats[0]), type_, None if self.loose else self.sample.segments)
         return torch.stack([part.double() for part in self.motion.carried(like)])
 
     @property
@@ -216,7 +220,7 @@ class _Layout:
 
         True where the rows are too few to tell.
         """
-        view = view_of(self.motion, self.sample, self.h)
+        view = None if self.loose else view_of(self.motion, self.sample, self.h)
         rows = [self._affine(by_place(view, each)) for each in self.motion.still(view, self.h)]
         places, features = rows[0].shape
         if features > _WIDEST or places < 4 * features:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from isotropy.measure._sample import Sample
 
@@ -18,8 +19,8 @@ from isotropy.measure._sample import Sample
 class Passed:
     """A tensor that a module made: its output, or what its own forward gave to the part named ``before``.
 
-    ``h`` has a row for each row of the inputs, and ``moves`` say how it moves for each generator or element; both are
-    None where the module gave no rows of numbers.
+    ``h`` are its rows (those of the inputs, their points or edges), and ``moves`` say how it moves for each generator
+    or element; both are None where it holds no numbers.
     """
 
     name: str
@@ -68,10 +69,12 @@ def passing(model: nn.Module, motion: Any, sample: Sample) -> list[Passed]:
     values, moves = placed(sample.call(run)), [placed(each) for each in motion.of(run)]
     found: list[Passed] = []
     for i, (maker, taker) in enumerate(made):
-        rows = i in values and values[i].ndim >= 2
-        stack = torch.stack([each[i] for each in moves]) if rows else None
         before = None if taker is None else names[taker]
-        found.append(Passed(names[maker], maker, before, values[i] if rows else None, stack))
+        h = stack = None
+        if i in values and values[i].ndim:
+            h, stack = values[i], torch.stack([each[i] for each in moves])
+            h, stack = (h[:, None], stack[..., None]) if h.ndim == 1 else (h, stack)
+        found.append(Passed(names[maker], maker, before, h, stack))
     return found
 
 
@@ -88,13 +91,14 @@ def _hooked(model: nn.Module, note: _Note, hooks: ExitStack) -> None:
     running: list[nn.Module] = [model]
 
     def enters(module: nn.Module, args: tuple[Any, ...], named: dict[str, Any]) -> None:
-        for value in (*args, *named.values()):
+        for value in tree.tree_leaves((args, named)):
             note(running[-1], module, value)
         running.append(module)
 
     def leaves(module: nn.Module, _: Any, out: Any) -> None:
         running.pop()
-        note(module, None, out)
+        for value in tree.tree_leaves(out) or [None]:
+            note(module, None, value)
 
     for module in model.modules():
         if module is not model:

@@ -36,8 +36,15 @@ class Arraylike(Protocol):
     def __array__(self, *arguments: Any, **options: Any) -> NDArray[Any]: ...
 
 
-Values = Arraylike | Sequence[Any]
-"""Numbers as they come: tensors, arrays, DataFrames, lists of rows."""
+@runtime_checkable
+class Exchanged(Protocol):
+    """An array of any library, by dlpack."""
+
+    def __dlpack__(self, *arguments: Any, **options: Any) -> Any: ...
+
+
+Values = Arraylike | Exchanged | Sequence[Any]
+"""Numbers as they come: tensors, arrays (those of other libraries by dlpack), DataFrames, lists of rows."""
 
 
 class StandardisedVectorsWarning(UserWarning):
@@ -64,6 +71,8 @@ def finite(
 
     Raises what ``table`` raises.
     """
+    if isinstance(values, Exchanged) and not isinstance(values, Arraylike):
+        values = torch.from_dlpack(values)
     numbers = _tensor(values, name) if isinstance(values, Tensor) else torch.from_numpy(_array(values, name))
     if numbers.ndim not in axes:
         raise ShapeError(f"{name} of shape {tuple(numbers.shape)}", shape, hint)
