@@ -1,9 +1,10 @@
 """Any backbone, exactly symmetric: pulled back by each atom of a frame, pushed forward, and averaged."""
 
+import inspect
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from isotropy.frames._batch_norm import counted_once
 from isotropy.frames._frame import Frame, next_draw
 from isotropy.frames._inputs import Inputs
 from isotropy.frames._viewed import Sees, Viewed
+from isotropy.frames.graphs._forms import Engine, resolve
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.optics import Mode, Optic, average
@@ -98,6 +100,8 @@ class FrameAveraged(Settled):
             "group": str(self.group),
             "rep_in": written_type(self.rep_in),
             "rep_out": written_type(self.rep_out),
+            **({} if self.sees == _first(self.rep_in) else {"sees": str(self.sees)}),
+            **_told(self.frame),
         }
 
     @property
@@ -209,3 +213,23 @@ def warn_of_dropout(model: nn.Module, law: str = "equivariant") -> None:
                 f"the backbone drops features at random ({drops[0]}) in train mode: not {law}, call model.eval()",
                 stacklevel=4,
             )
+
+
+# Of the settings of frames: what stands above, and what costs, refuses or approximates, but defines no other average.
+_ASIDE = {
+    *("group", "grad", "forms", "generator", "max_frames", "degenerate", "exact", "tol", "key_tol"),
+    *("seed", "num_samples", "n_dirs", "k", "degree"),
+}
+
+
+def _told(frame: Frame) -> dict[str, Any]:
+    """What a frame without weights was made with beside its group, where it is not the usual."""
+    if isinstance(frame, nn.Module):
+        return {}  # tells for itself
+    asked = inspect.signature(type(frame).__init__).parameters.values()
+    told = {p.name: getattr(frame, p.name, p.default) for p in asked if p.name not in {"self", *_ASIDE}}
+    usual = {p.name: p.default for p in asked}
+    found = {f"frame.{name}": str(value) for name, value in told.items() if value != usual[name]}
+    engine = told.get("engine")
+    # Each engine chooses other orders, and "auto" is another one where pynauty is installed.
+    return found if engine is None else {**found, "frame.engine": resolve(cast(Engine, engine))}

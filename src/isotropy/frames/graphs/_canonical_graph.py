@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, store
+from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, resolve, store
 from isotropy.frames.graphs._frame import widened
 from isotropy.settings import Settled
 
@@ -50,7 +50,9 @@ class CanonicalGraph(Settled):
         self.tol, self.forms = tol, forms
 
     def settings(self) -> dict[str, Any]:
-        return {"output": self.output, "tol": self.tol}
+        # Each engine chooses other orders, and "auto" is another one where pynauty is installed.
+        engine = resolve(store(self.forms, self.engine, self.tol).engine)
+        return {"output": self.output, "tol": self.tol, "engine": engine}
 
     def forward(self, A: Tensor, X: Tensor | None = None, sizes: Tensor | None = None) -> Any:
         found = store(self.forms, self.engine, self.tol).of(A, X, sizes)
