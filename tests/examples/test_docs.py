@@ -19,7 +19,14 @@ Script = Callable[..., str]
 DOCS = Path(__file__).parents[2] / "docs"
 ATOMS = ("Scalar", "Pseudoscalar", "Vector", "Pseudovector", "Point", "Tensor", "Nodes", "Pixels", "Irrep", "Sphere")
 README = DOCS.with_name("README.md")
-TUTORIALS = ("audit.md", "make-any-model-symmetric.md", "frames.md", "products-on-the-sphere.md", "training.md")
+TUTORIALS = (
+    "audit.md",
+    "make-any-model-symmetric.md",
+    "frames.md",
+    "products-on-the-sphere.md",
+    "training.md",
+    "parts-that-move.md",
+)
 
 
 @pytest.mark.parametrize("page", TUTORIALS)

@@ -1,4 +1,4 @@
-"""Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, a force field."""
+"""Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, parts that move."""
 
 from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
 from isotropy.nn._bilinear import uniform_rep as uniform_rep
@@ -27,3 +27,9 @@ from isotropy.nn.gaunt._product import GauntProduct as GauntProduct
 from isotropy.nn.gaunt._product import PoissonProduct as PoissonProduct
 from isotropy.nn.gaunt._so2 import SO2Convolution as SO2Convolution
 from isotropy.nn.gaunt._transform import SphereTransform as SphereTransform
+from isotropy.nn.piecewise._loss import part_targets as part_targets
+from isotropy.nn.piecewise._loss import piecewise_loss as piecewise_loss
+from isotropy.nn.piecewise._network import PiecewiseClassifier as PiecewiseClassifier
+from isotropy.nn.piecewise._network import PiecewiseEncoder as PiecewiseEncoder
+from isotropy.nn.piecewise._network import PiecewiseSegmenter as PiecewiseSegmenter
+from isotropy.nn.piecewise._network import PiecewiseTrace as PiecewiseTrace

@@ -43,8 +43,8 @@ class MixturePartition:
     The votes of each cloud are fitted by balls of one fixed ``variance``, in the square of their unit: up to ``k_max``
     centres are begun at the farthest points; of ``iters`` steps of expectation maximisation half pass before centres
     closer than ``merge_thr`` standard deviations are joined, three quarters before balls of weight below ``prune`` go.
-    Then steps go on until nothing moves. A larger variance makes coarser cells. Nothing is drawn, unless ``sample``
-    draws the cells from Q by ``generator`` (torch's own by default).
+    Then, with ``implicit``, steps go on until nothing moves. A larger variance makes coarser cells. Nothing is drawn,
+    unless ``sample`` draws the cells from Q by ``generator`` (torch's own by default).
 
     With ``implicit`` Q, means and weights have the derivative of the fit that has settled, by the implicit function
     theorem: alpha = alpha~ + I^-1 (s(Y; alpha~) - s), s the score and I the observed information; without, they are
@@ -94,7 +94,7 @@ class MixturePartition:
             if self.implicit and votes.requires_grad:
                 means, weights = _with_derivative(y[rows], means, weights, self.variance)
             parts.append((rows, means, weights, _cells(y[rows], means, weights.log(), self.variance)))
-        if moved > _SETTLED:
+        if self.implicit and moved > _SETTLED:
             warnings.warn(f"votes whose mixture has not settled: it still moves by {moved:.1e}", ConvergenceWarning, 2)
         return self._told(votes, clouds, parts, moved)
 
@@ -102,7 +102,7 @@ class MixturePartition:
         weights = torch.full_like(means[:, 0], 1 / len(means))
         means, weights = _joined(means, weights, self.variance * self.merge_thr**2)
         residual = torch.inf
-        for step in range(self.iters + _MOST):
+        for step in range(self.iters + _MOST * self.implicit):
             if step == self.iters // 2:
                 means, weights = _joined(means, weights, self.variance * self.merge_thr**2)
             if step == 3 * self.iters // 4:

@@ -1,0 +1,146 @@
+"""Networks whose cells are their own: what is certified of them, what changes nothing, and that they learn."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from frames.bodies import person
+from isotropy.errors import DomainError, ShapeError
+from isotropy.frames import Partition, piecewise_certificate
+from isotropy.groups import SO, O
+from isotropy.linalg import Segments
+from isotropy.nn import PiecewiseClassifier, PiecewiseEncoder, PiecewiseSegmenter, part_targets, piecewise_loss
+from isotropy.random import spawn
+
+
+def segmenter(group: str = "E(3)", **settings: object) -> PiecewiseSegmenter:
+    torch.manual_seed(0)
+    made = PiecewiseSegmenter(11, group, k_local=4, **settings)
+    return made.double().requires_grad_(False)
+
+
+def body(n: int = 300, seed: int = 1) -> tuple[Tensor, Tensor]:
+    views, truth = person(n, 1, seed)
+    return views[0], truth
+
+
+@pytest.mark.parametrize("group", ["E(3)", "SE(3)"])
+def test_a_motion_of_the_whole_changes_nothing(group: str) -> None:
+    x, _ = body()
+    f = segmenter(group)
+    R = (O(3) if group == "E(3)" else SO(3)).sample(1, generator=spawn(0, "R"), dtype=torch.float64)
+    assert isinstance(R, Tensor)
+    logits, cells, trace = f(x)
+    moved, same, _ = f(x @ R[0].mT + 5.0)
+    assert torch.allclose(moved, logits, atol=1e-8)
+    assert all(torch.equal(a.labels, b.labels) for a, b in zip(cells, same, strict=True))
+    assert len(cells) == len(trace.cells) + 1 == 4
+    assert float(logits.std(0).min()) > 1e-5
+
+
+def test_the_order_of_points_other_clouds_and_a_second_call_change_nothing() -> None:
+    x, _ = body(160)
+    y, _ = body(90, seed=2)
+    f = segmenter()
+    logits = f(x)[0]
+    assert torch.equal(f(x)[0], logits), "two evaluations are bit-identical"
+    order = torch.randperm(160, generator=spawn(0, "order"))
+    assert torch.allclose(f(x[order])[0], logits[order], atol=1e-9)
+    together = f(torch.cat([x, y]), segments=Segments(torch.tensor([0] * 160 + [1] * 90), 2))[0]
+    assert torch.allclose(together, torch.cat([logits, f(y)[0]]), atol=1e-9)
+
+
+def test_the_certificate_holds_for_the_whole_network_with_its_own_cells() -> None:
+    x, truth = body(240)
+    f = segmenter(cells=240, variances=(1e-6, 1e-6, 1e-6))
+    R = torch.eye(3, dtype=torch.float64).repeat(11, 1, 1)
+    small = [(R, 1e-3 * torch.randn(11, 3, generator=spawn(s, "t"), dtype=torch.float64)) for s in range(3)]
+    for motions in (small, 3):
+        found = piecewise_certificate(f, x, Partition(truth), motions)
+        assert bool((found.measured <= found.bound).all())
+        exact = found.error[:, found.exact]
+        assert exact.numel() == 0 or float(exact.max()) < 1e-8
+    assert found.told
+
+
+def test_normals_are_used_and_asked_for() -> None:
+    x, _ = body(100)
+    normals = torch.nn.functional.normalize(torch.randn(100, 3, generator=spawn(0, "n"), dtype=torch.float64), dim=1)
+    f = segmenter(normals=True)
+    R = O(3).sample(1, generator=spawn(1, "R"), dtype=torch.float64)
+    assert isinstance(R, Tensor)
+    assert torch.allclose(f(x @ R[0].mT, normals @ R[0].mT)[0], f(x, normals)[0], atol=1e-8)
+    assert not torch.allclose(f(x, normals)[0], f(x, -normals.roll(1, 0))[0], atol=1e-6)
+    with pytest.raises(ShapeError, match="normals=None"):
+        f(x)
+    with pytest.raises(ShapeError, match="normals=given"):
+        segmenter()(x, normals)
+
+
+def test_a_classifier_sees_clouds_and_no_order_of_them() -> None:
+    x, y = body(80)[0], body(120, seed=3)[0]
+    torch.manual_seed(0)
+    f = PiecewiseClassifier(5).double().requires_grad_(False)
+    both = f(torch.cat([x, y]), segments=Segments(torch.tensor([0] * 80 + [1] * 120), 2))[0]
+    assert torch.allclose(both, torch.cat([f(x)[0], f(y)[0]]), atol=1e-9)
+
+
+def toys(seed: int) -> Tensor:
+    """A ball, a rod and a plate of 70 points each, every one turned by itself."""
+    draw = spawn(0, "toys")
+    ball = 0.2 * torch.nn.functional.normalize(torch.randn(70, 3, generator=draw), dim=1)
+    rod = (torch.rand(70, 3, generator=draw) - 0.5) * torch.tensor([1.2, 0.06, 0.06])
+    plate = (torch.rand(70, 3, generator=draw) - 0.5) * torch.tensor([0.7, 0.7, 0.02])
+    R = SO(3).sample(3, generator=spawn(seed, "R"), dtype=torch.float32)
+    assert isinstance(R, Tensor)
+    centres = torch.tensor([[0.0, 0, 0], [0, 0.8, 0], [0.9, 0, 0.2]])
+    return torch.cat([part @ R[k].mT + centres[k] for k, part in enumerate((ball, rod, plate))])
+
+
+@pytest.mark.slow
+def test_one_pose_teaches_the_parts_of_another() -> None:
+    """The shape of what the network is for; a third of the points is right by chance."""
+    x, truth = toys(0), torch.arange(210) // 70
+    torch.manual_seed(0)
+    f = PiecewiseSegmenter(3, k_local=6, cells=12)
+    optimiser = torch.optim.Adam(f.parameters(), lr=3e-3)
+    losses = []
+    for _ in range(80):
+        logits, _, trace = f(x)
+        loss = piecewise_loss(logits, trace, part_targets(x, truth), truth, weight=1.0)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.6 * losses[0], losses[:: len(losses) - 1]
+    with torch.no_grad():
+        assert float((f(toys(1))[0].argmax(1) == truth).double().mean()) > 0.7
+
+
+def test_losses() -> None:
+    x, truth = body(60)
+    logits, _, trace = segmenter()(x)
+    targets = part_targets(x, truth)
+    assert float(targets[truth == 0].std(0).max()) < 1e-12
+    squared, absolute = (piecewise_loss(logits, trace, targets, truth, form=form) for form in ("squared", "absolute"))
+    entropy = 0.1 * torch.nn.functional.cross_entropy(logits, truth)
+    assert float(squared - entropy) == pytest.approx(float((trace.votes - targets).square().sum(-1).mean(1).sum()))
+    assert float(absolute - entropy) == pytest.approx(float((trace.votes - targets).abs().sum(-1).mean(1).sum()))
+    with pytest.raises(DomainError, match="form='cubic'"):
+        piecewise_loss(logits, trace, targets, truth, form="cubic")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: PiecewiseSegmenter(0), "num_classes=0"),
+        (lambda: PiecewiseEncoder(size="big"), "size='big'"),  # type: ignore[arg-type]
+        (lambda: PiecewiseEncoder(variances=(1.0,)), "3 variances"),
+        (lambda: PiecewiseEncoder("SL(3)"), "SL\\(3\\)"),
+    ],
+)
+def test_what_is_refused(call: object, said: str) -> None:
+    with pytest.raises(DomainError, match=said):
+        call()  # type: ignore[operator]
