@@ -266,6 +266,7 @@ FREE_OF_SETTINGS = {
     "DeepScores": "widths are shapes",
     "GatedNetwork": "widths are shapes",
     "OnGraphs": "a model of others, as it is",
+    "OneColumn": "a model of others, as it is",
 }
 
 
