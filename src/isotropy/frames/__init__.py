@@ -4,6 +4,7 @@ from isotropy.frames._averaged import FrameAveraged as FrameAveraged
 from isotropy.frames._frame import Frame as Frame
 from isotropy.frames._frame import vectors_of as vectors_of
 from isotropy.frames._minimal import MinimalFrame as MinimalFrame
+from isotropy.frames._moments import MomentFrame as MomentFrame
 from isotropy.frames._normalising import CentreFrame as CentreFrame
 from isotropy.frames._normalising import HaarFrame as HaarFrame
 from isotropy.frames._normalising import ScaleFrame as ScaleFrame
