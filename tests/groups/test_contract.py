@@ -18,8 +18,7 @@ SO(3) x Scale(3); SO(3) x Inversion(3); C(2)@z x Inversion(3); SL(2) x Scale(2);
 Similarity(1); Similarity(2); Similarity(3); Similarity(2)@z; Similarity(3) x S(4)
 Similarity+(1); Similarity+(2); Similarity+(3)
 SO(2) x Scale(2) x C(3).on("hue"); C(4)@z x C(2)@z; SO(2).on("hue")@z
-Affine(GL+(2)); Affine(SL(2)); Affine(GL+(1)); Affine(O(2)); Affine(SO(2)@z); Affine(Shear(2)@y); Homography(1)
-Homography(2); Shear(2)@x; Shear(3)@(1,2,2); Shear(2)@y.on("hue"); Affine(SL(2) x Scale(2))
+Affine(GL+(2)); Affine(O(2)); Affine(SO(2)@z); Homography(2); Shear(2)@x; Shear(3)@(1,2,2); Affine(SL(2) x Scale(2))
 SO(2).conjugate([[1,2],[0,1]]); Lorentz(3).conjugate([[1,0,2],[0,1,0],[0,1,1]]); E(2).conjugate([[1,2],[0,1]])
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip
 TWO_SPEEDS = torch.block_diag(torch.tensor([[0.0, -1], [1, 0]]), torch.tensor([[0.0, -2], [2, 0]]))
