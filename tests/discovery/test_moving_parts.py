@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from frames.bodies import machine, noisy, person
 from isotropy.cli import app
+from isotropy.data import load_motion
 from isotropy.discovery import MovingParts, moving_parts
 from isotropy.study import load_run
 
@@ -88,3 +89,16 @@ def test_a_table_is_no_pose(tmp_path: Path) -> None:
     shown = CliRunner().invoke(app, ["discover", str(tmp_path / "t.csv"), "--parts"])
     assert shown.exit_code == 2
     assert "np.savez" in shown.output
+
+
+def test_a_recorded_walk_names_limbs_and_says_what_it_cannot_part(real_data: Path) -> None:
+    body = load_motion("131_01", (0, 250, 500), n=700)
+    answer = moving_parts(body.views, known=(body.part, body.names))
+    known = [part.mostly for part in answer]
+    for limb in ("LeftKnee", "RightKnee", "LeftHip", "RightHip", "LeftShoulder", "RightShoulder"):
+        # What has a handful of points may be given to a limb; no limb is given to another.
+        assert sum(limb in name.split(" + ") for name in known) == 1
+    assert not any("Knee" in name and "Hip" in name for name in known)
+    # The recording has no turn between the collar bones.
+    assert "LeftCollar + RightCollar" in known
+    assert any("never moved against each other" in note and "Collar" in note for note in answer.notes)

@@ -72,7 +72,8 @@ def discover(
     """
     if parts:
         others = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust, "--quick": quick}
-        return _find_parts(data, [name for name, given in others.items() if given], noise, out, resume, title)
+        said = [name for name, given in others.items() if given]
+        return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title)
     # Processes take longer to start than a quick look has to do.
     engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
@@ -84,11 +85,12 @@ def discover(
 
 
 def _find_parts(
-    data: str, others: list[str], noise: str | None, out: Path | None, resume: bool, title: str | None
-) -> None:
+    data: str, others: list[str], settings: dict[str, object], noise: str | None, out: Path | None, resume: bool,
+    title: str | None,
+) -> None:  # fmt: skip
     ask.check_run(out, resume)
     if others:
-        raise SchemaError(f"{', '.join(others)} with --parts", "--noise, --title and --out beside it")
+        raise SchemaError(f"{', '.join(others)} with --parts", "--set, --noise, --title and --out beside it")
     try:
         deviation = None if noise is None else float(noise)
     except ValueError as error:
@@ -96,8 +98,10 @@ def _find_parts(
     from isotropy.data import read_views
     from isotropy.discovery import moving_parts
 
+    body = read_views(data, **settings)
+    known = (body.part, body.names) if body.names else None
     name = title or Path(data).stem
-    show_answer(moving_parts(read_views(data), noise=deviation, out=out, resume=resume, title=name))
+    show_answer(moving_parts(body.views, noise=deviation, known=known, out=out, resume=resume, title=name))
     point(out)
 
 

@@ -33,6 +33,10 @@ from isotropy.data._molecules import Boxes as Boxes
 from isotropy.data._molecules import Molecules as Molecules
 from isotropy.data._molecules import load_molecules as load_molecules
 from isotropy.data._molecules import read_molecules as read_molecules
+from isotropy.data._motion import Body as Body
+from isotropy.data._motion import Skeleton as Skeleton
+from isotropy.data._motion import load_motion as load_motion
+from isotropy.data._motion import read_bvh as read_bvh
 from isotropy.data._named import Tabular as Tabular
 from isotropy.data._named import named as named
 from isotropy.data._pictures import Pictures as Pictures

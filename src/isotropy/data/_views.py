@@ -1,6 +1,8 @@
 """Poses of one body read from a file."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -8,24 +10,57 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data._archive import open_archive
+from isotropy.data._motion import Body, load_motion
 from isotropy.errors import SchemaError
 
+RECORDED = "cmu-131"
 
-def read_views(path: str | Path) -> Float[Tensor, "V N 3"]:
-    """Poses ``(V, N, 3)`` from an .npz: one such array, or one (N, 3) for each pose, taken in the order of the file.
 
-    Of several arrays with three axes the one called "views" is taken. Raises SchemaError for other files and arrays,
-    naming what there is, and for poses with different numbers of points.
+def read_views(source: str | Path, **settings: object) -> Body:
+    """Poses ``views (V, N, 3)`` of one body: a recorded one by name, or from a file.
+
+    An .npz has one such array, or one (N, 3) for each pose, taken in the order of the file; of several arrays with
+    three axes the one called "views" is taken. "cmu-131" is a person who walks and hops, with the settings ``clip``,
+    ``frames`` ("0,250,500"), ``n`` and ``seed`` of ``load_motion``. Raises SchemaError for other files and arrays,
+    naming what there is, for poses with different numbers of points and for settings that a source does not have.
 
     >>> import tempfile, numpy as np
     >>> file = Path(tempfile.mkdtemp()) / "poses.npz"
     >>> np.savez(file, rest=np.zeros((5, 3)), bent=np.ones((5, 3)))
-    >>> read_views(file).shape
+    >>> read_views(file).views.shape
     torch.Size([2, 5, 3])
     """
-    path = Path(path)
+    if str(source) == RECORDED:
+        return load_motion(**_settings(settings))
+    if settings:
+        raise SchemaError(f"--set {next(iter(settings))} for a file", f"settings of {RECORDED} only")
+    views = _of_file(Path(source))
+    return Body(views, torch.zeros(views.shape[1], dtype=torch.int64), ())
+
+
+def _settings(given: dict[str, object]) -> dict[str, Any]:
+    read: dict[str, Callable[[str], Any]] = {
+        "clip": str,
+        "frames": lambda text: [int(frame) for frame in text.split(",")],
+        "n": int,
+        "seed": int,
+    }
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in read:
+            raise SchemaError(f"--set {name}={value}", f"one of {', '.join(read)}")
+        try:
+            found[name] = read[name](str(value))
+        except ValueError as error:
+            raise SchemaError(f"--set {name}={value}", "whole numbers", "--set frames=0,250,500") from error
+    return found
+
+
+def _of_file(path: Path) -> Float[Tensor, "V N 3"]:
     if path.suffix != ".npz":
-        raise SchemaError(f"{path.name} for --parts", "an .npz with poses (V, N, 3)", "np.savez('views.npz', views=x)")
+        raise SchemaError(
+            f"{path.name} for --parts", f"an .npz with poses (V, N, 3), or {RECORDED}", "np.savez('views.npz', views=x)"
+        )
     if not path.is_file():
         raise SchemaError(f"no file {path}", "an .npz with poses (V, N, 3)")
     with open_archive(path) as archive:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +30,8 @@ class Part:
 
     ``angle`` are degrees about ``axis`` (a unit vector for each pose), ``shift`` how its centre moved, in the unit of
     the points; ``residual`` is what the motions leave, root mean square of a coordinate. ``stabiliser`` names the turns
-    and mirrors about the centre that its second moments cannot see; C(1) is none.
+    and mirrors about the centre that its second moments cannot see; C(1) is none. ``mostly`` are the known parts that
+    it holds, where some are known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Part:
     angle: tuple[float, ...]
     axis: tuple[tuple[float, ...], ...]
     shift: tuple[tuple[float, ...], ...]
+    mostly: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -77,8 +79,10 @@ class MovingParts(Answer[Part]):
         )
 
     def summary(self) -> Table:
+        known = any(part.mostly for part in self.parts)
         columns = (
             Column("part"),
+            *([Column("known as")] if known else []),
             Column("points", "number"),
             Column("turned", explain="Degrees, from the first pose to each other one."),
             Column("moved", explain="How far its centre went, in the unit of the points."),
@@ -90,6 +94,7 @@ class MovingParts(Answer[Part]):
         rows = [
             (
                 part.name,
+                *([part.mostly] if known else []),
                 part.points,
                 ", ".join(f"{angle:.1f}°" for angle in part.angle),
                 ", ".join(f"{math.hypot(*shift):.3g}" for shift in part.shift),
@@ -129,13 +134,15 @@ def moving_parts(
     views: Tensor,
     *,
     noise: float | None = None,
+    known: tuple[Tensor, Sequence[str]] | None = None,
     out: str | Path | None = None,
     resume: bool = False,
     title: str = "",
 ) -> MovingParts:
     """Which of N corresponding points in V >= 2 poses ``views (V, N, 3)`` move together, and how each part moved.
 
-    ``noise`` is the standard deviation of a coordinate in the unit of the points, estimated by default. With ``out``
+    ``noise`` is the standard deviation of a coordinate in the unit of the points, estimated by default. ``known`` are
+    labels (N,) and names of parts that are known beforehand; they change nothing, and are told beside. With ``out``
     the directory gets result.json, report.html and partition.npz (``label``, ``sure``). ``title`` names the body.
 
     Raises ShapeError, DomainError and DtypeError as ``isotropy.frames.discover_parts``, which does the work.
@@ -151,15 +158,17 @@ def moving_parts(
     settings = {"noise": noise, "views": list(views.shape)}
     with answering(out, resume, settings, began=began) as answer:
         found = discover_parts(views, noise)
-        told = _told(found, views.detach().cpu().double(), title)
+        told = _told(found, views.detach().cpu().double(), title, known)
         told = MovingParts(**{**told, **answer.stamp()})
         if out is not None:
             write_whole(Path(out) / "partition.npz", _archive(label=told.label, sure=told.sure))
         return answer.write(told)
 
 
-def _told(found: Parts, views: Float[Tensor, "V N 3"], title: str) -> dict[str, Any]:
-    parts = tuple(_part(found, views, k) for k in range(len(found)))
+def _told(
+    found: Parts, views: Float[Tensor, "V N 3"], title: str, known: tuple[Tensor, Sequence[str]] | None
+) -> dict[str, Any]:
+    parts = tuple(replace(_part(found, views, k), mostly=_mostly(found, k, known)) for k in range(len(found)))
     return {
         "data": {"title": title, "poses": len(views), "points": views.shape[1]},
         "parts": parts,
@@ -171,6 +180,21 @@ def _told(found: Parts, views: Float[Tensor, "V N 3"], title: str) -> dict[str, 
         "label": found.partition.labels.numpy(),
         "sure": (~found.undecided).numpy(),
     }
+
+
+# Of a known part: fewer of its points are strays.
+_HOLDS = 0.5
+
+
+def _mostly(found: Parts, k: int, known: tuple[Tensor, Sequence[str]] | None) -> str:
+    """The known parts of which most points are in part k."""
+    if known is None:
+        return ""
+    label, names = known
+    rows = found.partition.rows(k)
+    whole = torch.bincount(label, minlength=len(names))
+    here = torch.bincount(label[rows[~found.undecided[rows]]], minlength=len(names))
+    return " + ".join(names[i] for i in range(len(names)) if int(here[i]) > _HOLDS * int(whole[i]) > 0)
 
 
 def _part(found: Parts, views: Float[Tensor, "V N 3"], k: int) -> Part:
@@ -194,6 +218,9 @@ def _notes(found: Parts, parts: Sequence[Part]) -> tuple[str, ...]:
     notes = []
     if bool(found.undecided.any()):
         notes.append(f"{int(found.undecided.sum())} points are open: no motion explains them, or two nearly as well.")
+    joined = [f"{part.name} holds {part.mostly}" for part in parts if " + " in part.mostly]
+    if joined:
+        notes.append(f"Known parts that never moved against each other in these poses: {'; '.join(joined)}.")
     even = [part.name for part in parts if part.stabiliser != "C(1)"]
     if even:
         notes.append(f"Too even to show every turn by their shape: {', '.join(even)}.")

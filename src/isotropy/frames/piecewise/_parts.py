@@ -38,7 +38,7 @@ class Parts:
 
     ``partition`` has the K parts, numbered by size, the largest first. ``motions`` are V - 1 tensors (K, 4, 4) that
     bring a part from the first pose to each other one. ``residual (K,)`` is the root mean square distance per
-    coordinate that they leave; about ``noise`` times the root of 2. ``stabiliser`` names for each part the group of
+    coordinate that they leave, of points that they explain; about ``noise`` times the root of 2. ``stabiliser`` names for each part the group of
     turns and mirrors about its centre that its second moments cannot see: O(2) about an axis for a table top, a rod or
     a capsule, O(3) for a ball or a point, C(1) where there is none. ``undecided (N,)`` marks points that no motion
     explains, or two nearly as well; they are given to the likeliest part. ``noise`` is the standard deviation of a
@@ -312,7 +312,9 @@ def _told(search: _Search, motions: Motions, label: Int[Tensor, " N"], centres: 
     others = costs.scatter(0, label[None], torch.inf).amin(0)
     undecided = (own >= search.worst) | (others - own < _ODDS)
     partition = Partition(label)
-    residual = (partition.cells.mean(squares.gather(0, label[None])[0]) / search.dof).sqrt()
+    explained = (own < search.worst).double()
+    left = partition.cells.sum(squares.gather(0, label[None])[0] * explained)
+    residual = (left / (search.dof * partition.cells.sum(explained).clamp_min(1))).sqrt()
     # y -> R (y - c_0) + t + c_v
     t = motions.t + centres[1:] - (motions.R @ centres[0][:, None])[..., 0]
     moved = [homogeneous(R, shift) for R, shift in zip(motions.R.unbind(1), t.unbind(1), strict=True)]
