@@ -113,6 +113,51 @@ def test_a_file_of_extended_xyz(tmp_path: Path) -> None:
     assert found.forces[:, 2].tolist() == [1.5, -1.5, 0.0]
 
 
+def labelled(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "labelled.xyz").write_text(text)
+    return tmp_path / "labelled.xyz"
+
+
+def oxygen(energy: str, forces: str = "forces") -> str:
+    return f"2\nProperties=species:S:1:pos:R:3:{forces}:R:3 {energy}\nO 0 0 0 1 0 2\nO 0 1.2 0 -1 0 -2\n"
+
+
+def test_the_names_of_trainers_and_names_that_are_given(tmp_path: Path) -> None:
+    for energy, forces, asked in (
+        ("REF_energy=-7.25", "REF_forces", {}),
+        ("pbe_energy=-7.25", "pbe_forces", {"energy": "pbe_energy", "forces": "pbe_forces"}),
+        ("free_energy=-7.25", "forces", {"energy": "free_energy"}),
+    ):
+        found = read_molecules(labelled(tmp_path, oxygen(energy, forces) * 2), **asked)
+        assert found.energies.tolist() == [-7.25, -7.25]
+        assert found.forces is not None
+        assert found.forces[:, 2].tolist() == [2.0, -2.0] * 2
+    assert read_molecules(labelled(tmp_path, oxygen("energy=1", "pbe_forces")), forces="").forces is None
+
+
+def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path) -> None:
+    free = "1\nProperties=species:S:1:pos:R:3 energy=-3.5 config_type=IsolatedAtom\nO 0 0 0\n"
+    found = read_molecules(labelled(tmp_path, oxygen("energy=-7.25") + free))
+    assert len(found) == 1
+    assert found.forces is not None
+    assert found.references.tolist() == [-7.0]
+    assert len(read_molecules(labelled(tmp_path, free))) == 1  # nothing else: then it is what was asked for
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        (oxygen("energy=1", "pbe_forces"), SchemaError, "forces='pbe_forces'"),
+        (oxygen("free_energy=1"), SchemaError, "energy='free_energy'"),
+        (oxygen("energy=1") + oxygen("energy=nan"), DomainError, r"configurations 1 \(counted"),
+        (oxygen("energy=1").replace("-2", "inf"), DomainError, "forces that are no finite"),
+    ],
+)
+def test_labels_are_not_dropped_silently(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        read_molecules(labelled(tmp_path, text))
+
+
 @pytest.mark.parametrize("before", ["id:I:1", "mass:R:1", "forces:R:3"])
 def test_named_columns_of_extended_xyz_are_read_where_they_stand(tmp_path: Path, before: str) -> None:
     more = " ".join(["7"] * int(before[-1]))

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from isotropy.data._labels import energies_of, forces_of, without_free_atoms
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows, along
 from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
@@ -196,21 +197,34 @@ def load_molecules(name: str, part: str = "train_300K", *, dtype: torch.dtype = 
     path = locate(MOLECULES, of=name)
     atoms = _read(path, entry.member)
     if entry.member == _MIXED:
-        seen = np.array([_energy(other) for other in _read(path, parts["train_300K"].member)])
-        fresh = [bool(np.abs(seen - _energy(one)).min() > 1e-6) for one in atoms]
+        seen = np.array(energies_of(_read(path, parts["train_300K"].member)))
+        fresh = [bool(np.abs(seen - energy).min() > 1e-6) for energy in energies_of(atoms)]
         block = slice(*entry.rows)
         atoms = [one for one, new in zip(atoms[block], fresh[block], strict=True) if new]
-    isolated = {int(one.numbers[0]): _energy(one) for one in _read(path, _ISOLATED[name])}
+    free = _read(path, _ISOLATED[name])
+    isolated = {int(one.numbers[0]): energy for one, energy in zip(free, energies_of(free), strict=True)}
     return _molecules(atoms, dtype, isolated=isolated, temperature=entry.temperature, name=f"{name} {part}")
 
 
-def read_molecules(path: str | Path, *, dtype: torch.dtype = torch.float64) -> Molecules:
+def read_molecules(
+    path: str | Path,
+    *,
+    energy: str | None = None,
+    forces: str | None = None,
+    dtype: torch.dtype = torch.float64,
+) -> Molecules:
     """The configurations of a file in extended XYZ (or whatever ase reads), with energies, forces, cells and pbc.
 
-    Raises SchemaError for a file that ase cannot read or that has no energies, MissingExtraError without [molecules].
+    Labels are called ``energy`` and ``forces``, or ``REF_energy`` and ``REF_forces`` as trainers of force fields have
+    them, unless other names are given; ``forces=""`` goes without. Single atoms of ``config_type=IsolatedAtom`` are no
+    configurations: their energies are ``isolated``.
+
+    Raises SchemaError for a file that ase cannot read, that has no energies, or labels under names that were not
+    asked for, DomainError for labels that are not finite, MissingExtraError without [molecules].
     """
     where = Path(path)
-    return _molecules(frames_of(where, where.name), dtype, name=where.stem)
+    frames, isolated = without_free_atoms(frames_of(where, where.name), energy)
+    return _molecules(frames, dtype, energy=energy, named=forces, isolated=isolated, name=where.stem)
 
 
 @lru_cache(maxsize=4)
@@ -239,18 +253,10 @@ def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) 
     return list(found)
 
 
-def _energy(atoms: Any) -> float:
-    results = {} if atoms.calc is None else atoms.calc.results
-    if "energy" not in results:
-        raise SchemaError(f"a configuration of {len(atoms)} atoms without an energy", "energy=... in its second line")
-    return float(results["energy"])
-
-
-def _molecules(frames: list[Any], dtype: torch.dtype, **more: Any) -> Molecules:
-    energies = [_energy(one) for one in frames]  # first: it looks whether there are results at all
-    forces = [one.calc.results.get("forces") for one in frames]
-    if any(each is None for each in forces) and not all(each is None for each in forces):
-        raise SchemaError("forces for some configurations", "forces for all, or for none")
+def _molecules(
+    frames: list[Any], dtype: torch.dtype, *, energy: str | None = None, named: str | None = None, **more: Any
+) -> Molecules:
+    energies, forces = energies_of(frames, energy), forces_of(frames, named)
     cell = np.stack([one.cell.array for one in frames])
     pbc = np.stack([one.pbc for one in frames])
     boxed = bool(pbc.any() or cell.any())
@@ -259,7 +265,7 @@ def _molecules(frames: list[Any], dtype: torch.dtype, **more: Any) -> Molecules:
         positions=torch.from_numpy(np.concatenate([one.positions for one in frames])).to(dtype),
         energies=torch.tensor(energies, dtype=dtype),
         segments=Segments.from_sizes(torch.tensor([len(one) for one in frames])),
-        forces=None if forces[0] is None else torch.from_numpy(np.concatenate(forces)).to(dtype),
+        forces=None if forces is None else torch.from_numpy(forces).to(dtype),
         cell=torch.from_numpy(cell).to(dtype) if boxed else None,
         pbc=torch.from_numpy(pbc) if boxed else None,
         **more,
