@@ -89,11 +89,13 @@ class MixturePartition:
         moved = 0.0
         for cloud in range(clouds.count):
             rows = (clouds.label == cloud).nonzero().flatten()
-            means, weights, residual = self._fitted(y[rows].detach(), y[seeds[of.label == cloud]].detach())
+            centre = y[rows].detach().mean(0)
+            own, begun = y[rows] - centre, y[seeds[of.label == cloud]].detach() - centre
+            means, weights, residual = self._fitted(own.detach(), begun)
             moved = max(moved, residual)
             if self.implicit and votes.requires_grad:
-                means, weights = _with_derivative(y[rows], means, weights, self.variance)
-            parts.append((rows, means, weights, _cells(y[rows], means, weights.log(), self.variance)))
+                means, weights = _with_derivative(own, means, weights, self.variance)
+            parts.append((rows, means + centre, weights, _cells(own, means, weights.log(), self.variance)))
         if self.implicit and moved > _SETTLED:
             warnings.warn(f"votes whose mixture has not settled: it still moves by {moved:.1e}", ConvergenceWarning, 2)
         return self._told(votes, clouds, parts, moved)
@@ -153,7 +155,8 @@ def _cells(
     y: Float[Tensor, "n 3"], means: Float[Tensor, "K 3"], log_weights: Float[Tensor, " K"], variance: float
 ) -> Float[Tensor, "n K"]:
     """Q_ij, the probability that vote i comes from ball j."""
-    square = (y[:, None] - means).square().sum(-1)
+    # Votes are about their centroid: the sum of squares loses no digits that the distances need.
+    square = y.square().sum(1, keepdim=True) - 2 * y @ means.mT + means.square().sum(1)
     return torch.softmax(log_weights - square / (2 * variance), 1)
 
 

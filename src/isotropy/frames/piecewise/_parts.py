@@ -38,11 +38,11 @@ class Parts:
 
     ``partition`` has the K parts, numbered by size, the largest first. ``motions`` are V - 1 tensors (K, 4, 4) that
     bring a part from the first pose to each other one. ``residual (K,)`` is the root mean square distance per
-    coordinate that they leave, of points that they explain; about ``noise`` times the root of 2. ``stabiliser`` names for each part the group of
-    turns and mirrors about its centre that its second moments cannot see: O(2) about an axis for a table top, a rod or
-    a capsule, O(3) for a ball or a point, C(1) where there is none. ``undecided (N,)`` marks points that no motion
-    explains, or two nearly as well; they are given to the likeliest part. ``noise`` is the standard deviation of a
-    coordinate, given or estimated.
+    coordinate that they leave, of points that they explain; about ``noise`` times the root of 2. ``stabiliser`` names
+    for each part the group of turns and mirrors about its centre that its second moments cannot see: O(2) about an axis
+    for a table top, a rod or a capsule, O(3) for a ball or a point, C(1) where there is none. ``undecided (N,)`` marks
+    points that no motion explains, or two nearly as well; they are given to the likeliest part. ``noise`` is the
+    standard deviation of a coordinate, given or estimated.
     """
 
     partition: Partition
