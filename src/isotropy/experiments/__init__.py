@@ -4,6 +4,7 @@ from typing import Any
 
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
+from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
 from isotropy.experiments.zoo import ZOO
@@ -11,7 +12,7 @@ from isotropy.study import Claim, Experiment
 
 REGISTRY: dict[str, Experiment[Any, Any]] = {
     experiment.name: experiment
-    for experiment in (SOFT_EQUIVARIANCE, FRAME_AVERAGING, TRANSFORMATION_INVARIANT, GAUNT, ZOO)
+    for experiment in (SOFT_EQUIVARIANCE, FRAME_AVERAGING, TRANSFORMATION_INVARIANT, GAUNT, OPTICS, ZOO)
 }
 
 __all__ = ["REGISTRY", "Claim", "Experiment"]
