@@ -147,7 +147,7 @@ def test_every_bit_is_that_of_plain_autograd(name: str, kind: str) -> None:
 def count_forwards(layers: list[nn.Module]) -> list[int]:
     seen: list[int] = []
     for layer in set(layers):
-        layer.register_forward_hook(lambda *_: seen.append(1))
+        layer.register_forward_pre_hook(lambda *_: seen.append(1))
     return seen
 
 

@@ -29,6 +29,8 @@ class _Measured:
     transient_forward: int
     transient_backward: int
     transient_kept: int
+    unmade: int
+    transient_again: int
     inverse: float | None = None
     transient_inverse: int = 0
     drift: float = 0.0
@@ -56,6 +58,8 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
         transient_forward=[row.transient_forward for row in rows],
         transient_backward=[row.transient_backward for row in rows],
         transient_kept=[row.transient_kept for row in rows],
+        unmade=[row.unmade for row in rows],
+        transient_again=[row.transient_again for row in rows],
         inverse=[row.inverse for row in rows],
         transient_inverse=[row.transient_inverse for row in rows],
         drift=[row.drift for row in rows],
@@ -203,6 +207,7 @@ def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -
             if loss is not None:
                 loss.backward()
         del loss
+        whole, most = _when_whole(layer, value)
         forwards, backwards = zip(*(_times(layer, value) for _ in range(max(1, repeats))), strict=True)
     return _Measured(
         forward=median(forwards),
@@ -212,6 +217,8 @@ def _measure(layer: Callable[[Any], Any], name: str, value: Any, repeats: int) -
         transient_forward=transient_forward,
         transient_backward=max(0, meter.peak - residual),
         transient_kept=max(0, before - residual),
+        unmade=max(0, residual - whole),
+        transient_again=max(0, most - min(whole, residual)),
     )
 
 
@@ -241,6 +248,22 @@ def _with_inverse(row: _Measured, layer: Callable[[Any], Any], value: Any, repea
     if not drift < _TOO_FAR:
         return row
     return replace(row, inverse=median(seconds), transient_inverse=meter.peak, drift=drift)
+
+
+def _when_whole(layer: Callable[[Any], Any], value: Any) -> tuple[int, int]:
+    """Bytes, and the most until then, when all that the backward needs is there: the last tensor was saved."""
+    meter = Meter()
+    held: list[Tensor] = []
+    seen = 0, 0
+
+    def pack(tensor: Tensor) -> None:
+        nonlocal seen
+        held.append(tensor.detach())
+        seen = meter.live, meter.peak
+
+    with meter, saved_tensors_hooks(pack, _never):
+        layer(value)
+    return seen
 
 
 def _never(_: None) -> Tensor:

@@ -26,7 +26,9 @@ class Profile:
     because they had no place before. Layers that are not ``recompute_safe`` run forward once only. ``inverse`` are
     seconds of the inverses of layers that have one (None: it has none), ``transient_inverse`` what these make at their
     peak, ``drift`` by how much a rebuilt input differs, relative to its largest entry. ``names`` are for people,
-    ``shape`` says on which input the numbers were measured.
+    ``shape`` says on which input the numbers were measured. A layer that runs again right before its backward stops
+    when the residual is whole: ``unmade`` is what of the residual it does not make then (its output, mostly), and
+    ``transient_again`` what it makes beyond the rest.
 
     Raises ShapeError for lists of unequal length; DomainError for negative numbers and NaN, and for a residual smaller
     than the output that it holds.
@@ -46,6 +48,8 @@ class Profile:
     transient_kept: Sequence[float] | None = None
     transient_inverse: Sequence[float] | None = None
     drift: Sequence[float] | None = None
+    unmade: Sequence[float] | None = None
+    transient_again: Sequence[float] | None = None
     gradient: Sequence[float] | None = None
     recompute_safe: Sequence[bool] | None = None
     names: Sequence[str] | None = None
@@ -94,6 +98,8 @@ class Profile:
             tuple(self.inverse or (None,) * len(self)),
             tuple(self.transient_inverse or zero),
             tuple(self.drift or zero),
+            tuple(self.unmade or zero),
+            tuple(self.transient_again or self.transient_kept or zero),
             tuple(self.recompute_safe or (True,) * len(self)),
             tuple(self.names or map(str, range(len(self)))),
             self.transient_forward is not None,
@@ -135,5 +141,5 @@ class Profile:
 
 _LISTS = (
     *("forward", "backward", "output", "residual", "transient_forward", "transient_backward", "transient_kept"),
-    *("transient_inverse", "drift", "inverse", "gradient", "recompute_safe", "names"),
+    *("transient_inverse", "drift", "unmade", "transient_again", "inverse", "gradient", "recompute_safe", "names"),
 )

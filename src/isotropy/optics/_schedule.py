@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from isotropy.errors import DomainError
@@ -35,6 +36,8 @@ class Costs:
     inverse: tuple[float | None, ...]
     transient_inverse: tuple[float, ...]
     drift: tuple[float, ...]
+    unmade: tuple[float, ...]
+    transient_again: tuple[float, ...]
     safe: tuple[bool, ...]
     names: tuple[str, ...]
     counts_running: bool
@@ -113,8 +116,8 @@ def simulate(steps: Iterable[Step], profile: Costs) -> Cost:
     Raises DomainError for a schedule that cannot be carried out.
     """
     machine = _Machine(profile)
-    for step in steps:
-        machine.take(step)
+    for step, after in pairwise([*steps, Step("drop", 0)]):
+        machine.take(step, after)
     if machine.next_backward >= 0:
         raise DomainError("a schedule that ends early", "a backward of every layer")
     return Cost(
@@ -132,7 +135,7 @@ class _Machine:
     def __init__(self, profile: Costs) -> None:
         self.profile = profile
         self.kept: set[int] = set()
-        self.taped: set[int] = set()
+        self.taped: dict[int, float] = {}  # layers, and the bytes of their residuals
         self.running: int | None = 0
         self.next_backward = len(profile) - 1
         self.held = self.gradients = self.cotangent = self.seconds = self.peak = 0.0
@@ -142,7 +145,7 @@ class _Machine:
     def at_hand(self, value: int) -> bool:
         return value == 0 or value in self.kept or value - 1 in self.taped
 
-    def take(self, step: Step) -> None:
+    def take(self, step: Step, after: Step) -> None:
         layer, extra = step.at, 0.0
         p = self.profile
         match step.action:
@@ -153,9 +156,10 @@ class _Machine:
                 if step.action == "forward":
                     extra += p.transient_forward[layer]
                 else:
-                    self.held += p.residual[layer] - (p.output[layer] if layer + 1 in self.kept else 0)
-                    extra += p.transient_kept[layer]
-                    self.taped.add(layer)
+                    stops = after == Step("backward", layer) and self.next_backward < len(p) - 1
+                    self.taped[layer] = p.residual[layer] - (p.unmade[layer] if stops else 0)
+                    self.held += self.taped[layer] - (p.output[layer] if layer + 1 in self.kept else 0)
+                    extra += p.transient_again[layer] if stops else p.transient_kept[layer]
                 self.running = layer + 1
                 self.forwards += 1
                 self.seconds += p.forward[layer]
@@ -192,8 +196,7 @@ class _Machine:
         self._note(layer, extra)
 
     def _release(self, layer: int) -> None:
-        self.taped.discard(layer)
-        self.held -= self.profile.residual[layer] - (self.profile.output[layer] if layer + 1 in self.kept else 0)
+        self.held -= self.taped.pop(layer) - (self.profile.output[layer] if layer + 1 in self.kept else 0)
 
     def _note(self, layer: int, extra: float) -> None:
         now = self.held + self.gradients + self.cotangent + extra

@@ -78,9 +78,9 @@ def spectrum_job(run: Run, *, seed: int, way: str, n: int, plan: Spectrum) -> Ou
     seconds: dict[str, list[float]] = {"work": [], "plain": []}
     for _ in range(3):
         for name, one in runs.items():
-            began = time.perf_counter()
+            began = time.process_time()
             one()
-            seconds[name].append(time.perf_counter() - began)
+            seconds[name].append(time.process_time() - began)
     gradients = [_gradients(layers, one) for one in (work, plain)]
     return {
         "gets": _gets(way, layers, x),
@@ -104,7 +104,7 @@ def _gets(way: str, layers: list[nn.Module], x: Tensor) -> int:
         whole = bracket([layer.lens() for layer in layers if isinstance(layer, Layer)], way.partition(", ")[2])
         return cost.trace(whole, x, torch.ones_like(x)).gets
     seen: list[int] = []
-    hooks = [layer.register_forward_hook(lambda *_: seen.append(1)) for layer in layers]
+    hooks = [layer.register_forward_pre_hook(lambda *_: seen.append(1)) for layer in layers]
     program(way, layers, x)()
     for hook in hooks:
         hook.remove()

@@ -93,7 +93,7 @@ def unequal_job(run: Run, *, seed: int, net: str, plan: Unequal) -> Outcome:
 
     def run_by(budget: float | None) -> Callable[[], Any]:
         chosen = profile.plan(budget)
-        return lambda: chain.run(x, chosen).sum().backward()
+        return lambda: chain.run(x, chosen).square().sum().backward()
 
     plain_work = run_by(None)
     plain, plain_flops = measure_peak(plain_work), counted_flops(plain_work)
@@ -113,11 +113,11 @@ def unequal_job(run: Run, *, seed: int, net: str, plan: Unequal) -> Outcome:
     for share in (0.75, 0.5, 0.35):
         if share >= told["smallest"]:
             chosen = profile.plan(share * plain)
-            measured = measure_peak(lambda p=chosen: chain.run(x, p).sum().backward())
+            measured = measure_peak(lambda p=chosen: chain.run(x, p).square().sum().backward())
             told[f"predicted_{round(100 * share)}"] = measured / chosen.predicted.peak_bytes
     return {**told, "rows": rows}
 
 
 def _segments(layers: list[nn.Module], count: int, x: Tensor) -> None:
     out: Any = checkpoint_sequential(nn.Sequential(*layers), count, x, use_reentrant=False)
-    out.sum().backward()
+    out.square().sum().backward()
