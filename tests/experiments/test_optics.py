@@ -9,6 +9,7 @@ import pytest
 
 from isotropy.experiments.optics import OPTICS, Config, Optics
 from isotropy.experiments.optics._config import SHAPES, SPECTRUM, UNEQUAL, WAYS, Spectrum, Transformer, Unequal
+from isotropy.runs import Run
 from isotropy.study import Score
 
 TINY = Config(
@@ -20,14 +21,15 @@ TINY = Config(
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Optics:
-    return OPTICS.run(TINY, out=tmp_path_factory.mktemp("optics") / "run", progress=False)
+    return OPTICS.run(TINY, Run(tmp_path_factory.mktemp("optics") / "run"))
 
 
 def test_theorems_and_counts_hold_in_a_tiny_run(found: Optics) -> None:
-    timed = "times the time"
+    # Not of so few and small tensors: the clock, and shares of a peak that are a single tensor.
+    large = ("times the time", "within 5 %")
     verdicts = {verdict.text: verdict.held for verdict in found.claims}
     assert len(verdicts) == 15
-    assert all(held for text, held in verdicts.items() if timed not in text and "clearly" not in text), verdicts
+    assert all(held for text, held in verdicts.items() if not any(map(text.__contains__, large))), verdicts
     assert {line.method for line in found.scores if line.task == SPECTRUM} == set(WAYS)
     assert {line.method for line in found.scores if line.task == "finite sets"} == set(SHAPES)
 
