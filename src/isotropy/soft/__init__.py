@@ -1,8 +1,12 @@
 """Approximately equivariant layers, penalties that measure how far they are, and constraints that weigh them."""
 
 from isotropy.soft._constraint import Constraint as Constraint
+from isotropy.soft._draw import Drawn as Drawn
+from isotropy.soft._draw import draw as draw
 from isotropy.soft._functional import LiePenalty as LiePenalty
 from isotropy.soft._functional import SamplePenalty as SamplePenalty
+from isotropy.soft._image_ops import ImageOps as ImageOps
+from isotropy.soft._image_ops import ImageTransform as ImageTransform
 from isotropy.soft._layers import SoftEMLP as SoftEMLP
 from isotropy.soft._layers import SoftLinear as SoftLinear
 from isotropy.soft._layers import SoftMLP as SoftMLP
@@ -20,3 +24,7 @@ from isotropy.soft._rules import RuleView as RuleView
 from isotropy.soft._rules import StepInfo as StepInfo
 from isotropy.soft._strengths import Bilevel as Bilevel
 from isotropy.soft._strengths import Evidence as Evidence
+from isotropy.soft._transforms import Choice as Choice
+from isotropy.soft._transforms import Compose as Compose
+from isotropy.soft._transforms import GroupTransforms as GroupTransforms
+from isotropy.soft._transforms import TransformSet as TransformSet
