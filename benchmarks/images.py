@@ -1,4 +1,4 @@
-"""What pictures cost: group elements of the plane beside one eigendecomposition of as many matrices.
+"""What pictures cost: elements of the plane beside one eigendecomposition, image operations beside Pillow.
 
     python benchmarks/images.py [--count 100000]
 
@@ -9,11 +9,16 @@ import argparse
 import time
 from collections.abc import Callable
 
+import numpy as np
 import torch
+from PIL import Image, ImageEnhance
+from PIL import ImageOps as Pillow
 
 from isotropy.groups import SL, GLPlus, Window
+from isotropy.soft import ImageOps, ImageTransform
 
 GOAL = 2.0
+PILLOW_GOAL = 2.7
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
@@ -25,6 +30,36 @@ def seconds(work: Callable[[], object], repeats: int = 5) -> float:
         work()
         found.append(time.process_time() - began)
     return min(found)
+
+
+def with_pillow(ops: ImageOps, t: ImageTransform, x: torch.Tensor) -> torch.Tensor:
+    """The same operations picture by picture, from tensors and back to them."""
+    found: list[np.ndarray] = []
+    for picture, op, level, sign in zip(x, t.op.tolist(), t.level, t.sign, strict=True):
+        image = Image.fromarray((picture * 255).round().byte().movedim(0, -1).numpy())
+        name = ops.names[op]
+        value = float(ops.strength(name, level[None] / 29, sign[None]))
+        found.append(np.asarray(one_with_pillow(name, image, value)))
+    return torch.as_tensor(np.stack(found)).movedim(-1, 1).float() / 255
+
+
+def one_with_pillow(name: str, image: Image.Image, value: float) -> Image.Image:
+    affine = {
+        "shear-x": (1, value, 0, 0, 1, 0),
+        "shear-y": (1, 0, 0, value, 1, 0),
+        "translate-x": (1, 0, -value, 0, 1, 0),
+        "translate-y": (1, 0, 0, 0, 1, value),
+    }
+    if name in affine:
+        transform, bilinear = Image.Transform.AFFINE, Image.Resampling.BILINEAR
+        return image.transform(image.size, transform, affine[name], bilinear)
+    if name == "rotate":
+        return image.rotate(value, Image.Resampling.BILINEAR)
+    if name in ("color", "contrast", "brightness", "sharpness"):
+        return getattr(ImageEnhance, name.capitalize())(image).enhance(value)
+    if name in ("posterize", "solarize"):
+        return getattr(Pillow, name)(image, int(value))
+    return getattr(Pillow, name)(image)
 
 
 def main() -> None:
@@ -40,6 +75,11 @@ def main() -> None:
         window = Window(group, 0.6, "logistic", compact="haar")
         work = seconds(lambda g=group, w=window: g.coords(w.draw(count, generator)))
         print(f"{group}: draws and coordinates {work:.3f} s, {work / against:.2f} x (goal {GOAL:g} x)")
+    ops, x = ImageOps(), torch.rand(1000, 3, 32, 32, generator=generator)
+    t = ops.sample(len(x), generator)
+    theirs, ours = seconds(lambda: with_pillow(ops, t, x)), seconds(lambda: ops.apply(t, x))
+    print(f"1000 pictures 32x32x3, one operation each: Pillow {theirs:.3f} s")
+    print(f"batched {ours:.3f} s, {ours / theirs:.2f} x (goal {PILLOW_GOAL:g} x)")
 
 
 if __name__ == "__main__":

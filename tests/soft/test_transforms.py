@@ -112,8 +112,8 @@ def test_a_batch_is_its_pictures_one_by_one_and_strengths_are_those_of_the_level
     plain = ImageOps()
     assert "identity" not in plain.names
     assert float(plain.sample(500, generator()).level.min()) == 1
-    assert float(ImageOps(["rotate"])._value("rotate", torch.ones(1), -torch.ones(1))) == -30
-    assert float(ops._value("posterize", torch.ones(1), torch.ones(1))) == 2
+    assert float(ImageOps(["rotate"]).strength("rotate", torch.ones(1), -torch.ones(1))) == -30
+    assert float(ops.strength("posterize", torch.ones(1), torch.ones(1))) == 2
 
 
 def test_colour_does_nothing_to_one_channel_and_says_so() -> None:

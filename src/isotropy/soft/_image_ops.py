@@ -90,10 +90,10 @@ class ImageOps(TransformSet):
             rows = (t.op == number).nonzero().flatten().to(x.device)
             if name not in self.idle(x.shape[1]):
                 share, sign = (part.to(x)[rows] for part in (t.level / (LEVELS - 1), t.sign))
-                result[rows] = OPERATIONS[name](x[rows], self._value(name, share, sign))
+                result[rows] = OPERATIONS[name](x[rows], self.strength(name, share, sign))
         return result
 
-    def _value(self, name: str, share: Tensor, sign: Tensor) -> Tensor:
+    def strength(self, name: str, share: Tensor, sign: Tensor) -> Tensor:
         """The strength in the unit of the operation: degrees, shares of a side, factors, bits, grey levels."""
         if name == "solarize":
             return 256 - 256 * share
