@@ -31,6 +31,7 @@ def test_the_written_schema_reads_the_file_and_is_not_overwritten(fall: Path) ->
 
 def test_what_cannot_be_drafted_is_refused(fall: Path) -> None:
     Path("one.csv").write_text("a\n1\n2\n")
-    for name in ("one.csv", "missing.csv", "sheet.xlsx"):
+    Path("nameless.csv").write_text("0.1,0.2\n0.3,0.4\n")
+    for name in ("one.csv", "missing.csv", "sheet.xlsx", "nameless.csv"):
         Path("sheet.xlsx").write_bytes(b"PK")
         assert CliRunner().invoke(app, ["schema", "init", name]).exit_code == 2

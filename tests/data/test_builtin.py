@@ -257,3 +257,10 @@ def test_windows_do_not_cross_gaps_pedestrians_or_scenes() -> None:
 
 def test_checksums_are_of_the_right_length() -> None:
     assert all(len(file.sha256) == 64 for file in (*PHOTOGRAPHS, TRACKS))
+
+
+def test_a_file_of_the_same_name_is_told_from_built_in_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "inertia").mkdir()
+    with pytest.warns(UserWarning, match=r"\./inertia is what lies here"):
+        assert load("inertia", n=60).rows == 60

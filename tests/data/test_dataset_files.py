@@ -270,6 +270,8 @@ def test_damaged_archives(tmp_path: Path, schema: Path) -> None:
         (lambda text: "e,m,a,b,c\n", ("without rows",)),
         (lambda text: text.replace("e,m,a,b,c", "e,m,a,b,d"), ("no column 'c'",)),
         (lambda text: text.replace("e,m,a,b,c", "e,m,a,b,M1"), ("no column 'c'", "e, m, a, b, M1")),
+        (lambda text: text.replace("e,m,a,b,c", "e,m,a,b,C"), ("no column 'c'", "write C")),
+        (lambda text: text.partition("\n")[2], ("first line holds numbers", "names of the columns")),
         (lambda text: text.replace("e,m,a,b,c", "e,m,a,a,c"), ("'a' 2 times",)),
         (lambda text: text + "1,2,3\n", ("3 cells in line 62", "5")),
         (lambda text: text + "1,2,3,4,5,6\n", ("6 cells in line 62",)),

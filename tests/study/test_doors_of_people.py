@@ -175,6 +175,8 @@ def test_what_is_refused_says_what_to_write(verb: str) -> None:
         (X, Y, {"x": "Vectro", "y": "Scalar"}, "O(3)", "did you mean Vector?"),
         (X, Y, {"x": "Vector", "y": "Scalar"}, "O(2)", "O(2)@z"),
         (X, Y, PLAIN, "T(3)", "Point"),
+        (X, Y, PLAIN, "S(2)", "Nodes*"),
+        (X, Y, PLAIN, "O3", "did you mean O(3)?"),
         (X, 1e-200 * Y, PLAIN, "O(3)", "unit"),
         (X, 1e200 * Y, PLAIN, "O(3)", "unit"),
     ]

@@ -43,9 +43,12 @@ def verify(
 
     every = {entry.name: entry for entry in list_datasets(every=True)}
     absent = [] if names else [name for name, entry in every.items() if not entry.available]
-    results = [check(name) for name in (names or every) if name not in absent]
+    computed = [] if names else [name for name, entry in every.items() if entry.kind == "computed"]
+    results = [check(name) for name in (names or every) if name not in (*absent, *computed)]
     for result in results:
         print(result)
+    if computed:
+        print(f"{len(computed)} others are computed from their formulas and have no files")
     for name in absent:
         print(f"{name}: needs a download, from {every[name].source}")
     if not all(result.ok for result in results):

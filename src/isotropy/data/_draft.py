@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isotropy.data._columns import Column, Group, grouped, looked_at
 from isotropy.data._draft_arrays import draft_arrays
 from isotropy.data._named import Named, named
-from isotropy.data._tables import Dialect, opened, parquet_head, sniffed
+from isotropy.data._tables import Dialect, opened, parquet_head, sniffed, unnamed
 from isotropy.errors import SchemaError
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # values of YAML, not names
@@ -178,6 +178,8 @@ def _read(path: Path) -> tuple[Named, Dialect]:
     dialect = sniffed(lines[0], lines[1] if len(lines) > 1 else "")
     rows = [row for row in csv.reader(lines, delimiter=dialect.separator) if row]
     header, body = [cell.strip() for cell in rows[0]], rows[1:]
+    if unnamed([cell.replace(dialect.decimal, ".") for cell in header]):
+        raise SchemaError(f"{path.name}, whose first line holds numbers", "a line with the names of the columns on top")
     if not body or any(len(row) != len(header) for row in body):
         raise SchemaError(f"{path.name} with rows of several lengths, or none", "a header and rows as long as it is")
     shown = dialect if dialect != Dialect.of(path) else Dialect()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from isotropy.data._tables import nearest
 from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError
 from isotropy.reps import Values
 
@@ -53,9 +53,8 @@ class Named:
     def column(self, name: str) -> NDArray[Any]:
         """One column as it is, categories as their labels. Raises SchemaError where there is none of that name."""
         if name not in self.names:
-            near = difflib.get_close_matches(name, self.names, 1)
             shown = ", ".join(self.names[:20]) + (", ..." if len(self.names) > 20 else "")
-            raise SchemaError(f"no column {name!r} in the table", f"one of {shown}", f"write {near[0]}" if near else "")
+            raise SchemaError(f"no column {name!r} in the table", f"one of {shown}", nearest(name, self.names))
         if self.names.count(name) > 1:
             raise SchemaError(f"the column {name!r} {self.names.count(name)} times", "each name once")
         found = np.asarray(self.read(name))

@@ -165,6 +165,29 @@ def number(cell: str) -> float:
     return float(cell)
 
 
+_UNNAMED = "its first line holds numbers: write a line above it with the names of the columns"
+
+
+def unnamed(header: Sequence[str]) -> bool:
+    """Whether a first line holds values and no names: numbers, and not whole ones alone, which may be names."""
+    try:
+        values = [float(cell) for cell in header]
+    except ValueError:
+        return False
+    return any(value != round(value) for value in values if np.isfinite(value))
+
+
+def nearest(name: str, known: Sequence[str]) -> str:
+    """The hint to write the nearest of the known names, in capitals or not; empty where none is near.
+
+    >>> nearest("x", ["X", "mass"]), nearest("mas", ["X", "mass"])
+    ('write X', 'write mass')
+    """
+    same = [one for one in known if one.lower() == name.lower()]
+    near = same or difflib.get_close_matches(name, known, 1)
+    return f"write {near[0]}" if near else ""
+
+
 def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str) -> list[int]:
     """Where the wanted columns stand; the cluster's last."""
     wanted = [*columns, *([cluster] if cluster is not None else [])]
@@ -173,11 +196,10 @@ def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | Non
             continue
         if header.count(column) > 1:
             raise SchemaError(f"the column {column!r} {header.count(column)} times in {name}", "each name once")
-        near = difflib.get_close_matches(column, [name for name in header if name not in wanted], 1)
         raise SchemaError(
             f"no column {column!r} in {name}",
             "one of " + ", ".join(header[:20]) + (", ..." if len(header) > 20 else ""),
-            f"write {near[0]}" if near else "",
+            _UNNAMED if unnamed(header) else nearest(column, [name for name in header if name not in wanted]),
         )
     return [header.index(column) for column in wanted]
 

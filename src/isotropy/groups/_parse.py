@@ -185,9 +185,10 @@ class _Reader:
             return self.affine_group(at)
         name = {"GLPlus": "GL+"}.get(name, name)
         if name not in NAMES:
-            near = difflib.get_close_matches(name.upper(), [known.upper() for known in NAMES], 1, 0.6)
+            letters = name.rstrip("0123456789")
+            near = difflib.get_close_matches(letters.upper(), [known.upper() for known in NAMES], 1, 0.6)
             hint = (
-                f"did you mean {next(k for k in NAMES if k.upper() == near[0])}(n)?"
+                f"did you mean {next(k for k in NAMES if k.upper() == near[0])}({name[len(letters) :] or 'n'})?"
                 if near
                 else "your own group: MatrixGroup(name, algebra=, discrete=)"
             )

@@ -153,7 +153,12 @@ def _fits(group: Group, types: Schema, x: Any) -> None:
             "a group that acts on some column",
             "translations act on Point: write Point for a place, Vector for a difference of places"
             if group.affine
-            else "a vacuous candidate holds trivially: leave it out, or declare Vectors where there are any",
+            else "it would hold whatever the data: leave it out"
+            + (
+                _permuted(group, types)
+                if set(group.spaces) & Nodes.spaces
+                else ", or declare Vectors where there are any"
+            ),
         )
     for factor in getattr(group, "factors", ()):
         if rests(types.x, factor) and rests(types.y, factor):
