@@ -109,7 +109,7 @@ def test_an_interrupted_run_says_how_to_go_on(found: Any, folder: Path, tmp_path
     (tmp_path / "config.yaml").write_text("{}")
     (tmp_path / "asked.json").write_text(json.dumps({"command": "isotropy discover own.csv --out a"}))
     begun = isotropy.load_run(tmp_path)
-    assert "no piece of it is kept" in repr(begun)
+    assert "no piece of it is finished yet" in repr(begun)
     assert begun.next_steps == ("isotropy discover own.csv --out a --resume",)
     with pytest.raises(SchemaError, match="no run in"):
         isotropy.load_run(tmp_path / "none")

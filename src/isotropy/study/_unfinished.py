@@ -73,9 +73,12 @@ class Unfinished(Answer[SoFar]):
         """What is kept, in a sentence."""
         count = sum(self.finished.values())
         if not count:
-            return f"The run in {self.directory} is unfinished: no piece of it is kept."
+            return f"The run in {self.directory} is unfinished, and no piece of it is finished yet."
         told = ", ".join(f"{number} {what}" for what, number in self.finished.items())
         return f"The run in {self.directory} is unfinished; {count} pieces are kept: {told}."
+
+    def __repr__(self) -> str:
+        return super().__repr__() if self.figures else "\n".join([self.headline(), *self._steps()])
 
     @property
     def sentences(self) -> Sequence[str]:
