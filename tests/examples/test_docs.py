@@ -32,9 +32,14 @@ TUTORIALS = (
 @pytest.mark.parametrize("page", TUTORIALS)
 def test_the_blocks_of_a_tutorial_run(page: str, tmp_path: Path, script: Script) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(), re.DOTALL)
-    assert len(blocks) >= 3
+    assert len(blocks) >= 2
     (tmp_path / "page.py").write_text("\n".join(blocks))
     script(tmp_path / "page.py", folder=tmp_path)
+
+
+@pytest.mark.slow
+def test_the_blocks_of_the_comparison_run(tmp_path: Path, script: Script) -> None:
+    test_the_blocks_of_a_tutorial_run("compare.md", tmp_path, script)
 
 
 def test_the_force_field_of_the_page_learns_and_becomes_a_calculator(
@@ -76,7 +81,7 @@ def test_the_five_lines_of_the_readme_lead_from_a_table_to_the_report(tmp_path: 
 
 def test_getting_started_runs_as_it_stands(tmp_path: Path, script: Script, monkeypatch: pytest.MonkeyPatch) -> None:
     page = (DOCS / "getting-started.md").read_text()
-    making, asking = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    making, asking, testing = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     (tmp_path / "make.py").write_text(making)
     script(tmp_path / "make.py", folder=tmp_path)
     monkeypatch.chdir(tmp_path)
@@ -90,6 +95,8 @@ def test_getting_started_runs_as_it_stands(tmp_path: Path, script: Script, monke
     assert "O(2)@z" in told.output
     (tmp_path / "ask.py").write_text(asking)
     assert "symmetrize" in script(tmp_path / "ask.py", folder=tmp_path)
+    (tmp_path / "test.py").write_text(testing)
+    script(tmp_path / "test.py", folder=tmp_path)
 
 
 @pytest.mark.parametrize("heading", ["All types", "All groups"])
