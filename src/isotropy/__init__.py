@@ -28,10 +28,14 @@ _ROOMS = {
     "load_run": "isotropy.study",
 }
 
+_WHOLE = ("data", "frames", "groups", "reps", "testing")  # packages that people name after a bare import
+
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:
+    if name in _WHOLE:
+        return importlib.import_module(f"isotropy.{name}")
     if name not in _ROOMS:
         raise AttributeError(f"module 'isotropy' has no attribute {name!r}")
     return getattr(importlib.import_module(_ROOMS[name]), name)
