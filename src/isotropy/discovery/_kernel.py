@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from itertools import accumulate, combinations_with_replacement
 from typing import Any, Protocol, runtime_checkable
 
@@ -36,13 +36,19 @@ def _columns(a: Tensor, *more: Tensor | int) -> Tensor:
     return torch.cat([a, *[c if isinstance(c, Tensor) else torch.full_like(a[..., :1], c) for c in more]], -1)
 
 
+Reader = Callable[[Tensor], Tensor]
+
+
 @runtime_checkable
 class Kernel(Protocol):
-    """``k(a, b)`` of rows ``a (n, p)`` and ``b (m, p)``, and ``k(a, b) @ w`` in pieces or without the matrix."""
+    """``k(a, b)`` of rows ``a (n, p)`` and ``b (m, p)``, and ``k(a, b) @ w`` in pieces or without the matrix.
+
+    A reader takes rows ``(bodies, n, p)`` to the sum over bodies of ``k(., at) @ w``, for ``at (bodies, m, p)``.
+    """
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor: ...
 
-    def weighted(self, a: Tensor, b: Tensor, w: Tensor) -> Tensor: ...
+    def reader(self, at: Float[Tensor, "bodies m p"], w: Float[Tensor, "m q"]) -> Reader: ...
 
 
 @dataclass(frozen=True)
@@ -51,28 +57,39 @@ class _Power:
     scale: float
 
     def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
-        inner = _columns(a / (self.scale * a.shape[-1]), 1) @ _columns(b, 1).mT  # <a, b> / (scale p) + 1 at once
-        power = inner
-        for _ in range(self.degree - 1):
-            power = power * inner
-        return power
+        return (_columns(a / (self.scale * a.shape[-1]), 1) @ _columns(b, 1).mT).pow(self.degree)
 
-    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
-        p = a.shape[-1] + 1
-        if math.comb(p + self.degree - 1, self.degree) > _FEWER * len(b):
-            return torch.cat([self(piece, b) @ w for piece in _pieces(a, b)])
+    def reader(self, at: Float[Tensor, "bodies m p"], w: Float[Tensor, "m q"]) -> Reader:
+        p, size = at.shape[-1] + 1, self.scale * at.shape[-1]
+        if math.comb(p + self.degree - 1, self.degree) > _FEWER * at.shape[1]:
+            return lambda z: _body_by_body(z, lambda i, piece: self(piece, at[i]) @ w, at.shape[1])
         # Few columns: the polynomial in its monomials, which are fewer than the landmarks.
-        left, right = _columns(a / (self.scale * (p - 1)), 1).mT.contiguous(), _columns(b, 1).mT
-        sums = _monomials(right, self.degree) @ w * _orders(p, self.degree).to(w)
-        return (sums.mT @ _monomials(left, self.degree)).mT
+        sums = _monomials(_columns(at, 1).mT, self.degree) @ w * _orders(p, self.degree).to(w)
+        sums = sums.flatten(0, 1).mT
+
+        def read(z: Float[Tensor, "bodies n p"]) -> Float[Tensor, "n q"]:
+            left = torch.cat([z.mT / size, torch.ones_like(z[..., :1]).mT], 1)
+            pieces = left.split(max(1, _PIECE // sums.shape[1]), 2)
+            return torch.cat([(sums @ _monomials(piece, self.degree).flatten(0, 1)).mT for piece in pieces])
+
+        return read
 
 
-def _monomials(z: Float[Tensor, "p n"], degree: int) -> Float[Tensor, "k n"]:
+def _body_by_body(
+    z: Float[Tensor, "bodies n p"], read: Callable[[int, Tensor], Tensor], landmarks: int
+) -> Float[Tensor, "n q"]:
+    """The sum over bodies of what is read of each, in pieces."""
+    each = [torch.cat([read(i, piece) for piece in _pieces(rows, landmarks)]) for i, rows in enumerate(z)]
+    return reduce(torch.add, each)
+
+
+def _monomials(z: Float[Tensor, "... p n"], degree: int) -> Float[Tensor, "... k n"]:
     """All products of so many of the columns, in the order of ``torch.combinations``."""
-    found, first = z, list(range(len(z)))  # those whose factors begin with column i start at first[i]
+    p = z.shape[-2]
+    found, first = z, list(range(p))  # those whose factors begin with column i start at first[i]
     for _ in range(degree - 1):
-        each = [column * found[start:] for column, start in zip(z, first, strict=True)]
-        found, first = torch.cat(each), [0, *accumulate(len(some) for some in each[:-1])]
+        each = [z[..., i : i + 1, :] * found[..., start:, :] for i, start in enumerate(first)]
+        found, first = torch.cat(each, -2), [0, *accumulate(some.shape[-2] for some in each[:-1])]
     return found
 
 
@@ -89,17 +106,22 @@ class _Gaussian:
     width: float
 
     def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
-        return _exponential(*self._halves(a, b))
+        return _exponential(self._left(a), self._right(b))
 
-    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
-        left, right = self._halves(a, b)
-        return torch.cat([_exponential(piece, right) @ w for piece in _pieces(left, b)])
+    def reader(self, at: Float[Tensor, "bodies m p"], w: Float[Tensor, "m q"]) -> Reader:
+        right = [self._right(rows) for rows in at]
+        return lambda z: _body_by_body(
+            z, lambda i, piece: _exponential(self._left(piece), right[i]) @ w, at.shape[1]
+        )
 
-    def _halves(self, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-        """Two factors whose product is ``-|a - b|^2 / 2`` in units of the width: the matrix is touched twice more."""
-        a, b = (part / (self.width * math.sqrt(part.shape[-1])) for part in (a, b))
-        half_a, half_b = (part.square().sum(-1, keepdim=True) / -2 for part in (a, b))
-        return _columns(a, half_a, 1), _columns(b, 1, half_b).mT
+    def _left(self, a: Float[Tensor, "n p"]) -> Float[Tensor, "n p2"]:
+        """One of two factors whose product is ``-|a - b|^2 / 2`` in units of the width: fewer touches of the matrix."""
+        a = a / (self.width * math.sqrt(a.shape[-1]))
+        return _columns(a, a.square().sum(-1, keepdim=True) / -2, 1)
+
+    def _right(self, b: Float[Tensor, "m p"]) -> Float[Tensor, "p2 m"]:
+        b = b / (self.width * math.sqrt(b.shape[-1]))
+        return _columns(b, 1, b.square().sum(-1, keepdim=True) / -2).mT
 
 
 def _exponential(a: Tensor, b: Tensor) -> Tensor:
@@ -114,8 +136,9 @@ class _Sum:
     def __call__(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"]) -> Float[Tensor, "n m"]:
         return self.first(a, b) + self.second(a, b)
 
-    def weighted(self, a: Float[Tensor, "n p"], b: Float[Tensor, "m p"], w: Float[Tensor, "m q"]) -> Tensor:
-        return self.first.weighted(a, b, w) + self.second.weighted(a, b, w)
+    def reader(self, at: Float[Tensor, "bodies m p"], w: Float[Tensor, "m q"]) -> Reader:
+        first, second = self.first.reader(at, w), self.second.reader(at, w)
+        return lambda z: first(z) + second(z)
 
 
 KERNELS: dict[str, Kernel] = {
@@ -137,7 +160,14 @@ ADDITIVE = ("cubic", "gaussian", "gaussian, wide")
 def kernel(name: str, bodies: Int[Tensor, "bodies k"] | None) -> Callable[[Tensor, Tensor], Tensor]:
     """The kernel of that name; ``bodies`` holds the columns of each body for the additive ones."""
     base, parts = _terms(name, bodies)
-    return lambda a, b: reduce(torch.add, (base(a[..., part], b[..., part]) for part in parts)) / len(parts)
+
+    def matrix(a: Tensor, b: Tensor) -> Tensor:
+        total = base(a[..., parts[0]], b[..., parts[0]])
+        for part in parts[1:]:
+            total += base(a[..., part], b[..., part])
+        return total / len(parts) if len(parts) > 1 else total
+
+    return matrix
 
 
 def _terms(name: str, bodies: Int[Tensor, "bodies k"] | None) -> tuple[Kernel, list[Any]]:
@@ -164,12 +194,22 @@ class KernelRidge:
     bodies: Int[Tensor, "bodies k"] | None = None
 
     def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
-        base, parts = _terms(self.kernel, self.bodies)
-        out = z.new_zeros(())
-        for part in parts:
-            at = self.landmarks[:, part]
-            out = out + base.weighted(z[..., part].reshape(-1, at.shape[1]), at, self.weights)
-        return (out / len(parts)).reshape(*z.shape[:-1], self.weights.shape[-1])
+        out = self._read(self._by_body(z.reshape(-1, z.shape[-1]))) / len(self._terms)
+        return out.reshape(*z.shape[:-1], self.weights.shape[-1])
+
+    @cached_property
+    def _terms(self) -> list[Any]:
+        return _terms(self.kernel, self.bodies)[1]
+
+    @cached_property
+    def _read(self) -> Reader:
+        return _terms(self.kernel, self.bodies)[0].reader(self._by_body(self.landmarks), self.weights)
+
+    def _by_body(self, rows: Float[Tensor, "n p"]) -> Float[Tensor, "terms n k"]:
+        """The columns that each term of the kernel reads."""
+        if len(self._terms) == 1:
+            return rows[None]
+        return rows.mT.contiguous()[torch.stack(self._terms)].mT
 
     @classmethod
     def fit(
@@ -219,9 +259,9 @@ class KernelRidge:
         return cls(best, at[used], weights[used], score, bodies)
 
 
-def _pieces(rows: Tensor, landmarks: Tensor) -> tuple[Tensor, ...]:
-    """The rows in pieces whose kernel matrix is of a handy size."""
-    return rows.split(max(1, _PIECE // len(landmarks)))
+def _pieces(rows: Tensor, landmarks: int) -> tuple[Tensor, ...]:
+    """The rows in pieces whose matrix with so many landmarks is of a handy size."""
+    return rows.split(max(1, _PIECE // landmarks))
 
 
 def _whole_units(unit: Tensor, rows: int, generator: torch.Generator) -> Tensor:
@@ -260,7 +300,7 @@ def _solve(
         return root @ ((phi.mT @ y) / (s + ridge)[:, None]), score
     # Features Phi = k(z, at) root have the kernel as their inner product; only landmarks that add to it have weights.
     root = _inverse_root(K)
-    phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, at)])
+    phi = torch.cat([k(piece, at) @ root for piece in _pieces(z, len(at))])
     if weight is not None:
         phi, y = phi * weight.sqrt()[:, None], y * weight.sqrt()[:, None]
     gram = phi.mT @ phi

@@ -111,7 +111,7 @@ def breaking_terms(
     number of group elements biases no product; a finite group is averaged exactly.
     """
     orbit = Draws.of(candidate, draws).take(int(unit.max()) + 1, generator, dtype=x.dtype)
-    F, F_other = (pulled_back(model, orbit, x, unit, rep_in, rep_out) for model in (f, other))
+    F, F_other = pulled_back(lambda gx: torch.stack([f(gx), other(gx)]), orbit, x, unit, rep_in, rep_out)
     fx, other_x = f(x), other(x)
     c = torch.zeros_like(y[0]) if centre is None else centre
     read = _haar_terms if orbit.probability else _window_terms
@@ -152,16 +152,19 @@ def pulled_back(
     unit: Int[Tensor, " n"],
     rep_in: Rep,
     rep_out: Rep,
-) -> Float[Tensor, "n M q"]:
-    """``rho_out(g)^-1 f(rho_in(g) x)`` for every row and each of its elements, evaluated in pieces."""
+) -> Float[Tensor, "*models n M q"]:
+    """``rho_out(g)^-1 f(rho_in(g) x)`` for every row and each of its elements, evaluated in pieces.
+
+    ``f`` takes rows ``(m, p)`` to ``(*models, m, q)``, so that several models share the moved rows.
+    """
     group, step = draws.group, max(1, _PIECE // len(draws))
     values: list[Tensor] = []
     for rows in torch.arange(len(x)).split(step):
         g = draws.rows(unit[rows])
         gx = rep_in.act(group, g, x[rows, None, :])
-        fgx = f(gx.flatten(0, 1)).unflatten(0, gx.shape[:2])
+        fgx = f(gx.flatten(0, 1)).unflatten(-2, gx.shape[:2])
         values.append(rep_out.act(group, group.inverse(g), fgx))
-    return torch.cat(values)
+    return torch.cat(values, -3)
 
 
 def _symmetric_inner(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

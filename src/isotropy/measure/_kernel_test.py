@@ -201,4 +201,4 @@ def _in_order(lines: Float[Tensor, "count n c"], y: Float[Tensor, "count n q"]) 
 
 
 def _inner(a: Float[Tensor, "count c m q"], b: Float[Tensor, "count c m q"]) -> Float[Tensor, "count c"]:
-    return torch.einsum("kcmq,kcmq->kc", a, b)
+    return (a * b).sum((2, 3))

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 _ROWS = 1_024  # rows whose graph is held at once
+_TOGETHER = 4_096  # outputs times rows, up to which all outputs take one pass
 
 
 def slopes(f: Callable[[Tensor], Tensor], x: Float[Tensor, "n p"]) -> Float[Tensor, "n q p"]:
@@ -18,6 +19,10 @@ def slopes(f: Callable[[Tensor], Tensor], x: Float[Tensor, "n p"]) -> Float[Tens
     >>> slopes(lambda x: x[:, :1] * x[:, 1:], torch.tensor([[2.0, 3.0]])).tolist()
     [[[3.0, 2.0]]]
     """
+    with torch.no_grad():
+        outputs = f(x[:1]).shape[-1]
+    if outputs * len(x) <= _TOGETHER:
+        return _together(f, x, outputs)
     found: list[Tensor] = []
     for rows in x.detach().split(_ROWS):
         with torch.enable_grad():
@@ -30,3 +35,12 @@ def slopes(f: Callable[[Tensor], Tensor], x: Float[Tensor, "n p"]) -> Float[Tens
             ]  # fmt: skip
         found.append(torch.stack([zero if slope is None else slope for slope in each], 1))
     return torch.cat(found)
+
+
+def _together(f: Callable[[Tensor], Tensor], x: Float[Tensor, "n p"], outputs: int) -> Float[Tensor, "n q p"]:
+    """One pass over a copy of the rows for each output: of a short table, calls cost more than numbers."""
+    with torch.enable_grad():
+        at = x.detach().repeat(outputs, 1).requires_grad_()
+        own = f(at).unflatten(0, (outputs, -1)).diagonal(dim1=0, dim2=2)
+        slope = torch.autograd.grad(own.sum(), at, allow_unused=True)[0] if own.requires_grad else None
+    return (torch.zeros_like(at) if slope is None else slope).detach().unflatten(0, (outputs, -1)).transpose(0, 1)

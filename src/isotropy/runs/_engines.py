@@ -14,10 +14,11 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, cast
 
 import torch
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from isotropy import random
 from isotropy.errors import DomainError, MissingExtraError
@@ -211,6 +212,12 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> ThreadpoolController:
+    """The thread pools of this process; they are looked up anew (milliseconds) where further ``modules`` are imported."""
+    return ThreadpoolController()
+
+
 @contextmanager
 def threads_limited(count: int) -> Generator[None, None, None]:
     """Runs torch, BLAS and OpenMP with ``count`` threads inside, and restores what was set before.
@@ -222,7 +229,7 @@ def threads_limited(count: int) -> Generator[None, None, None]:
     1
     """
     before = torch.get_num_threads()
-    with threadpool_limits(limits=count):
+    with _pools(len(sys.modules)).limit(limits=count):
         torch.set_num_threads(count)
         try:
             yield
