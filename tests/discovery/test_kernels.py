@@ -3,8 +3,11 @@
 import pytest
 import torch
 
-from isotropy.discovery._kernel import KERNELS, _monomials, _orders, _solve, kernel
+from isotropy.data.zoo import LAWS
+from isotropy.discovery._kernel import KERNELS, KernelRidge, _monomials, _orders, _solve, kernel
+from isotropy.discovery._learners import learn, revive
 from isotropy.random import spawn
+from isotropy.study import problem_of
 
 
 @pytest.mark.parametrize("name", KERNELS)
@@ -39,3 +42,25 @@ def test_landmarks_span_what_they_can(name: str, clustered: bool) -> None:
     assert score == pytest.approx(all_score, rel=0.05, abs=1e-12)
     if name == "cubic":
         assert int(weights.any(1).sum()) == 20  # as many as there are monomials
+
+
+def test_bumps_whose_weights_no_longer_cancel_are_cut_off_whatever_their_direction() -> None:
+    at = torch.tensor([[0.0, 0.0], [0.1, 0.0]], dtype=torch.float64)
+    weights = 50 * torch.tensor([[3.0, 4.0], [-3.0, -4.0]], dtype=torch.float64)
+    f = KernelRidge("gaussian, narrow", at, weights, 0.0, largest=1.0)
+    near, far = torch.tensor([[0.05, 0.0]], dtype=torch.float64), torch.tensor([[-0.5, 0.0]], dtype=torch.float64)
+    torch.testing.assert_close(f(near), torch.zeros(1, 2, dtype=torch.float64), atol=1e-9, rtol=0)
+    torch.testing.assert_close(f(far), torch.tensor([[1.2, 1.6]], dtype=torch.float64))
+
+
+def test_one_lone_row_does_not_wreck_what_the_kernels_explain() -> None:
+    """A heavy, far-off pendulum alone cost 4,900 times the spread of all periods: less was explained than by a mean."""
+    law = LAWS["pendulum"]
+    problem = problem_of(law.dataset(400, 0.1, 0), None, law.windows, 0)
+    half = problem.half(0)
+    rows = half == 0
+    state, _ = learn(
+        "kernel", problem, problem.x[rows], problem.y[rows], problem.unit[rows], seed=0, stream=("fit", 0, 1)
+    )
+    left = (problem.y[~rows] - revive("kernel", problem, state)(problem.x[~rows])).square().mean()
+    assert float(left / problem.y.var()) < 3  # 26 where nothing is cut off

@@ -111,6 +111,10 @@ def test_softly_is_said_only_where_imposing_surely_costs() -> None:
     assert "encourage O(3) softly" in recommend([Finding("O(3)", "approximate", 0.81, MUCH)], {})
     unsure = recommend([Finding("O(3)", "approximate", 0.1, SOME)], {})
     assert "softly" not in unsure
+    half = recommend([Finding("S(10)", "approximate", 12.0, MUCH, mostly=False)], {})
+    assert "compare models with and without S(10)" in half
+    assert "softly" not in half
+    assert "perhaps less" not in half
     assert "compare models with and without O(3)" in unsure
 
 

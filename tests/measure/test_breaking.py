@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from isotropy.data import load
+from isotropy.estimate import Estimate
 from isotropy.groups import Draws, Window, parse
-from isotropy.measure import breaking_terms, combine, holm, input_invariance_test, overlap, randomisation_test
+from isotropy.measure import (
+    breaking_terms,
+    combine,
+    holm,
+    input_invariance_test,
+    inputs_seen,
+    overlap,
+    randomisation_test,
+)
 from isotropy.measure.parts import along_lattice, clustered_mean, pulled_back, split_halves
 from isotropy.random import spawn
 from isotropy.reps import Pixels, Scalar, Vector
@@ -60,6 +71,36 @@ def test_a_model_that_breaks_an_exact_symmetry_reads_as_broken_only_naively() ->
     )
     assert float(terms.plug_in.mean()) > 20 * float(terms.plug_in.std()) / len(ROWS) ** 0.5
     assert abs(float(terms.cross.mean())) < 4 * float(terms.cross.std()) / len(ROWS) ** 0.5
+
+
+@pytest.mark.parametrize(("slope", "group", "truth"), [(0.0, "SO(2)", 0.0), (2.0, "O(2)", 0.5)])
+def test_what_a_model_says_where_no_data_are_is_not_read(slope: float, group: str, truth: float) -> None:
+    """|x|^2 + slope x_2 on a half plane: between its points a share slope^2 / (4 + slope^2) breaks rotations.
+
+    Over whole orbits it would be read from what the model makes up of the other half.
+    """
+    x = torch.randn(400, 2, generator=spawn(0, "x"), dtype=torch.float64)
+    x[:, 0] = x[:, 0].abs()
+    G, rows = parse(group), torch.arange(400)
+
+    def signal(z: Tensor) -> Tensor:
+        return z.square().sum(1, keepdim=True) + slope * z[:, 1:]
+
+    def model(z: Tensor) -> Tensor:
+        return torch.where(z[:, :1] > -0.5, signal(z), 10.0)
+
+    def share(seen: Callable[[Tensor], Tensor] | None) -> Estimate:
+        y = signal(x)
+        terms = breaking_terms(
+            model, model, x, y, G, Vector, Scalar, unit=rows, centre=y.mean(0), seen=seen, generator=spawn(0, "draws")
+        )
+        return combine([terms], rows, [1], windowed=seen is not None)[0].share
+
+    everywhere = share(None)
+    between = share(inputs_seen(x, G, Vector, unit=rows, generator=spawn(0, "seen")))
+    assert between.low - 1e-9 <= truth <= between.high + 1e-9
+    assert between.high < truth + 0.2
+    assert not everywhere.low <= truth <= everywhere.high
 
 
 def test_a_finite_group_is_averaged_exactly_and_the_identity_comes_first() -> None:

@@ -18,6 +18,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.discovery._learners import learn, revive
 from isotropy.discovery._robust import targets_to_judge
+from isotropy.discovery._verdicts import MOSTLY_SEEN, partly_seen
 from isotropy.groups import Drawn, Draws, Window
 from isotropy.measure import (
     BreakingTerms,
@@ -36,7 +37,6 @@ from isotropy.study import Candidate, Model, Problem
 
 _REFIT_COPIES = 8
 _REFIT_ROWS = 16_000  # copies in all, beyond which fewer copies of each row are made
-_MOSTLY_SEEN = 0.8  # of the copies: lengths over decades keep 0.9 within the data, a hole in the middle 0.7
 # Few stretches of a series move as a whole: with so many elements even two of them can reject.
 _SERIES_DRAWS = 99
 _CURVE_ROWS = 400
@@ -86,9 +86,22 @@ def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dic
     rows, half = problem.measured(candidate), problem.half(split)
     models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
     generator = spawn(seed, "measure", candidate.name, split)
-    terms, p_values = judge(problem, candidate, models, half, rows, generator)
+    seen = _where_seen(run, problem, index)
+    terms, p_values = judge(problem, candidate, models, half, rows, generator, seen)
     kept = {name: values.numpy() for name, values in terms.tensors().items() if name != "orbit_loss"}
-    return {"terms": kept, "p_values": p_values}
+    return {"terms": kept, "p_values": p_values, "partly": seen is not None}
+
+
+def _where_seen(run: Run, problem: Problem, index: int) -> Callable[[Tensor], Tensor] | None:
+    """Which moved inputs have data near them, for a compact candidate whose orbits the inputs cover in part."""
+    measured = problem.candidates[index].measured
+    if isinstance(measured, Window):
+        return None
+    (tested,) = map_jobs([problem.job(inputs, index=index)], run, progress=False)
+    if not partly_seen(tested["invariant"], tested["overlap"]):
+        return None
+    generator = spawn(problem.seed, "seen", index)
+    return inputs_seen(problem.x, measured, problem.rep_in, unit=problem.unit, generator=generator)
 
 
 def judge(
@@ -98,13 +111,15 @@ def judge(
     half: Int[Tensor, " n"],
     rows: Int[Tensor, " m"],
     generator: torch.Generator,
+    seen: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[BreakingTerms, list[float]]:
     """One candidate judged by models that have not seen its rows: the step that data and symmetric copies share.
 
     The terms of the breaking of ``rows`` and, for each part of the target, the p-value of the randomisation test over
     both halves.
 
-    ``models[fold]`` was fitted without the rows of half ``fold``. Losses along the orbit are not kept.
+    ``models[fold]`` was fitted without the rows of half ``fold``. Losses along the orbit are not kept. With ``seen``
+    moved rows are read only where it says True.
     """
     terms: dict[str, Tensor] = {}
     p_values: list[list[float]] = []
@@ -117,7 +132,7 @@ def judge(
         found = breaking_terms(
             models[fold], models[1 - fold], x, y, candidate.measured, problem.rep_in, problem.rep_out,
             unit=unit, parts=[part.columns for part in problem.parts], centre=centre,
-            draws=problem.draws(candidate), generator=generator,
+            draws=problem.draws(candidate), seen=seen, generator=generator,
         )  # fmt: skip
         losses, together = found.orbit_loss, unit
         if problem.series is not None and not isinstance(candidate.measured, Window):
@@ -250,7 +265,7 @@ def seen_copies(run: Run, *, seed: int, index: int) -> dict[str, Any]:
     measured, generator = problem.candidates[index].measured, spawn(seed, "seen", index)
     seen = inputs_seen(problem.x, measured, problem.rep_in, unit=problem.unit, generator=generator)
     found = seen(_along_window(problem, index, _copies(len(problem.x) // 2))[0])
-    return {"seen": (found if float(found.double().mean()) < _MOSTLY_SEEN else torch.ones_like(found)).numpy()}
+    return {"seen": (found if float(found.double().mean()) < MOSTLY_SEEN else torch.ones_like(found)).numpy()}
 
 
 def _along_window(problem: Problem, index: int, copies: int) -> tuple[Tensor, Tensor]:

@@ -95,12 +95,13 @@ def findings(
     problem, below = asked.problem, subgroups(asked.problem.candidates)
     outputs = [part.outputs for part in problem.parts]
     answers: dict[str, tuple[Breaking, ...]] = {}
+    partly = {name for name, outcomes in measured.items() if any(outcome.get("partly") for outcome in outcomes)}
     p_values: dict[tuple[str, int], float] = {}
     for candidate in problem.candidates:
         rows, name = problem.measured(candidate), candidate.name
         terms = [terms_of(outcome) for outcome in measured[name]]
         unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
-        windowed = isinstance(candidate.measured, Window)
+        windowed = isinstance(candidate.measured, Window) or name in partly
         answers[name] = combine(terms, unit, outputs, windowed=windowed)
         for k in range(len(outputs)):
             # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
@@ -119,7 +120,16 @@ def findings(
         p = along_lattice({name: adjusted[name, k] for name in answers}, below)
         for name in answers:
             parts[name].append(
-                _part(asked, name, k, answers[name][k], agreed[name], (p_values[name, k], p[name]), tested[name])
+                _part(
+                    asked,
+                    name,
+                    k,
+                    answers[name][k],
+                    agreed[name],
+                    (p_values[name, k], p[name]),
+                    tested[name],
+                    partly=name in partly,
+                )  # fmt: skip
             )
     found: list[GroupFinding] = []
     for candidate in problem.candidates:
@@ -174,6 +184,8 @@ def _part(
     reading: Reading,
     p_values: tuple[float, float],
     test: Outcome,
+    *,
+    partly: bool,
 ) -> _Part:
     imposed = bool(asked.imposed.get(name))
     share, excess, p_value, p_adjusted = reading.share, reading.excess, *p_values
@@ -217,7 +229,7 @@ def _part(
         excess=excess,
         p_value=p_value,
         word=word,
-        note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V)),
+        note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V), partly=partly),
         of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
     )
 

@@ -28,6 +28,7 @@ _SELECTION_ROWS = 500  # rows on which the kernels compete; the ridge is chosen 
 _PIECE = 1 << 17
 _RANK = 1e-13  # of the largest eigenvalue: smaller ones are rounding
 _FEWER = 0.5  # monomials that are at most so many of the landmarks are the faster way
+_OVERSHOOT = 2.0  # times the largest target: what a sum of bumps says beyond it is an artefact of its weights
 _RIDGES = torch.logspace(-10, 1, 23, dtype=torch.float64)
 
 
@@ -110,9 +111,7 @@ class _Gaussian:
 
     def reader(self, at: Float[Tensor, "bodies m p"], w: Float[Tensor, "m q"]) -> Reader:
         right = [self._right(rows) for rows in at]
-        return lambda z: _body_by_body(
-            z, lambda i, piece: _exponential(self._left(piece), right[i]) @ w, at.shape[1]
-        )
+        return lambda z: _body_by_body(z, lambda i, piece: _exponential(self._left(piece), right[i]) @ w, at.shape[1])
 
     def _left(self, a: Float[Tensor, "n p"]) -> Float[Tensor, "n p2"]:
         """One of two factors whose product is ``-|a - b|^2 / 2`` in units of the width: fewer touches of the matrix."""
@@ -185,16 +184,24 @@ def competing(bodies: Int[Tensor, "bodies k"] | None) -> list[str]:
 
 @dataclass(frozen=True)
 class KernelRidge:
-    """A fitted kernel regression: ``f(z) = k(z, landmarks) @ weights`` on standardised features ``z (..., p)``."""
+    """A fitted kernel regression: ``f(z) = k(z, landmarks) @ weights`` on standardised features ``z (..., p)``.
+
+    Gaussians say nothing far from the data, where large weights of either sign no longer cancel: their sums are cut off
+    at twice the largest target (``largest``, a length, so that no direction is favoured). Polynomials go on.
+    """
 
     kernel: str
     landmarks: Float[Tensor, "m p"]
     weights: Float[Tensor, "m q"]
     validation: float
     bodies: Int[Tensor, "bodies k"] | None = None
+    largest: float = math.inf
 
     def __call__(self, z: Float[Tensor, "... p"]) -> Float[Tensor, "... q"]:
         out = self._read(self._by_body(z.reshape(-1, z.shape[-1]))) / len(self._terms)
+        limit = _OVERSHOOT * self.largest
+        if self.kernel.removeprefix(_OVER_BODIES).startswith("gaussian") and 0 < limit < math.inf:
+            out = out * (limit / torch.linalg.vector_norm(out, dim=-1, keepdim=True).clamp_min(limit))
         return out.reshape(*z.shape[:-1], self.weights.shape[-1])
 
     @cached_property
@@ -256,7 +263,7 @@ class KernelRidge:
         at = z if n <= _LANDMARKS else z[order[:_LANDMARKS]]
         weights, score = _solve(kernel(best, bodies), z, y, at, held_out, weight)
         used = weights.any(1)
-        return cls(best, at[used], weights[used], score, bodies)
+        return cls(best, at[used], weights[used], score, bodies, float(torch.linalg.vector_norm(y, dim=1).max()))
 
 
 def _pieces(rows: Tensor, landmarks: int) -> tuple[Tensor, ...]:

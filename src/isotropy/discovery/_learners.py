@@ -42,6 +42,7 @@ class KernelLearner:
             "landmarks": f.landmarks.numpy(),
             "weights": f.weights.numpy(),
             "validation": f.validation,
+            "largest": f.largest,
         }, {}
 
     def revive(self, problem: Problem, state: Mapping[str, Any]) -> KernelRidge:
@@ -52,6 +53,7 @@ class KernelLearner:
             torch.from_numpy(state["weights"]),
             float(state["validation"]),
             problem.bodies,
+            float(state["largest"]),
         )
 
 

@@ -13,7 +13,10 @@ _ALIKE = 2.0  # costs within this factor are no reason to take a smaller group
 
 @dataclass(frozen=True)
 class Finding:
-    """One group as the recommendation sees it; ``cost_rmse`` in the unit of the targets, ``price`` with its ends."""
+    """One group as the recommendation sees it; ``cost_rmse`` in the unit of the targets, ``price`` with its ends.
+
+    ``mostly`` says that surely more than half of the signal keeps it, read over whole orbits.
+    """
 
     name: str
     verdict: Verdict
@@ -21,6 +24,7 @@ class Finding:
     price: Estimate
     imposed: bool = False
     note: str = ""
+    mostly: bool = True
 
 
 def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]) -> str:
@@ -41,6 +45,7 @@ def recommend(findings: Sequence[Finding], contains: Mapping[str, Sequence[str]]
     if holding:
         # "negligible" is found to be broken: the reader should know what building it in anyway costs.
         small = [f"{f.name} costs {priced(f.price.mean)} of the error" for f in holding if f.verdict == "negligible"]
+        small += [f"{f.name} {f.note}" for f in holding if f.note]
         parts.append(f"build in {_names(holding)} exactly" + (f" ({', '.join(small)})" if small else ""))
     seen = _largest([f for f in findings if f.verdict == "none seen"], contains)
     inside = {name for f in seen for name in contains.get(f.name, ())}
@@ -90,11 +95,14 @@ def priced(price: float) -> str:
 
 
 def _softly(f: Finding) -> str:
-    """A soft model wins where imposing the symmetry surely costs; where it may cost nothing, that is for trial."""
+    """A soft model wins where imposing the symmetry surely costs and yet most of the signal surely keeps it.
+
+    Where imposing it may cost nothing, where half may break or moved inputs hardly occur, that is for trial.
+    """
     cost = f"imposing it would cost {f.cost_rmse:.2g} RMSE, {priced(f.price.mean)} of the error"
-    if f.price.low >= PRICE_TOLERANCE:
-        return f"encourage {f.name} softly ({cost})"
-    return f"compare models with and without {f.name} ({cost}, perhaps less)"
+    if f.price.low < PRICE_TOLERANCE:
+        return f"compare models with and without {f.name} ({cost}, perhaps less)"
+    return f"encourage {f.name} softly ({cost})" if f.mostly else f"compare models with and without {f.name} ({cost})"
 
 
 def _provided(findings: Sequence[Finding]) -> str:

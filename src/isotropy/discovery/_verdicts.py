@@ -40,8 +40,15 @@ ALPHA = 0.05
 SHARE_TOLERANCE = 0.01  # of the signal
 PRICE_TOLERANCE = 0.05  # of the held-out error, as RMSE
 MINIMAL_OVERLAP = 0.2
+MOSTLY_SEEN = 0.8  # of moved inputs: lengths over decades keep 0.9 within the data, a hole in the middle 0.7
+ON_SEEN = "on the inputs seen"
 _HOPELESS = 1e4  # times the rows there are, nobody collects them: a better model or other inputs would decide
 ABSENT = 0.5
+
+
+def partly_seen(invariant: bool, overlap: float) -> bool:
+    """Whether inputs cover a part of the orbits only, so that a symmetry can be read between the points seen alone."""
+    return not invariant and MINIMAL_OVERLAP <= overlap < MOSTLY_SEEN
 
 
 @dataclass(frozen=True)
@@ -95,15 +102,21 @@ def verdict(grounds: Grounds, tolerance: float = SHARE_TOLERANCE) -> Verdict:
     return "undecided"
 
 
-def note(grounds: Grounds, word: Verdict, group: str, explained: float, noise: float | None) -> str:
+def note(
+    grounds: Grounds, word: Verdict, group: str, explained: float, noise: float | None, *, partly: bool = False
+) -> str:
     """What a verdict leaves open, in one sentence; empty where it leaves nothing.
 
-    ``explained`` and ``noise`` are shares of the variation of the target; None where the noise is not known.
+    ``explained`` and ``noise`` are shares of the variation of the target; None where the noise is not known. ``partly``
+    says that the symmetry was read between the inputs seen alone.
     """
+    where = f" {ON_SEEN}" if partly else ""
     if word == "none seen":
         rest = max(1 - explained, 0.0) if noise is None else max(1 - explained - noise, 0.0)
         left = OR_NOISE if noise is None else "was not learned"
-        return f"nothing in the {explained:.1%} that the models explain violates {group}; {rest:.1%} {left}"
+        return f"nothing in the {explained:.1%} that the models explain violates {group}{where}; {rest:.1%} {left}"
+    if word in HOLDS:
+        return where.strip()
     if word == "undecided" and grounds.significant:
         return "broken, size undecided"
     return ""

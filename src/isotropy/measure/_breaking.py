@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import scipy
 import torch
@@ -102,6 +103,7 @@ def breaking_terms(
     parts: Sequence[slice] = (slice(None),),
     centre: Float[Tensor, " q"] | None = None,
     draws: int = 32,
+    seen: Function | None = None,
     generator: torch.Generator,
 ) -> BreakingTerms:
     """Terms of rows that ``f`` has not seen; ``other`` was fitted on rows disjoint from those of ``f``.
@@ -109,12 +111,17 @@ def breaking_terms(
     ``parts`` are the columns of each part of the target, judged by itself; ``centre`` is c, the best constant that the
     candidate leaves alone (0 by default). Two independent halves of the draws give two copies of R f, so that a finite
     number of group elements biases no product; a finite group is averaged exactly.
+
+    Where ``seen`` is given, moved rows count where it says True, and the terms are those of a window: what cannot be
+    averaged over whole orbits is half the mean squared change between points where there are data.
     """
     orbit = Draws.of(candidate, draws).take(int(unit.max()) + 1, generator, dtype=x.dtype)
     F, F_other = pulled_back(lambda gx: torch.stack([f(gx), other(gx)]), orbit, x, unit, rep_in, rep_out)
     fx, other_x = f(x), other(x)
     c = torch.zeros_like(y[0]) if centre is None else centre
-    read = _haar_terms if orbit.probability else _window_terms
+    read = _haar_terms if orbit.probability and seen is None else _window_terms
+    if seen is not None:
+        read = partial(_window_terms, weight=_weights(seen, orbit, x, unit, rep_in))
     each = [read(orbit, F[..., k], F_other[..., k], fx[:, k], other_x[:, k], y[:, k], c[k]) for k in parts]
     return BreakingTerms(**{name: torch.stack([terms[name] for terms in each]) for name in each[0]})
 
@@ -171,26 +178,54 @@ def _symmetric_inner(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     return ((a * b).sum(-1) + (c * d).sum(-1)) / 2
 
 
+def _weights(
+    seen: Function, orbit: Drawn, x: Float[Tensor, "n p"], unit: Int[Tensor, " n"], rep_in: Rep
+) -> Float[Tensor, "n M"]:
+    """What each moved row counts, on average over all rows once: those seen alike, in rows that lead somewhere."""
+    step = max(1, _PIECE // len(orbit))
+    where = torch.cat(
+        [
+            seen(rep_in.act(orbit.group, orbit.rows(unit[rows]), x[rows, None, :])).to(x)
+            for rows in torch.arange(len(x)).split(step)
+        ]
+    )
+    if orbit.complete:
+        where[:, 0] = 1.0  # as it is, every row is seen
+    share = where / where.sum(1, keepdim=True).clamp_min(1)
+    return share / share.sum(1).mean().clamp_min(1 / len(x))
+
+
 def _window_terms(
-    orbit: Drawn, F: Tensor, F_other: Tensor, fx: Tensor, other_x: Tensor, y: Tensor, c: Tensor
+    orbit: Drawn,
+    F: Tensor,
+    F_other: Tensor,
+    fx: Tensor,
+    other_x: Tensor,
+    y: Tensor,
+    c: Tensor,
+    weight: Float[Tensor, "n M"] | None = None,
 ) -> dict[str, Tensor]:
     """Without an invariant probability R is no projection: half the mean squared change along the window instead.
 
     For a compact group E_g |g.f - f|^2 = 2 |f - R f|^2, so both readings agree there.
     """
+
+    def mean(values: Float[Tensor, "n M"]) -> Float[Tensor, " n"]:
+        return values.mean(1) if weight is None else (values * weight).sum(1)
+
     change, change_other = fx[:, None] - F, other_x[:, None] - F_other
     loss = (y - fx).square().sum(-1)
     moved = (y[:, None] - F).square().sum(-1)
-    both = (change * change_other).sum(-1).mean(1) / 2
+    both = mean((change * change_other).sum(-1)) / 2
     return {
         "energy": (y - c).square().sum(-1),
         "cross": both,
-        "plug_in": change.square().sum(-1).mean(1) / 2,
+        "plug_in": mean(change.square().sum(-1)) / 2,
         "model_cross": both,
         "kept": ((y - c) * (fx - c)).sum(-1),
         "model_kept": ((fx - c) * (other_x - c)).sum(-1),
         "loss": loss,
-        "loss_averaged": moved.mean(1),
+        "loss_averaged": mean(moved),
         "orbit_loss": torch.cat([loss[:, None], moved], 1),
     }
 

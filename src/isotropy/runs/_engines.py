@@ -214,7 +214,7 @@ def cores() -> int:
 
 @lru_cache(maxsize=1)
 def _pools(modules: int) -> ThreadpoolController:
-    """The thread pools of this process; they are looked up anew (milliseconds) where further ``modules`` are imported."""
+    """The thread pools of this process, sought anew (which takes milliseconds) where more ``modules`` are imported."""
     return ThreadpoolController()
 
 

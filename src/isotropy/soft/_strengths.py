@@ -99,9 +99,12 @@ def determined(penalty: ProjectionPenalty, curvature: Float[Tensor, " P"], preci
     ordered = curvature[complement.order]
     gamma = torch.zeros(len(precision), dtype=torch.float64)
     for kind in complement.kinds:
-        projectors = torch.stack(kind.complements)  # (J, D, D)
-        values, vectors = torch.linalg.eigh(torch.einsum("j,jab->ab", precision, projectors))
-        shares = torch.einsum("ae,jab,be->je", vectors, projectors, vectors)
+        joint = torch.zeros_like(kind.complements[0])
+        for amount, projector in zip(precision, kind.complements, strict=True):
+            joint.add_(projector, alpha=float(amount))
+        values, vectors = torch.linalg.eigh(joint)
+        # |P_j v|^2 of each eigenvector, through the few columns of the equivariant basis.
+        shares = torch.stack([1 - (basis.mT @ vectors).square().sum(0) for basis in kind.basis])
         h = ordered[kind.start : kind.stop].view(kind.count, kind.size).mean(1)
         bound = values > 1e-12 * values.max().clamp(min=1e-300)
         mu = torch.where(bound, values, 1.0)

@@ -69,13 +69,13 @@ def _gas(n: int, generator: torch.Generator) -> Tensor:
     return torch.cat([x[:, :1], x[:, :1] * x[:, 1:2], x[:, 2:]], 1)
 
 
-_V2, _V3, _V4 = ((1 - 2.5 ** (1 - k)) / (1.5 * (k - 1)) for k in (2, 3, 4))  # E v^-k of the room of a mole
+_V2, _V3, _V4 = ((1 - 2.5 ** (1 - k)) / (1.5 * (k - 1)) for k in (2, 3, 4))  # E v^-k of the molar volume
 _T1, _T2 = 1.15, (1.5**3 - 0.8**3) / 2.1  # moments of the temperature
 _B2 = 4 * _T2 - 2 * _T1 + 0.25  # E (2 T - 1 / 2)^2
 
 
 @law(
-    x=f'{_measured("amount", amount=1)} + {_measured("room", amount=1, volume=1)} + Scalar("temperature")',
+    x=f'{_measured("amount", amount=1)} + {_measured("volume", amount=1, volume=1)} + Scalar("temperature")',
     y=_measured("pressure", volume=-1),
     groups=f"{AMOUNT},{VOLUME}",
     inputs=_gas,
@@ -83,6 +83,6 @@ _B2 = 4 * _T2 - 2 * _T1 + 0.25  # E (2 T - 1 / 2)^2
     windows=_windows(AMOUNT, VOLUME, width=0.5),
 )
 def real_gas(x: Tensor) -> Tensor:
-    """T / v + (2 T - 1/2) / v^2, v room per mole: twice the gas in twice the room presses alike, in half of it more."""
-    room, T = x[..., 1:2] / x[..., :1], x[..., 2:]
-    return T / room + (2 * T - 0.5) / room.square()
+    """T / v + (2 T - 1/2) / v^2, v the molar volume: twice the gas in twice the volume presses alike, in half more."""
+    molar, T = x[..., 1:2] / x[..., :1], x[..., 2:]
+    return T / molar + (2 * T - 0.5) / molar.square()
