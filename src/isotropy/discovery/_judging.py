@@ -129,7 +129,7 @@ def findings(
                     (p_values[name, k], p[name]),
                     tested[name],
                     partly=name in partly,
-                )  # fmt: skip
+                )
             )
     found: list[GroupFinding] = []
     for candidate in problem.candidates:
