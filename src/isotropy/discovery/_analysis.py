@@ -42,6 +42,7 @@ _SURROGATES = 10
 _PERMUTATIONS, _FOR_EACH = 199, 60  # so many for each test, that the smallest p-value survives their number
 _LONG = 5000
 _OTHER_SPLITS = 3  # trees and networks take longer to fit
+_NETWORK_COLUMNS = 64  # of inputs and targets; on wider tables a network takes the minutes that the whole may take
 _MARGIN = 0.98  # another learner replaces the kernel only where it is better by more than noise
 
 
@@ -119,7 +120,8 @@ def _compete(work: Work, quick: bool) -> _Winner:
     splits = 5 if len(problem.x) <= 2500 else 3
     halves = [(split, fold) for split in range(splits) for fold in (0, 1)]
     # The others are tried on one half, beside the kernels, and the network first, because it takes longest.
-    others = [*([] if quick else ["network"]), *(["trees"] if problem.y.shape[1] <= MOST_OUTPUTS else [])]
+    networks = not quick and problem.x.shape[1] + problem.y.shape[1] <= _NETWORK_COLUMNS
+    others = [*(["network"] if networks else []), *(["trees"] if problem.y.shape[1] <= MOST_OUTPUTS else [])]
     trials = [problem.job(fit_half, learner=name, split=0, fold=0) for name in others]
     jobs = [*trials, *(problem.job(fit_half, learner="kernel", split=split, fold=fold) for split, fold in halves)]
     outcomes = work.map(jobs, description="fitting")
