@@ -178,6 +178,29 @@ def test_the_cost_is_what_the_error_grows_by(slope: float, noise: float) -> None
     assert g.cost_rmse < 0.6 * slope
 
 
+# 9. What the inputs can tell.
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("slope", [0.0, 1.5])
+def test_half_of_the_orbits_is_judged_on_the_inputs_seen(slope: float) -> None:
+    """Vectors of a half plane, the other half of each orbit empty: what a model makes up there is not read."""
+    x = gaussian(17, 220, 2)
+    x[:, 0] = np.abs(x[:, 0])
+    y = (x**2).sum(1) + slope * x[:, 1] + 0.05 * gaussian(18, 220)
+    f = find(x, y, {"x": Vector, "y": Scalar}, "SO(2)", noise=0.05)
+    g = f["SO(2)"]
+    assert not g.inputs_invariant
+    assert g.evidence == "refit"
+    if slope:
+        assert g.verdict in BROKEN
+        assert "softly" not in f.recommendation
+    else:
+        assert g.verdict not in BROKEN
+        assert g.breaking.high < 0.02
+        assert g.verdict == "undecided" or "on the inputs seen" in f.recommendation
+
+
 # 11. Honest names.
 
 

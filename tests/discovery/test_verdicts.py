@@ -9,7 +9,7 @@ import pytest
 
 from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._recommendation import Finding, priced, recommend
-from isotropy.discovery._verdicts import Grounds, note, verdict
+from isotropy.discovery._verdicts import Grounds, note, partly_seen, verdict
 from isotropy.estimate import Estimate
 
 HOLDS = Grounds(
@@ -105,6 +105,16 @@ def test_the_largest_group_that_holds_is_recommended_and_the_price_of_more_is_na
     ]
     contains = {"O(3)": ["O(2)@z", "C(4)@z"], "O(2)@z": ["C(4)@z"]}
     assert recommend(findings, contains) == "build in O(2)@z exactly; imposing O(3) would cost 0.81 RMSE"
+
+
+def test_what_was_read_between_the_inputs_seen_alone_says_so() -> None:
+    assert partly_seen(False, 0.5)
+    assert not any(partly_seen(invariant, share) for invariant, share in ((True, 0.5), (False, 0.9), (False, 0.1)))
+    said = note(HOLDS, "no breaking detected", "O(2)", 0.99, None, partly=True)
+    held = Finding("O(2)", "no breaking detected", 0.0, NONE, note=said)
+    assert recommend([held], {}) == "build in O(2) exactly (O(2) on the inputs seen)"
+    assert "violates O(2) on the inputs seen; 10.0%" in note(HOLDS, "none seen", "O(2)", 0.9, None, partly=True)
+    assert not note(HOLDS, "no breaking detected", "O(2)", 0.99, None)
 
 
 def test_softly_is_said_only_where_imposing_surely_costs() -> None:
