@@ -204,6 +204,10 @@ class KernelRidge:
             out = out * (limit / torch.linalg.vector_norm(out, dim=-1, keepdim=True).clamp_min(limit))
         return out.reshape(*z.shape[:-1], self.weights.shape[-1])
 
+    def __getstate__(self) -> dict[str, Any]:
+        """The fields alone: what was made ready for reading is a function, which no file holds."""
+        return {name: value for name, value in vars(self).items() if name not in ("_read", "_terms")}
+
     @cached_property
     def _terms(self) -> list[Any]:
         return _terms(self.kernel, self.bodies)[1]
