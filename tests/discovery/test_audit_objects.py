@@ -134,3 +134,18 @@ def test_the_layer_is_named_and_the_words_too() -> None:
     assert "The largest group that holds is SO(2)@z, exact to rounding" in said
     assert "lost in `second`" in said
     assert Audit.from_json(found.to_json()) == found
+
+
+def test_attention_of_torch_has_layers_and_derivatives() -> None:
+    """The fused operations of evaluation have no derivatives along generators; the setting is put back."""
+    torch.manual_seed(0)
+    encoder = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(8, 2, 8, batch_first=True), 1, enable_nested_tensor=False
+    )
+    model = nn.Sequential(nn.Linear(3, 8), encoder, nn.Linear(8, 3))
+    before = torch.backends.mha.get_fastpath_enabled()
+    types = {"x": "Cloud(Vector)", "y": "Cloud(Vector)"}
+    found = isotropy.audit(model, rows(60, 12).float().unflatten(1, (4, 3)), types, groups="SO(3)", progress=False)
+    assert found["SO(3)"].lie is not None
+    assert found["SO(3)"].blame.layer == "1.layers.0.self_attn"
+    assert torch.backends.mha.get_fastpath_enabled() is before

@@ -210,3 +210,20 @@ def test_numbers_of_edges_are_judged_too() -> None:
     torch.manual_seed(0)
     found = layer_errors(OfEdges(AXES), "SO(3)", rows(60, 4, 3), "Cloud(Vector)", "Scalar").blame
     assert (found.layer, found.among) == ("edges", ("edges",))
+
+
+class Steps(nn.Module):
+    """torch's own recurrence: steps first, then rows, and the last state as one of several outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.head = nn.GRU(3, 8), nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.cell(x.unflatten(1, (-1, 3)).transpose(0, 1))[1][0])
+
+
+def test_a_part_of_what_a_layer_gave_is_that_layers() -> None:
+    torch.manual_seed(0)
+    found = layer_errors(Steps(), "SO(3)", rows(100, 12), "4*Vector", "Vector").blame
+    assert (found.layer, found.among) == ("cell", ("cell",))

@@ -1,7 +1,8 @@
 """How symmetric is the model that I already have, and where does it break?"""
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -9,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as tree
 
 from isotropy.data import Dataset, ModelInputs, Pictures, Types, admitted, by_name, enough_units
@@ -282,7 +284,7 @@ def audit(
         if isinstance(model, nn.Module):
             model.eval()
         found: tuple[GroupAudit, ...] = ()
-        with progress_bar("groups audited", len(listed), progress) as advance:
+        with _plain_attention(), progress_bar("groups audited", len(listed), progress) as advance:
             for one in listed:
                 found += (_judge(model, sample, unit[chosen], schema, one, seed, notes),)
                 advance()
@@ -301,6 +303,18 @@ def audit(
         settings={"seed": seed, "groups": ", ".join(one.name for one in listed)},
         seconds=time.perf_counter() - began,
     )
+
+
+@contextmanager
+def _plain_attention() -> Iterator[None]:
+    """Attention of torch by its plain operations, which have derivatives along generators; the fused ones have none."""
+    fused = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        with sdpa_kernel(SDPBackend.MATH):
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
 
 
 def _graphs(x: Any, types: Types) -> tuple[Inputs, Schema]:

@@ -37,6 +37,7 @@ def passing(model: nn.Module, motion: Any, sample: Sample) -> list[Passed]:
     """All that passes between modules, in its order; what is passed on as it came stands once."""
     names = {module: name for name, module in model.named_modules()}
     known: list[Any] = list(sample.floats)
+    makers: list[nn.Module | None] = [None for _ in known]
     made: list[tuple[nn.Module, nn.Module | None]] = []
     kept: list[bool] = []  # of all that passes: whether it is new
 
@@ -44,8 +45,12 @@ def passing(model: nn.Module, motion: Any, sample: Sample) -> list[Passed]:
         new = taker is None or (_numbers(value) and not any(value is other for other in known))
         kept.append(new)
         if new:
+            # A part, or another shape, of what a module gave before is that module's.
+            earlier = [] if taker is None else [m for m, v in zip(makers, known, strict=True) if _shared(v, value)]
+            before = earlier[-1] if earlier else None
             known.append(value)
-            made.append((maker, taker))
+            makers.append(maker if taker is None else before)
+            made.append((maker, taker) if before is None else (before, None))
 
     with ExitStack() as hooks:
         _hooked(model, first, hooks)
@@ -80,6 +85,11 @@ def passing(model: nn.Module, motion: Any, sample: Sample) -> list[Passed]:
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, Tensor) and value.is_floating_point()
+
+
+def _shared(one: Any, other: Tensor) -> bool:
+    """Whether both are views of the same numbers."""
+    return _numbers(one) and one.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
 
 
 def _copy(value: Any) -> Any:
