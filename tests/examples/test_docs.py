@@ -25,6 +25,8 @@ TUTORIALS = (
     "frames.md",
     "products-on-the-sphere.md",
     "training.md",
+    "memory.md",
+    "lenses.md",
     "parts-that-move.md",
 )
 

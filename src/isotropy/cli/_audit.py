@@ -43,6 +43,9 @@ def audit(
     out: Out = None,
     resume: Resume = False,
     title: Title = None,
+    memory: Annotated[
+        bool, typer.Option("--memory", help="Also: what each layer of a sequential model keeps, and what less costs.")
+    ] = False,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?
 
@@ -75,7 +78,26 @@ def audit(
         asked_when = {key: answer.stamp()[key] for key in ("date", "command")}
         found = answer.write(replace(examine(loaded, inputs, groups=groups, seed=seed, name=model), **asked_when))
     show(found, found.headline())
+    if memory:
+        _show_memory(loaded, inputs.x, out)
     point(out)
+
+
+def _show_memory(model: Any, x: Any, out: Path | None) -> None:
+    """What each layer keeps on at most 1024 rows, and the page with the curve beside the report."""
+    import numpy as np
+    import torch
+
+    from isotropy.discovery import memory_look
+
+    if not isinstance(x, np.ndarray | torch.Tensor):
+        raise SchemaError(f"the memory of a model of {type(x).__name__}", "one table, cloud or picture for each row")
+    weight = next(iter(model.parameters()), None) if hasattr(model, "parameters") else None
+    few = torch.as_tensor(x[:1024])
+    look = memory_look(model, few if weight is None else few.to(weight.dtype))
+    show(look)
+    if out is not None:
+        print(f"memory: {look.report(out / 'memory.html')}")
 
 
 def _loaded(load: Callable[[str], Any], given: str) -> Any:

@@ -14,6 +14,8 @@ from isotropy.discovery._calculator import audit_calculator as audit_calculator
 from isotropy.discovery._discover import discover as discover
 from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding
+from isotropy.discovery._memory import MemoryLook as MemoryLook
+from isotropy.discovery._memory import memory_look as memory_look
 from isotropy.discovery._model_file import is_calculator as is_calculator
 from isotropy.discovery._model_file import load_model as load_model
 from isotropy.discovery._moving_parts import MovingParts as MovingParts
