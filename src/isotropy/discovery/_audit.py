@@ -1,7 +1,8 @@
 """How symmetric is the model that I already have, and where does it break?"""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import abc
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -306,7 +307,7 @@ def audit(
 
 
 @contextmanager
-def _plain_attention() -> Iterator[None]:
+def _plain_attention() -> abc.Generator[None, None, None]:
     """Attention of torch by its plain operations, which have derivatives along generators; the fused ones have none."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
