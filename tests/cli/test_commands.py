@@ -164,10 +164,10 @@ def test_data_that_were_never_downloaded_are_no_fault(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("command", [["discover"], ["compare"], ["audit"], ["reproduce"], ["schema", "init"], ["show"]])
-def test_every_help_ends_with_two_examples(command: list[str]) -> None:
+def test_every_help_ends_with_examples(command: list[str]) -> None:
     end = isotropy(*command, "--help").output.split("Examples:")[1]
     lines = [line.strip() for line in end.splitlines() if line.strip()]
-    assert len(lines) == 2
+    assert len(lines) >= 2
     assert all(line.startswith("isotropy " + command[0]) for line in lines)
 
 

@@ -79,10 +79,10 @@ def test_one_component_of_several_is_enough() -> None:
 
 @pytest.mark.parametrize("step", [0.5, 0.1])
 def test_rounded_inputs_are_identifiable(step: float) -> None:
-    tables = [np.round(np.random.default_rng(seed).normal(size=(300, 3)) / step) * step for seed in range(3, 6)]
-    found = [asked(x, "O(3)", Vector) for x in tables]
-    assert sum(not each.invariant for each in found) <= 1  # a test of 5 %, which a single set fails by chance
-    assert all(each.overlap > 0.8 for each in found)
+    x = np.round(np.random.default_rng(3).normal(size=(300, 3)) / step) * step
+    found = asked(x, "O(3)", Vector)
+    assert found.invariant
+    assert found.overlap > 0.8
 
 
 def test_seen_points_are_those_with_data_around() -> None:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
+import scipy
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -141,20 +142,19 @@ def one_hot(y: Float[Tensor, "n q"]) -> Float[Tensor, "n k"]:
 
 
 def best_constant(own: Own, y: Float[Tensor, "n q"]) -> Float[Tensor, " q"]:
-    """The constant prediction of least loss, found from the mean by LBFGS."""
-    constant = y.mean(0).clone().requires_grad_()
-    search = torch.optim.LBFGS([constant], max_iter=100, line_search_fn="strong_wolfe")
+    """The constant prediction of least loss, found from the mean by L-BFGS."""
+    mean = y.mean(0)
 
-    def closure() -> Any:
-        search.zero_grad()
-        loss = own.each(constant.expand_as(y), y).mean()
-        cast(Any, loss).backward()
-        return loss
+    def value_and_slope(at: Any) -> tuple[float, Any]:
+        with torch.enable_grad():
+            constant = torch.from_numpy(at).to(y).requires_grad_()
+            loss = own.each(constant.expand_as(y), y).mean()
+        (slope,) = torch.autograd.grad(loss, constant)
+        return float(loss.detach()), slope.double().cpu().numpy()
 
-    with torch.enable_grad():
-        search.step(closure)
-    found = constant.detach()
-    return found if bool(torch.isfinite(found).all()) else y.mean(0)
+    found = scipy.optimize.minimize(value_and_slope, mean.double().cpu().numpy(), jac=True, method="L-BFGS-B")
+    constant = torch.from_numpy(found.x).to(y)
+    return constant if bool(torch.isfinite(constant).all()) else mean
 
 
 def _name_of(thing: Any, role: str) -> str:

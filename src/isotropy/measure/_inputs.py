@@ -28,7 +28,7 @@ _SMALL_SHIFT = 0.1
 _ONE_SIDED = 1.645  # standard errors to a one-sided 95 % end
 _FEWEST_MOVED = 20  # rows moved by one kind of element; of fewer its overlap is no figure
 _OWN_CLASSIFIERS = 3
-_TREES, _BINS = 50, 64  # as good as four times the bins, in little over half of the time
+_TREES, _BINS = 50, 255  # with fewer bins rounded tables are taken for not invariant more often
 _SEEN = 0.2  # data at least a fifth as dense as the moved rows: there they can be compared
 # A value met twice among fewer than this share of lone ones is chance; more of them are rounded or lie on a grid.
 _TIED = 0.05
