@@ -172,11 +172,8 @@ def _judge(work: Work, winner: _Winner) -> tuple[dict[str, list[Any]], dict[str,
 
 
 def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str, tuple[Refit, ...]]:
-    """Refits with the symmetry imposed, for candidates whose inputs are not invariant or that have no uniform law.
-
-    A network is not refitted: the kernels tell what imposing costs in a tenth of its time.
-    """
-    problem, learner = work.problem, "kernel" if winner.learner == "network" else winner.learner
+    """Refits with the symmetry imposed, for candidates whose inputs are not invariant or that have no uniform law."""
+    problem = work.problem
     wanted = [
         (i, candidate)
         for i, candidate in enumerate(problem.candidates)
@@ -184,7 +181,7 @@ def _refits(work: Work, winner: _Winner, tested: Mapping[str, Any]) -> dict[str,
     ]
     # Each split refits twice for each candidate; on long tables two splits tell enough.
     splits = range(min(winner.splits, 2) if len(problem.x) > _LONG else winner.splits)
-    jobs = [problem.job(refit, learner=learner, index=i, split=split) for i, _ in wanted for split in splits]
+    jobs = [problem.job(refit, learner=winner.learner, index=i, split=split) for i, _ in wanted for split in splits]
     outcomes = iter(work.map(jobs, description="imposing and refitting") if jobs else [])
     return {candidate.name: refits_of([next(outcomes) for _ in splits], problem.unit) for _, candidate in wanted}
 
