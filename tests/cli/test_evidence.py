@@ -51,7 +51,7 @@ def test_an_order_a_noise_and_a_robust_loss_reach_the_result(series: list[str], 
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["--groups", ""], '--groups "O(3),O(2)@z"'),
+        (["--groups", ""], '--groups "O(3)"'),
         (["--groups", "SO(3)", "--time", "whem"], "write when"),
         (["--groups", "SO(3)", "--time", "e"], "which is a target"),
         (["--groups", "SO(3)", "--noise", "E=0.5"], "one of 'e'"),

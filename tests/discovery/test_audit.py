@@ -180,7 +180,7 @@ def test_clouds_dense_and_ragged(tmp_path: Path) -> None:
     assert audit(PointNet(), data, groups="O(3)")["O(3)"].error == ragged["O(3)"].error
     with pytest.raises(ShapeError, match="each value of Cloud"):
         audit(PointNet(), clouds, types, groups="SO(2)")
-    with pytest.raises(SchemaError, match="vacuous"):
+    with pytest.raises(SchemaError, match="it would hold whatever the data"):
         audit(PointNet(), clouds, {"x": Cloud(3 * Scalar), "y": Scalar}, groups="SO(3)")
     with pytest.raises(ShapeError, match="at least 8"):
         audit(PointNet(), clouds[:5], types, groups="SO(3)")
@@ -204,7 +204,7 @@ def test_graphs() -> None:
     x, types = (rows(40, 10).unflatten(1, (5, 2)), edge), {"x": (Cloud(2 * Scalar), Pairs()), "y": Scalar}
     assert audit(Messages(0.0), x, types, groups="S(5)")["S(5)"].error.mean < 1e-12
     assert audit(Messages(3.0), x, types, groups="S(5)")["S(5)"].error.mean > 0.05
-    with pytest.raises(SchemaError, match="vacuous"):
+    with pytest.raises(SchemaError, match="it would hold whatever the data"):
         audit(Messages(0.0), x, types, groups="SO(3)")
 
 

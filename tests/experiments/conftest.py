@@ -7,7 +7,12 @@ import pytest
 from isotropy.runs import Job
 
 # A whole experiment from end to end takes ten seconds and more of the processor, as small as it may be.
-_WHOLE = {("test_gaunt", "tiny"), ("test_soft_equivariance", "finished"), ("test_frame_averaging", "finished")}
+_WHOLE = {
+    ("test_gaunt", "tiny"),
+    ("test_soft_equivariance", "finished"),
+    ("test_frame_averaging", "finished"),
+    ("test_optics", "found"),
+}
 
 
 @pytest.hookimpl(tryfirst=True)

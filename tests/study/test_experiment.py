@@ -255,7 +255,9 @@ def test_the_registered_experiments_are_whole(experiment: Experiment[Any, Any]) 
     assert all(claim.tasks and claim.tasks <= tasks for claim in claims)
     assert {row[0] for row in experiment.published.rows} <= tasks
     keys = [row[:3] for row in experiment.published.rows]
-    assert len(set(keys)) == len(keys) > 20
+    assert len(set(keys)) == len(keys)
+    if experiment.name != "optics":  # seconds and bytes of other machines are not published beside ours
+        assert len(keys) > 20
 
 
 def test_published_rows_are_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
