@@ -35,6 +35,8 @@ def modules_of(f: Callable[..., Any]) -> list[nn.Module]:
         found = [f.__self__, *_mentioned(f.__func__)]
     elif inspect.isfunction(f):
         found = _mentioned(f)
+    else:
+        found = tree.tree_leaves([*getattr(f, "__dict__", {}).values()])
     inner = [modules_of(one.func) for one in found if isinstance(one, functools.partial)]
     modules = [one for one in found if isinstance(one, nn.Module)]
     return list(dict.fromkeys([*modules, *(module for some in inner for module in some)]))
@@ -43,6 +45,13 @@ def modules_of(f: Callable[..., Any]) -> list[nn.Module]:
 def _mentioned(f: Callable[..., Any]) -> list[Any]:
     seen = inspect.getclosurevars(f)
     return [*seen.nonlocals.values(), *seen.globals.values()]
+
+
+def generators_of(f: Callable[..., Any]) -> list[torch.Generator]:
+    """The generators that a callable mentions, or that the modules that it mentions hold."""
+    parts = [part for module in modules_of(f) for part in module.modules()]
+    found = [*(one for part in parts for one in vars(part).values()), *(_mentioned(f) if inspect.isfunction(f) else ())]
+    return list(dict.fromkeys(one for one in found if isinstance(one, torch.Generator)))
 
 
 @dataclass(eq=False)
@@ -61,11 +70,13 @@ class Again:
     _versions: list[tuple[str, Tensor, int]] = field(default_factory=list)
     _autocast: list[tuple[str, bool, torch.dtype]] = field(default_factory=list)
     _cached: bool = True
+    _flags: list[tuple[Any, str, bool]] = field(default_factory=list)
 
     def first(self, *args: Any) -> Any:
         """The call, as anybody would make it."""
         generators = [(generator, generator.get_state()) for generator in self._generators(args)]
         before = _moving(self.modules)
+        self._flags = _flags(self.modules)
         self._autocast, self._cached = autocast_now(args), torch.is_autocast_cache_enabled()
         result = self.call(*args)
         self._random = [(one, state) for one, state in generators if not torch.equal(one.get_state(), state)]
@@ -81,25 +92,30 @@ class Again:
         for what, tensor, version in self._versions:
             if tensor._version != version:
                 raise changed(f"{what} of layer {self.name}")
-        with ExitStack() as stack:
-            stack.enter_context(_random_state(self._random))
-            stack.enter_context(_buffers_as(self._buffers))
-            for device, enabled, dtype in self._autocast:
-                stack.enter_context(torch.autocast(device, dtype, enabled, self._cached))
+        with self._as_then():
             return self.call(*args)
 
     def invert(self, y: Any) -> Any:
         """The input that gives ``y``, by the layer's own inverse, with the chance and the buffers of the first call."""
-        with _random_state(self._random), _buffers_as(self._buffers), torch.no_grad():
+        with self._as_then(), torch.no_grad():
             return self.call.inverse(y)  # type: ignore[attr-defined]
+
+    @contextmanager
+    def _as_then(self) -> Generator[None, None, None]:
+        with ExitStack() as stack:
+            stack.enter_context(_random_state(self._random))
+            stack.enter_context(_buffers_as(self._buffers))
+            stack.enter_context(_flags_as(self._flags))
+            for device, enabled, dtype in self._autocast:
+                stack.enter_context(torch.autocast(device, dtype, enabled, self._cached))
+            yield
 
     def _generators(self, args: Any) -> Iterator[torch.Generator]:
         yield torch.default_generator
         devices = {part.device for part in tree.tree_leaves(args) if isinstance(part, Tensor) and part.is_cuda}
         yield from (torch.cuda.default_generators[device.index] for device in devices)
-        for module in self.modules:
-            for part in module.modules():
-                yield from (one for one in vars(part).values() if isinstance(one, torch.Generator))
+        for one in (self.call, *self.modules):
+            yield from generators_of(one)
 
 
 def changed(what: str) -> DomainError:
@@ -136,6 +152,27 @@ def _buffers_as(then: Sequence[tuple[nn.Module, str, Tensor]]) -> Generator[None
             module._buffers[name] = value
 
 
+def _flags(modules: Sequence[nn.Module]) -> list[tuple[Any, str, bool]]:
+    """Which parts are in train mode, and which parameters ask for gradients."""
+    parts = [part for module in modules for part in module.modules()]
+    asked = [one for part in parts for one in part._parameters.values() if one is not None and one.is_leaf]
+    return [(part, "training", part.training) for part in parts] + [
+        (p, "requires_grad", p.requires_grad) for p in asked
+    ]
+
+
+@contextmanager
+def _flags_as(then: Sequence[tuple[Any, str, bool]]) -> Generator[None, None, None]:
+    now = [(one, name, not flag) for one, name, flag in then if getattr(one, name) != flag]
+    try:
+        for one, name, flag in now:
+            setattr(one, name, not flag)
+        yield
+    finally:
+        for one, name, flag in now:
+            setattr(one, name, flag)
+
+
 # Which buffers a module moves is seen at its first call in each mode, and remembered.
 _MOVES: WeakKeyDictionary[nn.Module, dict[tuple[bool, ...], set[str]]] = WeakKeyDictionary()
 
@@ -159,13 +196,13 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
     """Those that the call moved, as they were before it."""
     found: list[tuple[nn.Module, str, Tensor]] = []
     paths = {id(part): path for module in modules for path, part in module.named_modules()}
-    moved: set[str] = set()
+    movers: set[int] = set()
     for part, key, value, version, copy in before:
         same = part._buffers.get(key) is value and value._version == version
         # Batch norm moves its statistics without a new version: what has a copy is compared with it.
         if same and (copy is None or torch.equal(value, copy)):
             continue
-        moved.add(f"{paths[id(part)]}.{key}")
+        movers.add(id(part))
         if copy is None:
             _forget(modules)
             raise NonDeterministicError(
@@ -174,6 +211,8 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
                 "run the step again: from now on it is watched",
             )
         found.append((part, key, copy))
+    # A mean may move to where it was; who moves one of its buffers is watched whole.
+    moved = {f"{paths[id(part)]}.{key}" for part, key, *_ in before if id(part) in movers}
     for module in modules:
         _MOVES.setdefault(module, {}).setdefault(mode_of(module), moved)
     return found

@@ -222,6 +222,7 @@ class _Average(Optic[Any, Any, Any, Any]):
                 total = term if total is None else tree.tree_map(torch.add, total, term)
             return total
 
+        closed.recompute_safe = self.recompute_safe  # type: ignore[attr-defined]
         return closed
 
 

@@ -24,6 +24,8 @@ def follow(model: nn.Module, path: str, args: tuple[Any, ...]) -> None:
             model(*args)
     except DomainError:
         raise
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, TypeError, IndexError, AttributeError) as error:
         raise ShapeError(f"an example of {type(args[0]).__name__}", "an input of the model", str(error)) from error
     finally:

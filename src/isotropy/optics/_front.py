@@ -55,6 +55,7 @@ def fit_in_memory(
     """
     planner = Planner(read_budget(budget), tuple(allow), debug)
     if isinstance(model, nn.Sequential) and blocks is None:
+        _refuse_more(model)
         made: nn.Module = InMemory({name: part for name, part in model._modules.items() if part is not None}, planner)
         made.train(model.training)
         return _planned(made, planner, (example,)) if example is not None else made
@@ -64,12 +65,19 @@ def fit_in_memory(
     path = blocks if blocks is not None else the_blocks(model)
     made = _replaced(model, path, planner)
     if example is None:
+        if isinstance(made.get_submodule(path), InMemoryList):
+            raise DomainError(
+                f"a loop over the blocks {path!r}, without an example",
+                "an example, on which is seen what happens between them",
+                "fit_in_memory(model, example)",
+            )
         return made
     args = example if isinstance(example, tuple) else (example,)
     follow(model, path, args)
     _compare(model, made, path, args)
     made = _planned(made, planner, args, fitting=True)
-    object.__setattr__(made, "plan", planner.plan)
+    if isinstance(getattr(made, "plan", planner.plan), Plan):  # never in place of something of the model's own
+        object.__setattr__(made, "plan", planner.plan)
     return made
 
 
@@ -103,6 +111,7 @@ def _replaced(model: nn.Module, path: str, planner: Planner) -> nn.Module:
         part = model.get_submodule(path)
     except AttributeError as error:
         raise DomainError(f"blocks={path!r}", "the name of an nn.ModuleList or nn.Sequential", str(error)) from error
+    _refuse_more(part)
     if isinstance(part, nn.Sequential):
         new: nn.Module = InMemory({k: one for k, one in part._modules.items() if one is not None}, planner)
     elif isinstance(part, nn.ModuleList):
@@ -118,6 +127,18 @@ def _replaced(model: nn.Module, path: str, planner: Planner) -> nn.Module:
         at = inner
     at._modules[last] = new
     return whole
+
+
+def _refuse_more(part: nn.Module) -> None:
+    """Blocks are all that is carried over of a list of blocks."""
+    own = isinstance(part, nn.Sequential) and type(part).forward not in (nn.Sequential.forward, InMemory.forward)
+    more = [*part._parameters, *part._buffers, *part._forward_hooks, *part._forward_pre_hooks]
+    if own or more:
+        raise DomainError(
+            f"a {type(part).__name__} with " + ("a forward of its own" if own else "hooks or parameters of its own"),
+            "blocks one after the other, and nothing else",
+            "put it as one block into an nn.Sequential",
+        )
 
 
 def _shallow(module: nn.Module | None) -> nn.Module:
@@ -184,6 +205,8 @@ def _pass(made: nn.Module, args: tuple[Any, ...]) -> float:
     try:
         return float(peak_of_a_pass(made, args))
     except InfeasibleBudget:
+        raise
+    except torch.OutOfMemoryError:
         raise
     except (RuntimeError, TypeError, IndexError, AttributeError) as error:
         raise ShapeError(f"an example of {type(args[0]).__name__}", "an input of the model", str(error)) from error

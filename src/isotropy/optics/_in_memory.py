@@ -74,6 +74,8 @@ class Planner:
 def _profile(chain: Chain, x: Any) -> Profile:
     try:
         return chain.profile(x)
+    except torch.OutOfMemoryError:
+        raise
     except (RuntimeError, TypeError, IndexError, AttributeError) as error:
         given = shape_of(x) or type(x).__name__
         raise ShapeError(f"an input of {given}", "one of this model", str(error)) from error

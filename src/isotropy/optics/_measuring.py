@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
-from isotropy.optics._again import Again, modules_of
+from isotropy.optics._again import Again, generators_of, modules_of
 from isotropy.optics._meter import Meter
 from isotropy.optics._profile import Profile
 
@@ -64,10 +64,17 @@ def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str],
         transient_inverse=[row.transient_inverse for row in rows],
         drift=[row.drift for row in rows],
         gradient=_new_gradients(layers),
-        recompute_safe=[bool(getattr(layer, "recompute_safe", True)) for layer in layers],
+        recompute_safe=[_safe(layer) for layer in layers],
         names=names,
         shape=shape,
     )
+
+
+def _safe(layer: Callable[[Any], Any]) -> bool:
+    """Whether nothing in a layer says that it must not run twice: itself, its parts, and what these hold."""
+    parts = [part for module in modules_of(layer) for part in module.modules()]
+    held = [one for part in parts for one in vars(part).values()]
+    return all(bool(getattr(one, "recompute_safe", True)) for one in [layer, *parts, *held])
 
 
 def _flags(value: Any) -> list[bool]:
@@ -89,7 +96,7 @@ def untouched(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None,
     modules = [part for layer in layers for module in modules_of(layer) for part in module.modules()]
     devices = {leaf.device for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor) and leaf.is_cuda}
     generators = [torch.default_generator, *(torch.cuda.default_generators[device.index] for device in devices)]
-    generators += [one for part in modules for one in vars(part).values() if isinstance(one, torch.Generator)]
+    generators += [one for layer in layers for one in generators_of(layer)]
     states = [(generator, generator.get_state()) for generator in generators]
     buffers = [(part, name, value) for part in modules for name, value in part._buffers.items() if value is not None]
     try:

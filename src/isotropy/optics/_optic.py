@@ -47,6 +47,7 @@ class Optic(Generic[S, T, A, B]):
             residual, inside = self.forward(x)
             return self.backward(residual, f(inside))
 
+        closed.recompute_safe = self.recompute_safe  # type: ignore[attr-defined]
         return closed
 
     def __rshift__(self, inner: Optic[A, B, Any, Any]) -> Optic[S, T, Any, Any]:

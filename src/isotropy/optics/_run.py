@@ -35,7 +35,10 @@ class _Slot:
         self.tensor, self.version = tensor.detach(), tensor._version
 
     def read(self) -> Tensor:
-        self.rest.reach(self.layer)
+        if not self.rest.ahead:
+            self.rest.reach(self.layer)
+        elif self.tensor is None:
+            raise inside(self.rest.calls[self.layer].name)
         if self.tensor is None:
             raise NonDeterministicError(
                 f"a backward of layer {self.rest.calls[self.layer].name} for which nothing is left",
@@ -45,6 +48,14 @@ class _Slot:
         if self.tensor._version != self.version:
             raise changed(f"what layer {self.rest.calls[self.layer].name} keeps for its backward")
         return self.tensor
+
+
+def inside(name: str) -> DomainError:
+    return DomainError(
+        f"layer {name}, which takes a gradient inside its forward pass, where nothing is kept",
+        "layers whose backward pass comes after the forward pass",
+        "forces inside a model need plain autograd: run it without a plan",
+    )
 
 
 class _Value:
@@ -90,6 +101,7 @@ class Rest:
         self.flags: dict[int, list[bool]] = {}
         self.seen: dict[int, Any] = {}
         self.running: tuple[int, _Value] | None = None
+        self.ahead = True  # until the forward pass is over
 
     def forward(self, value: Any) -> Any:
         """The forward pass: each layer once, in order, in the graph that the caller sees."""
@@ -106,6 +118,7 @@ class Rest:
             else:
                 raise DomainError(f"the step {step.action} {step.at} in a forward pass", "a persistent plan")
             self.at += 1
+        self.ahead = False
         return value
 
     def _first(self, step: Step, value: Any, *, repeated: bool) -> Any:
@@ -243,4 +256,6 @@ def recomputed(
     rest.at = 1
     rest.flags[0] = asks(args)
     rest.values[0] = _Value(args, rest.flags[0])
-    return rest._first(steps[0], args, repeated=True)
+    result = rest._first(steps[0], args, repeated=True)
+    rest.ahead = False
+    return result

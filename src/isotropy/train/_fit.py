@@ -98,7 +98,7 @@ def fit(
     )  # fmt: skip
     if patience is not None and validation is None:
         raise DomainError(f"patience={patience} without validation", "validation batches to be patient about")
-    within = None if memory is None else Memory.of(model, memory, run)
+    within = None if memory is None else Memory.of(model, memory, run, loss)
     model = model if within is None else within.model
     place = fabric or place_of(model, devices, precision)
     task = loss if isinstance(loss, Task) else Task(loss)

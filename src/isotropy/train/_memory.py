@@ -33,14 +33,15 @@ class Memory:
     budget: float
     run: Run | None
     steps: int = 0
+    loss: Callable[..., Any] | None = None
 
     @classmethod
-    def of(cls, model: nn.Module, budget: str | float, run: Run | None) -> Memory:
+    def of(cls, model: nn.Module, budget: str | float, run: Run | None, loss: Any = None) -> Memory:
         """Raises DomainError for a model without blocks that run one after the other."""
         planned = model if planner_of(model) is not None else fit_in_memory(model, None)
         planner = planner_of(planned)
         assert planner is not None, "what fit_in_memory returns has one"
-        return cls(planned, planner, read_bytes(budget), run)
+        return cls(planned, planner, read_bytes(budget), run, loss=getattr(loss, "loss", loss))
 
     def step(self, objective: Callable[[], Tensor] | None, work: Callable[[], T], batch: Any, place: Place) -> T:
         """Does ``work``, a step; before the first one it plans for the pass through ``objective`` that it takes.
@@ -67,6 +68,8 @@ class Memory:
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         before, outside = [p.grad for p in parameters], 0.0
 
+        drawn = [self.model] if self.loss is None else [self.model, self.loss]
+
         def work() -> None:
             for p in parameters:
                 p.grad = None
@@ -75,9 +78,9 @@ class Memory:
         self.planner.replan(None)
         try:
             for turn in range(_ROUNDS):
-                with untouched([self.model], batch):
+                with untouched(drawn, batch):
                     work()  # in which the plan is made; the next one is measured
-                with untouched([self.model], batch):
+                with untouched(drawn, batch):
                     peak = measure_peak(work, device=place.device)
                 plan = self.planner.plan
                 if plan is None:
