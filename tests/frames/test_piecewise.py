@@ -11,6 +11,7 @@ from torch import Tensor
 from frames.bodies import person
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.frames import Partition, PCAFrame, PiecewiseLayer, piecewise_certificate, voronoi_partition
+from isotropy.frames.piecewise._layer import _unit
 from isotropy.frames.piecewise._radial import RadialFrames
 from isotropy.groups import SO, E, O, homogeneous
 from isotropy.linalg import Segments, neighbours
@@ -179,7 +180,10 @@ def test_normals_decide_axes_that_points_leave_open() -> None:
     z = helped(cube @ R[0].mT + t[0], normals @ R[0].mT, one)[0]
     assert torch.allclose(z, y @ R[0].mT, atol=1e-10)
     with pytest.warns(UserWarning, match="divided by their length"):
-        assert torch.allclose(helped(cube, 1.1 * normals, one)[0], y, atol=1.0)
+        helped(cube, 1.1 * normals, one)
+    whole, longer = (RadialFrames.of(cube, one.cells, "E(3)", n) for n in (normals, _unit(normals.clone())))
+    assert torch.allclose(whole.axes, longer.axes, atol=1e-12)
+    assert not bool(whole.degenerate.any())
 
 
 @pytest.mark.parametrize("k", [8, 40, 200])

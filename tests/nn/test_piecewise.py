@@ -136,6 +136,7 @@ def test_losses() -> None:
     ("call", "said"),
     [
         (lambda: PiecewiseSegmenter(0), "num_classes=0"),
+        (lambda: PiecewiseClassifier(4, size="large"), "size='large'"),
         (lambda: PiecewiseEncoder(size="big"), "size='big'"),  # type: ignore[arg-type]
         (lambda: PiecewiseEncoder(variances=(1.0,)), "3 variances"),
         (lambda: PiecewiseEncoder("SL(3)"), "SL\\(3\\)"),

@@ -1,6 +1,6 @@
 """What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
-from collections.abc import Sequence, Sized
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,7 +83,7 @@ def show(
     from isotropy.report import rich_table
 
     console = plain_console()
-    if isinstance(result, Sized) and not len(result):
+    if hasattr(result, "__len__") and not len(result):
         pass  # nothing is there yet of a run that was interrupted early
     elif console.is_terminal:
         table = result.summary()

@@ -1,5 +1,6 @@
 """``isotropy discover`` and ``isotropy compare``: what holds in my data, and which way to use it wins?"""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -71,7 +72,8 @@ def discover(
     A quick look takes seconds to a minute, a full one minutes; it is said beforehand.
     """
     if parts:
-        others = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust, "--quick": quick}
+        others: dict[str, Any] = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust}
+        others |= {"--quick": quick, "--seed": seed, "--engine": engine, "--workers": workers, "--address": address}
         said = [name for name, given in others.items() if given]
         return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title)
     # Processes take longer to start than a quick look has to do.
@@ -93,6 +95,8 @@ def _find_parts(
         raise SchemaError(f"{', '.join(others)} with --parts", "--set, --noise, --title and --out beside it")
     try:
         deviation = None if noise is None else float(noise)
+        if deviation is not None and not math.isfinite(deviation):
+            raise ValueError(noise)
     except ValueError as error:
         raise SchemaError(f"--noise {noise} with --parts", "one number, in the unit of the points") from error
     from isotropy.data import read_views

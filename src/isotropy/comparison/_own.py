@@ -111,7 +111,11 @@ class Own:
         Raises ShapeError for a loss that was averaged over rows, DtypeError for no numbers.
         """
         assert self.function is not None
-        loss: Any = self.function(prediction, y)
+        try:
+            loss: Any = self.function(prediction, y)
+        except Exception as error:
+            given = f"the loss {self.loss}, which raises {type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+            raise SchemaError(given, "a function of predictions and targets (B, q)") from error
         if not isinstance(loss, Tensor) or not loss.is_floating_point():
             raise DtypeError(f"a loss {self.loss} of type {type(loss).__name__}", "a tensor of real numbers")
         if loss.ndim == 0 or len(loss) != len(y):
@@ -131,8 +135,13 @@ def one_hot(y: Float[Tensor, "n q"]) -> Float[Tensor, "n k"]:
         given = f"targets of {y.shape[1]} columns" if y.shape[1] != 1 else "targets that are no numbers of classes"
         raise SchemaError(given, "one Scalar column of whole numbers 0, 1, 2, ...", "labels, y = numpy.unique(labels, "
                           "return_inverse=True)")  # fmt: skip
+    if int(label.max()) >= len(y) // 2:
+        given = f"a class {int(label.max())} among {len(y)} rows"
+        raise SchemaError(
+            given, "classes 0, 1, 2, ..., two rows or more for each", "_, y = numpy.unique(y, return_inverse=True)"
+        )
     count = torch.bincount(label)
-    if bool((count == 0).any()) or len(count) > len(y) // 2:
+    if bool((count == 0).any()):
         raise SchemaError(
             f"classes {(count == 0).nonzero().flatten()[:3].tolist()} without a row, of {len(count)}",
             "the classes 0, 1, 2, ..., each with some rows",
@@ -188,6 +197,9 @@ def _found(text: str, role: str) -> Any:
         found = _looked_up(module, name)
     except (ImportError, AttributeError) as error:
         raise SchemaError(f"the {role} {text}", "an importable function or class", str(error)) from error
+    except Exception as error:
+        given = f"the {role} {text}, whose module raises {type(error).__name__}: {error}"
+        raise SchemaError(given, "a module that can be imported") from error
     if not callable(found):
         raise SchemaError(f"the {role} {text}, a {type(found).__name__}", "a function or class")
     return found

@@ -45,11 +45,16 @@ def save_graphs(path: str | Path, graphs: Any) -> Path:
     path = Path(path)
     if path.suffix.lower() != ".npz":
         raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    if not hasattr(graphs, "num_graphs") and not len(graphs):
+        raise SchemaError("no graphs", "one or more")
     batch = graphs if hasattr(graphs, "num_graphs") else _batch().from_data_list(list(graphs))
     arrays: dict[str, Any] = {}
     for name, value in batch.to_dict().items():
         if name == "ptr":
             continue
+        if name != "edge_index" and ("index" in name or name == "face"):
+            given = f"the attribute {name!r}, which counts nodes"
+            raise SchemaError(given, "attributes with a row for each node, edge or graph", f"leave {name!r} out")
         if not isinstance(value, Tensor):
             raise SchemaError(f"the attribute {name!r}, a {type(value).__name__}", "tensors", f"leave {name!r} out")
         arrays[name] = value.detach().cpu().numpy()
@@ -84,7 +89,7 @@ def _batch() -> Any:
 def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
     _batch()
     with open_archive(path) as archive:
-        arrays = {name: np.asarray(archive[name]) for name in archive.files}
+        arrays = {name: _plain(np.asarray(archive[name])) for name in archive.files}
     wrong = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
     if wrong or not {"edge_index", "batch"} <= set(arrays):
         given = f"{path.name} with {', '.join(f'{name} {array.dtype}' for name, array in arrays.items())}"
@@ -109,6 +114,13 @@ def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
             part[name] = torch.from_numpy(array[_rows(name, array, here, among, i, count, path.name)])
         found.append(part)
     return found
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as torch takes them: in the order of bytes of this machine, no longer than doubles."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="))
 
 
 def _rows(
@@ -139,7 +151,14 @@ def _of_json(path: Path) -> list[dict[str, Tensor]]:
     if not isinstance(listed, list) or not listed or not all(_is_graph(one) for one in listed):
         hint = "a table of rows is no list of graphs: isotropy.discover(table, types=...) takes what pandas reads"
         raise SchemaError(f"{path.name}, which is no list of graphs", f"JSON, {_EXAMPLE}", hint)
-    return [_tensors(one, number, path.name) for number, one in enumerate(listed)]
+    parts = [_tensors(one, number, path.name) for number, one in enumerate(listed)]
+    held = {tuple(sorted((k, v.shape[1:]) for k, v in one.items() if k != "edge_index")) for one in parts}
+    if len(held) > 1:
+        raise SchemaError(f"{path.name}, whose graphs hold different arrays", "the same names and widths in each graph")
+    return parts
+
+
+_OF_NODES = ("x", "pos", "z", "numbers")  # of torch_geometric and of molecules: a number for each node
 
 
 def _is_graph(value: object) -> bool:
@@ -158,7 +177,9 @@ def _tensors(graph: Mapping[str, Any], number: int, where: str) -> dict[str, Ten
             raise SchemaError(f"{name!r} of graph {number} in {where}", "numbers, in lists of equal length")
         found[name] = torch.from_numpy(array)
     edges = found["edge_index"].reshape(2, 0).long() if not found["edge_index"].numel() else found["edge_index"]
-    nodes = max((len(v) for k, v in found.items() if not k.startswith("edge") and v.ndim > 1), default=0)
+    nodes = max(
+        (len(v) for k, v in found.items() if not k.startswith("edge") and (v.ndim > 1 or k in _OF_NODES)), default=0
+    )
     if edges.ndim != 2 or len(edges) != 2 or edges.is_floating_point():
         raise SchemaError(f"edge_index {tuple(edges.shape)} of graph {number} in {where}", "two lists of node numbers")
     if edges.numel() and (int(edges.min()) < 0 or (nodes and int(edges.max()) >= nodes)):

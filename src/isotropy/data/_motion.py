@@ -143,6 +143,8 @@ def _hierarchy(words: list[str]) -> list[_Joint]:
                 at += 4
             elif word == "CHANNELS":
                 count = int(words[at + 1])
+                if count < 0:
+                    raise ValueError(words[at + 1])
                 joints[open_[-1]].channels = words[at + 2 : at + 2 + count]
                 at += 2 + count
             elif word == "}":
@@ -159,6 +161,9 @@ def _hierarchy(words: list[str]) -> list[_Joint]:
         raise SchemaError(
             f"channels {sorted(unknown)}" if unknown else "no joint", "positions and rotations of X, Y, Z"
         )
+    moved = [joint.name for joint in joints[1:] if any(name.endswith("position") for name in joint.channels)]
+    if moved:
+        raise SchemaError(f"positions of the joint {moved[0]}", "positions of the one root, rotations of the others")
     return joints
 
 

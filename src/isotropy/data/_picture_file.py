@@ -96,7 +96,7 @@ def _check(image: Any, path: Path) -> None:
         raise Bad(f"a {image.format} by its content")
     if image.width * image.height > _LARGEST:
         raise Bad(f"{image.width} x {image.height} pixels, more than 64 million")
-    if image.mode not in _GREY | _COLOUR:
+    if image.mode not in _GREY | _COLOUR or any(";16" in str(tile[3]) for tile in image.tile):
         raise Bad(f"more than 8 bits in a channel (mode {image.mode})")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
         raise Bad(f"{getattr(image, 'n_frames', 1)} pictures in one file")

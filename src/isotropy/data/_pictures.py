@@ -82,6 +82,8 @@ def read_pictures(
     root = Path(folder)
     if not root.is_dir():
         raise SchemaError(f"no folder {folder}", "a folder of pictures")
+    if most is not None and most < 1:
+        raise SchemaError(f"most={most}", "1 or more pictures")
     wanted, channels = _size(size), _channels(channels)
     found = _Folder.walked(root)
     paths, given = found.paths, len(found.paths)
@@ -91,7 +93,7 @@ def read_pictures(
     bad = dict(found.bad)
     seen = dict(_each(lambda path: look(root / path), paths, bad))
     if not skip:
-        _refuse(bad, len(paths))
+        _refuse(bad, sum(path not in bad for path in paths))
     if not seen:
         raise SchemaError(f"{len(bad)} files in {root}, none of them a picture: {_told(bad)}", "one picture or more")
     height, width = wanted or _agreed(seen, lambda one: (one.height, one.width), _unlike_sizes)
@@ -108,7 +110,7 @@ def read_pictures(
 
     whole = [row for row, _ in _each(put, range(len(files)), bad, files)]
     if not skip or not whole:
-        _refuse(bad, len(paths))
+        _refuse(bad, sum(path not in bad for path in paths))
     kept = [files[row] for row in whole]
     classes = found.classes
     label = [classes.index(path.split("/", 1)[0]) if classes else 0 for path in kept]
@@ -170,7 +172,8 @@ def _below(folder: Path) -> Iterator[Path]:
     """Every file below a folder in the order of names; linked folders are told as they are, and not entered."""
     for path in sorted(folder.iterdir()):
         if path.is_dir() and not path.is_symlink():
-            yield from _below(path)
+            if not path.name.startswith("."):
+                yield from _below(path)
         else:
             yield path
 

@@ -47,9 +47,9 @@ class MomentFrame:
     under it, or by an average over ``angles`` equal turns (up to their number). Once differentiable.
 
     Call with images ``(B, C, H, W)``, whose channels are added. Raises DegenerateError, naming the image, for one that
-    is empty, constant or thinner than a cell; DomainError for negative or infinite intensities, for another group, or
-    angles in space; ShapeError, DtypeError. Clutter and a background that is not empty enter the moments, and are not
-    noticed. Source: specification 02 §5.8 and §5.10.
+    is empty, constant in the sum of its channels, or a line; DomainError for negative or infinite intensities, for
+    another group, or angles in space; ShapeError, DtypeError. Clutter and a background that is not empty enter the
+    moments, and are not noticed. Source: specification 02 §5.8 and §5.10.
 
     >>> image = torch.zeros(1, 1, 16, 16)
     >>> image[..., 2:6, 3:13] = 1
@@ -115,7 +115,9 @@ class MomentFrame:
         mass, centre, covariance = moments(x, self.group.degree)
         sizes = torch.linalg.eigvalsh(covariance.detach())
         thin = (mass.detach() <= 0) | (sizes[..., 0] <= _THINNEST * sizes[..., -1].clamp_min(1e-300))
-        thin = thin | (x.flatten(1).amax(1) == x.flatten(1).amin(1))
+        light = x.detach().double().sum(1).flatten(1)
+        most = light.amax(1)
+        thin = thin | (most - light.amin(1) <= _THINNEST * most)
         if bool(thin.any()):
             rows = thin.nonzero().flatten()[:5].tolist()
             hint = "leave out pictures that are empty or of one grey, and single points or lines"

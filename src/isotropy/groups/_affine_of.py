@@ -157,7 +157,7 @@ class Shear(NamedGroup, symbol="Shear", compact=False):
 
     def __matmul__(self, axis: str | Sequence[float] | Tensor) -> Group:
         if isinstance(axis, str):
-            if axis not in AXES[: self.n] or self.n > 3:
+            if axis not in tuple(AXES[: self.n]) or self.n > 3:
                 known = " or ".join(AXES[: self.n]) if self.n <= 3 else f"{self.n} numbers"
                 raise ShapeError(f"Shear({self.n})@{axis}", f"an axis of R^{self.n}: {known}", "")
             axis = [float(i == AXES.index(axis)) for i in range(self.n)]

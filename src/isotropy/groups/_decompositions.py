@@ -117,7 +117,7 @@ def anticonformal(A: Float[Tensor, "... 2 2"]) -> Float[Tensor, "... 2"]:
 
 
 def length(z: Float[Tensor, "... 2"]) -> Float[Tensor, "..."]:
-    return torch.hypot(z[..., 0], z[..., 1])
+    return torch.linalg.vector_norm(z, dim=-1)  # whose derivative at 0 is 0; that of hypot is undefined
 
 
 def mirrored(w: Float[Tensor, "... 2"]) -> Float[Tensor, "... 2 2"]:

@@ -209,7 +209,7 @@ def place(group: Group, axis: str | Sequence[float] | Tensor) -> LinearGroup:
         raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
     d = group.degree + 1
     if isinstance(axis, str):
-        if axis not in AXES[: min(d, 3)] or d > 3:
+        if axis not in tuple(AXES[: min(d, 3)]) or d > 3:
             known = " or ".join(AXES[:d]) if d <= 3 else f"{d} numbers"
             raise ShapeError(f"{group}@{axis}", f"an axis of R^{d}: {known}", f"{group} acts about an axis of R^{d}")
         axis = [float(i == AXES.index(axis)) for i in range(d)]

@@ -1,5 +1,6 @@
 """Who is near whom in ragged clouds, and points spread over them: by a tree, never by all pairs."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -37,11 +38,13 @@ def neighbours(
         raise DomainError(f"k={k}, radius={radius}", "one of the two", "k=10")
     if (k is not None and k < 1) or (radius is not None and not radius > 0):
         raise DomainError(f"k={k}, radius={radius}", "k >= 1 or radius > 0")
+    if radius is not None and not math.isfinite(radius):
+        raise DomainError(f"radius={radius}", "a finite length")
     where, label = _centred(x, segments)
     if not len(where):
         return torch.zeros(2, 0, dtype=torch.int64, device=x.device)
     if radius is None:
-        pairs = _nearest(where, label, int(k or 0), resolution(x))
+        pairs = _nearest(where, label, int(k or 0), resolution(x, segments).cpu().numpy())
     else:
         pairs = _within(where, x.detach().cpu().double().numpy(), label, radius)
     return torch.from_numpy(np.ascontiguousarray(pairs.T)).to(x.device)
@@ -70,7 +73,7 @@ def farthest_points(x: Tensor, k: int, segments: Segments | None = None) -> tupl
     sets = Segments(torch.from_numpy(label), count)
     if not len(y):
         return torch.zeros(0, dtype=torch.int64, device=x.device), Segments(sets.label.to(x.device), count)
-    tol = resolution(x)
+    tol = resolution(x, segments).cpu()
     ties = [y.norm(dim=1), *_moments_along(y, sets)]
     nearest, sums = y.norm(dim=1), torch.zeros_like(y[:, 0])
     free, chosen = torch.ones_like(sets.label, dtype=torch.bool), []
@@ -93,6 +96,11 @@ def farthest_points(x: Tensor, k: int, segments: Segments | None = None) -> tupl
     return rows.to(x.device), Segments(sets.label[rows].to(x.device), count)
 
 
+def check_points(x: Tensor, segments: Segments | None = None) -> None:
+    """Raises ShapeError, DtypeError or DomainError for what are no points (N, d)."""
+    _centred(x, segments)
+
+
 def _centred(x: Tensor, segments: Segments | None) -> tuple[Any, Any]:
     """Points about the centroid of their segment, in float64, where nothing far from the origin is lost, and labels."""
     if x.ndim != 2 or (segments is not None and len(segments.label) != len(x)):
@@ -109,14 +117,16 @@ def _centred(x: Tensor, segments: Segments | None) -> tuple[Any, Any]:
     return (y - sets.gather(mean)).numpy(), sets.label.numpy()
 
 
-def resolution(x: Float[Tensor, "N d"]) -> float:
-    """Lengths of points ``x`` that differ by less are equal to rounding, wherever a motion took them.
+def resolution(x: Tensor, segments: Segments | None = None) -> Float[Tensor, " N"]:
+    """For each point of ``x (N, d)``: lengths in its segment that differ by less are equal, wherever a motion took it.
 
-    >>> resolution(torch.tensor([[3.0, 4.0]], dtype=torch.float64)) < 1e-13
+    >>> bool(resolution(torch.tensor([[3.0, 4.0]], dtype=torch.float64)) < 1e-13)
     True
     """
-    reach = float(torch.linalg.vector_norm(x.detach().double(), dim=1).max()) if len(x) else 0.0
-    return ULPS * torch.finfo(x.dtype).eps * reach
+    far = torch.linalg.vector_norm(x.detach().double(), dim=1)
+    sets = Segments(torch.zeros(len(x), dtype=torch.int64, device=x.device), 1) if segments is None else segments
+    reach = far.new_zeros(sets.count).scatter_reduce(0, sets.label, far, "amax")
+    return ULPS * torch.finfo(x.dtype).eps * sets.gather(reach)
 
 
 def _apart(where: Any, label: Any, gap: float) -> Any:
@@ -134,7 +144,7 @@ def _within(where: Any, given: Any, label: Any, radius: float) -> Any:
     return both[np.lexsort((both[:, 0], both[:, 1]))]
 
 
-def _nearest(where: Any, label: Any, k: int, tol: float) -> Any:
+def _nearest(where: Any, label: Any, k: int, tol: Any) -> Any:
     size = float(np.linalg.norm(where, axis=1).max())
     points = _apart(where, label, 4 * size + 1)
     tree = scipy.spatial.KDTree(points)
@@ -147,9 +157,9 @@ def _nearest(where: Any, label: Any, k: int, tol: float) -> Any:
         kth = np.partition(apart, k - 1, axis=1)[:, k - 1] if asked >= k else np.full(len(todo), np.inf)
         # All of its segment was seen, or something beyond the last that counts.
         whole = (label[near] != label[todo, None]).any(1) | (asked == len(points))
-        beyond = np.where(own, apart, -np.inf).max(1) > kth + tol
+        beyond = np.where(own, apart, -np.inf).max(1) > kth + tol[todo]
         done = whole | beyond
-        taken = own & (apart <= kth[:, None] + tol) & done[:, None]
+        taken = own & (apart <= (kth + tol[todo])[:, None]) & done[:, None]
         row, place = taken.nonzero()
         found.append(np.stack([near[row, place], todo[row]], axis=1))
         todo, asked = todo[~done], 2 * asked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -53,6 +54,8 @@ class Field:
             raise SchemaError(f"a field of {self.rep}", "a linear type", "differences of Points are Vectors")
         if isinstance(self.fill, str) and self.fill not in FILLS:
             raise DomainError(f"fill={self.fill!r}", f"a number, {' or '.join(map(repr, FILLS))}", "")
+        if not isinstance(self.fill, str) and not math.isfinite(self.fill):
+            raise DomainError(f"fill={self.fill}", f"a finite number, {' or '.join(map(repr, FILLS))}", "")
         if self.mode not in MODES:
             raise DomainError(f"mode={self.mode!r}", f"one of {', '.join(map(repr, MODES))}", "")
 

@@ -84,7 +84,9 @@ def _read(text: str) -> Type:
         raise SchemaError(f"the type {text!r}", f"{name}(...) and nothing after it", hint)
     inside = inside[:-1].strip()
     if make is Bumps:
-        return Bumps(int(inside)) if inside.isdecimal() else Bumps()
+        if inside and not (inside.isdecimal() and int(inside) > 0):
+            raise SchemaError(f"the type {text!r}", "Bumps(k), k the dimension of space", "such as Bumps(2)")
+        return Bumps(int(inside)) if inside else Bumps()
     inside, options = _options(inside) if make is Field else (inside, {})
     return make(*([parse_rep(inside)] if inside else []), **options)
 

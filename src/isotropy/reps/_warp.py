@@ -36,7 +36,8 @@ def cell_centres(sides: tuple[int, ...], like: Tensor | None = None) -> Float[Te
     [[-0.5, 0.5], [0.5, 0.5]]
     """
     centres = _centres(tuple(sides))
-    return centres if like is None else centres.to(like)
+    # A copy: what is kept serves every later image of this size.
+    return centres.clone() if like is None else centres.to(like, copy=True)
 
 
 def warp(

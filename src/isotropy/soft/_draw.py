@@ -65,8 +65,7 @@ def draw(
     with torch.no_grad():
         t = source.sample(transforms)
         _refuse_chance(transforms, t, x)
-        now, value = _applied(transforms, t, x), None
-        value, accepted = _loss(loss, now, y), 0.0
+        value, accepted = _loss(loss, _applied(transforms, t, x), y), 0.0
         proposals, values = [t], [value]
         for _ in range(steps - 1 if sampler != "uniform" else 0):
             new = source.sample(transforms)
@@ -127,7 +126,7 @@ def _applied(transforms: TransformSet, t: Any, x: Tensor) -> Tensor:
 def _refuse_chance(transforms: TransformSet, t: Any, x: Tensor) -> None:
     few = torch.arange(min(len(x), 2), device=x.device)
     one, other = (transforms.apply(taken(t, few), x[few]) for _ in range(2))
-    if not torch.equal(one, other):
+    if not torch.equal(one.nan_to_num(), other.nan_to_num()):
         hint = "draw in sample, where the generator is, and keep what was drawn in t"
         raise NonDeterministicError(f"{transforms.name}: two answers to one t", "a function of t and x", hint)
 
@@ -137,7 +136,8 @@ def _loss(loss: Callable[[Tensor, Any], Tensor], x: Tensor, y: Any) -> Float[Ten
     if value.shape != (len(x),):
         hint = 'reduction="none", then a mean over what is left of each row'
         raise ShapeError(f"a loss of shape {tuple(value.shape)}", f"one number for each of {len(x)} rows", hint)
-    if not bool((value >= 0).all()):
-        bad = int((~(value >= 0)).nonzero()[0])
-        raise DomainError(f"a loss of {float(value[bad]):.3g} at row {bad}", "losses of at least 0", "")
+    good = (value >= 0) & value.isfinite()
+    if not bool(good.all()):
+        bad = int((~good).nonzero()[0])
+        raise DomainError(f"a loss of {float(value[bad]):.3g} at row {bad}", "finite losses of at least 0", "")
     return value

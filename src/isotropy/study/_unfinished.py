@@ -117,7 +117,10 @@ class Unfinished(Answer[SoFar]):
 def unfinished(folder: Path) -> Unfinished:
     """What an interrupted run in a directory has kept. Raises SchemaError for damaged files."""
     run = Run.attach(folder)
-    asked: dict[str, str] = json.loads((folder / ASKED).read_text("utf-8")) if (folder / ASKED).is_file() else {}
+    try:
+        asked: dict[str, str] = json.loads((folder / ASKED).read_text("utf-8")) if (folder / ASKED).is_file() else {}
+    except ValueError as error:
+        raise SchemaError(f"{folder / ASKED}, which is damaged ({error})", "what the run wrote", "delete it") from error
     pieces = list(finished(run))
     config = run.config
     figures = _of_comparison(pieces)
@@ -131,7 +134,9 @@ def unfinished(folder: Path) -> Unfinished:
         directory=str(folder),
         finished={_WORDS.get(name, name.replace("_", " ")): number for name, number in count.most_common()},
         figures=tuple(figures),
-        resume=f"{command} --resume" if command else f"the same call with out={str(folder)!r}, resume=True",
+        resume=" ".join([command, *(["--resume"] if "--resume" not in command.split() else [])])
+        if command
+        else f"the same call with out={str(folder)!r}, resume=True",
         data={"name": config["data"]} if isinstance(config.get("data"), str) else {},
         notes=("Figures of finished pieces; verdicts are drawn when all of them are there.",) if figures else (),
         settings={key: value for key, value in config.items() if isinstance(value, str | int | float | bool)},
@@ -142,11 +147,15 @@ def unfinished(folder: Path) -> Unfinished:
 def _of_comparison(pieces: Sequence[Piece]) -> list[SoFar]:
     """The held-out error of each way of using a symmetry, over the folds that are finished."""
     losses: dict[str, list[Any]] = {}
+    own = ""
     for function, arguments, outcome in pieces:
         if function.endswith(":train_fold") and not outcome["diverged"]:
             name = " ".join(word for word in (arguments["kind"], arguments["group"]) if word)
             losses.setdefault(name, []).append(outcome["loss"])
+            own = arguments.get("loss", "")
+    means = {name: float(np.concatenate(each).mean()) for name, each in losses.items()}
+    # A loss of one's own is told as it is; squares are told by their root.
     return [
-        SoFar(name, "error", float(np.sqrt(np.concatenate(each).mean())), pieces=len(each))
-        for name, each in losses.items()
+        SoFar(name, "loss" if own else "error", mean if own else mean**0.5, pieces=len(losses[name]))
+        for name, mean in means.items()
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.piecewise._partition import Partition
+from isotropy.frames.piecewise._radial import Motions
 from isotropy.groups import SO, E, O, homogeneous, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -157,6 +158,8 @@ def _motions(
     if isinstance(g, int):
         if g < 1:
             raise DomainError(f"{g} motions", "1 or more")
+        if group not in get_args(Motions):
+            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
         acting, draw = parse(group), spawn(seed, "piecewise")
         turning = O(3) if isinstance(acting, E | O) else SO(3)
         size = float((x - x.mean(0)).norm(dim=1).max())
@@ -164,7 +167,7 @@ def _motions(
         for _ in range(g):
             R: Any = turning.sample(K, generator=draw, dtype=x.dtype)
             t = size * torch.randn(K, 3, generator=draw, dtype=x.dtype)
-            found.append((R, t if acting.affine else torch.zeros_like(t)))
+            found.append((R.to(x), (t if acting.affine else torch.zeros_like(t)).to(x)))
         return found
     several = cast(list[tuple[Tensor, Tensor]], [g] if isinstance(g[0], Tensor) else list(g))
     for R, t in several:

@@ -84,7 +84,7 @@ class MixturePartition:
         _check(votes, segments)
         clouds = segments or Segments(torch.zeros(len(votes), dtype=torch.int64, device=votes.device), 1)
         y = votes.double()
-        seeds, of = farthest_points(y.detach(), self.k_max, clouds)
+        seeds, of = farthest_points(votes.detach(), self.k_max, clouds)
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         moved = 0.0
         for cloud in range(clouds.count):

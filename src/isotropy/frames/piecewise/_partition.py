@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
-from isotropy.linalg import Segments, farthest_points, resolution
+from isotropy.linalg import Segments, check_points, farthest_points, resolution
 
 
 class Partition:
@@ -142,6 +142,7 @@ def voronoi_partition(
     """
     clouds = Segments(torch.zeros(len(x), dtype=torch.int64, device=x.device), 1) if segments is None else segments
     _refuse_empty(clouds)
+    check_points(x, clouds)
     if isinstance(seeds, Tensor):
         rows, of = seeds, Segments(clouds.label[seeds], clouds.count)
     elif seeds == "fps":
@@ -161,7 +162,7 @@ def _nearest_seed(x: Tensor, rows: Int[Tensor, " M"], clouds: Segments, of: Segm
     """The place of the nearest seed among those of the point's cloud: one seed of each cloud at a time, memory N."""
     mean = clouds.mean(x.double())
     y = x.double() - clouds.gather(mean)
-    tol = resolution(x)
+    tol = resolution(x, clouds)
     nearest, label = torch.full_like(y[:, 0], torch.inf), torch.zeros_like(clouds.label)
     for place in range(int(of.sizes.max())):
         there = place < of.sizes

@@ -178,8 +178,8 @@ class PiecewiseClassifier(Settled):
         super().__init__()
         _check_classes(num_classes)
         self.num_classes = num_classes
-        width = _PLANS[size].width
         self.encoder = PiecewiseEncoder(group, size, **settings)
+        width = _PLANS[size].width
         self.numbers = PiecewiseLayer(
             self.encoder.rep_out, width * Scalar, group, settings.get("k_local", 10), width=width
         )
