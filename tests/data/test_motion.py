@@ -66,6 +66,8 @@ def test_a_recorded_body_keeps_its_parts_rigid_and_is_as_large_as_a_person(real_
         (ARM.replace("90 0 0 0 0 90", "90 0 0 0 zero 90"), "cannot be read"),
         (ARM.replace("Xrotation\n  JOINT", "Wrotation\n  JOINT"), "Wrotation"),
         (ARM.replace("OFFSET 0 1 0", "OFFSET 0 one 0"), "cannot be read at"),
+        (ARM.replace("CHANNELS 3", "CHANNELS -3"), "cannot be read at"),
+        (ARM.replace("CHANNELS 3 Zrotation", "CHANNELS 3 Xposition"), "positions of the joint elbow"),
         (ARM.replace("End Site", "Limb"), "at 'Limb {"),
     ],
 )

@@ -124,3 +124,12 @@ def test_an_empty_folder_says_how_one_looks(tmp_path: Path) -> None:
         read_pictures(tmp_path)
     with pytest.raises(SchemaError, match="no folder"):
         read_pictures(tmp_path / "nowhere")
+
+
+def test_hidden_folders_are_not_entered(folder: Path) -> None:
+    classes = read_pictures(folder).classes
+    (folder / ".thumbnails").mkdir()
+    saved(folder / ".thumbnails" / "0.png", pixels())
+    assert read_pictures(folder).classes == classes
+    with pytest.raises(SchemaError, match="most=0"):
+        read_pictures(folder, most=0)

@@ -93,3 +93,10 @@ def test_more_seeds_than_points_are_as_many_as_there_are() -> None:
 def test_what_is_refused(labels: Tensor, clouds: Segments | None, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         Partition(labels, clouds)
+
+
+def test_seeds_of_ones_own_are_no_way_around_the_door() -> None:
+    x = cloud(5)
+    x[3, 1] = torch.nan
+    with pytest.raises(DomainError, match="row 3"):
+        voronoi_partition(x, 2, seeds=torch.tensor([0, 1]))

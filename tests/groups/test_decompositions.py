@@ -161,3 +161,11 @@ def test_single_precision_keeps_its_dtype_and_is_solved_in_double() -> None:
     P, R = polar(g)
     assert P.dtype == R.dtype == GLPlus(3).coords(g).dtype == torch.float32
     assert apart(P @ R, g) < 1e-6
+
+
+@pytest.mark.parametrize("group", [GLPlus(2), SL(2)])
+def test_the_density_has_a_derivative_where_stretches_agree(group: GLPlus | SL) -> None:
+    v = torch.zeros(group.dim, dtype=torch.float64, requires_grad=True)
+    group.haar_log_density(v).sum().backward()
+    assert v.grad is not None
+    assert bool(v.grad.isfinite().all())

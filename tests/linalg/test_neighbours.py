@@ -124,6 +124,7 @@ def test_more_than_there_are_is_all_of_them_and_twins_are_taken_too() -> None:
         (lambda: neighbours(cloud(3)), DomainError, "k=None, radius=None"),
         (lambda: neighbours(cloud(3), k=0), DomainError, "k=0"),
         (lambda: neighbours(cloud(3), radius=-1.0), DomainError, "radius=-1.0"),
+        (lambda: neighbours(cloud(3), radius=float("inf")), DomainError, "radius=inf"),
         (lambda: neighbours(cloud(3).long(), k=1), DtypeError, "int64"),
         (lambda: neighbours(cloud(3)[0], k=1), ShapeError, r"\(3,\)"),
         (lambda: neighbours(cloud(3), k=1, segments=labels(2, 1)), ShapeError, "2 labels"),
@@ -134,3 +135,17 @@ def test_more_than_there_are_is_all_of_them_and_twins_are_taken_too() -> None:
 def test_what_is_refused(call: object, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         call()  # type: ignore[operator]
+
+
+def test_a_segment_far_away_changes_nothing_elsewhere() -> None:
+    near, other = cloud(30).float(), cloud(30, 1).float()
+    sets = Segments(torch.tensor([0] * 30 + [1] * 30), 2)
+    edges, rows = [], []
+    for far in (0.0, 1e5):
+        x = torch.cat([near, other + far])
+        found = neighbours(x, k=5, segments=sets)
+        edges.append(asked(found[:, found[1] < 30]))
+        seeds, of = farthest_points(x, 6, sets)
+        rows.append(seeds[of.label == 0].tolist())
+    assert edges[0] == edges[1]
+    assert rows[0] == rows[1]

@@ -195,3 +195,11 @@ def test_the_centres_of_cells_are_where_the_unit_says() -> None:
     far = cell_centres((3, 3, 3))[0, 0, 0]
     assert torch.allclose(far, torch.tensor([-2 / 3, 2 / 3, -2 / 3], dtype=FLOAT64))
     assert math.isclose(float(cell_centres((28, 28)).square().mean()), (1 - 1 / 28**2) / 3)
+
+
+def test_what_is_kept_of_an_image_is_not_handed_out() -> None:
+    centres = cell_centres((3, 3))
+    centres += 1.0
+    assert float(cell_centres((3, 3)).abs().max()) < 1.0
+    with pytest.raises(DomainError, match="fill=nan"):
+        Field(fill=float("nan"))

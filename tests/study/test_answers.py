@@ -17,6 +17,7 @@ from isotropy.cli import app
 from isotropy.errors import SchemaError
 from isotropy.groups import in_words
 from isotropy.study import Unfinished, comparing
+from isotropy.study._unfinished import _of_comparison
 
 ROWS = 80
 
@@ -152,3 +153,12 @@ def test_the_next_command_keeps_what_the_data_are() -> None:
 def test_groups_have_plain_words(name: str) -> None:
     assert in_words(name) != name
     assert "{" not in in_words(name)
+
+
+def test_an_unfinished_comparison_by_a_loss_of_ones_own_takes_no_root() -> None:
+    told = {"kind": "plain", "group": ""}
+    outcome = {"diverged": "", "loss": np.full(5, 0.25)}
+    (own,) = _of_comparison([("m:train_fold", {**told, "loss": "absolute"}, outcome)])
+    (squares,) = _of_comparison([("m:train_fold", {**told, "loss": ""}, outcome)])
+    assert (own.quantity, own.value) == ("loss", 0.25)
+    assert (squares.quantity, squares.value) == ("error", 0.5)

@@ -38,8 +38,8 @@ Piece = tuple[str, dict[str, Any], Any]
 class SoFar:
     """A figure that is there already: the ``name`` of what it is of, its ``value``, on how many ``pieces`` it rests.
 
-    ``quantity`` is "breaking" (a share of the signal), "error" (root mean square) or "explained" (a share); ``low`` and
-    ``high`` are the ends of the interval, None where there is none.
+    ``quantity`` is "breaking" (a share of the signal), "error" (root mean square), "loss" (one's own) or "explained" (a
+    share); ``low`` and ``high`` are the ends of the interval, None where there is none.
     """
 
     name: str
