@@ -162,3 +162,10 @@ def test_an_unfinished_comparison_by_a_loss_of_ones_own_takes_no_root() -> None:
     (squares,) = _of_comparison([("m:train_fold", {**told, "loss": ""}, outcome)])
     assert (own.quantity, own.value) == ("loss", 0.25)
     assert (squares.quantity, squares.value) == ("error", 0.5)
+
+
+def test_a_damaged_record_of_what_was_asked_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("data: inertia\n")
+    (tmp_path / "asked.json").write_text("{")
+    with pytest.raises(SchemaError, match=r"asked\.json, which is damaged"):
+        isotropy.load_run(tmp_path)

@@ -156,9 +156,9 @@ def _flags(modules: Sequence[nn.Module]) -> list[tuple[Any, str, bool]]:
     """Which parts are in train mode, and which parameters ask for gradients."""
     parts = [part for module in modules for part in module.modules()]
     asked = [one for part in parts for one in part._parameters.values() if one is not None and one.is_leaf]
-    return [(part, "training", part.training) for part in parts] + [
-        (p, "requires_grad", p.requires_grad) for p in asked
-    ]
+    found: list[tuple[Any, str, bool]] = [(part, "training", part.training) for part in parts]
+    found.extend((one, "requires_grad", one.requires_grad) for one in asked)
+    return found
 
 
 @contextmanager

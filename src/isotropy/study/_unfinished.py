@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from isotropy.errors import SchemaError
 from isotropy.report import Block, Column, Table, Text, section
 from isotropy.runs import Run, finished
 from isotropy.study._verb import ASKED, Answer
