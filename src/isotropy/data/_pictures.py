@@ -189,7 +189,7 @@ def _each(
         except Bad as wrong:
             return wrong
 
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(4) as threads:  # large pictures lie decoded in each at once
         for start in range(0, len(items), _AT_ONCE):
             some = items[start : start + _AT_ONCE]
             for item, made in zip(some, threads.map(tried, some), strict=True):
