@@ -16,7 +16,6 @@ from isotropy.errors import SchemaError
 from isotropy.frames import FrameAveraged
 from isotropy.frames.parts import pose_frame
 from isotropy.measure import equivariance_error
-from isotropy.optics import measure_peak
 from isotropy.random import spawn
 from isotropy.reps import Point, Scalar, Vector
 from isotropy.reps import Tensor as T
@@ -151,15 +150,3 @@ def test_unknown_methods_are_refused_with_the_known_ones(listed: str | list[str]
 def test_all_kinds_are_compared_by_default() -> None:
     assert kinds_of(None) == KINDS
     assert set(EXACT) < set(KINDS)
-
-
-def test_peak_memory_counts_what_lives_at_once() -> None:
-    def chain() -> Tensor:
-        a = torch.ones(1000)
-        b = a + 1
-        del a
-        return b + 1
-
-    assert measure_peak(chain) == 8000
-    kept = torch.ones(500)
-    assert measure_peak(chain, [kept, kept.view(5, 100)]) == 10_000

@@ -149,7 +149,8 @@ def two_processes(rank: int, port: int, answers: Any) -> None:
 
 
 def test_gradients_are_shared_by_two_processes() -> None:
-    context = torch.multiprocessing.get_context("fork")
+    # A fork of a process that has run backward passes may wait forever for threads that it did not inherit.
+    context = torch.multiprocessing.get_context("spawn")
     answers: Any = context.Queue()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -157,9 +158,15 @@ def test_gradients_are_shared_by_two_processes() -> None:
     started = [context.Process(target=two_processes, args=(rank, port, answers)) for rank in range(2)]
     for process in started:
         process.start()
-    told = sorted(answers.get(timeout=120) for _ in started)
-    for process in started:
-        process.join()
+    try:
+        told = sorted(answers.get(timeout=120) for _ in started)
+    except BaseException:
+        for process in started:
+            process.kill()
+        raise
+    finally:
+        for process in started:
+            process.join()
     (_, one, same, total), (_, two, same_too, total_too) = told
     assert one == two == 4
     assert same

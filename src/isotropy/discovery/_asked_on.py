@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -48,32 +49,36 @@ def _tried(model: Callable[..., Any], inputs: ModelInputs, x_type: Type) -> Tens
     segments = sets if sets is None or isinstance(sets, Segments) else Segments.from_batch(torch.as_tensor(sets))
     few = Sample(inputs.x, x_type, segments).take(slice(_TRIED))
     weight = next(iter(model.parameters()), None) if isinstance(model, nn.Module) else None
-    training = model.training if isinstance(model, nn.Module) else False
-    try:
-        if isinstance(model, nn.Module):
-            model.eval()
-        with torch.no_grad():
-            gave = (few if weight is None else few.to(weight.dtype)).call(model)
-    finally:
-        if isinstance(model, nn.Module):
-            model.train(training)
+    with evaluating(model), torch.no_grad():
+        gave = (few if weight is None else few.to(weight.dtype)).call(model)
     if not isinstance(gave, Tensor) or gave.ndim < 1:
         raise SchemaError(f"a model that gives a {type(gave).__name__}", "one tensor, a row for each row")
     return gave
+
+
+@contextmanager
+def evaluating(model: Any) -> Generator[None]:
+    """A module is in eval mode, and afterwards in the mode that it was in; other models have none."""
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    training = model.training
+    try:
+        model.eval()
+        yield
+    finally:
+        model.train(training)
 
 
 def with_columns(model: Any, sample: Sample, y_type: Type) -> Any:
     """A module that gives ``(n,)`` where a column is meant, as energies often come, with the column made."""
     if not isinstance(model, nn.Module) or not isinstance(y_type, Rep):
         return model
-    training = model.training
     try:
-        with torch.no_grad():
-            gave = sample.take(slice(_TRIED)).call(model.eval())
+        with evaluating(model), torch.no_grad():
+            gave = sample.take(slice(_TRIED)).call(model)
     except Exception:  # what fails is told when it is asked in earnest
         return model
-    finally:
-        model.train(training)
     return OneColumn(model) if isinstance(gave, Tensor) and gave.ndim == 1 else model
 
 

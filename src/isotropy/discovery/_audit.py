@@ -16,7 +16,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.data import Dataset, ModelInputs, Pictures, Types, admitted, by_name, enough_units
 from isotropy.discovery._adapted import OnGraphs, adapted
-from isotropy.discovery._asked_on import asked_on, batched, with_columns
+from isotropy.discovery._asked_on import asked_on, batched, evaluating, with_columns
 from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
@@ -280,18 +280,11 @@ def audit(
     chosen = torch.randperm(len(rows), generator=spawn(seed, "audit rows"))[:_ERROR_ROWS]
     sample = rows.take(chosen).to(_dtype(model, x))
     model = with_columns(model, sample, schema.y)
-    training = model.training if isinstance(model, nn.Module) else False
-    try:
-        if isinstance(model, nn.Module):
-            model.eval()
-        found: tuple[GroupAudit, ...] = ()
-        with _plain_attention(), progress_bar("groups audited", len(listed), progress) as advance:
-            for one in listed:
-                found += (_judge(model, sample, unit[chosen], schema, one, seed, notes),)
-                advance()
-    finally:
-        if isinstance(model, nn.Module):
-            model.train(training)
+    found: tuple[GroupAudit, ...] = ()
+    with evaluating(model), _plain_attention(), progress_bar("groups audited", len(listed), progress) as advance:
+        for one in listed:
+            found += (_judge(model, sample, unit[chosen], schema, one, seed, notes),)
+            advance()
     return Audit(
         model=name or _named(given),
         data={

@@ -112,7 +112,7 @@ def _centred(x: Tensor, segments: Segments | None) -> tuple[Any, Any]:
     bad = (~y.isfinite()).any(1).nonzero().flatten()
     if len(bad):
         raise DomainError(f"coordinates that are not finite in row {int(bad[0])}", "finite ones")
-    sets = Segments(torch.zeros(len(y), dtype=torch.int64), 1) if segments is None else segments.to("cpu")
+    sets = Segments.one(len(y)) if segments is None else segments.to("cpu")
     mean = sets.sum(y) / sets.sizes.clamp_min(1)[:, None]
     return (y - sets.gather(mean)).numpy(), sets.label.numpy()
 
@@ -124,7 +124,7 @@ def resolution(x: Tensor, segments: Segments | None = None) -> Float[Tensor, " N
     True
     """
     far = torch.linalg.vector_norm(x.detach().double(), dim=1)
-    sets = Segments(torch.zeros(len(x), dtype=torch.int64, device=x.device), 1) if segments is None else segments
+    sets = Segments.one(len(x), x.device) if segments is None else segments
     reach = far.new_zeros(sets.count).scatter_reduce(0, sets.label, far, "amax")
     return ULPS * torch.finfo(x.dtype).eps * sets.gather(reach)
 

@@ -35,6 +35,15 @@ class Segments:
                 raise ShapeError(f"labels from {low} to {high}", f"0 to {self.count - 1}")
 
     @classmethod
+    def one(cls, rows: int, device: torch.device | str = "cpu") -> Segments:
+        """All rows in one segment.
+
+        >>> Segments.one(3).label.tolist(), Segments.one(3).count
+        ([0, 0, 0], 1)
+        """
+        return cls(torch.zeros(rows, dtype=torch.int64, device=device), 1)
+
+    @classmethod
     def from_batch(cls, batch: Int[Tensor, " N"], count: int | None = None) -> Segments:
         """From a vector that names the set of each row, as graph libraries use it.
 

@@ -103,8 +103,8 @@ class Again:
     @contextmanager
     def _as_then(self) -> Generator[None, None, None]:
         with ExitStack() as stack:
-            stack.enter_context(_random_state(self._random))
-            stack.enter_context(_buffers_as(self._buffers))
+            stack.enter_context(random_state_as(self._random))
+            stack.enter_context(buffers_as(self._buffers))
             stack.enter_context(_flags_as(self._flags))
             for device, enabled, dtype in self._autocast:
                 stack.enter_context(torch.autocast(device, dtype, enabled, self._cached))
@@ -128,7 +128,8 @@ def changed(what: str) -> DomainError:
 
 
 @contextmanager
-def _random_state(states: Sequence[tuple[torch.Generator, Tensor]]) -> Generator[None, None, None]:
+def random_state_as(states: Sequence[tuple[torch.Generator, Tensor]]) -> Generator[None, None, None]:
+    """Generators are in the given states, and afterwards in those that they were in."""
     now = [(generator, generator.get_state()) for generator, _ in states]
     try:
         for generator, state in states:
@@ -140,7 +141,7 @@ def _random_state(states: Sequence[tuple[torch.Generator, Tensor]]) -> Generator
 
 
 @contextmanager
-def _buffers_as(then: Sequence[tuple[nn.Module, str, Tensor]]) -> Generator[None, None, None]:
+def buffers_as(then: Sequence[tuple[nn.Module, str, Tensor]]) -> Generator[None, None, None]:
     """Modules see copies of their buffers as they were; what the call does to those is forgotten."""
     now = [(module, name, module._buffers[name]) for module, name, _ in then]
     try:

@@ -15,7 +15,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
-from isotropy.optics._again import Again, generators_of, modules_of
+from isotropy.optics._again import Again, buffers_as, generators_of, modules_of, random_state_as
 from isotropy.optics._meter import Meter
 from isotropy.optics._profile import Profile
 
@@ -99,15 +99,8 @@ def untouched(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None,
     generators += [one for layer in layers for one in generators_of(layer)]
     states = [(generator, generator.get_state()) for generator in generators]
     buffers = [(part, name, value) for part in modules for name, value in part._buffers.items() if value is not None]
-    try:
-        for part, name, value in buffers:
-            part._buffers[name] = value.clone()
+    with random_state_as(states), buffers_as(buffers):
         yield
-    finally:
-        for part, name, value in buffers:
-            part._buffers[name] = value
-        for generator, state in states:
-            generator.set_state(state)
 
 
 def _stand_in(layer: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, get_args
+from typing import Any, cast
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.frames.piecewise._partition import Partition
-from isotropy.frames.piecewise._radial import Motions
+from isotropy.frames.piecewise._radial import check_group
 from isotropy.groups import SO, E, O, homogeneous, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -158,8 +158,7 @@ def _motions(
     if isinstance(g, int):
         if g < 1:
             raise DomainError(f"{g} motions", "1 or more")
-        if group not in get_args(Motions):
-            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
+        check_group(group)
         acting, draw = parse(group), spawn(seed, "piecewise")
         turning = O(3) if isinstance(acting, E | O) else SO(3)
         size = float((x - x.mean(0)).norm(dim=1).max())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.frames.piecewise._partition import Partition
-from isotropy.frames.piecewise._radial import GAP, Motions, RadialFrames
+from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
 from isotropy.linalg import Segments, neighbours
 from isotropy.reps import Point, Rep, Scalar, Vector, parse_type
 from isotropy.settings import Settled
@@ -60,8 +60,7 @@ class PiecewiseLayer(Settled):
         self.rep_in, self.rep_out = _Layout.of(rep_in), _Layout.of(rep_out)
         if k_local < 1 or width < 1:
             raise DomainError(f"k_local={k_local}, width={width}", "1 or more")
-        if group not in get_args(Motions):
-            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
+        check_group(group)
         self.group, self.k_local, self.detach, self.gap = group, k_local, detach, gap
         self.normals = self.rep_in.vector(normals) if normals else None
         a, b = self.rep_in.scalars, self.rep_in.arrows

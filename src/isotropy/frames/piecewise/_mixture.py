@@ -82,7 +82,7 @@ class MixturePartition:
         self, votes: Tensor, segments: Segments | None = None
     ) -> tuple[Float[Tensor, "N K"], Partition, Mixture]:
         _check(votes, segments)
-        clouds = segments or Segments(torch.zeros(len(votes), dtype=torch.int64, device=votes.device), 1)
+        clouds = Segments.one(len(votes), votes.device) if segments is None else segments
         y = votes.double()
         seeds, of = farthest_points(votes.detach(), self.k_max, clouds)
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []

@@ -34,7 +34,7 @@ class Partition:
             raise ShapeError(f"labels {given.dtype} of shape {tuple(given.shape)}", "(N,) whole numbers")
         given = given.to(torch.int64)
         if clouds is None:
-            clouds = Segments(torch.zeros_like(given), 1)
+            clouds = Segments.one(len(given), given.device)
         if len(clouds.label) != len(given):
             raise ShapeError(
                 f"{len(given)} labels for {len(clouds.label)} points of clouds", "one label for each point"
@@ -140,7 +140,7 @@ def voronoi_partition(
     >>> cells.labels.tolist(), seeds.tolist()
     ([1, 1, 1, 1, 0], [4, 0])
     """
-    clouds = Segments(torch.zeros(len(x), dtype=torch.int64, device=x.device), 1) if segments is None else segments
+    clouds = Segments.one(len(x), x.device) if segments is None else segments
     _refuse_empty(clouds)
     check_points(x, clouds)
     if isinstance(seeds, Tensor):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -14,7 +13,7 @@ from isotropy.frames._signs import reflect_last
 from isotropy.frames._spectrum import spectrum
 from isotropy.linalg import Segments
 
-Motions = Literal["E(3)", "SE(3)", "O(3)", "SO(3)"]
+_GROUPS = ("E(3)", "SE(3)", "O(3)", "SO(3)")
 GAP = 1e-3
 """Eigenvalues closer than this, relative to the largest, are one: their axes would turn by more than a part in 1000
 with the rounding of single precision."""
@@ -54,8 +53,7 @@ class RadialFrames:
 
         ``normals`` count as ``beta`` times the mean squared radius; they decide most axes that points leave open.
         """
-        if group not in get_args(Motions):
-            raise DomainError(f"the group {group}", f"one of {', '.join(get_args(Motions))}")
+        check_group(group)
         points, sets, weights = x.detach() if detach else x, cells, None
         affine = group in ("E(3)", "SE(3)")
         if normals is not None:
@@ -102,6 +100,12 @@ class RadialFrames:
         """The mean over the frames of vectors that they saw, turned back; none in blocks that are open."""
         mean = torch.where(self.simple[cell][:, None], (self.signs[:, None, None] * v).mean(0), 0.0)
         return mean @ self.axes[cell].mT
+
+
+def check_group(group: str) -> None:
+    """Refuses other groups than those whose frames are made here."""
+    if group not in _GROUPS:
+        raise DomainError(f"the group {group}", f"one of {', '.join(_GROUPS)}")
 
 
 def _reach(points: Float[Tensor, "n 3"], sets: Segments) -> Float[Tensor, " K"]:

@@ -51,7 +51,7 @@ def neighbour_list(
     if not np.isfinite(where).all():
         raise DomainError("positions that are not finite", "coordinates in Angstrom")
     if segments is None:
-        segments = Segments(torch.zeros(len(where), dtype=torch.int64), 1)
+        segments = Segments.one(len(where))
     if cell is not None:
         repeats = torch.as_tensor((True, True, True) if pbc is None else pbc).cpu()
         segments = Boxes(segments.label.cpu(), segments.count, cell.detach().cpu(), repeats)

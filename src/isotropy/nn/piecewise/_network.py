@@ -112,7 +112,7 @@ class PiecewiseEncoder(Settled):
     ) -> tuple[Float[Tensor, "N c"], list[Partition], PiecewiseTrace]:
         if (normals is None) == self.normals:
             raise ShapeError(f"normals={'None' if normals is None else 'given'}", f"normals={self.normals} as declared")
-        clouds = Segments(torch.zeros(len(x), dtype=torch.int64, device=x.device), 1) if segments is None else segments
+        clouds = Segments.one(len(x), x.device) if segments is None else segments
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "k=.* seeds for a cloud of")  # small clouds begin with single points
             cells, _ = voronoi_partition(x, self.cells, clouds)
