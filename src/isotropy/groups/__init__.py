@@ -43,6 +43,8 @@ from isotropy.groups._parse import list_items as list_items
 from isotropy.groups._parse import parse as parse
 from isotropy.groups._parse import parse_list as parse_list
 from isotropy.groups._placed import Placed as Placed
+from isotropy.groups._power import Independent as Independent
+from isotropy.groups._power import Power as Power
 from isotropy.groups._product import Product as Product
 from isotropy.groups._rotations import SO as SO
 from isotropy.groups._rotations import O as O

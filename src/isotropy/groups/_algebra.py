@@ -23,7 +23,8 @@ class LieAlgebra:
     """A Lie algebra spanned by ``basis (k, m, m)``, with ``[e_i, e_j] = sum_l structure[i, j, l] e_l``.
 
     For a product of groups on different spaces ``basis`` is a tuple of such tensors, one for each space, all with the
-    same leading k. ``gap`` is the spectral gap that certifies the dimension where it was computed.
+    same leading k; for a power it is ``(k, K, m, m)``. ``gap`` is the spectral gap that certifies the dimension where
+    it was computed.
 
     >>> so3 = LieAlgebra.of([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
     ...                      [[0, -1, 0], [1, 0, 0], [0, 0, 0]]])
@@ -47,7 +48,7 @@ class LieAlgebra:
             basis = torch.as_tensor(basis, dtype=torch.float64)
         blocks = tuple(b.double() for b in _blocks(basis))  # type: ignore[arg-type]
         for block in blocks:
-            if block.ndim != 3 or block.shape[1] != block.shape[2]:
+            if block.ndim not in (3, 4) or block.shape[-2] != block.shape[-1]:
                 raise ShapeError(f"a basis of shape {tuple(block.shape)}", "(k, m, m)", "stack the generators")
         flat = torch.cat([b.flatten(1) for b in blocks], dim=1)
         k = len(flat)
@@ -91,7 +92,8 @@ class LieAlgebra:
         Raises DomainError when an element lies outside the span by more than ``tol`` of its size (1e-6 in float64, 1e-4
         in float32).
         """
-        flat = torch.cat([a.flatten(-2) for a in _blocks(A)], dim=-1)
+        each = zip(_blocks(A), self._parts, strict=True)
+        flat = torch.cat([a.flatten(1 - basis.ndim) for a, basis in each], dim=-1)
         tol = tol if tol is not None else (1e-6 if flat.dtype == torch.float64 else 1e-4)
         v = flat @ self._dual.to(flat)
         distance = torch.linalg.vector_norm((v @ self._flat.to(flat) - flat).detach(), dim=-1)
@@ -122,6 +124,6 @@ def _blocks(x: Element) -> tuple[Tensor, ...]:
     return x if isinstance(x, tuple) else (x,)
 
 
-def _brackets(b: Float[Tensor, "k m m"]) -> Float[Tensor, "k k m m"]:
+def _brackets(b: Float[Tensor, "k *parts m m"]) -> Float[Tensor, "k k *parts m m"]:
     products = b[:, None] @ b[None, :]
     return products - products.transpose(0, 1)

@@ -253,6 +253,12 @@ class Group(ABC):
 
         return product(self, other)
 
+    def __pow__(self, count: int) -> Group:
+        """One copy for each of ``count`` parts, which ``isotropy.reps.Piecewise`` moves each by its own element."""
+        from isotropy.groups._power import power
+
+        return power(self, count)
+
     def __matmul__(self, axis: str | Sequence[float] | Tensor) -> Group:
         """The group acting on the orthogonal complement of ``axis`` in R^(degree + 1), and trivially on the axis."""
         from isotropy.groups._placed import place

@@ -1,5 +1,7 @@
 """Measures on a group: what every sampler, quadrature, window and frame has in common."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -28,7 +30,7 @@ class DiscreteMeasure:
     g: Element
     log_weight: Float[Tensor, "... F"]
     exact: bool = False
-    degenerate: Bool[Tensor, "..."] | None = None
+    degenerate: Bool[Tensor, ...] | None = None
     mass: float = 1.0
 
     def __post_init__(self) -> None:
@@ -79,6 +81,12 @@ class Measure(ABC):
     @abstractmethod
     def draw(self, count: int, generator: torch.Generator) -> Element:
         """``count`` independent elements in float64, on the generator's device."""
+
+    def __pow__(self, count: int) -> Measure:
+        """The measure on the power of its group under which ``count`` parts move independently."""
+        from isotropy.groups._power import Independent
+
+        return Independent(self, count)
 
     def weighted(self, n: int, generator: torch.Generator, rule: str = "mc") -> tuple[Element, Float[Tensor, " n"]]:
         """Draws with the log density of Haar measure relative to this one: zero, unless this is a proposal for it."""

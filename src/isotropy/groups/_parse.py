@@ -40,10 +40,10 @@ NAMES: dict[str, Callable[[int], Group]] = {
 COUNTED = ("S", "C", "D")  # their number is no dimension, which data could tell
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)
-        |(?P<name>[A-Za-z_]\w*\+?)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<sign>[-()\[\],.@*=×]))""",
+        |(?P<name>[A-Za-z_]\w*\+?)|(?P<string>"(?:[^"\\]|\\.)*")|(?P<sign>[-()\[\],.@*=×^]))""",
     re.VERBOSE,
 )
-LONGEST, DEEPEST = 100_000, 40
+LONGEST, DEEPEST, MOST_PARTS = 100_000, 40, 1_000_000
 
 
 class UnsizedGroupError(SchemaError):
@@ -53,9 +53,10 @@ class UnsizedGroupError(SchemaError):
 def parse(text: str | Group, degree: int | None = None) -> Group:
     """The group that prints as ``text``; a group is returned as it is. Raises SchemaError for text that is no group.
 
-    ``SO(3)``, ``O(2)@z``, ``SO(2)@(1,2,2)``, ``SO(3) x S(5)`` (or ``*``), ``C(4).on("hue")``, ``Affine(SL(2))``,
-    ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name", algebra=[...], discrete=[...])``. Where ``degree``, the
-    dimension of space, is known the names of matrix groups may come without theirs: ``Scale``, ``Shear@x``, ``SO@z``.
+    ``SO(3)``, ``O(2)@z``, ``SO(2)@(1,2,2)``, ``E(3)^5``, ``SO(3) x S(5)`` (or ``*``), ``C(4).on("hue")``,
+    ``Affine(SL(2))``, ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name", algebra=[...], discrete=[...])``. Where
+    ``degree``, the dimension of space, is known the names of matrix groups may come without theirs: ``Scale``,
+    ``Shear@x``, ``SO@z``.
 
     >>> parse("O(2)@z") == O(2) @ "z", parse("SO(3) x S(5)")
     (True, SO(3) x S(5))
@@ -149,7 +150,7 @@ class _Reader:
         while self.accept(","):
             found.append(self.product())
         if self.token.kind != "end":
-            raise self.error(self.token.text, "' x ', '@', ',' or the end")
+            raise self.error(self.token.text, "' x ', '@', '^', ',' or the end")
         return found
 
     def product(self) -> Group:
@@ -173,6 +174,8 @@ class _Reader:
                 group = group @ self.axis()
             elif self.accept("."):
                 group = self.method(group)
+            elif self.accept("^"):
+                group = self.power(group)
             else:
                 return group
 
@@ -203,7 +206,7 @@ class _Reader:
 
     def unsized(self, name: str, at: int) -> int:
         """The number of a group that comes without one, from the dimension of space."""
-        if name in COUNTED or (self.degree is None and self.token.text not in ("", ",", "@", "x", "*", ".", ")")):
+        if name in COUNTED or (self.degree is None and self.token.text not in ("", ",", "@", "x", "*", ".", ")", "^")):
             raise self.error(self.token.text or "the end", "'('")
         if self.degree is None:
             given = f"{name} without a dimension"
@@ -241,6 +244,13 @@ class _Reader:
             if not isinstance(value, list):
                 raise self.error(f"{key}={value}", "a list of matrices")
         return MatrixGroup(name, arguments.get("algebra", []), arguments.get("discrete", []), space)  # type: ignore[arg-type]
+
+    def power(self, group: Group) -> Group:
+        at = self.token.at
+        n = self.take("number", "a whole number")
+        if not n.isdecimal() or not 0 < int(n) <= MOST_PARTS:
+            raise self.error(f"the power {n}", f"a whole number from 1 to {MOST_PARTS}", at)
+        return group ** int(n)
 
     def method(self, group: Group) -> Group:
         name = self.take("name", "on or conjugate")

@@ -14,6 +14,7 @@ from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
 from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._placed import Conjugate, Placed, place
+from isotropy.groups._power import Power
 from isotropy.groups._product import Product
 from isotropy.groups._rotations import SO, O
 from isotropy.groups._stretches import Lorentz, Scale
@@ -23,7 +24,8 @@ def is_subgroup(H: Group, G: Group, tol: float = 1e-9) -> bool:
     """Whether H is contained in G: its algebra in the span of G's, its discrete generators in G.
 
     A linear group counts as part of an affine one of the same dimension; a group acts trivially on a space that it
-    does not name. Groups on vectors of different dimensions are never contained in each other.
+    does not name, and in a power moves all parts alike. Groups on vectors of different dimensions are never contained
+    in each other.
 
     >>> from isotropy.groups import parse
     >>> is_subgroup(parse("O(2)@z"), parse("O(3)")), is_subgroup(parse("O(3)"), parse("SE(3)"))
@@ -35,6 +37,10 @@ def is_subgroup(H: Group, G: Group, tol: float = 1e-9) -> bool:
 def _inside(H: Group | None, G: Group | None, tol: float) -> bool:
     if H is None or G is None:
         return H is None or H.order == 1
+    if isinstance(G, Power):  # a group is part of its powers by moving all parts alike
+        return _inside(H.base, G.base, tol) and H.count == G.count if isinstance(H, Power) else _inside(H, G.base, tol)
+    if isinstance(H, Power):
+        return H.order == 1 or (H.count == 1 and _inside(H.base, G, tol))
     if H.degree != G.degree:
         return False
     if not isinstance(H, LinearGroup) or not isinstance(G, LinearGroup):

@@ -1,23 +1,64 @@
 """How far is a function from equivariant, on average over data and group, and how sure are we?"""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import NonDeterministicError, ShapeError
+from isotropy.errors import NonDeterministicError, SchemaError, ShapeError
 from isotropy.estimate import Estimate
 from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Window, parse
 from isotropy.linalg import Segments
+from isotropy.measure._by_part import part_defects
 from isotropy.measure._defects import Defects, Norm, take, units
 from isotropy.measure._sample import Sample
 from isotropy.random import spawn
-from isotropy.reps import Type, parse_type
+from isotropy.reps import Celled, Piecewise, Type, parse_type, written_type
 
 # Draws are made for blocks of about this many (row, draw) pairs, whatever `chunk` is, so that it changes no number.
 _BLOCK = 32_768
+
+
+@overload
+def equivariance_error(
+    f: Callable[..., Any],
+    group: Group | Window | str,
+    x: Any,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
+    *,
+    by: None = None,
+    segments: Segments | None = None,
+    measure: Measure | DiscreteMeasure | None = None,
+    n: int = 32,
+    norm: Norm = "relative",
+    cluster: Iterable[Any] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    chunk: int | None = None,
+) -> Estimate: ...
+
+
+@overload
+def equivariance_error(
+    f: Callable[..., Any],
+    group: Group | Window | str,
+    x: Any,
+    rep_in: Type | str = None,
+    rep_out: Type | str = None,
+    *,
+    by: Segments | Celled,
+    segments: Segments | None = None,
+    measure: Measure | DiscreteMeasure | None = None,
+    n: int = 32,
+    norm: Norm = "relative",
+    cluster: Iterable[Any] | None = None,
+    confidence: float = 0.95,
+    seed: int = 0,
+    chunk: int | None = None,
+) -> tuple[Estimate, ...]: ...
 
 
 def equivariance_error(
@@ -27,6 +68,7 @@ def equivariance_error(
     rep_in: Type | str = None,
     rep_out: Type | str = None,
     *,
+    by: Segments | Celled | None = None,
     segments: Segments | None = None,
     measure: Measure | DiscreteMeasure | None = None,
     n: int = 32,
@@ -35,7 +77,7 @@ def equivariance_error(
     confidence: float = 0.95,
     seed: int = 0,
     chunk: int | None = None,
-) -> Estimate:
+) -> Estimate | tuple[Estimate, ...]:
     """How much f(g.x) differs from g.f(x), over the rows of ``x`` (rows, ..., features) and ``n`` elements for each.
 
     With d = |f(g.x) - g.f(x)| over all axes of a row and s^2 = |f(g.x)|^2 + |g.f(x)|^2: "relative" is
@@ -49,6 +91,11 @@ def equivariance_error(
     Clouds are flat (N, n), and the call is f(x, segments). At most ``chunk`` (row, element) pairs enter f at once; it
     changes no number.
 
+    Clouds in parts that move each by itself are ``Piecewise(rep, cells)`` under a power, ``E(3)^5``: x is one cloud
+    (N, d), or several, flat with ``segments``; f is called once for each draw and gives a row for each point. With
+    ``by``, Segments or a Partition of the points, there is one Estimate for each part. Of one cloud the interval is
+    over draws and speaks of this cloud alone.
+
     Raises DomainError for a zero output ("vacuous"), one that is not finite, or a group without a measure;
     NonDeterministicError when f depends on chance or on the other rows. Source: §2.4 and CORE §5.
 
@@ -57,7 +104,28 @@ def equivariance_error(
     >>> x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> equivariance_error(lambda v: v.norm(dim=1, keepdim=True), parse("O(2)"), x, Vector, Scalar).mean < 1e-12
     True
+    >>> from isotropy.groups import SE, Window
+    >>> from isotropy.reps import Piecewise, Point
+    >>> halves = Segments(torch.arange(50) // 40, 2)
+    >>> f = lambda v: v - halves.gather(halves.mean(v))
+    >>> window = Window(SE(2), 1.0) ** 2
+    >>> apart = equivariance_error(f, "SE(2)^2", x, Piecewise(Point, halves), Vector, by=halves, measure=window)
+    >>> [part.mean < 1e-12 for part in apart]
+    [True, True]
     """
+    asked = parse_type(rep_in)
+    if by is not None and not isinstance(asked, Piecewise):
+        raise SchemaError(
+            f"the parts by={type(by).__name__} of x of type {written_type(asked)}", "Piecewise(rep, cells)"
+        )
+    if isinstance(asked, Piecewise):
+        if isinstance(group, Window):
+            group, measure = group.group, group if measure is None else measure
+        cells = by if by is None or isinstance(by, Segments) else by.cells
+        G, out = parse(group), parse_type(rep_out)
+        each = part_defects(f, G, x, asked, out, by=cells, segments=segments, measure=measure, n=n, seed=seed)
+        told = [one.estimate(norm, units(cluster, len(one.distance)), confidence) for one in each]
+        return told[0] if by is None else tuple(told)
     found = equivariance_defects(
         f, group, x, rep_in, rep_out, segments=segments, measure=measure, n=n, seed=seed, chunk=chunk
     )

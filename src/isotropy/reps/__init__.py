@@ -30,6 +30,8 @@ from isotropy.reps._irreps import Irreps as Irreps
 from isotropy.reps._irreps import Sphere as Sphere
 from isotropy.reps._irreps import from_e3nn as from_e3nn
 from isotropy.reps._irreps import to_e3nn as to_e3nn
+from isotropy.reps._piecewise import Celled as Celled
+from isotropy.reps._piecewise import Piecewise as Piecewise
 from isotropy.reps._reading import StandardisedVectorsWarning as StandardisedVectorsWarning
 from isotropy.reps._reading import Values as Values
 from isotropy.reps._reading import enough_rows as enough_rows

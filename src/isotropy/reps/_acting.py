@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.groups import Element, Group, homogeneous, permutation_matrix
+from isotropy.groups import Element, Group, Power, homogeneous, permutation_matrix
 from isotropy.reps._factor import HARMONIC, Factor
 from isotropy.reps._wigner import degree_matrices, degree_rates
 
@@ -38,6 +38,8 @@ def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
         raise DomainError(
             f"{G} on vectors, which it does not act on linearly", "a group of linear or affine maps", hint
         )
+    if any(isinstance(factor, Power) for factor in factors):
+        raise DomainError(f"{G} on vectors, which it moves part by part", "the part of each", "Piecewise(type, cells)")
     if any(part.is_complex() for part in parts):
         raise DtypeError(f"complex elements of {G}", "real matrices, or permutations", "no type here is complex")
     return {factor.space: (factor, part) for factor, part in zip(factors, parts, strict=True)}

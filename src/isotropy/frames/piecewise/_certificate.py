@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import check_group
-from isotropy.groups import SO, E, O, homogeneous, parse
+from isotropy.groups import Group, Haar, Measure, Window, homogeneous, parse
 from isotropy.linalg import Segments
 from isotropy.random import spawn
-from isotropy.reps import Rep, parse_type
+from isotropy.reps import Piecewise, Point, Rep, parse_type
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,19 +91,27 @@ def piecewise_certificate(
     if len(partition.labels) != len(x):
         raise ShapeError(f"parts of {len(partition.labels)} points for {len(x)}", "one label for each point")
     out = None if rep_out is None else parse_type(rep_out)
-    motions = _motions(g, partition, x, group, seed)
+    if out is not None and not isinstance(out, Rep):
+        raise SchemaError(f"outputs of type {out}", "a Rep of each point, such as Vector, or None")
+    K = len(partition)
+    acting = _acting(group) ** K
+    points, outputs = (Piecewise(rep, partition.cells) for rep in (Point, out))
+    motions = _motions(g, K, x, group, seed)
 
-    def asked(points: Tensor) -> tuple[Tensor, list[Partition], float]:
-        return _read(f(points) if segments is None else f(points, segments=segments))
+    def asked(at: Tensor) -> tuple[Tensor, list[Partition], float]:
+        return _read(f(at) if segments is None else f(at, segments=segments))
+
+    def moved(type_: Piecewise, h: Tensor, value: Tensor) -> Tensor:
+        return type_.act(acting, h[None], value[None])[0]
 
     y, cells, doubt = asked(x)
     told = bool(cells)
     exact = torch.full_like(partition.labels, told, dtype=torch.bool)
     errors, bounds, unstable, M = [], [], [], 0.0
-    for R, t in motions:
-        z, moved_cells, other = asked(_moved(x, partition, R, t))
+    for h in motions:
+        z, moved_cells, other = asked(moved(points, h, x))
         doubt = max(doubt, other)
-        there = _pushed(y, out, partition, R, t)
+        there = moved(outputs, h, y)
         errors.append((z - there).norm(dim=-1))
         same = [_unchanged(a, b) for a, b in zip(cells, moved_cells, strict=True)]
         unstable.append(float((~torch.stack(same).all(0)).double().mean()) if told else 1.0)
@@ -147,42 +155,39 @@ def _read(answer: Any) -> tuple[Tensor, list[Partition], float]:
     return parts[0], cells, doubt
 
 
+def _acting(group: str) -> Group:
+    """The group as one of homogeneous matrices: what moves the points of one part."""
+    check_group(group)
+    return parse(group.replace("SO", "SE") if group.startswith("S") else group.replace("O", "E"))
+
+
+def motions_of(group: str, size: float) -> Measure:
+    """How one part moves: by uniform turns, and translations whose coordinates have the deviation ``size``."""
+    check_group(group)
+    own = parse(group)
+    return Window(own, size, compact="haar") if own.affine else Haar(own)
+
+
 def _motions(
     g: tuple[Tensor, Tensor] | Sequence[tuple[Tensor, Tensor]] | int,
-    partition: Partition,
+    K: int,
     x: Float[Tensor, "N 3"],
     group: str,
     seed: int,
-) -> list[tuple[Tensor, Tensor]]:
-    K = len(partition)
+) -> list[Float[Tensor, "K 4 4"]]:
+    """Elements of E(3)^K, in the dtype and place of the points."""
     if isinstance(g, int):
         if g < 1:
             raise DomainError(f"{g} motions", "1 or more")
-        check_group(group)
-        acting, draw = parse(group), spawn(seed, "piecewise")
-        turning = O(3) if isinstance(acting, E | O) else SO(3)
         size = float((x - x.mean(0)).norm(dim=1).max())
-        found = []
-        for _ in range(g):
-            R: Any = turning.sample(K, generator=draw, dtype=x.dtype)
-            t = size * torch.randn(K, 3, generator=draw, dtype=x.dtype)
-            found.append((R.to(x), (t if acting.affine else torch.zeros_like(t)).to(x)))
-        return found
+        drawn: Any = (motions_of(group, size) ** K).draw(g, spawn(seed, "piecewise"))
+        drawn = drawn if drawn.shape[-1] == 4 else homogeneous(drawn)
+        return list(drawn.to(x))
     several = cast(list[tuple[Tensor, Tensor]], [g] if isinstance(g[0], Tensor) else list(g))
     for R, t in several:
         if R.shape != (K, 3, 3) or t.shape != (K, 3):
             raise ShapeError(f"a motion {tuple(R.shape)}, {tuple(t.shape)}", f"R ({K}, 3, 3) and t ({K}, 3)")
-    return [(R.to(x), t.to(x)) for R, t in several]
-
-
-def _moved(x: Float[Tensor, "N 3"], parts: Partition, R: Tensor, t: Tensor) -> Float[Tensor, "N 3"]:
-    return (R[parts.labels] @ x[..., None])[..., 0] + t[parts.labels]
-
-
-def _pushed(y: Float[Tensor, "N c"], rep: Any, parts: Partition, R: Tensor, t: Tensor) -> Float[Tensor, "N c"]:
-    if rep is None:
-        return y
-    return rep.act(E(3), homogeneous(R, t)[parts.labels], y)
+    return [homogeneous(R, t).to(x) for R, t in several]
 
 
 def _unchanged(a: Partition, b: Partition) -> Bool[Tensor, " N"]:
