@@ -1,4 +1,5 @@
-"""What pictures cost: elements of the plane beside one eigendecomposition, image operations beside Pillow.
+"""What pictures cost: elements of the plane beside one eigendecomposition, image operations beside Pillow, and a
+constrained step of training beside one with two views.
 
     python benchmarks/images.py [--count 100000]
 
@@ -13,12 +14,19 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 from PIL import ImageOps as Pillow
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
 from isotropy.groups import SL, GLPlus, Window
-from isotropy.soft import ImageOps, ImageTransform
+from isotropy.optics import measure_peak
+from isotropy.random import spawn
+from isotropy.soft import Fixed, ImageOps, ImageTransform, InvarianceConstraint
+from isotropy.train import Task, fit
 
 GOAL = 2.0
 PILLOW_GOAL = 2.7
+STEP_GOAL = 1.7
+PEAK_GOAL = 1.3
 
 
 def seconds(work: Callable[[], object], repeats: int = 5) -> float:
@@ -62,6 +70,49 @@ def one_with_pillow(name: str, image: Image.Image, value: float) -> Image.Image:
     return getattr(Pillow, name)(image)
 
 
+def network() -> nn.Module:
+    """Two convolutions for pictures 32x32x3."""
+    layers = [nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 64, 3, 2, 1), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Conv2d(64, 64, 3, 2, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4096, 10))
+
+
+def rows(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return cross_entropy(model(batch[0]), batch[1], reduction="none")
+
+
+class TwoViews(Task):
+    """Uniform augmentation as it is usually done: the clean rows, and each once more under a drawn operation."""
+
+    def __init__(self, ops: ImageOps) -> None:
+        super().__init__(rows)
+        self.ops, self.generator = ops, spawn(0, "views")
+
+    def evaluate(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        x, y = batch
+        moved = self.ops.apply(self.ops.sample(len(x), self.generator), x)
+        return rows(model, (x, y)) + rows(model, (moved, y))
+
+
+def constrained_step(ops: ImageOps, x: Tensor) -> None:
+    """Prints what a step with a constraint takes beside one with two views, through the same loop."""
+    y = torch.arange(len(x)) % 10
+    batches = [(x[i : i + 128], y[i : i + 128]) for i in range(0, 896, 128)]
+
+    def run(constrained: bool) -> None:
+        # A weight from the start: at a multiplier of zero nothing goes backward, which would be too cheap.
+        keep = [InvarianceConstraint(ops, 0.5, multiplier=Fixed(1.0))] if constrained else []
+        task = Task(rows) if constrained else TwoViews(ops)
+        model = network()
+        fit(model, task, batches, optimizer=torch.optim.SGD(model.parameters(), 0.01), constraints=keep, max_epochs=1)
+
+    two, one = seconds(lambda: run(False), 3), seconds(lambda: run(True), 3)
+    print(f"a step of 128 pictures, two views: {two / len(batches):.3f} s")
+    print(f"constrained, T = 2: {one / len(batches):.3f} s, {one / two:.2f} x (goal {STEP_GOAL:g} x)")
+    batches = batches[:2]
+    peaks = [measure_peak(lambda c=c: run(c)) for c in (False, True)]
+    print(f"peak {peaks[1] / 2**20:.0f} MiB, {peaks[1] / peaks[0]:.2f} x (goal {PEAK_GOAL:g} x)")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
@@ -80,6 +131,7 @@ def main() -> None:
     theirs, ours = seconds(lambda: with_pillow(ops, t, x)), seconds(lambda: ops.apply(t, x))
     print(f"1000 pictures 32x32x3, one operation each: Pillow {theirs:.3f} s")
     print(f"batched {ours:.3f} s, {ours / theirs:.2f} x (goal {PILLOW_GOAL:g} x)")
+    constrained_step(ops, x)
 
 
 if __name__ == "__main__":

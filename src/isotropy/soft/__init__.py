@@ -7,6 +7,8 @@ from isotropy.soft._functional import LiePenalty as LiePenalty
 from isotropy.soft._functional import SamplePenalty as SamplePenalty
 from isotropy.soft._image_ops import ImageOps as ImageOps
 from isotropy.soft._image_ops import ImageTransform as ImageTransform
+from isotropy.soft._invariance import InvarianceConstraint as InvarianceConstraint
+from isotropy.soft._invariance import suggest_bound as suggest_bound
 from isotropy.soft._layers import SoftEMLP as SoftEMLP
 from isotropy.soft._layers import SoftLinear as SoftLinear
 from isotropy.soft._layers import SoftMLP as SoftMLP

@@ -1,6 +1,6 @@
 """A constraint: keep these penalties at or below their bounds, each at the price of a multiplier that a rule moves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -72,6 +72,9 @@ class Constraint:
     def settled(self) -> bool:
         """Whether the rule has come to rest."""
         return self._state.settled
+
+    def set_loss(self, loss: Callable[[nn.Module, Any], Any]) -> None:
+        """Hears from ``fit`` which loss it trains; of use to constraints on that loss."""
 
     def term(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Tensor:
         """What to add to the loss of this step, a scalar on the model's device; draws are by default torch's global."""

@@ -37,6 +37,7 @@ def draw(
     steps: int = 2,
     sampler: str = "mh",
     generator: torch.Generator | Sequence[torch.Generator],
+    target: Callable[[Any, Any], Any] | None = None,
 ) -> Drawn:
     """One transformation for each row of x, the more likely the larger its loss.
 
@@ -44,7 +45,7 @@ def draw(
     probability ``min(1, l_new / l_old)``; its law tends to the density ``l / sum l``, and with two states, as
     published, is between uniform and that. "sir" picks one of ``steps`` proposals with that probability, "worst" the
     largest, "uniform" the first. ``loss(x, y)`` is ``(B,)`` and not negative; nothing is differentiated. With one
-    generator for each row a batch is drawn exactly as its rows would be alone.
+    generator for each row a batch is drawn exactly as its rows would be alone. ``target(t, y)`` moves y along.
 
     Raises DomainError for fewer than one step, an unknown sampler, a loss that is negative or not a number; ShapeError
     for a loss that is no ``(B,)`` or a transformation that changes the shape of x; NonDeterministicError for one that
@@ -65,11 +66,13 @@ def draw(
     with torch.no_grad():
         t = source.sample(transforms)
         _refuse_chance(transforms, t, x)
-        value, accepted = _loss(loss, _applied(transforms, t, x), y), 0.0
+        with_x = _applied(transforms, t, x)
+        moved_y = (lambda t: y) if target is None else (lambda t: target(t, y))
+        value, accepted = _loss(loss, with_x, moved_y(t)), 0.0
         proposals, values = [t], [value]
         for _ in range(steps - 1 if sampler != "uniform" else 0):
             new = source.sample(transforms)
-            loss_new = _loss(loss, _applied(transforms, new, x), y)
+            loss_new = _loss(loss, _applied(transforms, new, x), moved_y(new))
             proposals.append(new)
             values.append(loss_new)
             if sampler == "mh":

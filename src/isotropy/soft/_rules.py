@@ -120,10 +120,11 @@ class Fixed(Rule):
 class Ascent(Rule):
     """Dual ascent: ``m <- max(0, m + lr (penalty - bound))`` after each step, so that m is the price of the bound.
 
-    ``proportional`` adds ``k (penalty - bound)`` to the multiplier in use (a PI controller: less oscillation), ``cap``
-    limits it. An epoch that raises the multiplier although its violation has not fallen for ``patience`` epochs warns
-    ``InfeasibleWarning`` once. On a feasible bound the settled multiplier is the sensitivity -d optimum / d bound.
-    Source: Chamon, Ribeiro, NeurIPS 2020.
+    It starts at ``start``. ``proportional`` adds ``k (penalty - bound)`` to the multiplier in use (a PI controller: less oscillation), ``cap``
+    limits it. ``patience`` epochs that raise the multiplier while the violation does not fall warn
+    ``InfeasibleWarning`` once; ``resilience`` gives way instead: the bound is ``bound + resilience * multiplier``. On a
+    feasible bound the settled multiplier is the sensitivity -d optimum / d bound.
+    Source: Chamon, Ribeiro, NeurIPS 2020; resilient constraints: Hounie, Ribeiro, Chamon, NeurIPS 2023.
 
     >>> Ascent(lr=0.1).begin(1).multiplier.tolist()
     [0.0]
@@ -133,21 +134,25 @@ class Ascent(Rule):
     start: float | Sequence[float] = 0.0
     cap: float | None = None
     proportional: float = 0.0
-    patience: int = 10
+    patience: int = 3
+    resilience: float = 0.0
 
     watches = True
 
     def __post_init__(self) -> None:
-        if not (self.lr > 0 and self.proportional >= 0 and (self.cap is None or self.cap > 0)):
-            raise DomainError(f"{self}", "lr > 0, proportional >= 0, cap > 0 or None")
+        signs = self.lr > 0 and self.proportional >= 0 and self.resilience >= 0 and self.patience >= 1
+        if not (signs and (self.cap is None or self.cap > 0)):
+            raise DomainError(f"{self}", "lr > 0, proportional, resilience >= 0, patience >= 1, cap > 0 or None")
 
     def begin(self, count: int) -> RuleState:
         start = per_penalty(self.start, count, "start")
-        memory = {"integral": start.tolist(), "sum": [0.0] * count, "steps": 0, "stuck": 0, "warned": False}
+        memory: dict[str, Any] = {"integral": start.tolist(), "integral_before": start.tolist(), "sum": [0.0] * count}
+        memory |= {"steps": 0, "epochs": 0, "recent": [], "warned": False}
         return RuleState(start, memory=memory)
 
     def after_step(self, state: RuleState, view: RuleView) -> RuleState:
-        violation = view.values - view.bound
+        given_way = self.resilience * state.multiplier if self.resilience else 0.0
+        violation = view.values - view.bound - given_way
         integral = self._clip(torch.tensor(state.memory["integral"], dtype=torch.float64) + self.lr * violation)
         memory = state.memory | {
             "integral": integral.tolist(),
@@ -159,32 +164,35 @@ class Ascent(Rule):
     def after_epoch(self, state: RuleState, view: RuleView) -> RuleState:
         memory, steps = dict(state.memory), max(state.memory["steps"], 1)
         mean = [total / steps for total in memory["sum"]]
-        integral, before = memory["integral"], memory.get("integral_before")
-        rising = lowest = None
-        if before is not None:
-            rising = any(now > then and v > 0 for now, then, v in zip(integral, before, mean, strict=True))
-            lowest = min(memory["lowest"], max(mean))
-            # The worst violation has to fall by one per cent of its best value, or the epoch counts as stuck.
-            stuck = rising and max(mean) > 0.99 * memory["lowest"]
-            memory["stuck"] = memory["stuck"] + 1 if stuck else 0
-        settled = before is not None and all(
-            abs(now - then) <= 0.01 * max(now, then) for now, then in zip(integral, before, strict=True)
-        )
-        if memory["stuck"] >= self.patience and not memory["warned"]:
+        integral, before = memory["integral"], memory["integral_before"]
+        rising = any(now > then and v > 0 for now, then, v in zip(integral, before, mean, strict=True))
+        recent = [*memory["recent"], [max(mean), view.info.loss]][-self.patience :] if rising else []
+        stuck = len(recent) == self.patience and _stuck(recent)
+        still = all(abs(now - then) <= 0.01 * max(now, then) for now, then in zip(integral, before, strict=True))
+        if stuck and not memory["warned"]:
             memory["warned"] = True
             warnings.warn(
                 f"bound {view.bound.tolist()} looks out of reach: violation {max(mean):.3g} has not fallen for "
-                f"{self.patience} epochs while the multiplier grew to {max(integral):.3g}; raise the bound or set cap=",
+                f"{self.patience} epochs while the multiplier grew to {max(integral):.3g}; raise the bound, or "
+                "set cap= or resilience=",
                 InfeasibleWarning,
                 stacklevel=2,
             )
-        zeros = [0.0] * len(mean)
-        memory |= {"sum": zeros, "steps": 0, "integral_before": integral}
-        memory["lowest"] = max(mean) if lowest is None else lowest
-        return replace(state, settled=settled and memory["stuck"] == 0, memory=memory)
+        settled = memory["epochs"] > 0 and still and not stuck
+        memory |= {"sum": [0.0] * len(mean), "steps": 0, "integral_before": integral, "recent": recent}
+        return replace(state, settled=settled, memory=memory | {"epochs": memory["epochs"] + 1})
 
     def _clip(self, multiplier: Values) -> Values:
         return multiplier.clamp(min=0.0, max=math.inf if self.cap is None else self.cap)
+
+
+def _stuck(recent: list[list[float]]) -> bool:
+    """Whether in epochs of rising multipliers neither the violation fell, by one per cent of itself, nor the loss.
+
+    A loss that still falls by as much says that the model is on its way, and its violation may fall later.
+    """
+    (first, loss), (last, loss_now) = recent[0], recent[-1]
+    return last > 0.99 * first and loss - loss_now <= 0.01 * last
 
 
 @dataclass(frozen=True)

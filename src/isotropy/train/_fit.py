@@ -103,6 +103,8 @@ def fit(
     place = fabric or place_of(model, devices, precision)
     task = loss if isinstance(loss, Task) else Task(loss)
     optimizers = optimizers_of(model, optimizer)
+    for constraint in constraints:
+        constraint.set_loss(task.evaluate)
     batches = _placed(batches, place)
     steps = len(cast(Sized, batches)) if hasattr(batches, "__len__") else None
     settings = replace(settings, total=_total(max_steps, max_epochs, steps))
