@@ -120,10 +120,10 @@ class Fixed(Rule):
 class Ascent(Rule):
     """Dual ascent: ``m <- max(0, m + lr (penalty - bound))`` after each step, so that m is the price of the bound.
 
-    It starts at ``start``. ``proportional`` adds ``k (penalty - bound)`` to the multiplier in use (a PI controller: less oscillation), ``cap``
-    limits it. ``patience`` epochs that raise the multiplier while the violation does not fall warn
-    ``InfeasibleWarning`` once; ``resilience`` gives way instead: the bound is ``bound + resilience * multiplier``. On a
-    feasible bound the settled multiplier is the sensitivity -d optimum / d bound.
+    It begins at ``start``. ``proportional`` adds ``k (penalty - bound)`` to the multiplier in use (a PI controller:
+    less oscillation), ``cap`` limits it. ``patience`` epochs that raise the multiplier while the violation does not
+    fall warn ``InfeasibleWarning`` once; ``resilience`` gives way instead: the bound is ``bound + resilience * m``.
+    On a feasible bound the settled multiplier is the sensitivity -d optimum / d bound.
     Source: Chamon, Ribeiro, NeurIPS 2020; resilient constraints: Hounie, Ribeiro, Chamon, NeurIPS 2023.
 
     >>> Ascent(lr=0.1).begin(1).multiplier.tolist()
