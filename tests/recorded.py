@@ -2,8 +2,9 @@
 
 ``assert_recorded(name, result)`` compares a result with ``tests/records/<name>.json``, to the last digit on the kind of
 processor on which that was recorded, to a few per cent elsewhere, since rounding differs between processors and
-trainings amplify it. Seconds, milliseconds and memory are no part of an answer. ``ISOTROPY_RECORD=1`` writes the files
-anew: only where a result is meant to change, and then the commit says which figure, and why.
+trainings amplify it. Seconds, milliseconds and memory are no part of an answer, nor are the lines to run next, which
+name the command. ``ISOTROPY_RECORD=1`` writes the files anew: only where a result is meant to change, and then the
+commit says which figure, and why.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import torch
 from isotropy.report import Result
 
 RECORDS = Path(__file__).parent / "records"
-_CLOCKS = {"seconds", "row_seconds", "peak_mb", "versions", "milliseconds", "date", "command"}
+_CLOCKS = {"seconds", "row_seconds", "peak_mb", "versions", "milliseconds", "date", "command", "next"}
 _ELSEWHERE = 0.05  # relative: what ten steps of training make of another rounding
 
 

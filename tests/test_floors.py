@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).parents[1] / "src" / "isotropy"
-DOORSTEP = {"errors", "random", "estimate", "storage", "fields", "settings"}
+DOORSTEP = {"errors", "random", "estimate", "storage", "fields", "settings", "modes"}
 BELOW_DISCOVERY = {
     *(
         "linalg",
@@ -36,6 +36,7 @@ FLOORS: dict[str, set[str]] = {
     "storage": set(),
     "fields": set(),
     "settings": set(),
+    "modes": set(),
     "linalg": set(),
     "groups": {"linalg"},
     "reps": {"groups", "linalg"},

@@ -18,7 +18,7 @@ FORBIDDEN = {
     "import isotropy": HEAVY | {"torch", "numpy", "scipy", "pydantic", "yaml", "rich", "isotropy.discovery"},
     "import isotropy; isotropy.discover, isotropy.audit, isotropy.Discovery": HEAVY,
     "import isotropy; isotropy.symmetrize": HEAVY | {"rich", "isotropy.discovery", "isotropy.data"},
-    "import isotropy.train": HEAVY - {"isotropy.soft", "isotropy.train"},
+    "import isotropy; isotropy.train, isotropy.nn, isotropy.discovery": HEAVY - {"isotropy.soft", "isotropy.train"},
     "import isotropy.cli": HEAVY - {"isotropy.cli"} | {"torch", "numpy", "scipy", "pydantic", "isotropy.discovery"},
 }
 

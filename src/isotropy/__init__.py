@@ -28,7 +28,10 @@ _ROOMS = {
     "load_run": "isotropy.study",
 }
 
-_WHOLE = ("data", "frames", "groups", "reps", "testing")  # packages that people name after a bare import
+# Packages that people name after a bare import, as the lines do that answers end with.
+_WHOLE = (
+    *("data", "discovery", "frames", "groups", "linalg", "measure", "nn", "optics", "reps", "soft", "testing", "train"),
+)
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
 

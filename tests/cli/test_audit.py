@@ -58,6 +58,7 @@ def test_a_program_and_the_module_it_came_from_have_one_audit(tmp_path: Path, mo
     assert "O(2)@z" in program.output
     assert (tmp_path / "run/result.json").is_file()
     assert f"report: {tmp_path / 'run/report.html'}" in program.output
+    assert 'next:\n  isotropy.symmetrize(model, "O(3)"' in program.output
     own = audited(f"{__name__}:own", "--group", "O(2)@z")
     assert own.exit_code == 0, (own.output, own.exception)
     tables = ([line for line in run.output.splitlines() if line[:4] in (" O(2", " O(3")] for run in (program, own))

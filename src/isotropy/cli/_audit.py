@@ -65,8 +65,8 @@ def audit(
     if is_calculator(loaded):
         asked = {"model": model, "data": data, "groups": ",".join(group), "seed": seed}
         with answering(out, resume, asked) as answer:
-            found = answer.write(_of_calculator(loaded, data, group, model, seed))
-        show(found, found.headline())
+            found = answer.write(_asked_when(_of_calculator(loaded, data, group, model, seed), answer))
+        show(found, found.headline(), steps=found.next_steps)
         point(out)
         return
     inputs = rooms.read_inputs(data, schema=schema, seed=seed, **settings)
@@ -75,12 +75,16 @@ def audit(
     groups = ",".join(group)
     asked = {"model": model, "data": data, "settings": settings, "groups": groups, "seed": seed}
     with answering(out, resume, asked) as answer:
-        asked_when = {key: answer.stamp()[key] for key in ("date", "command")}
-        found = answer.write(replace(examine(loaded, inputs, groups=groups, seed=seed, name=model), **asked_when))
-    show(found, found.headline())
+        found = answer.write(_asked_when(examine(loaded, inputs, groups=groups, seed=seed, name=model), answer))
+    show(found, found.headline(), steps=found.next_steps)
     if memory:
         _show_memory(loaded, inputs.x, out)
     point(out)
+
+
+def _asked_when(found: Any, answer: Any) -> Any:
+    """The answer with the date and the command of its question."""
+    return replace(found, **{key: answer.stamp()[key] for key in ("date", "command")})
 
 
 def _show_memory(model: Any, x: Any, out: Path | None) -> None:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs
 from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.report import Block, Cell, Chip, Column, Interval, Table, Text, section
-from isotropy.study import Answer, data_blocks, symmetrising
+from isotropy.study import Answer, data_blocks, next_block, symmetrising
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -45,7 +45,7 @@ class Comparison(Answer[MethodFinding]):
         if chosen is None or not chosen.group:
             return ()
         if chosen.kind in ("frames", "coordinates"):
-            return (symmetrising(chosen.group, inputs, targets),)
+            return tuple(filter(None, [symmetrising(chosen.group, inputs, targets)]))
         if chosen.kind == "layers":
             return (f"isotropy.nn.EMLP({inputs!r}, {targets!r}, {chosen.group!r})",)
         return ()
@@ -57,6 +57,7 @@ class Comparison(Answer[MethodFinding]):
         """The whole report, from the recommendation down to the small print."""
         return [
             *head(self.recommendation, self.data, self.budget, self.constant, self._loss),
+            *next_block(self.next_steps),
             *section("Which way wins", self.summary(), errors(self.run, self._loss), *Text.with_care(self.notes)),
             *section("What was asked", *data_blocks(self.data, self._groups)),
             *section("What it costs", *costs(self.run)),

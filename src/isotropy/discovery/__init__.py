@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from isotropy.discovery._adapted import adapted as adapted
-from isotropy.discovery._audit import Audit as Audit
-from isotropy.discovery._audit import GroupAudit as GroupAudit
 from isotropy.discovery._audit import audit as audit
+from isotropy.discovery._audit_result import Audit as Audit
+from isotropy.discovery._audit_result import GroupAudit as GroupAudit
 from isotropy.discovery._calculator import CalculatorAudit as CalculatorAudit
 from isotropy.discovery._calculator import Check as Check
 from isotropy.discovery._calculator import audit_calculator as audit_calculator

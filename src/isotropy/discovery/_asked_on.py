@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from isotropy.errors import MissingExtraError, SchemaError
 from isotropy.frames.parts import is_graph
 from isotropy.linalg import Segments
 from isotropy.measure import Sample
+from isotropy.modes import evaluating
 from isotropy.reps import Cloud, Field, Rep, Scalar, Schema, Type, parse_type, written_type
 
 _TRIED = 2  # rows that the model is called on to see what it gives
@@ -56,26 +56,12 @@ def _tried(model: Callable[..., Any], inputs: ModelInputs, x_type: Type) -> Tens
     return gave
 
 
-@contextmanager
-def evaluating(model: Any) -> Generator[None]:
-    """A module is in eval mode, and afterwards in the mode that it was in; other models have none."""
-    if not isinstance(model, nn.Module):
-        yield
-        return
-    training = model.training
-    try:
-        model.eval()
-        yield
-    finally:
-        model.train(training)
-
-
 def with_columns(model: Any, sample: Sample, y_type: Type) -> Any:
-    """A module that gives ``(n,)`` where a column is meant, as energies often come, with the column made."""
+    """A module, in eval mode, that gives ``(n,)`` where a column is meant, as energies often come, with one made."""
     if not isinstance(model, nn.Module) or not isinstance(y_type, Rep):
         return model
     try:
-        with evaluating(model), torch.no_grad():
+        with torch.no_grad():
             gave = sample.take(slice(_TRIED)).call(model)
     except Exception:  # what fails is told when it is asked in earnest
         return model

@@ -15,7 +15,7 @@ from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SO, Group, O, T, Window, is_subgroup
 from isotropy.report import Block, Column, Table, Text, section
 from isotropy.runs import progress_bar
-from isotropy.study import Answer, listed
+from isotropy.study import Answer, in_python, listed, next_block
 
 _MOST = 16  # structures that are asked
 _PATHS = 2  # of them taken apart: a path is some 300 calls
@@ -87,6 +87,21 @@ class CalculatorAudit(Answer[Check]):
             f"{off}.{group}"
         )
 
+    @property
+    def next_steps(self) -> Sequence[str]:
+        """How to look at the worst law alone, or how to keep all of them."""
+        groups = in_python(str(self.settings.get("groups", "E(3)")))
+        asked = "isotropy.discovery.audit_calculator(calculator"
+        if not self.broken:
+            return (f"assert not {asked}, structures, groups={groups}).broken",)
+        worst = self.broken[0]
+        which = f"structures[{worst.structure}]" if self.data.get("structures") != 1 else "structures"
+        alone = f"{asked}, {which}, groups={groups})[{in_python(worst.name)}]"
+        return (
+            alone,
+            *(f"# {_CURES[what]}" for what in dict.fromkeys(c.motion for c in self.broken) if what in _CURES),
+        )
+
     def summary(self) -> Table:
         columns = (
             Column("law"),
@@ -103,10 +118,22 @@ class CalculatorAudit(Answer[Check]):
     def blocks(self) -> Sequence[Block]:
         return [
             Text(self.headline(), style="headline"),
+            *next_block(self.next_steps),
             *section("What holds", self.summary()),
             *section("How to read this", Text(_HOW_TO_READ, style="details")),
         ]
 
+
+_CURES = {
+    "minus the gradient": "forces that are minus the gradient: -torch.autograd.grad(energy.sum(), positions)[0]",
+    "slope along strains": "a stress that is the slope: the energy's gradient by a strain of cell and positions, over "
+    "the volume",
+    "neighbours that leave": "no jumps: multiply what an edge adds by a factor that is 0 with its slope at the cutoff",
+    "supercells": "neighbours by ase.neighborlist.neighbor_list, which finds each of the periodic images",
+    "translations": "differences of positions in place of positions",
+    "permutations": "a sum over neighbours, in whatever order they come",
+}
+"""What mends a law, beside the line to run."""
 
 _HOW_TO_READ = """Each law is asked of each structure with random motions; the largest error is told.
 

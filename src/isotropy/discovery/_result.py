@@ -20,10 +20,10 @@ from isotropy.discovery._findings import (
 from isotropy.discovery._found_blocks import along, beyond, moved_samples, where
 from isotropy.discovery._regions import Region
 from isotropy.discovery._spectrum import spectrum
-from isotropy.discovery._steps import next_block, steps
+from isotropy.discovery._steps import steps
 from isotropy.discovery._unlisted import Unlisted
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
-from isotropy.study import Answer, Model, data_blocks
+from isotropy.study import Answer, Model, data_blocks, next_block
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

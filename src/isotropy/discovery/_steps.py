@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from isotropy.discovery._findings import GroupFinding
 from isotropy.discovery._verdicts import HOLDS
-from isotropy.errors import IsotropyError
-from isotropy.report import Block, Text
 from isotropy.study import comparing, symmetrising
 
 _MOST = 3
@@ -20,9 +18,8 @@ def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], command: str)
     holding = [f for f in groups if f.verdict in HOLDS and not f.imposed]
     maybe = [f for f in groups if f.verdict in ("none seen", "approximate") and not f.imposed]
     found: list[str] = []
-    built_in = next((f.name for f in holding if _builds(f.name, inputs, targets)), None)
-    if built_in is not None:
-        found.append(symmetrising(built_in, inputs, targets))
+    if built_in := next(filter(None, (symmetrising(f.name, inputs, targets) for f in holding)), ""):
+        found.append(built_in)
     if holding or maybe:
         found.append(comparing(command, (holding or maybe)[0].name))
     open_ones = [f for f in groups if f.verdict in ("undecided", "none seen") and f.rows_needed]
@@ -30,21 +27,3 @@ def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], command: str)
         first = min(open_ones, key=lambda f: f.rows_needed or 0)
         found.append(f"# about {first.rows_needed:,} rows like these would decide {first.name}")
     return tuple(found[:_MOST])
-
-
-def next_block(lines: Sequence[str]) -> list[Block]:
-    """The lines as a block of the report; nothing where there are none."""
-    body = "\n".join(f"- `{line}`" if not line.startswith("#") else f"- {line[2:]}" for line in lines)
-    return [Text(body, title="What to run next", style="note")] if lines else []
-
-
-def _builds(group: str, inputs: str, targets: str) -> bool:
-    """Whether the line that is about to be written works."""
-    from isotropy.frames import symmetrize
-
-    net: Callable[[Any], Any] = lambda x: x  # noqa: E731
-    try:
-        symmetrize(net, group, rep_in=inputs, rep_out=targets)
-    except (IsotropyError, NotImplementedError):
-        return False
-    return True

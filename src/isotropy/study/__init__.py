@@ -45,6 +45,9 @@ from isotropy.study._shown import parity as parity
 from isotropy.study._shown import quoted as quoted
 from isotropy.study._shown import traces as traces
 from isotropy.study._steps import comparing as comparing
+from isotropy.study._steps import discovering as discovering
+from isotropy.study._steps import in_python as in_python
+from isotropy.study._steps import next_block as next_block
 from isotropy.study._steps import symmetrising as symmetrising
 from isotropy.study._told import data_blocks as data_blocks
 from isotropy.study._told import told_of as told_of

@@ -18,12 +18,14 @@ from typing import Any, ClassVar, Generic, TypeVar
 import torch
 
 from isotropy.data import Dataset
+from isotropy.fields import Json
 from isotropy.report import Bars, Result, frame_of, notebook_html, plot_bars
 from isotropy.runs import Run
 from isotropy.study._problem import Problem
 
 R = TypeVar("R", bound=Result)
 F = TypeVar("F")
+A = TypeVar("A", bound="Answer[Any]")
 ASKED = "asked.json"  # in a run directory: the command that began it, for whoever continues it
 
 
@@ -80,6 +82,15 @@ class Answer(Result, Generic[F]):
 
     def _steps(self) -> list[str]:
         return ["next:", *(f"  {step}" for step in self.next_steps)] if self.next_steps else []
+
+    def payload(self) -> dict[str, Json]:
+        lines: list[Json] = list(self.next_steps)
+        return {**super().payload(), **({"next": lines} if lines else {})}
+
+    @classmethod
+    def from_payload(cls: type[A], payload: Mapping[str, Json]) -> A:
+        # The lines to run next follow from the rest.
+        return super().from_payload({key: value for key, value in payload.items() if key != "next"})
 
     @property
     def _findings(self) -> tuple[Any, ...]:

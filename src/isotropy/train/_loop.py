@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, SchemaError
+from isotropy.modes import evaluating, modes_kept
 from isotropy.runs import Run
 from isotropy.soft import StepInfo
 from isotropy.train._average import Average
@@ -73,15 +74,18 @@ class Loop:
         for writer in self.writers:
             writer.begin(self.history.rows)
         self.advance(self.step)
-        self._steps_shown, mode = self.step, self.model.training
+        self._steps_shown = self.step
         try:
-            while not self.history.reason:
-                self._run_epoch()
+            with modes_kept(self.now.model):
+                # Parts that are in eval mode within a model that trains are frozen on purpose, and stay so.
+                if not self.model.training:
+                    self.now.model.train()
+                while not self.history.reason:
+                    self._run_epoch()
         finally:
             for writer in self.writers:
                 writer.close()
             self.now.set_rates(1.0)
-            self.now.model.train(mode)
         if self.best_state is not None:
             self.model.load_state_dict(self.best_state)
         elif self.average is not None:
@@ -89,7 +93,6 @@ class Loop:
         return self.history
 
     def _run_epoch(self) -> None:
-        self.now.model.train()
         for batch in self._stream():
             self._take_step(batch)
             if self._finished_steps():
@@ -199,13 +202,11 @@ class Loop:
         """The mean of each term over the validation rows. Raises ``DomainError`` without batches."""
         model, means = self.now.model, Means()
         per = self.task.per if self._whole else "either"
-        model.eval()
-        with torch.no_grad(), nullcontext() if self._whole else self.place.autocast():
+        with evaluating(model), torch.no_grad(), nullcontext() if self._whole else self.place.autocast():
             for batch in self.validation or ():
                 terms = self.task.evaluate(model, self.place.to_device(batch))
                 # Whether this process has a part of the batch that was just handed out.
                 means.add_rows(Terms.read(terms, per), share_of(self.validation) > 0)
-        model.train()
         if not means.sums:
             raise DomainError("no validation batches", "an iterable that starts again", "a list or Batches")
         return means.over(self.place)

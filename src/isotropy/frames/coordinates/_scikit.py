@@ -11,6 +11,7 @@ from torch import nn
 
 from isotropy.errors import DtypeError, SchemaError, ShapeError
 from isotropy.linalg import Segments
+from isotropy.modes import evaluating
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -56,13 +57,8 @@ class CloudTransformer:
         if X.dtype.name not in ("float32", "float64"):
             raise DtypeError(f"coordinates of dtype {X.dtype}", "float32 or float64", "X.astype(float)")
         module = cast("nn.Module", self)
-        training = module.training
-        module.eval()  # what is drawn while a network trains has no place here
-        try:
-            with torch.no_grad():
-                return module(torch.from_numpy(np.ascontiguousarray(X)), segments)[0].numpy()
-        finally:
-            module.train(training)
+        with evaluating(module), torch.no_grad():  # what is drawn while a network trains has no place here
+            return module(torch.from_numpy(np.ascontiguousarray(X)), segments)[0].numpy()
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The arguments that it was made with."""

@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
+from isotropy.modes import evaluating
 from isotropy.nn.force_field._batches import Configurations
 
 
@@ -61,18 +62,15 @@ def force_field_errors(model: nn.Module, batches: Iterable[Configurations]) -> E
     >>> round(force_field_errors(GauntForceField({1: -13.6}, channels=2), batches).energy_mae, 3)
     0.1
     """
-    mode = model.training
-    model.eval()
     energies: list[Tensor] = []
     forces: list[Tensor] = []
-    with torch.no_grad():
+    with evaluating(model), torch.no_grad():
         for batch in batches:
             batch = batch.to(next(model.parameters()).device)
             energy, force = predicted(model, batch)
             energies.append((energy - batch.energies).double())
             if batch.forces is not None:
                 forces.append((force - batch.forces).double().flatten())
-    model.train(mode)
     if not energies:
         raise DomainError("no configurations", "one or more")
     (e, mean_e), (f, mean_f) = _sizes(energies), _sizes(forces) if forces else (None, None)

@@ -1,0 +1,212 @@
+"""The answer of ``audit``: errors under each group, where they arise, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from isotropy.discovery._audit_steps import audit_steps
+from isotropy.discovery._words import ROUNDING, verdict
+from isotropy.errors import DomainError
+from isotropy.estimate import Estimate
+from isotropy.measure import Blame, Layer
+from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
+from isotropy.study import Answer, next_block
+
+
+@dataclass(frozen=True)
+class Generator:
+    """The infinitesimal error along one generator of the algebra, per unit of it."""
+
+    name: str
+    error: Estimate
+
+
+@dataclass(frozen=True)
+class GroupAudit:
+    """What was found about one group: the relative error, the Lie error along each generator, and the layers.
+
+    ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
+    derivative torch cannot see; ``layers`` is empty where the model shows none. ``width`` is the window of a group
+    without a uniform law. ``blame`` names the layer where the symmetry is lost, and those that cannot be told from it.
+    """
+
+    name: str
+    error: Estimate
+    lie: Estimate | None = None
+    generators: tuple[Generator, ...] = ()
+    layers: tuple[Layer, ...] = ()
+    width: tuple[float, ...] | None = None
+    blame: Blame = Blame("")
+
+    @property
+    def verdict(self) -> str:
+        """What the error means, in words."""
+        return verdict(self.error.mean)
+
+    def worst(self) -> Layer | None:
+        """The layer that adds most to the error, None where no layers were seen."""
+        return max(self.layers, key=lambda layer: layer.error, default=None)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Audit(Answer[GroupAudit]):
+    """How far a model is from each symmetry, with intervals, and where it breaks.
+
+    ``audit["SO(3)"]`` is what was found about one group; errors are relative: sqrt(sum |f(gx) - gf(x)|^2 / sum s^2)
+    with s^2 = |f(gx)|^2 + |gf(x)|^2, so 0 is equivariant and 1 is as far as unrelated outputs are.
+    """
+
+    kind: ClassVar[str] = "audit"
+    model: str = ""
+    groups: tuple[GroupAudit, ...] = ()
+
+    @property
+    def largest(self) -> GroupAudit | None:
+        """The largest group that the model keeps to rounding, of those asked; None where it keeps none."""
+        return next((found for found in self.groups if found.error.mean <= ROUNDING), None)  # the largest stand first
+
+    @property
+    def layers(self) -> GroupAudit:
+        """The group that is broken most among those whose layers were seen; ``.worst()`` names the layer.
+
+        Raises DomainError where no layers were seen.
+        """
+        seen = [found for found in self.groups if found.layers]
+        if not seen:
+            raise DomainError("an audit without layers", "a torch module of several layers, and a group that it breaks")
+        return max(seen, key=lambda found: found.error.mean)
+
+    @property
+    def next_steps(self) -> Sequence[str]:
+        """How to keep what holds, how to build in what does not, and how to ask the data."""
+        return audit_steps({found.name: found.error for found in self.groups}, self.data, self.command)
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        return [self.headline()]
+
+    def headline(self) -> str:
+        """The answer in a sentence or two."""
+        best, broken = (pick(self.groups, key=lambda found: found.error.mean) for pick in (min, max))
+        return _headline(self.largest, best, broken)
+
+    def rows(self) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
+        for found in self.groups:
+            worst = found.worst()
+            rows.append(
+                {
+                    "group": found.name,
+                    **flatten("error", found.error, headline=True),
+                    "max": found.error.max,
+                    "verdict": found.verdict,
+                    **flatten("lie_error", found.lie),
+                    "worst_layer": worst.name if worst else None,
+                    "worst_layer_share": worst.share if worst else None,
+                    "blamed": found.blame.layer or None,
+                    "among": ", ".join(found.blame.among) or None,
+                }
+            )
+        return rows
+
+    def summary(self) -> Table:
+        columns = (
+            Column("group"),
+            Column("equivariance error", "number", explain="Relative rms over data and group; 0 is equivariant."),
+            Column("worst pair", "number", explain="The largest error of one row under one element."),
+            Column("per unit generator", "number", explain="The infinitesimal error, over all generators."),
+            Column("verdict", explain="Exact to rounding below 1e-6; 1 is as far as unrelated outputs are."),
+            Column("lost in", explain="The first layer that no hidden action of the group follows."),
+            Column("or in", explain="Layers that the outputs cannot tell from it.", terminal=False),
+        )
+        cells = [
+            (
+                found.name,
+                found.error,
+                found.error.max,
+                found.lie,
+                found.verdict,
+                found.blame.where or None,
+                ", ".join(found.blame.others) or None,
+            )
+            for found in self.groups
+        ]
+        return Table(columns, cells, title="Errors", notes=self.notes)
+
+    def title(self) -> str:
+        on = f" on {self.data['name']}" if self.data.get("name") else ""
+        return f"Audit of {self.model or 'a model'}{on}"
+
+    def blocks(self) -> Sequence[Block]:
+        errors = Bars(
+            [_bar(found.name, found.error) for found in self.groups],
+            title="Error under each group",
+            xlabel="relative equivariance error",
+            scale="root",
+            interval_label="95 % interval over rows",
+            caption="0 is exactly equivariant; 1 is as far apart as unrelated outputs.",
+        )
+        directions = [_directions(found) for found in self.groups if found.generators]
+        layers = [_where(found) for found in self.groups if found.layers and found.error.mean > ROUNDING]
+        return [
+            Text(self.headline(), style="headline"),
+            *next_block(self.next_steps),
+            *section("How symmetric", self.summary(), errors),
+            *section("Along which directions", *directions),
+            *section("Where it breaks", *layers),
+            *section("How to read this", Text(_HOW_TO_READ, style="details")),
+        ]
+
+
+def _directions(found: GroupAudit) -> Bars:
+    return Bars(
+        [_bar(each.name, each.error) for each in found.generators],
+        title=f"Generators of {found.name}",
+        xlabel="relative error per unit generator",
+        scale="root",
+        half=True,
+    )
+
+
+def _where(found: GroupAudit) -> Bars:
+    return Bars(
+        [Bar(_label(layer) + ("" if layer.typed else " *"), layer.share) for layer in found.layers],
+        title=f"Layers, under {found.name}",
+        xlabel="share of what the layers add",
+        percent=True,
+        half=True,
+        caption="* declares no hidden type: charged with what no linear action on its features can follow.",
+    )
+
+
+_HOW_TO_READ = """The error compares f(g x) with g f(x) for the rows of the data and random elements g of the group. \
+It speaks about the model, not about the data: an unconstrained network trained on perfectly symmetric data has an \
+error above zero. To learn which symmetries the data have, run `isotropy discover`.
+
+- The interval says how far the error would move with other rows, or with other clusters where rows are not independent.
+- The error per unit generator is the limit of small group elements; it shows along which direction the model breaks.
+- Layers: the infinitesimal error, of a finite group the error itself, is split exactly over the modules through which \
+everything flows; contributions may cancel, so shares are of their total size."""
+
+
+def _headline(largest: GroupAudit | None, best: GroupAudit, broken: GroupAudit) -> str:
+    if largest is not None:
+        text = f"The largest group that holds is {largest.name}, {largest.verdict} (relative error {largest.error})."
+    else:
+        text = f"No group holds exactly. Closest to {best.name}: {best.verdict}, relative error {best.error}."
+    if broken is not (largest or best) and broken.error.mean > ROUNDING:
+        text += f" Furthest from {broken.name}: {broken.verdict}, {broken.error}."
+        if broken.blame.where:
+            text += f" It is lost in `{broken.blame.where}`"
+            text += f", or in {', '.join(f'`{name}`' for name in broken.blame.others)}." if broken.blame.others else "."
+    return text
+
+
+def _label(layer: Layer) -> str:
+    return f"{layer.name} ({layer.kind})" if layer.kind else layer.name
+
+
+def _bar(label: str, error: Estimate) -> Bar:
+    return Bar(label, error.mean, error.low, error.high)

@@ -1,0 +1,46 @@
+"""Modules in evaluation for a while, and afterwards each part in its own mode again."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from torch import nn
+
+
+@contextmanager
+def modes_kept(model: Any) -> Generator[None]:
+    """Whatever happens to the modes of a module, each of its parts has its own again afterwards.
+
+    ``model.train()`` alone would wake parts that were put in eval mode on purpose, such as a frozen batch norm. What
+    is no module has no mode.
+    """
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    modes = [(part, part.training) for part in model.modules()]
+    try:
+        yield
+    finally:
+        # First as a whole: some modules do more than set a flag when they change their mode.
+        model.train(modes[0][1])
+        for part, training in modes:
+            part.training = training
+
+
+@contextmanager
+def evaluating(model: Any) -> Generator[None]:
+    """A module in eval mode; afterwards each of its parts in the mode that it was in.
+
+    >>> net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2).eval())
+    >>> with evaluating(net):
+    ...     net.training
+    False
+    >>> net[0].training, net[1].training
+    (True, False)
+    """
+    with modes_kept(model):
+        if isinstance(model, nn.Module):
+            model.eval()
+        yield
