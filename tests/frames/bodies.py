@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from isotropy.data.parts import capsule_surface
 from isotropy.groups import SO
 from isotropy.random import spawn
 
@@ -24,19 +25,6 @@ BONES = (
 )
 
 
-def _capsule(n: int, end: Tensor, radius: float, draw: torch.Generator) -> Tensor:
-    """Points on the surface, uniform by area."""
-    length = float(end.norm())
-    u = torch.nn.functional.normalize(torch.randn(n, 3, generator=draw, dtype=torch.float64), dim=1)
-    barrel = torch.rand(n, generator=draw, dtype=torch.float64) < length / (length + 2 * radius)
-    along = end / length
-    across = torch.nn.functional.normalize(u - (u @ along)[:, None] * along, dim=1)
-    height = torch.rand(n, generator=draw, dtype=torch.float64) * length
-    side = height[:, None] * along + radius * across
-    cap = radius * u + torch.where((u @ along > 0)[:, None], end, 0.0)
-    return torch.where(barrel[:, None], side, cap)
-
-
 def person(n: int, poses: int, seed: int, angle: float = 1.0) -> tuple[Tensor, Tensor]:
     """Views ``(poses, n, 3)`` of a person whose joints turn by about ``angle`` radians, and the part of each point."""
     draw = spawn(seed, "person")
@@ -44,9 +32,8 @@ def person(n: int, poses: int, seed: int, angle: float = 1.0) -> tuple[Tensor, T
     ends = [torch.tensor(end, dtype=torch.float64) * size[k] for k, (_, _, _, end, _) in enumerate(BONES)]
     area = torch.tensor([BONES[k][4] * (float(ends[k].norm()) + 2 * BONES[k][4]) for k in range(len(BONES))])
     label = torch.multinomial(area, 4 * n, replacement=True, generator=draw)
-    local = torch.empty(4 * n, 3, dtype=torch.float64)
-    for k in range(len(BONES)):
-        local[label == k] = _capsule(int((label == k).sum()), ends[k], BONES[k][4], draw)
+    radius = torch.tensor([bone[4] for bone in BONES], dtype=torch.float64)
+    local, _ = capsule_surface(torch.stack(ends)[label], radius[label], draw)
     views = []
     inside = torch.zeros(4 * n, dtype=torch.bool)
     for _ in range(poses):

@@ -39,6 +39,11 @@ from isotropy.data._motion import load_motion as load_motion
 from isotropy.data._motion import read_bvh as read_bvh
 from isotropy.data._named import Tabular as Tabular
 from isotropy.data._named import named as named
+from isotropy.data._people import NARROW as NARROW
+from isotropy.data._people import WIDE as WIDE
+from isotropy.data._people import PartClouds as PartClouds
+from isotropy.data._people import load_people as load_people
+from isotropy.data._people import load_person as load_person
 from isotropy.data._pictures import Pictures as Pictures
 from isotropy.data._pictures import read_pictures as read_pictures
 from isotropy.data._registry import Entry as Entry
@@ -46,6 +51,7 @@ from isotropy.data._registry import Verification as Verification
 from isotropy.data._registry import list_datasets as list_datasets
 from isotropy.data._registry import load as load
 from isotropy.data._registry import verify as verify
+from isotropy.data._rooms import load_rooms as load_rooms
 from isotropy.data._rows import Clouds as Clouds
 from isotropy.data._rows import Rows as Rows
 from isotropy.data._rows import along as along

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from isotropy.data._capsules import capsule_surface, depth
 from isotropy.data._mirror import File, locate
 from isotropy.errors import DomainError, SchemaError
 from isotropy.random import spawn
@@ -234,7 +235,7 @@ def load_motion(
     length = ends.norm(dim=1)
     radius = thickness * (0.2 * length).clamp(0.02, 0.09)
     bone = torch.multinomial(radius * (length + 2 * radius), 4 * n, replacement=True, generator=draw)
-    local = capsule_surface(ends[bone], radius[bone], draw)
+    local, _ = capsule_surface(ends[bone], radius[bone], draw)
     views, inside = [], torch.zeros(4 * n, dtype=torch.bool)
     for frame in frames:
         R, t = skeleton.pose(frame)
@@ -242,29 +243,8 @@ def load_motion(
         x = (R[bone] @ local[..., None])[..., 0] + t[bone]
         for other in range(len(ends)):
             own = skeleton.bone_of[bone] == skeleton.bone_of[other]
-            inside |= ~own & (_depth((x - t[other]) @ R[other], ends[other], float(radius[other])) > 1e-9)
+            inside |= ~own & (depth((x - t[other]) @ R[other], ends[other], float(radius[other])) > 1e-9)
         views.append(x)
     kept = (~inside).nonzero().flatten()[:n]
     owners, part = skeleton.bone_of[bone[kept]].unique(return_inverse=True)
     return Body(torch.stack(views)[:, kept], part, tuple(skeleton.names[joint] for joint in owners.tolist()))
-
-
-def capsule_surface(
-    end: Float[Tensor, "n 3"], radius: Float[Tensor, " n"], generator: torch.Generator
-) -> Float[Tensor, "n 3"]:
-    """One point on each capsule from the origin to ``end``, uniform by area."""
-    n, length = len(end), end.norm(dim=1)
-    u = torch.nn.functional.normalize(torch.randn(n, 3, generator=generator, dtype=torch.float64), dim=1)
-    along = end / length[:, None]
-    up = (u * along).sum(1)
-    across = torch.nn.functional.normalize(u - up[:, None] * along, dim=1)
-    chance, height = torch.rand(2, n, generator=generator, dtype=torch.float64)
-    side = (height * length)[:, None] * along + radius[:, None] * across
-    cap = radius[:, None] * u + torch.where((up > 0)[:, None], end, 0.0)
-    return torch.where((chance < length / (length + 2 * radius))[:, None], side, cap)
-
-
-def _depth(y: Float[Tensor, "n 3"], end: Float[Tensor, 3], radius: float) -> Float[Tensor, " n"]:
-    """How deep each point lies within a capsule."""
-    share = (y @ end / end.square().sum()).clamp(0, 1)
-    return radius - (y - share[:, None] * end).norm(dim=1)

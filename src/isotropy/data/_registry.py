@@ -15,6 +15,7 @@ from isotropy.data._graph_lists import is_graph_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
+from isotropy.data._motion import CMU
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
 from isotropy.data.synthetic import PROBLEMS
@@ -91,12 +92,14 @@ def _law(law: Law) -> Entry:
     return Entry(name, law.title, law.physics, "computed", law.source, law.licence, make, defaults)
 
 
-def _read(name: str, title: str, reader: str, licence: str, file: File) -> Entry:
-    """What is no table, and is read by a function of its own."""
+def _read(name: str, title: str, reader: str, licence: str, file: File | str) -> Entry:
+    """What is no table, and is read by a function of its own: from a ``file``, or computed from a source."""
 
     def make(settings: Mapping[str, object]) -> Dataset:
         raise SchemaError(f"{name}, which is not a table", "a table", f"isotropy.data.{reader} reads it")
 
+    if isinstance(file, str):
+        return Entry(name, title, f"Made by isotropy.data.{reader}.", "computed", file, licence, make, {})
     return Entry(name, title, f"Read by isotropy.data.{reader}.", "mirrored", file.origin, licence, make, {}, (file,))
 
 
@@ -120,6 +123,15 @@ _ENTRIES = (
     _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
     _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
     _read("acac", "Acetylacetone, energies and forces", 'load_molecules("acac")', "MIT", MOLECULES),
+    _read("cmu-131", "A walk and a hop, recorded, as capsules", "load_motion()", "free for research", CMU),
+    _read(
+        "capsule-people",
+        "People of capsules in poses, by parts",
+        "load_people()",
+        "MIT",
+        "gymnasium's humanoid.xml, posed by MuJoCo",
+    ),
+    _read("rooms", "Rooms with furniture that moves", "load_rooms()", "as this package", "boxes and cylinders"),
     _read("3bpa", "3-(benzyloxy)pyridin-2-amine, the same", 'load_molecules("3bpa")', "MIT", MOLECULES),
 )
 

@@ -11,9 +11,17 @@ from torch import Tensor
 
 from isotropy.data._archive import open_archive
 from isotropy.data._motion import Body, load_motion
+from isotropy.data._people import load_person
 from isotropy.errors import SchemaError
 
-RECORDED = "cmu-131"
+_Reader = Callable[[str], Any]
+_MADE: dict[str, tuple[Callable[..., Body], dict[str, _Reader]]] = {
+    "cmu-131": (
+        load_motion,
+        {"clip": str, "frames": lambda text: [int(frame) for frame in text.split(",")], "n": int, "seed": int},
+    ),
+    "capsule-people": (load_person, {"poses": int, "n": int, "subject": int, "share": float, "seed": int}),
+}
 
 
 def read_views(source: str | Path, **settings: object) -> Body:
@@ -21,7 +29,8 @@ def read_views(source: str | Path, **settings: object) -> Body:
 
     An .npz has one such array, or one (N, 3) for each pose, taken in the order of the file; of several arrays with
     three axes the one called "views" is taken. "cmu-131" is a person who walks and hops, with the settings ``clip``,
-    ``frames`` ("0,250,500"), ``n`` and ``seed`` of ``load_motion``. Raises SchemaError for other files and arrays,
+    ``frames`` ("0,250,500"), ``n`` and ``seed`` of ``load_motion``; "capsule-people" a made one, with ``poses``, ``n``,
+    ``subject``, ``share`` and ``seed`` of ``load_person``. Raises SchemaError for other files and arrays,
     naming what there is, for poses with different numbers of points and for settings that a source does not have.
 
     >>> import tempfile, numpy as np
@@ -30,21 +39,16 @@ def read_views(source: str | Path, **settings: object) -> Body:
     >>> read_views(file).views.shape
     torch.Size([2, 5, 3])
     """
-    if str(source) == RECORDED:
-        return load_motion(**_settings(settings))
+    if str(source) in _MADE:
+        make, known = _MADE[str(source)]
+        return make(**_settings(settings, known))
     if settings:
-        raise SchemaError(f"--set {next(iter(settings))} for a file", f"settings of {RECORDED} only")
+        raise SchemaError(f"--set {next(iter(settings))} for a file", f"settings of {' or '.join(_MADE)} only")
     views = _of_file(Path(source))
     return Body(views, torch.zeros(views.shape[1], dtype=torch.int64), ())
 
 
-def _settings(given: dict[str, object]) -> dict[str, Any]:
-    read: dict[str, Callable[[str], Any]] = {
-        "clip": str,
-        "frames": lambda text: [int(frame) for frame in text.split(",")],
-        "n": int,
-        "seed": int,
-    }
+def _settings(given: dict[str, object], read: dict[str, _Reader]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.items():
         if name not in read:
@@ -52,14 +56,18 @@ def _settings(given: dict[str, object]) -> dict[str, Any]:
         try:
             found[name] = read[name](str(value))
         except ValueError as error:
-            raise SchemaError(f"--set {name}={value}", "whole numbers", "--set frames=0,250,500") from error
+            raise SchemaError(
+                f"--set {name}={value}", "numbers, whole ones where they count", "--set frames=0,250,500"
+            ) from error
     return found
 
 
 def _of_file(path: Path) -> Float[Tensor, "V N 3"]:
     if path.suffix != ".npz":
         raise SchemaError(
-            f"{path.name} for --parts", f"an .npz with poses (V, N, 3), or {RECORDED}", "np.savez('views.npz', views=x)"
+            f"{path.name} for --parts",
+            f"an .npz with poses (V, N, 3), or one of {', '.join(_MADE)}",
+            "np.savez('views.npz', views=x)",
         )
     if not path.is_file():
         raise SchemaError(f"no file {path}", "an .npz with poses (V, N, 3)")
