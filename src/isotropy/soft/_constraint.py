@@ -36,6 +36,10 @@ class Constraint:
     True
     """
 
+    mixture = False  # whether it trains on a batch of its own, ``mixed``, in place of the rows at hand
+    scale = 1.0  # what the loss of that batch is multiplied by
+    distinct = False  # whether a training takes at most one of each name
+
     def __init__(
         self,
         penalty: PenaltyFunction,
@@ -75,6 +79,11 @@ class Constraint:
 
     def set_loss(self, loss: Callable[[nn.Module, Any], Any]) -> None:
         """Hears from ``fit`` which loss it trains; of use to constraints on that loss."""
+
+    def mixed(self, model: nn.Module, batch: Any, generator: Generator) -> Any:
+        """The batch that is trained on: the one at hand, but for a constraint with ``mixture``."""
+        del model, generator
+        return batch
 
     def term(self, model: nn.Module, batch: Any, generator: Generator | None = None) -> Tensor:
         """What to add to the loss of this step, a scalar on the model's device; draws are by default torch's global."""

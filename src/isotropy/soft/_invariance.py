@@ -49,6 +49,8 @@ class InvarianceConstraint(Constraint):
     ('SO(2) on Field(Scalar)',)
     """
 
+    distinct = True
+
     def __init__(
         self,
         transforms: TransformSet,
@@ -82,7 +84,9 @@ class InvarianceConstraint(Constraint):
             self.hard.loss = loss
 
     def mixed(self, model: nn.Module, batch: Any, generator: torch.Generator) -> Any:
-        """The batch with some of its rows moved, each with probability ``multiplier / (1 + multiplier)``."""
+        """With ``mixture`` some rows are moved, each with probability ``multiplier / (1 + multiplier)``."""
+        if not self.mixture:
+            return batch
         drawn = self._noted(self.hard.drawn(model, batch, generator))
         self._mixed = drawn.loss.mean()
         weight = float(self.multiplier)
@@ -98,7 +102,7 @@ class InvarianceConstraint(Constraint):
         return _with(batch, both, y)
 
     @property
-    def scale(self) -> float:
+    def scale(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
         """What the loss of a mixed batch is multiplied by: 1 plus the multiplier; else 1."""
         return 1 + float(self.multiplier) if self.mixture else 1.0
 

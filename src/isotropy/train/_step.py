@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.random import spawn
-from isotropy.soft import Constraint, InvarianceConstraint, StepInfo
+from isotropy.soft import Constraint, StepInfo
 from isotropy.train._place import Place, of_groups, set_up
 from isotropy.train._terms import DivergedError
 
@@ -41,13 +41,12 @@ class Step:
         self._generators = [spawn(seed, "constraint", number) for number in range(len(constraints))]
         self._rates = {name: [float(group["lr"]) for group in one.param_groups] for name, one in optimizers.items()}
         self._penalised = self._ever_penalised = False
-        _check_invariances(constraints)
+        _check_together(constraints)
 
     def mixed(self, batch: Any) -> Any:
         """The batch as a constraint that trains on mixed batches wants it; the batch itself without such a one."""
         for constraint, generator in zip(self.constraints, self._generators, strict=True):
-            if isinstance(constraint, InvarianceConstraint) and constraint.mixture:
-                return constraint.mixed(self._bare, batch, generator)
+            batch = constraint.mixed(self._bare, batch, generator)
         return batch
 
     def penalised(self, objective: Tensor, batch: Any) -> Tensor:
@@ -58,8 +57,7 @@ class Step:
                 f"a training loss of {float(objective.detach())} in {where}", "finite numbers", "a lower learning rate"
             )
         for constraint in self.constraints:
-            if isinstance(constraint, InvarianceConstraint) and constraint.mixture:
-                objective = constraint.scale * objective
+            objective = objective if constraint.scale == 1 else constraint.scale * objective
         for constraint, generator in zip(self.constraints, self._generators, strict=True):
             try:
                 term = constraint.term(self._bare, batch, generator)
@@ -192,15 +190,14 @@ class Step:
         self._rates, self._ever_penalised = state["rates"], state["penalised"]
 
 
-def _check_invariances(constraints: Sequence[Constraint]) -> None:
-    """Raises ``SchemaError`` for two of one name, or two that mix batches."""
-    invariances = [one for one in constraints if isinstance(one, InvarianceConstraint)]
-    names = [one.names[0] for one in invariances]
+def _check_together(constraints: Sequence[Constraint]) -> None:
+    """Raises ``SchemaError`` for two of one name that have to be told apart, or two that mix batches."""
+    names = [one.names[0] for one in constraints if one.distinct]
     if twice := [name for name in names if names.count(name) > 1]:
         raise SchemaError(
             f"two constraints called {twice[0]!r}", "names that differ", 'transformations have name="..."'
         )
-    if sum(one.mixture for one in invariances) > 1:
+    if sum(one.mixture for one in constraints) > 1:
         raise SchemaError("two constraints with mixture=True", "at most one", "the others with mixture=False")
 
 
