@@ -117,7 +117,7 @@ class Window(Measure):
         Raises DomainError for weights that are NaN or infinite; a weight of zero (-inf) leaves a draw out.
         """
         drawn = self._drawn(n, generator, rule)
-        return drawn.element(self.group), self._log_weight(drawn.v)
+        return drawn.element(self.group), self.log_weight(drawn.v)
 
     def pairs(
         self, n: int, *, generator: torch.Generator, rule: str = "mc"
@@ -130,7 +130,7 @@ class Window(Measure):
         True
         """
         drawn = self._drawn(n, generator, rule)
-        return drawn.element(self.group), drawn.inverse(self.group), self._log_weight(drawn.v)
+        return drawn.element(self.group), drawn.inverse(self.group), self.log_weight(drawn.v)
 
     def _drawn(self, count: int, generator: torch.Generator, rule: str) -> _Drawn:
         if rule not in ("mc", "sobol"):
@@ -168,7 +168,8 @@ class Window(Measure):
     def _widths(self) -> Float[Tensor, " k"]:
         return torch.as_tensor(self.width, dtype=torch.float64).expand(self.free)
 
-    def _log_weight(self, v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+    def log_weight(self, v: Float[Tensor, "n k"]) -> Float[Tensor, " n"]:
+        """The log density of Haar measure relative to the window at coordinates v, those of uniform rotations aside."""
         weight = self.group.haar_log_density(v)
         turns, rest = self._uniform, v
         if turns is not None:

@@ -1,4 +1,5 @@
-"""Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, parts that move."""
+"""Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, parts that move,
+convolutions over groups of affine maps."""
 
 from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
 from isotropy.nn._bilinear import uniform_rep as uniform_rep
@@ -27,6 +28,14 @@ from isotropy.nn.gaunt._product import GauntProduct as GauntProduct
 from isotropy.nn.gaunt._product import PoissonProduct as PoissonProduct
 from isotropy.nn.gaunt._so2 import SO2Convolution as SO2Convolution
 from isotropy.nn.gaunt._transform import SphereTransform as SphereTransform
+from isotropy.nn.lie_convolution._chart import Chart as Chart
+from isotropy.nn.lie_convolution._kernel import CoordinateKernel as CoordinateKernel
+from isotropy.nn.lie_convolution._layers import GroupConv as GroupConv
+from isotropy.nn.lie_convolution._layers import GroupPool as GroupPool
+from isotropy.nn.lie_convolution._layers import LiftConv as LiftConv
+from isotropy.nn.lie_convolution._network import GroupResNet as GroupResNet
+from isotropy.nn.lie_convolution._samples import GroupSampler as GroupSampler
+from isotropy.nn.lie_convolution._samples import GroupSamples as GroupSamples
 from isotropy.nn.piecewise._loss import part_targets as part_targets
 from isotropy.nn.piecewise._loss import piecewise_loss as piecewise_loss
 from isotropy.nn.piecewise._network import PiecewiseClassifier as PiecewiseClassifier
