@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError
+from isotropy.settings import Settled
 
 OMEGA = 5.0
 """How fast the sines of the first and of the hidden layers turn, omega_0 of SIREN; half of what was published.
@@ -17,13 +19,13 @@ A kernel of five cells in [-1, 1] holds 8 radians a unit. With 10, lifted pictur
 stretched, were 22 % away from what the group makes of them; with 5 they are 7 %."""
 
 
-class CoordinateKernel(nn.Module):
+class CoordinateKernel(Settled):
     """A kernel ``k (P, c_out, c_in)`` at P points of ``places + coordinates`` numbers each, a SIREN.
 
-    ``layers`` hidden layers of ``width`` sines. Weights start as published: the first uniform in
-    ``+-1 / d``, hidden ones in ``+-sqrt(6 / d) / omega``, the last so that sums over ``fan`` products of numbers of
-    size one have size one; biases at 0. Raises DomainError for no coordinate at all. Source: Sitzmann et al. (NeurIPS
-    2020); specification 02 §2.5.
+    ``layers`` hidden layers of ``width`` sines of ``omega`` times what they are given. Weights start as published: the
+    first uniform in ``+-1 / d``, hidden ones in ``+-sqrt(6 / d) / omega``, the last so that sums over ``fan`` products
+    of numbers of size one have size one; biases at 0. Raises DomainError for no coordinate at all. Source: Sitzmann et
+    al. (NeurIPS 2020); specification 02 §2.5.
 
     >>> CoordinateKernel(2, 4, c_out=3, c_in=5)(torch.randn(7, 2), torch.randn(7, 4)).shape
     torch.Size([7, 3, 5])
@@ -66,6 +68,9 @@ class CoordinateKernel(nn.Module):
             bound = math.sqrt(6 / width) / math.sqrt(fan or c_in)
             self.last.weight.uniform_(-bound, bound)
             self.last.bias.zero_()
+
+    def settings(self) -> dict[str, Any]:
+        return {"places": self.places, "coordinates": self.coordinates, "omega": self.omega}
 
     def forward(
         self, place: Float[Tensor, "*#P n"] | None = None, group: Float[Tensor, "*#P k"] | None = None

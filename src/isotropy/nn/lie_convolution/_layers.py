@@ -60,8 +60,7 @@ class _Convolution(Settled):
         self.samples: GroupSamples | None = None
 
     def settings(self) -> dict[str, Any]:
-        sampled = self.sampler.settings()
-        return {**sampled, "kernel_size": self.kernel_size, "padding": self.padding, "angle": self.chart.angle}
+        return {"kernel_size": self.kernel_size, "padding": self.padding, "angle": self.chart.angle}
 
     @property
     def _cells(self) -> int:
@@ -241,14 +240,14 @@ class GroupConv(_Convolution):
         if x.shape[2] != len(given):
             hint = "conv(x, lift.samples): the elements at which the layer before gave its features"
             raise ShapeError(f"features at {x.shape[2]} elements of {self.group}", f"{len(given)}", hint)
-        given, out = given.to(x.device), (given if out is None else out).to(x.device)
-        self.samples = out
+        start, end = given.to(x.device), (given if out is None else out).to(x.device)
+        self.samples = end
         if not self.separable:
-            found = self._convolved(x.flatten(1, 2), self.weight(given, out, x))
+            found = self._convolved(x.flatten(1, 2), self.weight(start, end, x))
         else:
-            mixed = torch.einsum("oaib,nib...->noa...", self._of_group(given, out, x), x).flatten(1, 2)
-            found = self._convolved(mixed, self._of_places(out, x), groups=mixed.shape[1])
-        return found.unflatten(1, (self.c_out, len(out)))
+            mixed = torch.einsum("oaib,nib...->noa...", self._of_group(start, end, x), x).flatten(1, 2)
+            found = self._convolved(mixed, self._of_places(end, x), groups=mixed.shape[1])
+        return found.unflatten(1, (self.c_out, len(end)))
 
     def weight(self, given: GroupSamples, out: GroupSamples, like: Tensor) -> Float[Tensor, "oa ib u"]:
         """The kernel at all pairs of elements and cells, times its weights: one convolution of channels x elements."""
@@ -288,7 +287,7 @@ class GroupConv(_Convolution):
         return share * (-given.log_det).exp()
 
 
-class GroupPool(nn.Module):
+class GroupPool(Settled):
     """The maximum or mean over the group and over space: ``(B, C, N, H, W) -> (B, C)``, an invariant.
 
     Means are over Haar measure where the ``samples`` are given, and over the elements where they are not. Raises
@@ -303,6 +302,9 @@ class GroupPool(nn.Module):
         if reduce not in ("max", "mean"):
             raise DomainError(f"reduce={reduce!r}", "'max' or 'mean'")
         self.reduce = reduce
+
+    def settings(self) -> dict[str, Any]:
+        return {"reduce": self.reduce}
 
     def forward(self, x: Float[Tensor, "B C N *space"], samples: GroupSamples | None = None) -> Float[Tensor, "B C"]:
         if self.reduce == "max":

@@ -11,9 +11,10 @@ from isotropy.errors import DomainError
 from isotropy.groups import Group, Window
 from isotropy.nn.lie_convolution._layers import GroupConv, GroupPool, LiftConv
 from isotropy.nn.lie_convolution._samples import REACH, GroupSamples, Resample
+from isotropy.settings import Settled
 
 
-class GroupResNet(nn.Module):
+class GroupResNet(Settled):
     """A classifier of pictures: lifting, residual blocks on the group, its maximum over group and space, a small MLP.
 
     ``net(x (B, in_channels, H, W))`` gives ``(B, num_classes)``; voxels (B, C, D, H, W) by groups of degree 3. All
@@ -78,9 +79,13 @@ class GroupResNet(nn.Module):
         self.last = GroupConv(group, dims[-1], dims[-1], kernel_size, n_samples, padding=kernel_size // 2,
                               seed=seed + 1, **convolved)  # fmt: skip
         self.reduce = GroupPool(reduce)
+        self.stride = pool
         self.head = nn.Sequential(
             nn.Linear(dims[-1], head), nn.GELU(), nn.Dropout(dropout), nn.Linear(head, num_classes)
         )
+
+    def settings(self) -> dict[str, Any]:
+        return {"pool": self.stride}
 
     def features(self, x: Float[Tensor, "B C *space"]) -> Float[Tensor, "B c"]:
         """The invariants before the head."""

@@ -8,13 +8,14 @@ from warnings import warn
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from isotropy.errors import DomainError, EffectiveSampleWarning, InfeasibleError
 from isotropy.groups import Group, LinearGroup, Product, Window, cartan
 from isotropy.groups.parts import matrix
 from isotropy.nn.lie_convolution._chart import linear_part
 from isotropy.random import spawn
+from isotropy.settings import Settled
 
 Resample = Literal["train", "always", "never"]
 WIDTH = 0.09
@@ -59,12 +60,13 @@ class GroupSamples:
         return cls(g, back, g.new_zeros(len(g)), _log_det(g))
 
 
-class GroupSampler(nn.Module):
+class GroupSampler(Settled):
     """A measure on H with a number of draws: call it for `GroupSamples`.
 
-    - ``group``: of linear maps, or an affine one whose linear part is meant. Finite groups of at most ``n`` elements give all of them. Compact groups are drawn uniformly, rotations of the
-      plane equally spaced with one random offset (``rule="sobol"``); others from ``measure``, by default a logistic
-      window with uniform rotations, scrambled Sobol points in the rest.
+    - ``group``: of linear maps, or an affine one, whose linear part is meant. Finite groups of at most ``n`` elements
+      give all of them. Compact groups are drawn uniformly, rotations of the plane equally spaced with one random offset
+      (``rule="sobol"``); others from ``measure``, by default a logistic window with uniform rotations, scrambled Sobol
+      points in the rest.
     - ``weights`` "haar" makes means integrals over Haar measure; "none" leaves the draws as they are, which is what
       Mironenco and Forre publish: not invariant, however many there are.
     - ``resample``: "train" draws anew for each call in training and has fixed draws in evaluation, "always" and
