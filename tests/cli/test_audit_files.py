@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,28 @@ def test_lists_of_graphs_are_read_without_a_pickle(tmp_path: Path, monkeypatch: 
     assert isotropy.audit(Distances(), graphs, types, groups="O(3)").largest is not None
     with pytest.raises(SchemaError, match=r"isotropy.audit\(model"):
         isotropy.discover(graphs, groups="O(3)")  # type: ignore[arg-type]
+
+
+def test_many_graphs_with_edges_in_any_order_are_read_at_once(tmp_path: Path) -> None:
+    """Each graph has its own rows, whatever the order of edges; the time grows with the file, not with its square."""
+    pytest.importorskip("torch_geometric")
+    count, nodes, edges = 5_000, 5, 10
+    rng = np.random.default_rng(0)
+    owner = rng.permutation(np.repeat(np.arange(count), edges))
+    index = rng.integers(0, nodes, (2, count * edges)) + nodes * owner
+    marks = np.arange(count * edges)
+    arrays = {"edge_index": index, "batch": np.repeat(np.arange(count), nodes), "edge_mark": marks}
+    np.savez(tmp_path / "g.npz", **arrays, pos=rng.normal(size=(count * nodes, 3)), level=np.arange(count)[:, None])
+    began = time.process_time()
+    read = read_inputs(tmp_path / "g.npz", schema={"x": {"pos": "Cloud(Point)"}, "y": "Scalar"}).x
+    assert time.process_time() - began < 5  # 1.0 here; 10 when each graph looked through all of them
+    assert read.num_graphs == count
+    for i in (0, 17, count - 1):
+        graph = read.get_example(i)
+        mine = np.flatnonzero(owner == i)
+        assert graph.edge_mark.tolist() == mine.tolist()
+        assert graph.edge_index.tolist() == (index[:, mine] - nodes * i).tolist()
+        assert graph.level.tolist() == [[i]]
 
 
 @pytest.mark.parametrize(

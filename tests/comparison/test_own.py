@@ -21,7 +21,7 @@ from isotropy.comparison._duration import estimated
 from isotropy.comparison._methods import Budget, methods_of
 from isotropy.comparison._own import Own, best_constant, one_hot
 from isotropy.comparison._trainees import trainee_of
-from isotropy.errors import IsotropyError
+from isotropy.errors import IsotropyError, SchemaError
 from isotropy.random import spawn
 from isotropy.study import Problem, dataset_of, problem_of
 
@@ -76,8 +76,8 @@ def table(seed: int = 0) -> tuple[Tensor, Tensor]:
 
 def asked(**more: Any) -> Comparison:
     x, label = table()
-    y = more.pop("y", label)
-    return isotropy.compare(x, y, {"x": "2*Vector", "y": "Scalar"}, groups="O(3)", quick=True, progress=False, **more)
+    y, types = more.pop("y", label), more.pop("types", {"x": "2*Vector", "y": "Scalar"})
+    return isotropy.compare(x, y, types, groups="O(3)", quick=True, progress=False, **more)
 
 
 def test_a_classifier_of_ones_own() -> None:
@@ -96,6 +96,32 @@ def test_a_classifier_of_ones_own() -> None:
     page = "\n".join(str(block) for block in found.blocks())
     assert "mean loss (cross-entropy)" in page
     assert "squared error" not in str(found.summary())
+    assert "accuracy" in found.table()
+    assert "33.3 % of the rows are of the most frequent class" in page
+    assert Comparison.from_json(found.to_json()) == found
+
+
+class Says(nn.Module):
+    """The second class, whatever it is asked."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.arange(outputs) % 2.0)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bias.expand(len(x), -1)
+
+
+def test_accuracy_is_the_share_of_rows_whose_class_is_right() -> None:
+    label = torch.zeros(ROWS, dtype=torch.int64)
+    label[torch.randperm(ROWS, generator=spawn(0, "rare"))[: ROWS // 5]] = 1
+    found = asked(y=label, backbone=Says, loss="cross-entropy", rate=1e-9, methods="plain")["plain"]
+    assert found.accuracy is not None
+    assert found.accuracy.mean == pytest.approx(0.2)
+    assert 0.09 < found.accuracy.low < 0.2 < found.accuracy.high < 0.31
+    assert asked(methods="plain")["plain"].accuracy is None
+    with pytest.raises(SchemaError, match="classes as Pseudoscalar"):
+        asked(types={"x": "2*Vector", "y": "Pseudoscalar"}, loss="cross-entropy", methods="plain")
 
 
 def test_the_error_is_the_mean_of_the_loss_that_was_asked() -> None:

@@ -13,6 +13,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import SL, SO, Element, GLPlus, cartan, iwasawa, kak, polar
 from isotropy.groups.parts import matrix
+from isotropy.random import spawn
 
 FLOAT64 = torch.float64
 
@@ -169,3 +170,19 @@ def test_the_density_has_a_derivative_where_stretches_agree(group: GLPlus | SL) 
     group.haar_log_density(v).sum().backward()
     assert v.grad is not None
     assert bool(v.grad.isfinite().all())
+
+
+@pytest.mark.parametrize("n", [2, 3])
+@pytest.mark.parametrize("exponent", [-1000, 700, 1000])
+def test_sizes_whose_squares_are_no_numbers(n: int, exponent: int) -> None:
+    """Of 2^k g the factors are those of g, and the logarithm is k log 2 larger, to the last digits."""
+    g = torch.randn(4, n, n, generator=spawn(n, "sizes"), dtype=torch.float64)
+    g = g * torch.linalg.det(g).sign()[:, None, None] if n == 3 else g @ torch.diag_embed(
+        torch.stack([torch.ones(4, dtype=g.dtype), torch.linalg.det(g).sign()], -1))  # fmt: skip
+    far, size = g * 2.0**exponent, exponent * float(torch.tensor(2.0, dtype=torch.float64).log())
+    for one, other in zip(polar(far), polar(g), strict=True):
+        assert torch.allclose(one / one.abs().max(), other / other.abs().max(), rtol=0, atol=1e-14)
+    (X, R), (X_far, R_far) = cartan(g), cartan(far)
+    assert torch.allclose(X_far, X + size * torch.eye(n, dtype=g.dtype), rtol=1e-14, atol=1e-13 * abs(size))
+    assert torch.allclose(R, R_far, rtol=0, atol=1e-14)
+    assert torch.allclose(kak(far)[1], kak(g)[1] + size, rtol=1e-13)

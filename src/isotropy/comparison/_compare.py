@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from isotropy.comparison._duration import announce
-from isotropy.comparison._judging import Against, against, error_from, error_of
+from isotropy.comparison._judging import Against, accuracy_of, against, error_from, error_of
 from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing, kinds_of, methods_of
 from isotropy.comparison._own import Own, one_hot
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
@@ -116,8 +116,14 @@ def _each(methods: Sequence[Method], budget: Budget) -> list[Method]:
 
 
 def _of_classes(problem: Problem) -> Problem:
-    """Numbers of classes as columns of shares, each a Scalar."""
+    """Numbers of classes as columns of shares, each a Scalar.
+
+    Raises SchemaError for a column of another type: what a mirror or a turn changes is no number of a class.
+    """
     y = one_hot(problem.y)
+    (part,) = problem.rep_out.parts()
+    if part.atom != Scalar:
+        raise SchemaError(f"classes as {part.atom}", "a Scalar, which no group changes", f'y: Scalar("{part.name}")')
     return replace(problem, y=y, types=problem.types.model_copy(update={"y": y.shape[1] * Scalar("class")}))
 
 
@@ -165,7 +171,7 @@ def judged(
         constant=table.constant,
         edges=tuple((small, big) for big, smalls in table.below.items() for small in smalls),
         budget=asdict(budget),
-        notes=tuple(_notes(dataset, problem)),
+        notes=(*_notes(dataset, problem), *([_largest_class(problem)] if own.classes else [])),
     )
 
 
@@ -174,6 +180,7 @@ class _Table:
     """All methods against the best and against the plain one, on the same rows."""
 
     errors: Mapping[str, Estimate]
+    accuracies: Mapping[str, Estimate]
     best: str
     to_best: Mapping[str, Against]
     to_plain: Mapping[str, Against]
@@ -199,6 +206,7 @@ class _Table:
             )
         losses = {name: _by_row(folds, "loss", fold) for name, folds in found.items() if name not in diverged}
         best = min(losses, key=lambda name: float(losses[name].mean()))
+        right = {name: _by_row(folds, "right", fold) for name, folds in found.items() if "right" in folds[0]}
         errors = {name: error_of(loss, fold, unit, squared=squared) for name, loss in losses.items()}
         to_best = against(losses, best, fold, unit, squared=squared)
         mean = _by_row(found["plain"], "constant", fold)
@@ -210,7 +218,8 @@ class _Table:
                 e, p_best = errors[m.name], 1.0 if m.name == best else to_best[m.name].p_adjusted
                 contenders.append(Contender(m.name, m.kind, m.group, m.exact, e.mean, e.low, e.high, p_best))
         return cls(
-            errors, best, to_best, against(losses, "plain", fold, unit, squared=squared), contenders,
+            errors, {name: accuracy_of(each, fold, unit) for name, each in right.items()},
+            best, to_best, against(losses, "plain", fold, unit, squared=squared), contenders,
             subgroups(problem.candidates), diverged, problem.candidates[0].name,
             error_from(float(mean.mean()), squared), to_mean.excess < 0 and to_mean.p_adjusted < ALPHA, squared,
         )  # fmt: skip
@@ -247,6 +256,7 @@ class _Table:
             p_plain=None if plain is None else plain.p_adjusted,
             equivariance_error=sum(asymmetry) / len(asymmetry) if asymmetry else None,
             equivariance_group=method.group or self.whole,
+            accuracy=self.accuracies.get(name),
             seconds=sum(o["seconds"] for o in outcomes),
             row_seconds=sum(o["predict_seconds"] for o in outcomes) / sum(len(o["loss"]) for o in outcomes),
             peak_mb=max(o["peak_mb"] for o in outcomes),
@@ -267,6 +277,11 @@ def _by_row(outcomes: Outcomes, key: str, fold: Tensor) -> Tensor:
     for number, outcome in enumerate(outcomes):
         values[fold == number] = torch.from_numpy(outcome[key])
     return values
+
+
+def _largest_class(problem: Problem) -> str:
+    share = float(problem.y.mean(0).max())
+    return f"{100 * share:.1f} % of the rows are of the most frequent class: the accuracy of who always says so."
 
 
 def _notes(dataset: Dataset, problem: Problem) -> list[str]:

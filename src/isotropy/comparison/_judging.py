@@ -91,6 +91,18 @@ def error_of(
     return Estimate(error, error / reach, error * reach, units, CONFIDENCE)
 
 
+def accuracy_of(right: Float[Tensor, " n"], fold: Int[Tensor, " n"], unit: Int[Tensor, " n"]) -> Estimate:
+    """The share of rows whose class is right, with a 95 % interval within [0, 1].
+
+    >>> rows = torch.arange(100)
+    >>> print(accuracy_of(torch.tensor([1.0, 1.0, 1.0, 0.0]).repeat(25), rows // 50, rows))
+    0.75 [0.663, 0.837]
+    """
+    share, spread = float(right.mean()), spread_of(right, fold, unit)
+    reach = float(scipy.special.stdtrit(spread.degrees, 0.5 + CONFIDENCE / 2)) * spread.standard_error
+    return Estimate(share, max(share - reach, 0.0), min(share + reach, 1.0), len(torch.unique(unit)), CONFIDENCE)
+
+
 def error_from(mean: float, squared: bool) -> float:
     """The error that a mean loss tells: its root, where it is of squared errors."""
     return math.sqrt(mean) if squared else mean

@@ -63,7 +63,8 @@ class MethodFinding:
 
     ``excess`` and ``p_best`` compare with the best, ``excess_plain`` and ``p_plain`` with the plain network (relative
     differences of errors; p-values of paired tests, Holm-corrected). ``equivariance_error`` is under
-    ``equivariance_group``. ``seconds`` are processor seconds of training, all folds together, and
+    ``equivariance_group``. ``accuracy`` is the share of rows whose class is right, None where targets are no classes.
+    ``seconds`` are processor seconds of training, all folds together, and
     ``row_seconds`` of predicting one row; ``peak_mb`` is what tensors take in one step. ``missing`` says why a method
     was not run; its figures are then None.
     """
@@ -79,6 +80,7 @@ class MethodFinding:
     p_plain: float | None = None
     equivariance_error: float | None = None
     equivariance_group: str = ""
+    accuracy: Estimate | None = None
     seconds: float | None = None
     row_seconds: float | None = None
     peak_mb: float | None = None

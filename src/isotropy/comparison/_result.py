@@ -73,8 +73,10 @@ class Comparison(Answer[MethodFinding]):
     def summary(self) -> Table:
         """Every method that was run, lowest error first, for terminals and at the head of the report."""
         said = f"Mean loss ({self._loss}) of rows not seen; 95 %." if self._loss else _SQUARED
-        columns = (Column("method"), Column("error", "number", explain=said), *_COLUMNS)
-        return Table(columns, [_cells(f) for f in self.run], title="Methods")
+        classes = any(f.accuracy for f in self.run)
+        accuracy = [Column("accuracy", "percent", explain=_ACCURACY)] if classes else []
+        columns = (Column("method"), Column("error", "number", explain=said), *accuracy, *_COLUMNS)
+        return Table(columns, [_cells(f, classes) for f in self.run], title="Methods")
 
     @property
     def _loss(self) -> str:
@@ -83,6 +85,7 @@ class Comparison(Answer[MethodFinding]):
 
 
 _SQUARED = "Root mean squared error on rows not seen, in the unit of the targets; 95 %."
+_ACCURACY = "The share of rows not seen whose class is right; 95 %."
 _COLUMNS = (
     Column("standing"),
     Column("above the best", "signed percent", explain="Relative difference of the errors."),
@@ -96,12 +99,13 @@ _COLUMNS = (
 )
 
 
-def _cells(f: MethodFinding) -> tuple[Cell, ...]:
+def _cells(f: MethodFinding, classes: bool) -> tuple[Cell, ...]:
     assert f.error is not None
     tone, glyph, note = STANDINGS[f.standing]
     return (
         f.name,
         Interval.of(f.error),
+        *([None if f.accuracy is None else Interval.of(f.accuracy)] if classes else []),
         Chip(f.standing, tone, glyph, note),
         f.excess,
         f.p_best,

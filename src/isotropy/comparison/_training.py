@@ -40,8 +40,8 @@ def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
 def train_fold(
     run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int], **own: Any
 ) -> dict[str, Any]:
-    """Losses of the held-out rows (squared errors per output, unless ``own`` says otherwise), and what the training
-    took; or how it diverged."""
+    """Losses of the held-out rows (squared errors per output, unless ``own`` says otherwise), which of their classes
+    are right, where there are any, and what the training took; or how it diverged."""
     with single_precision():
         return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget), Own(**own))
 
@@ -81,6 +81,7 @@ def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spe
         "diverged": "",
         "loss": loss.numpy(),
         "constant": constant.numpy(),
+        **({"right": (prediction.argmax(-1) == y.argmax(-1)).double().numpy()} if own.classes else {}),
         "equivariance_error": _asymmetry(trainee, problem, candidate or problem.candidates[0], x, seed),
         "seconds": trained - began,
         "predict_seconds": predicted - trained,

@@ -105,14 +105,18 @@ def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
     owner = graph[edges[1]]
     if edges.size and bool((graph[edges[0]] != owner).any()):
         raise SchemaError(f"{path.name}, in which an edge joins two graphs", "edges within one graph each")
-    first = np.searchsorted(graph, np.arange(count))
+    # Where the rows of each graph begin, once for all graphs; edges may stand in any order.
+    order, numbered = np.argsort(owner, kind="stable"), np.arange(count + 1)
+    begins = {"nodes": np.searchsorted(graph, numbered), "edges": np.searchsorted(owner[order], numbered),
+              "graphs": numbered}  # fmt: skip
+    edges = edges[:, order].astype(np.int64) - begins["nodes"][owner[order]]
+    kinds = {name: _kind(name, array, nodes, len(owner), count, path.name) for name, array in arrays.items()}
+    arrays = {name: array[order] if kinds[name] == "edges" else array for name, array in arrays.items()}
     found: list[dict[str, Tensor]] = []
     for i in range(count):
-        here, among = graph == i, owner == i
-        part = {"edge_index": torch.from_numpy(edges[:, among].astype(np.int64) - int(first[i]))}
-        for name, array in arrays.items():
-            part[name] = torch.from_numpy(array[_rows(name, array, here, among, i, count, path.name)])
-        found.append(part)
+        rows = {kind: slice(begin[i], begin[i + 1]) for kind, begin in begins.items()}
+        part = {name: torch.from_numpy(array[rows[kinds[name]]]) for name, array in arrays.items()}
+        found.append({"edge_index": torch.from_numpy(edges[:, rows["edges"]]), **part})
     return found
 
 
@@ -123,21 +127,17 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="))
 
 
-def _rows(
-    name: str, array: NDArray[Any], here: NDArray[Any], among: NDArray[Any], i: int, count: int, where: str
-) -> Any:
-    """Which rows of an array are of one graph: by its nodes, its edges (named so), or one for each graph."""
+def _kind(name: str, array: NDArray[Any], nodes: int, edges: int, graphs: int, where: str) -> str:
+    """What the rows of an array are of: edges (named so), else nodes, or graphs, or edges."""
     rows = len(array) if array.ndim else 0
-    if name.startswith("edge") and rows == len(among):
-        return among
-    if rows == len(here):
-        return here
-    if rows == count:
-        return slice(i, i + 1)
-    if rows == len(among):
-        return among
-    expected = f"{len(here)} rows (nodes), {len(among)} (edges, edge_...) or {count} (graphs)"
-    raise SchemaError(f"the array {name!r} {array.shape} of {where}", expected)
+    sizes = {"nodes": nodes, "graphs": graphs, "edges": edges}
+    if name.startswith("edge") and rows == edges:
+        return "edges"
+    found = next((kind for kind, size in sizes.items() if rows == size), None)
+    if found is None:
+        expected = f"{nodes} rows (nodes), {edges} (edges, edge_...) or {graphs} (graphs)"
+        raise SchemaError(f"the array {name!r} {array.shape} of {where}", expected)
+    return found
 
 
 def _of_json(path: Path) -> list[dict[str, Tensor]]:

@@ -72,12 +72,13 @@ def kak(g: Tensor) -> tuple[Square, Float[Tensor, "... n"], Square]:
     A = g.double()
     check_positive(A, "an element of GL+")
     if g.shape[-1] == 2:
+        A, size = _near_one(A)
         z, w = conformal(A), anticonformal(A)
         longest = length(z) + length(w)
         check_condition(longest.square() / determinant(A).abs(), g.dtype)
         # The turns of z and w are the sum and the difference of those of R1 and R2.
         turn, mirror = torch.atan2(z[..., 1], z[..., 0]), torch.atan2(w[..., 1], w[..., 0])
-        a = torch.stack([longest, determinant(A) / longest], -1).log()
+        a = torch.stack([longest, determinant(A) / longest], -1).log() + size.log()[..., None]
         return rotation2((turn + mirror) / 2).to(g), a.to(g), rotation2((turn - mirror) / 2).to(g)
     U, s, Vh = torch.linalg.svd(A)
     check_condition(s[..., 0] / s[..., -1], g.dtype)
@@ -141,6 +142,7 @@ def _plane(A: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
     For det A < 0 the mirror is the larger part; it then gives R, and what is said of z and w is said of w and z.
     """
+    A, size = _near_one(A)
     z, w, det = conformal(A), anticonformal(A), determinant(A)
     turns = det > 0
     large, small = torch.where(turns[..., None], z, w), torch.where(turns[..., None], w, z)
@@ -153,9 +155,21 @@ def _plane(A: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     R = turning(unit)
     if not bool(turns.all()):
         R = torch.where(turns[..., None, None], R, mirrored(unit))
-    half = det.abs().log() / 2
+    half = det.abs().log() / 2 + size.log()
     X = mirrored(D * (_slope(square / m.square(), det.abs() / m.square()) / m)[..., None])
     return X + half[..., None, None] * torch.eye(2, dtype=A.dtype, device=A.device), R
+
+
+def _near_one(A: Tensor) -> tuple[Tensor, Tensor]:
+    """A over its size, a power of two: that of matrices whose squares are no longer numbers, else 1."""
+    largest = A.detach().abs().amax((-2, -1))
+    far = ((largest < _SQUARED) & (largest > 0)) | (largest > 1 / _SQUARED)
+    size = torch.where(far, torch.exp2(largest.log2().floor()), 1.0)
+    return A / size[..., None, None], size
+
+
+_SQUARED = 1e-100
+"""Squares of squares from here on are below what double precision holds; those of ordinary matrices keep every bit."""
 
 
 def _slope(u: Tensor, rest: Tensor) -> Tensor:
@@ -241,7 +255,7 @@ def check_condition(condition: Float[Tensor, "..."], dtype: torch.dtype) -> None
 
 def check_positive(A: Float[Tensor, "... n n"], expected: str) -> None:
     """Raise DomainError, naming the first matrix and its determinant, unless all determinants are positive."""
-    det = determinant(A)
+    det = determinant(_near_one(A)[0])
     if bool((det <= 0).any()):
         first = _first(det <= 0)
         value = float(det.flatten()[first])

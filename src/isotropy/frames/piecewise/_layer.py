@@ -77,6 +77,7 @@ class PiecewiseLayer(Settled):
             "group": self.group,
             "k_local": self.k_local,
             "gap": self.gap,
+            "normals": self.normals,
         }
 
     @property

@@ -1,5 +1,6 @@
 """The one engine of all products of functions on the sphere."""
 
+import inspect
 import math
 from itertools import product, zip_longest
 from typing import Any, Literal, TypedDict
@@ -43,6 +44,16 @@ class SphereProduct(Settled, Operation):
     """
 
     w3: nn.Parameter
+
+    def __init_subclass__(cls) -> None:
+        """``help`` and editors list the ``settings`` of a product one by one, with their defaults."""
+        super().__init_subclass__()
+        made: Any = cls.__init__
+        own = inspect.signature(made).parameters.values()
+        kept = [p for p in own if p.kind is not p.VAR_KEYWORD]
+        if len(kept) < len(own):
+            told = inspect.signature(SphereProduct.__init__).parameters
+            made.__signature__ = inspect.Signature([*kept, *(told[name] for name in Settings.__annotations__)])
 
     def __init__(
         self,
