@@ -6,29 +6,30 @@ group is asked by itself: of molecules of one hand no mirror image occurs, thoug
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from isotropy.groups import Drawn, Draws, Group, Window
 from isotropy.measure._breaking import clustered_mean
+from isotropy.measure._classifier import classifier
 from isotropy.measure._cosets import cosets, number_of
-from isotropy.measure._invariant_columns import invariant_columns
 from isotropy.measure._significance import randomisation_test
-from isotropy.random import derive
 from isotropy.reps import Rep
 
 _ROWS = 4000  # rows that the classifier sees; more only sharpens the p-value of differences too small to matter
 _NEIGHBOURS = 5
+_BEYOND = 1 + 1e-9  # rounding of a distance and of its square
 _SMALL_SHIFT = 0.1
 _ONE_SIDED = 1.645  # standard errors to a one-sided 95 % end
 _FEWEST_MOVED = 20  # rows moved by one kind of element; of fewer its overlap is no figure
 _OWN_CLASSIFIERS = 3
-_TREES, _BINS = 50, 255  # with fewer bins rounded tables are taken for not invariant more often
 _SEEN = 0.2  # data at least a fifth as dense as the moved rows: there they can be compared
 # A value met twice among fewer than this share of lone ones is chance; more of them are rounded or lie on a grid.
 _TIED = 0.05
@@ -105,7 +106,7 @@ def input_invariance_test(
         if score is None or not together:
             taught = (anything if together else which)[training]
             copies = moved[training][torch.arange(len(taught)), taught.clamp_min(0)][taught >= 0]
-            score = _classifier(x[training], copies, rep_in, orbit.group, generator)
+            score = classifier(x[training], copies, rep_in, orbit.group, generator)
         rest = has & ~training
         there = moved[rest][torch.arange(int(rest.sum())), which[rest]]
         pair = torch.stack([score(x[rest]), score(there)], 1)
@@ -163,7 +164,7 @@ def inputs_seen(
     x = _jittered(x, orbit, rep_in, generator)
     moved = rep_in.act(orbit.group, orbit.rows(rows), x[:, None, :])
     moved = moved[:, 1:] if orbit.complete else moved
-    score = _classifier(x, moved.flatten(0, 1), rep_in, orbit.group, generator)
+    score = classifier(x, moved.flatten(0, 1), rep_in, orbit.group, generator)
     half = torch.randperm(len(x), generator=generator) < len(x) // 2
     near, limit = _near(x[half], x[~half]), -float(np.log(_SEEN))
 
@@ -172,23 +173,6 @@ def inputs_seen(
         return (near(flat) & (score(flat) <= limit)).reshape(points.shape[:-1])
 
     return seen
-
-
-def _classifier(
-    x: Float[Tensor, "a p"], moved: Float[Tensor, "b p"], rep_in: Rep, G: Group, generator: torch.Generator
-) -> Callable[[Tensor], Tensor]:
-    """The log odds that a point is a moved one, both classes weighing the same; it also reads what G cannot change."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
-    def read(points: Tensor) -> np.ndarray:
-        return torch.cat([points, invariant_columns(points, rep_in, G)], 1).numpy()
-
-    seed = derive(int(torch.randint(0, 2**31, (1,), generator=generator)), "classifier") % 2**32
-    found = HistGradientBoostingClassifier(max_iter=_TREES, max_leaf_nodes=15, max_bins=_BINS, random_state=seed)
-    label = np.repeat([0, 1], [len(x), len(moved)])
-    weight = None if len(x) == len(moved) else np.where(label == 0, len(moved) / len(x), 1.0)
-    found.fit(np.concatenate([read(x), read(moved)]), label, weight)
-    return lambda points: torch.from_numpy(found.decision_function(read(points)))
 
 
 def _jittered(x: Float[Tensor, "n p"], orbit: Drawn, rep: Rep, generator: torch.Generator) -> Float[Tensor, "n p"]:
@@ -212,15 +196,14 @@ def _jittered(x: Float[Tensor, "n p"], orbit: Drawn, rep: Rep, generator: torch.
 
 def _near(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"]) -> Callable[[Tensor], Tensor]:
     """Which points are as near to the reference data as 95 % of other data are (distance to the 5th neighbour)."""
-    from sklearn.neighbors import NearestNeighbors
+    tree, nth = KDTree(reference.numpy()), [min(_NEIGHBOURS, len(reference))]
 
-    tree = NearestNeighbors(n_neighbors=min(_NEIGHBOURS, len(reference))).fit(reference.numpy())
+    def distance(rows: Tensor, within: float = math.inf) -> np.ndarray:
+        return np.asarray(tree.query(rows.numpy(), k=nth, distance_upper_bound=within)[0])[:, 0]
 
-    def distance(rows: Tensor) -> np.ndarray:
-        return tree.kneighbors(rows.numpy())[0][:, -1]
-
-    limit = np.quantile(distance(data), 0.95)
-    return lambda rows: torch.from_numpy(distance(rows) <= limit)
+    limit = float(np.quantile(distance(data), 0.95))
+    # A search that ends at the limit is several times faster; a little beyond it, since the end itself counts.
+    return lambda rows: torch.from_numpy(distance(rows, _BEYOND * limit or math.inf) <= limit)
 
 
 def overlap(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"], moved: Float[Tensor, "s p"]) -> float:
