@@ -198,8 +198,29 @@ def directions(
     matrix_in, shift_in = _moving(rep_in, A, frame, dims)
     rates = x @ matrix_in.mT + shift_in[:, None]
     moving = _moving(rep_out, A, frame, dims)
+    return directions_along(
+        models, frame, x, rates, moving, rep_out.columns(dims), unit=unit, replicates=replicates, seed=seed
+    )
+
+
+def directions_along(
+    models: Sequence[tuple[Function, Function]],
+    frame: Frame,
+    x: Float[Tensor, "n p"],
+    rates: Float[Tensor, "D n p"],
+    moving: tuple[Float[Tensor, "D q q"], Float[Tensor, "D q"]],
+    parts: Sequence[slice],
+    *,
+    unit: Int[Tensor, " n"],
+    replicates: int = 200,
+    seed: int = 0,
+) -> Directions | None:
+    """The same for rows whose change along each map of the frame is known, as that of pictures is.
+
+    ``moving`` are the matrices and shifts by which targets change, ``parts`` the columns of each part of the target.
+    """
     values = [tuple(f(x) for f in pair) for pair in models]
-    weight = _weights(values, rep_out.columns(dims))
+    weight = _weights(values, parts)
     if not bool(weight.any()):
         return None
     block = _blocks(unit, seed)

@@ -170,7 +170,10 @@ def inputs_seen(
 
     def seen(points: Float[Tensor, "... p"]) -> Bool[Tensor, ...]:
         flat = points.reshape(-1, points.shape[-1])
-        return (near(flat) & (score(flat) <= limit)).reshape(points.shape[:-1])
+        found = near(flat)
+        if bool(found.any()):  # the classifier reads nothing from no rows
+            found[found.clone()] = score(flat[found]) <= limit
+        return found.reshape(points.shape[:-1])
 
     return seen
 
