@@ -20,6 +20,7 @@ import argparse
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -163,8 +164,8 @@ def main() -> None:
     blocks = torch.block_diag(*[torch.ones(2, 2)] * 4)
     planar = Schema(x=4 * Vector, y=4 * Vector, dims={"space": 2})
     lorentz = Schema(x=2 * Vector, y=Scalar, dims={"space": 4})
-    turns = {"channels": 1, "mask": blocks, "weight": 1, "apart": 1, "epochs": given.epochs, "seed": given.seed}
-    boosts = {"channels": 7, "mask": None, "weight": 1, "apart": 0.1, "epochs": given.epochs, "seed": given.seed}
+    gan = partial(liegan, epochs=given.epochs, seed=given.seed)
+    momenta = four.unflatten(1, (2, 4))
     wanted = given.task or ["bodies", "mass", "digits"]
     digits = rotated_digits(given.pictures, given.seed)
 
@@ -175,12 +176,12 @@ def main() -> None:
         "bodies": (
             "two bodies, rotation",
             lambda: known(turning, *ours(state, later, planar, "C(2)")),
-            lambda: known(turning, liegan(state[:, None], later[:, None], **turns)),
+            lambda: known(turning, gan(state[:, None], later[:, None], channels=1, mask=blocks, weight=1, apart=1)),
         ),
         "mass": (
             "invariant mass, metric",
             lambda: known(metric, *ours(four, mass, lorentz, "Inversion(4)")),
-            lambda: known(metric, liegan(four.unflatten(1, (2, 4)), mass, **boosts)),
+            lambda: known(metric, gan(momenta, mass, channels=7, mask=None, weight=1, apart=0.1)),
         ),
         "digits": (
             "rotated digits, turn",
