@@ -39,12 +39,18 @@ from isotropy.nn import (
     EMLP,
     BilinearBlock,
     CompleteProduct,
+    CoordinateKernel,
     EquivariantLinear,
     GatedNonlinearity,
     GauntConvolution,
     GauntForceField,
     GauntPower,
     GauntProduct,
+    GroupConv,
+    GroupPool,
+    GroupResNet,
+    GroupSampler,
+    LiftConv,
     PiecewiseClassifier,
     PiecewiseEncoder,
     PiecewiseSegmenter,
@@ -90,6 +96,10 @@ def bracket(normalization: Any) -> PoissonProduct:
 
 def parts(normals: str) -> PiecewiseLayer:
     return PiecewiseLayer("Vector('n')", "Scalar", normals=normals)
+
+
+def resnet(pool: int) -> GroupResNet:
+    return GroupResNet("D(4)", (4,), 8, kernel_size=3, pool=pool)
 
 
 def drawn(scale: float) -> ProbabilisticOrderFrame:
@@ -191,6 +201,24 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
         "cells = 5",
     ),
     "cells of points": (lambda: PiecewiseSegmenter(3, cells=4), lambda: PiecewiseSegmenter(3, cells=5), "cells = 5"),
+    "reach of a filter": (
+        lambda: GroupConv("SL(2)", 1, 1, 3, 2),
+        lambda: GroupConv("SL(2)", 1, 1, 3, 2, reach=0.3),
+        "reach = 0.3",
+    ),
+    "border of images": (
+        lambda: LiftConv("SL(2)", 1, 2, 3, 4),
+        lambda: LiftConv("SL(2)", 1, 2, 3, 4, padding=1),
+        "padding = 1",
+    ),
+    "pooling": (lambda: GroupPool("max"), lambda: GroupPool("mean"), "reduce = mean"),
+    "steps of a network": (lambda: resnet(1), lambda: resnet(2), "pool = 2"),
+    "frequency": (lambda: CoordinateKernel(3, 2, 1, 1), lambda: CoordinateKernel(3, 2, 1, 1, omega=9.0), "omega = 9"),
+    "drawn elements": (
+        lambda: GroupSampler("SL(2)", 4),
+        lambda: GroupSampler("SL(2)", 4, weights="none"),
+        "weights = none",
+    ),
     "noise": (lambda: ProbabilisticFrame("O(3)"), lambda: ProbabilisticFrame("O(3)", scale=2.0), "scale = 2.0"),
     "slope": (lambda: VectorNeurons(), lambda: VectorNeurons(slope=0.5), "slope = 0.5"),
 }
@@ -259,30 +287,20 @@ def test_functions_among_types_are_known_by_name() -> None:
 _WEIGHTS = {
     *("generator", "init", "leak", "bias", "rule", "ch", "channels", "depth", "radial", "readout", "interactions"),
     *("n_basis", "n_types", "factors", "rank", "shared", "include_odd", "channels_in", "channels_out", "width"),
+    *("c_in", "c_out", "in_channels", "dims", "head", "layers", "fan"),
 }
 # modules that tell for themselves, or people's own;
-_PARTS = {"backbone", "net", "phi", "rho", "coords"}
+_PARTS = {"backbone", "net", "phi", "rho", "coords", "kernel"}
 # what is told under another name, or changes types alone;
 _TOLD = {
-    "num_classes",
-    "scales",
-    "frame",
-    "L_in",
-    "L_filter",
-    "L_out",
-    "L1",
-    "L2",
-    "L3",
-    "settings",
-    "order",
-    "parity",
-    "pairs",
+    *("num_classes", "n_samples", "lift_size", "scales", "frame", "L_in", "L_filter", "L_out"),
+    *("L1", "L2", "L3", "settings", "order", "parity", "pairs"),
 }
 # how it is computed, what is refused, how many draws stand for one average, how a training differs, what is
 # told where it is not the usual.
 _COST = {
     *("mode", "chunk", "seed", "method", "strict", "check_finite", "num_samples", "tol", "grad", "forms", "sees"),
-    *("degenerate", "temperature", "detach"),
+    *("degenerate", "temperature", "detach", "dropout"),
 }
 
 
