@@ -26,7 +26,6 @@ from isotropy.groups._draws import Draws as Draws
 from isotropy.groups._finite import C as C
 from isotropy.groups._finite import D as D
 from isotropy.groups._finite import S as S
-from isotropy.groups._finite import permutation_matrix as permutation_matrix
 from isotropy.groups._general_linear import SL as SL
 from isotropy.groups._general_linear import GLPlus as GLPlus
 from isotropy.groups._group import Group as Group
@@ -42,6 +41,8 @@ from isotropy.groups._parse import UnsizedGroupError as UnsizedGroupError
 from isotropy.groups._parse import list_items as list_items
 from isotropy.groups._parse import parse as parse
 from isotropy.groups._parse import parse_list as parse_list
+from isotropy.groups._permutation_group import PermutationGroup as PermutationGroup
+from isotropy.groups._permutations import permutation_matrix as permutation_matrix
 from isotropy.groups._placed import Placed as Placed
 from isotropy.groups._power import Independent as Independent
 from isotropy.groups._power import Power as Power

@@ -8,11 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import ShapeError
-from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._exponential import rotation2
 from isotropy.groups._group import Group
-from isotropy.groups._linear import NamedGroup, check_log, check_size, close, matrix
+from isotropy.groups._linear import NamedGroup, check_size, close, matrix
+from isotropy.groups._permutations import Permutations, permutation_matrix, swap_and_cycle
 from isotropy.groups._rotations import reflection
 
 
@@ -87,17 +86,8 @@ class D(C, symbol="D"):
         return close(g, self._nearest(g), tol) | close(flipped, self._nearest(flipped), tol)
 
 
-def permutation_matrix(p: Int[Tensor, "... n"], dtype: torch.dtype = torch.float64) -> Float[Tensor, "... n n"]:
-    """The matrix P with ``(P x)[p[i]] = x[i]``.
-
-    >>> permutation_matrix(torch.tensor([1, 2, 0])) @ torch.tensor([10., 20., 30.], dtype=torch.float64)
-    tensor([30., 10., 20.], dtype=torch.float64)
-    """
-    return torch.nn.functional.one_hot(p, p.shape[-1]).mT.to(dtype)
-
-
 @dataclass(frozen=True, repr=False)
-class S(Group):
+class S(Permutations):
     """Permutations ``(..., n)`` int64 of n nodes: ``(p.x)[p[i]] = x[i]`` and ``compose(p, q)[i] = p[q[i]]``.
 
     ``S(n).on("space")`` is the same group as permutation matrices.
@@ -127,45 +117,11 @@ class S(Group):
     def on(self, space: str) -> Group:
         return PermutationMatrices(self.n) if space == "space" else replace(self, space=space)
 
-    def _algebra(self) -> LieAlgebra:
-        return LieAlgebra.of(torch.zeros(0, self.n, self.n, dtype=torch.float64))
-
     def _discrete(self) -> Tensor:
-        swap, cycle = torch.arange(self.n), torch.arange(self.n).roll(-1)
-        swap[: min(2, self.n)] = swap[: min(2, self.n)].flip(0)
-        return torch.stack([swap, cycle])
+        return swap_and_cycle(self.n)
 
     def _enumerate(self) -> Tensor:
         return torch.tensor(list(itertools.permutations(range(self.n))))
-
-    def identity(
-        self, *batch: int, dtype: torch.dtype | None = None, device: torch.device | str | None = None
-    ) -> Tensor:
-        return torch.arange(self.n, device=device).expand(*batch, -1).clone()
-
-    def compose(self, g: Element, h: Element) -> Tensor:
-        p, q = torch.broadcast_tensors(matrix(g), matrix(h))
-        return p.gather(-1, q)
-
-    def inverse(self, g: Element) -> Tensor:
-        return matrix(g).argsort(-1)
-
-    def exp(self, A: Element) -> Tensor:
-        return self.identity(*matrix(A).shape[:-2], device=matrix(A).device)
-
-    def log(self, g: Element) -> Tensor:
-        g = matrix(g)
-        check_log(self, (g == self.identity(device=g.device)).all(-1))
-        return torch.zeros(*g.shape, self.n, device=g.device)
-
-    def adjoint(self, g: Element) -> Float[Tensor, "... 0 0"]:
-        return torch.zeros(*matrix(g).shape[:-1], 0, 0, device=matrix(g).device)
-
-    def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, "..."]:
-        g = matrix(g)
-        if g.is_floating_point() or g.shape[-1:] != (self.n,):
-            raise ShapeError(f"{g.dtype} elements of shape {tuple(g.shape)}", f"int64 (..., {self.n}) for {self}", "")
-        return (g.sort(-1).values == self.identity(device=g.device)).all(-1)
 
     def _random_component(self, count: int, generator: torch.Generator) -> Tensor:
         return _shuffles(self.n, count, generator)

@@ -271,8 +271,8 @@ class Group(ABC):
 
         return conjugate(self, h)
 
-    def stabilizer(self, *vectors: Tensor | Sequence[float]) -> Group:
-        """The subgroup that fixes each of the defining vectors."""
+    def stabilizer(self, *vectors: Tensor | Sequence[float] | int) -> Group:
+        """The subgroup that fixes each of the defining vectors, or each of these nodes."""
         from isotropy.groups._subgroups import stabilizer
 
         return stabilizer(self, *vectors)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, ShapeError
 from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
 from isotropy.groups._affine_of import Affine, Shear
 from isotropy.groups._finite import C, D, S
@@ -15,6 +15,7 @@ from isotropy.groups._group import Group
 from isotropy.groups._homography import Homography
 from isotropy.groups._linear import LinearGroup
 from isotropy.groups._matrix import MatrixGroup
+from isotropy.groups._permutation_group import PermutationGroup
 from isotropy.groups._rotations import SO, O
 from isotropy.groups._stretches import Inversion, Lorentz, Scale
 
@@ -54,9 +55,9 @@ def parse(text: str | Group, degree: int | None = None) -> Group:
     """The group that prints as ``text``; a group is returned as it is. Raises SchemaError for text that is no group.
 
     ``SO(3)``, ``O(2)@z``, ``SO(2)@(1,2,2)``, ``E(3)^5``, ``SO(3) x S(5)`` (or ``*``), ``C(4).on("hue")``,
-    ``Affine(SL(2))``, ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name", algebra=[...], discrete=[...])``. Where
-    ``degree``, the dimension of space, is known the names of matrix groups may come without theirs: ``Scale``,
-    ``Shear@x``, ``SO@z``.
+    ``PermutationGroup([[1,2,0]])``, ``Affine(SL(2))``, ``O(2).conjugate([[1,2],[0,1]])``, ``MatrixGroup("name",
+    algebra=[...], discrete=[...])``. Where ``degree``, the dimension of space, is known the names of matrix groups may
+    come without theirs: ``Scale``, ``Shear@x``, ``SO@z``.
 
     >>> parse("O(2)@z") == O(2) @ "z", parse("SO(3) x S(5)")
     (True, SO(3) x S(5))
@@ -184,6 +185,8 @@ class _Reader:
         name = self.take("name", f"a group: {', '.join(NAMES)}")
         if name == "MatrixGroup":
             return self.matrix_group()
+        if name == "PermutationGroup":
+            return self.permutation_group(at)
         if name == "Affine":
             return self.affine_group(at)
         name = {"GLPlus": "GL+"}.get(name, name)
@@ -225,6 +228,20 @@ class _Reader:
         if not isinstance(base, LinearGroup):
             raise self.error(f"Affine({base})", "a group of linear maps", at, "Affine(GL+(2)), Affine(SL(2))")
         return Affine(base)
+
+    def permutation_group(self, at: int) -> Group:
+        self.expect("(")
+        rows = self.numbers()
+        self.expect(")")
+        if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
+            raise self.error(f"PermutationGroup({rows})", "lists of the images of nodes, [[1,0,2]]", at)
+        numbers = [i for row in rows for i in row]
+        if not all(isinstance(i, float) and i.is_integer() for i in numbers):
+            raise self.error("a generator", "whole numbers", at)
+        try:
+            return PermutationGroup([[int(i) for i in row] for row in rows])
+        except ShapeError as error:
+            raise self.error(error.given, error.expected, at) from error
 
     def matrix_group(self) -> Group:
         self.expect("(")

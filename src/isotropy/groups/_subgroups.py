@@ -8,11 +8,12 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._affine import homogeneous, linear, translation
-from isotropy.groups._finite import S
 from isotropy.groups._general_linear import GLPlus
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
 from isotropy.groups._matrix import MatrixGroup
+from isotropy.groups._permutation_group import fixing
+from isotropy.groups._permutations import Permutations
 from isotropy.groups._placed import Conjugate, Placed, place
 from isotropy.groups._power import Power
 from isotropy.groups._product import Product
@@ -44,7 +45,8 @@ def _inside(H: Group | None, G: Group | None, tol: float) -> bool:
     if H.degree != G.degree:
         return False
     if not isinstance(H, LinearGroup) or not isinstance(G, LinearGroup):
-        return isinstance(H, S) and isinstance(G, S)
+        both = isinstance(H, Permutations) and isinstance(G, Permutations)
+        return both and bool(G.contains(H.discrete).all())
     h_basis, h_discrete = matrix(H.algebra.basis), matrix(H.discrete)
     if H.projective and not G.projective:
         return H.dim == 0
@@ -126,16 +128,22 @@ def lattice(groups: Iterable[Group]) -> list[tuple[Group, Group]]:
     ]
 
 
-def stabilizer(group: Group, *vectors: Tensor | Sequence[float]) -> Group:
-    """The subgroup that fixes each of the defining vectors; without a vector the group itself.
+def stabilizer(group: Group, *vectors: Tensor | Sequence[float] | int) -> Group:
+    """The subgroup that fixes each of the defining vectors, or of the nodes; without any the group itself.
 
     Raises ShapeError for vectors of another length, DomainError for the zero vector (it is fixed by everything, so
     asking for it is a slip) and for groups without a rule: products, and groups with translations.
 
     >>> O(3).stabilizer([0, 0, 1]) == O(2) @ "z"
     True
+    >>> from isotropy.groups import S
+    >>> S(5).stabilizer(0).order  # S(1) x S(4)
+    24
     """
     for v in vectors:
+        if isinstance(v, int):
+            group = fixing(group, v)
+            continue
         group = _fix(group, torch.as_tensor(v, dtype=torch.float64).detach().cpu())
     return group
 
