@@ -66,6 +66,10 @@ from isotropy.data._shapes import rounded as rounded
 from isotropy.data._structures import read_structures as read_structures
 from isotropy.data._times import TimeIsInputWarning as TimeIsInputWarning
 from isotropy.data._times import read_times as read_times
+from isotropy.data._tu import TU_NAMES as TU_NAMES
+from isotropy.data._tu import Graphs as Graphs
+from isotropy.data._tu import load_tu as load_tu
+from isotropy.data._tu import read_tu as read_tu
 from isotropy.data._views import read_views as read_views
 from isotropy.data._xyz import Structure as Structure
 from isotropy.data._xyz import read_xyz as read_xyz
