@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isotropy.data._mirror import File, locate
+from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Rows, along
-from isotropy.errors import DataNotFoundError, SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError
 from isotropy.linalg import Segments
 
 TU = File(
@@ -101,7 +100,10 @@ def load_tu(name: str, *, seed: int = 0) -> Graphs:
         near = difflib.get_close_matches(key, TU_NAMES, 1)
         raise SchemaError(f"the set {name!r}", f"one of {', '.join(TU_NAMES)}", f"write {near[0]}" if near else "")
     with np.load(locate(TU, of=key)) as arrays:
-        part: Callable[[str], NDArray[np.int64]] = lambda field: arrays[f"{key}/{field}"].astype(np.int64)
+
+        def part(field: str) -> NDArray[np.int64]:
+            return arrays[f"{key}/{field}"].astype(np.int64)
+
         nodes, edges, ends, label, y = map(part, ("node_ptr", "edge_ptr", "edge_index", "node_label", "y"))
         fold = part("fold") if f"{key}/fold" in arrays.files else stratified(y, seed)
     sizes = torch.from_numpy(np.diff(nodes))

@@ -1,4 +1,4 @@
-"""Which subgraphs are the same: isomorphism classes of small coloured graphs, each with a canonical order of members."""
+"""Which subgraphs are the same: isomorphism classes of small coloured graphs, each with an order of members."""
 
 from __future__ import annotations
 

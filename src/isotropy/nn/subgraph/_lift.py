@@ -1,4 +1,4 @@
-"""From graphs to their subgraphs and back: every member takes its node's features, every node the mean of its members'."""
+"""From graphs to their subgraphs and back: members take their node's features, nodes the mean of their members'."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""All linear maps between features of subgraphs that commute with relabelling, channels mixed at the lowest order first.
+"""All linear maps between features of subgraphs that commute with relabelling, channels mixed at the lowest order.
 
-Of features T_ij, v_i, u these are sums over rows, columns, the diagonal, everything (the sources), put where they depend
-on i, on j, on nothing, or on the diagonal only (the places). Fifteen for pairs to pairs; where the root stays where it
+Of features T_ij, v_i, u these are sums over rows, columns, the diagonal, everything (the sources), put where they
+depend on i, on j, on nothing, or on the diagonal only (the places). Fifteen for pairs to pairs; where the root stays where it
 is, its row, its column and its own pair are sources and places too, fifty-two.
 Source: Maron et al., ICLR 2019, 1812.09902; specification 10, 2.2 and 2.5.
 """

@@ -49,7 +49,7 @@ def members(policy: Policy | Chooser, links: Ints, batch: Ints, k: int, symmetri
     step = matrix(links, n)
     if policy == "edge":
         return _edges(step if symmetric else _either(step), k - 1)
-    count, far = reach(step, k)
+    count, _ = reach(step, k)
     distance = k + 1 - count.data.astype(np.int64)
     node, sizes = count.indices.astype(np.int64), np.diff(count.indptr).astype(np.int64)
     if policy == "khop":

@@ -1,4 +1,4 @@
-"""What subgraphs of each radius cost on given graphs, before anything is trained: members, pairs, bytes, and for what."""
+"""What subgraphs of each radius cost on given graphs, before anything is trained: members, pairs, bytes."""
 
 from __future__ import annotations
 
