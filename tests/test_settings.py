@@ -57,6 +57,9 @@ from isotropy.nn import (
     PoissonProduct,
     Scales,
     SO2Convolution,
+    SubgraphLayer,
+    SubgraphLinear,
+    SubgraphNetwork,
 )
 from isotropy.nn.gaunt._engine import SphereProduct
 from isotropy.nn.parts import RadialBasis
@@ -147,6 +150,21 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
         lambda: GauntPower(1, 1, 2, channels=3),
         lambda: GauntPower(1, 1, 2, channels=3, normalization="norm"),
         "norm",
+    ),
+    "sums in subgraphs": (
+        lambda: SubgraphLinear("Nodes", "Nodes**2"),
+        lambda: SubgraphLinear("Nodes", "Nodes**2", norm="sum"),
+        "norm = sum",
+    ),
+    "gluing of subgraphs": (
+        lambda: SubgraphLayer("Nodes", "Nodes**2"),
+        lambda: SubgraphLayer("Nodes", "Nodes**2", reduce="sum"),
+        "reduce = sum",
+    ),
+    "radius of subgraphs": (
+        lambda: SubgraphNetwork(1, 0, 1, hidden=(2,), head=()),
+        lambda: SubgraphNetwork(1, 0, 1, hidden=(2,), head=(), k=2),
+        "k = 2",
     ),
     "frame": (lambda: framed("O(3)", "Cloud(Vector)"), lambda: framed("SO(3)", "Cloud(Vector)"), "SO"),
     "power of a frame": (lambda: weighted(1.0), lambda: weighted(2.0), "frame.power = 2.0"),
@@ -287,20 +305,20 @@ def test_functions_among_types_are_known_by_name() -> None:
 _WEIGHTS = {
     *("generator", "init", "leak", "bias", "rule", "ch", "channels", "depth", "radial", "readout", "interactions"),
     *("n_basis", "n_types", "factors", "rank", "shared", "include_odd", "channels_in", "channels_out", "width"),
-    *("c_in", "c_out", "in_channels", "dims", "head", "layers", "fan"),
+    *("c_in", "c_out", "in_channels", "dims", "head", "layers", "fan", "original", "out"),
 }
 # modules that tell for themselves, or people's own;
 _PARTS = {"backbone", "net", "phi", "rho", "coords", "kernel"}
 # what is told under another name, or changes types alone;
 _TOLD = {
     *("num_classes", "n_samples", "lift_size", "scales", "frame", "L_in", "L_filter", "L_out"),
-    *("L1", "L2", "L3", "settings", "order", "parity", "pairs"),
+    *("L1", "L2", "L3", "settings", "order", "parity", "pairs", "subgraphs"),
 }
 # how it is computed, what is refused, how many draws stand for one average, how a training differs, what is
 # told where it is not the usual.
 _COST = {
     *("mode", "chunk", "seed", "method", "strict", "check_finite", "num_samples", "tol", "grad", "forms", "sees"),
-    *("degenerate", "temperature", "detach", "dropout"),
+    *("degenerate", "temperature", "detach", "dropout", "cache", "memory"),
 }
 
 
@@ -321,6 +339,9 @@ def test_whatever_a_module_is_made_with_is_told_or_known_not_to_matter() -> None
 
 # Modules whose numbers are a function of their weights and inputs alone, or that belong to one that tells.
 FREE_OF_SETTINGS = {
+    "Maps": "a part of SubgraphLinear, which tells",
+    "ExactMaps": "a part of SubgraphLinear, which tells",
+    "GraphNorm": "widths are shapes",
     "Constants": "a base",
     "Operation": "a base",
     "Program": "a program of others, loaded with its weights",

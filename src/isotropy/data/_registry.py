@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from isotropy.data._controls import DIABETES, LINNERUD, Diabetes, Linnerud
 from isotropy.data._dataset import Dataset, Recipe
@@ -18,6 +18,7 @@ from isotropy.data._molecules import MOLECULES
 from isotropy.data._motion import CMU
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
+from isotropy.data._tu import TU, is_tu_folder, read_tu
 from isotropy.data.synthetic import PROBLEMS
 from isotropy.data.zoo import LAWS, Law
 from isotropy.errors import SchemaError
@@ -119,6 +120,7 @@ _ENTRIES = (
     _read("exp", "Pairs of graphs that 1-WL does not part", "load_exp()", _UNSAID, EXP),
     _read("graph8c", "All connected graphs with 8 vertices", "load_graph8c()", "public list", GRAPH8C),
     _read("sr25", "Strongly regular graphs (25, 12, 5, 6)", "load_sr25()", "public list", SR25),
+    _read("tu", "Seven sets of graphs with classes (TUDataset)", 'load_tu("MUTAG")', "free for research", TU),
     _read("cad", "Surfaces of mechanical parts", "load_surfaces()", "MIT; some models have their authors' terms", CAD),
     _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
     _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
@@ -167,8 +169,10 @@ def find_entry(name: str) -> Entry:
 
 def load(
     name_or_path: str | Path, *, schema: str | Path | Schema | Mapping[str, object] | None = None, **settings: object
-) -> Dataset:
-    """The data set of that name, made with the given settings, or the rows of a file, typed by its schema.
+) -> Any:
+    """The data set of that name, made with the given settings, or the rows of a file, typed by its schema: a Dataset.
+
+    Of a folder in the text format of TUDataset the `Graphs` (``read_tu``).
 
     Settings may be numbers or text ("nu=0.3" on a command line). Raises ``SchemaError`` for an unknown name, an
     unknown setting (listing the known ones) or a schema that does not fit, and the errors of ``load_file``.
@@ -185,6 +189,8 @@ def load(
             raise SchemaError(f"a schema for {name}", "none: this data set knows its types", "leave the schema out")
         return find_entry(name).make(settings)
     path = Path(name)
+    if is_tu_folder(path):
+        return read_tu(path, **{key: int(str(value)) for key, value in settings.items()})
     if path.is_dir():
         hint = "isotropy audit MODEL FOLDER takes pictures; in Python isotropy.data.read_pictures reads them"
         raise SchemaError(f"the folder {path}", f"a table: {KINDS}", hint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -45,8 +46,8 @@ class Graphs(Rows):
 
     x: Float[Tensor, "N c"] = along("parts")
     edge_index: Int[Tensor, "2 E"] = along("joins")
-    y: Int[Tensor, " G"]
-    segments: Segments
+    y: Int[Tensor, " G"] = along("rows")
+    segments: Segments = along("all")
     edge_attr: Float[Tensor, "E f"] | None = along("edges", None)
     fold: Int[Tensor, " G"] | None = None
 
@@ -198,7 +199,7 @@ def _columns(folder: Path, stem: str, of: str, rows: int) -> Float[Tensor, "rows
     return torch.cat(parts, 1) if parts else None
 
 
-def _table(path: Path, dtype: type, columns: int | None = None) -> NDArray[np.int64]:
+def _table(path: Path, dtype: type, columns: int | None = None) -> NDArray[Any]:
     if not path.exists():
         raise DataNotFoundError(f"no file {path}", "a folder with NAME_A, NAME_graph_indicator and NAME_graph_labels")
     rows: list[list[float]] = []

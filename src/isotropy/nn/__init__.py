@@ -1,5 +1,5 @@
 """Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, parts that move,
-convolutions over groups of affine maps."""
+convolutions over groups of affine maps, subgraphs of graphs."""
 
 from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
 from isotropy.nn._bilinear import uniform_rep as uniform_rep
@@ -42,3 +42,7 @@ from isotropy.nn.piecewise._network import PiecewiseClassifier as PiecewiseClass
 from isotropy.nn.piecewise._network import PiecewiseEncoder as PiecewiseEncoder
 from isotropy.nn.piecewise._network import PiecewiseSegmenter as PiecewiseSegmenter
 from isotropy.nn.piecewise._network import PiecewiseTrace as PiecewiseTrace
+from isotropy.nn.subgraph._layer import SubgraphLayer as SubgraphLayer
+from isotropy.nn.subgraph._linear import SubgraphLinear as SubgraphLinear
+from isotropy.nn.subgraph._network import SubgraphNetwork as SubgraphNetwork
+from isotropy.nn.subgraph._subgraphs import Subgraphs as Subgraphs

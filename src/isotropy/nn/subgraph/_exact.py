@@ -87,7 +87,7 @@ class ExactMaps(nn.Module):
 
     def _answer(self, own: int, l: int, features: Features, places: dict[int, Tensor]) -> Float[Tensor, "B ml C"]:
         m, orbits = self.sizes[own], self.labels[own]
-        total: Tensor | None = None
+        terms: list[Tensor] = []
         for k, x in features.items():
             label, count = orbits.of(k, l, x.device)
             weight = self.theta[f"{own}_{k}_{l}"]
@@ -95,9 +95,8 @@ class ExactMaps(nn.Module):
             W = (weight * count.to(weight.dtype).pow(power)[:, None, None])[label].reshape(
                 m**l, m**k, *weight.shape[1:]
             )
-            y = torch.einsum("bkc,lkco->blo", x[places[k]], W)
-            total = y if total is None else total + y
-        assert total is not None
+            terms.append(torch.einsum("bkc,lkco->blo", x[places[k]], W))
+        total = torch.stack(terms).sum(0)
         if f"{own}_b_{l}" in self.theta:
             total = total + self.theta[f"{own}_b_{l}"][orbits.of(0, l, total.device)[0]]
         return total

@@ -19,11 +19,12 @@ from isotropy.nn.subgraph._norm import GraphNorm
 from isotropy.nn.subgraph._product import local_product
 from isotropy.nn.subgraph._subgraphs import Subgraphs
 from isotropy.nn.subgraph._types import channels
+from isotropy.settings import Settled
 
 Glue = Literal["mean", "sum", "attention"]
 
 
-class SubgraphLayer(nn.Module):
+class SubgraphLayer(Settled):
     """``glue(elu(linear(lift(x, e))))``, then a norm over each graph: features of nodes and of distinct pairs of them.
 
     Parameters: ``rep_in, rep_out``, types without Scalars, ``"4*Nodes**2 + 8*Nodes"``; ``sharing, subgraphs`` and
@@ -58,6 +59,7 @@ class SubgraphLayer(nn.Module):
             given = f"rep_out={outside.text}, reduce={reduce!r}, norm={norm!r}"
             raise DomainError(given, 'Nodes and Nodes**2; "mean", "sum" or "attention"; "graph" or None')
         self.width, self.reduce, self.marks = outside.pair, reduce, marks
+        self.rep_out, self.local_product, self.norm = outside.text, local_product, norm
         inside = replace(inside, node=inside.node + marks)
         inner = outside
         if local_product and outside.pair:
@@ -69,6 +71,10 @@ class SubgraphLayer(nn.Module):
         sizes = {order: outside[order] for order in (1, 2) if outside[order]}
         self.scores = nn.ModuleDict({str(o): nn.Linear(c, 1) for o, c in sizes.items() if reduce == "attention"})
         self.norms = nn.ModuleDict({str(o): GraphNorm(c) for o, c in sizes.items() if norm is not None})
+
+    def settings(self) -> dict[str, Any]:
+        told = {name: getattr(self, name) for name in ("rep_out", "local_product", "reduce", "norm", "marks")}
+        return {**self.linear.settings(), **told}
 
     def forward(
         self,

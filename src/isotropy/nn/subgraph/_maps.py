@@ -1,8 +1,8 @@
 """All linear maps between features of subgraphs that commute with relabelling, channels mixed at the lowest order.
 
 Of features T_ij, v_i, u these are sums over rows, columns, the diagonal, everything (the sources), put where they
-depend on i, on j, on nothing, or on the diagonal only (the places). Fifteen for pairs to pairs; where the root stays where it
-is, its row, its column and its own pair are sources and places too, fifty-two.
+depend on i, on j, on nothing, or on the diagonal only (the places). Fifteen for pairs to pairs; where the root stays
+where it is, its row, its column and its own pair are sources and places too, fifty-two.
 Source: Maron et al., ICLR 2019, 1812.09902; specification 10, 2.2 and 2.5.
 """
 
@@ -114,33 +114,41 @@ class Maps(nn.Module):
         both = inside.pair > 0 and outside.pair > 0
         scale = operators.scale(2, 2, original) if both else 0.0
         count = 0 if not both else 1 if operators.symmetric else 2
-        self.pairs = nn.Parameter(torch.randn(count, inside.pair, outside.pair, generator=generator) * scale)
+        pairs = torch.randn(count, inside.pair, outside.pair, generator=generator) * scale
         start = (original, generator)
-        self.nodes = nn.Parameter(operators.start(operators.node_sources, operators.node_places, *start))
-        self.wholes = nn.Parameter(operators.start(operators.whole_sources, operators.whole_places, *start))
+        self.pairs = _weights(pairs)
+        self.nodes = _weights(operators.start(operators.node_sources, operators.node_places, *start))
+        self.wholes = _weights(operators.start(operators.whole_sources, operators.whole_places, *start))
         # Two for pairs (everywhere, and on the diagonal), one for members, one for subgraphs.
-        sizes = (2 * outside.pair, outside.node, outside.scalar)
-        self.bias = nn.ParameterList([torch.zeros(size) for size in sizes]) if bias else None
+        sizes = {"pairs": 2 * outside.pair, "nodes": outside.node, "subgraphs": outside.scalar}
+        self.bias = nn.ParameterDict({name: torch.zeros(size) for name, size in sizes.items() if size and bias})
 
     def forward(self, features: Features, s: Subgraphs) -> dict[int, Float[Tensor, "M C"]]:
-        of_nodes, of_wholes = self._sources(features, s)
+        T, of_nodes, of_wholes = self._sources(features, s)
         to_nodes = self._at(of_nodes, self.nodes, self.operators.node_places)
         to_wholes = self._at(of_wholes, self.wholes, self.operators.whole_places)
         outside, found = self.operators.outside, dict[int, Tensor]()
         if outside.pair:
-            found[2] = self._pairs(features.get(2), to_nodes, to_wholes, s)
+            found[2] = self._pairs(T, to_nodes, to_wholes, s)
         if outside.node:
             found[1] = self._nodes(to_nodes, to_wholes, s)
         if outside.scalar:
-            found[0] = to_wholes[0, "u"] if self.bias is None else to_wholes[0, "u"] + self.bias[2]
+            found[0] = self._shifted(to_wholes[0, "u"], "subgraphs")
         return found
 
-    def _at(self, sources: Tensor, weight: Tensor, places: list[Place]) -> dict[Place, Tensor]:
+    def _shifted(self, y: Tensor, name: str) -> Tensor:
+        return y + self.bias[name] if name in self.bias else y
+
+    def _at(self, sources: Tensor, weight: Tensor | None, places: list[Place]) -> dict[Place, Tensor]:
+        if weight is None:  # nothing to start from, or nowhere to go
+            return {
+                (order, name): sources.new_zeros(len(sources), self.operators.outside[order]) for order, name in places
+            }
         parts = (sources @ weight).split([self.operators.outside[order] for order, _ in places], 1)
         return dict(zip(places, parts, strict=True))
 
-    def _sources(self, features: Features, s: Subgraphs) -> tuple[Tensor, Tensor]:
-        """All that depends on one member, (M1, C), and all that depends on the subgraph only, (S, C)."""
+    def _sources(self, features: Features, s: Subgraphs) -> tuple[Tensor | None, Tensor, Tensor]:
+        """Pairs (M2, C); all that depends on one member, (M1, C), and all that depends on the subgraph only, (S, C)."""
         like = next(iter(features.values()))
         by_node, by_whole = dict[Place, Tensor](), dict[Place, Tensor]()
         rooted, columns = self.operators.rooted, not self.operators.symmetric
@@ -151,17 +159,16 @@ class Maps(nn.Module):
         def total(x: Tensor) -> Tensor:
             return x.new_zeros(len(s), x.shape[1]).index_add(0, s.subgraph, x) * weight
 
-        if self.operators.inside.pair:
-            T = features[2]
-            rows, cols = pair_sums(T, s, columns)
+        T = features.get(2)
+        if T is not None:
+            across = (s.root_row, s.transposed[s.root_row]) if rooted else ()
             each = weight.index_select(0, s.subgraph)
-            d, r, c = T.index_select(0, s.diagonal), rows * each, cols * each
+            T, (r, c, d, *of_root) = pair_sums(T, s, each, columns, (s.diagonal, *across))
             by_node |= {(2, "diagonal"): d, (2, "row"): r, (2, "col"): c}
             by_whole |= {(2, "trace"): total(d), (2, "all"): total(r)}
             if rooted:
-                at, across = s.root_member, s.root_row
-                by_node |= {(2, "root row"): T.index_select(0, across)}
-                by_node |= {(2, "root col"): T.index_select(0, s.transposed[across])}
+                at = s.root_member
+                by_node |= {(2, "root row"): of_root[0], (2, "root col"): of_root[1]}
                 by_whole |= {(2, "root"): d[at], (2, "root of row"): r[at], (2, "root of col"): c[at]}
         if self.operators.inside.node:
             v = features[1]
@@ -171,6 +178,7 @@ class Maps(nn.Module):
         if self.operators.inside.scalar:
             by_whole[0, "u"] = features[0]
         return (
+            T,
             _joined([by_node[place] for place in self.operators.node_sources], len(s.node), like),
             _joined([by_whole[place] for place in self.operators.whole_sources], len(s), like),
         )
@@ -179,13 +187,14 @@ class Maps(nn.Module):
         self, T: Tensor | None, nodes: dict[Place, Tensor], wholes: dict[Place, Tensor], s: Subgraphs
     ) -> Float[Tensor, "M2 O"]:
         everywhere, diagonal = wholes[2, "all"], wholes[2, "diagonal"]
-        if self.bias is not None:
-            first, second = self.bias[0].chunk(2)
+        if "pairs" in self.bias:
+            first, second = self.bias["pairs"].chunk(2)
             everywhere, diagonal = everywhere + first, diagonal + second
         by_row = nodes[2, "row"] + everywhere.index_select(0, s.subgraph)
         by_col = nodes[2, "row"] if self.operators.symmetric else nodes[2, "col"]
-        kept = self.pairs[0] if len(self.pairs) else None
-        turned = self.pairs[1] if len(self.pairs) == 2 else None
+        kept, turned = (None, None) if self.pairs is None else (self.pairs[0], None)
+        if self.pairs is not None and len(self.pairs) == 2:
+            turned = self.pairs[1]
         out = pair_map(T if kept is not None else None, kept, turned, by_row, by_col, s)
         out = out.index_add_(0, s.diagonal, nodes[2, "diagonal"] + diagonal.index_select(0, s.subgraph))
         if not self.operators.rooted:
@@ -202,7 +211,11 @@ class Maps(nn.Module):
         out = nodes[1, "v"] + wholes[1, "all"].index_select(0, s.subgraph)
         if self.operators.rooted:
             out = out.index_add(0, s.root_member, wholes[1, "root"])
-        return out if self.bias is None else out + self.bias[1]
+        return self._shifted(out, "nodes")
+
+
+def _weights(start: Tensor) -> nn.Parameter | None:
+    return nn.Parameter(start) if start.numel() else None
 
 
 def _joined(parts: list[Tensor], rows: int, like: Tensor) -> Tensor:

@@ -70,8 +70,11 @@ class SubgraphNetwork(Settled):
         if not hidden or readout not in ("mean", "sum"):
             raise DomainError(f"hidden={tuple(hidden)}, readout={readout!r}", "at least one layer; mean or sum")
         self.node_features, self.edge_features = node_features, edge_features
-        self.k, self.policy, self.root, self.cache, self.readout = k, policy, root, cache, readout
-        self.direction, self.memory, self.hidden, self.reduce = direction, memory, tuple(hidden), reduce
+        self.policy: Policy = policy
+        self.direction: Literal["both", "out"] = direction
+        self.k, self.root, self.cache, self.readout = k, root, cache, readout
+        self.memory, self.hidden, self.reduce = memory, tuple(hidden), reduce
+        self.sharing, self.local_product, self.norm = sharing, local_product, norm
         inside = f"{1 + edge_features}*Nodes**2" + (f" + {node_features}*Nodes" if node_features else "")
         layers: list[SubgraphLayer] = []
         asked: dict[str, Any] = {
@@ -93,6 +96,7 @@ class SubgraphNetwork(Settled):
 
     def settings(self) -> dict[str, Any]:
         names = ("node_features", "edge_features", "k", "policy", "root", "readout", "direction", "reduce")
+        names += ("sharing", "local_product", "norm")
         return {**{name: getattr(self, name) for name in names}, "hidden": list(self.hidden)}
 
     def forward(
@@ -105,6 +109,12 @@ class SubgraphNetwork(Settled):
         subgraphs: Subgraphs | None = None,
     ) -> Float[Tensor, "graphs out"]:
         return self.head(self.embedding(x, edge_index, edge_attr, batch, subgraphs=subgraphs))
+
+    def of(self, data: Any) -> Float[Tensor, "graphs out"]:
+        """The same of a Data or Batch of torch_geometric, with the subgraphs that it carries, if any."""
+        s = Subgraphs.of(data, k=self.k, policy=self.policy, direction=self.direction)
+        x = getattr(data, "x", None) if self.node_features else None
+        return self(x, data.edge_index, getattr(data, "edge_attr", None) if self.edge_features else None, subgraphs=s)
 
     def embedding(
         self,

@@ -6,6 +6,7 @@ operators written one by one hold about thirty.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -19,11 +20,15 @@ _SLICE = 1 << 19  # numbers in a slice of pairs: what is between input and outpu
 
 
 def pair_sums(
-    T: Float[Tensor, "M2 C"], s: Subgraphs, columns: bool
-) -> tuple[Float[Tensor, "M1 C"], Float[Tensor, "M1 C"]]:
-    """The sum over each row of pairs and, with ``columns``, over each column (else the same again)."""
-    rows, cols = _Sums.apply(T, s.row, s.col, len(s.node), columns)
-    return rows, cols
+    T: Float[Tensor, "M2 C"], s: Subgraphs, weight: Float[Tensor, "M1 1"], columns: bool, picked: Sequence[Tensor]
+) -> tuple[Float[Tensor, "M2 C"], list[Float[Tensor, "M C"]]]:
+    """T itself, to be used from here on; the sum over each row of pairs, over each column (with ``columns``, else the
+    row's again), times ``weight``; and the pairs of each list of ``picked``.
+
+    What comes back to T through all of these is added up in one tensor.
+    """
+    whole, *sums = _Sums.apply(T, s.row, s.col, weight, columns, *picked)
+    return whole, sums
 
 
 def pair_map(
@@ -44,29 +49,43 @@ def _slices(rows: int, width: int) -> list[slice]:
 
 
 class _Sums(torch.autograd.Function):
-    """Row sums and column sums, whose gradient is one tensor and not two."""
+    """Row sums, column sums and chosen pairs, beside T: the gradient that comes to T is written on, none is made."""
 
     @staticmethod
     def forward(
-        ctx: Any, T: Float[Tensor, "M2 C"], row: Int[Tensor, " M2"], col: Int[Tensor, " M2"], count: int, columns: bool
-    ) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(row, col)
+        ctx: Any,
+        T: Float[Tensor, "M2 C"],
+        row: Int[Tensor, " M2"],
+        col: Int[Tensor, " M2"],
+        weight: Float[Tensor, "M1 1"],
+        columns: bool,
+        *picked: Int[Tensor, " P"],
+    ) -> tuple[Tensor, ...]:
+        ctx.save_for_backward(row, col, weight, *picked)
         ctx.columns = columns
-        rows = T.new_zeros(count, T.shape[1]).index_add_(0, row, T)
-        return rows, T.new_zeros(count, T.shape[1]).index_add_(0, col, T) if columns else rows.clone()
+        ctx.set_materialize_grads(False)
+        rows = T.new_zeros(len(weight), T.shape[1]).index_add_(0, row, T).mul_(weight)
+        cols = T.new_zeros(len(weight), T.shape[1]).index_add_(0, col, T).mul_(weight) if columns else rows.clone()
+        return T, rows, cols, *(T.index_select(0, at) for at in picked)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> Any:
-        row, col = ctx.saved_tensors
-        by_row, by_col = grads
-        if not ctx.columns:
-            return (by_row + by_col).index_select(0, row), None, None, None, None
-        grad = by_row.new_empty(len(row), by_row.shape[1])
+    def backward(ctx: Any, *grads: Tensor | None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        row, col, weight, *picked = ctx.saved_tensors
+        whole, by_row, by_col, *chosen = grads
+        like = next(g for g in grads if g is not None)
+        if by_row is not None and by_col is not None and not ctx.columns:
+            by_row, by_col = by_row + by_col, None
+        # T is handed on to one map only, so what it hands back is nobody else's.
+        grad = like.new_zeros(len(row), like.shape[1]) if whole is None else whole
         for part in _slices(*grad.shape):
-            torch.index_select(by_row, 0, row[part], out=grad[part])
-            grad[part] += by_col.index_select(0, col[part])
-        return grad, None, None, None, None
+            for each, at in ((by_row, row), (by_col, col)):
+                if each is not None:
+                    grad[part] += each.index_select(0, at[part]) * weight.index_select(0, at[part])
+        for each, at in zip(chosen, picked, strict=True):
+            if each is not None:
+                grad.index_add_(0, at, each)
+        return (grad, *(None for _ in range(4 + len(picked))))
 
 
 class _Map(torch.autograd.Function):
@@ -99,7 +118,7 @@ class _Map(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> Any:
+    def backward(ctx: Any, *grads: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         T, kept, turned, row, col, transposed = ctx.saved_tensors
         grad = grads[0].contiguous()
         by_row = grad.new_zeros(ctx.members, grad.shape[1]).index_add_(0, row, grad)
