@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.frames import canonical_labelling
-from isotropy.nn.subgraph._subgraphs import Subgraphs
 
 LARGEST = 12
 """Subgraphs of more members are told apart as they are numbered: canonical orders of large ones take long."""
@@ -35,9 +35,9 @@ class Census:
 
 
 def census(
-    s: Subgraphs, x: Tensor | None = None, e: Tensor | None = None, *, rooted: bool = True, largest: int = LARGEST
+    s: Any, x: Tensor | None = None, e: Tensor | None = None, *, rooted: bool = True, largest: int = LARGEST
 ) -> Census:
-    """The classes of subgraphs with the rows of ``x (n, c)`` and ``e (U, c)`` as colours, and the root marked.
+    """The classes of ``s: Subgraphs`` with the rows of ``x (n, c)`` and ``e (U, c)`` as colours, and the root marked.
 
     Exact up to ``largest`` members; larger subgraphs share a class where their members, as numbered, agree.
     """

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.nn.subgraph._classes import census
 from isotropy.nn.subgraph._members import Chooser, Policy, members
 
 _TABLE = 4  # pairs of whole graphs for each pair of members up to which a table finds the distinct ones in linear time
@@ -286,8 +287,6 @@ class Subgraphs:
         >>> Subgraphs.from_graph(two, torch.tensor([0, 0, 0, 1, 1, 1])).classes().tolist()
         [0, 1, 0, 0, 1, 0]
         """
-        from isotropy.nn.subgraph._classes import census
-
         return census(self, x).label
 
     def to(self, device: torch.device | str) -> Subgraphs:
