@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -268,6 +269,7 @@ def seen_copies(run: Run, *, seed: int, index: int) -> dict[str, Any]:
     return {"seen": (found if float(found.double().mean()) < MOSTLY_SEEN else torch.ones_like(found)).numpy()}
 
 
+@lru_cache(maxsize=1)  # the refits of a candidate follow each other, and all read the same copies
 def _along_window(problem: Problem, index: int, copies: int) -> tuple[Tensor, Tensor]:
     """All rows and their targets, each moved so many times within the window of a candidate, ``(n, copies, p)``."""
     orbit = Draws.of(problem.candidates[index].measured, copies).take(
