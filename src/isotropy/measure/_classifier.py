@@ -68,7 +68,9 @@ def _edges(columns: Columns, weight: Columns | None) -> list[Columns | None]:
         rank = ranks * mass[-1]
         at = np.searchsorted(mass, rank).clip(max=len(mass) - 1)
         beyond = np.where(mass[at] - rank > np.finfo(np.float64).eps, at, (at + 1).clip(max=len(mass) - 1))
-        edges.append(np.unique((value[at] + value[beyond]) / 2))
+        edge = np.unique((value[at] + value[beyond]) / 2)
+        # Bins without rows are left out, so that a cut stands where the first of equally good ones does.
+        edges.append(edge[np.diff(np.searchsorted(value, edge, "right"), prepend=0) > 0])
     return edges
 
 
