@@ -14,7 +14,7 @@ from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._duration import announce
-from isotropy.discovery._proposing import narrowed
+from isotropy.discovery._proposing import narrowed, said_of_proposals
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
 from isotropy.errors import DomainError
@@ -87,4 +87,7 @@ def discover(
     with answering(out, resume, settings, problem, began=began) as answer:
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
         discovery = analyse(Work(problem, mapped), dataset, by_part, tolerance=tolerance, quick=quick)
-        return answer.write(replace(discovery, proposed=proposing, **answer.stamp()))
+        if proposing:
+            told = said_of_proposals(len(problem.x), len(dataset.x))
+            discovery = replace(discovery, proposed=True, notes=(told, *discovery.notes))
+        return answer.write(replace(discovery, **answer.stamp()))

@@ -68,6 +68,14 @@ def narrowed(problem: Problem, windows: Mapping[str, float] | None = None) -> Pr
     )
 
 
+def said_of_proposals(judging: int, rows: int) -> str:
+    """Where the candidates come from, for the page of a discovery to which nobody named groups."""
+    said = "No groups were named: these are proposed by the types"
+    if judging == rows:
+        return f"{said}."
+    return f"{said}, about axes that half of the independent units single out; the others, {judging:,} rows, judge."
+
+
 def _part(problem: Problem, rows: Tensor) -> Problem:
     """Some rows of a problem, with the rotations of its types for candidates."""
     groups = [group for group in proposed(problem.types, problem.dims).groups if group.compact]
