@@ -24,6 +24,12 @@ from isotropy.data._graphs import load_exp as load_exp
 from isotropy.data._graphs import load_graph8c as load_graph8c
 from isotropy.data._graphs import load_sr25 as load_sr25
 from isotropy.data._graphs import read_graph6 as read_graph6
+from isotropy.data._handwriting import load_handwriting as load_handwriting
+from isotropy.data._handwriting import read_affnist as read_affnist
+from isotropy.data._handwriting import read_cifar as read_cifar
+from isotropy.data._handwriting import read_homnist as read_homnist
+from isotropy.data._handwriting import read_idx as read_idx
+from isotropy.data._handwriting import read_svhn as read_svhn
 from isotropy.data._mirror import DataNotFoundError as DataNotFoundError
 from isotropy.data._model_inputs import ModelInputs as ModelInputs
 from isotropy.data._model_inputs import picture_inputs as picture_inputs
@@ -71,5 +77,7 @@ from isotropy.data._tu import Graphs as Graphs
 from isotropy.data._tu import load_tu as load_tu
 from isotropy.data._tu import read_tu as read_tu
 from isotropy.data._views import read_views as read_views
+from isotropy.data._warped import framed as framed
+from isotropy.data._warped import warped as warped
 from isotropy.data._xyz import Structure as Structure
 from isotropy.data._xyz import read_xyz as read_xyz

@@ -13,6 +13,7 @@ from isotropy.data._dataset import Dataset, Recipe
 from isotropy.data._files import KINDS, SUFFIXES, load_file
 from isotropy.data._graph_lists import is_graph_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
+from isotropy.data._handwriting import MNIST
 from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
 from isotropy.data._motion import CMU
@@ -124,6 +125,7 @@ _ENTRIES = (
     _read("cad", "Surfaces of mechanical parts", "load_surfaces()", "MIT; some models have their authors' terms", CAD),
     _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
     _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
+    _read("mnist-10k", "Ten thousand handwritten digits", "load_handwriting()", "CC BY-SA 3.0", MNIST),
     _read("acac", "Acetylacetone, energies and forces", 'load_molecules("acac")', "MIT", MOLECULES),
     _read("cmu-131", "A walk and a hop, recorded, as capsules", "load_motion()", "free for research", CMU),
     _read(

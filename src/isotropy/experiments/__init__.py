@@ -4,6 +4,7 @@ from typing import Any
 
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
+from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
@@ -12,7 +13,15 @@ from isotropy.study import Claim, Experiment
 
 REGISTRY: dict[str, Experiment[Any, Any]] = {
     experiment.name: experiment
-    for experiment in (SOFT_EQUIVARIANCE, FRAME_AVERAGING, TRANSFORMATION_INVARIANT, GAUNT, OPTICS, ZOO)
+    for experiment in (
+        SOFT_EQUIVARIANCE,
+        FRAME_AVERAGING,
+        TRANSFORMATION_INVARIANT,
+        GAUNT,
+        LIE_DECOMPOSITION,
+        OPTICS,
+        ZOO,
+    )
 }
 
 __all__ = ["REGISTRY", "Claim", "Experiment"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import torch
 from jaxtyping import Bool, Float
@@ -69,7 +69,7 @@ class Group(ABC):
     @cached_property
     def algebra(self) -> LieAlgebra:
         """The Lie algebra, in float64 on the CPU."""
-        return self._algebra()
+        return _algebra_of(self)
 
     @cached_property
     def discrete(self) -> Element:
@@ -291,3 +291,9 @@ class Group(ABC):
         from isotropy.groups._subgroups import is_subgroup
 
         return is_subgroup(other, self)
+
+
+# Charts name their factors anew, SO(n) among them, each time that they are asked: equal groups share one algebra.
+@lru_cache(maxsize=256)
+def _algebra_of(group: Group) -> LieAlgebra:
+    return group._algebra()

@@ -22,8 +22,9 @@ class GroupResNet(Settled):
     anew for each call (``resample``), so that no finite set of them is learned by heart. ``dims`` are the channels of
     each stage. Features are normalised over all axes of a picture; zeros pad the blocks.
 
-    - ``kernel_size`` cells, ``lift_size`` in the lifting (the same unless told); ``pool`` averages so many cells, along
-      each side, to one after it; ``head`` is the width of the MLP, with ``dropout``; ``reduce`` as in `GroupPool`.
+    - ``kernel_size`` cells, ``lift_size`` in the lifting (the same unless told); ``stem`` averages so many cells, along
+      each side, to one before it, ``pool`` after it; ``head`` is the width of the MLP, with ``dropout``; ``reduce`` as
+      in `GroupPool`.
     - ``group``, ``n_samples``, ``measure``, ``weights``, ``rule``, ``seed``: as in `GroupSampler`.
     - ``separable``, ``angle``, ``reach``, ``width``: as in `GroupConv`.
 
@@ -49,6 +50,7 @@ class GroupResNet(Settled):
         resample: Resample = "train",
         *,
         lift_size: int | None = None,
+        stem: int = 1,
         pool: int = 1,
         head: int = 256,
         dropout: float = 0.3,
@@ -70,7 +72,9 @@ class GroupResNet(Settled):
         convolved: dict[str, Any] = {**sampled, "separable": separable, "angle": angle, "reach": reach}
         self.lift = LiftConv(group, in_channels, dims[0], lift_size or kernel_size, n_samples, seed=seed, **sampled)
         n = self.lift.group.degree
-        self.pool = {2: nn.AvgPool2d, 3: nn.AvgPool3d}[n](pool) if pool > 1 else None
+        average = {2: nn.AvgPool2d, 3: nn.AvgPool3d}[n]
+        self.stem = average(stem) if stem > 1 else None
+        self.pool = average(pool) if pool > 1 else None
         stages = zip((dims[0], *dims[:-1]), dims, strict=True)
         self.blocks = nn.ModuleList([
             _Block(group, c_in, c_out, kernel_size, n_samples, convolved) for c_in, c_out in stages
@@ -79,22 +83,27 @@ class GroupResNet(Settled):
         self.last = GroupConv(group, dims[-1], dims[-1], kernel_size, n_samples, padding=kernel_size // 2,
                               seed=seed + 1, **convolved)  # fmt: skip
         self.reduce = GroupPool(reduce)
-        self.stride = pool
+        self.strides = [stem, pool]
+        # Maxima of normalised features differ little from picture to picture, next to their mean over pictures.
         self.head = nn.Sequential(
-            nn.Linear(dims[-1], head), nn.GELU(), nn.Dropout(dropout), nn.Linear(head, num_classes)
+            nn.BatchNorm1d(dims[-1]),
+            nn.Linear(dims[-1], head),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(head, num_classes),
         )
 
     def settings(self) -> dict[str, Any]:
-        return {"pool": self.stride}
+        return {"strides": self.strides}
 
     def features(self, x: Float[Tensor, "B C *space"]) -> Float[Tensor, "B c"]:
         """The invariants before the head."""
-        z = _normal(self.lift(x))
+        z = self.lift(x if self.stem is None else self.stem(x))
         given = self.lift.samples
         assert given is not None
-        z = nn.functional.gelu(z)
         if self.pool is not None:
             z = self.pool(z.flatten(1, 2)).unflatten(1, z.shape[1:3])
+        z = nn.functional.gelu(_normal(z))
         for block in self.blocks:
             z = block(z, given)
         out = self.last.sampler()
