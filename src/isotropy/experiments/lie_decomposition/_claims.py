@@ -41,7 +41,8 @@ def _by_samples(result: Scored) -> list[float]:
 
 
 def _more_samples(result: Scored) -> bool:
-    return all(later >= earlier - NOISE for earlier, later in pairwise(_by_samples(result)))
+    shares = _by_samples(result)
+    return len(shares) > 1 and all(later >= earlier - NOISE for earlier, later in pairwise(shares))
 
 
 def _told(result: Scored) -> str:
