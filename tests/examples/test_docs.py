@@ -28,6 +28,7 @@ TUTORIALS = (
     "memory.md",
     "lenses.md",
     "parts-that-move.md",
+    "stretch-shear-and-haar-measure.md",
 )
 
 
