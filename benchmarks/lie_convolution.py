@@ -70,7 +70,7 @@ def plain(width: int) -> nn.Module:
 
 
 def sums(repeats: int = 10) -> None:
-    """Two sides of one equivariance on GL+(2) (specification 02 §5.4) by sums: how far apart, in how many milliseconds."""
+    """Two sides of one equivariance on GL+(2) (specification 02 §5.4) by sums: how far apart, in what time."""
     group, C = GLPlus(2), torch.tensor([[1.2, 0.3], [-0.2, 0.9]], dtype=torch.float64)
     window = Window(group, 0.4, compact="haar")
 
