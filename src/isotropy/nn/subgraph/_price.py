@@ -23,10 +23,10 @@ _PASSING = 3  # tensors of all pairs that the gradient of one layer takes beside
 _INDEX = 8 * 5  # bytes of numbers for each pair: its row, its column, its mirror, where it is glued, where it lies
 
 _TELLS = {
-    "global": "all that 1-WL tells apart, and more (2-IGN, as 2-FWL without products: 1-WL on pairs)",
-    1: "more than 1-WL: triangles (C6 from two triangles); not Rook from Shrikhande, nor most cyclic graphs (CSL)",
-    2: "more than 1-WL: also EXP, CSL and squares; not strongly regular graphs with equal parameters",
-    3: "more than 1-WL: also cycles of up to seven; not strongly regular graphs with equal parameters",
+    "global": "what 1-WL tells apart, no more (2-IGN)",
+    1: "also C6 from two triangles; not Rook from Shrikhande, nor EXP, nor most of CSL",
+    2: "also EXP and CSL; not strongly regular graphs with equal parameters",
+    3: "as k = 2, and more of wider surroundings; not strongly regular graphs",
 }
 _PRODUCT = "with local_product=True already k = 1 tells Rook from Shrikhande and all pairs of SR25 apart"
 
