@@ -29,6 +29,7 @@ TUTORIALS = (
     "lenses.md",
     "parts-that-move.md",
     "stretch-shear-and-haar-measure.md",
+    "graphs-piece-by-piece.md",
 )
 
 

@@ -7,6 +7,7 @@ from isotropy.experiments.gaunt import GAUNT
 from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
+from isotropy.experiments.subgraph import SUBGRAPH
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
 from isotropy.experiments.zoo import ZOO
 from isotropy.study import Claim, Experiment
@@ -20,6 +21,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         GAUNT,
         LIE_DECOMPOSITION,
         OPTICS,
+        SUBGRAPH,
         ZOO,
     )
 }

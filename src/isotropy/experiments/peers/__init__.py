@@ -37,3 +37,4 @@ from isotropy.experiments.peers._steered import Product as Product
 from isotropy.experiments.peers._steered import SteeredNetwork as SteeredNetwork
 from isotropy.experiments.peers._vector_neurons import VectorDGCNN as VectorDGCNN
 from isotropy.experiments.peers._vector_neurons import VectorPointNet as VectorPointNet
+from isotropy.experiments.peers._whole_graphs import WHOLE_GRAPHS as WHOLE_GRAPHS

@@ -1,0 +1,97 @@
+"""Classes of graphs over folds: a training for each, its curve on the test fold and on held-out training graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from isotropy.data import Graphs, load_tu
+from isotropy.experiments.peers import WHOLE_GRAPHS
+from isotropy.experiments.subgraph._config import OURS, Training
+from isotropy.nn import SubgraphNetwork, Subgraphs
+from isotropy.random import derive, spawn
+from isotropy.runs import Run
+from isotropy.study import job, size
+from isotropy.train import Batches, fit
+
+
+class Learner(nn.Module):
+    """A network on the graphs of a set, by their numbers; subgraphs were built once for all epochs."""
+
+    def __init__(self, network: nn.Module, graphs: Graphs, subgraphs: Subgraphs) -> None:
+        super().__init__()
+        self.network, self.graphs, self.subgraphs = network, graphs, subgraphs
+
+    def forward(self, rows: Int[Tensor, " B"]) -> Float[Tensor, "B classes"]:
+        graphs, subgraphs = self.graphs.take(rows), self.subgraphs.take(rows)
+        if isinstance(self.network, SubgraphNetwork):
+            return self.network(graphs.x, graphs.edge_index, None, graphs.batch, subgraphs=subgraphs)
+        return self.network(graphs, subgraphs)
+
+
+def learner(method: str, graphs: Graphs, plan: Training) -> Learner:
+    """The network of that name, and the subgraphs that it works on."""
+    whole = method.startswith("2-IGN")
+    s = Subgraphs.from_graph(
+        graphs.edge_index, graphs.batch, policy="graph" if whole else "ego", num_nodes=len(graphs.x)
+    )
+    features, classes = graphs.x.shape[1], graphs.classes
+    network: nn.Module
+    if whole or method == OURS:
+        widths = (plan.width,) * plan.layers
+        network = SubgraphNetwork(
+            features, 0, classes, widths, policy="graph" if whole else "ego", dropout=float(plan.dropout)
+        )
+    else:
+        network = WHOLE_GRAPHS[method](features, classes, plan.width, plan.layers, float(plan.dropout))
+    return Learner(network, graphs, s)
+
+
+@job
+def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Training) -> dict[str, Any]:
+    """The accuracy on one test fold after each epoch, in percent; fold ``seed`` of ten.
+
+    ``nested`` is that of the epoch which was best on a tenth of the training graphs, which train nothing. Source:
+    Errica et al., ICLR 2020; Mitton, Murray-Smith, 2111.11840, section 6.
+    """
+    graphs = load_tu(dataset)
+    fold = seed % 10
+    test, rest = graphs.test_of(fold), graphs.train_of(fold)
+    order = torch.randperm(len(rest), generator=spawn(seed, "held out", dataset))
+    held_out, training = rest[order[: len(rest) // 10]], rest[order[len(rest) // 10 :]]
+    y = graphs.y.clone()
+    if plan.shuffle:
+        y[training] = y[training[torch.randperm(len(training), generator=spawn(seed, "labels"))]]
+    torch.manual_seed(derive(seed, "weights", method))
+    model = learner(method, graphs, plan)
+    batches = Batches((training, y[training]), plan.batch, seed=derive(seed, "batches"))
+    curves: dict[str, list[float]] = {"test": [], "validation": []}
+
+    def measure(row: Any, trained: nn.Module) -> None:
+        trained.eval()
+        with torch.no_grad():
+            for name, rows in (("test", test), ("validation", held_out)):
+                right = torch.cat([trained(part).argmax(1) == graphs.y[part] for part in rows.split(256)])
+                curves[name].append(100 * float(right.double().mean()))
+        trained.train()
+
+    def loss(trained: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return nn.functional.cross_entropy(trained(batch[0]), batch[1], reduction="none")
+
+    def falling(step: int, total: int) -> float:
+        return 0.1 ** (step // len(batches) // plan.drop)
+
+    fit(
+        model, loss, batches, optimizer=torch.optim.AdamW(model.parameters(), float(plan.rate), weight_decay=0.0),
+        schedule=falling, max_epochs=plan.epochs, callbacks=[measure], seed=seed, progress=False,
+    )  # fmt: skip
+    best = max(range(plan.epochs), key=lambda epoch: (curves["validation"][epoch], epoch))
+    last = curves["test"][-10:]
+    majority = float(torch.bincount(graphs.y[test]).max()) / len(test)
+    return {
+        "curve": curves["test"], "last": sum(last) / len(last), "nested": curves["test"][best],
+        "majority": 100 * majority, "parameters": size(model),
+    }  # fmt: skip

@@ -1,0 +1,70 @@
+"""The sizes of the experiment: the paper's own, and a version for two cores and half an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from isotropy.data import TU_NAMES
+from isotropy.study import Configuration, Number
+
+ACCURACY, EXPRESSIVITY, MEMORY = "accuracy", "expressivity", "memory"
+OURS = "ego networks"
+METHODS = (OURS, "2-IGN", "GIN", "DSS-GNN", "PPGN")
+"""What is trained: ours, the same layers on whole graphs, and three networks of others."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """Ten folds of a set: ``layers`` of ``width`` channels, AdamW at ``rate``, a tenth of it after ``drop`` epochs.
+
+    ``folds`` keeps the first so many. A tenth of the training graphs validate; after all epochs the rate of the epoch
+    that is best on them is the *nested* accuracy. With ``shuffle`` labels are exchanged among the training graphs.
+    """
+
+    epochs: int = 40
+    batch: int = 32
+    width: int = 32
+    layers: int = 3
+    rate: Number = 3e-3
+    drop: int = 30
+    dropout: Number = 0.5
+    folds: int = 10
+    shuffle: bool = False
+
+
+@dataclass(frozen=True)
+class Apart:
+    """Random networks of ``layers`` layers of ``width`` channels, in float64; pairs of EXP, the first ``exp``."""
+
+    layers: int = 3
+    width: int = 16
+    exp: int = 100
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Memory of one forward and backward pass on a 4-regular graph, by its nodes ``n``; ``width`` channels."""
+
+    n: tuple[int, ...] = (50, 100, 200, 400, 800)
+    width: int = 8
+    layers: int = 2
+
+
+@dataclass(frozen=True)
+class Config(Configuration):
+    """Which sets are learned by which methods."""
+
+    datasets: Sequence[str] = ("MUTAG", "PTC")
+    methods: Sequence[str] = METHODS
+    training: Training = field(default_factory=Training)
+    apart: Apart = field(default_factory=Apart)
+    curve: Curve = field(default_factory=Curve)
+
+
+SMALL = Config()
+FULL = Config(
+    datasets=TU_NAMES,
+    training=Training(epochs=50, width=64, layers=4),
+    curve=Curve(n=(50, 100, 200, 400, 800, 1600, 3200)),
+)

@@ -1,0 +1,88 @@
+"""Networks on subgraphs: the miniature of the reproduction, and claims that fail on bad numbers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from isotropy.data import load_tu
+from isotropy.experiments.subgraph import SUBGRAPH, Apart, Config, Curve, SubgraphResult, Training
+from isotropy.experiments.subgraph._accuracy import learner
+from isotropy.experiments.subgraph._apart import SETS, WAYS
+from isotropy.experiments.subgraph._claims import TOGETHER, common, slope
+from isotropy.experiments.subgraph._config import METHODS, OURS
+from isotropy.runs import Run
+from isotropy.study import Score
+
+TINY = Config(
+    datasets=("MUTAG",),
+    training=Training(epochs=1, batch=64, width=2, layers=1, folds=1),
+    apart=Apart(layers=2, width=4, exp=1),
+    curve=Curve(n=(30, 60), width=2, layers=1),
+    engine="serial",
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> SubgraphResult:
+    pytest.importorskip("torch_geometric")
+    return SUBGRAPH.run(TINY, Run(tmp_path_factory.mktemp("subgraph") / "run"))
+
+
+def test_every_method_has_its_lines_and_pairs_stay_together_where_they_must(found: SubgraphResult) -> None:
+    assert {line.method for line in found.scores if line.task == "accuracy"} == set(METHODS)
+    for way, counts in TOGETHER.items():
+        for name, count in zip(SETS, counts, strict=True):
+            if name != "EXP":  # of which there is one pair here
+                assert found.score("expressivity", name, way).mean == count, (way, name)
+    assert {line.method for line in found.scores if line.task == "expressivity"} == set(WAYS)
+    assert 0 < common("MUTAG", OURS)(found) <= 100
+
+
+def test_claims_fail_on_bad_numbers(found: SubgraphResult) -> None:
+    def failing(**changed: float) -> list[str]:
+        def worse(line: Score) -> Score:
+            return replace(line, values=(changed[line.task],)) if line.task in changed else line
+
+        return [
+            claim.text
+            for claim in SUBGRAPH.claims
+            if "PTC" not in claim.text and not claim.judge(replace(found, scores=tuple(map(worse, found.scores)))).held
+        ]
+
+    assert len([text for text in failing(accuracy=50.0) if text.startswith("MUTAG")]) == 2
+    assert sum("exactly" in text for text in failing(expressivity=3.0)) == len(TOGETHER)
+    assert "memory of whole graphs grows as n^2 (+- .15)" in failing(memory=1e6)
+
+
+def test_slopes_are_those_of_powers(found: SubgraphResult) -> None:
+    def power(line: Score) -> Score:
+        return replace(line, values=(int(line.setting.split()[0]) ** 2.0,)) if line.task == "memory" else line
+
+    assert abs(slope(OURS)(replace(found, scores=tuple(map(power, found.scores)))) - 2) < 1e-9
+
+
+def test_peers_do_not_read_the_numbering_of_nodes() -> None:
+    pytest.importorskip("torch_geometric")
+    graphs = load_tu("MUTAG")[:6]
+    p = torch.cat([torch.randperm(n) + start for n, start in zip(
+        graphs.segments.sizes.tolist(), graphs.segments.ptr.tolist(), strict=False)])  # fmt: skip
+    x = torch.empty_like(graphs.x)
+    x[p] = graphs.x
+    moved = replace(graphs, x=x, edge_index=p[graphs.edge_index])
+    for method in METHODS:
+        torch.manual_seed(0)
+        one = learner(method, graphs, TINY.training).eval()
+        torch.manual_seed(0)
+        other = learner(method, moved, TINY.training).eval()
+        rows = torch.arange(6)
+        assert float((one(rows) - other(rows)).abs().max()) < 1e-4, method
+
+
+def test_the_report_shows_the_published_table(found: SubgraphResult, tmp_path: Path) -> None:
+    page = found.report(tmp_path / "report.html").read_text()
+    assert "Accuracy over folds" in page
+    assert "recalled, not verified" in page
