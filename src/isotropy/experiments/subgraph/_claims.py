@@ -21,12 +21,15 @@ _APART = ("C6, two triangles", "Rook, Shrikhande", "SR25")
 
 
 def common(name: str, method: str) -> Value[Scored]:
-    """The accuracy at the epoch that is best in the mean over folds: one epoch for all folds (Xu et al., ICLR 2019)."""
+    """The accuracy at the epoch that is best in the mean over folds, one for all folds (Xu et al., ICLR 2019).
+
+    Of a set or method that was not run it is not a number, and nothing is claimed of it with success.
+    """
 
     def value(result: Scored) -> float:
         pattern = re.compile(rf"{re.escape(name)}, epoch \d+")
         lines = (one for one in result.scores if one.task == ACCURACY and one.method == method)
-        return max(one.mean for one in lines if pattern.fullmatch(one.setting))
+        return max((one.mean for one in lines if pattern.fullmatch(one.setting)), default=math.nan)
 
     return Value(value, frozenset({ACCURACY}))
 

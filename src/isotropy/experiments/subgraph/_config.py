@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from isotropy.data import TU_NAMES
@@ -55,8 +54,8 @@ class Curve:
 class Config(Configuration):
     """Which sets are learned by which methods."""
 
-    datasets: Sequence[str] = ("MUTAG", "PTC")
-    methods: Sequence[str] = METHODS
+    datasets: tuple[str, ...] = ("MUTAG", "PTC")
+    methods: tuple[str, ...] = METHODS
     training: Training = field(default_factory=Training)
     apart: Apart = field(default_factory=Apart)
     curve: Curve = field(default_factory=Curve)
