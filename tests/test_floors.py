@@ -40,7 +40,7 @@ FLOORS: dict[str, set[str]] = {
     "linalg": set(),
     "groups": {"linalg"},
     "reps": {"groups", "linalg"},
-    "optics": {"reps", "groups", "linalg"},
+    "optics": {"reps", "groups", "linalg", "report"},
     "measure": {"optics", "reps", "groups", "linalg"},
     "frames": {"measure", "optics", "reps", "groups", "linalg"},
     "nn": {"frames", "data", "reps", "groups", "linalg"},

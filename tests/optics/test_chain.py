@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, NonDeterministicError
-from isotropy.optics import Chain, InfeasibleBudget, Plan, measure_peak
+from isotropy.optics import Chain, Coupling, InfeasibleBudget, Plan, measure_peak
 from isotropy.optics._meter import Meter
 
 
@@ -324,3 +324,29 @@ def test_no_layer_is_the_identity_and_one_layer_is_autograd() -> None:
     Chain([layer]).run(x, Chain([layer]).profile(x, repeats=1).plan(min_budget=True)).sum().backward()
     assert layer.weight.grad is not None
     assert torch.equal(layer.weight.grad, x.detach().expand(2, 3))
+
+
+def test_bytes_during_each_step_are_those_that_were_predicted() -> None:
+    torch.manual_seed(0)
+
+    def half() -> nn.Module:
+        return nn.Sequential(nn.Linear(4, 16), nn.Tanh(), nn.Linear(16, 4))
+
+    made: list[list[nn.Module]] = [[Residual(8, 0.2) for _ in range(3)], [Coupling(half(), half()) for _ in range(4)]]
+    for layers in made:
+        for placed in (False, True):  # without and with a place for gradients, which are then nobody's fresh memory
+            for p in nn.ModuleList(layers).parameters():
+                p.grad = torch.zeros_like(p) if placed else None
+            chain, x = Chain(layers), torch.randn(2, 64, 8)
+            profile = chain.profile(x, repeats=1)
+            little = profile.plan(min_budget=True).budget + 2 * x.nbytes
+            allow = {"store", "recompute"} | ({"invert"} if isinstance(layers[0], Coupling) else set())
+            for plan in (profile.plan(min_budget=True), profile.plan(little, allow=allow), profile.plan()):
+                seen = chain.watch(x, plan)
+                works = [step.action in ("forward", "tape", "backward", "invert") for step in plan.steps]
+                apart = [abs(a - b) for a, b, work in zip(seen, plan.predicted.live, works, strict=True) if work]
+                # Random state is a few bytes, and no layer's.
+                assert max(seen) == pytest.approx(plan.predicted.peak_bytes, rel=0.01)
+                # Type checks of tests hold arguments of calls: a value that runs may live a step longer.
+                assert max(apart) < 1.1 * x.nbytes
+            assert all((p.grad is not None) == placed for p in nn.ModuleList(layers).parameters())

@@ -48,6 +48,9 @@ def test_the_same_training_within_a_budget(tmp_path: Path) -> None:
     assert 0.5 * budget < record["measured_peak"] <= 1.02 * budget
     assert record["recomputed"] > 0
     assert "within" in record["plan"][0]
+    page = (tmp_path / "run" / "memory.html").read_text()
+    assert "What is kept, and until when" in page
+    assert "measured peak" in page
     with pytest.raises(InfeasibleBudget, match="in the way"):
         trained(model, memory=0.2 * budget)
 

@@ -44,8 +44,12 @@ def audit(
     resume: Resume = False,
     title: Title = None,
     memory: Annotated[
-        bool, typer.Option("--memory", help="Also: what each layer of a sequential model keeps, and what less costs.")
+        bool, typer.Option("--memory", help="Also: what each block of the model keeps, and what less memory costs.")
     ] = False,
+    blocks: Annotated[
+        str | None,
+        typer.Option("--blocks", metavar="NAME", help="With --memory: which blocks, e.g. encoder.layers."),
+    ] = None,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?
 
@@ -53,6 +57,8 @@ def audit(
     graphs (.npz, .json). Seconds for most models; a line every 20 seconds says how far it is.
     """
     check_run(out, resume)
+    if blocks is not None and not memory:
+        raise SchemaError(f"--blocks {blocks} without --memory", "--memory, which looks at them")
     settings = settings_of(setting)
     from isotropy import data as rooms
     from isotropy.discovery import adapted, is_calculator, load_model
@@ -78,7 +84,7 @@ def audit(
         found = answer.write(_asked_when(examine(loaded, inputs, groups=groups, seed=seed, name=model), answer))
     show(found, found.headline(), steps=found.next_steps)
     if memory:
-        _show_memory(loaded, inputs.x, out)
+        _show_memory(loaded, inputs.x, out, blocks)
     point(out)
 
 
@@ -87,7 +93,7 @@ def _asked_when(found: Any, answer: Any) -> Any:
     return replace(found, **{key: answer.stamp()[key] for key in ("date", "command")})
 
 
-def _show_memory(model: Any, x: Any, out: Path | None) -> None:
+def _show_memory(model: Any, x: Any, out: Path | None, blocks: str | None) -> None:
     """What each layer keeps on at most 1024 rows, and the page with the curve beside the report."""
     import numpy as np
     import torch
@@ -98,7 +104,7 @@ def _show_memory(model: Any, x: Any, out: Path | None) -> None:
         raise SchemaError(f"the memory of a model of {type(x).__name__}", "one table, cloud or picture for each row")
     weight = next(iter(model.parameters()), None) if hasattr(model, "parameters") else None
     few = torch.as_tensor(x[:1024])
-    look = memory_look(model, few if weight is None else few.to(weight.dtype))
+    look = memory_look(model, few if weight is None else few.to(weight.dtype), blocks)
     show(look)
     if out is not None:
         print(f"memory: {look.report(out / 'memory.html')}")

@@ -158,6 +158,10 @@ def compare(
     quick: Annotated[
         bool, typer.Option("--quick", help="A first look: three folds of 500 steps, smaller networks.")
     ] = False,
+    memory: Annotated[
+        str | None,
+        typer.Option("--memory", metavar="SIZE", help="A budget for every method's passes, e.g. 2GB: plan or refuse."),
+    ] = None,
     title: ask.Title = None,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?
@@ -178,6 +182,7 @@ def compare(
         backbone=backbone,
         loss=loss,
         rate=rate,
+        memory=memory,
         title=title,
     )
 

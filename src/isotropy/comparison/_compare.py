@@ -18,6 +18,7 @@ from isotropy.comparison._own import Own, one_hot
 from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._training import folds_of, train_fold
+from isotropy.comparison._within import held_to
 from isotropy.data import Dataset, Tabular, Types
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
@@ -52,6 +53,7 @@ def compare(
     cluster: Iterable[Any] | str | None = None,
     seed: int = 0,
     quick: bool = False,
+    memory: str | float | None = None,
     windows: Mapping[str, float] | None = None,
     engine: str = "serial",
     workers: int | None = None,
@@ -72,13 +74,18 @@ def compare(
     ``quick`` is a first look: three folds of 500 steps, smaller networks. With ``out`` the run lives in that
     directory: a killed run continues with ``resume=True``, and the report is written there.
 
+    ``memory``, such as "2GB", is a budget for forward and backward pass of every method, as ``fit`` takes it: networks
+    that are chains of layers keep less and run the rest again, to the same bits; others are measured, and not run if
+    they need more. The notes say which.
+
     ``backbone`` takes the place of our network everywhere but in exact layers: what makes one of (inputs, outputs),
     which sees rows (B, inputs), or its name "module:name"; ``rate`` is its learning rate (3e-3). ``loss`` is
     "squared", "absolute", "cross-entropy" for a column of classes 0, 1, ... that logits predict, or a function of
     predictions and targets (B, outputs) that gives each row a loss of at least 0, or its name. Functions and classes
     stand at the top of a module, so that other processes find them. Neither has a soft network.
 
-    Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit. Source: docs/compare.md.
+    Raises ShapeError, SchemaError or DomainError for data, groups and methods that do not fit, InfeasibleBudget where
+    the plain network needs more memory. Source: docs/compare.md.
 
     >>> from isotropy.data import load
     >>> found = compare(load("scaling", n=60), methods="augmentation", quick=True)
@@ -94,11 +101,15 @@ def compare(
     budget = Budget.of(len(problem.x), quick=quick)
     existing = methods_of(problem, kinds, own=bool(own.backbone or own.loss))
     settings = {**data_settings(dataset, problem), "methods": list(kinds), "quick": quick, "budget": asdict(budget)}
-    settings |= own.told
+    within: dict[str, Any] = {} if memory is None else {"memory": memory}
+    settings |= own.told | within
+    existing, told = (existing, []) if memory is None else held_to(memory, problem, existing, budget, own)
     with answering(out, resume, settings, problem, began=began) as answer:
         tried = [method for method in existing if not method.missing]
         jobs = [
-            problem.job(train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget, **own.told)
+            problem.job(
+                train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget, **own.told, **within
+            )
             for method in tried
             for fold in range(budget.folds)
         ]
@@ -108,7 +119,8 @@ def compare(
             map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
         )
         found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
-        return answer.write(replace(judged(dataset, problem, existing, found, budget, own), **answer.stamp()))
+        result = judged(dataset, problem, existing, found, budget, own)
+        return answer.write(replace(result, notes=(*result.notes, *told), **answer.stamp()))
 
 
 def _each(methods: Sequence[Method], budget: Budget) -> list[Method]:

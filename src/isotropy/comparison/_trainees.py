@@ -53,12 +53,26 @@ class GatedNetwork(nn.Module):
                 bound = 1 / math.sqrt(layer.in_features)
                 nn.init.uniform_(layer.bias, -bound, bound, generator=generator)
 
+    def layers_in_order(self) -> list[Callable[[Tensor], Tensor]]:
+        """All that it does, one after the other, which is what a budget of memory is planned for."""
+        return [self.enter, *map(Gated, self.gates, self.mixes), self.head]
+
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
-        z = self.enter(x)
-        for gate, mix in zip(self.gates, self.mixes, strict=True):
-            a, b = gate(z).chunk(2, -1)
-            z = z + mix(nn.functional.silu(a) * b)
-        return self.head(z)
+        for layer in self.layers_in_order():
+            x = layer(x)
+        return x
+
+
+@dataclass(frozen=True)
+class Gated:
+    """``z + mix(silu(a) * b)`` with ``(a, b) = gate(z)``."""
+
+    gate: nn.Module
+    mix: nn.Module
+
+    def __call__(self, z: Tensor) -> Tensor:
+        a, b = self.gate(z).chunk(2, -1)
+        return z + self.mix(nn.functional.silu(a) * b)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,14 +7,15 @@ from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.comparison._methods import Budget, Kind
 from isotropy.comparison._own import Own, best_constant
 from isotropy.comparison._trainees import Trainee, trainee_of
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, ShapeError
 from isotropy.measure import equivariance_error
-from isotropy.optics import measure_peak
+from isotropy.optics import fit_in_memory, measure_peak
+from isotropy.optics.parts import planner_of
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.study import Candidate, Problem
@@ -38,12 +39,14 @@ def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
 
 
 def train_fold(
-    run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int], **own: Any
-) -> dict[str, Any]:
+    run: Run, *, seed: int, kind: Kind, group: str, fold: int, budget: dict[str, int],
+    memory: str | float | None = None, **own: Any,
+) -> dict[str, Any]:  # fmt: skip
     """Losses of the held-out rows (squared errors per output, unless ``own`` says otherwise), which of their classes
-    are right, where there are any, and what the training took; or how it diverged."""
+    are right, where there are any, and what the training took; or how it diverged. Passes keep within ``memory`` where
+    the network is a chain of layers."""
     with single_precision():
-        return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget), Own(**own))
+        return _trained(Problem.load(run), seed, kind, group, fold, Budget(**budget), Own(**own), memory)
 
 
 @contextmanager
@@ -57,7 +60,9 @@ def single_precision() -> Generator[None, None, None]:
         torch.set_default_dtype(before)
 
 
-def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spend: Budget, own: Own) -> dict[str, Any]:
+def _trained(
+    problem: Problem, seed: int, kind: Kind, group: str, fold: int, spend: Budget, own: Own, memory: str | float | None
+) -> dict[str, Any]:
     held_out = folds_of(problem, spend.folds) == fold
     validation = validation_rows(problem, held_out, seed, fold)
     rows = (~held_out & ~validation).nonzero().flatten()
@@ -65,7 +70,7 @@ def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spe
     began = time.process_time()
     trainee = trainee_of(kind, problem, candidate, rows, spend, derive(seed, "fold", fold), own)
     try:
-        history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold))
+        history = _train(trainee, rows, validation.nonzero().flatten(), spend, derive(seed, "train", fold), memory)
     except DivergedError as error:
         return {"diverged": error.given}
     trained = time.process_time()
@@ -85,7 +90,7 @@ def _trained(problem: Problem, seed: int, kind: Kind, group: str, fold: int, spe
         "equivariance_error": _asymmetry(trainee, problem, candidate or problem.candidates[0], x, seed),
         "seconds": trained - began,
         "predict_seconds": predicted - trained,
-        "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend, own) / 1e6,
+        "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend, own, memory) / 1e6,
         "parameters": sum(p.numel() for p in trainee.core.parameters()),
         "best_step": 0 if history.best_epoch is None else int(history.rows[history.best_epoch]["step"]),
     }
@@ -114,12 +119,15 @@ def validation_rows(problem: Problem, held_out: Bool[Tensor, " n"], seed: int, f
     return torch.isin(problem.unit, units[order[few]]) & ~held_out
 
 
-def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, seed: int) -> Any:
+def _train(
+    trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, seed: int, memory: str | float | None
+) -> Any:
+    core = trainee.core if memory is None else planned(trainee, min(spend.batch, len(rows)))[0]
     x, y = trainee.table(rows)
     batches = Batches(x, y, batch_size=min(spend.batch, len(rows)), seed=derive(seed, "batches"), drop_last=True)
     epochs = max(1, spend.steps // len(batches))
     return fit(
-        trainee.core,
+        core,
         trainee.loss,
         batches,
         optimizer=trainee.optimizer(),
@@ -130,25 +138,52 @@ def _train(trainee: Trainee, rows: Tensor, validation: Tensor, spend: Budget, se
         validate_every=max(1, epochs // _LOOKS),
         clip=_CLIP,
         seed=seed,
+        memory=None if planner_of(core) is None else memory,
         progress=False,
     )
 
 
 def peak_of_a_step(
-    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " B"], spend: Budget, own: Own
-) -> int:
+    kind: Kind, problem: Problem, candidate: Candidate | None, rows: Int[Tensor, " B"], spend: Budget, own: Own,
+    memory: str | float | None = None,
+) -> int:  # fmt: skip
     """The bytes that tensors take in one step of training on ``rows``, with weights, gradients and Adam's state."""
     few = problem.few(rows)
     trainee = trainee_of(kind, few, candidate, torch.arange(len(rows)), spend, 0, own)
     core, table = trainee.core, trainee.table(torch.arange(len(rows)))
-    return measure_peak(lambda: steps_of(trainee, table, 1), [*core.parameters(), *core.buffers(), *table])
+    if memory is not None:
+        core, why_not = planned(trainee, len(rows))
+        if not why_not:
+            steps_of(trainee, table, 1, core, memory)  # in which the plan is made
+            for parameter in core.parameters():
+                parameter.grad = None
+    return measure_peak(lambda: steps_of(trainee, table, 1, core), [*core.parameters(), *core.buffers(), *table])
 
 
-def steps_of(trainee: Trainee, table: tuple[Tensor, Tensor], count: int) -> None:
-    """So many steps on the rows of a table, all in one batch."""
+def steps_of(
+    trainee: Trainee, table: tuple[Tensor, Tensor], count: int, core: nn.Module | None = None,
+    memory: str | float | None = None,
+) -> None:  # fmt: skip
+    """So many steps on the rows of a table, all in one batch, of the trainee's own network or of one with a plan.
+
+    Plans are for the passes through the loss: while one is made there are no penalties.
+    """
+    constraints = trainee.constraints(count) if memory is None else []
     batches = Batches(*table, batch_size=len(table[0]), shuffle=False)
-    fit(trainee.core, trainee.loss, batches, optimizer=trainee.optimizer(), constraints=trainee.constraints(count),
-        max_steps=count, progress=False)  # fmt: skip
+    fit(core or trainee.core, trainee.loss, batches, optimizer=trainee.optimizer(),
+        constraints=constraints, max_steps=count, memory=memory, progress=False)  # fmt: skip
+
+
+def planned(trainee: Trainee, rows: int) -> tuple[nn.Module, str]:
+    """The network of a trainee, with a plan to come where it is a chain of layers, and else why it is none."""
+    try:
+        return fit_in_memory(trainee.core, None), ""
+    except DomainError:
+        pass  # what happens between its blocks is seen on an example
+    try:
+        return fit_in_memory(trainee.core, torch.zeros(rows, trainee.problem.x.shape[1])), ""
+    except (DomainError, ShapeError) as error:
+        return trainee.core, error.given
 
 
 def _asymmetry(

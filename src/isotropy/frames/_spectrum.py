@@ -9,6 +9,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.linalg import Segments, eigh
+from isotropy.optics.parts import recomputed
 
 TIES = {torch.float32: 1e-3, torch.float64: 1e-5}
 """Relative differences of eigenvalues that count as none, by the dtype of the points: above the square root of the
@@ -175,8 +176,14 @@ def _mean_distance(y: Tensor, segments: Segments | None) -> Float[Tensor, " S"]:
         valid = mask.to(y)
     S, n, _ = y.shape
     sums = y.new_zeros(S)
-    for some in torch.arange(n, device=y.device).split(max(1, _CHUNK // (S * n))):
+    pieces = torch.arange(n, device=y.device).split(max(1, _CHUNK // (S * n)))
+
+    def distances(some: Tensor, y: Tensor) -> Tensor:
         apart = torch.cdist(y[:, some], y, compute_mode="donot_use_mm_for_euclid_dist")
-        sums = sums + (apart * valid[:, some, None] * valid[:, None, :]).sum((1, 2))
+        return (apart * valid[:, some, None] * valid[:, None, :]).sum((1, 2))
+
+    for some in pieces:
+        # Of many pieces none is kept for the backward pass: it would hold all distances after all.
+        sums = sums + (recomputed(distances, some, y) if len(pieces) > 1 else distances(some, y))
     count = valid.sum(1)
     return sums / (count * (count - 1)).clamp_min(1)

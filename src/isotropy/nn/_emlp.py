@@ -1,5 +1,6 @@
 """A network for any group from the types of its data: equivariant layers, bilinear blocks and gates."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, Literal
 
@@ -151,9 +152,12 @@ class EMLP(Settled):
             "depth": len(self.blocks),
         }
 
+    def layers_in_order(self) -> list[Callable[..., Any]]:
+        """What it consists of: all that it does where nothing is centred (``optics.fit_in_memory`` asks)."""
+        return [*self.blocks, self.head]
+
     def forward(self, x: Float[Tensor, "... n_in"]) -> Float[Tensor, "... n_out"]:
-        z = x if self.centre is None else x - centroids(x, self.centre)
-        for block in self.blocks:
-            z = block(z)
-        y = self.head(z)
+        y = x if self.centre is None else x - centroids(x, self.centre)
+        for layer in self.layers_in_order():
+            y = layer(y)
         return y if self.place is None else y + centroids(x, self.place)

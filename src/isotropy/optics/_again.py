@@ -48,8 +48,11 @@ def _mentioned(f: Callable[..., Any]) -> list[Any]:
 
 
 def generators_of(f: Callable[..., Any]) -> list[torch.Generator]:
-    """The generators that a callable mentions, or that the modules that it mentions hold."""
-    parts = [part for module in modules_of(f) for part in module.modules()]
+    """The generators that a callable mentions, or that the modules that it mentions, or its own object, hold."""
+    parts: list[Any] = [part for module in modules_of(f) for part in module.modules()]
+    if inspect.ismethod(f):
+        parts += [f.__self__] if hasattr(f.__self__, "__dict__") else []
+        f = f.__func__
     found = [*(one for part in parts for one in vars(part).values()), *(_mentioned(f) if inspect.isfunction(f) else ())]
     return list(dict.fromkeys(one for one in found if isinstance(one, torch.Generator)))
 

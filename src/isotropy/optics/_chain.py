@@ -11,7 +11,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.optics._again import Again, modules_of
-from isotropy.optics._measuring import measure_layers
+from isotropy.optics._measuring import measure_layers, watch_layers
 from isotropy.optics._plan import Plan
 from isotropy.optics._profile import Profile
 from isotropy.optics._run import Rest
@@ -63,12 +63,33 @@ class Chain:
         """
         return measure_layers(self.layers, self.names, x, repeats)
 
-    def run(self, x: Any, plan: Plan | None = None, *, debug: bool = False) -> Any:
+    def watch(self, x: Any, plan: Plan) -> tuple[float, ...]:
+        """Bytes measured during each step of the ``plan``, in a forward and backward pass that leaves nothing behind.
+
+        ``plan.report(path, chain.watch(x, plan))`` draws them over the predicted ones.
+
+        >>> from torch import nn
+        >>> chain = Chain([nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1)])
+        >>> plan = chain.profile(torch.ones(4, 2)).plan(min_budget=True)
+        >>> max(chain.watch(torch.ones(4, 2), plan)) <= plan.budget
+        True
+        """
+        return watch_layers(lambda begins: self.run(x, plan, begins=begins), self.layers, x, len(plan.steps))
+
+    def run(
+        self,
+        x: Any,
+        plan: Plan | None = None,
+        *,
+        debug: bool = False,
+        begins: Callable[[int], None] | None = None,
+    ) -> Any:
         """The output of the chain, in the graph of plain autograd, with as much of it kept as the ``plan`` says.
 
         Gradients, buffers and the random stream afterwards are those of plain autograd, bit by bit, for layers that
         are deterministic given their random state; ``debug=True`` compares rebuilt outputs, at the price of keeping
         them. Without gradients nothing is stored. Hooks of modules are called at each forward.
+        ``begins`` is called with the number of each step of the plan before it is taken.
 
         Raises DomainError for a plan of another chain or shape, a layer that gives no tensor, changes in place, and,
         during backward, for a gradient of a gradient where the plan recomputes; NonDeterministicError for layers that
@@ -82,7 +103,7 @@ class Chain:
             plan = everything(len(self), self.names)
         self._check(plan, x)
         calls = [Again(name, layer, modules_of(layer)) for name, layer in zip(self.names, self.layers, strict=True)]
-        return Rest(calls, plan.steps, debug=debug).forward(x)
+        return Rest(calls, plan.steps, debug=debug, begins=begins).forward(x)
 
     def _check(self, plan: Plan, x: Any) -> None:
         if len(plan.costs) != len(self):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,8 +13,17 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.optics._budget import InfeasibleBudget, in_words
+from isotropy.optics._chain import Chain
 from isotropy.optics._follow import follow
-from isotropy.optics._in_memory import STORE_OR_RECOMPUTE, InMemory, InMemoryList, Planner, read_budget
+from isotropy.optics._in_memory import (
+    STORE_OR_RECOMPUTE,
+    InMemory,
+    InMemoryList,
+    InMemoryOrder,
+    Planner,
+    in_order,
+    read_budget,
+)
 from isotropy.optics._measuring import peak_of_a_pass, untouched
 from isotropy.optics._plan import Plan
 
@@ -33,6 +43,7 @@ def fit_in_memory(
 
     ``model`` is an ``nn.Sequential``, a list of blocks, or a module with blocks that it calls one after the other:
     ``blocks="encoder.layers"`` names them, and where there is one such list it is found. A residual block is one block.
+    A module that does nothing but call some layers in turn may say so by a method ``layers_in_order()``, a list.
     ``example`` is an input of the model, or a tuple of its arguments; None plans when the first input comes, for the
     blocks alone.
     Without a budget the smallest is taken. A budget counts every storage that a forward and backward pass make: kept
@@ -54,16 +65,9 @@ def fit_in_memory(
     True
     """
     planner = Planner(read_budget(budget), tuple(allow), debug)
-    if isinstance(model, nn.Sequential) and blocks is None:
-        _refuse_more(model)
-        made: nn.Module = InMemory({name: part for name, part in model._modules.items() if part is not None}, planner)
-        made.train(model.training)
+    made, path = _with(model, blocks, planner)
+    if path is None:
         return _planned(made, planner, (example,)) if example is not None else made
-    if not isinstance(model, nn.Module):
-        made = InMemory({str(i): part for i, part in enumerate(model)}, planner)
-        return _planned(made, planner, (example,)) if example is not None else made
-    path = blocks if blocks is not None else the_blocks(model)
-    made = _replaced(model, path, planner)
     if example is None:
         if isinstance(made.get_submodule(path), InMemoryList):
             raise DomainError(
@@ -72,6 +76,7 @@ def fit_in_memory(
                 "fit_in_memory(model, example)",
             )
         return made
+    assert isinstance(model, nn.Module), "blocks have a name in a module only"
     args = example if isinstance(example, tuple) else (example,)
     follow(model, path, args)
     _compare(model, made, path, args)
@@ -81,9 +86,58 @@ def fit_in_memory(
     return made
 
 
+def chain_in(model: nn.Module | Sequence[nn.Module], example: Any, blocks: str | None = None) -> tuple[Chain, Any, str]:
+    """The blocks of a model as a chain, the value that goes into the first of them, and their name in the model.
+
+    It takes and refuses what ``fit_in_memory`` does. The name is empty where the model is nothing but its blocks.
+    """
+    catch = _Catch(None)
+    made, path = _with(model, blocks, catch)
+    args = example if isinstance(example, tuple) else (example,)
+    if path is not None:
+        assert isinstance(model, nn.Module), "blocks have a name in a module only"
+        follow(model, path, args)
+    with untouched([made], args), torch.enable_grad():
+        made(*args)
+    if catch.caught is None:
+        raise DomainError("a model that did not run its blocks on the example", "blocks that run at each call")
+    return *catch.caught, path or ""
+
+
+@dataclass
+class _Catch(Planner):
+    """No planner: it keeps the chain, and the value that comes to it, cut from its graph."""
+
+    caught: tuple[Chain, Any] | None = None
+
+    def run(self, chain: Chain, x: Any) -> Any:
+        def cut(leaf: Any) -> Any:
+            return leaf.detach().requires_grad_(leaf.requires_grad) if isinstance(leaf, Tensor) else leaf
+
+        self.caught = chain, tree.tree_map(cut, x)
+        with torch.no_grad():
+            return chain.run(x)
+
+
+def _with(model: nn.Module | Sequence[nn.Module], blocks: str | None, planner: Planner) -> tuple[nn.Module, str | None]:
+    """The model with a planner for its blocks, and their name in it, None where there is nothing else in it."""
+    if isinstance(model, nn.Sequential) and blocks is None:
+        _refuse_more(model)
+        made: nn.Module = InMemory({name: part for name, part in model._modules.items() if part is not None}, planner)
+        made.train(model.training)
+        return made, None
+    if not isinstance(model, nn.Module):
+        return InMemory({str(i): part for i, part in enumerate(model)}, planner), None
+    layers = None if blocks is not None else in_order(model)
+    if layers is not None:
+        return InMemoryOrder(model, layers, planner), None
+    path = blocks if blocks is not None else the_blocks(model)
+    return _replaced(model, path, planner), path
+
+
 def planner_of(model: nn.Module) -> Planner | None:
     """The planner of a model from ``fit_in_memory``, None for another model."""
-    parts = (part for part in model.modules() if isinstance(part, InMemory | InMemoryList))
+    parts = (part for part in model.modules() if isinstance(part, InMemory | InMemoryList | InMemoryOrder))
     return next((part.planner for part in parts), None)
 
 

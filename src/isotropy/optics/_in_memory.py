@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from isotropy.errors import ShapeError
 from isotropy.optics._again import autocast_now, mode_of
 from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
 from isotropy.optics._chain import Chain, shape_of
+from isotropy.optics._meter import StepMeter
 from isotropy.optics._plan import Plan
 from isotropy.optics._profile import Profile
 from isotropy.optics._run import asks
@@ -26,7 +27,7 @@ class Planner:
     """The plans of one chain, one for each kind of input: made when it comes for the first time, then kept.
 
     ``budget`` is that of the whole model, ``outside`` what its other parts take when the chain takes most; without a
-    budget the smallest is taken. ``plan`` is the one that ran last.
+    budget the smallest is taken. ``plan`` is the one that ran last; a ``watch`` is told its steps.
     """
 
     budget: float | None
@@ -34,6 +35,7 @@ class Planner:
     debug: bool = False
     outside: float = 0.0
     plan: Plan | None = None
+    watch: StepMeter | None = None
     _profiles: dict[Any, Profile] = field(default_factory=dict)
     _plans: dict[Any, Plan] = field(default_factory=dict)
 
@@ -47,7 +49,10 @@ class Planner:
         if kind not in self._plans:
             self._plans[kind] = self._made(self._profiles[kind])
         self.plan = self._plans[kind]
-        return chain.run(x, self.plan, debug=self.debug)
+        if self.watch is None:
+            return chain.run(x, self.plan, debug=self.debug)
+        self.watch.run()
+        return chain.run(x, self.plan, debug=self.debug, begins=self.watch.begins)
 
     def replan(self, budget: float | None, outside: float = 0.0) -> None:
         """From here on another budget."""
@@ -117,6 +122,35 @@ class InMemoryList(nn.ModuleList):
 
     def _all(self, x: Any, *more: Any, **named: Any) -> Any:
         return self.planner.run(chain_of(self._modules, more, named), x)
+
+
+class InMemoryOrder(nn.Module):
+    """A module that tells by ``layers_in_order()`` what it does: the same modules under the same names, by a plan."""
+
+    def __init__(self, model: nn.Module, layers: Sequence[Callable[[Any], Any]], planner: Planner) -> None:
+        super().__init__()
+        for name, part in model._modules.items():
+            self.add_module(name, part)
+        for name, parameter in model._parameters.items():
+            self.register_parameter(name, parameter)
+        self.planner, self.layers = planner, list(layers)
+        self.train(model.training)
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan by which it ran last."""
+        return self.planner.plan
+
+    def forward(self, x: Any) -> Any:
+        return self.planner.run(Chain(self.layers), x)
+
+
+def in_order(model: nn.Module) -> list[Callable[[Any], Any]] | None:
+    """The layers of a module that says what it does by them; None where there is more to it: buffers, hooks."""
+    told: Any = getattr(model, "layers_in_order", None)
+    more = [one for one in model._buffers.values() if one is not None]
+    more += [*model._forward_hooks.values(), *model._forward_pre_hooks.values()]
+    return list(told()) if callable(told) and not more else None
 
 
 def chain_of(

@@ -16,7 +16,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError
 from isotropy.optics._again import Again, buffers_as, generators_of, modules_of, random_state_as
-from isotropy.optics._meter import Meter
+from isotropy.optics._meter import Meter, StepMeter
 from isotropy.optics._profile import Profile
 
 
@@ -106,9 +106,12 @@ def untouched(layers: Sequence[Callable[[Any], Any]], x: Any) -> Generator[None,
 def _stand_in(layer: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The layer with other leaves in place of its parameters: their gradients and hooks are nobody's."""
     leaves: dict[Tensor, Tensor] = {}
+    modules = modules_of(layer)
+    with _other_leaves(modules, leaves):
+        pass  # made here, with a place for their gradients, before any meter looks
 
     def call(value: Any) -> Any:
-        with _other_leaves(modules_of(layer), leaves):
+        with _other_leaves(modules, leaves):
             return layer(value)
 
     return call
@@ -146,7 +149,7 @@ def peak_of_a_pass(model: nn.Module, args: tuple[Any, ...]) -> int:
     with untouched([model], args), torch.enable_grad():
         for _ in range(2):
             meter = Meter()
-            with meter, _other_leaves([model], {}):
+            with _other_leaves([model], {}), meter:
                 result = model(*args)
                 ends = [one for one in tree.tree_leaves(result) if isinstance(one, Tensor) and one.requires_grad]
                 del result
@@ -157,6 +160,22 @@ def peak_of_a_pass(model: nn.Module, args: tuple[Any, ...]) -> int:
                     del loss
             peak = meter.peak
     return peak
+
+
+def watch_layers(
+    run: Callable[[Callable[[int], None]], Any], layers: Sequence[Callable[[Any], Any]], x: Any, steps: int
+) -> tuple[float, ...]:
+    """``Chain.watch``, where it is explained; ``run`` takes what is to be called when a step begins."""
+    modules = [module for layer in layers for module in modules_of(layer)]
+    # Leaves stay in place until the backward pass is over: a layer that runs again finds the same ones.
+    with untouched(layers, x), torch.enable_grad(), _other_leaves(modules, {}), StepMeter() as meter:
+        meter.run()
+        ends = [one for one in tree.tree_leaves(run(meter.begins)) if isinstance(one, Tensor) and one.requires_grad]
+        if ends:
+            loss = _Loss.apply(*ends)
+            ends.clear()
+            loss.backward()
+        return meter.steps(steps)
 
 
 def _new_gradients(layers: Sequence[Callable[[Any], Any]]) -> list[int]:

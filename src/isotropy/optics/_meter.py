@@ -66,6 +66,48 @@ class Meter(TorchDispatchMode):
         return result
 
 
+class StepMeter(Meter):
+    """A meter that keeps the peak of each step of a run apart, by the number of the step that ``begins``.
+
+    ``steps`` are of the one run that there was: none where there were several at a time, each of which calls ``run``.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs = 0
+        self._at: int | None = None
+        self._peaks: dict[int, int] = {}
+        self._highest = 0
+
+    def run(self) -> None:
+        self.runs += 1
+
+    def begins(self, step: int) -> None:
+        self._close()
+        self._at = step
+        self.restart()
+
+    @property
+    def highest(self) -> int:
+        """The most bytes of all."""
+        return max(self._highest, self.peak)
+
+    def steps(self, count: int) -> tuple[float, ...]:
+        """Bytes at most during each of ``count`` steps; one that nobody saw begin holds what the one before it did."""
+        self._close()
+        if self.runs != 1:
+            return ()
+        found: list[float] = []
+        for step in range(count):
+            found.append(float(self._peaks.get(step, found[-1] if found else 0.0)))
+        return tuple(found)
+
+    def _close(self) -> None:
+        self._highest = max(self._highest, self.peak)
+        if self._at is not None:
+            self._peaks[self._at] = max(self._peaks.get(self._at, 0), self.peak)
+
+
 def _strided(value: object) -> tuple[Tensor, ...]:
     """The tensors with a storage that a value consists of: itself, or the parts of a sparse one."""
     if not isinstance(value, Tensor):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import takewhile
-from typing import Literal, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
 
 from isotropy.errors import DomainError
 from isotropy.optics import _persistent as persistent
@@ -15,8 +16,12 @@ from isotropy.optics import _unrestricted as unrestricted
 from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
 from isotropy.optics._classic import binomial, every_root, store_all
 from isotropy.optics._persistent import fill, gradients_after, least_memory
+from isotropy.optics._picture import picture
 from isotropy.optics._schedule import Cost, Costs, Cuts, Step, simulate, steps_of
 from isotropy.optics._unrestricted import optimum
+
+if TYPE_CHECKING:
+    from isotropy.report import Memory
 
 Solver = Literal["dp", "revolve", "sqrt", "all", "none", "exact"]
 
@@ -72,6 +77,30 @@ class Plan:
             saved += part * c.forward[layer]
             free -= part * c.residual[layer]
         return 2 * sum(c.forward) + sum(c.backward) - saved
+
+    def picture(self, measured: Sequence[float] = (), outside: float = 0.0) -> Memory:
+        """The plan as a block of a report, "Memory".
+
+        ``measured`` are bytes during each step, as ``Chain.watch`` counts them, ``outside`` what is taken beside the
+        chain all the while.
+        """
+        live = [size + outside for size in self.predicted.live]
+        return picture(self.costs, self.steps, live, self.budget + outside, measured)
+
+    def report(self, path: str | Path, measured: Sequence[float] = (), outside: float = 0.0) -> Path:
+        """Writes a page with the picture and ``explain()`` to ``path`` (.html, or a folder), and returns where it is.
+
+        >>> import tempfile
+        >>> from isotropy.optics import Profile
+        >>> Profile([1] * 4, [1] * 4, [1] * 4, [3] * 4).plan(budget=7).report(tempfile.mkdtemp()).name
+        'report.html'
+        """
+        from isotropy.report import Text, section, write_html
+
+        said = self.explain().splitlines()
+        said += [f"{in_words(outside)} more are taken outside of these layers."] if outside else []
+        words = Text("\n\n".join(said), title="In words")
+        return write_html("A plan of memory", section("Memory", self.picture(measured, outside), words), path)
 
     def explain(self) -> str:
         """What is kept, what is run again, and what that takes, in words.

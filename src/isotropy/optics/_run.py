@@ -88,13 +88,21 @@ class Rest:
     """What is left to do after the forward pass: the steps still to come, and what they start from.
 
     ``calls`` are the layers. With ``twice`` the gradient may itself be differentiated; residuals then stay, as those of
-    plain autograd do. With ``debug`` outputs are kept, and compared bit by bit when they are rebuilt.
+    plain autograd do. With ``debug`` outputs are kept, and compared bit by bit when they are rebuilt. ``begins`` is
+    called with the number of each step before it is taken.
     """
 
     def __init__(
-        self, calls: Sequence[Again], steps: Sequence[Step], *, debug: bool = False, twice: bool = False
+        self,
+        calls: Sequence[Again],
+        steps: Sequence[Step],
+        *,
+        debug: bool = False,
+        twice: bool = False,
+        begins: Callable[[int], None] | None = None,
     ) -> None:
         self.calls, self.steps, self.debug, self.twice = calls, steps, debug, twice
+        self.begins = begins or _nothing
         self.at, self.level = 0, len(calls)
         self.values: dict[int, _Value] = {}
         self.slots: dict[int, list[weakref.ref[_Slot]]] = {}
@@ -111,6 +119,7 @@ class Rest:
             self.values[0] = _Value(value, self.flags[0])
         while self.at < len(self.steps) and self.steps[self.at].action != "backward":
             step = self.steps[self.at]
+            self.begins(self.at)
             if step.action in ("forward", "tape"):
                 value = self._first(step, value, repeated=step.at in again)
             elif step.action == "keep":
@@ -160,6 +169,7 @@ class Rest:
             )
         while True:
             step = self.steps[self.at]
+            self.begins(self.at)
             if step == Step("backward", layer):
                 break
             self.at += 1
@@ -219,6 +229,10 @@ class Rest:
 
 class _EnoughError(Exception):
     """All that a backward needs is there."""
+
+
+def _nothing(_: int) -> None:
+    pass
 
 
 def _never(_: None) -> Tensor:

@@ -185,7 +185,8 @@ class _Machine:
             case "backward":
                 self._needs(layer == self.next_backward and layer in self.taped and self.at_hand(layer), step)
                 self.cotangent = 0.0  # among the transients from here on
-                self._note(layer, p.transient_backward[layer])
+                # They were counted beyond a whole residual, of which the output goes when they begin.
+                self._note(layer, p.transient_backward[layer] + p.residual[layer] - self.taped[layer])
                 self._release(layer)
                 self.gradients += p.gradient[layer]
                 self.cotangent = p.output[layer - 1] if layer and p.counts_running else 0.0

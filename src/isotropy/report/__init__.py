@@ -10,11 +10,13 @@ from isotropy.report._blocks import Curves as Curves
 from isotropy.report._blocks import Images as Images
 from isotropy.report._blocks import Interval as Interval
 from isotropy.report._blocks import Lattice as Lattice
+from isotropy.report._blocks import Memory as Memory
 from isotropy.report._blocks import Meter as Meter
 from isotropy.report._blocks import Node as Node
 from isotropy.report._blocks import Picture as Picture
 from isotropy.report._blocks import Points as Points
 from isotropy.report._blocks import Scatter as Scatter
+from isotropy.report._blocks import Span as Span
 from isotropy.report._blocks import Table as Table
 from isotropy.report._blocks import Text as Text
 from isotropy.report._blocks import section as section

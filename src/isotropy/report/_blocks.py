@@ -304,3 +304,38 @@ class Lattice(Block):
         for edge in self.edges:
             if not names.issuperset(edge):
                 raise ShapeError(f"the edge {edge}", f"names of nodes: {sorted(names)}")
+
+
+@dataclass(frozen=True)
+class Span:
+    """Something that lasts, in the row of a layer: a value or a residual that is alive, or a layer at work."""
+
+    row: int
+    start: float
+    end: float
+    kind: Literal["kept", "value", "forward", "again", "backward", "inverted"]
+
+
+@dataclass(frozen=True)
+class Memory(Block):
+    """A plan of what to keep: ``layers`` upward, time to the right, ``spans`` of what is alive and of what runs.
+
+    ``times`` (n + 1) are the ends of the steps in seconds, ``predicted`` the bytes during each of them, ``measured``
+    the same counted, where they were; ``budget`` is a line. Raises ShapeError where these are not of n steps.
+
+    >>> Memory(("a",), (Span(0, 0.0, 2.0, "kept"),), (0.0, 1.0, 2.0), (8.0, 16.0), budget=16.0).layers
+    ('a',)
+    """
+
+    layers: tuple[str, ...]
+    spans: tuple[Span, ...]
+    times: tuple[float, ...]
+    predicted: tuple[float, ...]
+    measured: tuple[float, ...] = ()
+    budget: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("predicted", "measured"):
+            values: tuple[float, ...] = getattr(self, name)
+            if values and len(values) != len(self.times) - 1:
+                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.times) - 1}, one for each step")

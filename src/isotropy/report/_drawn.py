@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from isotropy.report._blocks import Bars, Block, Curves, Images, Lattice, Picture, Scatter
+from isotropy.report._blocks import Bars, Block, Curves, Images, Lattice, Memory, Picture, Scatter
 from isotropy.report._draw_bars import describe_bars, draw_bars
 from isotropy.report._draw_curves import describe_curves, describe_scatter, draw_curves, draw_scatter
 from isotropy.report._draw_lattice import describe_lattice, draw_lattice
+from isotropy.report._draw_memory import describe_memory, draw_memory
 from isotropy.report._figure import PIXELS, SMALL, Drawing, Width, canvas, render, shorten
 from isotropy.report._verdicts import light
 
@@ -69,10 +70,11 @@ _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Fig
     Scatter: (describe_scatter, draw_scatter),
     Lattice: (describe_lattice, draw_lattice),
     Images: (describe_images, draw_images),
+    Memory: (describe_memory, draw_memory),
 }
 
 
-def drawn(block: Bars | Curves | Scatter | Lattice | Images, name: str) -> Drawing:
+def drawn(block: Bars | Curves | Scatter | Lattice | Images | Memory, name: str) -> Drawing:
     """The figure, with what it says in words."""
     describe, draw = next(pair for kind, pair in _KINDS.items() if isinstance(block, kind))
     words = block.alt or describe(block)

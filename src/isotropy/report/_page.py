@@ -23,6 +23,7 @@ from isotropy.report._blocks import (
     Images,
     Interval,
     Lattice,
+    Memory,
     Meter,
     Scatter,
     Table,
@@ -215,8 +216,8 @@ def _view(block: Block, name: str) -> _View:
         return _View("text", block, name, block.style)
     if isinstance(block, Table):
         return _View("table", block, name)
-    if not isinstance(block, Bars | Curves | Scatter | Lattice | Images):
-        raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images or Lattice")
+    if not isinstance(block, Bars | Curves | Scatter | Lattice | Images | Memory):
+        raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images, Lattice or Memory")
     # matplotlib is a second of imports, and most reports are read at a terminal.
     from isotropy.report._drawn import data_uri, drawn
 

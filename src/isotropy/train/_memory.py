@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.optics import InfeasibleBudget, fit_in_memory, measure_peak
-from isotropy.optics.parts import Planner, in_words, planner_of, read_bytes, untouched
+from isotropy.optics.parts import Planner, StepMeter, in_words, planner_of, read_bytes, untouched
 from isotropy.runs import Run
 from isotropy.train._place import Place
 
 RECORD = "memory.json"
+PAGE = "memory.html"
 _ROUNDS = 6
 T = TypeVar("T")
 
@@ -58,10 +59,19 @@ class Memory:
             if self.steps == 1:
                 self._write(None)
             return result
-        done: list[T] = []
-        peak = measure_peak(lambda: done.append(work()), device=place.device)
-        self._write(peak)
-        return done[0]
+        if place.device.type == "cuda":  # the allocator's figure is the one that counts there
+            done: list[T] = []
+            peak = measure_peak(lambda: done.append(work()), device=place.device)
+            self._write(peak)
+            return done[0]
+        with StepMeter() as meter:
+            self.planner.watch = meter
+            try:
+                result = work()
+            finally:
+                self.planner.watch = None
+        self._write(meter.highest, meter)
+        return result
 
     def _fit(self, objective: Callable[[], Tensor], batch: Any, place: Place) -> None:
         """What the pass takes beside the blocks is measured, and taken off their budget."""
@@ -96,10 +106,14 @@ class Memory:
             f"a budget of {in_words(self.budget)}", f"more: {in_words(outside)} are taken outside of the blocks"
         )
 
-    def _write(self, measured: int | None) -> None:
+    def _write(self, measured: int | None, steps: StepMeter | None = None) -> None:
+        """The record, and once the second step was measured the picture of its plan beside it."""
         plan = self.planner.plan
         if self.run is None or plan is None:
             return
+        if measured is not None:
+            seen = () if steps is None else steps.steps(len(plan.steps))
+            plan.report(self.run.path / PAGE, seen, self.planner.outside)
         record = {
             "budget": self.budget,
             "outside": self.planner.outside,
