@@ -41,6 +41,8 @@ class Point:
 class MemoryLook(Result):
     """What each layer keeps, and extra time against bytes: all predicted from a profile on ``rows_seen`` rows.
 
+    ``layers`` are what the blocks keep, ``points`` budgets down to the least and what their plans are predicted to
+    take, ``smallest`` the plan for the least in words; ``seconds`` this took.
     ``half`` is the plan for half the memory, or the smallest there is, with measured bytes over predicted ones;
     ``blocks_of`` the name of the blocks in a model that is more than them.
     """

@@ -96,14 +96,19 @@ class Chain:
         do something else at their second run.
         """
         if not torch.is_grad_enabled():
-            for layer in self.layers:
-                x = layer(x)
-            return x
+            return self._plainly(x)
         if plan is None:
             plan = everything(len(self), self.names)
         self._check(plan, x)
+        if begins is None and all(step.action in ("tape", "backward") for step in plan.steps):
+            return self._plainly(x)  # everything is kept, which autograd does by itself
         calls = [Again(name, layer, modules_of(layer)) for name, layer in zip(self.names, self.layers, strict=True)]
         return Rest(calls, plan.steps, debug=debug, begins=begins).forward(x)
+
+    def _plainly(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
 
     def _check(self, plan: Plan, x: Any) -> None:
         if len(plan.costs) != len(self):

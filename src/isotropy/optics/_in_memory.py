@@ -147,10 +147,10 @@ class InMemoryOrder(nn.Module):
 
 def in_order(model: nn.Module) -> list[Callable[[Any], Any]] | None:
     """The layers of a module that says what it does by them; None where there is more to it: buffers, hooks."""
-    told: Any = getattr(model, "layers_in_order", None)
+    told: Callable[[], Iterable[Any]] | None = getattr(model, "layers_in_order", None)
     more = [one for one in model._buffers.values() if one is not None]
     more += [*model._forward_hooks.values(), *model._forward_pre_hooks.values()]
-    return list(told()) if callable(told) and not more else None
+    return list(told()) if told is not None and not more else None
 
 
 def chain_of(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as tree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 # ``torch.tensor`` fills memory on its own and shows the result to one operation only, as an argument.
@@ -40,29 +40,35 @@ class Meter(TorchDispatchMode):
             key, size = storage._cdata, storage.nbytes()
             if key not in self._base:
                 self._base[key], self._counted[key] = (0 if ours else size), 0
-                self._ends[key] = weakref.finalize(storage, self._forget, key)
-                self._ends[key].atexit = False
+                self._ends[key] = weakref.ref(storage, partial(self._forget, key))
             grown = max(0, size - self._base[key]) - self._counted[key]
             self._counted[key] += grown
             self.live += grown
             self.peak = max(self.peak, self.live)
 
-    def _forget(self, key: int) -> None:
+    def meet(self, value: Tensor, *, ours: bool) -> None:
+        """The same of what an operation is given: most of it is known, and grows in results only."""
+        if value.layout != torch.strided or value.untyped_storage()._cdata not in self._base:
+            self.count(value, ours=ours)
+
+    def _forget(self, key: int, _: object) -> None:
         self.live -= self._counted.pop(key)
         del self._base[key], self._ends[key]
 
     def __exit__(self, *problem: Any) -> None:
         super().__exit__(*problem)
-        for end in self._ends.values():
-            end.detach()
+        self._ends.clear()  # nobody is told any more
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         born = func in _BIRTHS
-        for leaf in tree.tree_leaves((args, kwargs)):
-            self.count(leaf, ours=born)
+        for part in _tensors(args):
+            self.meet(part, ours=born)
+        if kwargs:
+            for part in _tensors(tuple(kwargs.values())):
+                self.meet(part, ours=born)
         result = func(*args, **(kwargs or {}))
-        for leaf in tree.tree_leaves(result):
-            self.count(leaf)
+        for part in _tensors(result):
+            self.count(part)
         return result
 
 
@@ -106,6 +112,15 @@ class StepMeter(Meter):
         self._highest = max(self._highest, self.peak)
         if self._at is not None:
             self._peaks[self._at] = max(self._peaks.get(self._at, 0), self.peak)
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """Those that an operation takes or gives: by themselves, or in lists and tuples."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _tensors(part)
 
 
 def _strided(value: object) -> tuple[Tensor, ...]:

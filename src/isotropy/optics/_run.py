@@ -143,8 +143,10 @@ class Rest:
 
         given = [leaf for leaf in tree.tree_leaves(value) if isinstance(leaf, Tensor)]
         versions = [leaf._version for leaf in given]
+        # What is never run again need not be remembered.
+        call = self.calls[layer].first if repeated else self.calls[layer].call
         with saved_tensors_hooks(pack, _Slot.read):
-            result = self.calls[layer].first(value)
+            result = call(value)
         if repeated and [leaf._version for leaf in given] != versions:
             raise DomainError(
                 f"layer {self.calls[layer].name}, which changes its input in place",
