@@ -2,9 +2,9 @@
 
     python benchmarks/optics.py [--rounds 7] [--out docs/results/optics-speed.md]
 
-All ratios are of one process: variants run in turn, each row tells the ratio of the best processor seconds of each (what
-else the machine does only adds), one thread. Peaks are bytes of ``measure_peak``, as shares of plain autograd's; where a
-graph was compiled, allocations as the profiler of torch counts them, for ours too.
+All ratios are of one process: variants run in turn, each row tells the ratio of the best processor seconds of each
+(what else the machine does only adds), one thread. Peaks are bytes of ``measure_peak``, as shares of plain
+autograd's; where a graph was compiled, allocations as the profiler of torch counts them, for ours too.
 """
 
 from __future__ import annotations
@@ -236,11 +236,13 @@ def main() -> None:
 def _page(goals: list[tuple[str, str, str, str]], points: list[dict[str, float | str]]) -> str:
     lines = [
         "# What memory costs, and what others take", "",
-        "Command: `python benchmarks/optics.py`. Ratios of the best processor seconds of runs in turn, in one process, one",
-        "thread; peaks in bytes of tensors, as shares of plain autograd's. The ILP is that of `torch.distributed._tools`, on our",
-        "profile of blocks with linear trade-offs, since its own estimators of time need CUDA: what it tells is its prediction, in",
-        "which forwards have no working memory. Torch's budget is `activation_memory_budget` on a graph without chance, compiled",
-        "without a code generator; it is compared in bytes of the profiler, which sees scratch space too.", "",
+        "Command: `python benchmarks/optics.py`. Ratios of the best processor seconds of runs in turn, in one process,",
+        "one thread; peaks in bytes of tensors, as shares of plain autograd's. The ILP is that of",
+        "`torch.distributed._tools`, on our profile of blocks with linear trade-offs, since its own estimators of time need",
+        "CUDA: what it tells is its prediction, in which forwards have no working memory. Torch's budget is",
+        "`activation_memory_budget` on a graph without chance, compiled without a code generator; it is compared in bytes of",
+        "the profiler, which sees scratch space too.",
+        "",
         "| work | against | goal | measured |", "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in goals), "",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Faults that were made on purpose: the smallest function is replaced by a wrong one, and the law that names it fails."""
+"""Faults made on purpose: the smallest function is replaced by a wrong one, and the law that names it fails."""
 
 from __future__ import annotations
 
