@@ -222,8 +222,9 @@ def main() -> None:
     for net in ("convolutions", "transformer"):
         found = envelope(net, asked.rounds)
         points += found
+        seen = f"{above(found, 'operations'):+.1%} operations, {above(found, 'seconds'):+.1%} time"
         told(f"{net}, budgets from 100 % to the least", "`checkpoint_sequential`, Revolve at equal peak",
-             "at most 3 % above", f"{above(found, 'operations'):+.1%} operations, {above(found, 'seconds'):+.1%} time")  # fmt: skip
+             "at most 3 % above", seen)  # fmt: skip
     graphs = compiled_points(SIZES, best, asked.rounds)
     points += graphs
     if asked.out is not None:
@@ -238,10 +239,10 @@ def _page(goals: list[tuple[str, str, str, str]], points: list[dict[str, float |
         "# What memory costs, and what others take", "",
         "Command: `python benchmarks/optics.py`. Ratios of the best processor seconds of runs in turn, in one process,",
         "one thread; peaks in bytes of tensors, as shares of plain autograd's. The ILP is that of",
-        "`torch.distributed._tools`, on our profile of blocks with linear trade-offs, since its own estimators of time need",
-        "CUDA: what it tells is its prediction, in which forwards have no working memory. Torch's budget is",
-        "`activation_memory_budget` on a graph without chance, compiled without a code generator; it is compared in bytes of",
-        "the profiler, which sees scratch space too.",
+        "`torch.distributed._tools`, on our profile of blocks with linear trade-offs, since its own estimators of time",
+        "need CUDA: what it tells is its prediction, in which forwards have no working memory. Torch's budget is",
+        "`activation_memory_budget` on a graph without chance, compiled without a code generator; it is compared in",
+        "bytes of the profiler, which sees scratch space too.",
         "",
         "| work | against | goal | measured |", "|---|---|---|---|",
         *(f"| {' | '.join(row)} |" for row in goals), "",

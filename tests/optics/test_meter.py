@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
-from isotropy.optics import measure_peak
+from isotropy.optics import Chain, measure_peak
 
 
 def test_what_lives_at_once_is_counted() -> None:
@@ -118,3 +118,26 @@ def test_two_runs_give_the_same_bytes() -> None:
 def test_on_cuda_the_allocator_speaks() -> None:
     # Blocks of the caching allocator are multiples of 512 bytes.
     assert measure_peak(lambda: torch.ones(1024, device="cuda") + 1, device="cuda") == 8192
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device: the allocator's figure and its random state")
+def test_on_a_gpu_the_allocator_keeps_to_the_budget_and_chance_is_the_devices() -> None:
+    torch.manual_seed(0)
+    block = [nn.Sequential(nn.Linear(256, 1024), nn.GELU(), nn.Dropout(0.5), nn.Linear(1024, 256)) for _ in range(8)]
+    net, x = nn.Sequential(*block).cuda(), torch.randn(4096, 256, device="cuda")
+    for p in net.parameters():
+        p.grad = torch.zeros_like(p)
+    chain = Chain(net)
+    plan = chain.profile(x, repeats=1).plan(min_budget=True)
+    assert plan.predicted.recomputed > 0
+    left: list[list[torch.Tensor]] = []
+    for run in (net, lambda v: chain.run(v, plan)):
+        net.zero_grad(set_to_none=False)
+        torch.cuda.manual_seed(1)
+        run(x).square().sum().backward()
+        left.append([*(p.grad.clone() for p in net.parameters() if p.grad is not None), torch.rand(3, device="cuda")])
+    assert all(torch.allclose(a, b, rtol=1e-5) for a, b in zip(*left, strict=True))
+    assert torch.equal(left[0][-1], left[1][-1])
+    peak = measure_peak(lambda: chain.run(x, plan).square().sum().backward(), device="cuda")
+    # The allocator rounds each storage up to 512 bytes, and cuBLAS takes a workspace of its own at first.
+    assert peak <= 1.05 * plan.budget

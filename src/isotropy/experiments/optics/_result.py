@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from isotropy.experiments.optics._config import SPECTRUM, UNEQUAL
+from isotropy.experiments.optics._config import REVERSIBLE, SPECTRUM, UNEQUAL
 from isotropy.experiments.optics._unequal import NETS
-from isotropy.report import Block, Points, Scatter
+from isotropy.report import Block, Curve, Curves, Points, Scatter
 from isotropy.study import Published, Scored, numbers, quoted
 
 
@@ -44,6 +44,22 @@ def curves(result: Any) -> Iterable[Block]:
         )  # fmt: skip
 
 
+def drifts(result: Any) -> Iterable[Block]:
+    """How far inverted blocks drift with depth, and how far that puts gradients off."""
+    lines = [line for line in result.scores if line.task == REVERSIBLE]
+    depths = sorted({int(line.setting.split()[0]) for line in lines})
+    found: list[Curve] = []
+    for precision in dict.fromkeys(line.method for line in lines):
+        for what, label in (("drift that the plan tells", "told by the plan"), ("error of gradients", "measured")):
+            y = [result.score(REVERSIBLE, f"{n} blocks, {what}", precision).mean for n in depths]
+            found.append(Curve(f"{precision}, {label}", depths, y))
+    if found:
+        yield Curves(
+            found, xlabel="blocks whose input is rebuilt", ylabel="error of gradients, relative", ylog=True,
+            section="Inverses", title="Drift against depth",
+        )  # fmt: skip
+
+
 @dataclass(frozen=True, kw_only=True)
 class Optics(Scored):
     """Lenses and optics on finite sets, bracketings as checkpoint schedules, plans for unequal chains (13 §4)."""
@@ -53,6 +69,7 @@ class Optics(Scored):
     shown = (
         spectrum,
         curves,
+        drifts,
         numbers("Peaks are measured in bytes of tensors, operations are counted in products and convolutions."),
         quoted,
     )
