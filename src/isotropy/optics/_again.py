@@ -54,7 +54,8 @@ def generators_of(f: Callable[..., Any]) -> list[torch.Generator]:
         parts += [f.__self__] if hasattr(f.__self__, "__dict__") else []
         f = f.__func__
     found = [*(one for part in parts for one in vars(part).values()), *(_mentioned(f) if inspect.isfunction(f) else ())]
-    return list(dict.fromkeys(one for one in found if isinstance(one, torch.Generator)))
+    # By its classes: isinstance asks a metaclass of torch's each time, which thousands of attributes would feel.
+    return list(dict.fromkeys(one for one in found if torch.Generator in type(one).__mro__))
 
 
 @dataclass(eq=False)
@@ -117,7 +118,8 @@ class Again:
         yield torch.default_generator
         devices = {part.device for part in tree.tree_leaves(args) if isinstance(part, Tensor) and part.is_cuda}
         yield from (torch.cuda.default_generators[device.index] for device in devices)
-        for one in (self.call, *self.modules):
+        others = [] if any(self.call is one for one in self.modules) else [self.call]
+        for one in (*others, *self.modules):
             yield from generators_of(one)
 
 
