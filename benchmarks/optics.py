@@ -218,7 +218,7 @@ def main() -> None:
          f"{over['again']:.2f}")  # fmt: skip
     told("`measure_peak` around a step", "the step", "at most 3 times, the same bytes twice", f"{over['meter']:.2f}")
     plans = planning()
-    told("planning 100 layers x 500 slots; a table of 50", "the table filled by loops in Python", "20 times faster; below 5 s",
+    told("planning 100 layers x 500 slots; a table of 50", "filled by loops in Python", "20 times faster; below 5 s",
          f"{plans['table, times faster']:.0f} times; {plans['100 layers, 500 slots, seconds']:.2f} s")  # fmt: skip
     points: list[dict[str, float | str]] = []
     for net in ("convolutions", "transformer"):
