@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 from isotropy.experiments.optics import Unequal
 from isotropy.experiments.optics.parts import network
 from isotropy.optics import Chain, InfeasibleBudget, Profile
-from isotropy.optics.parts import fill_table
+from isotropy.optics.parts import fill
 
 Work = Callable[[], object]
 
@@ -125,7 +125,7 @@ def table_in_plain_python(chain: Profile, budget: float, slots: int) -> float:
     costs = chain.costs
     unit = budget / slots
     began = time.process_time()
-    table = fill_table(costs, unit, slots)
+    table = fill(costs, unit, slots)
     ours = time.process_time() - began
     n = len(costs)
     kept, taped = ([min(math.ceil(v / unit - 1e-9), slots + 1) for v in vs] for vs in (costs.output, costs.residual))

@@ -8,4 +8,5 @@ from isotropy.optics._front import planner_of as planner_of
 from isotropy.optics._in_memory import Planner as Planner
 from isotropy.optics._measuring import untouched as untouched
 from isotropy.optics._meter import StepMeter as StepMeter
+from isotropy.optics._persistent import fill as fill
 from isotropy.optics._run import recomputed as recomputed
