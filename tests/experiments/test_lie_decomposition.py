@@ -52,6 +52,8 @@ def test_every_method_has_a_line_in_every_setting(finished: LieDecomposition) ->
     assert {("digits", name, method) for name in ("clean", "affine", "wide") for method in methods} <= lines
     assert {("voxels", name, method) for name in ("upright", "stretched") for method in (PLAIN, MOMENTS)} <= lines
     assert ("sums over the group", "SL(3), 1024 draws", "no weights") in lines
+    drawn = [score.setting for score in finished.scores if score.setting.startswith("SL(2)")][:3]
+    assert drawn == [f"SL(2), {n} draws" for n in (16, 1024, 4096)]
     assert LieDecomposition.from_json(finished.to_json()) == finished
     assert all(block is not None for block in finished.blocks())
 

@@ -21,7 +21,9 @@ def trials(config: Config) -> Iterator[Trial]:
     for group, (name, (weights, rule)) in product(SUMMED, WAYS.items()):
 
         def errors(outcome: Outcome, group: str = group) -> Mapping[tuple[str, str], Any]:
-            found = {(f"{group}, {n} draws", "relative gap"): error for n, error in outcome["errors"].items()}
+            # JSON sorts keys as text; curves go from few draws to many.
+            by_count = sorted(outcome["errors"].items(), key=lambda one: int(one[0]))
+            found = {(f"{group}, {n} draws", "relative gap"): error for n, error in by_count}
             return {**found, (f"{group}, slope", "log error by log n"): outcome["slope"]}
 
         given: dict[str, Any] = {"group": group, "weights": weights, "rule": rule, "plan": config.sums}
