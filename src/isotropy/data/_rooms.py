@@ -118,9 +118,9 @@ def _room(pieces: list[Solids], n: int, draw: torch.Generator, kind: int, *, har
     shell = _shell()
     own = [shell, *pieces]
     share = torch.tensor([float(piece.faces.sum()) for piece in pieces])
-    counts = torch.bincount(
-        torch.multinomial(share, n - int(_SHELL * n), replacement=True, generator=draw), minlength=len(pieces)
-    )
+    left = n - int(_SHELL * n) - len(pieces)  # a point of each piece, whatever its area
+    drawn = torch.multinomial(share, left, replacement=True, generator=draw)
+    counts = 1 + torch.bincount(drawn, minlength=len(pieces))
     motions = [homogeneous(torch.eye(3, dtype=torch.float64)), *_moved(pieces, draw, hard=hard)]
     sizes = [int(_SHELL * n), *counts.tolist()]
     x, normals, label = [], [], []

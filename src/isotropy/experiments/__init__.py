@@ -6,6 +6,7 @@ from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
 from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
+from isotropy.experiments.piecewise import PIECEWISE
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.subgraph import SUBGRAPH
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
@@ -22,6 +23,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         LIE_DECOMPOSITION,
         OPTICS,
         SUBGRAPH,
+        PIECEWISE,
         ZOO,
     )
 }

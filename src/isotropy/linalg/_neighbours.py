@@ -1,6 +1,7 @@
 """Who is near whom in ragged clouds, and points spread over them: by a tree, never by all pairs."""
 
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,14 +75,23 @@ def farthest_points(x: Tensor, k: int, segments: Segments | None = None) -> tupl
     if not len(y):
         return torch.zeros(0, dtype=torch.int64, device=x.device), Segments(sets.label.to(x.device), count)
     tol = resolution(x, segments).cpu()
-    ties = [y.norm(dim=1), *_moments_along(y, sets)]
-    nearest, sums = y.norm(dim=1), torch.zeros_like(y[:, 0])
+    away = y.norm(dim=1)
+    nearest, sums = away, torch.zeros_like(away)
     free, chosen = torch.ones_like(sets.label, dtype=torch.bool), []
+
+    @cache
+    def moments() -> list[Float[Tensor, " N"]]:
+        return _moments_along(y, sets)
+
+    rules = (lambda: nearest, lambda: sums, lambda: away, lambda: moments()[0], lambda: moments()[1])
     for step in range(min(k, int(sets.sizes.max()))):
         left = free.clone()
-        for key in (nearest, sums, *ties):
+        for rule in rules:
+            key = rule()
             best = sets.gather(_peaks(torch.where(left, key, -torch.inf), sets))
             left &= key >= best - tol
+            if int(sets.sum(left.long()).max()) <= 1:  # ties are rare, and their rules cost
+                break
         rows = torch.full((count,), len(y)).scatter_reduce(0, sets.label[left], left.nonzero().flatten(), "amin")
         some = rows[rows < len(y)]
         chosen.append(some)

@@ -20,6 +20,8 @@ from isotropy.experiments.peers._e3nn import natural_irreps as natural_irreps
 from isotropy.experiments.peers._e3nn import same_function as same_function
 from isotropy.experiments.peers._graphs import BACKBONES as BACKBONES
 from isotropy.experiments.peers._graphs import Isomorphism as Isomorphism
+from isotropy.experiments.peers._labels import LABELLERS as LABELLERS
+from isotropy.experiments.peers._labels import Pooled as Pooled
 from isotropy.experiments.peers._particles import CanonicalGraphNetwork as CanonicalGraphNetwork
 from isotropy.experiments.peers._particles import EquivariantGraphNetwork as EquivariantGraphNetwork
 from isotropy.experiments.peers._particles import FrameGraphNetwork as FrameGraphNetwork

@@ -68,6 +68,10 @@ class PiecewiseLayer(Settled):
         self.first = nn.Linear(width + 3 + 2 * (a + 3 * b), width)
         self.within = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
         self.head = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, self._outputs))
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                # Eight copies are averaged: from torch's own start their outputs are all but equal for many steps.
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
         self.diagnostics: dict[str, float] = {}
 
     def settings(self) -> dict[str, Any]:

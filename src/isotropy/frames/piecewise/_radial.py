@@ -48,13 +48,16 @@ class RadialFrames:
         gap: float = GAP,
         beta: float = 1.0,
         detach: bool = True,
+        weights: Float[Tensor, " N"] | None = None,
     ) -> RadialFrames:
         """From the second moments of the points of each cell about their mean (O and SO: about the origin).
 
         ``normals`` count as ``beta`` times the mean squared radius; they decide most axes that points leave open.
+        ``weights`` are those of points, positive in sum over each cell, for frames without normals.
         """
         check_group(group)
-        points, sets, weights = x.detach() if detach else x, cells, None
+        points, sets = x.detach() if detach else x, cells
+        weights = None if weights is None else weights.double()
         affine = group in ("E(3)", "SE(3)")
         if normals is not None:
             mean = cells.mean(points) if affine else torch.zeros_like(points[: cells.count])
