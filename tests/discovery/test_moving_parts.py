@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from frames.bodies import machine, noisy, person
 from isotropy.cli import app
 from isotropy.data import load_motion
 from isotropy.discovery import MovingParts, moving_parts
+from isotropy.report import Scatter
 from isotropy.study import load_run
 
 
@@ -37,6 +39,11 @@ def test_motions_are_told_as_angle_axis_and_shift() -> None:
     assert small.axis[0] == pytest.approx((0.0, 1.0, 0.0), abs=1e-6)
     assert np.allclose(small.shift, [[0, 2, 0], [0, 0, 0]], atol=1e-9)
     assert large.angle == pytest.approx((0.0, 0.0), abs=1e-3)
+    # Only where the poses are laid on each other does a part go farther than a picture can show.
+    first, second, third = (picture for picture in answer.pictures if isinstance(picture, Scatter))
+    assert (len(first.arrows), len(third.arrows)) == (0, 0)
+    assert 1 <= len(second.arrows) <= 2
+    assert all(0.1 < math.dist(arrow[:2], arrow[2:]) < 2.1 for arrow in second.arrows)
 
 
 def test_the_answer_is_written_read_back_and_drawn(found: tuple[MovingParts, Path]) -> None:

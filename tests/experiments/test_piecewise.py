@@ -22,6 +22,7 @@ from isotropy.experiments.piecewise._assignments import SoftCells, phi
 from isotropy.experiments.piecewise._config import FULL, Learning
 from isotropy.experiments.piecewise._learning import overlap
 from isotropy.experiments.piecewise._networks import METHODS, OURS, network
+from isotropy.experiments.piecewise._people import KINDS, hopping
 from isotropy.frames import Partition
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -95,6 +96,14 @@ def test_hard_cells_are_one_map_in_all_three_ways_and_see_no_other_cell() -> Non
     assert all(not torch.allclose(a, b, atol=1e-4) for a, b in itertools.pairwise(ways))
     assert torch.equal(phi("phi_II", psi, x, soft, 0, 2), ways[1])
     assert len(Partition(Q.argmax(1))) == 3
+
+
+def test_every_joint_of_the_recording_has_a_body(real_data: Path) -> None:
+    x, label = hopping(2, 1500)
+    assert x.shape == (2, 1500, 3)
+    assert set(label.unique().tolist()) == set(range(len(KINDS)))
+    # It stands as the humanoid does: feet below the torso along the third axis.
+    assert float(x[..., 2][label == KINDS.index("foot")].mean()) < float(x[..., 2][label == 0].mean()) - 3
 
 
 def test_overlap_counts_classes_that_are_there() -> None:

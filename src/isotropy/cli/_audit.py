@@ -31,12 +31,13 @@ from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
     epilog=examples(
         'isotropy audit model.pt2 data.npz --schema schema.yaml --groups "SO(3)" --out runs/d',
         'isotropy audit mypackage.models:net pictures/ --set size=32 --groups "D(4)"',
+        "isotropy audit mypackage.models:net clouds.npz --schema schema.yaml --piecewise part",
     ),
 )
 def audit(
     model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
     data: Data,
-    group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')],
+    group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')] = [],  # noqa: B006
     schema: SchemaFile = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
     seed: Seed = 0,
@@ -50,6 +51,15 @@ def audit(
         str | None,
         typer.Option("--blocks", metavar="NAME", help="With --memory: which blocks, e.g. encoder.layers."),
     ] = None,
+    piecewise: Annotated[
+        str | None,
+        typer.Option(
+            "--piecewise",
+            metavar="ARRAY",
+            help="Parts that move each by itself: an array of DATA (.npz) with the part of each point, or a "
+            "partition.npz of discover --parts.",
+        ),
+    ] = None,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?
 
@@ -59,6 +69,8 @@ def audit(
     check_run(out, resume)
     if blocks is not None and not memory:
         raise SchemaError(f"--blocks {blocks} without --memory", "--memory, which looks at them")
+    if not group and piecewise is None:
+        raise SchemaError("no groups", "groups to test, or --piecewise ARRAY", '--groups "SO(3)"')
     settings = settings_of(setting)
     from isotropy import data as rooms
     from isotropy.discovery import adapted, is_calculator, load_model
@@ -72,6 +84,15 @@ def audit(
         asked = {"model": model, "data": data, "groups": ",".join(group), "seed": seed}
         with answering(out, resume, asked) as answer:
             found = answer.write(_asked_when(_of_calculator(loaded, data, group, model, seed), answer))
+        show(found, found.headline(), steps=found.next_steps)
+        point(out)
+        return
+    if piecewise is not None:
+        if memory:
+            raise SchemaError("--memory with --piecewise", "one of the two")
+        if settings:
+            raise SchemaError(f"--set {next(iter(settings))} with --piecewise", "no settings: DATA is an .npz")
+        found = _part_by_part(loaded, data, piecewise, schema, ",".join(group) or "E(3)", model, seed, out, resume)
         show(found, found.headline(), steps=found.next_steps)
         point(out)
         return
@@ -91,6 +112,26 @@ def audit(
 def _asked_when(found: Any, answer: Any) -> Any:
     """The answer with the date and the command of its question."""
     return replace(found, **{key: answer.stamp()[key] for key in ("date", "command")})
+
+
+def _part_by_part(
+    model: Any, data: str, parts: str, schema: Path | None, group: str, name: str, seed: int, out: Path | None,
+    resume: bool,
+) -> Any:  # fmt: skip
+    """The audit of clouds whose parts are an array of their file, or of a partition that was found."""
+    from isotropy.data import read_parts
+    from isotropy.discovery import audit_parts
+    from isotropy.reps import Cloud, Rep
+
+    clouds = read_parts(data, parts, schema=schema)
+    y = clouds.types.y
+    rep = y.rep if isinstance(y, Cloud) else y
+    if rep is not None and not isinstance(rep, Rep):
+        raise SchemaError(f"outputs y of type {y}", "a value for each point", "y: Cloud(Vector), or Cloud(5*Scalar)")
+    return audit_parts(
+        model, clouds.x, clouds.part, rep_out=rep, group=group, segments=clouds.segments, names=clouds.names,
+        out=out, resume=resume, name=name, seed=seed,
+    )  # fmt: skip
 
 
 def _show_memory(model: Any, x: Any, out: Path | None, blocks: str | None) -> None:

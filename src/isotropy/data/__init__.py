@@ -45,6 +45,8 @@ from isotropy.data._motion import load_motion as load_motion
 from isotropy.data._motion import read_bvh as read_bvh
 from isotropy.data._named import Tabular as Tabular
 from isotropy.data._named import named as named
+from isotropy.data._parted import PartedClouds as PartedClouds
+from isotropy.data._parted import read_parts as read_parts
 from isotropy.data._people import NARROW as NARROW
 from isotropy.data._people import WIDE as WIDE
 from isotropy.data._people import PartClouds as PartClouds

@@ -8,6 +8,9 @@ from isotropy.discovery._adapted import adapted as adapted
 from isotropy.discovery._audit import audit as audit
 from isotropy.discovery._audit_result import Audit as Audit
 from isotropy.discovery._audit_result import GroupAudit as GroupAudit
+from isotropy.discovery._by_parts import Certified as Certified
+from isotropy.discovery._by_parts import PartError as PartError
+from isotropy.discovery._by_parts import PiecewiseAudit as PiecewiseAudit
 from isotropy.discovery._calculator import CalculatorAudit as CalculatorAudit
 from isotropy.discovery._calculator import Check as Check
 from isotropy.discovery._calculator import audit_calculator as audit_calculator
@@ -21,6 +24,7 @@ from isotropy.discovery._model_file import load_model as load_model
 from isotropy.discovery._moving_parts import MovingParts as MovingParts
 from isotropy.discovery._moving_parts import Part as Part
 from isotropy.discovery._moving_parts import moving_parts as moving_parts
+from isotropy.discovery._parts_asked import audit_parts as audit_parts
 from isotropy.discovery._result import Discovery as Discovery
 from isotropy.study import Candidate as Candidate
 

@@ -22,6 +22,8 @@ from isotropy.study import Answer, answering
 
 _SHOWN = 1500  # points of a picture
 _VIEWS = 6  # pictures
+_ARROW = 0.04  # of the radius of the body: shorter ways of the centre of a part have no arrow
+_ARROWS = "Arrows: where the centre of a part was in the first pose, and where it is."
 
 
 @dataclass(frozen=True)
@@ -236,15 +238,22 @@ def _pictures(found: Parts, views: Float[Tensor, "V N 3"]) -> list[Scatter]:
     plane = eigh(first.mT @ first).vectors[:, :2]
     step = math.ceil(views.shape[1] / _SHOWN)
     label, sure = found.partition.labels[::step], ~found.undecided[::step]
-    pictures = []
+    cells, pictures = found.partition.cells, []
+    begun, least = cells.mean(first @ plane), _ARROW * float(first.norm(dim=1).max())
     for number, view in enumerate(views[:_VIEWS]):
         laid = procrustes(view - view.mean(0), first, reflect=False)
-        flat = ((view - view.mean(0)) @ laid.R.mT @ plane)[::step]
+        whole = (view - view.mean(0)) @ laid.R.mT @ plane
+        flat, ended = whole[::step], cells.mean(whole)
+        moved = (ended - begun).norm(dim=1) > least
+        ways = torch.cat([begun, ended], 1)[moved].round(decimals=4).tolist()
+        arrows = [(x, y, to_x, to_y) for x, y, to_x, to_y in ways]
         clouds = [_cloud(f"part {k + 1}", flat[(label == k) & sure]) for k in range(len(found))]
         if not bool(sure.all()):
             clouds.append(_cloud("open", flat[~sure], grey=True))
         name = "first pose" if number == 0 else f"pose {number + 1}"
-        pictures.append(Scatter(clouds, title=name.capitalize(), plane=True, half=True, alt=_words(name, clouds)))
+        said, caption = _words(name, clouds), _ARROWS if arrows else ""
+        body = Scatter(clouds, plane=True, half=True, arrows=arrows, title=name.capitalize(), alt=said, caption=caption)
+        pictures.append(body)
     return pictures
 
 

@@ -47,6 +47,9 @@ from isotropy.frames.piecewise._partition import Partition as Partition
 from isotropy.frames.piecewise._partition import voronoi_partition as voronoi_partition
 from isotropy.frames.piecewise._parts import Parts as Parts
 from isotropy.frames.piecewise._parts import discover_parts as discover_parts
+from isotropy.frames.piecewise._refining import CalibratedBound as CalibratedBound
+from isotropy.frames.piecewise._refining import Refined as Refined
+from isotropy.frames.piecewise._refining import refine_until_certified as refine_until_certified
 from isotropy.frames.scaling._classical import choose_landmarks as choose_landmarks
 from isotropy.frames.scaling._classical import classical_mds as classical_mds
 from isotropy.frames.scaling._classical import landmark_mds as landmark_mds

@@ -236,7 +236,7 @@ class Scatter(Block):
     """``clouds`` of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, ...
 
     ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent. ``plane`` shows a picture of bodies:
-    equal scales, no axes, fine points, a colour for each of many clouds.
+    equal scales, no axes, fine points, a colour for each of many clouds, and ``arrows``, each (x, y, to x, to y).
 
     >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
@@ -249,6 +249,7 @@ class Scatter(Block):
     percent: bool = False
     ticks: Sequence[str] = ()
     plane: bool = False
+    arrows: Sequence[tuple[float, float, float, float]] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -94,6 +94,9 @@ def _draw_plane(block: Scatter, width: Width) -> Figure:
     for number, cloud in enumerate(block.clouds):
         colour = light(cloud.tone) if cloud.tone else _apart(hues, number, len(block.clouds))
         axes.plot(cloud.x, cloud.y, ".", color=colour, ms=4, mew=0, ls="", label=_name(cloud.label))
+    for x, y, to_x, to_y in block.arrows:
+        how = {"arrowstyle": "->", "color": light("ink"), "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=how)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     _legend(figure, axes, width, columns, markers=3.0)

@@ -17,6 +17,7 @@ _KINDS = {
     "audit": ("isotropy.discovery", "Audit"),
     "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
     "moving_parts": ("isotropy.discovery", "MovingParts"),
+    "piecewise_audit": ("isotropy.discovery", "PiecewiseAudit"),
     "comparison": ("isotropy.comparison", "Comparison"),
     "unfinished": ("isotropy.study", "Unfinished"),
 }

@@ -54,8 +54,8 @@ class Pooled(nn.Module):
 
 LABELLERS: dict[str, Any] = {
     "PointNet": lambda classes, divide, k: PointNet(divide, classes),
-    "DGCNN": lambda classes, divide, k: DGCNN(divide, k, outputs=classes),
+    "DGCNN": lambda classes, divide, k: DGCNN(max(divide // 2, 1), k, outputs=classes),
     "global frames": lambda classes, divide, k: framed_labels(classes, divide),
-    "vector neurons": lambda classes, divide, k: VectorLabels(classes, 128 // divide, k),
+    "vector neurons": lambda classes, divide, k: VectorLabels(classes, 384 // divide, k),
 }
-"""Networks of others by their name, of widths over ``divide`` and of ``k`` neighbours."""
+"""Networks of others by their name, of ``k`` neighbours and of widths over ``divide``: about as many numbers each."""

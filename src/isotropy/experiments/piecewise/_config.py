@@ -26,7 +26,7 @@ class Learning:
 
 @dataclass(frozen=True, kw_only=True)
 class PeoplePlan(Learning):
-    """E2: labels of 13 bodies, learnt from ``clouds`` people of ``points`` points who stand nearly at rest."""
+    """E2: kinds of bodies, learnt from ``clouds`` people of ``points`` points who stand nearly at rest."""
 
     points: int = 256
     clouds: int = 60

@@ -84,7 +84,8 @@ def discover_parts(views: Tensor, noise: float | None = None) -> Parts:
     given = views.detach().to("cpu", torch.float64)
     centres = given.mean(1)
     poses = Poses.of(given - centres[:, None])
-    search = _Search.of(poses, _FLOOR * torch.finfo(views.dtype).eps, noise)
+    # Who is near is asked of the points as they came, whose rounding says which distances are equal.
+    search = _Search.of(poses, views[0].detach().cpu(), _FLOOR * torch.finfo(views.dtype).eps, noise)
     motions, label = search.run()
     search, motions, label = _again(search, motions, label, noise)
     return _told(search, motions, label, centres)
@@ -116,14 +117,15 @@ class _Search:
     """Poses, who is near whom, and what a distance costs; ``noise`` is that of a coordinate of one pose."""
 
     poses: Poses
+    points: Float[Tensor, "N 3"]
     edges: Int[Tensor, "2 F"]
     floor: float
     noise: float
 
     @classmethod
-    def of(cls, poses: Poses, floor: float, noise: float | None) -> _Search:
+    def of(cls, poses: Poses, points: Float[Tensor, "N 3"], floor: float, noise: float | None) -> _Search:
         floor *= float(poses.first.norm(dim=1).max())
-        found = cls(poses, neighbours(poses.first, k=_SURROUNDINGS), floor, 0.0)
+        found = cls(poses, points, neighbours(points, k=_SURROUNDINGS), floor, 0.0)
         return found.at(found._noise_of_patches() if noise is None else noise)
 
     def at(self, noise: float) -> _Search:
@@ -171,9 +173,9 @@ class _Search:
         guessed, rows = Motions.none(len(self.poses.others)), (paid >= self.worst).nonzero().flatten()
         if len(rows) < 4:
             return guessed
-        seeds, _ = farthest_points(self.poses.first[rows], min(_SEEDS, len(rows)))
+        seeds, _ = farthest_points(self.points[rows], min(_SEEDS, len(rows)))
         for k in _PATCHES:
-            sets, source = _surroundings(self.poses.first[rows], k)
+            sets, source = _surroundings(self.points[rows], k)
             mine, of = sets.take(seeds)
             guessed = guessed.and_also(self.poses.fit_sums(of.sum(self.poses.pairs[rows[source[mine]]])))
         return guessed
@@ -263,7 +265,7 @@ class _Search:
 
     def _noise_of_patches(self) -> float:
         """From the smaller surroundings: a fifth of them at least lie within one part, and leave the least."""
-        sets, source = _surroundings(self.poses.first, _PATCHES[1])
+        sets, source = _surroundings(self.points, _PATCHES[1])
         motions = self.poses.fit_sums(sets.sum(self.poses.pairs[source]))
         square = torch.zeros(sets.count, dtype=torch.float64)
         for pose, R, t in zip(self.poses.others, motions.R.unbind(1), motions.t.unbind(1), strict=True):

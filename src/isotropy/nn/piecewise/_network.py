@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import torch
 from jaxtyping import Float
@@ -15,6 +16,8 @@ from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, voronoi
 from isotropy.linalg import Segments
 from isotropy.reps import Rep, Scalar, Vector
 from isotropy.settings import Settled
+
+N = TypeVar("N", bound="_OnEncoder")
 
 
 class _Plan(NamedTuple):
@@ -104,6 +107,20 @@ class PiecewiseEncoder(Settled):
         # Cells are chosen, not mixed: no derivative goes through a fit.
         self.mixtures = [MixturePartition(self.cells, variance, implicit=False) for variance in self.variances]
 
+    def with_cells(self, cells: int) -> PiecewiseEncoder:
+        """The same weights, beginning with other ``cells``.
+
+        >>> encoder = PiecewiseEncoder()
+        >>> [len(c) for c in encoder.with_cells(7)(torch.randn(30, 3))[1]][0]
+        7
+        """
+        if cells < 1:
+            raise DomainError(f"cells={cells}", "1 or more")
+        other = copy.copy(self)
+        other.cells = cells
+        other.mixtures = [MixturePartition(cells, variance, implicit=False) for variance in self.variances]
+        return other
+
     def settings(self) -> dict[str, Any]:
         return {"group": self.group, "size": self.size, "cells": self.cells, "variances": list(self.variances)}
 
@@ -132,7 +149,19 @@ class PiecewiseEncoder(Settled):
         return out, used, trace
 
 
-class PiecewiseSegmenter(Settled):
+class _OnEncoder(Settled):
+    """A network on a PiecewiseEncoder."""
+
+    encoder: PiecewiseEncoder
+
+    def with_cells(self: N, cells: int) -> N:
+        """The same weights, beginning with other ``cells``."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "encoder": self.encoder.with_cells(cells)}
+        return other
+
+
+class PiecewiseSegmenter(_OnEncoder):
     """The part or class of each point: ``logits (N, num_classes)``, the Partitions of the layers, a PiecewiseTrace.
 
     The settings beside ``num_classes`` are those of PiecewiseEncoder: ``group``, ``size``, ``normals``, ``cells``,
@@ -163,7 +192,7 @@ class PiecewiseSegmenter(Settled):
         return logits, cells, trace
 
 
-class PiecewiseClassifier(Settled):
+class PiecewiseClassifier(_OnEncoder):
     """The class of each cloud: ``logits (clouds, num_classes)``, the Partitions of the layers, a PiecewiseTrace.
 
     The settings are those of PiecewiseSegmenter. What is pooled over points are numbers that no motion of a cell
