@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 
-from frames.bodies import machine, noisy, person
+from frames.bodies import _hat, machine, noisy, person
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.frames import discover_parts
 from isotropy.groups import homogeneous
@@ -74,6 +76,22 @@ def test_neither_the_order_of_points_nor_a_motion_of_a_pose_changes_the_parts() 
     R = torch.matrix_exp(torch.tensor([[0.0, -2.0, 0.4], [2.0, 0.0, 0.2], [-0.4, -0.2, 0.0]], dtype=torch.float64))
     found, again = discover_parts(views), discover_parts((views @ R.mT + 100.0)[:, order])
     assert torch.equal(again.partition.labels, found.partition.labels[order])
+    assert torch.equal(again.undecided, found.undecided[order])
+
+
+def test_equal_distances_of_single_precision_are_equal_after_a_motion_too() -> None:
+    """Two lattices, one turned: which neighbours are equally near must not hang on the rounding of float32."""
+    lattice = torch.tensor(list(itertools.product(range(5), range(4), range(3)))).double() * 0.1
+    turn, about = (torch.matrix_exp(a * _hat(torch.tensor([0.3, 1.0, -0.2]).double())) for a in (0.7, 2.0))
+    views = torch.stack([torch.cat([lattice, lattice + 2.0]), torch.cat([lattice, lattice @ turn.mT + 2.0])])
+    order = torch.randperm(120, generator=spawn(0, "order"))
+    found = discover_parts(views.float())
+    again = discover_parts((views @ about.mT + 7.0)[:, order].float())
+    assert len(found) == 2
+    assert torch.equal(
+        again.partition.labels == again.partition.labels[0],
+        (found.partition.labels == found.partition.labels[order[0]])[order],
+    )
     assert torch.equal(again.undecided, found.undecided[order])
 
 
