@@ -1,4 +1,4 @@
-"""The sizes of the experiment: the paper's, and a version for two cores and half an hour."""
+"""The sizes of the experiment: the paper's, and a small version, meant for half an hour on two cores."""
 
 from dataclasses import dataclass, field
 
