@@ -41,8 +41,8 @@ class Certified:
     """The certificate under motions of one ``size`` ("small" or "any"): means over clouds, relative to the outputs.
 
     ``measured`` is the mean error of a point and never above ``bound``; ``exact`` the share of points that no weights
-    can make wrong; ``impure`` and ``unstable`` why others are none; ``delta`` the doubt about cells. ``cells`` is how
-    many cells the model began with.
+    can make wrong; ``impure`` and ``unstable`` why others are none; ``delta`` the doubt about cells, ``lambda_`` the
+    probability of the literature. ``cells`` is how many cells the model began with.
     """
 
     size: str
@@ -62,7 +62,9 @@ class PiecewiseAudit(Answer[PartError]):
 
     ``group`` is what acts on each part; ``whole`` the error when all parts move alike. ``certificates`` are those of
     small motions and of any; ``curve`` those of small ones for other numbers of cells, where the model can begin with
-    others. ``told`` says whether the model returned its partitions: without them nothing is certified.
+    others. ``told`` says whether the model returned its partitions: without them nothing is certified. ``parts`` are
+    the findings, ``model`` its name, ``pictures`` those of the page. As every answer it tells its ``data``,
+    ``settings``, ``notes``, ``seconds``, ``date`` and ``command``.
     """
 
     kind: ClassVar[str] = "piecewise_audit"
