@@ -53,6 +53,8 @@ from isotropy.groups._spd import SPDSpace as SPDSpace
 from isotropy.groups._stretches import Inversion as Inversion
 from isotropy.groups._stretches import Lorentz as Lorentz
 from isotropy.groups._stretches import Scale as Scale
+from isotropy.groups._structure import Levi as Levi
+from isotropy.groups._structure import Structure as Structure
 from isotropy.groups._subgroups import is_conjugate as is_conjugate
 from isotropy.groups._subgroups import is_subgroup as is_subgroup
 from isotropy.groups._subgroups import lattice as lattice

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
+from isotropy.groups._structure import Levi, Structure, derived_dims, jacobi_residual, killing, levi, lower_dims
 
 Element: TypeAlias = Tensor | tuple[Tensor, ...]
 """A group element, or a batch of them: one tensor, or for a product over several spaces one tensor for each space."""
@@ -26,6 +28,11 @@ class LieAlgebra:
     same leading k; for a power it is ``(k, K, m, m)``. ``gap`` is the spectral gap that certifies the dimension where
     it was computed.
 
+    An algebra that comes from equations is known by its structure: ``rational`` holds its constants as fractions,
+    ``realisation`` its vector fields, ``basis`` is then the adjoint representation. ``central (k, k)`` is a cocycle:
+    the bracket has ``central[i, j]`` times a central element besides. ``complete`` is False where a larger ansatz holds
+    more, None where it may, and ``note`` says so in words.
+
     >>> so3 = LieAlgebra.of([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
     ...                      [[0, -1, 0], [1, 0, 0], [0, 0, 0]]])
     >>> so3.bracket(torch.tensor([1., 0, 0]), torch.tensor([0, 1., 0]))
@@ -37,6 +44,44 @@ class LieAlgebra:
     basis: Element
     structure: Float[Tensor, "k k k"]
     gap: float = math.inf
+    central: Float[Tensor, "k k"] | None = None
+    realisation: Sequence[Any] | None = None
+    rational: Structure | None = None
+    complete: bool | None = True
+    note: str = ""
+
+    @classmethod
+    def abstract(
+        cls,
+        structure: Structure,
+        *,
+        central: Float[Tensor, "k k"] | None = None,
+        realisation: Sequence[Any] | None = None,
+        gap: float = math.inf,
+        complete: bool | None = True,
+        note: str = "",
+    ) -> LieAlgebra:
+        """The algebra with exact constants ``structure[i][j][l]``, its basis the adjoint matrices ``ad(e_i)``.
+
+        Raises ShapeError unless the constants are k x k x k, DomainError unless they are antisymmetric, satisfy the
+        Jacobi identity and, with ``central``, the cocycle condition.
+
+        >>> heisenberg = [[[0, 0, 0], [0, 0, 1], [0, 0, 0]], [[0, 0, -1], [0, 0, 0], [0, 0, 0]], [[0, 0, 0]] * 3]
+        >>> algebra = LieAlgebra.abstract(heisenberg)
+        >>> algebra.nilpotent, algebra.semisimple, algebra.levi.radical
+        (True, False, 3)
+        """
+        k = len(structure)
+        if any(len(rows) != k or any(len(row) != k for row in rows) for rows in structure):
+            raise ShapeError("structure constants of other sizes", f"({k}, {k}, {k})")
+        exact = tuple(tuple(tuple(Fraction(value) for value in row) for row in rows) for rows in structure)
+        floats = torch.tensor([[[float(v) for v in row] for row in rows] for rows in exact], dtype=torch.float64)
+        floats = floats.reshape(k, k, k)
+        worst = jacobi_residual(floats, central)
+        if worst > 1e-9 * (1 + float(floats.abs().amax()) ** 2 if k else 1.0):  # rounding of products of two constants
+            broken = f"structure constants that break a law by {worst:.2g}"
+            raise DomainError(broken, "antisymmetric ones that satisfy the Jacobi identity")
+        return cls(floats.mT, floats, gap, central, realisation, exact, complete, note)
 
     @classmethod
     def of(cls, basis: Element | Sequence[object], gap: float = math.inf) -> LieAlgebra:
@@ -90,8 +135,10 @@ class LieAlgebra:
         """The coordinates ``(..., k)`` of algebra elements ``(..., m, m)``; the inverse of ``hat``.
 
         Raises DomainError when an element lies outside the span by more than ``tol`` of its size (1e-6 in float64, 1e-4
-        in float32).
+        in float32), and for an algebra whose adjoint representation forgets its centre.
         """
+        if self.rational is not None and not self._faithful:
+            raise DomainError("adjoint matrices of an algebra with a centre", "a matrix algebra", "use coordinates")
         each = zip(_blocks(A), self._parts, strict=True)
         flat = torch.cat([a.flatten(1 - basis.ndim) for a, basis in each], dim=-1)
         tol = tol if tol is not None else (1e-6 if flat.dtype == torch.float64 else 1e-4)
@@ -103,6 +150,45 @@ class LieAlgebra:
             raise DomainError(f"a matrix at distance {worst:.2g} from the algebra", "an element of the algebra", "")
         return v
 
+    @cached_property
+    def _faithful(self) -> bool:
+        return int(torch.linalg.matrix_rank(self._flat, rtol=1e-10)) == self.dim
+
+    @cached_property
+    def _constants(self) -> Structure | Tensor:
+        if not bool(torch.isfinite(self.structure).all()):
+            raise DomainError("fields whose brackets leave their span", "an algebra", "ask for a larger ansatz")
+        return self.structure if self.rational is None else self.rational
+
+    @property
+    def killing(self) -> Float[Tensor, "k k"]:
+        """The Killing form, tr(ad e_i ad e_j).
+
+        >>> LieAlgebra.of([[[0., -1], [1, 0]]]).killing.tolist()
+        [[0.0]]
+        """
+        return killing(self.structure)
+
+    @cached_property
+    def solvable(self) -> bool:
+        """Whether the derived series ends in 0; exact where the constants are."""
+        return derived_dims(self._constants)[-1] == 0
+
+    @cached_property
+    def nilpotent(self) -> bool:
+        """Whether the lower central series ends in 0; exact where the constants are."""
+        return lower_dims(self._constants)[-1] == 0
+
+    @property
+    def semisimple(self) -> bool:
+        """Whether there is no solvable ideal but 0 (Cartan's criterion), and something else."""
+        return self.dim > 0 and self.levi.radical == 0
+
+    @cached_property
+    def levi(self) -> Levi:
+        """The dimensions of the Levi decomposition: of a semisimple subalgebra, and of the radical beside it."""
+        return levi(self._constants)
+
     def bracket(self, u: Float[Tensor, "... k"], v: Float[Tensor, "... k"]) -> Float[Tensor, "... k"]:
         """The coordinates of ``[hat(u), hat(v)]``."""
         return torch.einsum("...i,...j,ijl->...l", u, v, self.structure.to(u))
@@ -113,6 +199,8 @@ class LieAlgebra:
 
     def is_closed(self, tol: float = 1e-9) -> bool:
         """Whether every bracket of two generators lies in the span, to ``tol`` of the size of the generators."""
+        if self.rational is not None:
+            return jacobi_residual(self.structure, None) <= tol * (1 + float(self.structure.abs().amax()) ** 2)
         brackets = torch.cat([_brackets(b).flatten(2) for b in self._parts], dim=2)
         if not self.dim:
             return True

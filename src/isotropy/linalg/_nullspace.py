@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.errors import AmbiguousRankError, DomainError, DtypeError, ShapeError
+from isotropy.linalg._rational import rational_nullspace
 
 Rows = Sequence[Sequence[int | Fraction]]
 
@@ -40,8 +41,8 @@ def nullspace(A: Tensor | Sequence[Tensor] | Rows, *, min_gap: float = 1e6, exac
     """The nullspace of ``A`` (m, n), or of blocks (m_i, n) of rows, with a rank that the spectrum certifies.
 
     Rows are scaled to unit length first, so the units of an equation do not matter; a row below the rounding error of
-    the largest row of its block says nothing and is dropped. ``exact=True`` works over the rationals (sympy), takes
-    integers, fractions and floats, and reads each float as the binary fraction that it is.
+    the largest row of its block says nothing and is dropped. ``exact=True`` works over the rationals
+    (``rational_nullspace``), takes integers, fractions and floats, and reads each float as the binary fraction it is.
 
     Raises AmbiguousRankError when no cut of the spectrum, or more than one, is as wide as ``min_gap``; DomainError
     for NaN or infinity; DtypeError for integer or complex tensors; ShapeError for blocks of different widths.
@@ -149,9 +150,6 @@ def _signed(basis: Tensor) -> Tensor:
 
 
 def _exact(A: Tensor | Sequence[Tensor] | Rows) -> Nullspace:
-    from sympy import QQ
-    from sympy.polys.matrices import DomainMatrix
-
     rows: list[list[Fraction]] = []
     for block in [A] if isinstance(A, Tensor) else A:
         lines = block.reshape(-1, block.shape[-1]).tolist() if isinstance(block, Tensor) else [block]
@@ -159,10 +157,10 @@ def _exact(A: Tensor | Sequence[Tensor] | Rows) -> Nullspace:
     if not rows or len({len(row) for row in rows}) != 1:
         raise ShapeError(f"{len(rows)} rows of widths {sorted({len(row) for row in rows})}", "rows of one width")
     n = len(rows[0])
-    entries = [[QQ(value.numerator, value.denominator) for value in row] for row in rows]
-    solutions = DomainMatrix(entries, (len(rows), n), QQ).nullspace().to_list()
-    rational = tuple(tuple(Fraction(int(v.numerator), int(v.denominator)) for v in line) for line in solutions)
+    rational = rational_nullspace([{i: value for i, value in enumerate(row) if value} for row in rows], n)
     floats = torch.tensor([[float(v) for v in row] for row in rational], dtype=torch.float64).reshape(-1, n)
     basis = _signed(torch.linalg.qr(floats.mT).Q) if rational else floats.mT
     unit = _unit_rows(torch.tensor([[float(v) for v in row] for row in rows], dtype=torch.float64), torch.device("cpu"))
-    return Nullspace(basis, _svd(unit, n)[0], math.inf, rational)
+    # Shown, not judged: the number of solutions is exact, so the squares of the Gram matrix are sharp enough.
+    spectrum = _gram([unit], n)[0] if n > _SVD_COLUMNS else _svd(unit, n)[0]
+    return Nullspace(basis, spectrum, math.inf, rational)
