@@ -46,6 +46,10 @@ class FrameSizeError(IsotropyError, ValueError):
     """A frame with more elements than may be visited."""
 
 
+class SymmetryError(IsotropyError, ValueError):
+    """Equations, fields or functions of which the symmetries asked for cannot be told."""
+
+
 class LogUndefinedError(IsotropyError, ValueError):
     """A group element with no logarithm, or none that is unique."""
 

@@ -7,9 +7,11 @@ from isotropy.report._blocks import Cell as Cell
 from isotropy.report._blocks import Column as Column
 from isotropy.report._blocks import Curve as Curve
 from isotropy.report._blocks import Curves as Curves
+from isotropy.report._blocks import Formula as Formula
 from isotropy.report._blocks import Images as Images
 from isotropy.report._blocks import Interval as Interval
 from isotropy.report._blocks import Lattice as Lattice
+from isotropy.report._blocks import Matrix as Matrix
 from isotropy.report._blocks import Memory as Memory
 from isotropy.report._blocks import Meter as Meter
 from isotropy.report._blocks import Node as Node

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -93,7 +94,30 @@ class Meter:
     tone: Tone = "plain"
 
 
-Cell = str | float | int | bool | None | Estimate | Interval | Chip | Meter
+_MATHML = re.compile(r"</?(?:math|m[a-z]+)(?: [a-z]+=\"[^\"<>&]*\")*/?>|[^<>]")
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A formula three ways: ``mathml`` for the page, ``latex`` one click away, ``text`` for terminals.
+
+    Raises ShapeError for ``mathml`` with anything but elements of MathML in it: it is shown as it is.
+
+    >>> Formula("<math><mi>u</mi></math>", "u", "u").text
+    'u'
+    """
+
+    mathml: str
+    latex: str
+    text: str
+
+    def __post_init__(self) -> None:
+        rest = _MATHML.sub("", self.mathml)
+        if rest:
+            raise ShapeError(f"{rest[:40]!r} in a formula", "MathML, such as <math><mi>u</mi></math>")
+
+
+Cell = str | float | int | bool | None | Estimate | Interval | Chip | Meter | Formula
 
 
 @dataclass(frozen=True)
@@ -132,6 +156,27 @@ class Table(Block):
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise ShapeError(f"row {number} with {len(row)} cells", f"{len(self.columns)} cells, one a column")
+
+
+@dataclass(frozen=True)
+class Matrix(Block):
+    """A square of short texts, ``cells``, with ``labels`` on both sides; ``hues`` (0 ... 5, or None) colour them.
+
+    Raises ShapeError unless all are as many as the labels.
+
+    >>> Matrix(("e1", "e2"), (("0", "e1"), ("-e1", "0")), ((None, 0), (0, None))).labels
+    ('e1', 'e2')
+    """
+
+    labels: Sequence[str]
+    cells: Sequence[Sequence[str]]
+    hues: Sequence[Sequence[int | None]]
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        for rows in (self.cells, self.hues):
+            if len(rows) != n or any(len(row) != n for row in rows):
+                raise ShapeError(f"rows of {[len(row) for row in rows]} cells", f"{n} rows of {n}, one for each label")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import math
 import unicodedata
 
 from isotropy.estimate import Estimate
-from isotropy.report._blocks import Cell, Format, Interval, Meter, Number
+from isotropy.report._blocks import Cell, Format, Formula, Interval, Meter, Number
 from isotropy.report._verdicts import Chip
 
 MISSING = "–"
@@ -113,6 +113,8 @@ def cell_text(cell: Cell, form: Format = "text") -> str:
         return cell
     if isinstance(cell, Chip):
         return cell.word
+    if isinstance(cell, Formula):
+        return cell.text
     if isinstance(cell, Meter):
         return number_text(cell.value, "share")
     if isinstance(cell, Estimate | Interval):

@@ -20,9 +20,11 @@ from isotropy.report._blocks import (
     Cell,
     Curves,
     Format,
+    Formula,
     Images,
     Interval,
     Lattice,
+    Matrix,
     Memory,
     Meter,
     Scatter,
@@ -161,6 +163,7 @@ class _Shown:
     fill: float = 0.0
     low: float | None = None
     high: float | None = None
+    mathml: Markup = Markup("")
 
 
 def _shown(cell: Cell, form: Format) -> _Shown:
@@ -172,6 +175,8 @@ def _shown(cell: Cell, form: Format) -> _Shown:
         )
         fill = min(max(cell.value, 0.0), 1.0) if math.isfinite(cell.value) else 0.0
         return _Shown("meter", number_text(cell.value, "share"), tone=cell.tone, fill=fill, low=low, high=high)
+    if isinstance(cell, Formula):
+        return _Shown("formula", cell.text, cell.latex, mathml=Markup(cell.mathml))  # its elements were checked
     if isinstance(cell, Estimate | Interval):
         interval = Interval.of(cell) if isinstance(cell, Estimate) else cell
         return _Shown("interval", *interval_text(interval, "number" if form == "text" else form))
@@ -216,8 +221,10 @@ def _view(block: Block, name: str) -> _View:
         return _View("text", block, name, block.style)
     if isinstance(block, Table):
         return _View("table", block, name)
+    if isinstance(block, Matrix):
+        return _View("matrix", block, name)
     if not isinstance(block, Bars | Curves | Scatter | Lattice | Images | Memory):
-        raise BlockError(type(block).__name__, "Text, Table, Bars, Curves, Scatter, Images, Lattice or Memory")
+        raise BlockError(type(block).__name__, "Text, Table, Matrix, Bars, Curves, Scatter, Images, Lattice or Memory")
     # matplotlib is a second of imports, and most reports are read at a terminal.
     from isotropy.report._drawn import data_uri, drawn
 

@@ -1,0 +1,109 @@
+"""Dimensions of symmetry algebras against the literature, whatever the letters, the factor, and not when perturbed."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+import sympy as sp
+from equations_known import ACTIONS, MORE, TABLE, Case
+
+from isotropy.groups import LieAlgebra
+from isotropy.physics import Ansatz, VectorField, point_symmetries, variational_symmetries
+from isotropy.physics.parts import Solved, put, read_formulas, symbols_in
+
+KEPT = ("exp", "sin", "sqrt")
+LETTERS = str.maketrans({"t": "s", "x": "a", "y": "b", "z": "c", "u": "w", "v": "h", "q": "r"})
+
+
+def found(case: Case, text: str, ansatz: int | Ansatz | None = None) -> LieAlgebra:
+    find = point_symmetries if "=" in text else variational_symmetries
+    return find(text, ansatz=case.ansatz if ansatz is None else ansatz)
+
+
+def in_other_letters(text: str) -> str:
+    return re.sub(r"[a-z_]+", lambda name: name[0] if name[0] in KEPT else name[0].translate(LETTERS), text)
+
+
+def times_a_million(text: str) -> str:
+    return ";".join("=".join(f"1000000*({side})" for side in one.split("=")) for one in text.split(";"))
+
+
+def moves_off_the_solutions(text: str, v: VectorField) -> float:
+    """The largest |pr v(Delta)| at random points of the solutions, relative to its terms, by prolongation."""
+    formula = read_formulas(text)
+    solved = Solved.of(formula.space, formula.sides)
+    worst = 0.0
+    for delta in solved.deltas:
+        parts = [
+            component * sp.diff(delta, z) for z, component in formula.space.prolong(v, formula.space.order).items()
+        ]
+        symbols = symbols_in(*(solved.substituted(part) for part in parts))
+        draws = np.random.default_rng(1).uniform(0.5, 1.5, len(symbols))
+        point = {s: sp.Float(value) for s, value in zip(symbols, draws, strict=True)}
+        values = [float(put(solved.substituted(part), point)) for part in parts]
+        worst = max(worst, abs(sum(values)) / (1e-300 + sum(map(abs, values))))
+    return worst
+
+
+CASES = [pytest.param(case, id=case.text[:40]) for case in (*TABLE, *ACTIONS, *MORE)]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_dimension_is_that_of_the_literature(case: Case) -> None:
+    algebra = found(case, case.text)
+    assert algebra.dim == case.dim, case.source
+    assert algebra.is_closed()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_letters_and_factors_change_nothing_and_a_perturbation_takes_symmetries(case: Case) -> None:
+    basis = case.ansatz.basis if isinstance(case.ansatz, Ansatz) else ()
+    renamed = Ansatz(2, basis=[in_other_letters(text) for text in basis]) if basis else None
+    assert found(case, in_other_letters(case.text), renamed).dim == case.dim
+    assert found(case, times_a_million(case.text)).dim == case.dim
+    assert found(case, case.perturbed).dim < case.dim
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.text[:40]) for case in (*TABLE, *MORE[:8])])
+def test_every_field_is_a_symmetry_by_prolongation(case: Case) -> None:
+    fields = found(case, case.text).realisation
+    assert fields
+    for v in fields:
+        assert moves_off_the_solutions(case.text, v) < 1e-12
+    v = fields[0]
+    wrong = VectorField(
+        v.space, v.xi, {name: phi + v.space(name) * v.space(v.space.independent[0]) ** 3 for name, phi in v.phi.items()}
+    )
+    assert moves_off_the_solutions(case.text, wrong) > 1e-3
+
+
+def test_both_routes_find_one_algebra() -> None:
+    for text in ("q'' = q^(-3)", "u_t + u*u_x = u_xx"):
+        exact, drawn = (point_symmetries(text, method=method) for method in ("exact", "random"))
+        assert exact.dim == drawn.dim
+        assert drawn.gap > 1e9
+        assert exact.gap == float("inf")
+        assert exact.levi == drawn.levi
+
+
+def test_known_algebras_come_out_of_equations() -> None:
+    assert point_symmetries("q'' = 0").levi == (8, 0)
+    assert variational_symmetries("(u_t^2 - u_x^2 - u_y^2)/2", ansatz=Ansatz(2, phi="linear", xi="base")).semisimple
+    assert point_symmetries("u_t + u*u_x + u_xxx = 0").solvable
+    heat = point_symmetries("u_t = u_xx", ansatz=Ansatz(2, phi="linear"))
+    assert (heat.levi, heat.solvable) == ((3, 3), False)
+
+
+def test_an_ansatz_that_is_too_small_says_so() -> None:
+    assert (
+        point_symmetries("q'' = 0", ansatz=1).complete is False
+        or point_symmetries("q'' = 0", ansatz=1).complete is None
+    )
+    heat = point_symmetries("u_t = u_xx")
+    assert heat.complete is False
+    assert "larger ansatz" in heat.note
+    assert not heat.is_closed()
+    assert point_symmetries("u_t + u*u_x + u_xxx = 0").complete is True
