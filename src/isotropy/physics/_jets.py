@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
 from itertools import combinations_with_replacement
-from typing import TYPE_CHECKING
+from typing import Protocol, runtime_checkable
 
 import sympy as sp
 
 from isotropy.errors import SchemaError
 from isotropy.physics._expressions import expanded, symbols_in
 
-if TYPE_CHECKING:
-    from isotropy.physics._vector_field import VectorField
-
 Index = tuple[int, ...]
 """An unordered multi-index: how often each independent variable is differentiated by."""
+
+
+@runtime_checkable
+class Field(Protocol):
+    """What is prolonged: components along the variables, and a characteristic."""
+
+    @property
+    def xi(self) -> Mapping[str, sp.Expr]: ...
+    @property
+    def Q(self) -> Mapping[str, sp.Expr]: ...
 
 
 class JetSpace:
@@ -108,7 +115,7 @@ class JetSpace:
                 total += (-1) ** sum(index) * self.D_index(sp.diff(expr, symbol), index)
         return expanded(total)
 
-    def prolong(self, v: VectorField, order: int) -> dict[sp.Symbol, sp.Expr]:
+    def prolong(self, v: Field, order: int) -> dict[sp.Symbol, sp.Expr]:
         """The components of the prolonged field along every variable and every jet up to ``order``.
 
         ``phi_J = D_J Q + xi^i u_Ji`` with the characteristic ``Q = phi - xi^i u_i`` (Olver, theorem 2.36).
