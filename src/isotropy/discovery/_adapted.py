@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -38,30 +39,57 @@ def _of_scikit(call: Any) -> bool:
 
 
 class _Function:
-    """A callable on tensors, whatever it takes."""
+    """A callable on tensors, whatever it takes: tensors, arrays of numpy, or those of jax where that is in use."""
 
     def __init__(self, call: Callable[..., Any], name: str, arrays: bool) -> None:
-        self.call, self.arrays = call, arrays
+        self.call = call
+        self.takes: Callable[[Tensor], Any] | None = _numpy if arrays else None
         self.__name__ = getattr(call, "__name__", name)
 
-    def __call__(self, *x: Any, **named: Any) -> Any:
-        if not self.arrays:
-            try:
-                y = self.call(*x, **named)
-            except Exception:
-                # It may be one of numpy or jax, which do not know tensors; what fails there, too, is told.
-                y = self._on_arrays(x, named)
-                self.arrays = True
-                return y
-            if all(isinstance(part, Tensor) for part in tree.tree_leaves(y)):
-                return y[:, None] if isinstance(y, Tensor) and y.ndim == 1 else y
-            self.arrays = True
-        return self._on_arrays(x, named)
+    @property
+    def arrays(self) -> bool:
+        """Whether it computes outside torch, which then knows no derivatives of it."""
+        return self.takes is not None
 
-    def _on_arrays(self, x: Any, named: Any) -> Any:
+    def __call__(self, *x: Any, **named: Any) -> Any:
+        if self.takes is not None:
+            return self._on_arrays(self.takes, x, named)
+        try:
+            y = self.call(*x, **named)
+        except Exception:
+            return self._tried(x, named)  # it may be one of arrays, which does not know tensors
+        if all(isinstance(part, Tensor) for part in tree.tree_leaves(y)):
+            return y[:, None] if isinstance(y, Tensor) and y.ndim == 1 else y
+        return self._tried(x, named)
+
+    def _tried(self, x: Any, named: Any) -> Any:
+        """What it makes of the first kind of arrays that it takes; what fails on all is told as numpy has it."""
+        failed: Exception | None = None
+        for takes in (_numpy, *([_jax] if "jax" in sys.modules else [])):
+            try:
+                y = self._on_arrays(takes, x, named)
+            except Exception as error:
+                failed = failed or error
+            else:
+                self.takes = takes
+                return y
+        assert failed is not None
+        raise failed
+
+    def _on_arrays(self, takes: Callable[[Tensor], Any], x: Any, named: Any) -> Any:
         like = next(part for part in tree.tree_leaves((x, named)) if isinstance(part, Tensor))
-        x, named = tree.tree_map(lambda part: part.numpy() if isinstance(part, Tensor) else part, (x, named))
+        x, named = tree.tree_map(lambda part: takes(part) if isinstance(part, Tensor) else part, (x, named))
         return tree.tree_map(lambda part: _tensor(part, like), self.call(*x, **named))
+
+
+def _numpy(part: Tensor) -> Any:
+    return part.numpy()
+
+
+def _jax(part: Tensor) -> Any:
+    import jax.numpy  # pyright: ignore[reportMissingImports]  # it is there: its user imported it
+
+    return jax.numpy.from_dlpack(part.contiguous())  # pyright: ignore
 
 
 def _tensor(value: Any, like: Tensor) -> Tensor:

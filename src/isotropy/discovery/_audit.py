@@ -190,9 +190,12 @@ def _judge(
     if not group.dim:
         layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS)) if broken else _NOWHERE
         return GroupAudit(candidate.name, error, layers=layers, width=candidate.width, blame=blame)
+    if getattr(model, "arrays", False):
+        notes.append("No Lie errors: the model computes outside torch, which then knows no derivatives of it.")
+        return GroupAudit(candidate.name, error, width=candidate.width)
     try:
         lie = asked(lie_error, group, _LIE_ROWS, cluster=unit[:_LIE_ROWS])
-    except (DomainError, RuntimeError) as reason:  # numpy inside, or an operation without forward derivatives
+    except (DomainError, RuntimeError) as reason:  # an operation without forward derivatives
         notes.append(f"No Lie errors: {str(reason).splitlines()[0]}.")
         return GroupAudit(candidate.name, error, width=candidate.width)
     generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))

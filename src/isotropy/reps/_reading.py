@@ -71,7 +71,9 @@ def finite(
 
     Raises what ``table`` raises.
     """
-    if isinstance(values, Exchanged) and not isinstance(values, Arraylike):
+    # numpy has no bfloat16 of its own, in which arrays of jax may come.
+    short = str(getattr(values, "dtype", "")) == "bfloat16"
+    if isinstance(values, Exchanged) and (short or not isinstance(values, Arraylike)):
         values = torch.from_dlpack(values)
     numbers = _tensor(values, name) if isinstance(values, Tensor) else torch.from_numpy(_array(values, name))
     if numbers.ndim not in axes:
