@@ -47,12 +47,12 @@ REP_DOORS: dict[str, Callable[[G, R], Any]] = {
     "SoftLinear": lambda g, r: SoftLinear(r, r, [g]).penalty(),
     "SoftMLP": lambda g, r: run(SoftMLP(r, r, [g], ch=8, depth=1), 3),
     "SoftEMLP": lambda g, r: run(SoftEMLP(r, r, [g], ch=8, depth=1), 3),
-    "SamplePenalty": lambda g, r: penalised(SamplePenalty(r, r, [g])),
-    "LiePenalty": lambda g, r: penalised(LiePenalty(r, r, [g])),
     "projection_error": lambda g, r: projection_error(BENT.weight, r, r, g),
     "check_rep": lambda g, r: check_rep(r, g),
 }
 TYPE_DOORS: dict[str, Callable[[G, Type | str], Any]] = {
+    "SamplePenalty": lambda g, r: penalised(SamplePenalty(r, r, [g])),
+    "LiePenalty": lambda g, r: penalised(LiePenalty(r, r, [g])),
     "equivariance_error": lambda g, r: equivariance_error(BENT, g, X, r, r).mean,
     "lie_derivative": lambda g, r: lie_derivative(BENT, g, X, r, r),
     "lie_error": lambda g, r: lie_error(BENT, g, X, r, r).total.mean,

@@ -3,6 +3,15 @@
 from __future__ import annotations
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """A number and what it counts, in the singular where there is one.
+
+    >>> counted(1, "row"), counted(1200, "row"), counted(0, "vertex", "vertices")
+    ('1 row', '1,200 rows', '0 vertices')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
 class IsotropyError(Exception):
     """Base of every error that this library raises on purpose.
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 
 if TYPE_CHECKING:  # pydantic is imported where it is used: the doorstep stays light
     from pydantic_core import SchemaValidator, ValidationError
@@ -152,8 +152,8 @@ def _items(count: int | None, text: bool, value: object) -> object:
     items = value.strip("()[] ").split(",") if text and isinstance(value, str) else value
     if isinstance(items, list | tuple) and count not in (None, len(cast(Sequence[object], items))):
         _refuse(
-            f"{len(cast(Sequence[object], items))} items",
-            f"{count} numbers separated by commas" if text else f"{count} items",
+            counted(len(cast(Sequence[object], items)), "item"),
+            f"{counted(count, 'number')} separated by commas" if text else counted(count, "item"),
         )
     return items
 

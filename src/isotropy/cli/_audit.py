@@ -23,7 +23,7 @@ from isotropy.cli._options import (
     settings_of,
     show,
 )
-from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
+from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted
 
 
 @app.command(
@@ -211,7 +211,7 @@ def check_batches(model: Callable[..., Any], data: Any, given: str) -> None:
     for count in (2, 3):
         few = sample.take(slice(count))
         shapes = ", ".join(str(tuple(part.shape[1:])) for part in tree.tree_leaves(few.x))
-        rows = f"{count} graphs" if is_graph(data.x) else f"{count} rows of shape {shapes}"
+        rows = counted(count, "graph") if is_graph(data.x) else f"{counted(count, 'row')} of shape {shapes}"
         table = isinstance(asked, Rep)
         wanted = (
             f"a function of rows (B, {sample.x.shape[1]}) for every B" if table else "a function of any number of rows"

@@ -5,6 +5,7 @@ from typing import Any
 
 from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.comparison._recommendation import MARGIN, REACH
+from isotropy.errors import counted
 from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text
 
 _SHOWN = 6  # methods in the picture of the folds
@@ -28,10 +29,10 @@ def head(
     return [
         Text.advice(
             recommendation,
-            f"{data['rows']:,} rows in {data['units']:,} independent units, {data['inputs']} → "
+            f"{counted(data['rows'], 'row')} in {counted(data['units'], 'independent unit')}, {data['inputs']} → "
             f"{data['targets']}. Every row was predicted by every method from a model that had not seen it: "
-            f"{budget['folds']} folds, {budget['steps']:,} steps of {budget['batch']} rows each. {best} of "
-            f"{constant:.3g}.",
+            f"{budget['folds']} folds, {counted(budget['steps'], 'step')} of {counted(budget['batch'], 'row')} each. "
+            f"{best} of {constant:.3g}.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
     ]

@@ -11,6 +11,7 @@ from isotropy.comparison._methods import Budget, Method
 from isotropy.comparison._own import Own
 from isotropy.comparison._trainees import trainee_of
 from isotropy.comparison._training import single_precision, steps_of
+from isotropy.errors import counted
 from isotropy.runs import cores, spoken, threads_limited
 from isotropy.study import Problem
 
@@ -32,7 +33,8 @@ def announce(
     seconds = estimated(problem, left, budget, own) / several + (0 if engine == "serial" else _START)
     if seconds >= _SAID:
         where = "one core" if several == 1 else f"{several} cores"
-        trainings = f"{len(left)} trainings of {budget.steps:,} steps, {len({one.name for one in left})} methods"
+        methods = counted(len({one.name for one in left}), "method")
+        trainings = f"{counted(len(left), 'training')} of {counted(budget.steps, 'step')}, {methods}"
         print(f"about {spoken(seconds)} for {trainings}, on {where}", file=sys.stderr, flush=True)
 
 

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.errors import DtypeError, SchemaError, ShapeError
+from isotropy.errors import DtypeError, SchemaError, ShapeError, counted
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 _CLASSES = "cross-entropy"
@@ -119,7 +119,7 @@ class Own:
         if not isinstance(loss, Tensor) or not loss.is_floating_point():
             raise DtypeError(f"a loss {self.loss} of type {type(loss).__name__}", "a tensor of real numbers")
         if loss.ndim == 0 or len(loss) != len(y):
-            given = f"a loss {self.loss} of shape {tuple(loss.shape)} for {len(y)} rows"
+            given = f"a loss {self.loss} of shape {tuple(loss.shape)} for {counted(len(y), 'row')}"
             raise ShapeError(given, f"({len(y)},), one for each row", "reduction='none' in losses of torch")
         return loss.flatten(1).mean(1) if loss.ndim > 1 else loss
 
@@ -132,11 +132,15 @@ def one_hot(y: Float[Tensor, "n q"]) -> Float[Tensor, "n k"]:
     """
     label = y[:, 0].round().long() if y.shape[1] == 1 else y.new_empty(0).long()
     if y.shape[1] != 1 or not torch.equal(label.to(y), y[:, 0]) or bool((label < 0).any()):
-        given = f"targets of {y.shape[1]} columns" if y.shape[1] != 1 else "targets that are no numbers of classes"
+        given = (
+            f"targets of {counted(y.shape[1], 'column')}"
+            if y.shape[1] != 1
+            else "targets that are no numbers of classes"
+        )
         raise SchemaError(given, "one Scalar column of whole numbers 0, 1, 2, ...", "labels, y = numpy.unique(labels, "
                           "return_inverse=True)")  # fmt: skip
     if int(label.max()) >= len(y) // 2:
-        given = f"a class {int(label.max())} among {len(y)} rows"
+        given = f"a class {int(label.max())} among {counted(len(y), 'row')}"
         raise SchemaError(
             given, "classes 0, 1, 2, ..., two rows or more for each", "_, y = numpy.unique(y, return_inverse=True)"
         )

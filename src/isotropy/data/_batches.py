@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.random import spawn
 
 Same = TypeVar("Same", bound="Batches")
@@ -57,7 +57,8 @@ class Batches:
                 raise ShapeError(f"tensors of shapes {shapes}", "as many rows in both")
         if self.rows == 0 or given < 1 or (drop_last and given > self.rows):
             raise DomainError(
-                f"{self.rows} rows in batches of {given}" + (" without the last, incomplete one" if drop_last else ""),
+                f"{counted(self.rows, 'row')} in batches of {given}"
+                + (" without the last, incomplete one" if drop_last else ""),
                 "at least one row and one batch",
             )
         self.size, self.seed, self.shuffle, self.drop_last = given, seed, shuffle, drop_last

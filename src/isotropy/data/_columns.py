@@ -10,6 +10,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isotropy.errors import counted
+
 Kind = Literal["number", "cluster", "time", "constant", "identifier", "text", "empty"]
 
 _UNIT = re.compile(r"^(?P<bare>.*\S)\s*[\[(](?P<unit>[^\])]*\D[^\])]*|)[\])]$")
@@ -67,10 +69,10 @@ def looked_at(name: str, values: NDArray[Any]) -> Column:
         if all(_DATE.match(value) for value in known):
             return Column(name, "time", rows, distinct, "dates")
         if "" in known and all(not value or _is_number(value) for value in known):
-            return Column(name, "empty", rows, distinct, f"{int((known == '').sum())} cells are empty")
+            return Column(name, "empty", rows, distinct, f"{counted(int((known == '').sum()), 'empty cell')}")
         if repeated:
             return Column(name, "cluster", rows, distinct, "text")
-        return Column(name, "text", rows, distinct, f"text, {distinct} values")
+        return Column(name, "text", rows, distinct, f"text, {counted(distinct, 'value')}")
     bare = _bare(name)[0]
     whole = bool(np.isfinite(values.astype(float)).all()) and bool((values == np.round(values.astype(float))).all())
     numbering = bare.lower() in _COUNTED or bool(_LABEL.search(bare))  # a place on a grid counts up, too

@@ -19,7 +19,7 @@ from torch.utils import _pytree as tree
 
 from isotropy.data._by_name import by_name
 from isotropy.data._rows import Axis, Rows
-from isotropy.errors import DtypeError, SchemaError, ShapeError
+from isotropy.errors import DtypeError, SchemaError, ShapeError, counted
 from isotropy.linalg import Segments
 from isotropy.reps import Rep, Schema, Type
 
@@ -56,6 +56,8 @@ class Dataset(Rows):
     >>> data.rows, data.x.shape[1], data.y.shape[1]
     (100, 20, 9)
     """
+
+    _trees: ClassVar[tuple[str, ...]] = ("x", "y")
 
     x: Any
     y: Any
@@ -106,10 +108,6 @@ class Dataset(Rows):
         return "parts" if flat else "rows"
 
     def _taken(self, rows: Tensor) -> Dataset:
-        if not isinstance(self.x, Tensor) or not isinstance(self.y, Tensor):
-            raise SchemaError(
-                "rows of values of several types", "one tensor of inputs, one of targets", "audit takes them"
-            )
         return replace(super()._taken(rows), split=None)
 
     @property
@@ -139,11 +137,11 @@ class Dataset(Rows):
         >>> print(load("inertia", n=100).describe().splitlines()[0])
         Moment of inertia of five masses (inertia)
         """
-        units = "independent rows" if self.cluster is None else f"in {self.units} independent units"
+        units = "independent rows" if self.cluster is None else f"in {counted(self.units, 'independent unit')}"
         lines = [f"{self.title or 'Data'} ({self.name})" if self.name else self.title or "Data"]
         lines += [self.story] if self.story else []
         lines.append(
-            f"{self.rows} rows {units}; "
+            f"{counted(self.rows, 'row')} {units}; "
             f"{_width(self.types.x, self.x)}inputs {self.types.x}, {_width(self.types.y, self.y)}targets {self.types.y}"
         )
         if self.groups:
@@ -223,7 +221,7 @@ def numbered(cluster: Iterable[Any], rows: int | None) -> Int[Tensor, " n"]:
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise _missing(int((~np.isfinite(labels)).sum()))
     if rows is not None and len(labels) != rows:
-        raise ShapeError(f"{len(labels)} labels of clusters", f"{rows}, one for each row")
+        raise ShapeError(f"{counted(len(labels), 'label')} of clusters", f"{rows}, one for each row")
     return torch.from_numpy(np.unique(labels, return_inverse=True)[1].astype(np.int64).reshape(-1))
 
 
@@ -247,4 +245,4 @@ def enough_units(unit: Int[Tensor, " n"] | int) -> None:
     units = unit if isinstance(unit, int) else int(torch.unique(unit).numel())
     if units < LEAST_UNITS:
         hint = "declare finer clusters, or give more data"
-        raise ShapeError(f"{units} independent units", f"at least {LEAST_UNITS}", hint)
+        raise ShapeError(counted(units, "independent unit"), f"at least {LEAST_UNITS}", hint)

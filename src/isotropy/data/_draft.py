@@ -19,7 +19,7 @@ from isotropy.data._columns import Column, Group, grouped, looked_at
 from isotropy.data._draft_arrays import draft_arrays
 from isotropy.data._named import Named, named
 from isotropy.data._tables import Dialect, opened, parquet_head, sniffed, unnamed
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # values of YAML, not names
 _LOOKED_AT = 20_000  # rows
@@ -58,7 +58,7 @@ class Draft:
 
     def yaml(self, source: str, command: str = "") -> str:
         """The schema as commented YAML."""
-        lines = [f"# The columns of {source} ({self.rows} rows), by their names. Correct what is wrong."]
+        lines = [f"# The columns of {source} ({counted(self.rows, 'row')}), by their names. Correct what is wrong."]
         lines += [f"# Then: {command}"] if command else []
         lines += [f"# {line}" for line in _TYPES] + [""]
         why = "" if self.certain else "   # the last columns; correct it if something else is to be predicted"
@@ -152,7 +152,7 @@ def drafted(table: Named) -> Draft:
     if alone:  # x, y, z and nothing else: the last is a function of the others
         groups = grouped([column.name for column in columns if column.kind == "number"], vectors=False)
     if len(groups) < 2:
-        given = f"{len(groups)} columns of numbers that vary" + (
+        given = f"{counted(len(groups), 'column')} of numbers that vary" + (
             f"; {'; '.join(map(' '.join, left.items()))}" if left else ""
         )
         raise SchemaError(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from isotropy.data._archive import open_archive
 from isotropy.data._columns import looked_at
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 
 _TARGETS = {"y", "target", "targets", "label", "labels", "energy", "energies", "e", "force", "forces", "output", "f"}
 
@@ -44,7 +44,7 @@ def draft_arrays(path: Path, command: str) -> str:
     dims |= {"nodes": bodies.pop()} if len(bodies) == 1 else {}
     nodes = dims.get("nodes", 0)
     lines = [
-        f"# The arrays of {path.name} ({rows} rows), by their names and shapes. Correct what is wrong.",
+        f"# The arrays of {path.name} ({counted(rows, 'row')}), by their names and shapes. Correct what is wrong.",
         f"# Then: {command}",
         "# Point instead of Vector is a place, which shifts with the origin; Nodes* says that bodies have no order",
         "# (5*Vector are five vectors in a fixed one); (n, 3, 3) may be a Tensor(2).",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data._archive import open_archive
-from isotropy.errors import MissingExtraError, SchemaError
+from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.storage import write_whole
 
 _LONGEST = 2**28  # bytes of JSON, which takes some thirty times as much memory when it is read
@@ -135,7 +135,7 @@ def _kind(name: str, array: NDArray[Any], nodes: int, edges: int, graphs: int, w
         return "edges"
     found = next((kind for kind, size in sizes.items() if rows == size), None)
     if found is None:
-        expected = f"{nodes} rows (nodes), {edges} (edges, edge_...) or {graphs} (graphs)"
+        expected = f"{counted(nodes, 'row')} (nodes), {edges} (edges, edge_...) or {graphs} (graphs)"
         raise SchemaError(f"the array {name!r} {array.shape} of {where}", expected)
     return found
 

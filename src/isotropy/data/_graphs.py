@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows
-from isotropy.errors import MissingExtraError, SchemaError, ShapeError
+from isotropy.errors import MissingExtraError, SchemaError, ShapeError, counted
 
 _FOLDER = "03-frame-averaging"
 EXP = File(
@@ -53,7 +53,7 @@ class GraphSet(Rows):
     def __post_init__(self) -> None:
         for name, part in (("sizes", self.sizes), ("X", self.X), ("y", self.y)):
             if part is not None and len(part) != len(self.A):
-                raise ShapeError(f"{len(part)} rows of {name}", f"{len(self.A)}, one for each graph")
+                raise ShapeError(f"{counted(len(part), 'row')} of {name}", f"{len(self.A)}, one for each graph")
 
     def _taken(self, rows: Tensor) -> GraphSet:
         chosen = super()._taken(rows)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import DomainError, SchemaError
+from isotropy.errors import DomainError, SchemaError, counted
 
 _USUAL = {"energy": ("energy", "REF_energy"), "forces": ("forces", "REF_forces")}
 _ISOLATED = "IsolatedAtom"  # the config_type that trainers of force fields give to free atoms
@@ -24,7 +24,7 @@ def energies_of(frames: Sequence[Any], name: str | None = None) -> list[float]:
         if energy is None:
             near = _near(atoms, "energy")
             hint = f"energy={near[0]!r} if that is the one" if near else ""
-            given = f"a configuration of {len(atoms)} atoms without an energy"
+            given = f"a configuration of {counted(len(atoms), 'atom')} without an energy"
             told = f", but with {', '.join(near)}" if near else ""
             raise SchemaError(given + told, f"{name or 'energy'}=... in its second line", hint)
     values = [float(energy) for energy in found]

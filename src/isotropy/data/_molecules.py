@@ -18,7 +18,7 @@ from torch import Tensor
 from isotropy.data._labels import energies_of, forces_of, without_free_atoms
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows, along
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
+from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 
@@ -114,9 +114,9 @@ class Molecules(Rows):
         given |= {} if self.forces is None else {"forces": len(self.forces)}
         for part, rows in given.items():
             if rows != atoms:
-                raise ShapeError(f"{rows} rows of {part}", f"{atoms}, one for each atom")
+                raise ShapeError(f"{counted(rows, 'row')} of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
-            raise ShapeError(f"{len(self.energies)} energies", f"{count}, one for each configuration")
+            raise ShapeError(counted(len(self.energies), "energy", "energies"), f"{count}, one for each configuration")
         if isinstance(self.segments, Boxes):
             object.__setattr__(self, "cell", self.segments.cell)
             object.__setattr__(self, "pbc", self.segments.pbc)
@@ -142,7 +142,7 @@ class Molecules(Rows):
         Raises DomainError unless both have one.
         """
         if not 0 < count < len(self):
-            raise DomainError(f"{count} of {len(self)} configurations", f"between 1 and {len(self) - 1}")
+            raise DomainError(f"{count} of {counted(len(self), 'configuration')}", f"between 1 and {len(self) - 1}")
         order = torch.randperm(len(self), generator=spawn(seed, "molecules", self.name))
         return self[order[:count].sort().values], self[order[count:].sort().values]
 

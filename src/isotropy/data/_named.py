@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotropy.data._tables import nearest
-from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError
+from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError, counted
 from isotropy.reps import Values
 
 _EXAMPLE = 'types={"x": {"position": ["x", "y", "z"]}, "y": {"energy": ["e"]}}'
@@ -46,7 +46,9 @@ class Named:
         read = [_numbers(self.column(name), name) for name in columns]
         counts = {len(values) for values in read}
         if len(counts) > 1:
-            told = ", ".join(f"{len(values)} rows of {name}" for name, values in zip(columns, read, strict=True))
+            told = ", ".join(
+                f"{counted(len(values), 'row')} of {name}" for name, values in zip(columns, read, strict=True)
+            )
             raise ShapeError(told, "equally many")
         return np.stack(read, axis=1)
 

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
+from isotropy.errors import counted
+
 _FORMATS = {
     ".png": ("PNG",),
     ".jpg": ("JPEG", "MPO"),  # MPO: a JPEG with further ones behind it, as telephones write
@@ -99,4 +101,4 @@ def _check(image: Any, path: Path) -> None:
     if image.mode not in _GREY | _COLOUR or any(";16" in str(tile[3]) for tile in image.tile):
         raise Bad(f"more than 8 bits in a channel (mode {image.mode})")
     if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":
-        raise Bad(f"{getattr(image, 'n_frames', 1)} pictures in one file")
+        raise Bad(f"{counted(getattr(image, 'n_frames', 1), 'picture')} in one file")

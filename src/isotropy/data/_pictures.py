@@ -16,7 +16,7 @@ from torch import Tensor
 
 from isotropy.data._picture_file import Bad, Seen, decoded, look, picture_suffixes
 from isotropy.data._rows import Rows
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.random import spawn
 
 _SHOWN = 10  # files named in a refusal
@@ -95,11 +95,15 @@ def read_pictures(
     if not skip:
         _refuse(bad, sum(path not in bad for path in paths))
     if not seen:
-        raise SchemaError(f"{len(bad)} files in {root}, none of them a picture: {_told(bad)}", "one picture or more")
+        raise SchemaError(
+            f"{counted(len(bad), 'file')} in {root}, none of them a picture: {_told(bad)}", "one picture or more"
+        )
     height, width = wanted or _agreed(seen, lambda one: (one.height, one.width), _unlike_sizes)
     count = channels or _agreed(seen, lambda one: one.channels, _unlike_channels)
     if len(seen) * count * height * width > _MOST_BYTES:
-        told = f"{len(seen)} pictures of {height} x {width}, {len(seen) * count * height * width / 1e9:.0f} GB"
+        told = (
+            f"{counted(len(seen), 'picture')} of {height} x {width}, {len(seen) * count * height * width / 1e9:.0f} GB"
+        )
         raise SchemaError(told, f"at most {_MOST_BYTES / 1e9:.0f} GB", "--set size=64 (size=64 in Python)")
     x = np.empty((len(seen), count, height, width), np.uint8)
     files = list(seen)
@@ -207,7 +211,7 @@ def _told(bad: dict[str, str]) -> str:
 
 def _refuse(bad: dict[str, str], count: int) -> None:
     if bad:
-        given = f"{len(bad)} files that are not what they should be, beside {count} pictures: {_told(bad)}"
+        given = f"{len(bad)} files that are not what they should be, beside {counted(count, 'picture')}: {_told(bad)}"
         raise SchemaError(given, "whole pictures of 8 bits", "--set skip=true goes on without them (skip=True)")
 
 

@@ -1,15 +1,16 @@
 """Rows: a typed collection that is counted and taken from, dense or ragged; what trainings are fed with."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
-from functools import cached_property
-from typing import Any, Literal, TypeVar
+from functools import cached_property, partial
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from jaxtyping import Shaped
 from torch import Tensor
+from torch.utils import _pytree as tree
 
-from isotropy.errors import ShapeError
+from isotropy.errors import ShapeError, counted
 from isotropy.linalg import Segments
 
 Axis = Literal["rows", "parts", "edges", "joins", "all"]
@@ -42,6 +43,7 @@ class Rows:
     (4, [-3.0, -1.0], 3)
     """
 
+    _trees: ClassVar[tuple[str, ...]] = ()  # fields that may hold trees of tensors, one for each of several types
     __iter__ = None  # rows are taken by slices and index tensors; Python would otherwise count indices upwards
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class Rows:
 
     def to(self: Kind, device: torch.device | str) -> Kind:
         """The same on a device."""
-        moved: dict[str, Any] = {name: value.to(device) for name, _, value in self._tensors()}
+        moved = self._mapped(lambda _, value: value.to(device))
         return replace(self, **moved, **({} if self._segments is None else {"segments": self._segments.to(device)}))
 
     def _taken(self: Kind, rows: Tensor) -> Kind:
@@ -77,10 +79,8 @@ class Rows:
                 index["edges"], chosen = owner.take(rows)
                 first = taken["segments"].ptr[chosen.label]
                 taken[name] = segments.place[getattr(self, name)[:, index["edges"]]] + first
-        for name, axis, value in self._tensors():
-            if axis in index:
-                taken[name] = value[index[axis]]
-        return replace(self, **taken)
+        chosen_of = self._mapped(lambda axis, value: value[index[axis]] if axis in index else value)
+        return replace(self, **{**chosen_of, **taken})
 
     @cached_property
     def _edges(self) -> dict[str, Segments]:
@@ -100,8 +100,21 @@ class Rows:
     def _tensors(self) -> Iterator[tuple[str, Axis, Tensor]]:
         for each in fields(self):
             value = getattr(self, each.name)
+            for part in tree.tree_leaves(value) if each.name in self._trees else (value,):
+                if isinstance(part, Tensor):
+                    yield each.name, self._axis(each, part), part
+
+    def _mapped(self, change: Callable[[Axis, Tensor], Tensor]) -> dict[str, Any]:
+        """The fields that hold tensors, by their names, each tensor changed as its axis asks."""
+        found: dict[str, Any] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
             if isinstance(value, Tensor):
-                yield each.name, self._axis(each, value), value
+                found[each.name] = change(self._axis(each, value), value)
+            elif each.name in self._trees:
+                asked = partial(self._axis, each)
+                found[each.name] = tree.tree_map_only(Tensor, lambda part: change(asked(part), part), value)  # noqa: B023
+        return found
 
     def _axis(self, each: Field[Any], value: Tensor) -> Axis:
         return each.metadata.get("axis", "rows")
@@ -133,7 +146,7 @@ class Clouds(Rows):
             expected = f"{len(self)}, one for each cloud" + (
                 "" if parts is None else f", or {parts}, one for each point"
             )
-            raise ShapeError(f"{len(self.y)} rows of y", expected)
+            raise ShapeError(f"{counted(len(self.y), 'row')} of y", expected)
 
     def _axis(self, each: Field[Any], value: Tensor) -> Axis:
         per_point = self.segments is not None and (each.name == "x" or len(value) != len(self))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Clouds
-from isotropy.errors import MissingExtraError, SchemaError
+from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
@@ -206,7 +206,10 @@ def _read_obj(path: Path) -> Surface:
             corner = [c - 1 if c > 0 else c + len(vertices) for c in corner]
             faces += [[corner[0], b, c] for b, c in pairwise(corner[1:])]
     if not vertices or not faces:
-        raise SchemaError(f"{path} with {len(vertices)} vertices and {len(faces)} faces", "a triangle mesh")
+        raise SchemaError(
+            f"{path} with {counted(len(vertices), 'vertex', 'vertices')} and {counted(len(faces), 'face')}",
+            "a triangle mesh",
+        )
     return Surface(path.stem, torch.tensor(vertices), torch.tensor(faces))
 
 

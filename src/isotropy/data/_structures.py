@@ -11,7 +11,7 @@ import torch
 
 from isotropy.data._dataset import Dataset
 from isotropy.data._molecules import frames_of
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.reps import Cloud, Rep, Schema, Type, parse_type, written_type
 
 # The formats that hold numbers and text and nothing that would be run, each read as what its name says.
@@ -58,7 +58,7 @@ def structure_table(path: Path, types: Schema) -> Dataset:
     frames = read_structures(path)
     sizes = sorted({len(one) for one in frames})
     if len(sizes) > 1:
-        given = f"structures of {sizes[0]} to {sizes[-1]} atoms"
+        given = f"structures of {sizes[0]} to {counted(sizes[-1], 'atom')}"
         raise SchemaError(given, "as many atoms in each, to learn from", "isotropy audit MODEL FILE takes any")
     x = _values(types.x, frames, True, "positions", path.name)
     y = _values(types.y, frames, True, "forces" if isinstance(types.y, Cloud) else "energy", path.name)

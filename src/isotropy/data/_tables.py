@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import IsotropyError, MissingExtraError, SchemaError
+from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted
 
 _PIECE = 50_000  # rows
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -113,7 +113,7 @@ def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str 
         if not row:
             continue  # a blank line, such as the last one
         if len(row) != len(header):
-            given = f"{len(row)} cells in line {reader.line_num} of {name}"
+            given = f"{counted(len(row), 'cell')} in line {reader.line_num} of {name}"
             raise SchemaError(given, f"{len(header)}, as in its header")
         values.append(_numbers(row, at[: len(columns)], header, reader.line_num, name, dialect))
         if cluster is not None:

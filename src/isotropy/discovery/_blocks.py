@@ -7,6 +7,7 @@ from typing import Any
 
 from isotropy.discovery._findings import GroupFinding, Learnt, TrainingCurves
 from isotropy.discovery._surrogates import CALIBRATED_ROWS
+from isotropy.errors import counted
 from isotropy.report import (
     Bar,
     Bars,
@@ -30,7 +31,8 @@ def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any], units: in
     return [
         Text.advice(
             recommendation,
-            f"{data['rows']:,} rows in {units or data['units']:,} independent units. The best model ({learnt.learner}) "
+            f"{counted(data['rows'], 'row')} in {counted(units or data['units'], 'independent unit')}. "
+            f"The best model ({learnt.learner}) "
             f"explains {learnt.explained:.0%} of the variation on rows that it has not seen; its error is "
             f"{', '.join(f'{e:.3g}{_of(name, learnt)}' for name, e in learnt.errors.items())} RMSE per output.",
         ),
@@ -163,7 +165,9 @@ def fitted(learnt: Learnt, training: TrainingCurves) -> list[Block]:
 def trusted(groups: Sequence[GroupFinding], calibration: Mapping[str, Sequence[float]], rows: int) -> list[Block]:
     drawn: list[Block] = []
     if calibration:
-        smaller = f" Copies have {CALIBRATED_ROWS:,} of the {rows:,} rows, so they scatter more than these data do."
+        smaller = (
+            f" Copies have {CALIBRATED_ROWS:,} of the {counted(rows, 'row')}, so they scatter more than these data do."
+        )
         own = {f.name: f.cross for f in groups if f.name in calibration}
         null = [
             Points(

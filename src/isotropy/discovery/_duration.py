@@ -2,6 +2,7 @@
 
 import sys
 
+from isotropy.errors import counted
 from isotropy.runs import cores, spoken
 from isotropy.study import Problem
 
@@ -29,6 +30,6 @@ def announce(problem: Problem, *, quick: bool, engine: str, workers: int | None,
     several = 1 if engine == "serial" else workers or cores()
     seconds = estimated(len(problem.x), len(problem.candidates), quick=quick, workers=several)
     if seconds >= _SAID:
-        rows, count = f"{len(problem.x):,} rows", len(problem.candidates)
+        rows, count = counted(len(problem.x), "row"), len(problem.candidates)
         where = "one core" if several == 1 else f"{several} cores"
         print(f"about {spoken(seconds)} for {rows} and {count} candidates on {where}", file=sys.stderr, flush=True)

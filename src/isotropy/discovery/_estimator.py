@@ -18,7 +18,7 @@ from isotropy.discovery._discover import discover
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
 from isotropy.discovery._weighted import fitted
-from isotropy.errors import FewRowsWarning, SchemaError, ShapeError
+from isotropy.errors import FewRowsWarning, SchemaError, ShapeError, counted
 from isotropy.groups import Cubature, parse
 from isotropy.optics import average
 from isotropy.reps import Schema
@@ -112,8 +112,8 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
             listed(self.groups)
         rows = len(X) if weight is None else int((weight > 0).sum())
         if rows < LEAST_ROWS:
-            return f"{rows} rows"
-        return f"{dataset.units} clusters" if dataset.units < LEAST_UNITS else ""
+            return counted(rows, "row")
+        return counted(dataset.units, "cluster") if dataset.units < LEAST_UNITS else ""
 
     def _named(self, names: Sequence[str]) -> list[int] | None:
         """Where the columns stand that the types name, if they name any."""

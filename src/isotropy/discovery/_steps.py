@@ -7,6 +7,7 @@ from typing import Any
 
 from isotropy.discovery._findings import GroupFinding
 from isotropy.discovery._verdicts import HOLDS
+from isotropy.errors import counted
 from isotropy.study import comparing, symmetrising
 
 _MOST = 3
@@ -25,5 +26,5 @@ def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], command: str)
     open_ones = [f for f in groups if f.verdict in ("undecided", "none seen") and f.rows_needed]
     if open_ones:
         first = min(open_ones, key=lambda f: f.rows_needed or 0)
-        found.append(f"# about {first.rows_needed:,} rows like these would decide {first.name}")
+        found.append(f"# about {counted(first.rows_needed or 0, 'row')} like these would decide {first.name}")
     return tuple(found[:_MOST])

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.linalg import Segments
 
 _EVEN = 1e-6  # relative: weights of one size are equal to rounding
@@ -99,7 +99,7 @@ def _of_rows(name: str, rows: int, weight: Tensor, inner: Segments | None) -> Te
     if rows == len(weight):
         return weight
     raise DomainError(
-        f"batch norm ({name}) over {rows} rows, which are no copies of clouds in differently many poses",
-        f"{len(weight)} rows, or as many for each",
+        f"batch norm ({name}) over {counted(rows, 'row')}, which are no copies of clouds in differently many poses",
+        f"{counted(len(weight), 'row')}, or as many for each",
         'use LayerNorm, or mode="stochastic"',
     )

@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups import DiscreteMeasure
 from isotropy.linalg import Segments
 from isotropy.reps import Cloud, Edges, Type, over
@@ -139,7 +139,9 @@ def _one_each(type_: Any, value: Tensor, mask: Tensor) -> bool:
 
 def _single(args: tuple[Any, ...]) -> Any:
     if len(args) != 1:
-        raise SchemaError(f"{len(args)} arguments", "one, as rep_in is one type", "declare rep_in as a tuple of types")
+        raise SchemaError(
+            counted(len(args), "argument"), "one, as rep_in is one type", "declare rep_in as a tuple of types"
+        )
     return args[0]
 
 

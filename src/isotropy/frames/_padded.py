@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Num
 from torch import Tensor
 
-from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError, counted
 from isotropy.groups import SE, SO, DiscreteMeasure, E, Element, Group, O, homogeneous
 from isotropy.linalg import Segments
 
@@ -31,7 +31,7 @@ def check_cloud(x: Tensor, segments: Segments | None, d: int) -> None:
     if x.ndim != axes or x.shape[-1] != d:
         raise ShapeError(f"x of shape {tuple(x.shape)}", layout, "a single cloud is x[None]" if x.ndim == 2 else "")
     if segments is not None and len(segments.label) != len(x):
-        raise ShapeError(f"segments of {len(segments.label)} points for {len(x)}", "a label for each point")
+        raise ShapeError(f"segments of {counted(len(segments.label), 'point')} for {len(x)}", "a label for each point")
     empty = torch.full((len(x),), x.shape[1] == 0) if segments is None else segments.sizes == 0
     if bool(empty.any()):
         raise DomainError(f"no points at batch {_places(empty)}", "at least one point in each cloud", "drop them")

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DegenerateError, DomainError, FrameSizeError
+from isotropy.errors import DegenerateError, DomainError, FrameSizeError, counted
 from isotropy.frames._padded import check_cloud, check_numbers, check_weights, log_of, stacked
 from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
 from isotropy.frames._signs import ambiguity, reflect_last
@@ -193,7 +193,7 @@ class PCAFrame:
     def _refuse_many(self, count: int, rows: Int[Tensor, " R"]) -> None:
         if self.exact and count > self.max_frames:
             raise FrameSizeError(
-                f"a frame of {count} elements or more at batch {int(rows[0])}",
+                f"a frame of {counted(count, 'element')} or more at batch {int(rows[0])}",
                 f"at most max_frames={self.max_frames}",
                 "raise max_frames, or leave out exact=True to sample",
             )

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DegenerateError
+from isotropy.errors import DegenerateError, counted
 from isotropy.frames._padded import log_of, stacked
 from isotropy.groups import SO, Cubature, DiscreteMeasure, E, Group, LinearGroup, O, Placed, Similarity
 from isotropy.groups.parts import axis_frame, matrix
@@ -111,7 +111,7 @@ def _rule(m: int, proper: bool, degree: int) -> tuple[Tensor, Tensor]:
     """A rule on SO(m), or on both components of O(m), exact for ``degree`` on each component."""
     if m > 3:
         raise DegenerateError(
-            f"outputs of rank {degree} at clouds that leave {m} dimensions open", "at most 3, or rank 2",
+            f"outputs of rank {degree} at clouds that leave {counted(m, 'dimension')} open", "at most 3, or rank 2",
             "such rows have to be left out",
         )  # fmt: skip
     if m == 3:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from isotropy.errors import DomainError, InfeasibleError
+from isotropy.errors import DomainError, InfeasibleError, counted
 from isotropy.frames._padded import euclidean, log_of, no_rows, nothing, padded, placed, stacked
 from isotropy.frames._signs import complete
 from isotropy.groups import DiscreteMeasure, Group, parse
@@ -92,7 +92,9 @@ class WeightedTupleFrame:
             u = torch.rand(y.shape[2] - 1, self.num_samples, generator=spawn(self.seed, "tuples"), dtype=torch.float64)
             return drawn_tuples(y, u[:level].to(y.device), self.power, rounding)
         if len(y) * y.shape[1] ** level > MOST_TUPLES:
-            given = f"{len(y)} clouds of {y.shape[1]} points, with {y.shape[1]}^{level} tuples each"
+            given = (
+                f"{counted(len(y), 'cloud')} of {counted(y.shape[1], 'point')}, with {y.shape[1]}^{level} tuples each"
+            )
             raise InfeasibleError(given, f"at most {MOST_TUPLES} tuples", "num_samples=100 draws them")
         return all_tuples(y, level, self.power, rounding)
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._affine import T, homogeneous, is_affine, linear, translation, translation_basis
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._group import Group
@@ -147,7 +147,9 @@ class Shear(NamedGroup, symbol="Shear", compact=False):
             raise DomainError(f"Shear({self.n})", "a space of at least 2 dimensions", "e.g. Shear(2)")
         axis = self.axis or (1.0,) + (0.0,) * (self.n - 1)
         if len(axis) != self.n:
-            raise ShapeError(f"an axis of {len(axis)} numbers for Shear({self.n})", f"{self.n} numbers", "")
+            raise ShapeError(
+                f"an axis of {counted(len(axis), 'number')} for Shear({self.n})", counted(self.n, "number"), ""
+            )
         object.__setattr__(self, "axis", canonical_axis(axis))
 
     @property
@@ -158,7 +160,7 @@ class Shear(NamedGroup, symbol="Shear", compact=False):
     def __matmul__(self, axis: str | Sequence[float] | Tensor) -> Group:
         if isinstance(axis, str):
             if axis not in tuple(AXES[: self.n]) or self.n > 3:
-                known = " or ".join(AXES[: self.n]) if self.n <= 3 else f"{self.n} numbers"
+                known = " or ".join(AXES[: self.n]) if self.n <= 3 else counted(self.n, "number")
                 raise ShapeError(f"Shear({self.n})@{axis}", f"an axis of R^{self.n}: {known}", "")
             axis = [float(i == AXES.index(axis)) for i in range(self.n)]
         return replace(self, axis=tuple(float(a) for a in axis))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._general_linear import SL
 from isotropy.groups._group import Group
@@ -81,7 +81,9 @@ def project(g: Float[Tensor, "... m m"], x: Float[Tensor, "... p d"]) -> Float[T
     """
     g = matrix(g)
     if g.shape[-1] != x.shape[-1] + 1:
-        raise ShapeError(f"matrices of {g.shape[-1]} rows", f"{x.shape[-1] + 1} for points of R^{x.shape[-1]}", "")
+        raise ShapeError(
+            f"matrices of {counted(g.shape[-1], 'row')}", f"{x.shape[-1] + 1} for points of R^{x.shape[-1]}", ""
+        )
     y = x @ g[..., :-1, :-1].mT + g[..., None, :-1, -1]
     w = x @ g[..., -1:, :-1].mT + g[..., -1:, -1:]
     # What is left of a weight that cancels is rounding.

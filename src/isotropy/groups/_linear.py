@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, LogUndefinedError, ShapeError
+from isotropy.errors import DomainError, LogUndefinedError, ShapeError, counted
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._exponential import eigenvalues, matrix_log
 from isotropy.groups._group import Group
@@ -181,7 +181,7 @@ class NamedGroup(LinearGroup):
 def matrix(g: Element) -> Tensor:
     """The one tensor of an element of a matrix group; raises ShapeError for the tuple of a product."""
     if isinstance(g, tuple):
-        raise ShapeError(f"a tuple of {len(g)} parts", "one matrix", "this group acts on one space")
+        raise ShapeError(f"a tuple of {counted(len(g), 'part')}", "one matrix", "this group acts on one space")
     return g
 
 

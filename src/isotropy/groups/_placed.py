@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._affine import homogeneous
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._group import Group
@@ -210,12 +210,14 @@ def place(group: Group, axis: str | Sequence[float] | Tensor) -> LinearGroup:
     d = group.degree + 1
     if isinstance(axis, str):
         if axis not in tuple(AXES[: min(d, 3)]) or d > 3:
-            known = " or ".join(AXES[:d]) if d <= 3 else f"{d} numbers"
+            known = " or ".join(AXES[:d]) if d <= 3 else counted(d, "number")
             raise ShapeError(f"{group}@{axis}", f"an axis of R^{d}: {known}", f"{group} acts about an axis of R^{d}")
         axis = [float(i == AXES.index(axis)) for i in range(d)]
     numbers = tuple(float(a) for a in axis)
     if len(numbers) != d:
-        raise ShapeError(f"an axis of {len(numbers)} numbers for {group}", f"{d} numbers", "degree + 1 of them")
+        raise ShapeError(
+            f"an axis of {counted(len(numbers), 'number')} for {group}", counted(d, "number"), "degree + 1 of them"
+        )
     return Placed(group, canonical_axis(numbers))
 
 

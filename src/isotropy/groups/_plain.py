@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.errors import counted
 from isotropy.groups._form_text import axis_text, form_text, listed, point_text, sum_text
 from isotropy.groups._kept import (
     CLOSE,
@@ -97,7 +98,7 @@ def _generic(A: Tensor, to: Tensor, back: Tensor) -> str:
     """The name of an algebra that is not known by what it keeps."""
     z = orthonormal(back @ A @ to)
     w, forms = kept_by(z)
-    name = _single(z[0], to, back) if len(A) == 1 else f"a group of {len(A)} dimensions of linear maps"
+    name = _single(z[0], to, back) if len(A) == 1 else f"a group of {counted(len(A), 'dimension')} of linear maps"
     few = 0 < len(w) + len(forms) <= _FEW
     return (
         f"{name}, keeping {listed(echelon_rows(w @ back), back.mT @ forms @ back, to.norm(dim=1))}"
@@ -230,7 +231,7 @@ def _affine(A: Tensor, to: Tensor) -> Iterator[PlainAlgebra]:
                     reading.name + ("" if shift and shifts.shape[1] == d else at) + (f", and {shift}" if shift else "")
                 )
                 yield PlainAlgebra(torch.cat([translations, _about(reading.basis, centre)]), name, reading.form)
-    yield PlainAlgebra(A, f"a group of {len(A)} dimensions of affine maps")
+    yield PlainAlgebra(A, f"a group of {counted(len(A), 'dimension')} of affine maps")
 
 
 def _translations(rows: Tensor) -> Tensor:

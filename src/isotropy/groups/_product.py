@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
@@ -97,7 +97,9 @@ class Product(Factored):
     def _each(self, verb: Callable[[Group, Tensor], Element], g: Element) -> tuple[Tensor, ...]:
         if not isinstance(g, tuple) or len(g) != len(self.factors):
             raise ShapeError(
-                f"an element of type {type(g).__name__}", f"a tuple of {len(self.factors)} tensors", f"{self}"
+                f"an element of type {type(g).__name__}",
+                f"a tuple of {counted(len(self.factors), 'tensor')}",
+                f"{self}",
             )
         return tuple(matrix(verb(factor, part)) for factor, part in zip(self.factors, g, strict=True))
 
@@ -256,7 +258,9 @@ def commuting(factors: list[Group]) -> Group:
         for H in linear[:i]:
             if (G.degree, G.affine) != (H.degree, H.affine):
                 hint = f'place it ({G}@z) or put it on a space of its own ({G}.on("name"))'
-                raise ShapeError(f"{H} x {G}, matrices of {H.size} and {G.size} rows", "one size for one space", hint)
+                raise ShapeError(
+                    f"{H} x {G}, matrices of {H.size} and {counted(G.size, 'row')}", "one size for one space", hint
+                )
             if not _commute(H, G):
                 hint = 'a semidirect product has its own name (SE(3), E(3)); another space is written .on("name")'
                 raise DomainError(f"{H} x {G}", "factors that commute, since they act on one space", hint)

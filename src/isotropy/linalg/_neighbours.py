@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 from isotropy.linalg._segments import Segments
 
 ULPS = 64
@@ -114,7 +114,7 @@ def check_points(x: Tensor, segments: Segments | None = None) -> None:
 def _centred(x: Tensor, segments: Segments | None) -> tuple[Any, Any]:
     """Points about the centroid of their segment, in float64, where nothing far from the origin is lost, and labels."""
     if x.ndim != 2 or (segments is not None and len(segments.label) != len(x)):
-        rows = "" if segments is None else f" with {len(segments.label)} labels"
+        rows = "" if segments is None else f" with {counted(len(segments.label), 'label')}"
         raise ShapeError(f"x of shape {tuple(x.shape)}{rows}", "(N, d), one label for each row")
     if x.dtype not in (torch.float32, torch.float64):
         raise DtypeError(f"points of dtype {x.dtype}", "float32 or float64", "x.double()")

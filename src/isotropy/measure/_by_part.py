@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, NonDeterministicError, SchemaError, ShapeError
+from isotropy.errors import DomainError, NonDeterministicError, SchemaError, ShapeError, counted
 from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Power
 from isotropy.linalg import Segments
 from isotropy.measure._defects import Defects
@@ -44,7 +44,7 @@ def part_defects(
         y = f(points) if segments is None else f(points, segments)
         if not isinstance(y, Tensor) or y.ndim < 2 or len(y) != len(x):
             shape = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise ShapeError(f"an output of {shape}", f"one row for each of {len(x)} points")
+            raise ShapeError(f"an output of {shape}", f"one row for each of {counted(len(x), 'point')}")
         return y
 
     def size(y: Tensor) -> Tensor:

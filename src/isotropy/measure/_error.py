@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import NonDeterministicError, SchemaError, ShapeError
+from isotropy.errors import NonDeterministicError, SchemaError, ShapeError, counted
 from isotropy.estimate import Estimate
 from isotropy.groups import DiscreteMeasure, Draws, Group, Measure, Window, parse
 from isotropy.linalg import Segments
@@ -212,7 +212,8 @@ def _refuse_chance(f: Callable[..., Any], sample: Sample) -> None:
     for one, other in zip(tree.tree_leaves(whole), tree.tree_leaves(part), strict=True):
         if not isinstance(one, Tensor) or not one.ndim or len(one) not in (len(few), points):
             raise ShapeError(
-                f"an output of shape {tuple(getattr(one, 'shape', ()))}", f"one row for each of {len(few)} rows"
+                f"an output of shape {tuple(getattr(one, 'shape', ()))}",
+                f"one row for each of {counted(len(few), 'row')}",
             )
         one, size = one[: len(other)].double(), one.double().abs().max()
         # NaNs are told apart later, with their row.

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DtypeError, ShapeError
+from isotropy.errors import DtypeError, ShapeError, counted
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
 from isotropy.reps import Cloud, Edges, Rep, Type, act, over, tangent
@@ -46,7 +46,7 @@ class Sample:
             for flat in (False, True)
         )
         if not lengths <= {len(self)} or not points <= {0 if self.segments is None else len(self.segments.label)}:
-            raise ShapeError("inputs of different lengths", f"one value for each of {len(self)} rows")
+            raise ShapeError("inputs of different lengths", f"one value for each of {counted(len(self), 'row')}")
         return self
 
     def _check(self, type_: Any, value: Any) -> None:

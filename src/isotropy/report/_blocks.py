@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import ShapeError
+from isotropy.errors import ShapeError, counted
 from isotropy.estimate import Estimate
 from isotropy.report._verdicts import Chip, Tone
 
@@ -155,7 +155,10 @@ class Table(Block):
     def __post_init__(self) -> None:
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
-                raise ShapeError(f"row {number} with {len(row)} cells", f"{len(self.columns)} cells, one a column")
+                raise ShapeError(
+                    f"row {number} with {counted(len(row), 'cell')}",
+                    f"{counted(len(self.columns), 'cell')}, one a column",
+                )
 
 
 @dataclass(frozen=True)
@@ -231,7 +234,9 @@ class _Series:
         for name in ("y", "low", "high", "labels"):
             values: Sequence[object] | None = getattr(self, name, None)
             if values is not None and len(values) != len(self.x):
-                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.x)} values, one for each x")
+                raise ShapeError(
+                    f"{counted(len(values), 'value')} of {name}", f"{counted(len(self.x), 'value')}, one for each x"
+                )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 from isotropy.groups import Element, Group, Power, homogeneous, permutation_matrix
 from isotropy.reps._factor import HARMONIC, Factor
 from isotropy.reps._wigner import degree_matrices, degree_rates
@@ -32,7 +32,7 @@ def acting(G: Group, g: Element) -> dict[str, tuple[Group, Tensor]]:
     factors = factor_groups(G)
     parts = g if isinstance(g, tuple) else (g,)
     if len(parts) != len(factors):
-        raise ShapeError(f"an element of {len(parts)} parts", f"{len(factors)} for {G}")
+        raise ShapeError(f"an element of {counted(len(parts), 'part')}", f"{len(factors)} for {G}")
     if any(factor.projective for factor in factors):
         hint = "images move as Field(Scalar), points by groups.project(g, x)"
         raise DomainError(

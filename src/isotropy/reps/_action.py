@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 from isotropy.groups import Element, Group
 from isotropy.groups.parts import matrix as whole
 from isotropy.reps._acting import (
@@ -62,10 +62,14 @@ def _check(rep: Rep, known: Mapping[str, int], moving: Acting, x: Tensor) -> Non
         raise DtypeError(f"dtype {x.dtype}", "float32 or float64", "cast the columns first")
     for group, part in moving.values():
         if not is_order(part) and part.dtype != x.dtype:
-            raise DtypeError(f"{part.dtype} elements of {group} on {x.dtype} rows", "one dtype", "pass dtype=x.dtype")
+            raise DtypeError(
+                f"{part.dtype} elements of {group} on {x.dtype} rows",
+                "one dtype",
+                "pass dtype=x.dtype",
+            )
     n = dimension(rep, known)
     if x.shape[-1] != n:
-        raise ShapeError(f"{x.shape[-1]} columns", f"{n} for {rep}", "check the type, or the group's dimension")
+        raise ShapeError(counted(x.shape[-1], "column"), f"{n} for {rep}", "check the type, or the group's dimension")
 
 
 def _joined(pieces: list[Tensor], batch: torch.Size) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
 from isotropy.reps._warp import cell_centres
@@ -44,7 +44,7 @@ class Bumps:
         """Heights, centres and covariances. Raises ShapeError for values of another width."""
         k = self.k
         if x.shape[-1] != 1 + k + k * k:
-            raise ShapeError(f"{x.shape[-1]} numbers for each bump", f"{1 + k + k * k} of {self}", "")
+            raise ShapeError(f"{counted(x.shape[-1], 'number')} for each bump", f"{1 + k + k * k} of {self}", "")
         return x[..., 0], x[..., 1 : 1 + k], x[..., 1 + k :].unflatten(-1, (k, k))
 
     def act(

@@ -7,7 +7,7 @@ from jaxtyping import Int, Shaped
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups import Element, Group
 from isotropy.linalg import Segments
 from isotropy.reps._acting import is_order, spread
@@ -120,7 +120,7 @@ def _acted(rep: Rep, G: Group, g: Element, x: Tensor, axes: int) -> Tensor:
 def _permuted(x: Tensor, order: Int[Tensor, "... n"], dim: int) -> Tensor:
     """(p.x)[p[i]] = x[i] along the axis ``dim``; the first axes of both are the batch."""
     if x.shape[dim] != order.shape[-1]:
-        raise ShapeError(f"{x.shape[dim]} points", f"{order.shape[-1]}, as many as the permutation moves")
+        raise ShapeError(counted(x.shape[dim], "point"), f"{order.shape[-1]}, as many as the permutation moves")
     batch = order.ndim - 1
     index = order.argsort(-1).reshape(*order.shape[:-1], *[1] * (dim - batch), -1, *[1] * (x.ndim - dim - 1))
     return torch.take_along_dim(x, index, dim)

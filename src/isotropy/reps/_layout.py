@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Group
 from isotropy.reps._acting import factor_groups
 from isotropy.reps._factor import HARMONIC
@@ -61,7 +61,7 @@ def _solved(rep: Rep, known: Mapping[str, int], space: str, width: int) -> int:
             return size
         if total > width:
             break
-    raise ShapeError(f"{width} columns", f"those of {rep} for some dimension of {space!r}", "check the widths")
+    raise ShapeError(counted(width, "column"), f"those of {rep} for some dimension of {space!r}", "check the widths")
 
 
 def factors_of(rep: Rep) -> list[Factor]:
@@ -106,7 +106,7 @@ def split(rep: Rep, x: Float[Tensor, "... n"], dims: Dims | None = None) -> tupl
     known = known_sizes(rep, dims, x.shape[-1])
     total = dimension(rep, known)
     if total != x.shape[-1]:
-        raise ShapeError(f"{x.shape[-1]} columns", f"{total} for {rep}")
+        raise ShapeError(counted(x.shape[-1], "column"), f"{total} for {rep}")
     pieces = [x[..., where] for where in columns(rep, known)]
     shapes = [(part.multiplicity, term_dimension(part.term, known)) for part in rep.copies]
     return tuple(piece.unflatten(-1, shape) for piece, shape in zip(pieces, shapes, strict=True))

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from isotropy.errors import IsotropyError, SchemaError, ShapeError
+from isotropy.errors import IsotropyError, SchemaError, ShapeError, counted
 from isotropy.reps._atoms import Scalar, Vector
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
 from isotropy.reps._rep import Rep
@@ -102,7 +102,7 @@ def _type(name: str, columns: list[str], dims: Mapping[str, int]) -> Rep:
         if count == 1 or count == d:
             return Scalar(name) if count == 1 else Vector(name)
         raise SchemaError(
-            f"{count} columns under {name!r}",
+            f"{counted(count, 'column')} under {name!r}",
             f"one, a Scalar{f', or {d}, a Vector' if d else ', or two or three, a Vector'}",
             f"write 'Scalar(\"{name}\")' for {count} numbers that nothing turns, 'Vector(\"{name}\")' for vectors",
         )
@@ -110,5 +110,5 @@ def _type(name: str, columns: list[str], dims: Mapping[str, int]) -> Rep:
     one = 0 if unknown_spaces(rep, known) else dimension(rep, known)
     if not one or count % one:
         wanted = f"a multiple of {one}" if one else "dims: {space: 3}, say, that tells the dimension"
-        raise SchemaError(f"{count} columns under {name!r}", wanted, "correct the type, or the columns")
+        raise SchemaError(f"{counted(count, 'column')} under {name!r}", wanted, "correct the type, or the columns")
     return rep if count == one else count // one * rep

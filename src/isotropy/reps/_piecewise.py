@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups import Element, Group, Power
 from isotropy.groups.parts import matrix
 from isotropy.linalg import Segments
@@ -61,7 +61,7 @@ class Piecewise:
             object.__setattr__(self, name, value)
 
     def __str__(self) -> str:
-        return f"Piecewise({self.rep}, {self.count} parts)"
+        return f"Piecewise({self.rep}, {counted(self.count, 'part')})"
 
     def act(self, G: Group, g: Element, x: Tensor, segments: Segments | None = None) -> Tensor:
         """``g.x`` with one element ``(K, m, m)`` for each cloud, ``g (clouds, K, m, m)``.
@@ -71,12 +71,16 @@ class Piecewise:
         if self.rep is None:
             return x
         if not isinstance(G, Power) or G.count != self.count:
-            raise DomainError(f"{G} on {self.count} parts", "a copy of a group for each", f"such as E(3)^{self.count}")
+            raise DomainError(
+                f"{G} on {counted(self.count, 'part')}", "a copy of a group for each", f"such as E(3)^{self.count}"
+            )
         each = matrix(g)
         if segments is None:
             if x.ndim != 3 or x.shape[1] != len(self.label):
                 raise ShapeError(f"values {tuple(x.shape)}", f"(clouds, {len(self.label)}, d), or flat with segments")
             return self.rep.act(G.base, each[:, self.label], x)
         if x.ndim != 2 or len(x) != len(self.label) or len(segments.label) != len(x):
-            raise ShapeError(f"values {tuple(x.shape)} of {len(segments.label)} points", f"({len(self.label)}, d)")
+            raise ShapeError(
+                f"values {tuple(x.shape)} of {counted(len(segments.label), 'point')}", f"({len(self.label)}, d)"
+            )
         return self.rep.act(G.base, each[segments.label, self.label], x)

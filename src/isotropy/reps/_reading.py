@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.reps._factor import HARMONIC
@@ -84,7 +84,7 @@ def finite(
     if bad:
         listed = ", ".join(map(str, bad[:_SHOWN])) + (", ..." if len(bad) > _SHOWN else "")
         raise DomainError(
-            f"NaN or infinity in {len(bad)} rows of {name} ({listed}; counted from 0)",
+            f"NaN or infinity in {counted(len(bad), 'row')} of {name} ({listed}; counted from 0)",
             "finite numbers",
             "remove or repair these rows; nothing is dropped silently",
         )
@@ -132,9 +132,9 @@ def _refused(dtype: object, kind: str, name: str) -> DtypeError:
 def enough_rows(x: Float[Tensor, "n p"], y: Float[Tensor, "m q"], *, least: int = 0) -> None:
     """As many rows in x as in y, and at least ``least``."""
     if len(x) != len(y):
-        raise ShapeError(f"{len(x)} rows of x and {len(y)} of y", "one y for each x")
+        raise ShapeError(f"{counted(len(x), 'row')} of x and {len(y)} of y", "one y for each x")
     if len(x) < least:
-        raise SchemaError(f"{len(x)} rows", f"at least {least}", "fewer say nothing about a symmetry")
+        raise SchemaError(counted(len(x), "row"), f"at least {least}", "fewer say nothing about a symmetry")
 
 
 def warn_if_standardised(rep: Rep, table: Float[Tensor, "n p"], sizes: Mapping[str, int]) -> None:
@@ -171,7 +171,9 @@ def read_values(type_: Type, values: Any, name: str, segments: Segments | None =
         given = "by name" if isinstance(type_, dict) else "as a tuple"
         fits = isinstance(values, Mapping) if isinstance(type_, dict) else isinstance(values, tuple | list)
         if not fits or len(values) != len(keys):
-            raise SchemaError(f"{name} as {type(values).__name__}", f"{len(keys)} values, one for each type", given)
+            raise SchemaError(
+                f"{name} as {type(values).__name__}", f"{counted(len(keys), 'value')}, one for each type", given
+            )
         if isinstance(type_, dict) and set(values) != set(keys):
             raise SchemaError(f"{name} with {sorted(values)}", f"values {sorted(keys)}, one for each type", given)
         read = {key: read_values(type_[key], values[key], f"{name}[{key!r}]", segments) for key in keys}
@@ -186,7 +188,9 @@ def read_values(type_: Type, values: Any, name: str, segments: Segments | None =
         least = 2 - flat + features
         read = finite(values, name, range(least, _MOST_AXES), shape, hint, whole=not features)
         if segments is not None and len(read) != len(segments.label):
-            raise ShapeError(f"{len(read)} points of {name}", f"{len(segments.label)}, as many as the segments name")
+            raise ShapeError(
+                f"{counted(len(read), 'point')} of {name}", f"{len(segments.label)}, as many as the segments name"
+            )
         return read
     if isinstance(type_, Pairs):
         features = type_.rep is not None

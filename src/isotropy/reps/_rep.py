@@ -10,7 +10,7 @@ from functools import cached_property
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError
+from isotropy.errors import DomainError, SchemaError, counted
 from isotropy.groups import Element, Group
 from isotropy.reps._factor import Factor as Factor
 from isotropy.reps._factor import exact_weight
@@ -142,7 +142,9 @@ class Rep:
         if not isinstance(count, int) or isinstance(count, bool):
             return NotImplemented
         if count < 0:
-            raise SchemaError(f"{count} copies of {self}", "a number of copies that is not negative")
+            raise SchemaError(
+                f"{counted(count, 'copy', 'copies')} of {self}", "a number of copies that is not negative"
+            )
         if len(self.copies) == 1:
             only = self.copies[0]
             return _merged([replace(only, multiplicity=only.multiplicity * count)])

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, StrictInt, StrictStr, ValidationErro
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups import Group
 from isotropy.linalg import Segments
 from isotropy.reps._layout import dimension, sizes, unknown_spaces
@@ -220,7 +220,7 @@ class Schema(BaseModel):
         if segments is None:
             counts = {side: _rows(numbers, side) for side, numbers in read.items()}
             if len(set(counts.values())) > 1:
-                raise ShapeError(f"{counts['x']} rows of x and {counts['y']} of y", "one y for each x")
+                raise ShapeError(f"{counted(counts['x'], 'row')} of x and {counts['y']} of y", "one y for each x")
         widths = {side: numbers.shape[1] for side, numbers in read.items() if isinstance(getattr(self, side), Rep)}
         try:
             self._known(widths)

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.reps._layout import columns, dimension, known_sizes
 from isotropy.reps._rep import Dims, Part, Rep
 
@@ -43,7 +43,7 @@ class Standardiser:
         """
         known = known_sizes(rep, dims, x.shape[-1])
         if dimension(rep, known) != x.shape[-1]:
-            raise ShapeError(f"{x.shape[-1]} columns", f"{dimension(rep, known)} for {rep}")
+            raise ShapeError(counted(x.shape[-1], "column"), f"{dimension(rep, known)} for {rep}")
         if not len(x):
             raise DomainError("no rows", "at least one row to take means of")
         shift, scale = torch.zeros_like(x[0]), torch.ones_like(x[0])

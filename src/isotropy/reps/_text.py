@@ -13,7 +13,7 @@ from io import StringIO
 from itertools import groupby
 from typing import Any
 
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.reps._atoms import Adjoint, Nodes, Pixels, Point, Pseudoscalar, Pseudovector, Scalar, Tensor, Vector
 from isotropy.reps._factor import HARMONIC, Factor
 from isotropy.reps._irreps import Irrep, Sphere
@@ -194,7 +194,7 @@ class _Reader:
             if self.at < len(self.tokens) and self.tokens[self.at][2] == tokenize.NUMBER and rep is None:
                 count *= self.integer()
                 if count > _LARGEST_NUMBER:
-                    raise SchemaError(f"{count} copies", f"at most {_LARGEST_NUMBER}")
+                    raise SchemaError(counted(count, "copy", "copies"), f"at most {_LARGEST_NUMBER}")
             else:
                 factor = self.power()
                 rep = factor if rep is None else rep * factor

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import jvp
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
@@ -219,7 +219,7 @@ def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:
     """
     if isinstance(type_, tuple):
         if not isinstance(x, tuple) or len(x) != len(type_):
-            given = f"{len(x)} values" if isinstance(x, tuple) else "one value"
+            given = counted(len(x), "value") if isinstance(x, tuple) else "one value"
             raise ShapeError(given, f"{len(type_)}, one for each type", "pass them as a tuple")
         return tuple(over(part, value, leaf) for part, value in zip(type_, x, strict=True))
     if isinstance(type_, dict):

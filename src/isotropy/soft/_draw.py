@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, NonDeterministicError, ShapeError
+from isotropy.errors import DomainError, NonDeterministicError, ShapeError, counted
 from isotropy.soft._transforms import TransformSet, chosen, joined, taken
 
 SAMPLERS = ("mh", "sir", "uniform", "worst")
@@ -91,7 +91,7 @@ class _Source:
     def __init__(self, generator: torch.Generator | Sequence[torch.Generator], rows: int) -> None:
         self.generator, self.rows = generator, rows
         if not isinstance(generator, torch.Generator) and len(generator) != rows:
-            raise ShapeError(f"{len(generator)} generators", f"one, or {rows}: one for each row", "")
+            raise ShapeError(counted(len(generator), "generator"), f"one, or {rows}: one for each row", "")
 
     def sample(self, transforms: TransformSet) -> Any:
         if isinstance(self.generator, torch.Generator):
@@ -138,7 +138,9 @@ def _loss(loss: Callable[[Tensor, Any], Tensor], x: Tensor, y: Any) -> Float[Ten
     value = loss(x, y)
     if value.shape != (len(x),):
         hint = 'reduction="none", then a mean over what is left of each row'
-        raise ShapeError(f"a loss of shape {tuple(value.shape)}", f"one number for each of {len(x)} rows", hint)
+        raise ShapeError(
+            f"a loss of shape {tuple(value.shape)}", f"one number for each of {counted(len(x), 'row')}", hint
+        )
     good = (value >= 0) & value.isfinite()
     if not bool(good.all()):
         bad = int((~good).nonzero()[0])

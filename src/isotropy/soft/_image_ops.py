@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Affine, GLPlus, homogeneous
 from isotropy.reps import Field, Scalar, act
 from isotropy.soft._transforms import TransformSet
@@ -113,7 +113,7 @@ def check_pictures(x: Tensor) -> None:
     if x.ndim != 4:
         raise ShapeError(f"pictures of shape {tuple(x.shape)}", "(B, C, H, W)", "x[:, None] is one channel")
     if x.shape[1] not in (1, 3):
-        raise DomainError(f"{x.shape[1]} channels", "1 or 3", "")
+        raise DomainError(counted(x.shape[1], "channel"), "1 or 3", "")
     if not x.is_floating_point():
         raise DomainError(f"pictures of dtype {x.dtype}", "floating point in 0..1", "x.float() / 255")
     if x.numel() and not (float(x.amin()) >= 0 and float(x.amax()) <= 1):

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups import Group, UnsizedGroupError, Window, list_items, parse, same
 from isotropy.reps import Cloud, Field, Nodes, Rep, Scalar, Schema, over, rests, suits
 
@@ -140,7 +140,7 @@ def _fits(group: Group, types: Schema, x: Any) -> None:
         factor = group.factor(space)
         if factor is not None and space in dims and factor.degree != dims[space]:
             raise ShapeError(
-                f"{group.name}, which acts on {factor.degree} dimensions",
+                f"{group.name}, which acts on {counted(factor.degree, 'dimension')}",
                 f"a group of the {dims[space]}-dimensional {space} that the types declare",
                 f"{group.name}@z, about the z axis"
                 if (group.name in ("O(2)", "SO(2)") and dims[space] == 3)

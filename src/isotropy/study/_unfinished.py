@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.report import Block, Column, Table, Text, section
 from isotropy.runs import Run, finished
 from isotropy.study._verb import ASKED, Answer
@@ -75,8 +75,8 @@ class Unfinished(Answer[SoFar]):
         count = sum(self.finished.values())
         if not count:
             return f"The run in {self.directory} is unfinished, and no piece of it is finished yet."
-        told = ", ".join(f"{number} {what}" for what, number in self.finished.items())
-        return f"The run in {self.directory} is unfinished; {count} pieces are kept: {told}."
+        told = ", ".join(f"{what} ({number})" for what, number in self.finished.items())
+        return f"The run in {self.directory} is unfinished; it has kept {counted(count, 'piece')}: {told}."
 
     def __repr__(self) -> str:
         return super().__repr__() if self.figures else "\n".join([self.headline(), *self._steps()])

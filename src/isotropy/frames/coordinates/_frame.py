@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, FrameSizeError
+from isotropy.errors import DomainError, FrameSizeError, counted
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers, log_of, stacked
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import reflect_last, stabilizer_rule
@@ -144,7 +144,7 @@ def _design(d: int, null: int, proper: bool, invariant: bool) -> Float[Tensor, "
     if null == 0 or invariant:
         return torch.eye(d, dtype=torch.float64)[None]
     if null * 2**null > _MOST:
-        given, hint = f"{null} directions without extent", "InvariantCoordinates, or invariant=True"
+        given, hint = f"{counted(null, 'direction')} without extent", "InvariantCoordinates, or invariant=True"
         raise FrameSizeError(f"a frame for {given}", f"at most {_MOST} atoms", hint)
     design = stabilizer_rule(null, proper)[0]
     table = torch.eye(d, dtype=torch.float64).repeat(len(design), 1, 1)

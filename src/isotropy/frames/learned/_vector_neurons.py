@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.errors import DtypeError, ShapeError
+from isotropy.errors import DtypeError, ShapeError, counted
 from isotropy.frames._spectrum import each
 from isotropy.linalg import Segments
 from isotropy.settings import Settled
@@ -54,7 +54,7 @@ class VectorNeurons(nn.Module):
     ) -> Float[Tensor, "B out d"]:
         if (0 if noise is None else noise.shape[-2]) != self.noise:
             given = "no noise" if noise is None else f"noise of shape {tuple(noise.shape)}"
-            raise ShapeError(given, f"{self.noise} channels of noise (..., {self.noise}, d)")
+            raise ShapeError(given, f"{counted(self.noise, 'channel')} of noise (..., {self.noise}, d)")
         if x.dtype != self.last.weight.dtype:
             raise DtypeError(
                 f"x of dtype {x.dtype}", f"that of the weights, {self.last.weight.dtype}", "net.to(x.dtype)"

@@ -11,7 +11,7 @@ import scipy
 import torch
 from numpy.typing import NDArray
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 from isotropy.frames._padded import DegenerateCloudError
 from isotropy.frames.scaling._solvers import Array, TopSpectrum
 
@@ -110,7 +110,7 @@ def check_square(given: Array, name: str, tol: float, *, squared: bool = True) -
         raise ShapeError(f"{name} of shape {given.shape}", "(n, n)")
     n = len(given)
     if n < 2:
-        raise ShapeError(f"{name} between {n} points", "at least 2")
+        raise ShapeError(f"{name} between {counted(n, 'point')}", "at least 2")
     shown, given = given, given if squared else np.square(given)
     least = max(tol, _SYMMETRY) * float(given.max())
     if bool((given.diagonal() > least).any()):

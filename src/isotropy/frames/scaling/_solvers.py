@@ -9,7 +9,7 @@ import scipy
 import torch
 from numpy.typing import NDArray
 
-from isotropy.errors import ConvergenceWarning, DomainError
+from isotropy.errors import ConvergenceWarning, DomainError, counted
 from isotropy.random import spawn
 
 Array = NDArray[np.float64]
@@ -128,7 +128,9 @@ def randomized(
 
 def _refuse_all(B: Centred, k: int, method: str) -> None:
     if not 1 <= k < len(B):
-        raise DomainError(f"k={k} with method={method!r} on {len(B)} points", f"1 to {len(B) - 1}", "method='eigh'")
+        raise DomainError(
+            f"k={k} with method={method!r} on {counted(len(B), 'point')}", f"1 to {len(B) - 1}", "method='eigh'"
+        )
 
 
 def _part(B: Centred, values: Array, vectors: Array) -> TopSpectrum:

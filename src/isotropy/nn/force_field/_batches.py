@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.data import Batches, Molecules, Rows, along
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.linalg import Segments
 from isotropy.nn.force_field._neighbours import neighbour_list
 
@@ -127,10 +127,12 @@ class ConfigurationBatches(Batches):
     ) -> None:
         if not len(numbers) == len(positions) == len(segments.label) or len(energies) != segments.count:
             given = f"{len(numbers)} numbers, {len(positions)} positions, {len(energies)} energies"
-            raise ShapeError(given, f"{len(segments.label)} atoms of {segments.count} configurations")
+            raise ShapeError(
+                given, f"{counted(len(segments.label), 'atom')} of {counted(segments.count, 'configuration')}"
+            )
         if bool((segments.label.diff() < 0).any()) or batch_size < 1 or segments.count == 0:
             raise DomainError(
-                f"{segments.count} configurations in batches of {batch_size}",
+                f"{counted(segments.count, 'configuration')} in batches of {batch_size}",
                 "at least one of each, and atoms sorted by configuration",
             )
         free = free_energies(isolated, numbers).to(energies.device)

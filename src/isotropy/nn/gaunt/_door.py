@@ -5,7 +5,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 
 HIGH, HIGHEST = 30, 60  # degrees above which single precision is doubtful, and refused
 
@@ -37,7 +37,8 @@ def features(x: Tensor, L: int, name: str, like: Tensor, parts: int = 1, channel
         )
     if channels is not None and x.shape[-2:-1] != (parts * channels,):
         raise ShapeError(
-            f"{name} of shape {tuple(x.shape)}", f"(..., {parts * channels}, {size}): {parts * channels} channels"
+            f"{name} of shape {tuple(x.shape)}",
+            f"(..., {parts * channels}, {size}): {counted(parts * channels, 'channel')}",
         )
     if parts > 1 and (x.dim() < 2 or x.shape[-2] % parts):
         raise ShapeError(
@@ -87,7 +88,10 @@ def finite(check: bool, **given: Tensor) -> None:
         return
     for name, x in given.items():
         if not bool(torch.isfinite(x).all()):
-            raise DomainError(f"{name} with {int((~torch.isfinite(x)).sum())} entries that are not finite", "numbers")
+            raise DomainError(
+                f"{name} with {counted(int((~torch.isfinite(x)).sum()), 'entry', 'entries')} that are not finite",
+                "numbers",
+            )
 
 
 def edges(r: Tensor, like: Tensor, name: str = "edge_vec") -> None:
@@ -112,7 +116,7 @@ def along_edges(x: Tensor, r: Tensor, L: int, like: Tensor, channels: int | None
     edges(r, like)
     if x.dim() != 3 or x.shape[0] != r.shape[0]:
         raise ShapeError(
-            f"x_src of shape {tuple(x.shape)} for {r.shape[0]} edges",
+            f"x_src of shape {tuple(x.shape)} for {counted(r.shape[0], 'edge')}",
             f"(E, {channels or 'C'}, {(L + 1) ** 2}): the features of the source of each edge",
             "write x[source], with one row for each edge",
         )

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._aligned import Frames, turned
 from isotropy.nn.gaunt._constants import Operation, spheres
@@ -51,7 +51,7 @@ class SO2Convolution(Settled, Operation):
         self.L_in, self.L_out = door.degree(L_in, "L_in"), door.degree(L_out, "L_out")
         self.m_max = min(L_in, L_out) if m_max is None else min(door.degree(m_max, "m_max"), L_in, L_out)
         if min(channels_in, channels_out) < 1:
-            raise DomainError(f"{channels_in} and {channels_out} channels", "one channel or more")
+            raise DomainError(f"{channels_in} and {counted(channels_out, 'channel')}", "one channel or more")
         self.channels_in, self.channels_out, self.include_odd = channels_in, channels_out, include_odd
         self.group = "SO(3)" if include_odd else "O(3)"
         self.rep_in = (spheres(L_in, channels=channels_in), Vector)
