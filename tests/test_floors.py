@@ -44,7 +44,7 @@ FLOORS: dict[str, set[str]] = {
     "measure": {"optics", "reps", "groups", "linalg"},
     "frames": {"measure", "optics", "reps", "groups", "linalg"},
     "nn": {"frames", "data", "reps", "groups", "linalg"},
-    "soft": {"nn", "measure", "optics", "reps", "groups", "runs"},
+    "soft": {"nn", "measure", "optics", "reps", "groups", "linalg", "runs"},
     "runs": set(),
     "train": {"soft", "data", "runs", "optics"},
     "data": {"reps", "groups", "linalg"},

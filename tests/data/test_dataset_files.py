@@ -288,7 +288,7 @@ def test_csv_that_cannot_be_meant(tmp_path: Path, table: Path, change: object, w
 
 def test_csv_with_numbers_that_are_none(tmp_path: Path, table: Path) -> None:
     (tmp_path / "data.csv").write_text(csv_text(*rows()) + "1,2,nan,4,5\n")
-    refused(tmp_path / "data.csv", table, DomainError, "1 rows of x (60;")
+    refused(tmp_path / "data.csv", table, DomainError, "1 row of x (60;")
 
 
 def test_csv_in_another_encoding_or_damaged(tmp_path: Path, table: Path) -> None:

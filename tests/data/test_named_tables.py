@@ -112,7 +112,7 @@ def test_a_table_without_types_is_told_the_types_it_seems_to_have() -> None:
 
 def test_missing_values_are_named_and_columns_as_long_as_each_other() -> None:
     gaps = {**COLUMNS, "m": [None, *COLUMNS["m"][1:]]}
-    with pytest.raises(DomainError, match=r"1 rows of x \(0"):
+    with pytest.raises(DomainError, match=r"1 row of x \(0"):
         Dataset(gaps, types=TYPES)
     with pytest.raises(ShapeError, match="59 rows of m"):
         Dataset({**COLUMNS, "m": COLUMNS["m"][1:]}, types=TYPES)

@@ -90,7 +90,7 @@ def test_clouds_and_refusals(tmp_path: Path) -> None:
     graphs = GraphSet(drawn(3, 2, 2), torch.tensor([2, 2, 2]))
     with pytest.raises(SchemaError, match="save_graphs"):
         save(tmp_path / "g.npz", graphs)
-    with pytest.raises(ShapeError, match="3 rows of x, 1 row of y"):
+    with pytest.raises(ShapeError, match="3 rows of x and 1 of y"):
         save(tmp_path / "g.npz", np.ones((3, 2)), np.ones((1, 2)))
-    with pytest.raises(SchemaError, match="x alone"):
+    with pytest.raises(SchemaError, match="ndarray alone"):
         save(tmp_path / "g.npz", np.ones((3, 2)))

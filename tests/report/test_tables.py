@@ -157,7 +157,7 @@ def test_no_terminal_is_so_narrow_that_figures_are_cut(width: int) -> None:
 
 
 def test_ragged_rows_and_curves_are_refused() -> None:
-    with pytest.raises(ShapeError, match="row 0 with 1 cells"):
+    with pytest.raises(ShapeError, match="row 0 with 1 cell;"):
         Table((Column("a"), Column("b")), (("x",),))
     with pytest.raises(ShapeError):
         Curve("a", [0, 1], [0])

@@ -239,7 +239,7 @@ def test_each_type_reads_its_own_shape() -> None:
         clouds.tables(np.ones((4, 3)))
     with pytest.raises(ShapeError, match="4 rows of x and 5 of y"):
         clouds.tables(np.ones((4, 5, 3)), np.ones((5, 3)))
-    with pytest.raises(DomainError, match=r"1 rows of x \(2;"):
+    with pytest.raises(DomainError, match=r"1 row of x \(2;"):
         clouds.tables(np.where(np.arange(4)[:, None, None] == 2, np.nan, np.ones((4, 5, 3))))
     flat = Segments(torch.tensor([0, 0, 1]), 2)
     assert clouds.tables(np.ones((3, 3)), np.ones((2, 3)), flat)[0].shape == (3, 3)

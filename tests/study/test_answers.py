@@ -133,7 +133,7 @@ def test_an_interrupted_run_is_an_answer(found: Any, folder: Path, tmp_path: Pat
     assert sum(isotropy.load_run(part).finished.values()) == 1
     shown = CliRunner().invoke(app, ["show", str(part)])
     assert shown.exit_code == 0, shown.output
-    assert "1 pieces are kept" in shown.output
+    assert "it has kept 1 piece" in shown.output
     assert "resume" in shown.output
 
 

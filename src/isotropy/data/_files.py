@@ -16,10 +16,8 @@ from isotropy.data._draft import offered
 from isotropy.data._rows import Clouds, Rows
 from isotropy.data._structures import STRUCTURES, structure_table
 from isotropy.data._tables import Dialect, read_columns
-from isotropy.errors import SchemaError, ShapeError, counted
-from isotropy.linalg import Segments
-from isotropy.reps import Schema, Type
-from isotropy.reps.parts import finite
+from isotropy.errors import SchemaError, ShapeError
+from isotropy.reps import Schema, Type, enough_rows, table
 from isotropy.storage import write_whole
 
 SUFFIXES = (".npz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
@@ -167,21 +165,14 @@ def _table(path: Path, types: Schema, sides: Sequence[str]) -> tuple[NDArray[Any
     return values[:, : len(x)], values[:, len(x) :], labels
 
 
-def save(
-    path: str | Path,
-    x: Any,
-    y: Any = None,
-    cluster: Iterable[Any] | None = None,
-    segments: Segments | Iterable[Any] | None = None,
-) -> Path:
+def save(path: str | Path, x: Any, y: Any = None, cluster: Iterable[Any] | None = None) -> Path:
     """Write rows as an .npz that ``load`` reads; the file appears whole or not at all.
 
-    ``x`` and ``y`` are tables, clouds, images and the like, or tuples and dictionaries of them, one for each of several
-    types; ``segments`` deals the points of flat clouds to their sets. A Dataset, or Clouds, brings all of them along;
-    the types go into the schema.
+    ``x`` and ``y`` are tables. A Dataset, or Clouds, brings whatever its types say, with clusters and sets: clouds,
+    images, graphs, values of several types; the types themselves go into a schema.
 
-    Raises ``SchemaError`` for another suffix, for collections that have a file of their own kind, and for what ``load``
-    would refuse; ``ShapeError`` for rows that are not as many.
+    Raises ``SchemaError`` for another suffix, for collections that have a file of their own kind, and for tables that
+    ``load`` would refuse.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -192,21 +183,18 @@ def save(
     if path.suffix.lower() != ".npz":
         raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
     if isinstance(x, Dataset | Clouds):
+        arrays = {**_leaves(x.x, "x"), **_leaves(x.y, "y")}
+        arrays |= {} if x.segments is None else {"segments": x.segments.label}
         cluster = x.cluster if isinstance(x, Dataset) and cluster is None else cluster
-        segments, x, y = x.segments if segments is None else segments, x.x, x.y
-    elif isinstance(x, Rows):
-        given = f"{type(x).__name__}, which are neither a Dataset nor Clouds"
-        raise SchemaError(given, "x and y", "structures: ase.io.write; graphs: isotropy.data.save_graphs")
-    if y is None:
-        raise SchemaError("x alone", "x and y", "isotropy.data.save(path, x, y)")
-    held = segments.label if isinstance(segments, Segments) else None if segments is None else numbered(segments, None)
-    arrays = {**_leaves(x, "x"), **_leaves(y, "y")}
-    sizes = {len(array) for array in arrays.values()}
-    rows = min(sizes) if held is None else int(held.max()) + 1
-    if not sizes <= {rows, rows if held is None else len(held)}:
-        given = ", ".join(f"{counted(len(array), 'row')} of {name}" for name, array in arrays.items())
-        raise ShapeError(given, "as many" if held is None else f"{rows} (sets) or {len(held)} (points)")
-    arrays |= {} if held is None else {"segments": held}
+        rows = len(x)
+    elif isinstance(x, Rows) or y is None:
+        given = f"{type(x).__name__} alone"
+        hint = "structures: ase.io.write; graphs: isotropy.data.save_graphs"
+        raise SchemaError(given, "x and y, a Dataset, or Clouds", hint)
+    else:
+        arrays = {"x": table(x, "x"), "y": table(y, "y")}
+        enough_rows(*arrays.values())
+        rows = len(arrays["x"])
     arrays |= {} if cluster is None else {"cluster": numbered(cluster, rows)}
     archive = io.BytesIO()
     np.savez_compressed(archive, allow_pickle=False, **{name: array.cpu().numpy() for name, array in arrays.items()})
@@ -216,11 +204,5 @@ def save(
 
 def _leaves(values: Any, name: str) -> dict[str, Tensor]:
     """Values by the names that ``load`` looks for, those of several types each by its own."""
-    if isinstance(values, tuple):
-        return {key: array for i, one in enumerate(values) for key, array in _leaves(one, f"{name}.{i}").items()}
-    if isinstance(values, dict):
-        return {key: array for part, one in values.items() for key, array in _leaves(one, f"{name}.{part}").items()}
-    return {name: finite(values, name, range(1, _MOST_AXES), "rows, along the first axis", whole=True)}
-
-
-_MOST_AXES = 9  # voxels of several channels have five
+    keys = _keys(tree.tree_map(lambda _: None, values), name)
+    return dict(zip(tree.tree_leaves(keys), tree.tree_leaves(values), strict=True))

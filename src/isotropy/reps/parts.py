@@ -1,5 +1,4 @@
-"""What rooms above build on: associated Legendre functions, how numbers are read, and how few rows say nothing."""
+"""What rooms above build on: the recursion of associated Legendre functions, and how few rows say nothing."""
 
 from isotropy.reps._harmonics import legendre_factors as legendre_factors
 from isotropy.reps._reading import LEAST_ROWS as LEAST_ROWS
-from isotropy.reps._reading import finite as finite
