@@ -230,7 +230,7 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
         "padding = 1",
     ),
     "pooling": (lambda: GroupPool("max"), lambda: GroupPool("mean"), "reduce = mean"),
-    "steps of a network": (lambda: resnet(1), lambda: resnet(2), "pool = 2"),
+    "steps of a network": (lambda: resnet(1), lambda: resnet(2), "strides = "),
     "frequency": (lambda: CoordinateKernel(3, 2, 1, 1), lambda: CoordinateKernel(3, 2, 1, 1, omega=9.0), "omega = 9"),
     "drawn elements": (
         lambda: GroupSampler("SL(2)", 4),
@@ -311,6 +311,7 @@ _WEIGHTS = {
 _PARTS = {"backbone", "net", "phi", "rho", "coords", "kernel"}
 # what is told under another name, or changes types alone;
 _TOLD = {
+    *("pool", "stem"),
     *("num_classes", "n_samples", "lift_size", "scales", "frame", "L_in", "L_filter", "L_out"),
     *("L1", "L2", "L3", "settings", "order", "parity", "pairs", "subgraphs"),
 }
@@ -348,6 +349,7 @@ FREE_OF_SETTINGS = {
     "Dense": "widths are shapes",
     "Coupling": "what it couples is given",
     "InMemory": "the model's own numbers, whatever its plan",
+    "InMemoryOrder": "the model's own numbers, whatever its plan",
     "InMemoryList": "the model's own numbers, whatever its plan",
     "DegreeLinear": "degrees and channels are shapes",
     "ElementLinear": "degrees and channels are shapes",
