@@ -30,6 +30,8 @@ from isotropy.data._handwriting import read_cifar as read_cifar
 from isotropy.data._handwriting import read_homnist as read_homnist
 from isotropy.data._handwriting import read_idx as read_idx
 from isotropy.data._handwriting import read_svhn as read_svhn
+from isotropy.data._image_sets import PICTURE_SETS as PICTURE_SETS
+from isotropy.data._image_sets import load_pictures as load_pictures
 from isotropy.data._mirror import DataNotFoundError as DataNotFoundError
 from isotropy.data._model_inputs import ModelInputs as ModelInputs
 from isotropy.data._model_inputs import picture_inputs as picture_inputs

@@ -25,6 +25,8 @@ from isotropy.discovery._moving_parts import MovingParts as MovingParts
 from isotropy.discovery._moving_parts import Part as Part
 from isotropy.discovery._moving_parts import moving_parts as moving_parts
 from isotropy.discovery._parts_asked import audit_parts as audit_parts
+from isotropy.discovery._picture_findings import PictureFinding as PictureFinding
+from isotropy.discovery._picture_result import PictureDiscovery as PictureDiscovery
 from isotropy.discovery._result import Discovery as Discovery
 from isotropy.study import Candidate as Candidate
 

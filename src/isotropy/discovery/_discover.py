@@ -7,22 +7,62 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, overload
 
-from isotropy.data import Rows, Tabular, Types, times_of
+from isotropy.data import Clouds, Dataset, Pictures, Rows, Tabular, Types, times_of
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
+from isotropy.discovery._discover_pictures import discover_pictures
 from isotropy.discovery._duration import announce
+from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._proposing import narrowed, said_of_proposals
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, SchemaError
 from isotropy.measure import GivenNoise
 from isotropy.runs import map_jobs
 from isotropy.study import CandidateLike, answering, data_settings, dataset_of, problem_of, proposed
 
 
+@overload
+def discover(
+    x: Pictures,
+    *,
+    groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
+    transforms: str | Sequence[str] | None = None,
+    seed: int = 0,
+    tolerance: float = 0.01,
+    quick: bool = False,
+    engine: str = "serial",
+    workers: int | None = None,
+    address: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> PictureDiscovery: ...
+@overload
+def discover(
+    x: Dataset | Clouds | Tabular,
+    y: Tabular | str | None = None,
+    types: Types | None = None,
+    *,
+    groups: str | CandidateLike | Sequence[CandidateLike] | None = None,
+    cluster: Iterable[Any] | str | None = None,
+    seed: int = 0,
+    tolerance: float = 0.01,
+    quick: bool = False,
+    windows: Mapping[str, float] | None = None,
+    noise: GivenNoise | None = None,
+    time: Iterable[Any] | None = None,
+    robust: bool = False,
+    engine: str = "serial",
+    workers: int | None = None,
+    address: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Discovery: ...
 def discover(
     x: Rows | Tabular,
     y: Tabular | str | None = None,
@@ -43,7 +83,8 @@ def discover(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
-) -> Discovery:
+    transforms: str | Sequence[str] | None = None,
+) -> Discovery | PictureDiscovery:
     """Which candidate symmetries hold in ``y = f(x) + noise``, how far, and what imposing each would cost.
 
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers are numbers. Of a
@@ -55,6 +96,8 @@ def discover(
     ``noise`` is the standard deviation of the noise in the unit of the targets: a number, one for each part by name, or
     an array like y (as text ``"force=0.02,energy=1e-3"``); with it the tool can tell noise from what was not learned.
     ``time (n,)``, numbers or dates, gives the order of the rows of a series, which are then judged in blocks.
+    Of ``Pictures`` x alone is given, and ``transforms`` may name operations of ``ImageOps`` beside groups of the plane:
+    the answer, a PictureDiscovery, has three columns (docs/pictures.md).
     ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
     rows. ``quick`` is a first look, without network and calibration. With ``out`` the run lives in that directory: a
     killed run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
@@ -69,6 +112,16 @@ def discover(
     True
     """
     began = monotonic()
+    if isinstance(x, Pictures):
+        others = {"y": y, "types": types, "cluster": cluster, "windows": windows, "noise": noise, "time": time}
+        if said := [name for name, given in others.items() if given is not None] + (["robust"] if robust else []):
+            raise SchemaError(f"{', '.join(said)} with pictures", "groups, transforms, tolerance, quick and seed")
+        return discover_pictures(
+            x, groups=groups, transforms=transforms, seed=seed, tolerance=tolerance, quick=quick, progress=progress,
+            engine=engine, workers=workers, address=address, out=out, resume=resume,
+        )  # fmt: skip
+    if transforms is not None:
+        raise SchemaError(f"transforms={transforms!r} of a table", "pictures", "groups= acts on tables")
     if not 0 < tolerance < 1:
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)

@@ -4,6 +4,7 @@ from typing import Any
 
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
+from isotropy.experiments.invariance_constrained import INVARIANCE_CONSTRAINED
 from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.piecewise import PIECEWISE
@@ -25,6 +26,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         SUBGRAPH,
         PIECEWISE,
         ZOO,
+        INVARIANCE_CONSTRAINED,
     )
 }
 

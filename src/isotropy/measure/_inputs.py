@@ -92,7 +92,7 @@ def input_invariance_test(
     if orbit.complete:
         moved, kinds = moved[:, 1:], kinds[:, 1:]
     training = (torch.randperm(units, generator=generator) < units // 2)[rows]
-    near = _near(x[training], x[~training])
+    near = near_data(x[training], x[~training])
     found: list[tuple[str, float, float, float, float]] = []
     # A classifier for each component sees it best; of many kinds each would have few rows, and they share one.
     together = len(names) > _OWN_CLASSIFIERS
@@ -166,7 +166,7 @@ def inputs_seen(
     moved = moved[:, 1:] if orbit.complete else moved
     score = classifier(x, moved.flatten(0, 1), rep_in, orbit.group, generator)
     half = torch.randperm(len(x), generator=generator) < len(x) // 2
-    near, limit = _near(x[half], x[~half]), -float(np.log(_SEEN))
+    near, limit = near_data(x[half], x[~half]), -float(np.log(_SEEN))
 
     def seen(points: Float[Tensor, "... p"]) -> Bool[Tensor, ...]:
         flat = points.reshape(-1, points.shape[-1])
@@ -197,7 +197,7 @@ def _jittered(x: Float[Tensor, "n p"], orbit: Drawn, rep: Rep, generator: torch.
     return x + jitter * spread
 
 
-def _near(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"]) -> Callable[[Tensor], Tensor]:
+def near_data(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"]) -> Callable[[Tensor], Tensor]:
     """Which points are as near to the reference data as 95 % of other data are (distance to the 5th neighbour)."""
     tree, nth = KDTree(reference.numpy()), [min(_NEIGHBOURS, len(reference))]
 
@@ -216,4 +216,4 @@ def overlap(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"], moved: 
     >>> overlap(x[::2], x[1::2], x[1::2] + 5)
     0.0
     """
-    return float(_near(reference, data)(moved).double().mean())
+    return float(near_data(reference, data)(moved).double().mean())

@@ -12,6 +12,7 @@ from isotropy.measure._directions import Frame as Frame
 from isotropy.measure._directions import directions as directions
 from isotropy.measure._directions import directions_along as directions_along
 from isotropy.measure._directions import frame_of as frame_of
+from isotropy.measure._inputs import near_data as near_data
 from isotropy.measure._neighbours import matchings as matchings
 from isotropy.measure._significance import along_lattice as along_lattice
 from isotropy.measure._significance import bonferroni as bonferroni

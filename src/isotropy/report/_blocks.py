@@ -249,12 +249,28 @@ class Curve(_Series):
     tone: Tone | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One image: ``pixels`` (h, w) grey or (h, w, 3) colour, scaled from ``[low, high]`` (default: their range)."""
+
+    pixels: NDArray[np.float64] | NDArray[np.float32] | NDArray[np.uint8]
+    label: str = ""
+    low: Number | None = None
+    high: Number | None = None
+
+    def __post_init__(self) -> None:
+        shape = self.pixels.shape
+        if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)) or 0 in shape:
+            raise ShapeError(f"pixels of shape {shape}", "(h, w) for grey or (h, w, 3) for colour")
+
+
 @dataclass(frozen=True)
 class Curves(Block):
     """Lines, ``curves``, on common axes; ``marks`` are labelled vertical lines.
 
     ``xlabel``, ``ylabel`` name the axes; ``xlog``, ``ylog`` make them logarithmic; ``percent`` writes y as per cent;
-    ``angle`` says that x is in radians, and writes it in degrees.
+    ``angle`` says that x is in radians, and writes it in degrees. ``shade`` is a stretch of x, ``levels`` are labelled
+    dashed lines at values of y, ``strip`` are pictures that stand under their x.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -268,6 +284,9 @@ class Curves(Block):
     angle: bool = False
     percent: bool = False
     marks: Sequence[tuple[str, Number]] = ()
+    shade: tuple[Number, Number] | None = None
+    levels: Sequence[tuple[str, Number]] = ()
+    strip: Sequence[tuple[Number, Picture]] = ()
 
 
 @dataclass(frozen=True)
@@ -300,21 +319,6 @@ class Scatter(Block):
     ticks: Sequence[str] = ()
     plane: bool = False
     arrows: Sequence[tuple[float, float, float, float]] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """One image: ``pixels`` (h, w) grey or (h, w, 3) colour, scaled from ``[low, high]`` (default: their range)."""
-
-    pixels: NDArray[np.float64] | NDArray[np.float32] | NDArray[np.uint8]
-    label: str = ""
-    low: Number | None = None
-    high: Number | None = None
-
-    def __post_init__(self) -> None:
-        shape = self.pixels.shape
-        if not (len(shape) == 2 or (len(shape) == 3 and shape[2] == 3)) or 0 in shape:
-            raise ShapeError(f"pixels of shape {shape}", "(h, w) for grey or (h, w, 3) for colour")
 
 
 @dataclass(frozen=True)

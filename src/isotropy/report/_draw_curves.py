@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
-from isotropy.report._blocks import Curves, Number, Points, Scatter
+from isotropy.report._blocks import Curves, Number, Picture, Points, Scatter
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import number_text
+from isotropy.report._pixels import pixels_of
 from isotropy.report._verdicts import DASHES, SERIES, Tone, light
 
 _HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
@@ -42,14 +43,36 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         axes.axvline(x_mark, color=light("muted"), linewidth=1, linestyle=(0, (2, 2.5)), zorder=1)
         note(axes, shorten(label, 160, SMALL), (x_mark, 1), (4, -4), xycoords=axes.get_xaxis_transform(), va="top")
     axes.margins(x=0.015)
+    if block.shade is not None:
+        axes.axvspan(*map(float, block.shade), color=light("holds"), alpha=0.10, linewidth=0, zorder=0)
+    for label, level in block.levels:
+        axes.axhline(level, color=light("muted"), linewidth=1.2, linestyle=(0, (5, 4)), zorder=1)
+        note(axes, shorten(label, 160, SMALL), (1, level), (-4, 4), xycoords=axes.get_yaxis_transform(), ha="right")
     if block.angle:
         _angle_axis(axes, [v for curve in block.curves for v in curve.x])
     if block.percent:
         axes.yaxis.set_major_formatter(numbers(percent=True))
     if not block.ylog:
         _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
+    if block.strip:
+        _draw_strip(figure.axes[1], axes, block.strip)
     _legend(figure, axes, width, columns)
     return figure
+
+
+def _draw_strip(below: Axes, axes: Axes, strip: Sequence[tuple[Number, Picture]]) -> None:
+    """Pictures centred under their x; those at the ends lean inwards."""
+    transform = axes.transScale + axes.transLimits
+    for x, picture in strip:
+        place = float(transform.transform((float(x), axes.get_ylim()[0]))[0])
+        left = min(max(place - _STRIP / 2, 0.0), 1 - _STRIP)
+        inset = below.inset_axes((left, 0.0, _STRIP, 1.0))
+        inset.imshow(pixels_of(picture), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        inset.set_axis_off()
+
+
+_STRIP = 0.16  # of the width, for each picture
+_STRIP_PIXELS = 76.0
 
 
 def draw_scatter(block: Scatter, width: Width) -> Figure:
@@ -114,10 +137,17 @@ def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple
     """The figure, its axes, and the columns of its legend: as many keys in a row as fit."""
     widest = max((text_width(label, SMALL) for label in labels), default=0.0)
     columns = min(max(int((PIXELS[width] - 30) // (widest + 62)), 1), 5)
-    figure = canvas(PIXELS[width], _HEIGHT[width] + _LEGEND_LINE * math.ceil(len(labels) / columns))
+    strip = _STRIP_PIXELS if isinstance(block, Curves) and block.strip else 0.0
+    figure = canvas(PIXELS[width], _HEIGHT[width] + strip + _LEGEND_LINE * math.ceil(len(labels) / columns))
     figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06)
-    axes = figure.add_subplot()
-    axes.set_xlabel(wrap(block.xlabel, PIXELS[width] - 90), labelpad=6)
+    if strip:
+        grid = figure.add_gridspec(2, 1, height_ratios=(_HEIGHT[width] - 40, strip))
+        axes, named = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
+        named.set(xticks=[], yticks=[])
+        named.spines[:].set_visible(False)
+    else:
+        axes = named = figure.add_subplot()
+    named.set_xlabel(wrap(block.xlabel, PIXELS[width] - 90), labelpad=6)
     if block.ylabel:
         # Upright above the axis: a title on its side is read last or not at all.
         size = SMALL + 0.5

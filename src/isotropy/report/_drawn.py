@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL import Image
 
 from isotropy.report._blocks import Bars, Block, Curves, Images, Lattice, Memory, Picture, Scatter
@@ -17,21 +15,8 @@ from isotropy.report._draw_curves import describe_curves, describe_scatter, draw
 from isotropy.report._draw_lattice import describe_lattice, draw_lattice
 from isotropy.report._draw_memory import describe_memory, draw_memory
 from isotropy.report._figure import PIXELS, SMALL, Drawing, Width, canvas, render, shorten
+from isotropy.report._pixels import pixels_of
 from isotropy.report._verdicts import light
-
-
-def pixels_of(picture: Picture) -> NDArray[np.uint8]:
-    """The picture as bytes: (h, w) or (h, w, 3), scaled from its range; what is not finite is shown as mid grey."""
-    values = np.asarray(picture.pixels)
-    if values.dtype == np.uint8:
-        return values.astype(np.uint8)
-    finite = values[np.isfinite(values)]
-    low = float(picture.low if picture.low is not None else finite.min(initial=math.inf))
-    high = float(picture.high if picture.high is not None else finite.max(initial=-math.inf))
-    span = high - low
-    scaled = (values - low) / span if math.isfinite(span) and span > 0 else np.full(values.shape, 0.5)
-    scaled = np.nan_to_num(scaled, nan=0.5, posinf=1.0, neginf=0.0)
-    return (255 * np.clip(scaled, 0, 1) + 0.5).astype(np.uint8)
 
 
 def data_uri(picture: Picture) -> str:

@@ -178,12 +178,21 @@ class Ascent(Rule):
                 InfeasibleWarning,
                 stacklevel=2,
             )
-        settled = memory["epochs"] > 0 and still and not stuck
+        met = all(
+            abs(v) <= _MET * bound or (now == 0 and v <= 0)
+            for v, bound, now in zip(mean, view.bound.tolist(), integral, strict=True)
+        )
+        settled = memory["epochs"] > 0 and (still or met) and not stuck
         memory |= {"sum": [0.0] * len(mean), "steps": 0, "integral_before": integral, "recent": recent}
         return replace(state, settled=settled, memory=memory | {"epochs": memory["epochs"] + 1})
 
     def _clip(self, multiplier: Values) -> Values:
         return multiplier.clamp(min=0.0, max=math.inf if self.cap is None else self.cap)
+
+
+# A multiplier that follows batches never rests to the last per cent; a bound that is met to this share of itself over
+# an epoch holds, and the multiplier is its price.
+_MET = 0.05
 
 
 def _stuck(recent: list[list[float]]) -> bool:

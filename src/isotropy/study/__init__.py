@@ -18,6 +18,7 @@ from isotropy.study._door import dataset_of as dataset_of
 from isotropy.study._door import problem_of as problem_of
 from isotropy.study._experiment import Experiment as Experiment
 from isotropy.study._load import load_run as load_run
+from isotropy.study._picture_network import picture_network as picture_network
 from isotropy.study._preparation import Model as Model
 from isotropy.study._preparation import Preparation as Preparation
 from isotropy.study._problem import Problem as Problem

@@ -14,6 +14,7 @@ from isotropy.study._verb import Answer
 # By name, because the verbs stand above: a result is read by the class that wrote it.
 _KINDS = {
     "discovery": ("isotropy.discovery", "Discovery"),
+    "picture_discovery": ("isotropy.discovery", "PictureDiscovery"),
     "audit": ("isotropy.discovery", "Audit"),
     "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
     "moving_parts": ("isotropy.discovery", "MovingParts"),

@@ -1,0 +1,253 @@
+"""``discover`` on pictures: jobs on thirds of them, and their outcomes as one answer."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import scipy.stats
+import torch
+from torch import Tensor
+
+from isotropy.data import Pictures
+from isotropy.discovery._motions import Motion, motions_of, spelt, within
+from isotropy.discovery._picture_card import advice
+from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
+from isotropy.discovery._picture_jobs import FOLDS, FULL, PICTURES, QUICK, strip, thirds
+from isotropy.discovery._picture_result import PictureDiscovery
+from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, Grounds, Verdict, verdict
+from isotropy.errors import DomainError, SchemaError
+from isotropy.estimate import Estimate
+from isotropy.groups import Group, Window
+from isotropy.measure import holm, randomisation_test
+from isotropy.measure.parts import bonferroni, clustered_mean
+from isotropy.random import spawn
+from isotropy.runs import Job, map_jobs
+from isotropy.study import answering
+
+_FEWEST = 10  # pictures of a class in each third; with fewer a network cannot learn it
+_SURE = 1.645  # standard errors to a one-sided 95 % end
+_MOSTLY = 0.85  # of moved pictures that look like data, where 95 % of pictures themselves do
+_ENOUGH = 30  # rows of which a moved picture occurs; of fewer no breaking is read
+_MODULE = "isotropy.discovery._picture_jobs"
+
+
+def discover_pictures(
+    pictures: Pictures,
+    *,
+    groups: str | Group | Window | Sequence[Any] | None = None,
+    transforms: str | Sequence[str] | None = None,
+    seed: int = 0,
+    tolerance: float = 0.01,
+    quick: bool = False,
+    engine: str = "serial",
+    workers: int | None = None,
+    address: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> PictureDiscovery:
+    """What may be done to labelled pictures without changing what they are: three columns for each candidate.
+
+    ``groups`` act on the plane (text such as ``"SO(2),T(2),Scale,Shear@x,D(4)"``, groups, Windows; turns, shifts,
+    sizes, shears and the mirror by default), ``transforms`` are operations of ``ImageOps`` by name. ``tolerance`` is a
+    share of the signal, and of held-out pictures. ``quick`` asks one third of the pictures, with shorter trainings.
+    With ``out`` the run lives in that directory, with result.json and report.html.
+
+    Raises SchemaError for one class, or a class of fewer than 30 pictures, and what ``parse`` and ``ImageOps`` raise;
+    DomainError for a tolerance outside of (0, 1).
+
+    >>> import torch
+    >>> few = Pictures(torch.zeros(9, 1, 8, 8, dtype=torch.uint8), torch.zeros(9, dtype=torch.int64), ("cat",))
+    >>> discover_pictures(few) # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.SchemaError: given pictures of one class, cat; expected two classes or more...
+    """
+    began = monotonic()
+    if not 0 < tolerance < 1:
+        raise DomainError(f"tolerance={tolerance!r}", "a share between 0 and 1", "tolerance=0.01 is 1 %")
+    _check_classes(pictures)
+    channels = pictures.x.shape[1]
+    motions = motions_of(groups, transforms, channels)
+    plan = QUICK if quick else FULL
+    digest = hashlib.sha256(pictures.x.numpy().tobytes() + pictures.y.numpy().tobytes()).hexdigest()
+    settings = {
+        "data": pictures.name, "sha256": digest, "candidates": [spelt(one) for one in motions], "seed": seed,
+        "tolerance": tolerance, "quick": quick,
+    }  # fmt: skip
+    with answering(out, resume, settings, began=began) as answer:
+        if not answer.run.has(PICTURES):
+            fold = thirds(pictures.y, seed)
+            answer.run.write(PICTURES, {"x": pictures.x.contiguous(), "y": pictures.y, "fold": fold})
+        mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
+        how = asdict(plan)
+        networks = mapped([Job(f"{_MODULE}:plain", {"fold": f, "plan": how}, seed) for f in range(FOLDS)])
+        folds = range(1 if quick else FOLDS)
+        asked = {"plan": how}
+        jobs = [
+            Job(f"{_MODULE}:moved", {**asked, "fold": f, "motion": spelt(one), "loss": networks[f]["loss"]}, seed)
+            for one in motions
+            for f in folds
+        ]
+        outcomes = mapped(jobs)
+        parts = [outcomes[i : i + len(folds)] for i in range(0, len(outcomes), len(folds))]
+        findings = [_finding(one, part, tolerance, seed) for one, part in zip(motions, parts, strict=True)]
+        adjusted = holm([f.p_value for f in findings])
+        judged = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
+        found = PictureDiscovery(
+            groups=judged,
+            recommendation=advice(judged),
+            tolerance=tolerance,
+            error=float(np.mean([one["error"] for one in networks])),
+            chance=1 - float(torch.bincount(pictures.y).max()) / len(pictures),
+            data=_told(pictures),
+            notes=_notes(pictures, judged, channels, transforms),
+            shown={m.name: _shown(pictures, m, part) for m, part in zip(motions, parts, strict=True)},
+        )
+        return answer.write(replace(found, **answer.stamp()))
+
+
+def _check_classes(pictures: Pictures) -> None:
+    counts = torch.bincount(pictures.y)
+    present = [int(k) for k in counts.nonzero()[:, 0]]
+    if len(present) < 2:
+        name = pictures.classes[present[0]] if pictures.classes and present else "all in one folder"
+        hint = "one sub-folder for each class: FOLDER/cat/1.png, FOLDER/dog/2.png"
+        raise SchemaError(f"pictures of one class, {name}", "two classes or more", hint)
+    small = [k for k in present if int(counts[k]) < FOLDS * _FEWEST]
+    if small:
+        told = ", ".join(f"{pictures.classes[k] if pictures.classes else k} ({int(counts[k])})" for k in small[:10])
+        more = f" and {len(small) - 10} more" if len(small) > 10 else ""
+        expected = f"at least {FOLDS * _FEWEST} pictures of each class, {_FEWEST} for each third"
+        raise SchemaError(
+            f"classes of few pictures: {told}{more}", expected, "leave these classes out, or add pictures"
+        )
+
+
+def _finding(motion: Motion, parts: list[dict[str, Any]], tolerance: float, seed: int) -> PictureFinding:
+    """The three columns from the outcomes of the thirds; the verdict waits for all candidates."""
+    breaking, p, test, overlap, explained = _said(motion, parts, seed)
+    wrong, asked = np.sum([one["wrong"] for one in parts], axis=0), sum(one["asked"] for one in parts)
+    errors, errors_plain = ([float(e) for e in row / asked] for row in (wrong[1], wrong[0]))
+    lost = np.concatenate([one["lost"] for one in parts])
+    cost, spread = float(lost.mean()), 1.96 * float(lost.std(ddof=1)) / math.sqrt(len(lost))
+    if len(parts) > 1:
+        by_third = [float(np.mean(one["lost"])) for one in parts]
+        spread = math.hypot(spread, 1.96 * float(np.std(by_third, ddof=1)) / math.sqrt(len(parts)))
+    ranges = [
+        Range(*within(each, motion.strengths, motion.rest, tolerance), motion.unit) if motion.unit else None
+        for each in (errors, errors_plain)
+    ]
+    return PictureFinding(
+        name=motion.name, breaking=breaking, verdict="undecided", overlap=overlap,
+        inputs_invariant=overlap >= _MOSTLY, p_value=p, p_adjusted=p, test=test, explained=explained, note="",
+        range=ranges[0], range_plain=ranges[1], multiplier=float(np.mean([one["multiplier"][-1] for one in parts])),
+        settled=all(one["settled"] for one in parts), cost_accuracy=cost, cost_low=cost - spread,
+        cost_high=cost + spread, bound=float(np.mean([one["bound"] for one in parts])),
+        acceptance=float(np.mean([one["acceptance"] for one in parts])), strengths=motion.strengths, rest=motion.rest,
+        unit=motion.unit, errors=tuple(errors), errors_plain=tuple(errors_plain), asked=asked,
+        multipliers=tuple(tuple(one["multiplier"]) for one in parts),
+    )  # fmt: skip
+
+
+def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> tuple[Estimate, float, Any, float, float]:
+    """Breaking among moved pictures that occur, its p-value and test, the share that occurs, and what is explained."""
+    broken, seen, energy = (
+        torch.as_tensor(np.concatenate([one[name] for one in parts])).double() for name in ("broken", "seen", "energy")
+    )
+    overlap = float(seen.sum()) / (len(seen) * parts[0]["draws"])
+    explained = float(energy.mean()) / float(np.mean([one["spread"] for one in parts]))
+    rows = seen > 0
+    if int(rows.sum()) < _ENOUGH or float(energy.mean()) <= 0:
+        return Estimate(0.0, 0.0, 1.0, len(seen), 0.90), 1.0, "estimate", overlap, explained
+    # Rows count by how many of their draws occur, so that the law is that of pairs that occur.
+    # Of a finite group the element that moves nothing is left out, and counts as the others do.
+    order = len(motion.strengths)
+    whole = (order - 1) / order if motion.uniform and not motion.unit and order > 1 else 1.0
+    share = whole * float(broken.sum() / seen.sum() / energy.mean())
+    signal, per_row = float(energy.mean()), len(seen) / float(seen.sum())
+    influence = (per_row * (whole * broken - share * signal * seen) - share * (energy - signal)) / signal
+    error, degrees = clustered_mean(influence[None], torch.arange(len(seen)))
+    if len(parts) > 1:
+        by_third = [whole * _ratio(one) for one in parts]
+        error = math.hypot(error, float(np.std(by_third, ddof=1)) / math.sqrt(len(parts)))
+    mean, low, high = (min(max(v, 0.0), 1.0) for v in (share, share - _SURE * error, share + _SURE * error))
+    estimate = Estimate(mean, low, high, len(seen), 0.90)
+    if motion.uniform and overlap >= _MOSTLY:
+        draw = partial(spawn, seed, "randomisation", motion.name)
+        exact = [
+            randomisation_test(torch.as_tensor(one["losses"]), torch.arange(len(one["losses"])), generator=draw(k))
+            for k, one in enumerate(parts)
+        ]
+        return estimate, bonferroni(exact), "randomisation", overlap, explained
+    p = float(scipy.stats.t.sf(share / error, degrees)) if error > 0 else 1.0
+    return estimate, p, "estimate", overlap, explained
+
+
+def _ratio(one: Mapping[str, Any]) -> float:
+    seen = float(np.sum(one["seen"]))
+    return float(np.sum(one["broken"])) / seen / float(np.mean(one["energy"])) if seen else 0.0
+
+
+def _judged(f: PictureFinding, adjusted: float, tolerance: float) -> PictureFinding:
+    """The word for what the data say. Contradicting labels count where moved pictures occur in part, too."""
+    b = f.breaking
+    significant = adjusted < ALPHA
+    broken_where_seen = significant and b.low >= tolerance
+    grounds = Grounds(
+        b.low, b.high, min(b.high * f.explained + 1 - f.explained, 1.0), 0.0, 0.0,
+        1.0 if broken_where_seen else f.overlap, significant, imposed=False, signal=f.explained > 0.05,
+    )  # fmt: skip
+    word: Verdict = verdict(grounds, tolerance)
+    said = ""
+    if f.overlap < _MOSTLY and word not in ("not identifiable", "no signal"):
+        said = f"read {ON_SEEN}: {f.overlap:.0%} of moved pictures look like pictures of the data"
+    if word == "not identifiable":
+        said = (
+            f"only {f.overlap:.0%} of moved pictures look like pictures of the data, fewer than {MINIMAL_OVERLAP:.0%}"
+        )
+    return replace(f, verdict=word, p_adjusted=adjusted, note=said)
+
+
+def _told(pictures: Pictures) -> dict[str, Any]:
+    _, channels, height, width = pictures.x.shape
+    classes = list(pictures.classes) or [str(k) for k in range(int(pictures.y.max()) + 1)]
+    return {
+        "name": pictures.name, "rows": len(pictures), "given": pictures.given or len(pictures),
+        "size": f"{height} x {width} x {channels}", "classes": classes,
+    }  # fmt: skip
+
+
+def _notes(
+    pictures: Pictures, groups: Sequence[PictureFinding], channels: int, transforms: str | Sequence[str] | None
+) -> tuple[str, ...]:
+    notes = list(pictures.notes)
+    if channels == 1 and any(f.name == "color" for f in groups):
+        notes.append("Pictures of one channel have no colour: color does nothing to them.")
+    return tuple(notes)
+
+
+def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> Shown:
+    # The picture of largest contrast among the first, so that a warp can be seen.
+    few = pictures.x[:200].double()
+    row = int(few.flatten(1).var(1).argmax())
+    shown = Shown(strip(_float(pictures.x[row : row + 1]), motion))
+    best = max(parts, key=lambda one: one["contradiction"])
+    if not best["contradiction"]:
+        return shown
+    one, twin = best["rows"]
+    names = pictures.classes or tuple(map(str, range(int(pictures.y.max()) + 1)))
+    three = (pictures.x[one].numpy(), np.asarray(best["moved"]), pictures.x[twin].numpy())
+    return replace(shown, contradiction=three, labels=(names[int(pictures.y[one])], names[int(pictures.y[twin])]))
+
+
+def _float(x: Tensor) -> Tensor:
+    return x.float() / 255

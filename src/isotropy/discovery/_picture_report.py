@@ -1,0 +1,97 @@
+"""A discovery on pictures as the blocks of its report: curves over strips of pictures, multipliers, contradictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from isotropy.discovery._picture_findings import PictureFinding, Shown
+from isotropy.report import Bar, Bars, Block, Chip, Curve, Curves, Images, Picture
+
+
+def grounds(data: Mapping[str, Any], error: float, chance: float) -> str:
+    """On what the advice rests."""
+    told = f"{data['rows']:,} pictures of {data['size']} in {len(data['classes'])} classes. Networks trained on a third"
+    return f"{told} of them err in {error:.1%} of the others; guessing the largest class errs in {chance:.1%}."
+
+
+def said(groups: Sequence[PictureFinding], tolerance: float) -> Bars:
+    """What the data say, as bars."""
+    bars = [
+        Bar(f.name, f.breaking.mean, f.breaking.low, f.breaking.high, tone=Chip.of(f.verdict).tone, grey=f.unreliable)
+        for f in groups
+    ]
+    return Bars(
+        bars, title="What the data say", xlabel="share of the signal that changes (axis stretched near zero)",
+        percent=True, scale="root", tolerance=tolerance, interval_label="one-sided 95 % ends",
+        caption="Read only where moved pictures look like pictures of the data; grey where too few do.",
+    )  # fmt: skip
+
+
+def tolerated(f: PictureFinding, shown: Shown | None, tolerance: float, chance: float) -> list[Block]:
+    """The error curve over its strip, for a candidate with an axis; elements as bars for a finite one."""
+    pictures = [] if shown is None else [(s, Picture(displayed(x), low=0, high=255)) for s, x in shown.strip]
+    if not f.unit:
+        strip = (
+            [Images([p for _, p in pictures], title=f"{f.name}: one picture", half=True)] if len(pictures) > 1 else []
+        )
+        bars = [Bar("as they are" if k == 0 else f"moved {k}", e) for k, e in enumerate(f.errors)]
+        return [*strip, Bars(bars, title=f"{f.name}: held-out error of the constrained network", percent=True,
+                             xlabel="share of pictures told wrongly", half=True)]  # fmt: skip
+    half = [1.96 * math.sqrt(max(e * (1 - e), 0) / max(f.asked, 1)) for e in f.errors]
+    ends = (
+        [max(e - h, 0) for e, h in zip(f.errors, half, strict=True)],
+        [e + h for e, h in zip(f.errors, half, strict=True)],
+    )
+    return [
+        Curves(
+            [
+                Curve("trained with the constraint", f.strengths, f.errors, *ends),
+                Curve("trained without", f.strengths, f.errors_plain),
+            ],
+            title=f.name, xlabel=f"strength, {f.unit}", ylabel="share of held-out pictures told wrongly", percent=True,
+            shade=(f.range.low, f.range.high) if f.range is not None else None,
+            levels=[("guessing", chance)], strip=pictures,
+            caption=f"Shaded: within {tolerance:.1%} of the error on unmoved pictures. Below: one picture of the "
+            "data at the strengths above it.",
+        )
+    ]  # fmt: skip
+
+
+def multipliers(groups: Sequence[PictureFinding]) -> Curves:
+    """How each multiplier went, on average over the trainings."""
+    curves = [
+        Curve(f.name, list(range(len(mean))), mean)
+        for f in groups
+        if (mean := [float(v) for v in np.mean(np.array(f.multipliers), 0)])
+    ]
+    return Curves(
+        curves, title="The multiplier over training", xlabel="epoch", ylabel="multiplier, mean of the trainings",
+        caption="Zero: no augmentation was needed. Flat: a price. Still rising: the bound is out of reach.",
+    )  # fmt: skip
+
+
+def contradiction(f: PictureFinding, shown: Shown | None) -> list[Block]:
+    """The pair that contradicts most, where breaking was seen."""
+    if shown is None or shown.contradiction is None or f.verdict not in ("approximate", "absent"):
+        return []
+    one, there, other = (displayed(x) for x in shown.contradiction)
+    first, second = shown.labels
+    return [
+        Images(
+            [
+                Picture(one, f"labelled {first}", 0, 255),
+                Picture(there, "the same, moved", 0, 255),
+                Picture(other, f"labelled {second}", 0, 255),
+            ],
+            title=f"{f.name}: moved, {first} looks like {second}",
+        )
+    ]
+
+
+def displayed(x: np.ndarray) -> np.ndarray:
+    """Bytes (C, H, W) as (H, W) or (H, W, 3)."""
+    return x[0] if len(x) == 1 else np.moveaxis(x, 0, -1)
