@@ -30,6 +30,7 @@ TUTORIALS = (
     "parts-that-move.md",
     "stretch-shear-and-haar-measure.md",
     "graphs-piece-by-piece.md",
+    "pictures.md",
 )
 
 
