@@ -5,7 +5,10 @@ from isotropy.physics._currents import Current as Current
 from isotropy.physics._currents import is_trivial as is_trivial
 from isotropy.physics._currents import noether_current as noether_current
 from isotropy.physics._jets import JetSpace as JetSpace
+from isotropy.physics._result import Generator as Generator
+from isotropy.physics._result import Symmetries as Symmetries
 from isotropy.physics._symmetries import generalised_symmetries as generalised_symmetries
 from isotropy.physics._symmetries import point_symmetries as point_symmetries
 from isotropy.physics._symmetries import variational_symmetries as variational_symmetries
 from isotropy.physics._vector_field import VectorField as VectorField
+from isotropy.physics._verb import symmetries as symmetries

@@ -66,7 +66,7 @@ def spanned(
     for i in range(k):
         for j in range(i):
             target = between(fields[i], fields[j])
-            found = _coordinates(fields, target)
+            found = coordinates(fields, target)
             if found is None:
                 closed = False
                 continue
@@ -82,7 +82,7 @@ def spanned(
     return LieAlgebra.abstract(constants, realisation=tuple(fields), gap=gap, complete=complete, note=note)
 
 
-def _coordinates(fields: Sequence[VectorField], target: Components) -> list[Fraction] | None:
+def coordinates(fields: Sequence[VectorField], target: Components) -> list[Fraction] | None:
     """The exact coordinates of a field in independent fields; None outside their span."""
     if all(expr == 0 for expr in target):
         return [Fraction(0)] * len(fields)

@@ -225,3 +225,12 @@ class _Parser:
             raise SchemaError("a bracket that is not closed", "as many ) as (")
         self.depth -= 1
         return inside
+
+
+def read_printed(text: str) -> sp.Expr:
+    """An expression that sympy printed, its names taken as they stand; for typesetting what was found.
+
+    >>> read_printed("u_x**2/2 - sin(t)")
+    u_x**2/2 - sin(t)
+    """
+    return _Parser(_tokens(text), lambda name: CONSTANTS.get(name, sp.Symbol(name))).whole()
