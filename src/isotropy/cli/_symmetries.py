@@ -58,7 +58,7 @@ def symmetries(
     with answering(out, resume, asked) as answer:
         found = ask(formula, independent=_names(independent), dependent=_names(dependent), ansatz=ansatz)
         found = answer.write(replace(found, **answer.stamp()))
-    show(found, found.headline(), notes=[found.note])
+    show(found, found.headline())
     point(out)
 
 

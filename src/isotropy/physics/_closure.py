@@ -11,6 +11,7 @@ import sympy as sp
 import torch
 
 from isotropy.groups import LieAlgebra
+from isotropy.linalg import rational_nullspace
 from isotropy.physics._exact import Solutions
 from isotropy.physics._expressions import expanded, rational, symbols_in, terms_of
 from isotropy.physics._jets import JetSpace
@@ -92,20 +93,13 @@ def coordinates(fields: Sequence[VectorField], target: Components) -> list[Fract
 
 def _by_terms(fields: Sequence[VectorField], target: Components) -> list[Fraction] | None:
     """Terms compared as they are written: right whenever it answers, and enough for polynomials."""
-    goal = _terms(target)
-    known = [_terms(field.components) for field in fields]
-    result = [Fraction(0)] * len(fields)
-    for number, terms in enumerate(known):  # echelon form: each field has a term that no other has
-        others = {key for other, more in enumerate(known) if other != number for key in more}
-        own = next((key for key in terms if key not in others), None)
-        if own is None:
-            return None
-        result[number] = goal.get(own, Fraction(0)) / terms[own]
-    rest = dict(goal)
-    for factor, terms in zip(result, known, strict=True):
+    columns = [*(_terms(field.components) for field in fields), _terms(target)]
+    rows: dict[tuple[int, sp.Expr], dict[int, Fraction]] = {}
+    for number, terms in enumerate(columns):
         for key, value in terms.items():
-            rest[key] = rest.get(key, Fraction(0)) - factor * value
-    return None if any(rest.values()) else result
+            rows.setdefault(key, {})[number] = value
+    solution = next((s for s in rational_nullspace(list(rows.values()), len(columns)) if s[-1]), None)
+    return None if solution is None else [-value / solution[-1] for value in solution[:-1]]
 
 
 def _terms(components: Components) -> dict[tuple[int, sp.Expr], Fraction]:
