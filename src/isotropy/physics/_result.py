@@ -49,8 +49,9 @@ class Generator:
 
 @dataclass(frozen=True, kw_only=True)
 class Symmetries(Result):
-    """The symmetries of ``formula``: generators in ``basis``, exact structure constants as text, flags, a note.
+    """The symmetries of ``formula``: ``dimension`` generators in ``basis``, ``structure`` as text, ``flags``, ``levi``.
 
+    ``note`` says how far the ansatz reached, ``seconds`` how long it took.
     ``structure[i][j][l]`` is the part of e_l in [e_i, e_j], None where brackets leave the span; ``settings``, ``date``
     and ``command`` say how it was asked.
     """
