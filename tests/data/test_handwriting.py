@@ -60,10 +60,19 @@ def test_each_format_is_read(tmp_path: Path) -> None:
     assert found.y.tolist() == LABELS.tolist()
 
 
+def damaged(path: Path) -> Path:
+    """A packed file with a damaged byte of its stream."""
+    packed = bytearray(gzip.compress(bytes(1000)))
+    packed[12] ^= 0xFF
+    path.write_bytes(packed)
+    return path
+
+
 REFUSED: list[tuple[str, Callable[[Path], object]]] = [
     ("begins with", lambda p: read_idx(idx(p / "x", LABELS), idx(p / "y", LABELS))),
     ("equally many", lambda p: read_idx(idx(p / "x", bytes_of(2, 4, 4)), idx(p / "y", LABELS))),
     ("cannot be read", lambda p: read_idx(p / "none.gz", p / "none")),
+    ("cannot be read", lambda p: read_idx(damaged(p / "x.gz"), p / "none")),
     ("a pickle", lambda p: read_cifar(idx(p / "data_batch_1", LABELS))),
     ("binary version", lambda p: read_cifar(p)),
     ("cannot be read", lambda p: read_svhn(idx(p / "x.mat", LABELS))),
@@ -97,6 +106,7 @@ def test_warped_shapes_stay_inside_and_are_those_of_their_seed() -> None:
         assert area.min() > warp.least**2 - 1e-9
     h = warped(x, "homography")
     assert h.shape == x.shape
+    assert all(torch.equal(h[:n], warped(x[:n], "homography")) for n in (1, 3))
     assert not torch.equal(h, x)
 
 

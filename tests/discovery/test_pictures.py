@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ from discovery.picture_folders import arrows, write
 from isotropy.data import Pictures, load_pictures, read_pictures
 from isotropy.discovery import PictureDiscovery
 from isotropy.discovery._motions import motion_from, motions_of, spelt, within
+from isotropy.discovery._picture_card import price_text
 from isotropy.discovery._picture_jobs import thirds
+from isotropy.discovery._picture_report import multipliers
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Window, parse
 from isotropy.runs import RunDirectoryError
@@ -83,13 +84,20 @@ def test_three_columns_stand_in_the_result_and_the_report(run: tuple[PictureDisc
     assert load_run(out) == found
     page = (out / "report.html").read_text()
     assert page.count("data:image/png") >= 5
-    assert "guessing" in page
-    assert re.search("accumulated violation|a price", page)
+    assert found["SO(2)"].multipliers
+    assert price_text(found["SO(2)"]) in page.split("</table>")[0]
     assert "no pictures of a class" in page
     assert len(found["SO(2)"].multipliers[0]) > 10
     # A turn by half a circle tells the arrows wrongly, a small one does not.
     errors = dict(zip(found["SO(2)"].strengths, found["SO(2)"].errors_plain, strict=True))
     assert errors[180.0] > 0.7 > 0.2 > errors[0.0]
+
+
+def test_multipliers_of_unequal_epochs_have_a_mean(run: tuple[PictureDiscovery, Path]) -> None:
+    """Thirds of 193 pictures make two batches and one."""
+    one = replace(run[0]["SO(2)"], multipliers=((0.0, 1.0, 2.0), (0.0, 2.0), (0.0, 3.0)))
+    (curve,) = multipliers([one]).curves
+    assert [round(v, 6) for v in curve.y] == [0.0, 1.166667, 2.333333]
 
 
 def test_a_finished_run_is_read_and_another_question_refused(run: tuple[PictureDiscovery, Path], folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from isotropy.errors import DomainError
 from isotropy.experiments.lie_decomposition import (
     CLAIMS,
     LIE_DECOMPOSITION,
@@ -94,6 +95,8 @@ def test_digits_are_parted_and_canonical_ones_agree(real_data: Path) -> None:
     rows = {row.numpy().tobytes() for row in x}
     assert sum(row.numpy().tobytes() in rows for row in held_out) == 0
     assert not torch.equal(digits(replace(plan, train=5, test=5), 1)[1][1], y[:5])
+    with pytest.raises(DomainError, match="10000 in all"):  # none is learned and asked
+        digits(replace(plan, train=8000), 0)
     flipped = canonical(held_out[:3].flip(-1)).flip(-1)
     assert (flipped - canonical(held_out[:3])).abs().max() < 1e-4  # a mirror commutes with its moments
 

@@ -119,6 +119,7 @@ def test_an_unreachable_bound_warns_once_and_respects_its_cap() -> None:
         solve(constraint, epochs=40, lr=0.02)
     assert len(caught) == 1
     assert constraint.multiplier.item() == 20.0
+    assert not constraint.settled  # at its cap, and the bound is missed
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         solve(Constraint(distance, 1.5, Ascent(lr=0.04)), epochs=20)

@@ -24,9 +24,12 @@ from isotropy.soft import (
     Fixed,
     GroupTransforms,
     InvarianceConstraint,
+    RuleView,
+    StepInfo,
     TransformSet,
     suggest_bound,
 )
+from isotropy.soft._invariance import untraced
 from isotropy.train import History, Task, fit
 
 
@@ -157,6 +160,27 @@ def test_a_bound_never_reached_leaves_no_trace(mixture: bool) -> None:
         assert not equal(plain, trained([InvarianceConstraint(TURNS, 1e-3, multiplier=Ascent(1.0), mixture=mixture)]))
 
 
+def test_instance_norms_that_remember_are_not_touched() -> None:
+    model = nn.Sequential(nn.InstanceNorm1d(3, track_running_stats=True))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with untraced(model):
+        away = model(torch.ones(2, 3, 4) * torch.arange(4.0))
+    assert abs(float(away.mean())) < 1e-6  # by the statistics at hand
+    assert equal(before, model.state_dict())
+    assert model.training
+    assert model[0].track_running_stats
+
+
+def test_a_bound_that_one_epoch_never_missed_is_settled() -> None:
+    info = StepInfo(epoch=0, step=4, loss=0.1, n=8, model=Line())
+    for value, settled in ((0.2, True), (0.9, False)):
+        rule, (at, bound) = Ascent(lr=0.1), torch.tensor([[value], [0.5]], dtype=torch.float64)
+        state, view = rule.begin(1), RuleView(info, cross_entropy, at, bound, None, None)
+        for _ in range(4):
+            state = rule.after_step(state, view)
+        assert rule.after_epoch(state, view).settled is settled
+
+
 def test_a_penalty_that_leaves_its_trace_is_seen_by_this_test() -> None:
     """The same loss as a plain penalty: batch norms remember it, and dropout draws."""
     plain = trained([])
@@ -254,6 +278,33 @@ def test_a_row_is_moved_alike_whatever_stands_beside_it() -> None:
     assert torch.equal(whole[[4, 0]], moved([4, 0]))
     assert all(torch.equal(whole[i : i + 1], moved([i])) for i in range(6))
     assert not torch.equal(whole, keep.hard.drawn(Network(), (X[:6], ids), spawn(1, "step")).x)
+
+
+def test_rows_of_a_mixture_are_moved_by_their_numbers_and_other_constraints_see_the_rows() -> None:
+    keep = Rows(ids=lambda batch: batch[1], mixture=True, multiplier=Fixed(1.0))
+    ids, turn = torch.arange(12) * 7, torch.randperm(12, generator=spawn(0, "order"))
+    whole, _ = keep.mixed(Network(), (X[:12], ids), spawn(0, "step"))
+    other, _ = keep.mixed(Network(), (X[:12][turn], ids[turn]), spawn(0, "step"))
+    assert torch.equal(whole[turn], other)
+    assert not torch.equal(whole, X[:12])
+    seen: list[Tensor] = []
+
+    def watch(model: nn.Module, batch: Any, generator: Any) -> Tensor:
+        seen.append(batch[0])
+        return batch[0].sum() * 0
+
+    model, beside = Network(), Constraint(watch, 1.0, Fixed(1.0))
+    data = [(X[:16], Y[:16])]
+    keep = InvarianceConstraint(TURNS, 0.1, mixture=True, multiplier=Fixed(5.0))
+    fit(
+        model,
+        cross_entropy,
+        data,
+        optimizer=torch.optim.SGD(model.parameters(), 0.1),
+        constraints=[keep, beside],
+        max_steps=1,
+    )
+    assert torch.equal(seen[0], X[:16])
 
 
 def test_numbers_of_rows_are_uniform_and_independent_of_the_batch() -> None:

@@ -257,7 +257,7 @@ def test_the_registered_experiments_are_whole(experiment: Experiment[Any, Any]) 
     keys = [row[:3] for row in experiment.published.rows]
     assert len(set(keys)) == len(keys)
     if experiment.name != "optics":  # seconds and bytes of other machines are not published beside ours
-        assert len(keys) > 20
+        assert len(keys) >= 10  # lie-decomposition has ten: its specification quotes no more
 
 
 def test_published_rows_are_read_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,6 +238,19 @@ def test_a_callback_ends_the_training() -> None:
     assert (history.epochs, history.reason) == (4, "callback")
 
 
+def test_a_callback_may_look_at_the_model_in_evaluation() -> None:
+    """And what is frozen on purpose stays so."""
+    model, seen = network(dropout=0.5), list[tuple[bool, bool]]()
+    model[1].eval()  # pyright: ignore[reportIndexIssue]
+
+    def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        seen.append((model[2].training, model[1].training))  # pyright: ignore[reportIndexIssue]
+        return squared(model, batch)
+
+    fit(model, loss, [(X, Y)], optimizer=adam(model), max_epochs=3, callbacks=[lambda _, m: bool(m.eval()) and False])
+    assert seen == [(True, False)] * 3
+
+
 def test_one_model_can_be_fitted_again_and_in_float64_and_bfloat16() -> None:
     model = network().double()
     data = [(X.double(), Y.double())]

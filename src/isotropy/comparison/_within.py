@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
 
 from isotropy.comparison._methods import Budget, Method
 from isotropy.comparison._own import Own
-from isotropy.comparison._trainees import Trainee, trainee_of
+from isotropy.comparison._trainees import trainee_of
 from isotropy.comparison._training import planned, single_precision, steps_of
-from isotropy.optics import InfeasibleBudget, measure_peak
-from isotropy.optics.parts import in_words, planner_of, read_bytes
+from isotropy.optics import InfeasibleBudget
+from isotropy.optics.parts import in_words, pass_peak, planner_of, read_bytes
 from isotropy.study import Problem
 
 
@@ -68,19 +67,12 @@ def _held(budget: float, problem: Problem, method: Method, spend: Budget, own: O
         except InfeasibleBudget as error:
             said = f"its network needs {error.expected} in a pass of {len(rows)} rows. {error.hint}"
             return Held(method, over=said, least=error.minimum)
-    peak = measure_peak(_pass(trainee, core, table))
+    peak = pass_peak(lambda: trainee.loss(core, table).mean(), core.parameters())
     if peak > budget and planner is None:
         said = f"a pass of {len(rows)} rows takes {in_words(peak)}, and no less can be planned: {why_not}"
         return Held(method, over=said, least=float(peak))
     again = 0 if planner is None or planner.plan is None else planner.plan.predicted.recomputed
     return Held(method, float(peak), again, why_not)
-
-
-def _pass(trainee: Trainee, core: nn.Module, table: tuple[Tensor, Tensor]) -> Callable[[], None]:
-    """Forward and backward through the loss; gradients find no place and count, as in a step of ``fit``."""
-    for parameter in core.parameters():
-        parameter.grad = None
-    return lambda: trainee.loss(core, table).mean().backward()
 
 
 def _told(budget: float, looks: Sequence[Held]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +115,7 @@ def _pictures(x: NDArray[Any], y: NDArray[Any], classes: tuple[str, ...], name: 
 def _idx(path: Path, axes: int) -> NDArray[np.uint8]:
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SchemaError(f"{path}, which cannot be read ({error})", "an idx file, or one packed with gzip") from error
     if len(raw) < 4 * (1 + axes) or raw[:4] != bytes((0, 0, _IDX_TYPE, axes)):
         told = f"{path.name}, which begins with {raw[:4].hex()}"

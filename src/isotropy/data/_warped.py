@@ -68,7 +68,9 @@ def warped(x: Float[Tensor, "n c h w"], kind: str = "affine", *, seed: int = 0) 
     field = Field(x.shape[1] * Scalar)
     draw = spawn(seed, "warps", kind)
     if kind == "homography":
-        v = torch.randn(len(x), 8, generator=draw, dtype=torch.float64) * _HOMOGRAPHY
+        # By uniform numbers: torch's normal ones depend on how many are drawn.
+        u = torch.rand(len(x), 8, generator=draw, dtype=torch.float64).clamp_min(2**-53)
+        v = torch.special.ndtri(u) * _HOMOGRAPHY
         A = torch.nn.functional.pad(v, (0, 1)).unflatten(1, (3, 3))
         A = A - A.diagonal(dim1=1, dim2=2).sum(1)[:, None, None] / 3 * torch.eye(3, dtype=torch.float64)
         return act(field, Homography(2), torch.linalg.matrix_exp(A).to(x), x)

@@ -13,7 +13,6 @@ from isotropy.data import Clouds, Dataset, Pictures, Rows, Tabular, Types, times
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
-from isotropy.discovery._discover_pictures import discover_pictures
 from isotropy.discovery._duration import announce
 from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._proposing import narrowed, said_of_proposals
@@ -116,6 +115,8 @@ def discover(
         others = {"y": y, "types": types, "cluster": cluster, "windows": windows, "noise": noise, "time": time}
         if said := [name for name, given in others.items() if given is not None] + (["robust"] if robust else []):
             raise SchemaError(f"{', '.join(said)} with pictures", "groups, transforms, tolerance, quick and seed")
+        from isotropy.discovery._discover_pictures import discover_pictures  # networks, only for pictures
+
         return discover_pictures(
             x, groups=groups, transforms=transforms, seed=seed, tolerance=tolerance, quick=quick, progress=progress,
             engine=engine, workers=workers, address=address, out=out, resume=resume,

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-import scipy.stats
+import scipy
 import torch
 from torch import Tensor
 
@@ -20,7 +20,7 @@ from isotropy.data import Pictures
 from isotropy.discovery._motions import Motion, motions_of, spelt, within
 from isotropy.discovery._picture_card import advice
 from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
-from isotropy.discovery._picture_jobs import FOLDS, FULL, PICTURES, QUICK, strip, thirds
+from isotropy.discovery._picture_jobs import FOLDS, FULL, PICTURES, QUICK, SMALL, strip, thirds
 from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, Grounds, Verdict, verdict
 from isotropy.errors import DomainError, SchemaError
@@ -171,7 +171,7 @@ def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> tuple[Estim
     # Rows count by how many of their draws occur, so that the law is that of pairs that occur.
     # Of a finite group the element that moves nothing is left out, and counts as the others do.
     order = len(motion.strengths)
-    whole = (order - 1) / order if motion.uniform and not motion.unit and order > 1 else 1.0
+    whole = (order - 1) / order if motion.uniform and not motion.unit and 1 < order <= SMALL else 1.0
     share = whole * float(broken.sum() / seen.sum() / energy.mean())
     signal, per_row = float(energy.mean()), len(seen) / float(seen.sum())
     influence = (per_row * (whole * broken - share * signal * seen) - share * (energy - signal)) / signal

@@ -29,6 +29,7 @@ FOLDS = 3
 PICTURES = "pictures.safetensors"
 _BATCH = 64
 _AT_ONCE = 512
+SMALL = 8  # elements of a group that are all asked, but the one that moves nothing; of a larger one some are drawn
 _COARSE = 16  # pictures are compared at no more than so many pixels a side
 _COARSER = 8  # and given to a classifier at no more
 _RARER = 5.0  # times as likely a moved picture as one of the data: beyond it, data are too rare to compare with
@@ -226,7 +227,7 @@ def _draws(
     motion: Motion, group: Group | None, x: Tensor, count: int, generator: torch.Generator
 ) -> list[Float[Tensor, "n C H W"]]:
     """The pictures under draws of the law, or under all other elements of a small group."""
-    if group is not None and group.finite and len(motion.strengths) <= 8:
+    if group is not None and group.finite and len(motion.strengths) <= SMALL:
         return [motion.moved(x, s) for s in motion.strengths[1:]]
     return [motion.transforms.apply(motion.transforms.sample(len(x), generator), x).clamp(0, 1) for _ in range(count)]
 

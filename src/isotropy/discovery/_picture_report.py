@@ -63,15 +63,18 @@ def tolerated(f: PictureFinding, shown: Shown | None, tolerance: float, chance: 
 
 def multipliers(groups: Sequence[PictureFinding]) -> Curves:
     """How each multiplier went, on average over the trainings."""
-    curves = [
-        Curve(f.name, list(range(len(mean))), mean)
-        for f in groups
-        if (mean := [float(v) for v in np.mean(np.array(f.multipliers), 0)])
-    ]
+    curves = [Curve(f.name, list(range(len(mean))), mean) for f in groups if (mean := _mean(f.multipliers))]
     return Curves(
         curves, title="The multiplier over training", xlabel="epoch", ylabel="multiplier, mean of the trainings",
         caption="Zero: no augmentation was needed. Flat: a price. Still rising: the bound is out of reach.",
     )  # fmt: skip
+
+
+def _mean(each: Sequence[Sequence[float]]) -> list[float]:
+    """The mean over trainings, whose epochs may differ by a few, at equal shares of each."""
+    at = np.linspace(0, 1, max(map(len, each), default=0))
+    curves = [np.interp(at, np.linspace(0, 1, len(one)), one) for one in each if len(one)]
+    return [float(v) for v in np.mean(curves, 0)] if curves else []
 
 
 def contradiction(f: PictureFinding, shown: Shown | None) -> list[Block]:

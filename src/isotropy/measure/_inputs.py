@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import KDTree
 from torch import Tensor
 
 from isotropy.groups import Drawn, Draws, Group, Window
@@ -199,7 +199,7 @@ def _jittered(x: Float[Tensor, "n p"], orbit: Drawn, rep: Rep, generator: torch.
 
 def near_data(reference: Float[Tensor, "r p"], data: Float[Tensor, "s p"]) -> Callable[[Tensor], Tensor]:
     """Which points are as near to the reference data as 95 % of other data are (distance to the 5th neighbour)."""
-    tree, nth = KDTree(reference.numpy()), [min(_NEIGHBOURS, len(reference))]
+    tree, nth = scipy.spatial.KDTree(reference.numpy()), [min(_NEIGHBOURS, len(reference))]
 
     def distance(rows: Tensor, within: float = math.inf) -> np.ndarray:
         return np.asarray(tree.query(rows.numpy(), k=nth, distance_upper_bound=within)[0])[:, 0]

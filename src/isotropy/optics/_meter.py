@@ -169,6 +169,13 @@ def measure_peak(
     return meter.peak
 
 
+def pass_peak(loss: Callable[[], Tensor], parameters: Iterable[Tensor]) -> int:
+    """The most bytes during the forward and backward pass of ``loss ()``; gradients find no place, and count."""
+    for parameter in parameters:
+        parameter.grad = None
+    return measure_peak(lambda: loss().backward())
+
+
 def _allocated(work: Callable[[], object], device: torch.device) -> int:
     torch.cuda.synchronize(device)
     torch.cuda.reset_peak_memory_stats(device)

@@ -8,5 +8,6 @@ from isotropy.optics._front import planner_of as planner_of
 from isotropy.optics._in_memory import Planner as Planner
 from isotropy.optics._measuring import untouched as untouched
 from isotropy.optics._meter import StepMeter as StepMeter
+from isotropy.optics._meter import pass_peak as pass_peak
 from isotropy.optics._persistent import fill as fill
 from isotropy.optics._run import recomputed as recomputed

@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase  # pyright: ignore[reportPrivateUsage]
+from torch.nn.modules.instancenorm import _InstanceNorm  # pyright: ignore[reportPrivateUsage]
 
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.random import counter
@@ -91,8 +92,12 @@ class InvarianceConstraint(Constraint):
         self._mixed = drawn.loss.mean()
         weight = float(self.multiplier)
         x, y = _parts(batch)
-        moved = torch.rand(len(x), generator=generator, device=generator.device) * (1 + weight) < weight
-        rows = moved.to(x.device)
+        if self.hard.ids is None:
+            u = torch.rand(len(x), generator=generator, device=generator.device)
+        else:
+            seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+            u = counter(seed, self.hard.ids(batch), ())
+        rows = (u * (1 + weight) < weight).to(x.device)
         if not bool(rows.any()):
             return batch
         both = torch.where(rows.reshape(-1, *[1] * (x.ndim - 1)), drawn.x, x)
@@ -224,12 +229,17 @@ def untraced(model: nn.Module, *, remembered: bool = False) -> Generator[None]:
     """
     modes = [(module, module.training) for module in model.modules()]
     tracked: list[Any] = []
+    hidden: list[tuple[dict[str, Tensor | None], dict[str, Tensor | None]]] = []
     for module, training in modes:
         if training:
             module.training = False
             if isinstance(module, _NormBase) and not remembered and module.track_running_stats:
                 module.training, module.track_running_stats = True, False
                 tracked.append(module)
+                if isinstance(module, _InstanceNorm):  # it moves what it remembers whatever it is told
+                    buffers = module._buffers
+                    hidden.append((buffers, {name: buffers[name] for name in ("running_mean", "running_var")}))
+                    buffers.update(dict.fromkeys(("running_mean", "running_var")))
     try:
         yield
     finally:
@@ -237,6 +247,8 @@ def untraced(model: nn.Module, *, remembered: bool = False) -> Generator[None]:
             module.training = training
         for module in tracked:
             module.track_running_stats = True
+        for buffers, kept in hidden:
+            buffers.update(kept)
 
 
 def _remembers(model: nn.Module) -> bool:

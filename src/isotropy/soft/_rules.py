@@ -140,9 +140,9 @@ class Ascent(Rule):
     watches = True
 
     def __post_init__(self) -> None:
-        signs = self.lr > 0 and self.proportional >= 0 and self.resilience >= 0 and self.patience >= 1
+        signs = self.lr > 0 and self.proportional >= 0 and self.resilience >= 0 and self.patience >= 2
         if not (signs and (self.cap is None or self.cap > 0)):
-            raise DomainError(f"{self}", "lr > 0, proportional, resilience >= 0, patience >= 1, cap > 0 or None")
+            raise DomainError(f"{self}", "lr > 0, proportional, resilience >= 0, patience >= 2, cap > 0 or None")
 
     def begin(self, count: int) -> RuleState:
         start = per_penalty(self.start, count, "start")
@@ -165,10 +165,14 @@ class Ascent(Rule):
         memory, steps = dict(state.memory), max(state.memory["steps"], 1)
         mean = [total / steps for total in memory["sum"]]
         integral, before = memory["integral"], memory["integral_before"]
-        rising = any(now > then and v > 0 for now, then, v in zip(integral, before, mean, strict=True))
+        each = list(zip(integral, before, mean, view.bound.tolist(), strict=True))
+        rising = any((now > then or now == self.cap) and v > 0 for now, then, v, _ in each)
         recent = [*memory["recent"], [max(mean), view.info.loss]][-self.patience :] if rising else []
         stuck = len(recent) == self.patience and _stuck(recent)
-        still = all(abs(now - then) <= 0.01 * max(now, then) for now, then in zip(integral, before, strict=True))
+        still = all(
+            abs(now - then) <= 0.01 * max(now, then) and not (now == self.cap and v > _MET * bound)
+            for now, then, v, bound in each
+        )
         if stuck and not memory["warned"]:
             memory["warned"] = True
             warnings.warn(
@@ -178,11 +182,9 @@ class Ascent(Rule):
                 InfeasibleWarning,
                 stacklevel=2,
             )
-        met = all(
-            abs(v) <= _MET * bound or (now == 0 and v <= 0)
-            for v, bound, now in zip(mean, view.bound.tolist(), integral, strict=True)
-        )
-        settled = memory["epochs"] > 0 and (still or met) and not stuck
+        met = all(abs(v) <= _MET * bound or (now == 0 and v <= 0) for now, _, v, bound in each)
+        # One epoch tells nothing of rest, but that a bound was never missed.
+        settled = (memory["epochs"] > 0 or not any(integral)) and (still or met) and not stuck
         memory |= {"sum": [0.0] * len(mean), "steps": 0, "integral_before": integral, "recent": recent}
         return replace(state, settled=settled, memory=memory | {"epochs": memory["epochs"] + 1})
 

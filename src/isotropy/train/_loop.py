@@ -222,7 +222,7 @@ class Loop:
     def _called_back(self, row: Row) -> bool:
         if not self.callbacks:
             return False
-        with self._averaged():
+        with self._averaged(), modes_kept(self.model):  # a callback may evaluate the model
             answers = [bool(callback(row, self.model)) for callback in self.callbacks]
         return any(answers)
 

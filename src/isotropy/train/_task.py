@@ -57,8 +57,7 @@ class Task:
 
     def step(self, now: Step, batch: Any) -> Named | Terms:
         """Trains on a batch and returns its terms."""
-        batch = now.mixed(batch)
-        terms = Terms.read(self.evaluate(now.model, batch), self.per)
+        terms = Terms.read(self.evaluate(now.model, now.mixed(batch)), self.per)
         now.descend(now.penalised(terms.total, batch))
         return terms
 

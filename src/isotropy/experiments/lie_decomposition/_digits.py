@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from isotropy.data import framed, load_handwriting, read_idx, warped
+from isotropy.errors import DomainError
 from isotropy.experiments.lie_decomposition._config import (
     BOTH,
     CONVOLUTION,
@@ -57,6 +58,9 @@ def digits(plan: DigitsPlan, seed: int) -> tuple[tuple[Tensor, Tensor], tuple[Te
         learned = more.take(torch.randperm(len(more), generator=spawn(seed, "train"))[: plan.train])
         held_out = kept.take(order[: plan.test])
     else:
+        if plan.train + plan.test > len(kept):
+            hint = "--set digits.images=... --set digits.labels=... name idx files of more"
+            raise DomainError(f"{plan.train} digits to train on and {plan.test} to test", f"{len(kept)} in all", hint)
         learned, held_out = kept.take(order[: plan.train]), kept.take(order[len(order) - plan.test :])
     return (framed(learned.floats(), plan.side), learned.y), (framed(held_out.floats(), plan.side), held_out.y)
 

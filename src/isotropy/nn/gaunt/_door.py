@@ -89,7 +89,7 @@ def finite(check: bool, **given: Tensor) -> None:
     for name, x in given.items():
         if not bool(torch.isfinite(x).all()):
             raise DomainError(
-                f"{name} with {counted(int((~torch.isfinite(x)).sum()), 'entry', 'entries')} that are not finite",
+                f"{name} with {counted(int((~torch.isfinite(x)).sum()), 'entry', 'entries')} not finite",
                 "numbers",
             )
 
