@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
 from isotropy.nn import Subgraphs
-from isotropy.nn.subgraph import ToSubgraphs, glue, lift, on_pairs
+from isotropy.nn.subgraph import ToSubgraphs, cost, glue, lift, on_pairs
 
 FIELDS = ("node", "sizes", "root", "batch", "links", "union", "pair", "distance")
 
@@ -48,6 +48,17 @@ def test_long_rings_find_their_pairs_without_a_table() -> None:
     s = Subgraphs.from_graph(torch.stack([ring, ring.roll(-1)]), None)
     assert s.union.shape[1] == 200 * 5  # at most two steps apart
     assert torch.equal(s.union[:, s.pair], torch.stack([s.node[s.row], s.node[s.col]]))
+
+
+def test_numbers_of_paths_and_of_repeated_edges_do_not_wrap_around() -> None:
+    hubs = torch.tensor([[0] * 256 + [1] * 256, [*range(2, 258)] * 2])  # 256 nodes between the two hubs
+    assert Subgraphs.from_graph(hubs, k=2).sizes[:2].tolist() == [258, 258]
+    whole = Subgraphs.from_graph(torch.triu_indices(256, 256, 1), k=2)  # 256 paths between any two
+    assert whole.distance is not None
+    assert whole.distance.unique().tolist() == [0, 1]
+    path = torch.tensor([[0, 1], [1, 2]])
+    once, often = (cost(edges, torch.zeros(3).long(), k=[200]) for edges in (path, path.repeat(1, 256)))
+    assert (once[200].members, once[200].pairs) == (often[200].members, often[200].pairs) == (9, 27)
 
 
 def halves(links: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:

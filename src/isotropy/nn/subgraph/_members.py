@@ -67,21 +67,21 @@ def matrix(links: Ints, n: int) -> Any:
 def step_of(edge_index: Tensor, n: int) -> Any:
     """The steps along edges in both directions."""
     ends = edge_index.cpu().numpy()
-    return _either(sp.csr_array((np.ones(ends.shape[1], np.int8), (ends[0], ends[1])), shape=(n, n)).astype(bool))
+    return _either(sp.csr_array((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape=(n, n)))
 
 
 def reach(step: Any, k: int) -> tuple[Any, Any]:
     """How many of the balls of radius 0, ..., k about each node hold each other node, and the last ball."""
     n = step.shape[0]
-    ball: Any = sp.eye_array(n, dtype=np.int8, format="csr")
-    grow: Any = (step + ball).astype(bool).astype(np.int8)
-    count = ball.copy()
+    ball: Any = sp.eye_array(n, dtype=bool, format="csr")  # sums of bools are ors: many paths do not wrap around
+    grow: Any = (step.astype(bool) + ball).tocsr()
+    count = ball.astype(np.int32)
     for _ in range(k):
-        ball = (ball @ grow).astype(bool).astype(np.int8)
-        count = count + ball
+        ball = ball @ grow
+        count = count + ball.astype(np.int32)
     count = count.tocsr()
     count.sort_indices()
-    return count, ball
+    return count, ball.astype(np.int8)
 
 
 def _either(step: Any) -> Any:
