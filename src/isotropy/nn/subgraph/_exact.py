@@ -7,10 +7,9 @@ import math
 import warnings
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 import torch
 from jaxtyping import Float, Int
-from scipy.sparse.csgraph import connected_components
 from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError
@@ -131,8 +130,8 @@ class _Orbits:
             source.append(place.flatten())
             image.append(place[np.ix_(*[g] * (k + l))].flatten() if k + l else place.flatten())
         ends = np.concatenate(source), np.concatenate(image)
-        links = sp.coo_array((np.ones(len(ends[0]), bool), ends), shape=(size, size))
-        label = connected_components(links, directed=False)[1].astype(np.int64)
+        links = scipy.sparse.coo_array((np.ones(len(ends[0]), bool), ends), shape=(size, size))
+        label = scipy.sparse.csgraph.connected_components(links, directed=False)[1].astype(np.int64)
         whole = np.bincount(label)
         rows = label.reshape(self.m**l, self.m**k)
         firsts = np.zeros(len(whole), np.int64)  # how many of the l members have the orbit

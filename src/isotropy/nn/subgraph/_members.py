@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import scipy.sparse as sp
+import scipy
 import torch
 from jaxtyping import Int
 from numpy.typing import NDArray
@@ -61,19 +61,20 @@ def members(policy: Policy | Chooser, links: Ints, batch: Ints, k: int, symmetri
 
 def matrix(links: Ints, n: int) -> Any:
     """The steps along distinct ``links``, as a sparse matrix of ones."""
-    return sp.csr_array((np.ones(links.shape[1], np.int8), (links[0], links[1])), shape=(n, n))
+    return scipy.sparse.csr_array((np.ones(links.shape[1], np.int8), (links[0], links[1])), shape=(n, n))
 
 
 def step_of(edge_index: Tensor, n: int) -> Any:
     """The steps along edges in both directions."""
     ends = edge_index.cpu().numpy()
-    return _either(sp.csr_array((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape=(n, n)))
+    return _either(scipy.sparse.csr_array((np.ones(ends.shape[1], bool), (ends[0], ends[1])), shape=(n, n)))
 
 
 def reach(step: Any, k: int) -> tuple[Any, Any]:
     """How many of the balls of radius 0, ..., k about each node hold each other node, and the last ball."""
     n = step.shape[0]
-    ball: Any = sp.eye_array(n, dtype=bool, format="csr")  # sums of bools are ors: many paths do not wrap around
+    # Sums of bools are ors: many paths do not wrap around.
+    ball: Any = scipy.sparse.eye_array(n, dtype=bool, format="csr")
     grow: Any = (step.astype(bool) + ball).tocsr()
     count = ball.astype(np.int32)
     for _ in range(k):
@@ -91,15 +92,15 @@ def _either(step: Any) -> Any:
 def _edges(step: Any, k: int) -> Members:
     """Nodes within k steps of either end of an edge, one subgraph for each edge; a node without edges is its own."""
     n = step.shape[0]
-    upper: Any = sp.triu(step, k=1).tocoo()
+    upper: Any = scipy.sparse.triu(step, k=1).tocoo()
     degree = step.sum(1) - (step.diagonal() != 0)
     alone = np.flatnonzero(degree == 0)
     first, second = np.concatenate([upper.row, alone]), np.concatenate([upper.col, alone])
     order = np.lexsort((second, first))
     first, second = first[order], second[order]
     rows, ones = np.arange(len(first)), np.ones(len(first), np.int8)
-    shape = (len(first), n)
-    ends: Any = sp.csr_array((ones, (rows, first)), shape=shape) + sp.csr_array((ones, (rows, second)), shape=shape)
+    one, other = (scipy.sparse.csr_array((ones, (rows, at)), shape=(len(first), n)) for at in (first, second))
+    ends: Any = one + other
     found = (ends.astype(bool).astype(np.int8) @ reach(step, k)[1]).tocsr()
     found.sort_indices()
     sizes = np.diff(found.indptr).astype(np.int64)
