@@ -58,9 +58,12 @@ def _along(v: VectorField, expr: sp.Expr) -> sp.Expr:
 
 
 def spanned(
-    fields: Sequence[VectorField], touches: bool, gap: float, ansatz: str, between: _Bracket = bracket
+    fields: Sequence[VectorField], touches: bool, gap: float, ansatz: str, between: _Bracket = bracket, remark: str = ""
 ) -> LieAlgebra:
-    """The algebra of ``fields``; where a bracket leaves their span its constants are NaN and ``complete`` is False."""
+    """The algebra of ``fields``; where a bracket leaves their span its constants are NaN and ``complete`` is False.
+
+    ``remark`` says what else keeps the fields from being all, and is put into the note.
+    """
     k = len(fields)
     constants = [[[Fraction(0)] * k for _ in range(k)] for _ in range(k)]
     closed = True
@@ -73,13 +76,14 @@ def spanned(
                 continue
             constants[i][j], constants[j][i] = found, [-value for value in found]
     if not closed:
-        note = f"Brackets of these fields leave {ansatz}: a larger ansatz holds more, perhaps without end."
+        note = f"Brackets of these fields leave {ansatz}: a larger ansatz holds more, perhaps without end.{remark}"
         nan = torch.full((k, k, k), math.nan, dtype=torch.float64)
         return LieAlgebra(nan, nan, gap, realisation=tuple(fields), complete=False, note=note)
     note = f"All symmetries in {ansatz}."
     if touches:
         note += " Some reach its highest degree: a larger ansatz may hold more."
-    complete = None if touches else True
+    note += remark
+    complete = None if touches or remark else True
     return LieAlgebra.abstract(constants, realisation=tuple(fields), gap=gap, complete=complete, note=note)
 
 

@@ -22,9 +22,11 @@ Column = list[list[Product]]
 class Linearisation:
     """What ``deltas`` do to a characteristic: the equations that make it a symmetry, or a variational one.
 
-    A field with characteristic Q is a symmetry of Delta = 0 where sum_J dDelta/du_J D_J Q = 0 on the solutions (Olver,
-    theorem 2.31; the part xi^i D_i Delta vanishes there). It is a variational symmetry of L with Delta = E(L) where
-    E(Q . Delta) = D_Delta(Q) + D_Q*(Delta) = 0 everywhere, as Delta is self-adjoint (Olver, theorem 5.68).
+    A field with characteristic Q is a symmetry of Delta = 0 where pr v(Delta) = sum_J dDelta/du_J D_J Q + xi^i D_i Delta
+    is 0 on the solutions (Olver, theorem 2.31). The last part is 0 there by itself, but written out it takes away the
+    derivatives of order n + 1: those may be bound by consequences of the equations that nobody looks for. A field is a
+    variational symmetry of L with Delta = E(L) where E(Q . Delta) = D_Delta(Q) + D_Q*(Delta) = 0 everywhere, as Delta
+    is self-adjoint (Olver, theorem 5.68).
     """
 
     space: JetSpace
@@ -41,6 +43,9 @@ class Linearisation:
                 products += [(sign, (slope, *factors)) for sign, factors in self._moved(term, name, index)]
             if variational:
                 products += self._adjoint(term, self.space.dependent[number])
+            elif term.component in self.space.independent:
+                one = raised((0,) * len(self.space.independent), self.space.independent.index(term.component))
+                products.append((1, (term.function, derivative(self.space, self.deltas[number], one))))
             column.append(products)
         return column
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import sympy as sp
 
 from isotropy.errors import SymmetryError
 from isotropy.physics._expressions import expanded, put
 from isotropy.physics._jets import Index, JetSpace
+from isotropy.physics._zero import is_zero
 
 _HIGHEST = 16  # a derivative beyond this order is one that the substitutions raise again and again
 
@@ -46,6 +48,27 @@ class Solved:
         for symbol in leading:
             solved.closed(symbol)
         return solved
+
+    def passive(self) -> bool:
+        """Whether equations for one function agree on the lowest derivative that both give: no more follows from them.
+
+        >>> space = JetSpace(("t", "x"), ("u",), 2)
+        >>> Solved.of(space, [(space("u_xx"), sp.S.Zero), (space("u_x"), space("u_t"))]).passive()
+        False
+        """
+        jets = [self.space.jet_of(symbol) for symbol in self.leading]
+        for (i, first), (k, other) in combinations([(n, jet) for n, jet in enumerate(jets) if jet is not None], 2):
+            if first[0] != other[0]:
+                continue
+            both = tuple(map(max, first[1], other[1]))
+            ways = [self.space.D_index(self.rests[n], _less(both, jet[1])) for n, jet in ((i, first), (k, other))]
+            try:
+                agree = is_zero(self.substituted(ways[0]) - self.substituted(ways[1]))
+            except SymmetryError:  # the substitutions pass the highest order: nothing is known
+                return False
+            if not agree:
+                return False
+        return True
 
     def closed(self, symbol: sp.Symbol) -> sp.Expr:
         """A jet on the solutions: itself, or an expression in derivatives that no equation is solved for."""
@@ -84,10 +107,14 @@ class Solved:
         for at, leading in enumerate(self.leading):
             first = self.space.jet_of(leading)
             if jet is not None and first is not None and jet[0] == first[0]:
-                difference = tuple(a - b for a, b in zip(jet[1], first[1], strict=True))
+                difference = _less(jet[1], first[1])
                 if min(difference) >= 0:
                     return at, difference
         return None
+
+
+def _less(index: Index, other: Index) -> Index:
+    return tuple(a - b for a, b in zip(index, other, strict=True))
 
 
 def _solve(

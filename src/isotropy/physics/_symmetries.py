@@ -40,8 +40,8 @@ def point_symmetries(
 
     ``equations`` are texts such as ``"u_t = u_xx"``; several are a list, or separated by ";". Equations that are
     rational in variables and derivatives are solved over the rationals (``"exact"``); others at random points, with a
-    spectral gap above 1e9, coefficients snapped to fractions and proved (``"random"``). Systems are taken as passive:
-    consequences that are no derivatives of single equations are not looked for.
+    spectral gap above 1e9, coefficients snapped to fractions and proved (``"random"``). Consequences of a
+    system that are no derivatives of single equations are not looked for; where there are such, the note says so.
 
     Raises SchemaError for text that is no formula, SymmetryError (*ranking*) where equations are not solved for leading
     derivatives, InfeasibleError for more than ``max_unknowns``, AmbiguousRankError where the gap is missing.
@@ -61,7 +61,7 @@ def point_symmetries(
     columns = Linearisation(formula.space, deltas).columns(terms, variational=False)
     solutions, gap = _solve(columns, solved, method)
     fields, touches = fields_of(formula.space, solutions, terms)
-    return spanned(fields, touches, gap, _words(ansatz))
+    return spanned(fields, touches, gap, _words(ansatz), remark=_passive(solved))
 
 
 def variational_symmetries(
@@ -136,7 +136,7 @@ def generalised_symmetries(
     fields, _ = fields_of(space, solutions, [Term(name, f, False) for name, f, _ in terms])
     words = f"characteristics of degree {degree} in derivatives up to order {order}"
     between = generalised_bracket(leading.substituted) if order else bracket
-    return spanned(fields, False, gap, words, between)
+    return spanned(fields, False, gap, words, between, "" if variational else _passive(leading))
 
 
 def read_lagrangian(L: str | Sequence[str], independent: Names, dependent: Names) -> tuple[Formula, sp.Expr]:
@@ -177,6 +177,13 @@ def _rational(expr: sp.Expr) -> bool:
 def _numerator(delta: sp.Expr) -> sp.Expr:
     """The equation without denominators, which change no symmetry."""
     return expanded(sp.numer(sp.together(delta))) if _rational(delta) else delta
+
+
+def _passive(solved: Solved) -> str:
+    """What to say of equations that bind more derivatives than they are solved for."""
+    if solved.passive():
+        return ""
+    return " These equations have consequences that were not looked for: they may have more symmetries."
 
 
 def _words(ansatz: Ansatz) -> str:
