@@ -45,6 +45,13 @@ def test_an_equation_has_no_currents_and_an_infinite_algebra_says_so(tmp_path: P
     assert heat.report(tmp_path).exists()
 
 
+def test_an_equation_without_symmetries_is_answered(tmp_path: Path) -> None:
+    code, output = run("u_t = u_xx + x*t*u^2 + t^2*u^3", "--degree", "1", "--out", str(tmp_path / "none"))
+    assert code == 0, output
+    assert "0 symmetries of the equation" in output
+    assert Symmetries.from_json(tmp_path / "none").dimension == 0
+
+
 @pytest.mark.parametrize(
     ("args", "word"),
     [

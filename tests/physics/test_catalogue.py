@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import sympy as sp
 from equations_known import ACTIONS, MORE, TABLE, Case
 
+from isotropy.errors import SchemaError
 from isotropy.groups import LieAlgebra
 from isotropy.physics import Ansatz, VectorField, point_symmetries, variational_symmetries
 from isotropy.physics.parts import Solved, put, read_formulas, symbols_in
@@ -108,6 +110,15 @@ def test_fluids_whose_equations_bind_the_pressure_keep_their_symmetries(text: st
     assert found.complete is None
     assert "consequences" in found.note
     assert "consequences" not in point_symmetries("x_tt = 0; y_tt = 0", ansatz=1).note
+
+
+def test_a_source_that_is_not_rational_is_solved_at_random_points() -> None:
+    forced = point_symmetries("u_t = u_xx + sin(x)", ansatz=1)  # t + 1, u + 1, u + x
+    assert (forced.dim, math.isfinite(forced.gap)) == (3, True)
+    # Those of the eight of q'' = 0, moved by q -> q + exp(t), whose coefficients hold no t*exp(t).
+    assert point_symmetries("q'' = exp(t)", ansatz=Ansatz(2, basis=("exp(t)",))).dim == 4
+    with pytest.raises(SchemaError, match="not rational"):
+        point_symmetries("u_t = u_xx + sin(x)", ansatz=1, method="exact")
 
 
 def test_known_algebras_come_out_of_equations() -> None:

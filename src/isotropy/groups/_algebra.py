@@ -199,11 +199,11 @@ class LieAlgebra:
 
     def is_closed(self, tol: float = 1e-9) -> bool:
         """Whether every bracket of two generators lies in the span, to ``tol`` of the size of the generators."""
+        if not self.dim:
+            return True
         if self.rational is not None:
             return jacobi_residual(self.structure, None) <= tol * (1 + float(self.structure.abs().amax()) ** 2)
         brackets = torch.cat([_brackets(b).flatten(2) for b in self._parts], dim=2)
-        if not self.dim:
-            return True
         distance = torch.linalg.vector_norm(brackets - self.structure @ self._flat, dim=-1).max()
         return bool(distance <= tol * (1 + self._flat.square().sum(-1).max()))
 

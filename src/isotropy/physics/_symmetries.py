@@ -161,6 +161,7 @@ def _formula(given: str | Sequence[str], independent: Names, dependent: Names) -
 
 def _solve(columns: Sequence[Column], solved: Solved | None, method: Method) -> tuple[Solutions, float]:
     factors = {f for column in columns for products in column for _, fs in products for f in fs}
+    factors |= set() if solved is None else set(solved.rests)  # on the solutions these stand in their place
     rational = all(_rational(factor) for factor in factors)
     if method == "exact" and not rational:
         raise SchemaError("functions that are not rational", 'method="random"', "sin, exp, roots and pi need it")
