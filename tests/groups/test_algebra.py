@@ -42,6 +42,11 @@ def test_flags_and_levi_dimensions_of_known_algebras(name: str, exact: bool) -> 
     assert algebra.is_closed()
 
 
+def test_the_algebra_without_generators_is_closed() -> None:
+    assert LieAlgebra.abstract([]).is_closed()
+    assert LieAlgebra.abstract([]).dim == 0
+
+
 def test_the_adjoint_basis_represents_the_bracket() -> None:
     algebra = LieAlgebra.abstract(constants(parse("SL(2)").algebra))
     u, v = torch.tensor([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]], dtype=torch.float64)

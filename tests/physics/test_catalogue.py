@@ -12,7 +12,7 @@ from equations_known import ACTIONS, MORE, TABLE, Case
 
 from isotropy.errors import SchemaError
 from isotropy.groups import LieAlgebra
-from isotropy.physics import Ansatz, VectorField, point_symmetries, variational_symmetries
+from isotropy.physics import Ansatz, VectorField, point_symmetries, symmetries, variational_symmetries
 from isotropy.physics.parts import Solved, put, read_formulas, symbols_in
 
 KEPT = ("exp", "sin", "sqrt")
@@ -119,6 +119,15 @@ def test_a_source_that_is_not_rational_is_solved_at_random_points() -> None:
     assert point_symmetries("q'' = exp(t)", ansatz=Ansatz(2, basis=("exp(t)",))).dim == 4
     with pytest.raises(SchemaError, match="not rational"):
         point_symmetries("u_t = u_xx + sin(x)", ansatz=1, method="exact")
+
+
+def test_accelerations_that_equations_share_are_eliminated() -> None:
+    apart = point_symmetries("x_tt = x^2/2; y_tt = -x^2/2", ansatz=1)
+    assert point_symmetries("x_tt + y_tt = 0; x_tt - y_tt = x^2", ansatz=1).dim == apart.dim == 5
+    coupled = "(x_t^2 + x_t*y_t + y_t^2)/2 - x^4"
+    found = symmetries(coupled, ansatz=1)
+    assert (found.dimension, variational_symmetries(coupled, ansatz=1).dim) == (5, 3)
+    assert [row.certificate for row in found.basis] == [True] * 3 + [None] * 2
 
 
 def test_known_algebras_come_out_of_equations() -> None:

@@ -20,6 +20,8 @@ _HIGHEST = 16  # a derivative beyond this order is one that the substitutions ra
 class Solved:
     """Equations ``deltas[k] = 0`` as ``leading[k] = rests[k]``, and the closed forms of derivatives of those.
 
+    Derivatives that several equations share are eliminated, each equation solved by those before it.
+
     Raises SymmetryError, with the word *ranking*, where an equation can be solved for no derivative, where two would
     be solved for one, and where substitutions run in a circle.
 
@@ -40,8 +42,13 @@ class Solved:
         deltas, leading, rests = list[sp.Expr](), list[sp.Symbol](), list[sp.Expr]()
         for left, right in sides:
             delta = expanded(left - (0 if right is None else right))
-            symbol, rest = _solve(space, left, right, delta, leading)
             deltas.append(delta)
+            known = dict(zip(leading, rests, strict=True))
+            if any(delta.has(symbol) for symbol in known):  # as accelerations that several equations share
+                left, right = expanded(put(delta, known)), sp.S.Zero
+                delta = left
+            symbol, rest = _solve(space, left, right, delta, leading)
+            rests = [expanded(put(one, {symbol: rest})) for one in rests]
             leading.append(symbol)
             rests.append(rest)
         solved = cls(space, tuple(deltas), tuple(leading), tuple(rests))
