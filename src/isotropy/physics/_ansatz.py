@@ -45,6 +45,14 @@ class Ansatz:
         if self.degree < 0 or self.phi not in ("full", "linear") or self.xi not in ("full", "base"):
             raise SchemaError(f"{self}", 'a degree of 0 or more, phi "full" or "linear", xi "full" or "base"')
 
+    @property
+    def words(self) -> str:
+        """The ansatz in words, as answers say what was searched."""
+        words = f"fields of degree {self.degree}"
+        words += ", linear in the functions" if self.phi == "linear" else ""
+        words += ", variables moved by variables only" if self.xi == "base" else ""
+        return words + (f", with {', '.join(self.basis)}" if self.basis else "")
+
     def terms(self, space: JetSpace, max_unknowns: int | None = None) -> list[Term]:
         """The unknowns on the variables of ``space``; raises InfeasibleError where they are more than allowed."""
         base = [sp.Symbol(name) for name in space.independent]

@@ -62,7 +62,7 @@ def spanned(
 ) -> LieAlgebra:
     """The algebra of ``fields``; where a bracket leaves their span its constants are NaN and ``complete`` is False.
 
-    ``remark`` says what else keeps the fields from being all, and is put into the note.
+    Elsewhere ``complete`` is None: no ansatz proves that there is nothing outside it. ``remark`` ends the note.
     """
     k = len(fields)
     constants = [[[Fraction(0)] * k for _ in range(k)] for _ in range(k)]
@@ -82,9 +82,8 @@ def spanned(
     note = f"All symmetries in {ansatz}."
     if touches:
         note += " Some reach its highest degree: a larger ansatz may hold more."
-    note += remark
-    complete = None if touches or remark else True
-    return LieAlgebra.abstract(constants, realisation=tuple(fields), gap=gap, complete=complete, note=note)
+    # Closed is not complete: q'' = -q has two symmetries in polynomials, a closed algebra, and eight in all.
+    return LieAlgebra.abstract(constants, realisation=tuple(fields), gap=gap, complete=None, note=note + remark)
 
 
 def coordinates(fields: Sequence[VectorField], target: Components) -> list[Fraction] | None:

@@ -51,7 +51,7 @@ class Generator:
 class Symmetries(Result):
     """The symmetries of ``formula``: ``dimension`` generators in ``basis``, ``structure`` as text, ``flags``, ``levi``.
 
-    ``note`` says how far the ansatz reached, ``seconds`` how long it took.
+    ``sought`` says in what ansatz, ``note`` how far it reached, ``seconds`` how long it took.
     ``structure[i][j][l]`` is the part of e_l in [e_i, e_j], None where brackets leave the span; ``settings``, ``date``
     and ``command`` say how it was asked.
     """
@@ -64,6 +64,7 @@ class Symmetries(Result):
     flags: Mapping[str, bool | None]
     levi: Mapping[str, int] | None
     note: str
+    sought: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     date: str = field(default="", compare=False)
     command: str = field(default="", compare=False)
@@ -72,12 +73,15 @@ class Symmetries(Result):
         return f"Symmetries of {self.formula}"
 
     def headline(self) -> str:
-        """The answer in one sentence."""
+        """The answer in one sentence, and where it was sought."""
+        return f"{self._counted()}; sought in {self.sought}." if self.sought else f"{self._counted()}."
+
+    def _counted(self) -> str:
         plural = "symmetry" if self.dimension == 1 else "symmetries"
         if not self.basis or self.basis[0].variational is None:
-            return f"{self.dimension} {plural} of the equation{'s' if ';' in self.formula else ''}."
+            return f"{self.dimension} {plural} of the equation{'s' if ';' in self.formula else ''}"
         action = sum(1 for row in self.basis if row.variational)
-        return f"{self.dimension} {plural} of the equations, {action} of the action, each with its conserved current."
+        return f"{self.dimension} {plural} of the equations, {action} of the action, each with its conserved current"
 
     def summary(self) -> Table:
         rows = [

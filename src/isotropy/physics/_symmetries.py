@@ -61,7 +61,7 @@ def point_symmetries(
     columns = Linearisation(formula.space, deltas).columns(terms, variational=False)
     solutions, gap = _solve(columns, solved, method)
     fields, touches = fields_of(formula.space, solutions, terms)
-    return spanned(fields, touches, gap, _words(ansatz), remark=_passive(solved))
+    return spanned(fields, touches, gap, ansatz.words, remark=_unsought(ansatz) + _passive(solved))
 
 
 def variational_symmetries(
@@ -95,7 +95,7 @@ def variational_symmetries(
         )
     solutions, gap = _solve(columns, None, method)
     fields, touches = fields_of(formula.space, solutions, terms)
-    return spanned(fields, touches, gap, _words(ansatz))
+    return spanned(fields, touches, gap, ansatz.words, remark=_unsought(ansatz))
 
 
 def generalised_symmetries(
@@ -180,15 +180,15 @@ def _numerator(delta: sp.Expr) -> sp.Expr:
     return expanded(sp.numer(sp.together(delta))) if _rational(delta) else delta
 
 
+def _unsought(ansatz: Ansatz) -> str:
+    """What no degree of polynomials says anything about."""
+    if ansatz.basis:
+        return ""
+    return " Functions that are not polynomials are sought only where --basis (basis=) names them."
+
+
 def _passive(solved: Solved) -> str:
     """What to say of equations that bind more derivatives than they are solved for."""
     if solved.passive():
         return ""
     return " These equations have consequences that were not looked for: they may have more symmetries."
-
-
-def _words(ansatz: Ansatz) -> str:
-    words = f"fields of degree {ansatz.degree}"
-    words += ", linear in the functions" if ansatz.phi == "linear" else ""
-    words += ", variables moved by variables only" if ansatz.xi == "base" else ""
-    return words + (f", with {', '.join(ansatz.basis)}" if ansatz.basis else "")

@@ -42,11 +42,12 @@ def symmetries(
     (3, [True, True, True], {'t': '-q_t**2/2 - 1/(2*q**2)'})
     """
     read = read_formulas(formula, independent, dependent)
+    sought = Ansatz(ansatz).words if isinstance(ansatz, int) else ansatz.words
     if all(right is not None for _, right in read.sides):
         algebra = point_symmetries(
             formula, independent=independent, dependent=dependent, ansatz=ansatz, max_unknowns=max_unknowns
         )
-        return _told(formula, algebra, None)
+        return _told(formula, algebra, None, sought)
     algebra = variational_symmetries(
         formula, independent=independent, dependent=dependent, ansatz=ansatz, max_unknowns=max_unknowns
     )
@@ -55,8 +56,8 @@ def symmetries(
         whole = _of_equations(read.space, formula, ansatz, max_unknowns)
     except SymmetryError as error:
         note = f"{algebra.note} Of the equations themselves nothing was found: {error.given}."
-        return _told(formula, replace(algebra, note=note), of_action)
-    return _told(formula, _completed(algebra, whole), of_action)
+        return _told(formula, replace(algebra, note=note), of_action, sought)
+    return _told(formula, _completed(algebra, whole), of_action, sought)
 
 
 def _of_equations(space: JetSpace, formula: str, ansatz: int | Ansatz, max_unknowns: int) -> LieAlgebra:
@@ -83,11 +84,11 @@ def _completed(action: LieAlgebra, equations: LieAlgebra) -> LieAlgebra:
     rows = [{i: value for i, value in enumerate(one or ()) if value} for one in known] + [{i: 1} for i in range(k)]
     chosen = [at - len(ours) for at in independent_rows(rows, k) if at >= len(ours)]
     fields = [*ours, *(theirs[i] for i in chosen)]
-    found = spanned(fields, equations.complete is None, min(action.gap, equations.gap), "")
+    found = spanned(fields, False, min(action.gap, equations.gap), "")
     return replace(found, note=equations.note, complete=equations.complete)
 
 
-def _told(formula: str, algebra: LieAlgebra, of_action: int | None) -> Symmetries:
+def _told(formula: str, algebra: LieAlgebra, of_action: int | None, sought: str) -> Symmetries:
     fields: Sequence[VectorField] = algebra.realisation or ()
     rows: list[Generator] = []
     for number, field in enumerate(fields):
@@ -116,4 +117,5 @@ def _told(formula: str, algebra: LieAlgebra, of_action: int | None) -> Symmetrie
         flags=flags,
         levi=levi,
         note=algebra.note,
+        sought=sought,
     )
