@@ -18,6 +18,7 @@ from isotropy.physics import (
     is_trivial,
     noether_current,
     point_symmetries,
+    symmetries,
     variational_symmetries,
 )
 from isotropy.physics.parts import Solved, is_zero, read_formulas, symbols_in
@@ -79,6 +80,12 @@ def test_the_divergence_of_a_current_is_minus_Q_times_the_equations(L: str, ansa
         assert not is_zero(divergence - v.Q[name] * space.euler(lagrangian, name))  # the sign is a convention, and kept
 
 
+def test_a_strict_symmetry_is_a_divergence_symmetry_where_every_condition_cancels() -> None:
+    # Reparametrised lengths: d/dt, d/dx, d/dy and nothing else at degree 0, each with conditions of rounding only.
+    for kind in ("strict", "divergence"):
+        assert variational_symmetries("sqrt(x_t^2+y_t^2)", ansatz=0, kind=kind).dim == 3
+
+
 def test_strict_and_divergence_symmetries_differ_and_scaling_is_of_the_equations_only() -> None:
     L = "q_t^2/2"
     assert variational_symmetries(L, kind="strict").dim == 3
@@ -120,6 +127,16 @@ def test_the_hierarchy_of_kdv() -> None:
         is_zero(highest[0] * c - expected)
         for c in (1, sp.Rational(5, 6), sp.Rational(6, 5), *highest[0].atoms(sp.Rational))
     )
+
+
+def test_the_headline_claims_only_what_was_answered() -> None:
+    length = symmetries("sqrt(x_t^2+y_t^2)", ansatz=0)  # the geodesics of the plane have no parameter of their own
+    assert (length.dimension, length.of_equations) == (3, False)
+    assert length.headline().startswith("3 symmetries of the action, each with its conserved current; the equations")
+    damped = symmetries("exp(-t)*(q_t^2/2 - q^4/4)")
+    assert damped.of_equations
+    assert damped.headline().startswith(f"{damped.dimension} symmetr")
+    assert "0 of the action; sought" in damped.headline()
 
 
 def test_jets_commute_and_prolong_as_in_the_book() -> None:

@@ -25,6 +25,7 @@ _GAP = 1e9  # what separates rounding from coefficients
 _STEP = 1e3  # a step within the part that is not null: a coefficient so small that it may be meant as zero
 _LARGEST = 1000  # denominators of coefficients; determining equations have small ones
 _SNAPPED = 1e-7  # how near a coefficient must be to its fraction; the gap leaves errors of about 1e-9
+_CANCELS = 1e-12  # of what is added up: a whole column below it is rounding, and its solution is proved anyway
 _SEED = 20
 
 
@@ -37,6 +38,7 @@ def solve_at_random(columns: Sequence[Column], solved: Solved | None) -> tuple[S
     n = len(columns)
     matrix, sizes = _evaluated(columns, solved, 3 * n + 10)
     scale = np.linalg.norm(sizes, axis=0)  # of what is added up: a column that cancels is rounding, and stays small
+    matrix[:, np.linalg.norm(matrix, axis=0) <= _CANCELS * scale] = 0.0  # else a spectrum of rounding alone has gaps
     scale[scale == 0] = 1.0
     found = nullspace(torch.from_numpy(matrix / scale), min_gap=_GAP)
     spectrum = found.spectrum[: n - found.dim]

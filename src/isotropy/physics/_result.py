@@ -24,6 +24,7 @@ EQUATION = Chip(
 CERTIFIED = Chip("checked", "holds", "✓", "D_i P^i + Q · E(L) was expanded and is 0.")
 NOT_CERTIFIED = Chip("not proved", "open", "?", "D_i P^i + Q · E(L) was not reduced to 0.")
 
+_EACH = ", each with its conserved current"
 _SHOWN = 15  # generators whose commutators still fit a page
 
 
@@ -52,6 +53,7 @@ class Symmetries(Result):
     """The symmetries of ``formula``: ``dimension`` generators in ``basis``, ``structure`` as text, ``flags``, ``levi``.
 
     ``sought`` says in what ansatz, ``note`` how far it reached, ``seconds`` how long it took.
+    ``of_equations`` is False where the equations of a Lagrangian could not be solved and only its action was asked.
     ``structure[i][j][l]`` is the part of e_l in [e_i, e_j], None where brackets leave the span; ``settings``, ``date``
     and ``command`` say how it was asked.
     """
@@ -65,6 +67,7 @@ class Symmetries(Result):
     levi: Mapping[str, int] | None
     note: str
     sought: str = ""
+    of_equations: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     date: str = field(default="", compare=False)
     command: str = field(default="", compare=False)
@@ -77,11 +80,14 @@ class Symmetries(Result):
         return f"{self._counted()}; sought in {self.sought}." if self.sought else f"{self._counted()}."
 
     def _counted(self) -> str:
-        plural = "symmetry" if self.dimension == 1 else "symmetries"
-        if not self.basis or self.basis[0].variational is None:
-            return f"{self.dimension} {plural} of the equation{'s' if ';' in self.formula else ''}"
+        if "=" in self.formula:
+            return f"{_symmetries(self.dimension)} of the equation{'s' if ';' in self.formula else ''}"
         action = sum(1 for row in self.basis if row.variational)
-        return f"{self.dimension} {plural} of the equations, {action} of the action, each with its conserved current"
+        currents = "" if action == 0 else " with its conserved current" if action == 1 else _EACH
+        if not self.of_equations:
+            unsolved = "the equations could not be solved for derivatives"
+            return f"{_symmetries(action)} of the action{currents}; {unsolved}"
+        return f"{_symmetries(self.dimension)} of the equations, {action} of the action{currents}"
 
     def summary(self) -> Table:
         rows = [
@@ -135,6 +141,10 @@ class Symmetries(Result):
             )
             blocks.append(Matrix(names, cells, hues, title="Commutators", caption=caption))
         return blocks
+
+
+def _symmetries(count: int) -> str:
+    return "1 symmetry" if count == 1 else f"{count} symmetries"
 
 
 def _badge(row: Generator) -> Chip:

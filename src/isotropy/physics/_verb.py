@@ -56,7 +56,7 @@ def symmetries(
         whole = _of_equations(read.space, formula, ansatz, max_unknowns)
     except SymmetryError as error:
         note = f"{algebra.note} Of the equations themselves nothing was found: {error.given}."
-        return _told(formula, replace(algebra, note=note), of_action, sought)
+        return replace(_told(formula, replace(algebra, note=note), of_action, sought), of_equations=False)
     return _told(formula, _completed(algebra, whole), of_action, sought)
 
 
