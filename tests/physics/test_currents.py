@@ -86,6 +86,10 @@ def test_a_strict_symmetry_is_a_divergence_symmetry_where_every_condition_cancel
         assert variational_symmetries("sqrt(x_t^2+y_t^2)", ansatz=0, kind=kind).dim == 3
 
 
+def test_a_relativistic_particle_has_the_poincare_group_of_the_plane() -> None:
+    assert variational_symmetries("-sqrt(1 - x_t^2 - y_t^2)", ansatz=1).dim == 6
+
+
 def test_strict_and_divergence_symmetries_differ_and_scaling_is_of_the_equations_only() -> None:
     L = "q_t^2/2"
     assert variational_symmetries(L, kind="strict").dim == 3

@@ -22,11 +22,11 @@ Column = list[list[Product]]
 class Linearisation:
     """What ``deltas`` do to a characteristic: the equations that make it a symmetry, or a variational one.
 
-    A field with characteristic Q is a symmetry of Delta = 0 where pr v(Delta) = sum_J dDelta/du_J D_J Q + xi^i D_i Delta
-    is 0 on the solutions (Olver, theorem 2.31). The last part is 0 there by itself, but written out it takes away the
-    derivatives of order n + 1: those may be bound by consequences of the equations that nobody looks for. A field is a
-    variational symmetry of L with Delta = E(L) where E(Q . Delta) = D_Delta(Q) + D_Q*(Delta) = 0 everywhere, as Delta
-    is self-adjoint (Olver, theorem 5.68).
+    A field with characteristic Q is a symmetry of Delta = 0 where pr v(Delta), which is sum_J dDelta/du_J D_J Q and
+    xi^i D_i Delta, is 0 on the solutions (Olver, theorem 2.31). The last part is 0 there by itself, but written out it
+    takes away the derivatives of order n + 1: consequences of the equations that nobody looks for may bind those.
+    A field is a variational symmetry of L with Delta = E(L) where E(Q . Delta) = D_Delta(Q) + D_Q*(Delta) = 0
+    everywhere, as Delta is self-adjoint (Olver, theorem 5.68).
     """
 
     space: JetSpace

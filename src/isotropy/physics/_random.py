@@ -74,8 +74,9 @@ def _evaluated(columns: Sequence[Column], solved: Solved | None, count: int) -> 
     symbols = set(symbols_in(*factors))
     closed = {} if solved is None else {s: form for s in symbols if (form := solved.closed(s)) != s}
     free = sorted((symbols | set(symbols_in(*closed.values()))) - set(closed), key=str)
-    # Positive points: there roots and logarithms are real.
+    # Positive points: there roots and logarithms are real; small ones among them, where sqrt(1 - v^2) is.
     points = np.random.default_rng(_SEED).uniform(0.3, 1.7, (len(free), 4 * count))
+    points = points * np.repeat([1.0, 0.5, 0.25, 0.12], count)
     with np.errstate(all="ignore"):
         at = dict(zip(free, points, strict=True))
         at |= {s: _at(form, free, points) for s, form in closed.items()}
