@@ -28,6 +28,15 @@ REFUSED = {
     "u_t = u' + u_x": "u'",
     "u_t = sin": "sin without",
     "u_t = [1]": "'[1]'",
+    "u_t = " + "(" * 170 + "u" + ")" * 170: "in each other",
+    "u_t = u" + "^u" * 5000: "in each other",
+    "u_t = 1e3000000*u": "1e3000000",
+    "u_t = 1e-999999999*u": "1e-999999999",
+    "u_t = " + "9" * 5000: "5000 digits",
+    "u_t = ((9^64)^64)^16": "4096 bits",
+    "u_t = ((u^9)^9)*u_x": "powers up to 64",
+    "u_t = (u + u_x + x + t)^24": "1000 terms",
+    "u_t = " + "*".join(f"(u + u_x + x - {k})" for k in range(9)): "1000 terms",
 }
 
 
@@ -40,6 +49,8 @@ def test_what_is_no_formula_is_refused_by_name(text: str, tmp_path: object) -> N
 
 
 def test_spellings_of_one_equation() -> None:
+    assert read_formulas("u_t = " + "-" * 1501 + "u").sides == read_formulas("u_t = -u").sides
+    assert read_formulas("u_t = " + "(" * 50 + "u" + ")" * 50).sides == read_formulas("u_t = u").sides
     assert read_formulas("q'' = -q**2").sides == read_formulas("q_tt = -q^2").sides
     assert read_formulas("y'' = x*y").space.independent == ("x",)
     assert read_formulas("u_xt = -2^2").sides == read_formulas("u_tx = -4").sides

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,11 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
     r"|(?P<name>[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9]+)*'*)|(?P<sign>\*\*|[-+*/^()]))"
 )
-_DEEPEST = 200  # brackets within brackets; a formula of a person has ten
+_DEEPEST = 60  # brackets within brackets; a formula of a person has ten
 _LARGEST_POWER = 64  # beyond it an expansion fills the memory
+_LARGEST_SUM = 1000  # terms when all is multiplied out
+_LARGEST_NUMBER = 4096  # bits of a number to a power
+_LARGEST_EXPONENT = 300  # of a number such as 1e-7; floating point ends there
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,8 @@ class _Parser:
         result = self.sum()
         if self.at < len(self.tokens):
             raise SchemaError(f"{self.tokens[self.at]!r} in a formula", "an operator between two terms, such as 2*u")
+        if _multiplied_out(result) > _LARGEST_SUM:
+            raise SchemaError("a product of long sums", f"up to {_LARGEST_SUM} terms when all is multiplied out")
         if result.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
             raise SchemaError(f"a formula that is {result}", "real numbers")
         return result
@@ -181,20 +187,24 @@ class _Parser:
         return total
 
     def signed(self) -> sp.Expr:
-        if self.next() in ("+", "-"):
-            return self.signed() if self.take() == "+" else -self.signed()
-        return self.power()
+        negative = False
+        while self.next() in ("+", "-"):
+            negative ^= self.take() == "-"
+        return -self.power() if negative else self.power()
 
     def power(self) -> sp.Expr:
         base = self.atom()
         if self.next() not in ("^", "**"):
             return base
         self.take()
+        self.deeper()
         exponent = self.signed()
+        self.depth -= 1
         if exponent.is_number and not abs(exponent) <= _LARGEST_POWER:
             raise SchemaError(f"the power {exponent}", f"powers up to {_LARGEST_POWER}")
         if base == 0 and not exponent.is_positive:
             raise SchemaError(f"0 to the power {exponent}", "a base that is not 0")
+        _bound(base, exponent)
         return base**exponent
 
     def atom(self) -> sp.Expr:
@@ -204,7 +214,7 @@ class _Parser:
         if token == "(":
             return self.bracket()
         if token[0].isdigit() or token[0] == ".":
-            return sp.Rational(token)
+            return _number(token)
         if token[0].isalpha() and self.next() == "(":
             if token not in FUNCTIONS:
                 raise SchemaError(f"the unknown function {token!r}", f"one of {', '.join(FUNCTIONS)}")
@@ -216,15 +226,52 @@ class _Parser:
             return self.resolve(token)
         raise SchemaError(f"{token!r} in a formula", "a number, a name or a bracket")
 
-    def bracket(self) -> sp.Expr:
+    def deeper(self) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
-            raise SchemaError(f"more than {_DEEPEST} brackets in each other", "a shorter formula")
+            raise SchemaError(f"more than {_DEEPEST} brackets or powers in each other", "a shorter formula")
+
+    def bracket(self) -> sp.Expr:
+        self.deeper()
         inside = self.sum()
         if self.take() != ")":
             raise SchemaError("a bracket that is not closed", "as many ) as (")
         self.depth -= 1
         return inside
+
+
+def _number(token: str) -> sp.Expr:
+    exponent = token.lower().partition("e")[2]
+    if exponent and (len(exponent) > 6 or abs(int(exponent)) > _LARGEST_EXPONENT):
+        raise SchemaError(f"the number {token[:20]}", f"exponents up to {_LARGEST_EXPONENT}")
+    if len(token) > _LARGEST_NUMBER // 4:
+        raise SchemaError(f"a number of {len(token)} digits", f"at most {_LARGEST_NUMBER // 4}")
+    return sp.Rational(token)
+
+
+def _bound(base: sp.Expr, exponent: sp.Expr) -> None:
+    """Raises SchemaError for a power that is harmless as it stands and fills the memory when multiplied out."""
+    if not exponent.is_number:
+        return
+    given = f"the power {exponent} of a power or a large number"
+    size = math.ceil(abs(exponent))
+    inner = base.exp if isinstance(base, sp.Pow) else sp.S.One
+    if inner.is_number and abs(inner * exponent) > _LARGEST_POWER:
+        raise SchemaError(given, f"powers up to {_LARGEST_POWER}")
+    if isinstance(base, sp.Rational) and max(abs(base.p), base.q).bit_length() * size > _LARGEST_NUMBER:
+        raise SchemaError(given, f"numbers of up to {_LARGEST_NUMBER} bits")
+
+
+def _multiplied_out(expr: sp.Expr) -> int:
+    """How many terms an expression has at most when products and powers of sums are multiplied out."""
+    if isinstance(expr, sp.Add):
+        return sum(_multiplied_out(one) for one in sp.Add.make_args(expr))
+    if isinstance(expr, sp.Mul):
+        return math.prod(_multiplied_out(one) for one in sp.Mul.make_args(expr))
+    if isinstance(expr, sp.Pow) and expr.exp.is_Integer:
+        times = abs(int(expr.exp))
+        return math.comb(_multiplied_out(expr.base) + times - 1, times)
+    return 1
 
 
 def read_printed(text: str) -> sp.Expr:
