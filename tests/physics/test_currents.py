@@ -143,6 +143,13 @@ def test_the_headline_claims_only_what_was_answered() -> None:
     assert "0 of the action; sought" in damped.headline()
 
 
+@pytest.mark.parametrize("L", ["q_t^2/2 - q*exp(-t^2)", "q_t^2/2 - q*sin(t)/t", "q_t^2/2 + t^64*q"])
+def test_currents_with_integrals_and_high_powers_are_typeset(L: str) -> None:
+    found = symmetries(L, ansatz=0)
+    assert found.basis[0].certificate
+    assert found.blocks()
+
+
 def test_jets_commute_and_prolong_as_in_the_book() -> None:
     space = JetSpace(("t", "x"), ("u",), 2)
     expr = space("u") * space("u_xt") ** 2 + sp.sin(space("x") * space("u_t"))

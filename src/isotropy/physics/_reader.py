@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -17,6 +17,8 @@ FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
     **{"exp": sp.exp, "log": sp.log, "ln": sp.log, "sqrt": sp.sqrt},
 }
 CONSTANTS = {"pi": sp.pi}
+_INTEGRALS = ("erf", "erfi", "Si", "Ci", "Shi", "Chi", "Ei", "li", "asinh", "acosh", "atanh", "Abs", "sign")
+_PRINTED = {**FUNCTIONS, **{name: getattr(sp, name) for name in _INTEGRALS}}  # what integration brings into currents
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)"
@@ -150,12 +152,14 @@ class _Parser:
     resolve: Callable[[str], sp.Expr]
     at: int = 0
     depth: int = field(default=0)
+    functions: Mapping[str, Callable[[sp.Expr], sp.Expr]] = field(default_factory=lambda: FUNCTIONS)
+    bounded: bool = True
 
     def whole(self) -> sp.Expr:
         result = self.sum()
         if self.at < len(self.tokens):
             raise SchemaError(f"{self.tokens[self.at]!r} in a formula", "an operator between two terms, such as 2*u")
-        if _multiplied_out(result) > _LARGEST_SUM:
+        if self.bounded and _multiplied_out(result) > _LARGEST_SUM:
             raise SchemaError("a product of long sums", f"up to {_LARGEST_SUM} terms when all is multiplied out")
         if result.has(sp.zoo, sp.nan, sp.oo, -sp.oo, sp.I):
             raise SchemaError(f"a formula that is {result}", "real numbers")
@@ -200,6 +204,8 @@ class _Parser:
         self.deeper()
         exponent = self.signed()
         self.depth -= 1
+        if not self.bounded:
+            return base**exponent
         if exponent.is_number and not abs(exponent) <= _LARGEST_POWER:
             raise SchemaError(f"the power {exponent}", f"powers up to {_LARGEST_POWER}")
         if base == 0 and not exponent.is_positive:
@@ -214,21 +220,21 @@ class _Parser:
         if token == "(":
             return self.bracket()
         if token[0].isdigit() or token[0] == ".":
-            return _number(token)
+            return _number(token) if self.bounded else sp.Rational(token)
         if token[0].isalpha() and self.next() == "(":
-            if token not in FUNCTIONS:
-                raise SchemaError(f"the unknown function {token!r}", f"one of {', '.join(FUNCTIONS)}")
+            if token not in self.functions:
+                raise SchemaError(f"the unknown function {token!r}", f"one of {', '.join(self.functions)}")
             self.take()
-            return FUNCTIONS[token](self.bracket())
+            return self.functions[token](self.bracket())
         if token[0].isalpha():
-            if token in FUNCTIONS:
+            if token in self.functions:
                 raise SchemaError(f"{token} without its argument", f"{token}(...)")
             return self.resolve(token)
         raise SchemaError(f"{token!r} in a formula", "a number, a name or a bracket")
 
     def deeper(self) -> None:
         self.depth += 1
-        if self.depth > _DEEPEST:
+        if self.bounded and self.depth > _DEEPEST:
             raise SchemaError(f"more than {_DEEPEST} brackets or powers in each other", "a shorter formula")
 
     def bracket(self) -> sp.Expr:
@@ -280,4 +286,5 @@ def read_printed(text: str) -> sp.Expr:
     >>> read_printed("u_x**2/2 - sin(t)")
     u_x**2/2 - sin(t)
     """
-    return _Parser(_tokens(text), lambda name: CONSTANTS.get(name, sp.Symbol(name))).whole()
+    resolve: Callable[[str], sp.Expr] = lambda name: CONSTANTS.get(name, sp.Symbol(name))  # noqa: E731
+    return _Parser(_tokens(text), resolve, functions=_PRINTED, bounded=False).whole()
