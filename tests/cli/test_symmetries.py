@@ -57,7 +57,7 @@ def test_an_equation_without_symmetries_is_answered(tmp_path: Path) -> None:
     [
         (("u_t = u_xx + k*u",), "'k'"),
         (("u_t = __import__('os')",), "__import__"),
-        (("u_t = u_tt",), "ranking"),
+        (("u_t^2 = u_x^2",), "ranking"),
         (("u_x = x_u",), "--independent"),
         (("q_t^2/2", "--resume"), "--out"),
     ],

@@ -121,6 +121,11 @@ def test_a_source_that_is_not_rational_is_solved_at_random_points() -> None:
         point_symmetries("u_t = u_xx + sin(x)", ansatz=1, method="exact")
 
 
+def test_an_equation_is_solved_for_what_no_other_side_raises() -> None:
+    assert point_symmetries("u_t = u_txx - u_x - u*u_x").dim == 3  # BBM, whichever side is written first
+    assert point_symmetries("u_t = u_tt", ansatz=1).dim == point_symmetries("u_tt = u_t", ansatz=1).dim > 0
+
+
 def test_accelerations_that_equations_share_are_eliminated() -> None:
     apart = point_symmetries("x_tt = x^2/2; y_tt = -x^2/2", ansatz=1)
     assert point_symmetries("x_tt + y_tt = 0; x_tt - y_tt = x^2", ansatz=1).dim == apart.dim == 5

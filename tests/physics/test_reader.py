@@ -63,9 +63,7 @@ def test_spellings_of_one_equation() -> None:
         JetSpace(("x",), ("u_x",), 1)
 
 
-@pytest.mark.parametrize(
-    "text", ["u_t^2 = u_x^2", "u_t = u_tt", "u_t = u_x; u_x = u_t", "u_t = v_tt; v_t = u_tt", "u_t - u_t = u^2"]
-)
+@pytest.mark.parametrize("text", ["u_t^2 = u_x^2", "u_t = u_x; u_x = u_t", "u_t = v_tt; v_t = u_tt", "u_t - u_t = u^2"])
 def test_equations_without_a_ranking_are_refused(text: str) -> None:
     with pytest.raises(SymmetryError, match="ranking"):
         point_symmetries(text, ansatz=1)

@@ -124,12 +124,20 @@ def _less(index: Index, other: Index) -> Index:
     return tuple(a - b for a, b in zip(index, other, strict=True))
 
 
+def _raised_in(space: JetSpace, left: sp.Expr, right: sp.Expr) -> bool:
+    """Whether the other side holds this derivative or one of it, as u_t = u_txx does: then it does not lead."""
+    low = space.jet_of(left)
+    return low is not None and any(
+        name == low[0] and min(_less(index, low[1])) >= 0 for name, index in space.jets_in(right).values()
+    )
+
+
 def _solve(
     space: JetSpace, left: sp.Expr, right: sp.Expr | None, delta: sp.Expr, taken: Sequence[sp.Symbol]
 ) -> tuple[sp.Symbol, sp.Expr]:
     """The derivative that this equation is solved for, and what it equals."""
     jets = {s: index for s, (_, index) in space.jets_in(delta).items() if sum(index) and s not in taken}
-    if right is not None and left in jets and not right.has(left):
+    if right is not None and left in jets and not _raised_in(space, left, right):
         return sp.Symbol(str(left)), right
     linear = [(s, sp.diff(delta, s)) for s in jets]
     linear = [(s, sp.cancel(slope)) for s, slope in linear if expanded(sp.diff(slope, s)) == 0]
