@@ -146,6 +146,21 @@ def test_ragged_clouds_and_networks_of_flat_points() -> None:
     assert network.encoder.cells == 30, "the curve leaves the model as it was"
 
 
+def test_a_function_of_one_cloud_is_not_taken_for_one_of_clouds() -> None:
+    """Of clouds (1, n, 3) the mean over the first axis would be the cloud itself, and the sum exact in every part."""
+    ways = {"one": lambda x: x + x.mean(0), "clouds": lambda x: x + x.mean(1, keepdim=True)}
+    one, clouds = (audit_parts(way, X[:1], PART[0], rep_out=typed("Vector"), group="SO(3)") for way in ways.values())
+    assert min(part.error.mean for part in one) > 0.05
+    assert [part.error.mean for part in one] == pytest.approx([part.error.mean for part in clouds])
+
+    def alone(x: Tensor) -> Tensor:
+        assert x.ndim < 3 or len(x) == 1, "one cloud at a time"
+        return x + x.mean(0)
+
+    shy = audit_parts(alone, X[:1], PART[0], rep_out=typed("Vector"), group="SO(3)")
+    assert min(part.error.mean for part in shy) > 0.05
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
