@@ -103,6 +103,32 @@ def test_chains_and_lists_take_one_line_and_plan_once_for_each_shape() -> None:
     assert plans.plan is again
 
 
+class Told(nn.Module):
+    """A module that says what it does by its layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = Block(4), Block(4)
+
+    def layers_in_order(self) -> list[nn.Module]:
+        return [self.first, self.second]
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("make", [lambda: nn.Sequential(Block(4), Block(4)), Told, Net])
+def test_frozen_parts_stay_frozen(make: Any, training: bool) -> None:
+    model = make().train(training)
+    norm = next(part for part in model.modules() if isinstance(part, nn.BatchNorm1d))
+    norm.train(not training)
+    before = {name: part.training for name, part in model.named_modules()}
+    small = fit_in_memory(model, torch.randn(8, 4))
+    assert {name: part.training for name, part in model.named_modules()} == before
+    assert {name: part.training for name, part in small.named_modules()} == before
+
+
 def test_what_is_no_chain_is_refused_with_advice() -> None:
     x = torch.randn(8, 4)
     with pytest.raises(DomainError, match=r"between blocks body.layers.2 and body.layers.3.*skip connection") as told:

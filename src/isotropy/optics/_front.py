@@ -124,7 +124,7 @@ def _with(model: nn.Module | Sequence[nn.Module], blocks: str | None, planner: P
     if isinstance(model, nn.Sequential) and blocks is None:
         _refuse_more(model)
         made: nn.Module = InMemory({name: part for name, part in model._modules.items() if part is not None}, planner)
-        made.train(model.training)
+        made.training = model.training  # not train(): the blocks are shared, and some of them may be frozen
         return made, None
     if not isinstance(model, nn.Module):
         return InMemory({str(i): part for i, part in enumerate(model)}, planner), None
@@ -172,7 +172,7 @@ def _replaced(model: nn.Module, path: str, planner: Planner) -> nn.Module:
         new = InMemoryList(part._modules.values(), planner)  # pyright: ignore[reportArgumentType]
     else:
         raise DomainError(f"blocks={path!r}, a {type(part).__name__}", "the name of an nn.ModuleList or nn.Sequential")
-    new.train(part.training)
+    new.training = part.training
     whole = at = _shallow(model)
     *above, last = path.split(".")
     for name in above:

@@ -134,7 +134,7 @@ class InMemoryOrder(nn.Module):
         for name, parameter in model._parameters.items():
             self.register_parameter(name, parameter)
         self.planner, self.layers = planner, list(layers)
-        self.train(model.training)
+        self.training = model.training  # not train(): the parts are shared, and some of them may be frozen
 
     @property
     def plan(self) -> Plan | None:
