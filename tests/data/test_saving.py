@@ -94,3 +94,16 @@ def test_clouds_and_refusals(tmp_path: Path) -> None:
         save(tmp_path / "g.npz", np.ones((3, 2)), np.ones((1, 2)))
     with pytest.raises(SchemaError, match="ndarray alone"):
         save(tmp_path / "g.npz", np.ones((3, 2)))
+
+
+def test_clouds_without_a_point_are_not_lost_in_a_file(tmp_path: Path) -> None:
+    """A file names the set of each point, so that one without a point would shift the targets of all after it."""
+    sets, types = Segments.from_sizes(torch.tensor([3, 0, 1] * 10)), {"x": "Cloud(Point)", "y": "Scalar"}
+    data = Dataset(drawn(40, 3), drawn(30, 1), types, segments=sets)
+    with pytest.raises(SchemaError, match="cloud 1 without a point"):
+        save(tmp_path / "c.npz", data)
+    kept = data[data.segments.sizes > 0]
+    assert torch.equal(load(save(tmp_path / "c.npz", kept), schema=types).y, kept.y)
+    np.savez(tmp_path / "shifted.npz", x=data.x, y=data.y, segments=sets.label)
+    with pytest.raises(ShapeError, match="30 rows of y; expected 20, one for each set, or 40"):
+        load(tmp_path / "shifted.npz", schema=types)

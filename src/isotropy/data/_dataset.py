@@ -191,13 +191,20 @@ def admitted(
 
     ``segments`` names the set of each point of flat Clouds, by Segments or by labels, one for each point.
 
-    Raises what ``Schema.tables`` raises, ShapeError for another number of labels than rows, SchemaError for missing
-    labels, DtypeError for labels that are neither numbers nor text.
+    Raises what ``Schema.tables`` raises, ShapeError for another number of labels or of values than sets and points,
+    SchemaError for missing labels, DtypeError for labels that are neither numbers nor text.
     """
     if segments is not None and not isinstance(segments, Segments):
         points = numbered(segments, None)
         segments = Segments(points, int(points.max()) + 1)
     read = types.tables(x, y, segments)
+    if segments is not None:
+        sets, points = segments.count, len(segments.label)
+        for side, values in zip("xy", read, strict=False):
+            for leaf in tree.tree_leaves(values):
+                if len(leaf) not in (sets, points):
+                    expected = f"{sets}, one for each set, or {points}, one for each point"
+                    raise ShapeError(f"{counted(len(leaf), 'row')} of {side}", expected)
     like = tree.tree_leaves(read[0])[0]
     rows = len(like) if segments is None else segments.count
     unit = None if cluster is None else numbered(cluster, rows).to(like.device)

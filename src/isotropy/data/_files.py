@@ -171,8 +171,8 @@ def save(path: str | Path, x: Any, y: Any = None, cluster: Iterable[Any] | None 
     ``x`` and ``y`` are tables. A Dataset, or Clouds, brings whatever its types say, with clusters and sets: clouds,
     images, graphs, values of several types; the types themselves go into a schema.
 
-    Raises ``SchemaError`` for another suffix, for collections that have a file of their own kind, and for tables that
-    ``load`` would refuse.
+    Raises ``SchemaError`` for another suffix, for collections that have a file of their own kind, for clouds without a
+    point, and for tables that ``load`` would refuse.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -184,7 +184,13 @@ def save(path: str | Path, x: Any, y: Any = None, cluster: Iterable[Any] | None 
         raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
     if isinstance(x, Dataset | Clouds):
         arrays = {**_leaves(x.x, "x"), **_leaves(x.y, "y")}
-        arrays |= {} if x.segments is None else {"segments": x.segments.label}
+        if x.segments is not None:
+            # Labels do not tell of sets that nobody is in: those after it would come back with targets of others.
+            empty = (x.segments.sizes == 0).nonzero().flatten().tolist()
+            if empty:
+                given = f"cloud {empty[0]} without a point"
+                raise SchemaError(given, "points in each cloud", "leave such rows out: data[data.segments.sizes > 0]")
+            arrays["segments"] = x.segments.label
         cluster = x.cluster if isinstance(x, Dataset) and cluster is None else cluster
         rows = len(x)
     elif isinstance(x, Rows) or y is None:
