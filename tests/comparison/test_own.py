@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import isotropy
 from isotropy.cli import app
-from isotropy.comparison import Comparison
+from isotropy.comparison import Comparison, _training
 from isotropy.comparison._duration import estimated
 from isotropy.comparison._methods import Budget, methods_of
 from isotropy.comparison._own import Own, best_constant, one_hot
@@ -99,6 +99,19 @@ def test_a_classifier_of_ones_own() -> None:
     assert "accuracy" in found.table()
     assert "33.3 % of the rows are of the most frequent class" in page
     assert Comparison.from_json(found.to_json()) == found
+
+
+def test_a_classifier_that_diverges_in_a_later_fold_is_listed_without_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained = _training._trained
+
+    def second_fails(problem: Any, seed: int, kind: Any, group: str, fold: int, *more: Any) -> dict[str, Any]:
+        fails = kind == "frames" and fold == 1
+        return {"diverged": "a loss of nan"} if fails else trained(problem, seed, kind, group, fold, *more)
+
+    monkeypatch.setattr(_training, "_trained", second_fails)
+    found = asked(backbone=Net, loss="cross-entropy", methods="frames", engine="serial")
+    assert found["frames O(3)"].missing == "it did not converge: a loss of nan"
+    assert found["plain"].accuracy is not None
 
 
 class Says(nn.Module):

@@ -218,7 +218,7 @@ class _Table:
             )
         losses = {name: _by_row(folds, "loss", fold) for name, folds in found.items() if name not in diverged}
         best = min(losses, key=lambda name: float(losses[name].mean()))
-        right = {name: _by_row(folds, "right", fold) for name, folds in found.items() if "right" in folds[0]}
+        right = {name: _by_row(found[name], "right", fold) for name in losses if "right" in found[name][0]}
         errors = {name: error_of(loss, fold, unit, squared=squared) for name, loss in losses.items()}
         to_best = against(losses, best, fold, unit, squared=squared)
         mean = _by_row(found["plain"], "constant", fold)
