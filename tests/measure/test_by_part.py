@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, IsotropyError, NonDeterministicError, SchemaError, ShapeError
 from isotropy.frames import Partition
-from isotropy.groups import SE, SO, E, Haar, Independent, Window, is_subgroup, parse
+from isotropy.groups import SE, SO, DiscreteMeasure, E, Haar, Independent, Window, is_subgroup, parse
 from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error
 from isotropy.random import spawn
@@ -80,6 +82,26 @@ def test_one_estimate_for_each_part() -> None:
     )  # fmt: skip
     assert [part.n for part in twice] == [2, 2, 2]
     assert [part.mean < 1e-12 for part in twice] == [True, False, True]
+
+
+def copied(count: int, **how: Any) -> list[float]:
+    """Errors by part where a cloud stands ``count`` times, of a function of each cloud that sees all its parts."""
+    cells, sets = Segments(CELLS.label.repeat(count), 3), Segments(torch.arange(60 * count) // 60, count)
+    apart = equivariance_error(
+        lambda x, _: torch.cat([one + one.sum(0) for one in x.split(60)]), "SO(3)^3", X.repeat(count, 1),
+        Piecewise(Point, cells), Vector, by=cells, segments=sets, **how,
+    )  # fmt: skip
+    return [part.mean for part in apart]
+
+
+def test_copies_of_a_cloud_change_no_error() -> None:
+    # Elements with weights of their own: nothing, mostly, and a turn of one part alone.
+    turn = torch.eye(3, dtype=torch.float64).repeat(2, 3, 1, 1)
+    turn[1, 1] = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    mostly = DiscreteMeasure(turn, torch.tensor([0.99, 0.01], dtype=torch.float64).log())
+    assert copied(1, measure=mostly) == pytest.approx(copied(2, measure=mostly))
+    # In the unit of the outputs; the same 80 draws, dealt to one cloud and to four.
+    assert copied(1, norm="absolute", n=80) == pytest.approx(copied(4, norm="absolute", n=20))
 
 
 def test_mirrors_of_single_parts_are_drawn_under_e_and_not_under_se() -> None:

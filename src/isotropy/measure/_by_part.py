@@ -59,7 +59,7 @@ def part_defects(
             fgx, gfx = called(rep_in.act(G, h, x, clouds)), out.act(G, h, y, clouds)
             found.append((size(fgx - gfx), size(fgx), size(gfx)))
     distance, moved, carried = (torch.stack([each[i] for each in found], 1) for i in range(3))  # clouds, draws, parts
-    components = y.numel() // len(x)
+    components = y.numel() / len(x) / clouds.count
     return [
         _defects(distance[..., k], moved[..., k], carried[..., k], source.weight, components * int(count), g)
         for k, count in enumerate(torch.bincount(parts.label, minlength=parts.count).tolist())
@@ -67,14 +67,15 @@ def part_defects(
 
 
 def _defects(
-    distance: Tensor, moved: Tensor, carried: Tensor, weight: Float[Tensor, " n"], components: int, g: Tensor
+    distance: Tensor, moved: Tensor, carried: Tensor, weight: Float[Tensor, " n"], components: float, g: Tensor
 ) -> Defects:
     cloud, draw = divmod(int(distance.argmax()), distance.shape[1])
     worst = tree.tree_map(lambda part: part[cloud, draw], g)
-    if len(distance) > 1:
-        return Defects(distance, moved, carried, weight.to(distance.device), max(components, 1), cloud, worst)
+    sampled = float((weight - weight.mean()).abs().max()) < 1e-12  # equal, but for roundings of a softmax
+    if len(distance) > 1 or not sampled:  # elements with weights of their own are no sample of draws
+        return Defects(distance, moved, carried, weight.to(distance.device), components, cloud, worst)
     one = torch.ones(1, dtype=weight.dtype, device=distance.device)
-    return Defects(distance.mT, moved.mT, carried.mT, one, max(components, 1), draw, worst)
+    return Defects(distance.mT, moved.mT, carried.mT, one, components, draw, worst)
 
 
 def _checked(G: Group, x: Tensor, rep_in: Piecewise, rep_out: Type, parts: Segments, clouds: Segments) -> Piecewise:

@@ -25,15 +25,15 @@ _CEILING = {"relative": math.sqrt(2), "absolute": math.inf, "pairwise": 1.0}
 class Defects:
     """For each row and draw the ``distance`` |f(g.x) - g.f(x)|, and the sizes ``moved`` |f(g.x)|, ``carried`` |g.f(x)|.
 
-    All are (rows, draws) and float64; ``weight`` (draws,) sums to 1; ``components`` counts the outputs of one row.
-    ``worst_row`` and ``worst_element`` say where the distance is largest.
+    All are (rows, draws) and float64; ``weight`` (draws,) sums to 1; ``components`` counts the outputs of one row, on
+    average. ``worst_row`` and ``worst_element`` say where the distance is largest.
     """
 
     distance: Float[Tensor, "rows draws"]
     moved: Float[Tensor, "rows draws"]
     carried: Float[Tensor, "rows draws"]
     weight: Float[Tensor, " draws"]
-    components: int
+    components: float
     worst_row: int
     worst_element: Any
 

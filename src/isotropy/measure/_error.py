@@ -94,7 +94,7 @@ def equivariance_error(
     Clouds in parts that move each by itself are ``Piecewise(rep, cells)`` under a power, ``E(3)^5``: x is one cloud
     (N, d), or several, flat with ``segments``; f is called once for each draw and gives a row for each point. With
     ``by``, Segments or a Partition of the points, there is one Estimate for each part. Of one cloud the interval is
-    over draws and speaks of this cloud alone.
+    over draws and speaks of this cloud alone; elements of a ``measure`` with weights that differ leave it wide open.
 
     Raises DomainError for a zero output ("vacuous"), one that is not finite, or a group without a measure;
     NonDeterministicError when f depends on chance or on the other rows. Source: §2.4 and CORE §5.
