@@ -19,6 +19,7 @@ from isotropy.frames import Partition, PiecewiseLayer, voronoi_partition
 from isotropy.linalg import Segments
 from isotropy.nn import PiecewiseSegmenter
 from isotropy.reps import Rep, parse_type
+from isotropy.runs import RunDirectoryError
 from isotropy.study import load_run
 
 BODY = [person(90, 1, seed) for seed in (0, 1)]
@@ -159,6 +160,32 @@ def test_a_function_of_one_cloud_is_not_taken_for_one_of_clouds() -> None:
 
     shy = audit_parts(alone, X[:1], PART[0], rep_out=typed("Vector"), group="SO(3)")
     assert min(part.error.mean for part in shy) > 0.05
+
+
+def test_a_run_is_continued_with_its_own_question_alone(tmp_path: Path) -> None:
+    def asked(model: object, x: Tensor = X[:1], part: Tensor = PART[0], rep: str = "Vector") -> PiecewiseAudit:
+        return audit_parts(model, x, part, rep_out=typed(rep), group="SO(3)", out=tmp_path / "run", resume=True)
+
+    torch.manual_seed(0)
+    net = torch.nn.Linear(3, 3).double()
+    first = asked(net)
+    assert asked(net).parts == first.parts
+    for other in (
+        lambda: asked(inwards),
+        lambda: asked(torch.nn.Linear(3, 3).double()),
+        lambda: asked(net, 2 * X[:1]),
+        lambda: asked(net, part=PART[0].flip(0)),
+        lambda: asked(net, rep="3*Scalar"),
+    ):
+        with pytest.raises(RunDirectoryError):
+            other()
+
+
+def test_a_note_tells_of_clouds_that_were_not_asked_about() -> None:
+    many = X[:1, :12] + torch.arange(9.0, dtype=torch.float64)[:, None, None]
+    found = audit_parts(inwards, many, torch.arange(12) // 6, rep_out=typed("Vector"), group="SO(3)")
+    assert "first 8 of 9 clouds" in found.notes[0]
+    assert not audit_parts(inwards, many[:8], torch.arange(12) // 6, rep_out=typed("Vector"), group="SO(3)").notes
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from isotropy.discovery._by_parts import Certified, PartError, PiecewiseAudit, picture
 from isotropy.errors import SchemaError, ShapeError
@@ -53,7 +55,8 @@ def audit_parts(
     clouds are asked about. With ``out`` the directory gets result.json and report.html; ``resume`` continues it;
     ``name`` is that of the model, ``seed`` that of the motions.
 
-    Raises ShapeError and SchemaError for what does not fit. Source: specification 06 §2.3.
+    Raises ShapeError and SchemaError for what does not fit, RunDirectoryError for a directory of another model, other
+    clouds or parts. Source: specification 06 §2.3.
 
     >>> x = torch.randn(2, 40, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> found = audit_parts(lambda x: x - x.mean(1, keepdim=True), x, torch.arange(40) // 20)
@@ -65,7 +68,10 @@ def audit_parts(
     clouds, labels, numbers = _clouds(x, part, segments)
     K = len(numbers)
     called = [f"part {k}" if names is None else names[k] for k in numbers]
-    settings = {"group": group, "seed": seed, "clouds": len(clouds)}
+    settings = {"group": group, "seed": seed, "clouds": len(clouds), "rep_out": str(rep_out), "model": name}
+    settings["sha256"] = _sha(model, clouds, labels, called)
+    given = len(x) if segments is None else segments.count
+    few = f"The first {len(clouds)} of {given} clouds were asked about: more would only narrow the intervals."
     with answering(out, resume, settings, began=began) as answer, evaluating(model), torch.no_grad():
         asked = _one_cloud(model, clouds[0])
         told = PiecewiseAudit(
@@ -73,9 +79,21 @@ def audit_parts(
             data={"clouds": len(clouds), "points": sum(map(len, clouds)), "parts": K},
             model=name,
             group=group,
+            notes=(few,) if given > len(clouds) else (),
             **answer.stamp(),
         )
         return answer.write(told)
+
+
+def _sha(model: Any, clouds: Sequence[Tensor], labels: Sequence[Tensor], names: Sequence[str]) -> str:
+    """What settings keep of a model, of clouds and of their parts."""
+    kind = model if hasattr(model, "__qualname__") else type(model)
+    digest = hashlib.sha256(repr((kind.__module__, kind.__qualname__, list(names))).encode())
+    own = [*model.parameters(), *model.buffers()] if isinstance(model, nn.Module) else []
+    for array in (*(one for one in own if not is_lazy(one)), *clouds, *labels):
+        digest.update(repr((tuple(array.shape), array.dtype)).encode())
+        digest.update(array.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _found(
