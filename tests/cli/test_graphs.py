@@ -31,7 +31,12 @@ def test_graphs_of_a_file_and_a_budget(tmp_path: Path) -> None:
     assert "91" in text  # 3 * 9 + 4 * 16 pairs
     assert text.rstrip().endswith("cheapest within the budget: whole graphs")
     refused = said(str(path), "--budget", "1kB", code=2)
-    assert "a budget of 1.0 kB" in refused
+    assert "a budget of 1 kB" in refused
+    # Of two graphs a batch of one is half: it is told as it was given, and what it takes, too.
+    halved = " ".join(said(str(path), "--k", "1", "--budget", "1kB", "--batch", "1", code=2).split())
+    least = float(refused.split("at least ")[1].split()[0])
+    assert "a budget of 1 kB" in halved
+    assert f"at least {least / 2:.3g} kB for a batch of 1" in halved
 
 
 @pytest.mark.parametrize(

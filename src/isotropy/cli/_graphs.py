@@ -8,7 +8,7 @@ from rich.table import Table
 
 from isotropy.cli._app import app
 from isotropy.cli._options import examples, print_table
-from isotropy.errors import SchemaError
+from isotropy.errors import InfeasibleError, SchemaError
 
 graphs = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Networks on subgraphs of graphs.")
 app.add_typer(graphs, name="graphs")
@@ -45,9 +45,16 @@ def cost_of(
     edges, of_nodes = _read(data)
     graphs_in = int(of_nodes[-1]) + 1 if len(of_nodes) else 0
     share = batch / graphs_in if 0 < batch < graphs_in else 1.0
-    # Bytes grow with the graphs: those of a batch are its share of all.
-    limit = int(read_bytes(budget) / share) if budget else None
-    found = cost(edges, of_nodes, k=[int(word) for word in radii], channels=channels, budget=limit, layers=layers)
+    found = cost(edges, of_nodes, k=[int(word) for word in radii], channels=channels, layers=layers)
+    chosen = found.recommendation  # the cheapest of all: what fits a budget at all includes it
+    if budget:
+        # Bytes grow with the graphs: those of a batch are its share of all.
+        limit, least = read_bytes(budget), min(row.bytes * share for row in found)
+        if least > limit:
+            given = f"a budget of {in_words(limit)}"
+            which = f"a batch of {batch}" if share < 1 else "all graphs at once"
+            hint = "smaller batches (--batch), fewer --channels or --layers"
+            raise InfeasibleError(given, f"at least {in_words(least)} for {which}", hint)
     table = Table("k", "members", "pairs", "distinct pairs", "memory of a step", "tells apart", box=None)
     for row in found:
         numbers = (f"{count:,}" for count in (row.members, row.pairs, row.union))
@@ -57,7 +64,6 @@ def cost_of(
     print(f"\n{found.graphs:,} graphs, {size}; {layers} layers of {channels} channels")
     for line in (*found.warnings, *found.notes):
         print(line)
-    chosen = found.recommendation
     print(
         f"cheapest{' within the budget' if budget else ''}: "
         + ("whole graphs" if chosen == "global" else f"k = {chosen}")
