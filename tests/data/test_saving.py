@@ -102,7 +102,7 @@ def test_clouds_without_a_point_are_not_lost_in_a_file(tmp_path: Path) -> None:
     data = Dataset(drawn(40, 3), drawn(30, 1), types, segments=sets)
     with pytest.raises(SchemaError, match="cloud 1 without a point"):
         save(tmp_path / "c.npz", data)
-    kept = data[data.segments.sizes > 0]
+    kept = data[sets.sizes > 0]
     assert torch.equal(load(save(tmp_path / "c.npz", kept), schema=types).y, kept.y)
     np.savez(tmp_path / "shifted.npz", x=data.x, y=data.y, segments=sets.label)
     with pytest.raises(ShapeError, match="30 rows of y; expected 20, one for each set, or 40"):

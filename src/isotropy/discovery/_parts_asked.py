@@ -51,9 +51,9 @@ def audit_parts(
     ``x`` are clouds (clouds, n, 3), or flat (N, 3) with ``segments``; ``part`` the part of each point, whole numbers
     (clouds, n), (n,) or (N,), ``names`` what parts are called. The model takes clouds (clouds, n, 3), each answered as
     if it were alone, or one (N, 3), and gives an output for each point, of the type ``rep_out`` (numbers that nothing
-    moves, by default), or that and its partitions, as ``isotropy.nn.PiecewiseSegmenter`` does. ``group`` is "E(3)", "SE(3)", "O(3)" or "SO(3)". At most 8
-    clouds are asked about. With ``out`` the directory gets result.json and report.html; ``resume`` continues it;
-    ``name`` is that of the model, ``seed`` that of the motions.
+    moves, by default), or that and its partitions, as ``isotropy.nn.PiecewiseSegmenter`` does. ``group`` is "E(3)",
+    "SE(3)", "O(3)" or "SO(3)". At most 8 clouds are asked about. With ``out`` the directory gets result.json and
+    report.html; ``resume`` continues it; ``name`` is that of the model, ``seed`` that of the motions.
 
     Raises ShapeError and SchemaError for what does not fit, RunDirectoryError for a directory of another model, other
     clouds or parts. Source: specification 06 §2.3.
