@@ -84,6 +84,7 @@ def test_a_strict_symmetry_is_a_divergence_symmetry_where_every_condition_cancel
     # Reparametrised lengths: d/dt, d/dx, d/dy and nothing else at degree 0, each with conditions of rounding only.
     for kind in ("strict", "divergence"):
         assert variational_symmetries("sqrt(x_t^2+y_t^2)", ansatz=0, kind=kind).dim == 3
+        assert variational_symmetries("sqrt(x_t^2+y_t^2)", ansatz=1, kind=kind).dim == 7
 
 
 def test_a_relativistic_particle_has_the_poincare_group_of_the_plane() -> None:

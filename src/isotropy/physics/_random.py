@@ -83,6 +83,10 @@ def _evaluated(columns: Sequence[Column], solved: Solved | None, count: int) -> 
         names = [*at]
         stacked = np.stack([at[name] for name in names]) if names else np.zeros((0, 4 * count))
         values = dict(zip(factors, _all_at(factors, names, stacked), strict=True))
+        for factor, value in values.items():
+            seen = np.abs(value[np.isfinite(value)])
+            if seen.size and seen.max() < _CANCELS and is_zero(solved.substituted(factor) if solved else factor):
+                values[factor] = value * 0.0  # zero, though not as it is written: its rounding is no coefficient
         rows = np.array([[_total(products, values, 4 * count) for products in column] for column in columns])
     good = np.isfinite(rows).all(axis=(0, 1, 2))
     if int(good.sum()) < count:
