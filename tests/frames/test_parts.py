@@ -37,16 +37,22 @@ def test_two_poses_without_noise_show_all_parts(seed: int) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("poses", [2, 3])
 def test_noise_of_three_millimetres_on_ten_bodies(poses: int) -> None:
-    """The bar is 0.85 on every one; a plain search with the tolerance given reaches 0.83 to 0.91 with two poses."""
+    """The bar is 0.85 on every one; a plain search with the tolerance given reaches 0.83 to 0.91 with two poses.
+
+    Of the points that are called sure one in ten bodies may be wrong by chance, which is 0.995 of that body's 700: they
+    are judged over all bodies together.
+    """
+    told: list[tuple[Tensor, Tensor]] = []
     for seed in range(10):
         views, truth = person(700, poses, seed)
         found = discover_parts(noisy(views, 0.003))
         assert agreement(truth, found.partition.labels) > 0.98, seed
         assert 0.0027 < found.noise < 0.0033, seed
         sure = ~found.undecided
-        # 0.85 of all points is asked; of these ten bodies the worst has 0.995 of the points that are sure.
         assert agreement(truth[sure], found.partition.labels[sure]) > 0.99, seed
+        told.append((truth[sure] + 100 * seed, found.partition.labels[sure] + 100 * seed))
         assert float((found.residual / (2**0.5 * found.noise) - 1).abs().max()) < 0.25, seed
+    assert agreement(*(torch.cat(each) for each in zip(*told, strict=True))) > 0.999
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.005])
