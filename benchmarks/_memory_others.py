@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 import torch._functorch.config as functorch
+from _measuring import allocated
 from torch import nn
 from torch.distributed._tools.ilp_utils import parse_module_info
 from torch.distributed._tools.sac_ilp import sac_milp
-from torch.profiler import ProfilerActivity, profile
 
 from isotropy.experiments.optics import Unequal
 from isotropy.experiments.optics.parts import network
@@ -21,19 +21,6 @@ from isotropy.optics import Chain, InfeasibleBudget, Profile
 from isotropy.optics.parts import fill
 
 Work = Callable[[], object]
-
-
-def allocated(work: Work) -> int:
-    """The most bytes of torch's allocations at once beyond those before, scratch space of operations included."""
-    work()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        work()
-    now = peak = 0
-    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak
 
 
 def compiled_points(

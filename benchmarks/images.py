@@ -7,11 +7,10 @@ One process, one thread, seconds of the processor, the best of five.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from _measuring import seconds
 from PIL import Image, ImageEnhance
 from PIL import ImageOps as Pillow
 from torch import Tensor, nn
@@ -27,17 +26,6 @@ GOAL = 2.0
 PILLOW_GOAL = 2.7
 STEP_GOAL = 1.7
 PEAK_GOAL = 1.3
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """The least processor time of several runs, after one to warm up."""
-    work()
-    found: list[float] = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-    return min(found)
 
 
 def with_pillow(ops: ImageOps, t: ImageTransform, x: torch.Tensor) -> torch.Tensor:

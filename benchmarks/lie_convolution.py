@@ -6,28 +6,16 @@ One process, one thread, seconds of the processor.
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
+from _measuring import seconds
 from torch import nn
 
 from isotropy.groups import GLPlus, Window
 from isotropy.groups.parts import matrix
 from isotropy.nn import GroupConv, GroupResNet
 from isotropy.optics import measure_peak
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """The least processor time of several runs, after one to warm up."""
-    work()
-    found: list[float] = []
-    for _ in range(repeats):
-        began = time.process_time()
-        work()
-        found.append(time.process_time() - began)
-    return min(found)
 
 
 def networks(dims: int, batch: int, samples: int = 10, side: int = 40) -> None:

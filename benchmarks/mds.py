@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 import torch
+from _measuring import allocated
 from scipy.spatial.distance import cdist
 from sklearn.decomposition import PCA
 from threadpoolctl import threadpool_limits
-from torch.profiler import ProfilerActivity, profile
 
 from isotropy.frames import InvariantCoordinates, choose_landmarks, classical_mds, landmark_mds
 from isotropy.frames.scaling._solvers import Centred, lanczos
@@ -138,25 +138,12 @@ def from_coordinates(n: int, repeat: int, clock: Callable[[], float]) -> None:
             f"sklearn PCA (svd_flip), {name}": lambda array=array: PCA(3).fit_transform(array),
         }
         for variant, seconds in medians(variants, 4 * repeat, clock).items():
-            peak = f"{peak_bytes(lambda x=x: coordinates(x)) / x.nbytes:14.1f}" if "isotropy" in variant else ""
+            peak = f"{allocated(lambda x=x: coordinates(x)) / x.nbytes:14.1f}" if "isotropy" in variant else ""
             print(f"{variant:32s}{1e3 * seconds:9.1f}{peak}")
     x = torch.randn(2000, 3, generator=spawn(0, "few"), dtype=torch.float64)
     D = cdist(x, x)
     few = medians({"n x n": lambda: numpy_eigh(D), "d x d": lambda: coordinates(x[None])}, repeat, clock)
     print(f"n x n eigh against d x d at n = 2000: {few['n x n'] / few['d x d']:.0f} times slower")
-
-
-def peak_bytes(run: Callable[[], Any]) -> int:
-    """The most bytes that torch held at once beyond those before."""
-    run()
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, record_shapes=True) as seen:
-        run()
-    now = peak = 0
-    for event in seen.profiler.kineto_results.events():  # type: ignore[union-attr]
-        if event.name() == "[memory]":
-            now += event.nbytes()
-            peak = max(peak, now)
-    return peak
 
 
 def growth(repeat: int, clock: Callable[[], float]) -> None:

@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import torch
+from _measuring import seconds
 from torch import Tensor
 
 from isotropy.data import load_tu
 from isotropy.nn import SubgraphLayer, SubgraphLinear, Subgraphs
 from isotropy.nn.subgraph import Repeats, on_pairs
 from isotropy.optics import measure_peak
-
-
-def seconds(work: Callable[[], object], repeat: int) -> float:
-    """Processor seconds of ``work()``, the median."""
-    work()
-    found: list[float] = []
-    for _ in range(repeat):
-        start = time.process_time()
-        work()
-        found.append(time.process_time() - start)
-    return statistics.median(found)
 
 
 class Dense:
@@ -73,7 +62,7 @@ def layer(name: str, graphs: int, channels: int, repeat: int) -> None:
 
     fused = step(lambda x: ours({2: x}, s)[2], list(ours.parameters()))
     rival = step(dense, [dense.weight])
-    one, other = seconds(fused, repeat), seconds(rival, repeat)
+    one, other = (seconds(work, repeat, statistics.median) for work in (fused, rival))
     peak = measure_peak(fused) / (len(s.row) * channels * 4)
     head = f"{name}, {graphs} graphs, {channels} channels, {len(s.row):,} pairs"
     print(f"{head}: fused {1e3 * one:.0f} ms, dense {1e3 * other:.0f} ms, {other / one:.1f} times; "
@@ -90,7 +79,7 @@ def indices(repeat: int) -> None:
             s = Subgraphs.from_graph(part.edge_index, part.batch, num_nodes=len(part.x))
             _ = s.row, s.col, s.transposed, s.diagonal, s.pair
 
-        return seconds(work, repeat)
+        return seconds(work, repeat, statistics.median)
 
     few, many = build(100), build(1000)
     part = graphs.take(torch.arange(1000))
