@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -30,7 +29,7 @@ from isotropy.measure import holm, randomisation_test
 from isotropy.measure.parts import bonferroni, clustered_mean
 from isotropy.random import spawn
 from isotropy.runs import Job, map_jobs
-from isotropy.study import answering
+from isotropy.study import answering, fingerprint
 
 _FEWEST = 10  # pictures of a class in each third; with fewer a network cannot learn it
 _SURE = 1.645  # standard errors to a one-sided 95 % end
@@ -78,10 +77,9 @@ def discover_pictures(
     channels = pictures.x.shape[1]
     motions = motions_of(groups, transforms, channels)
     plan = QUICK if quick else FULL
-    digest = hashlib.sha256(pictures.x.numpy().tobytes() + pictures.y.numpy().tobytes()).hexdigest()
     settings = {
-        "data": pictures.name, "sha256": digest, "candidates": [spelt(one) for one in motions], "seed": seed,
-        "tolerance": tolerance, "quick": quick,
+        "data": pictures.name, "sha256": fingerprint(pictures.x, pictures.y),
+        "candidates": [spelt(one) for one in motions], "seed": seed, "tolerance": tolerance, "quick": quick,
     }  # fmt: skip
     with answering(out, resume, settings, began=began) as answer:
         if not answer.run.has(PICTURES):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +23,7 @@ from isotropy.measure import equivariance_error
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.reps import Piecewise, Point, Rep, parse_rep
-from isotropy.study import answering
+from isotropy.study import answering, fingerprint
 
 _CLOUDS, _DRAWS = 8, 8  # more of them would only narrow the intervals
 _SMALL = 0.05
@@ -68,8 +67,12 @@ def audit_parts(
     clouds, labels, numbers = _clouds(x, part, segments)
     K = len(numbers)
     called = [f"part {k}" if names is None else names[k] for k in numbers]
-    settings = {"group": group, "seed": seed, "clouds": len(clouds), "rep_out": str(rep_out), "model": name}
-    settings["sha256"] = _sha(model, clouds, labels, called)
+    kind = model if hasattr(model, "__qualname__") else type(model)
+    settings = {
+        "group": group, "seed": seed, "rep_out": str(rep_out), "model": name,
+        "kind": f"{kind.__module__}:{kind.__qualname__}", "parts": called, "sizes": list(map(len, clouds)),
+        "dtype": str(clouds[0].dtype), "sha256": _sha(model, clouds, labels),
+    }  # fmt: skip
     given = len(x) if segments is None else segments.count
     few = f"The first {len(clouds)} of {given} clouds were asked about: more would only narrow the intervals."
     with answering(out, resume, settings, began=began) as answer, evaluating(model), torch.no_grad():
@@ -85,15 +88,10 @@ def audit_parts(
         return answer.write(told)
 
 
-def _sha(model: Any, clouds: Sequence[Tensor], labels: Sequence[Tensor], names: Sequence[str]) -> str:
-    """What settings keep of a model, of clouds and of their parts."""
-    kind = model if hasattr(model, "__qualname__") else type(model)
-    digest = hashlib.sha256(repr((kind.__module__, kind.__qualname__, list(names))).encode())
+def _sha(model: Any, clouds: Sequence[Tensor], labels: Sequence[Tensor]) -> str:
+    """What settings keep of the numbers of a model, of clouds and of their parts."""
     own = [*model.parameters(), *model.buffers()] if isinstance(model, nn.Module) else []
-    for array in (*(one for one in own if not is_lazy(one)), *clouds, *labels):
-        digest.update(repr((tuple(array.shape), array.dtype)).encode())
-        digest.update(array.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
+    return fingerprint(*(one for one in own if not is_lazy(one)), *clouds, *labels)
 
 
 def _found(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import sympy as sp
 from sympy.printing.mathml import MathMLPresentationPrinter
 
-from isotropy.report import Block, Chip, Column, Formula, Matrix, Result, Table, Text, section
+from isotropy.errors import counted
+from isotropy.report import Block, Cell, Chip, Column, Formula, Matrix, Result, Table, Text, section
 
 ACTION = Chip(
     "of the action", "holds", "●", "Changes the Lagrangian by a total divergence at most: a current is conserved."
@@ -25,6 +26,7 @@ CERTIFIED = Chip("checked", "holds", "✓", "D_i P^i + Q · E(L) was expanded an
 NOT_CERTIFIED = Chip("not proved", "open", "?", "D_i P^i + Q · E(L) was not reduced to 0.")
 
 _EACH = ", each with its conserved current"
+_COLUMNS = tuple(map(Column, ("name", "generator", "symmetry", "conserved current", "proof")))
 _SHOWN = 15  # generators whose commutators still fit a page
 
 
@@ -90,39 +92,21 @@ class Symmetries(Result):
         return f"{_symmetries(self.dimension)} of the equations, {action} of the action{currents}"
 
     def summary(self) -> Table:
-        rows = [
-            [f"e{n}", str(row), _badge(row), _plain(row.current), _proof(row)] for n, row in enumerate(self.basis, 1)
+        return Table(_COLUMNS, self._cells(str, _plain), notes=[self.note])
+
+    def _cells(
+        self, field: Callable[[Generator], Cell], current: Callable[[Mapping[str, str]], Cell]
+    ) -> list[list[Cell]]:
+        """A row for each generator, its field and its current as they are shown where the table stands."""
+        return [
+            [f"e{n}", field(row), _badge(row), None if row.current is None else current(row.current), _proof(row)]
+            for n, row in enumerate(self.basis, 1)
         ]
-        columns = [
-            Column("name"),
-            Column("generator"),
-            Column("symmetry"),
-            Column("conserved current"),
-            Column("proof"),
-        ]
-        return Table(columns, rows, notes=[self.note])
 
     def blocks(self) -> Sequence[Block]:
-        rows = [
-            [
-                f"e{number}",
-                _field(row),
-                _badge(row),
-                None if row.current is None else _current(row.current),
-                _proof(row),
-            ]
-            for number, row in enumerate(self.basis, 1)
-        ]
-        columns = [
-            Column("name"),
-            Column("generator"),
-            Column("symmetry"),
-            Column("conserved current"),
-            Column("proof"),
-        ]
         blocks: list[Block] = [
             Text(self.headline(), style="headline", title="Found"),
-            *section("Generators", Table(columns, rows, caption=self.note)),
+            *section("Generators", Table(_COLUMNS, self._cells(_field, _current), caption=self.note)),
         ]
         return [*blocks, *section("The algebra", *self._algebra())]
 
@@ -144,7 +128,7 @@ class Symmetries(Result):
 
 
 def _symmetries(count: int) -> str:
-    return "1 symmetry" if count == 1 else f"{count} symmetries"
+    return counted(count, "symmetry", "symmetries")
 
 
 def _badge(row: Generator) -> Chip:
@@ -155,12 +139,10 @@ def _proof(row: Generator) -> Chip | None:
     return None if row.certificate is None else CERTIFIED if row.certificate else NOT_CERTIFIED
 
 
-def _plain(current: Mapping[str, str] | None) -> str | None:
-    if current is None:
-        return None
-    return (
-        next(iter(current.values())) if len(current) == 1 else ", ".join(f"{x}: {text}" for x, text in current.items())
-    )
+def _plain(current: Mapping[str, str]) -> str:
+    if len(current) == 1:
+        return next(iter(current.values()))
+    return ", ".join(f"{x}: {text}" for x, text in current.items())
 
 
 def _combination(row: Sequence[str]) -> str:

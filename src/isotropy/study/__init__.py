@@ -53,6 +53,7 @@ from isotropy.study._steps import symmetrising as symmetrising
 from isotropy.study._told import data_blocks as data_blocks
 from isotropy.study._told import told_of as told_of
 from isotropy.study._training import Loss as Loss
+from isotropy.study._training import accuracy as accuracy
 from isotropy.study._training import cross_entropy as cross_entropy
 from isotropy.study._training import part as part
 from isotropy.study._training import size as size
@@ -71,3 +72,4 @@ from isotropy.study._verb import Answer as Answer
 from isotropy.study._verb import answering as answering
 from isotropy.study._verb import command as command
 from isotropy.study._verb import data_settings as data_settings
+from isotropy.study._verb import fingerprint as fingerprint

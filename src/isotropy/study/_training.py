@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy import __version__
+from isotropy.modes import evaluating
 from isotropy.random import derive
 from isotropy.runs import Run
 
@@ -50,6 +51,17 @@ def cross_entropy(network: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     """That of each row, from logits and the numbers of classes."""
     x, y = batch
     return nn.functional.cross_entropy(network(x), y, reduction="none")
+
+
+def accuracy(network: nn.Module, x: Tensor, y: Tensor, *, at_once: int = 500) -> float:
+    """The share of rows whose likeliest class is the true one, in evaluation; ``at_once`` rows are asked at a time.
+
+    >>> accuracy(nn.Identity(), torch.eye(3), torch.tensor([0, 1, 0])) == 2 / 3
+    True
+    """
+    with evaluating(network), torch.no_grad():
+        found = torch.cat([network(rows).argmax(1) for rows in x.split(at_once)])
+    return float((found == y).double().mean())
 
 
 def part(run: Run, plan: Any, *keys: object) -> Run:

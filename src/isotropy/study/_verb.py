@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
+from torch import Tensor
 
 from isotropy.data import Dataset
 from isotropy.fields import Json
@@ -177,15 +178,24 @@ def answering(
         yield Answering(run, settings, out is not None, began)
 
 
+def fingerprint(*arrays: Tensor) -> str:
+    """What the settings of a run keep of arrays: the SHA-256 of their bytes.
+
+    >>> fingerprint(torch.zeros(2), torch.ones(1)) == fingerprint(torch.tensor([0.0, 0.0, 1.0]))
+    True
+    """
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
 def data_settings(dataset: Dataset, problem: Problem) -> dict[str, Any]:
     """What a run must not change when it is resumed: the data, the candidates and the seed."""
-    digest = hashlib.sha256()
-    for array in (problem.x, problem.y, problem.unit):
-        digest.update(array.numpy().tobytes())
     return {
         "data": dataset.name or "given arrays",
         "settings": {key: str(value) for key, value in dataset.settings.items()},
-        "sha256": digest.hexdigest(),
+        "sha256": fingerprint(problem.x, problem.y, problem.unit),
         "groups": [candidate.name for candidate in problem.candidates],
         "windows": {c.name: list(c.width) for c in problem.candidates if c.width is not None},
         "seed": problem.seed,

@@ -18,7 +18,7 @@ from isotropy.random import spawn
 from isotropy.reps import parse_type
 from isotropy.runs import Run
 from isotropy.soft import Ascent, GroupTransforms, InvarianceConstraint, TransformSet
-from isotropy.study import Outcome, cross_entropy, job, size
+from isotropy.study import Outcome, accuracy, cross_entropy, job, size
 from isotropy.train import fit
 
 POINTS, STEPS, MEMBERS = 8, 24, 6
@@ -83,8 +83,7 @@ def beyond_job(run: Run, *, seed: int, kind: str, constrained: bool, plan: Beyon
         fit(network, cross_entropy, Batches((x[:cut], y[:cut]), plan.batch, seed=seed), optimizer=optimizer,
             constraints=[keep] if constrained else [], max_epochs=plan.epochs, seed=seed, progress=False)  # fmt: skip
     moved = transforms.apply(transforms.sample(len(x) - cut, spawn(seed, "test", kind)), x[cut:])
-    with torch.no_grad():
-        shares = [float((network.eval()(each).argmax(1) == y[cut:]).double().mean()) for each in (x[cut:], moved)]
+    shares = [accuracy(network, each, y[cut:]) for each in (x[cut:], moved)]
     return {
         "accuracy": shares[0],
         "moved": shares[1],

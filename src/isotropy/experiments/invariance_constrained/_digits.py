@@ -8,7 +8,6 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from isotropy.data import Batches, Moved, Pictures, load_pictures
@@ -27,7 +26,7 @@ from isotropy.soft import (
     TransformSet,
     suggest_bound,
 )
-from isotropy.study import Outcome, cross_entropy, job, picture_network, size
+from isotropy.study import Outcome, accuracy, cross_entropy, job, picture_network, size
 from isotropy.train import fit
 
 FIELD = Field(Scalar)
@@ -87,13 +86,6 @@ def trained(
     fit(network, cross_entropy, batches, optimizer=optimizer, constraints=constraints, max_epochs=plan.epochs,
         seed=seed, progress=False)  # fmt: skip
     return network.eval()
-
-
-def accuracy(network: nn.Module, x: Float[Tensor, "n c h w"], y: Int[Tensor, " n"]) -> float:
-    """The share that is told rightly."""
-    with torch.no_grad():
-        found = torch.cat([network(part).argmax(1) for part in x.split(500)])
-    return float((found == y).double().mean())
 
 
 @job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data import framed, load_handwriting, read_idx, warped
@@ -23,11 +23,11 @@ from isotropy.frames import MomentFrame
 from isotropy.nn import GroupResNet
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import cross_entropy, job, part, size, train
+from isotropy.study import accuracy, cross_entropy, job, part, size, train
 from isotropy.train import Batches
 
 SETS = ("clean", "affine", "wide")
-_AT_ONCE = 250
+AT_ONCE = 250
 
 
 @job
@@ -45,7 +45,10 @@ def digits_job(run: Run, *, seed: int, network: NetworkPlan, plan: DigitsPlan) -
     where = part(run, {"plan": plan.__dict__, "network": network.__dict__}, "digits", network.label, seed)
     rows = (x.to(plan.device), y.to(plan.device))
     train(model, cross_entropy, Batches(rows, plan.batch, seed=derive(seed, "batches")), plan, where, seed)
-    right = {name: accuracy(model, one.to(plan.device), y_test.to(plan.device)) for name, one in tests.items()}
+    right = {
+        name: accuracy(model, one.to(plan.device), y_test.to(plan.device), at_once=AT_ONCE)
+        for name, one in tests.items()
+    }
     return {"parameters": size(model), "right": right}
 
 
@@ -68,15 +71,7 @@ def digits(plan: DigitsPlan, seed: int) -> tuple[tuple[Tensor, Tensor], tuple[Te
 def canonical(x: Float[Tensor, "n 1 s s"]) -> Float[Tensor, "n 1 s s"]:
     """Pictures without their position, size and stretch, by second moments."""
     frame = MomentFrame("GL+(2)")
-    return torch.cat([frame.canonicalise(some)[0] for some in x.split(_AT_ONCE)])
-
-
-def accuracy(model: nn.Module, x: Float[Tensor, "n 1 *sides"], y: Int[Tensor, " n"]) -> float:
-    """The share of rows named rightly."""
-    model.eval()
-    with torch.no_grad():
-        right = [(model(a).argmax(1) == b).sum() for a, b in zip(x.split(_AT_ONCE), y.split(_AT_ONCE), strict=True)]
-    return float(torch.stack(right).sum()) / len(y)
+    return torch.cat([frame.canonicalise(some)[0] for some in x.split(AT_ONCE)])
 
 
 def built(network: NetworkPlan, plan: DigitsPlan) -> nn.Module:

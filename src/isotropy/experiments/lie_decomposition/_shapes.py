@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.experiments.lie_decomposition._config import CONVOLUTION, MOMENTS, ShapesPlan
-from isotropy.experiments.lie_decomposition._digits import accuracy
+from isotropy.experiments.lie_decomposition._digits import AT_ONCE
 from isotropy.frames import MomentFrame
 from isotropy.groups import SL, Window
 from isotropy.groups.parts import matrix
@@ -16,7 +16,7 @@ from isotropy.nn import GroupResNet
 from isotropy.random import derive, spawn
 from isotropy.reps import Bumps
 from isotropy.runs import Run
-from isotropy.study import cross_entropy, job, part, size, train
+from isotropy.study import accuracy, cross_entropy, job, part, size, train
 from isotropy.train import Batches
 
 BLURRED = 0.13  # the deviation of a bump, in half sides
@@ -36,7 +36,9 @@ def shapes_job(run: Run, *, seed: int, method: str, plan: ShapesPlan) -> dict[st
     rows = (x.to(plan.device), y.to(plan.device))
     batches = Batches(rows, plan.batch, seed=derive(seed, "batches"))
     train(model, cross_entropy, batches, plan, part(run, plan, "shapes", method, seed), seed)
-    right = {name: accuracy(model, *(each.to(plan.device) for each in one)) for name, one in sets.items()}
+    right = {
+        name: accuracy(model, *(each.to(plan.device) for each in one), at_once=AT_ONCE) for name, one in sets.items()
+    }
     return {"parameters": size(model), "right": right}
 
 

@@ -14,7 +14,7 @@ from isotropy.experiments.subgraph._config import OURS, Training
 from isotropy.nn import SubgraphNetwork, Subgraphs
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, size
+from isotropy.study import accuracy, job, size
 from isotropy.train import Batches, fit
 
 
@@ -71,12 +71,8 @@ def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Traini
     curves: dict[str, list[float]] = {"test": [], "validation": []}
 
     def measure(row: Any, trained: nn.Module) -> None:
-        trained.eval()
-        with torch.no_grad():
-            for name, rows in (("test", test), ("validation", held_out)):
-                right = torch.cat([trained(part).argmax(1) == graphs.y[part] for part in rows.split(256)])
-                curves[name].append(100 * float(right.double().mean()))
-        trained.train()
+        for name, rows in (("test", test), ("validation", held_out)):
+            curves[name].append(100 * accuracy(trained, rows, graphs.y[rows], at_once=256))
 
     def loss(trained: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         return nn.functional.cross_entropy(trained(batch[0]), batch[1], reduction="none")

@@ -5,7 +5,7 @@ from typing import Any, Literal, cast
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from isotropy.data import Clouds, load_shapes, read_modelnet
 from isotropy.experiments.transformation_invariant._classifiers import classifier
@@ -13,9 +13,10 @@ from isotropy.experiments.transformation_invariant._config import ShapesPlan
 from isotropy.groups import SO
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import cross_entropy, job, part, size, train
+from isotropy.study import accuracy, cross_entropy, job, part, size, train
 from isotropy.train import Batches, Moved
 
+_AT_ONCE = 200  # clouds that are asked at a time
 Poses = Literal["I", "SO3"]  # as the clouds stand, or each turned by its own rotation
 
 
@@ -41,18 +42,11 @@ def classify_job(run: Run, *, seed: int, method: str, poses: Poses, modelnet: st
     test = _clouds("test", plan, modelnet, seed)
     turned = each_turned(test.x, spawn(seed, "test poses"))
     return {
-        "I": accuracy(model, test.x, test.y),
-        "SO3": accuracy(model, turned, test.y),
+        "I": accuracy(model, test.x, test.y, at_once=_AT_ONCE),
+        "SO3": accuracy(model, turned, test.y, at_once=_AT_ONCE),
         "loss": history.rows[-1]["loss"],
         "parameters": size(model),
     }
-
-
-@torch.no_grad()
-def accuracy(model: nn.Module, x: Tensor, label: Tensor, chunk: int = 200) -> float:
-    """The share of clouds whose likeliest class is the true one."""
-    found = torch.cat([model(rows).argmax(1) for rows in x.split(chunk)])
-    return float((found == label).double().mean())
 
 
 def each_turned(x: Float[Tensor, "N n 3"], generator: torch.Generator) -> Float[Tensor, "N n 3"]:
