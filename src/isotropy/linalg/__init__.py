@@ -1,6 +1,7 @@
 """The ground: which A solve these equations, which axes has a symmetric matrix, ragged sets and who is near in them."""
 
 from isotropy.linalg._eigh import Eigen, eigh
+from isotropy.linalg._moments import Moments
 from isotropy.linalg._neighbours import check_points, farthest_points, neighbours, resolution
 from isotropy.linalg._nullspace import Nullspace, nullspace
 from isotropy.linalg._procrustes import Alignment, procrustes
@@ -11,6 +12,7 @@ from isotropy.linalg._spectral import log_difference, once, spectral, sym_exp, s
 __all__ = [
     "Alignment",
     "Eigen",
+    "Moments",
     "Nullspace",
     "Segments",
     "check_points",
