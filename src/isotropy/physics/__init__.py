@@ -1,4 +1,5 @@
-"""From an equation or a Lagrangian to every symmetry and every conserved quantity: jets, symmetries, currents."""
+"""From an equation or a Lagrangian to every symmetry and every conserved quantity: jets, symmetries, currents;
+metrics and their curvature, charges of gravity."""
 
 from isotropy.physics._ansatz import Ansatz as Ansatz
 from isotropy.physics._currents import Current as Current
@@ -12,3 +13,6 @@ from isotropy.physics._symmetries import point_symmetries as point_symmetries
 from isotropy.physics._symmetries import variational_symmetries as variational_symmetries
 from isotropy.physics._vector_field import VectorField as VectorField
 from isotropy.physics._verb import symmetries as symmetries
+from isotropy.physics.tensor import Metric as Metric
+from isotropy.physics.tensor import NumericMetric as NumericMetric
+from isotropy.physics.tensor import surface_charge as surface_charge
