@@ -13,11 +13,14 @@ from isotropy.errors import DomainError, DtypeError, ShapeError
 
 @dataclass(frozen=True)
 class Eigen:
-    """Eigenvalues (..., d), descending, unit eigenvectors as columns (..., d, d), and the cluster of each (..., d)."""
+    """Eigenvalues (..., q), descending, unit eigenvectors as columns (..., d, q), and the cluster of each (..., q).
 
-    values: Float[Tensor, "*batch d"]
-    vectors: Float[Tensor, "*batch d d"]
-    cluster: Int[Tensor, "*batch d"]
+    All q = d of them from ``eigh``; the leading ones where fewer are of use.
+    """
+
+    values: Float[Tensor, "*batch q"]
+    vectors: Float[Tensor, "*batch d q"]
+    cluster: Int[Tensor, "*batch q"]
 
 
 def eigh(C: Tensor, *, tol: float | None = None, grad: Literal["exact", "detach"] = "exact") -> Eigen:

@@ -1,0 +1,25 @@
+"""Many owners, one geometry: what sites may share of their data, and the one classifier that they get for it."""
+
+from isotropy.federation._generators import GeometryGuidedAugmenter
+from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_head
+from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
+from isotropy.federation._shapes import ClassShapes, GeometricShape
+from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_test
+from isotropy.federation._statistics import ClassStats, Sums
+
+__all__ = [
+    "ClassShapes",
+    "ClassStats",
+    "GeometricShape",
+    "GeometryGuidedAugmenter",
+    "ShapeSimilarity",
+    "Sums",
+    "ccvr_head",
+    "dirichlet_label_skew",
+    "domain_skew",
+    "lda_head",
+    "lds",
+    "mixture_head",
+    "ridge_head",
+    "shape_similarity_test",
+]

@@ -1,0 +1,115 @@
+"""Whether classes have the same shape in all domains: a test, with a null, before the idea is used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import DomainError
+from isotropy.federation._shapes import GeometricShape
+from isotropy.federation._statistics import ClassStats
+from isotropy.measure import holm
+from isotropy.random import spawn
+
+
+@dataclass(frozen=True)
+class ShapeSimilarity:
+    """Mean similarity of the ``same`` class in two domains and of ``different`` ones, and how surprising that is.
+
+    ``p_value`` is of all classes together, ``p_classes`` of each (Holm); ``null`` are the differences when classes are
+    matched at random.
+    """
+
+    same: float
+    different: float
+    p_value: float
+    classes: tuple[int, ...]
+    same_classes: tuple[float, ...]
+    different_classes: tuple[float, ...]
+    p_classes: tuple[float, ...]
+    null: tuple[float, ...]
+    q: int
+
+    def table(self) -> list[dict[str, float]]:
+        """A row for each class: its similarity to itself and to other classes in other domains, and its p-value."""
+        rows = zip(self.classes, self.same_classes, self.different_classes, self.p_classes, strict=True)
+        return [{"class": c, "same": s, "different": d, "p_value": p} for c, s, d, p in rows]
+
+
+def shape_similarity_test(
+    x: Float[Tensor, "N p"],
+    y: Tensor,
+    domain: Tensor,
+    q: int = 5,
+    permutations: int = 999,
+    seed: int = 0,
+    kind: str = "subspace",
+) -> ShapeSimilarity:
+    """Are the clouds of a class shaped alike in all domains, more than those of different classes are?
+
+    Rows ``x (N, p)``, labels ``y (N,)``, and the ``domain (N,)`` of each. Under the null a class of one domain is no
+    more like itself in another than like any class: which class is which is then permuted within the domains. Classes
+    with fewer than ``q + 1`` rows in some domain are left out. Raises DomainError for fewer than two domains or
+    classes. Source: the premise of Ma et al., CVPR 2025; the test is ours.
+
+    >>> from isotropy.random import spawn
+    >>> draw, axes = spawn(0, "doctest"), torch.linspace(3, 0.1, 8)
+    >>> turns = [torch.linalg.qr(torch.randn(8, 8, generator=draw)).Q for _ in range(4)]
+    >>> clouds = [torch.randn(60, 8, generator=draw) * axes @ turns[c].T + c + 9 * d for d in (0, 1) for c in range(4)]
+    >>> x = torch.cat(clouds)
+    >>> y, domain = torch.arange(4).repeat_interleave(60).repeat(2), torch.arange(2).repeat_interleave(240)
+    >>> found = shape_similarity_test(x, y, domain, q=2)
+    >>> found.same > found.different, found.p_value < 0.05
+    (True, True)
+    """
+    domains = domain.unique().tolist()
+    labels = int(y.max()) + 1
+    stats = [ClassStats.from_data(x[domain == d], y[domain == d], classes=labels) for d in domains]
+    enough = torch.stack([s.n > q for s in stats]).all(0)
+    classes = enough.nonzero().flatten().tolist()
+    if len(domains) < 2 or len(classes) < 2:
+        raise DomainError(
+            f"{len(domains)} domains and {len(classes)} classes of more than {q} rows in each", "at least two of both"
+        )
+    shapes = [[of[c] for c in classes] for of in (s.shapes() for s in stats)]
+    alike = _matrices(shapes, kind, q)
+    own, other = _per_class(alike, [torch.arange(len(classes))] * len(domains))
+    draw = spawn(seed, "shape similarity")
+    nulls = []
+    for _ in range(permutations):
+        # Only how classes of different domains are matched counts: those of the first keep their names.
+        order = [torch.arange(len(classes)), *(torch.randperm(len(classes), generator=draw) for _ in domains[1:])]
+        a, b = _per_class(alike, order)
+        nulls.append(a - b)
+    null, seen = torch.stack(nulls), own - other
+    ties = 1e-12  # equal differences differ by rounding: such ties count against rejection
+    each = [(1 + int((null[:, c] >= seen[c] - ties).sum())) / (1 + permutations) for c in range(len(classes))]
+    whole = (1 + int((null.mean(1) >= seen.mean() - ties).sum())) / (1 + permutations)
+    return ShapeSimilarity(
+        float(own.mean()), float(other.mean()), whole, tuple(classes), tuple(own.tolist()), tuple(other.tolist()),
+        tuple(holm(each)), tuple(null.mean(1).tolist()), q,
+    )  # fmt: skip
+
+
+def _matrices(shapes: list[list[GeometricShape]], kind: str, q: int) -> dict[tuple[int, int], Tensor]:
+    """Similarity of every class of one domain with every class of another."""
+    return {
+        (a, b): torch.tensor([[s.similarity(t, kind, q) for t in shapes[b]] for s in shapes[a]], dtype=torch.float64)
+        for a, b in combinations(range(len(shapes)), 2)
+    }
+
+
+def _per_class(alike: dict[tuple[int, int], Tensor], order: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Similarity of each class with itself and with the others, matched by ``order``, over pairs of domains."""
+    same, different = [], []
+    for (a, b), S in alike.items():
+        S = S[order[a]][:, order[b]]
+        own = S.diagonal()
+        same.append(own)
+        rest = (S.sum(0) + S.sum(1) - 2 * own) / (2 * (len(S) - 1))
+        different.append(rest)
+    return torch.stack(same).mean(0), torch.stack(different).mean(0)

@@ -1,0 +1,102 @@
+"""Heads in closed form are those of all rows; shapes agree where they do, and only there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.linear_model import Ridge
+
+from isotropy.errors import DomainError
+from isotropy.federation import ClassStats, ccvr_head, lda_head, mixture_head, ridge_head, shape_similarity_test
+from isotropy.federation._similarity import ShapeSimilarity
+from isotropy.random import spawn
+
+_MIX = torch.randn(3, 5, 5, generator=spawn(0, "heads"), dtype=torch.float64)
+Y = torch.arange(300) % 3
+X = (_MIX[Y] @ torch.randn(300, 5, 1, generator=spawn(0, "rows"), dtype=torch.float64))[..., 0] + 2 * _MIX[Y, 0]
+SITES = [slice(0, 7), slice(7, 120), slice(120, 300)]
+POOLED = ClassStats.from_data(X[SITES[0]], Y[SITES[0]], classes=3)
+for _s in SITES[1:]:
+    POOLED = POOLED + ClassStats.from_data(X[_s], Y[_s], classes=3)
+
+
+def test_ridge_in_one_round_is_ridge_on_all_rows() -> None:
+    head = ridge_head(POOLED, alpha=2.5)
+    peer = Ridge(alpha=2.5).fit(X.numpy(), np.eye(3)[Y.numpy()])
+    np.testing.assert_allclose(head.weight.detach().numpy(), peer.coef_, atol=1e-8)
+    np.testing.assert_allclose(head.bias.detach().numpy(), peer.intercept_, atol=1e-8)
+
+
+def test_discriminants_in_one_round_are_those_of_all_rows() -> None:
+    head = lda_head(POOLED, shrinkage=0.0)
+    peer = LinearDiscriminantAnalysis(solver="lsqr").fit(X.numpy(), Y.numpy())
+    ours = head(X).softmax(1).detach().numpy()
+    # The peer's covariance has divisor N too.
+    np.testing.assert_allclose(ours, peer.predict_proba(X.numpy()), atol=1e-8)
+    never = lda_head(ClassStats.from_data(X, Y, classes=4), 0.1)
+    assert not (never(X).argmax(1) == 3).any()
+
+
+def test_heads_from_draws_come_near_them() -> None:
+    truth = float((lda_head(POOLED)(X).argmax(1) == Y).double().mean())
+    sites = [(X[s].float(), Y[s]) for s in SITES]
+    for head in (ccvr_head(POOLED, 200), mixture_head(sites, 3, per_class=200)):
+        found = float((head(X.to(head.weight.dtype)).argmax(1) == Y).double().mean())
+        assert found > truth - 0.05
+    assert head.weight.dtype == torch.float32
+
+
+def test_refusals() -> None:
+    few = ClassStats.from_data(X[:3], Y[:3], classes=3)
+    with pytest.raises(DomainError, match="alpha=0 and 3 rows of 5 features"):
+        ridge_head(few, alpha=0)
+    with pytest.raises(DomainError, match="shrinkage=0 and 3 rows of 5 features"):
+        lda_head(few, shrinkage=0)
+    with pytest.raises(DomainError, match="a number from 0 to 1"):
+        lda_head(few, shrinkage=2.0)
+    with pytest.raises(DomainError, match="without any row"):
+        ridge_head(few.release(10))
+
+
+def _domains(shared: bool, seed: int) -> ShapeSimilarity:
+    """Five classes in two domains, whose shapes are the same or drawn anew."""
+    draw = spawn(seed, "domains")
+    turns = [torch.linalg.qr(torch.randn(10, 10, generator=draw)).Q for _ in range(10)]
+    spread = torch.linspace(3, 0.2, 10)
+    x = [
+        torch.randn(40, 10, generator=draw) * spread @ turns[c if shared else 5 * d + c].T + 5 * d
+        for d in (0, 1)
+        for c in range(5)
+    ]
+    y, domain = torch.arange(5).repeat_interleave(40).repeat(2), torch.arange(2).repeat_interleave(200)
+    return shape_similarity_test(torch.cat(x), y, domain, q=3, permutations=199, seed=seed)
+
+
+def test_shapes_that_are_shared_are_found_and_no_others() -> None:
+    found = _domains(True, 0)
+    assert found.same > 2 * found.different
+    assert found.p_value < 0.05, "one in 120 ways to match five classes, of 199 that are drawn"
+    assert [row["class"] for row in found.table()] == [0, 1, 2, 3, 4]
+    # Under the null p is uniform: at most 5 % below 0.05, of 20 sets 3 with probability 7 %.
+    assert sum(_domains(False, seed).p_value <= 0.05 for seed in range(20)) <= 3
+
+
+def test_shapes_of_office_features_are_shared(real_data: Path) -> None:
+    with np.load(real_data / "12-geometric-federated" / "office_caltech10_features.npz") as file:
+        x, y, d = (
+            torch.cat([torch.from_numpy(np.asarray(make(name))) for name in ("amazon", "webcam")])
+            for make in (
+                lambda name: file[f"googlenet_{name}_x"].astype(np.float32),
+                lambda name: file[f"googlenet_{name}_y"].astype(np.int64) - 1,
+                lambda name: np.full(len(file[f"googlenet_{name}_y"]), ("amazon", "webcam").index(name)),
+            )
+        )
+    literal = shape_similarity_test(x, y, d, kind="literal", permutations=99)
+    # The specification saw 0.74 and 0.30.
+    assert literal.same == pytest.approx(0.74, abs=0.01)
+    assert literal.different == pytest.approx(0.30, abs=0.01)
+    found = shape_similarity_test(x, y, d)
+    assert found.p_value < 0.01
+    assert found.same > 2 * found.different > 2 * 5 / 1024
