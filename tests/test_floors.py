@@ -29,6 +29,7 @@ BELOW_DISCOVERY = {
     )
 }
 BELOW_STUDY = BELOW_DISCOVERY | {"study"}
+QUESTIONS = {"discovery", "comparison", "represent", "federation", "control", "physics"}
 FLOORS: dict[str, set[str]] = {
     "errors": set(),
     "random": set(),
@@ -52,10 +53,9 @@ FLOORS: dict[str, set[str]] = {
     "testing": {"measure", "reps", "groups", "linalg"},
     "study": BELOW_DISCOVERY,
     # Side by side: no question imports another.
-    **dict.fromkeys(("discovery", "comparison", "represent", "federate", "control", "physics"), BELOW_STUDY),
-    "experiments": BELOW_STUDY | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing"},
-    "cli": BELOW_STUDY
-    | {"discovery", "comparison", "represent", "federate", "control", "physics", "testing", "experiments", "__init__"},
+    **dict.fromkeys(QUESTIONS, BELOW_STUDY),
+    "experiments": BELOW_STUDY | QUESTIONS | {"testing"},
+    "cli": BELOW_STUDY | QUESTIONS | {"testing", "experiments", "__init__"},
     # The roof imports lazily whatever it publishes.
     "__init__": {"discovery", "comparison", "frames", "study"},
 }

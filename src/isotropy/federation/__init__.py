@@ -1,5 +1,7 @@
 """Many owners, one geometry: what sites may share of their data, and the one classifier that they get for it."""
 
+from isotropy.federation._algorithms import ALGORITHMS, Plan
+from isotropy.federation._federate import Federated, Round, federate
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_head
 from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
@@ -8,15 +10,20 @@ from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_te
 from isotropy.federation._statistics import ClassStats, Sums
 
 __all__ = [
+    "ALGORITHMS",
     "ClassShapes",
     "ClassStats",
+    "Federated",
     "GeometricShape",
     "GeometryGuidedAugmenter",
+    "Plan",
+    "Round",
     "ShapeSimilarity",
     "Sums",
     "ccvr_head",
     "dirichlet_label_skew",
     "domain_skew",
+    "federate",
     "lda_head",
     "lds",
     "mixture_head",

@@ -40,7 +40,8 @@ class GeometryGuidedAugmenter:
     m is the mean over all sites (``centre="global"``) or the site's own (``"client"``). ``prototypes`` are the
     ClassStats of each domain. ``scale="eigenvalue"`` takes variances for lengths, as the paper's text may be read
     [recalled]; ``eig_boost=(5.0, 10)`` stretches the ten leading variances by 5 ... 1, as the published code means to.
-    Source: Ma et al., CVPR 2025 (arXiv 2503.06457), and docs/federation.md for what is ours.
+    ``subsample`` cuts classes of more rows than the target. Source: Ma et al., CVPR 2025 (arXiv 2503.06457); "matched",
+    "gaussian" and "auto" are ours.
 
     Raises DomainError for unknown words and numbers outside their range.
 

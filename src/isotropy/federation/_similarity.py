@@ -20,8 +20,9 @@ from isotropy.random import spawn
 class ShapeSimilarity:
     """Mean similarity of the ``same`` class in two domains and of ``different`` ones, and how surprising that is.
 
-    ``p_value`` is of all classes together, ``p_classes`` of each (Holm); ``null`` are the differences when classes are
-    matched at random.
+    Over the leading ``q`` axes. ``classes`` are those compared, ``same_classes`` and ``different_classes`` the
+    similarities of each; ``p_value`` is of all together, ``p_classes`` of each (Holm); ``null`` are the differences
+    when classes are matched at random.
     """
 
     same: float

@@ -1,0 +1,161 @@
+"""Many sites, one classifier: rounds of local training in this process, from a door that checks what sites bring."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.federation._algorithms import Plan, State, load
+from isotropy.federation._checks import checked, same_width
+from isotropy.federation._generators import GeometryGuidedAugmenter
+from isotropy.federation._rounds import Server, Site, aggregate, begin, local_update
+from isotropy.random import spawn
+from isotropy.runs import progress_bar
+from isotropy.study import accuracy
+
+Client = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round was: mean loss of each site that took part, accuracy on the test rows, if any, and seconds."""
+
+    round: int
+    loss: dict[str, float]
+    accuracy: float | None
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class Federated:
+    """The ``head`` of the last round, the ``history`` of all, and what each site trained on (``clients``)."""
+
+    head: nn.Module
+    history: tuple[Round, ...]
+    clients: tuple[Site, ...]
+    plan: Plan
+
+
+def federate(
+    clients: Sequence[Client],
+    *,
+    classes: int,
+    algorithm: str = "fedavg",
+    rounds: int = 10,
+    local_epochs: int = 1,
+    lr: float = 0.01,
+    batch_size: int | None = None,
+    optimizer: str = "sgd",
+    weighting: str = "real",
+    head: str | nn.Module = "linear",
+    initial: nn.Module | None = None,
+    augment: GeometryGuidedAugmenter | None = None,
+    test: Client | None = None,
+    names: Sequence[str] | None = None,
+    participation: float = 1.0,
+    seed: int = 0,
+    engine: str = "local",
+    progress: bool | None = False,
+    callback: Callable[[Server, Sequence[State]], None] | None = None,
+    start: tuple[Server, Sequence[State]] | None = None,
+    **settings: Any,
+) -> Federated:
+    """One classifier from rows that stay where they are: each round, sites train from what the server sent.
+
+    - ``clients``: rows ``x (n, p)`` and labels ``y (n,)`` from 0 to ``classes - 1`` of each site, with ``names``.
+    - ``algorithm``: fedavg, fedprox, scaffold, moon, feddyn, fedavgm, fedadam, fedyogi, fedadagrad, fedproto or fedntd;
+      its own ``settings`` are those of ``Plan``: mu, alpha, beta, tau, server_lr, ...
+    - ``local_epochs`` over batches of ``batch_size`` rows (None: all of the site), by ``optimizer`` ("sgd", "adam") at
+      ``lr``, a fresh one in each round.
+    - ``weighting``: means over sites by "real" rows, by all rows ("augmented") or plain ("uniform").
+    - ``head``: "linear", "mlp", or a module from features to logits; ``initial``: another one of the same kind, whose
+      weights to begin with.
+    - ``augment``: what fills classes up at each site before the first round.
+    - ``test``: rows whose accuracy goes into the history. Nothing is decided by it: the last round is the result.
+    - ``participation``: the share of sites, drawn anew, that take part in a round.
+
+    Deterministic in ``seed``. Raises DomainError, ShapeError or DtypeError with the name of a site whose rows cannot be
+    taken. Sources: see each algorithm; the schedule is that of McMahan et al., AISTATS 2017.
+
+    >>> x, y = torch.randn(90, 2, generator=spawn(0, "x")), torch.arange(90) % 3
+    >>> x = x + 4 * torch.eye(3)[y][:, :2]
+    >>> found = federate([(x[:50], y[:50]), (x[50:], y[50:])], classes=3, rounds=20, lr=0.5, test=(x, y))
+    >>> found.history[-1].accuracy > 0.9, [len(site.x) for site in found.clients]
+    (True, [50, 40])
+    """
+    plan = Plan(algorithm, local_epochs, lr, batch_size, optimizer, weighting).but(**settings)
+    if engine != "local":
+        raise DomainError(f"engine={engine!r}", '"local"', "isotropy federate CONFIG --engine flower runs on Flower")
+    if rounds < 1 or not 0 < participation <= 1:
+        raise DomainError(f"rounds={rounds}, participation={participation}", "at least one round, a share in (0, 1]")
+    sites = sites_of(clients, classes, names, augment, seed)
+    model = _model(head, sites[0].x, classes, seed) if initial is None else initial
+    tested = None if test is None else checked(*test, classes, "test")
+    server, kept = (begin(model, plan), [{} for _ in sites]) if start is None else (start[0], list(start[1]))
+    history: list[Round] = []
+    with progress_bar("rounds", rounds, progress) as advance:
+        while server.round < rounds:
+            began, losses, uploads = time.perf_counter(), {}, []
+            for k in _chosen(len(sites), participation, seed, server.round):
+                upload, kept[k], losses[sites[k].name] = local_update(model, server, sites[k], kept[k], plan, seed=seed)
+                uploads.append(upload)
+            server = aggregate(server, uploads, plan, len(sites))
+            load(model, server.w)
+            told = None if tested is None else accuracy(model, *tested)
+            history.append(Round(server.round, losses, told, time.perf_counter() - began))
+            if callback is not None:
+                callback(server, kept)
+            advance()
+    return Federated(model, tuple(history), tuple(sites), plan)
+
+
+def sites_of(
+    clients: Sequence[Client],
+    classes: int,
+    names: Sequence[str] | None,
+    augment: GeometryGuidedAugmenter | None,
+    seed: int,
+) -> list[Site]:
+    """The sites that have rows, checked, with what was generated for them."""
+    called = [f"client {k}" for k in range(len(clients))] if names is None else list(names)
+    if len(called) != len(clients) or len(set(called)) != len(called):
+        raise DomainError(f"names {called} of {len(clients)} sites", "a name of its own for each")
+    rows = {name: checked(x, y, classes, name) for name, (x, y) in zip(called, clients, strict=True)}
+    rows = {name: of for name, of in rows.items() if len(of[0])}
+    if not rows:
+        raise DomainError("no site with rows", "at least one")
+    same_width({name: x.shape[1] for name, (x, _) in rows.items()})
+    sites = []
+    for name, (x, y) in rows.items():
+        own = len(x)
+        if augment is not None:
+            x, y, synthetic = augment.augment(x, y, client=name, seed=seed)
+            own = int((~synthetic).sum())
+        sites.append(Site(name, x, y, own))
+    return sites
+
+
+def _model(head: str | nn.Module, x: Tensor, classes: int, seed: int) -> nn.Module:
+    if isinstance(head, nn.Module):
+        return head
+    p = x.shape[1]
+    if head not in ("linear", "mlp"):
+        raise DomainError(f"head={head!r}", '"linear", "mlp" or a module')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(spawn(seed, "head").initial_seed())
+        if head == "linear":
+            return nn.Linear(p, classes, dtype=x.dtype)
+        return nn.Sequential(nn.Linear(p, 64, dtype=x.dtype), nn.ReLU(), nn.Linear(64, classes, dtype=x.dtype))
+
+
+def _chosen(sites: int, share: float, seed: int, number: int) -> list[int]:
+    if share == 1.0:
+        return list(range(sites))
+    some = torch.randperm(sites, generator=spawn(seed, "participation", number))[: max(1, round(share * sites))]
+    return sorted(some.tolist())
