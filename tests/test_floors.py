@@ -28,7 +28,7 @@ BELOW_DISCOVERY = {
         "report",
     )
 }
-BELOW_STUDY = BELOW_DISCOVERY | {"study"}
+BELOW_STUDY = BELOW_DISCOVERY | {"study", "dynamics"}
 QUESTIONS = {"discovery", "comparison", "represent", "federation", "control", "physics"}
 FLOORS: dict[str, set[str]] = {
     "errors": set(),
@@ -50,6 +50,7 @@ FLOORS: dict[str, set[str]] = {
     "train": {"soft", "data", "runs", "optics"},
     "data": {"reps", "groups", "linalg"},
     "report": {"runs"},
+    "dynamics": {"measure", "optics", "reps", "groups", "linalg", "train", "data"},
     "testing": {"measure", "reps", "groups", "linalg"},
     "study": BELOW_DISCOVERY,
     # Side by side: no question imports another.
@@ -178,7 +179,7 @@ def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() ->
 RECORDS = {
     *("Audit", "Comparison", "Contender", "Continuous", "Discovery", "GroupAudit", "GroupFinding", "MethodFinding"),
     *("Breaking", "BreakingTerms", "Gram", "Portrait", "Pose", "RuleView", "StepInfo", "Step", "Entry"),
-    *("Answer", "Answering", "CalculatorAudit", "Check", "Problem", "Quoted", "Score"),
+    *("Answer", "Answering", "CalculatorAudit", "Check", "Problem", "Quoted", "Score", "Drift"),
 }
 
 

@@ -375,6 +375,8 @@ FREE_OF_SETTINGS = {
     "GatedNetwork": "widths are shapes",
     "OnGraphs": "a model of others, as it is",
     "OneColumn": "a model of others, as it is",
+    "Features": "all its numbers are in its state",
+    "Mechanical": "all its numbers are in its state",
 }
 
 

@@ -10,7 +10,7 @@ import torch
 from isotropy import discover
 from isotropy.data import DataNotFoundError, list_datasets, load, verify
 from isotropy.data._real import PHOTOGRAPHS, TRACKS, cut, photographs, read_tracks, ring_and_centre, windows
-from isotropy.data.synthetic import PROBLEMS
+from isotropy.data.synthetic import MOTIONS, PROBLEMS
 from isotropy.data.zoo import LAWS
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import parse
@@ -20,13 +20,13 @@ from isotropy.groups import parse
 def test_every_entry_says_what_and_whence() -> None:
     entries = {entry.name: entry for entry in list_datasets()}
     laws = {f"zoo/{name}" for name in LAWS}
-    assert set(entries) == {*PROBLEMS, *laws, "photos", "digits", "eth-ucy", "diabetes", "linnerud"}
+    assert set(entries) == {*PROBLEMS, *MOTIONS, *laws, "photos", "digits", "eth-ucy", "diabetes", "linnerud"}
     for entry in entries.values():
         assert entry.title
         assert entry.story.endswith(".")
         assert entry.source
         assert entry.licence
-    assert {entries[name].kind for name in (*PROBLEMS, *laws)} == {"computed"}
+    assert {entries[name].kind for name in (*PROBLEMS, *MOTIONS, *laws)} == {"computed"}
     assert {entries[name].kind for name in ("photos", "digits", "diabetes", "linnerud")} == {"embedded"}
     assert entries["eth-ucy"].kind == "mirrored"
     assert entries["photos"].available
@@ -46,12 +46,12 @@ def test_what_is_no_table_is_listed_with_its_reader(real_data: Path) -> None:
             load(name)
 
 
-@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits", "diabetes", "linnerud"])
+@pytest.mark.parametrize("name", [*PROBLEMS, *MOTIONS, "photos", "digits", "diabetes", "linnerud"])
 def test_what_ships_is_intact(name: str) -> None:
     assert verify(name).ok, str(verify(name))
 
 
-@pytest.mark.parametrize("name", [*PROBLEMS, "photos", "digits", "diabetes"])
+@pytest.mark.parametrize("name", [*PROBLEMS, *MOTIONS, "photos", "digits", "diabetes"])
 def test_what_is_built_in_passes_the_check_of_its_schema(name: str) -> None:
     data = load(name)
     x, y = data.types.check(data.x, data.y)  # a warning, such as that of standardised axes, would be an error here

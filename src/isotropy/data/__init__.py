@@ -15,7 +15,6 @@ from isotropy.data._dataset import numbered as numbered
 from isotropy.data._draft import draft as draft
 from isotropy.data._draft import schema_path as schema_path
 from isotropy.data._files import load_file as load_file
-from isotropy.data._files import read_schema as read_schema
 from isotropy.data._files import save as save
 from isotropy.data._graph_lists import read_graphs as read_graphs
 from isotropy.data._graph_lists import save_graphs as save_graphs
@@ -32,6 +31,7 @@ from isotropy.data._handwriting import read_idx as read_idx
 from isotropy.data._handwriting import read_svhn as read_svhn
 from isotropy.data._image_sets import PICTURE_SETS as PICTURE_SETS
 from isotropy.data._image_sets import load_pictures as load_pictures
+from isotropy.data._kinds import read_schema as read_schema
 from isotropy.data._mirror import DataNotFoundError as DataNotFoundError
 from isotropy.data._model_inputs import ModelInputs as ModelInputs
 from isotropy.data._model_inputs import picture_inputs as picture_inputs

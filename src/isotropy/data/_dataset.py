@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import _pytree as tree
@@ -45,8 +45,8 @@ class Dataset(Rows):
     truth of a group without Haar probability was computed, ``expected`` the verdict that the truth calls for,
     ``imposed`` the symmetries that the preparation of the data forces, each with its reason. ``split`` maps names to
     row numbers, of the whole table: ``take`` leaves it out. ``groups`` are candidates worth asking about, ``noise`` the
-    standard deviation of it, ``function`` the exact one; ``name``, ``title``, ``story``, ``source``, ``licence`` and
-    ``settings`` say where the data are from.
+    standard deviation of it, ``function`` the exact one, ``time (n,)`` when each row was (``types.dynamics``);
+    ``name``, ``title``, ``story``, ``source``, ``licence`` and ``settings`` say where the data are from.
 
     Raises ``ShapeError`` and ``SchemaError`` where sizes disagree, ``DtypeError`` for what are no real numbers,
     ``DomainError`` for NaN, naming the rows.
@@ -80,6 +80,7 @@ class Dataset(Rows):
     windows: Mapping[str, float] = field(default_factory=dict[str, float])
     imposed: Mapping[str, str] = field(default_factory=dict[str, str])
     function: Callable[[Tensor], Tensor] | None = None
+    time: Float[Tensor, " n"] | None = None
 
     def __init__(
         self,

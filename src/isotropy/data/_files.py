@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import _pytree as tree
@@ -13,15 +14,15 @@ from torch.utils import _pytree as tree
 from isotropy.data._archive import open_archive
 from isotropy.data._dataset import Dataset, numbered
 from isotropy.data._draft import offered
+from isotropy.data._kinds import KINDS, SUFFIXES, schema_of
 from isotropy.data._rows import Clouds, Rows
 from isotropy.data._structures import STRUCTURES, structure_table
 from isotropy.data._tables import Dialect, read_columns
+from isotropy.data._times import read_times
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.reps import Schema, Type, enough_rows, table
 from isotropy.storage import write_whole
 
-SUFFIXES = (".npz", ".csv", ".csv.gz", ".tsv", ".tsv.gz", ".parquet")
-KINDS = "an .npz, .csv, .tsv (also .gz) or .parquet file"
 _IN_PYTHON = "isotropy.discover(table, types=...) takes the table that {reader} reads"
 _INSTEAD = {
     **dict.fromkeys((".feather", ".arrow"), _IN_PYTHON.format(reader="pyarrow.feather.read_table")),
@@ -65,7 +66,14 @@ def load_file(path: str | Path, schema: str | Path | Schema | Mapping[str, objec
         return structure_table(path, schema_of(schema))
     types = _typed(path, schema)
     x, y, *labels = _read(path, types, ("x", "y"))
-    return Dataset(x, y, types, *labels, source=path.name, name=path.name)
+    return Dataset(x, y, types, *labels, source=path.name, name=path.name, **_timed(path, types))
+
+
+def _timed(path: Path, types: Schema) -> dict[str, Tensor]:
+    """When each row was, where the schema says that rows are moments of motions."""
+    if types.dynamics is None:
+        return {}
+    return {"time": torch.from_numpy(read_times(path, types.dynamics["time"], types))}
 
 
 def x_of_file(
@@ -104,16 +112,6 @@ def _read(path: Path, types: Schema, sides: Sequence[str]) -> tuple[Any, Any, ND
         with open_archive(path) as archive:
             return _arrays(archive, path.name, types, sides)
     return (*_table(path, types, sides), None)
-
-
-def schema_of(schema: str | Path | Schema | Mapping[str, object]) -> Schema:
-    """The schema itself, of the file that holds it, or of a dictionary."""
-    return read_schema(schema) if isinstance(schema, str | Path) else Schema.of(schema)
-
-
-def read_schema(path: str | Path) -> Schema:
-    """The schema in a YAML file: ``Schema.from_yaml`` of its path."""
-    return Schema.from_yaml(Path(path))
 
 
 def _arrays(

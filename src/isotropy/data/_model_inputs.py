@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from isotropy.data._files import SUFFIXES, read_schema, x_of_file
+from isotropy.data._files import x_of_file
 from isotropy.data._graph_lists import is_graph_file, read_graphs
 from isotropy.data._graphs import read_graph6
+from isotropy.data._kinds import SUFFIXES, read_schema
 from isotropy.data._pictures import Pictures, read_pictures
 from isotropy.data._registry import list_datasets, load
 from isotropy.data._structures import STRUCTURES, cloud_values, read_structures

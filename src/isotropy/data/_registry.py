@@ -20,7 +20,7 @@ from isotropy.data._motion import CMU
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
 from isotropy.data._tu import TU, is_tu_folder, read_tu
-from isotropy.data.synthetic import PROBLEMS
+from isotropy.data.synthetic import MOTIONS, PROBLEMS
 from isotropy.data.zoo import LAWS, Law
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text
@@ -106,7 +106,7 @@ def _read(name: str, title: str, reader: str, licence: str, file: File | str) ->
 
 
 _TABLES = (
-    *(_entry(problem, "computed") for problem in PROBLEMS.values()),
+    *(_entry(problem, "computed") for problem in (*PROBLEMS.values(), *MOTIONS.values())),
     _entry(Photos, "embedded", *PHOTOGRAPHS),
     _entry(Digits, "embedded", DIGITS),
     _entry(EthUcy, "mirrored", TRACKS),

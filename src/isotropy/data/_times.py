@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotropy.data._archive import open_archive
-from isotropy.data._files import SUFFIXES, schema_of
+from isotropy.data._kinds import SUFFIXES, schema_of
 from isotropy.data._tables import Dialect, number, read_columns
 from isotropy.errors import SchemaError, ShapeError
 from isotropy.reps import Schema

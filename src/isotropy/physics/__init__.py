@@ -1,6 +1,7 @@
 """From an equation or a Lagrangian to every symmetry and every conserved quantity: jets, symmetries, currents;
 metrics and their curvature, charges of gravity."""
 
+from isotropy.dynamics import LearnedNoether as LearnedNoether
 from isotropy.physics._ansatz import Ansatz as Ansatz
 from isotropy.physics._currents import Current as Current
 from isotropy.physics._currents import is_trivial as is_trivial

@@ -23,8 +23,12 @@ from isotropy.reps._rep import Rep
 from isotropy.reps._types import Type, parse_type, written_type
 from isotropy.reps._yaml import read_yaml, text_of
 
-_KEYS = ("x", "y", "dims", "cluster", "names", "columns", "separator", "decimal")
+_KEYS = ("x", "y", "dims", "cluster", "names", "columns", "separator", "decimal", "dynamics")
+_ROLES = ("position", "velocity", "time")
 _LONGEST = 1_000_000  # bytes of a file; a schema is read by people
+_MOVING = 'Vector("position") + Vector("velocity")'
+_DYNAMICS = "{position: position, velocity: velocity, time: time}"
+_TRACKED = "cluster: track"
 _EXAMPLE = 'for instance  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")'
 
 
@@ -37,6 +41,8 @@ class Schema(BaseModel):
     unit; ``columns`` lists the table's columns of x and y (or the arrays of an .npz) in their order, and may also be
     said with the types, ``x={"position": ["a", "b", "c"], "Scalar": ["m"]}``; ``names`` labels the columns in reports.
     ``separator`` and ``decimal`` say how a .csv is written where it is not by commas and points.
+    ``dynamics={"position": ..., "velocity": ..., "time": ...}`` says that rows are moments of motions, one a cluster:
+    the names of two types of x, of which y is the acceleration, and the array or column of the time.
 
     Raises SchemaError for an unknown key, a type that cannot be read, and widths that contradict ``columns``.
 
@@ -58,6 +64,7 @@ class Schema(BaseModel):
     columns: dict[StrictStr, tuple[StrictStr, ...]] | None = None
     separator: StrictStr | None = None
     decimal: StrictStr | None = None
+    dynamics: dict[StrictStr, StrictStr] | None = None
 
     def __init__(self, **values: Any) -> None:
         unknown = [key for key in values if key not in _KEYS]
@@ -107,6 +114,8 @@ class Schema(BaseModel):
         for key in ("dims", "cluster", "separator", "decimal"):
             if getattr(self, key) is not None:
                 plain[key] = getattr(self, key)
+        if self.dynamics is not None:
+            plain["dynamics"] = dict(self.dynamics)
         for key in ("names", "columns"):
             if getattr(self, key) is not None:
                 plain[key] = {side: list(columns) for side, columns in getattr(self, key).items()}
@@ -144,6 +153,7 @@ class Schema(BaseModel):
         for key in ("separator", "decimal"):
             if (text := getattr(self, key)) is not None and len(text) != 1:
                 raise SchemaError(f"{key}: {text!r}", "one character", 'separator: ";" or decimal: ","')
+        self._motions_fit()
         for field in ("names", "columns"):
             lists = getattr(self, field) or {}
             for side, found in lists.items():
@@ -153,6 +163,26 @@ class Schema(BaseModel):
                 if field == "names":
                     self._fitted(side, len(found), dict(self.dims or {}), field)
         return self
+
+    def _motions_fit(self) -> None:
+        """Raises SchemaError for ``dynamics`` that name what is not there."""
+        if self.dynamics is None:
+            return
+        if set(self.dynamics) != set(_ROLES):
+            given = f"dynamics with {', '.join(self.dynamics) or 'nothing'}"
+            raise SchemaError(given, "position, velocity and time", f"dynamics: {_DYNAMICS}")
+        if not self.tabular:
+            given = f"dynamics of types {written_type(self.x)} -> {written_type(self.y)}"
+            raise SchemaError(given, "types of table columns", f"x: {_MOVING}")
+        names = [part.name for part in self.x.parts()]
+        for role in _ROLES[:2]:
+            if names.count(self.dynamics[role]) != 1:
+                given = f"{role}: {self.dynamics[role]!r} in dynamics, and x: {self.x}"
+                raise SchemaError(given, "the name of one type of x", f"x: {_MOVING}")
+        if self.dynamics["position"] == self.dynamics["velocity"]:
+            raise SchemaError(f"{self.dynamics['position']!r} as position and velocity", "two types of x")
+        if self.cluster is None and self.columns is not None:
+            raise SchemaError("dynamics without a cluster", "the column that names the track of each row", _TRACKED)
 
     def __hash__(self) -> int:
         return hash(self.to_yaml())

@@ -9,6 +9,10 @@ from isotropy.data.synthetic._forces import Pendulum as Pendulum
 from isotropy.data.synthetic._inertia import Inertia as Inertia
 from isotropy.data.synthetic._made import Made as Made
 from isotropy.data.synthetic._made import Truth as Truth
+from isotropy.data.synthetic._motions import Kepler as Kepler
+from isotropy.data.synthetic._motions import Motion as Motion
+from isotropy.data.synthetic._motions import Oscillator as Oscillator
+from isotropy.data.synthetic._motions import integrated as integrated
 from isotropy.data.synthetic._null import Null as Null
 from isotropy.data.synthetic._points import Distances as Distances
 from isotropy.data.synthetic._points import Trap as Trap
@@ -32,3 +36,5 @@ PROBLEMS: dict[str, type[Made]] = {
         Null,
     )
 }
+
+MOTIONS: dict[str, type[Motion]] = {motion.name: motion for motion in (Kepler, Oscillator)}

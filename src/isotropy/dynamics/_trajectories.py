@@ -1,0 +1,200 @@
+"""Moments of recorded motions: positions, velocities and accelerations in order, with what the time step allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from isotropy.errors import DomainError, ShapeError, counted
+from isotropy.linalg import Segments
+
+_NEIGHBOURS = 3  # on either side: interpolation through six is exact to the sixth order of the step
+_STENCIL = 5  # moments that a derivative is read from: exact to the fourth order of the step
+_ALLOWED = 2.0  # times what steps and noise leave: a mean square over eight tracks is hardly ever so far off
+
+Dense = tuple[Tensor, Tensor, Tensor]
+"""Times (T,), positions and velocities (n, T, d) of tracks of one length."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """Moments ``t (N,)``, ``q``, ``v``, ``a (N, d)`` in the order of their tracks and, inside each, of time.
+
+    ``tracks`` are the Segments of the moments, and ``order (N,)`` the rows that they were. Steps may differ. Made by
+    ``of``, which checks.
+    """
+
+    t: Float[Tensor, " N"]
+    q: Float[Tensor, "N d"]
+    v: Float[Tensor, "N d"]
+    a: Float[Tensor, "N d"]
+    tracks: Segments
+    order: Int[Tensor, " N"]
+
+    @classmethod
+    def of(
+        cls,
+        t: Float[Tensor, " N"],
+        q: Float[Tensor, "N d"],
+        v: Float[Tensor, "N d"],
+        a: Float[Tensor, "N d"] | None = None,
+        track: Int[Tensor, " N"] | None = None,
+    ) -> Trajectories:
+        """Moments in any order, of the tracks that ``track`` numbers; accelerations are read off velocities if missing.
+
+        Raises ShapeError for tracks of one moment, DomainError for times that repeat in a track and for velocities that
+        are not the derivative of the positions to the accuracy of the time step.
+
+        >>> t = torch.linspace(0, 1, 9, dtype=torch.float64)
+        >>> fall = Trajectories.of(t, t[:, None] ** 2, 2 * t[:, None])
+        >>> len(fall.t), fall.a[4].round(decimals=6).tolist()
+        (9, [2.0])
+        """
+        label = torch.zeros(len(t), dtype=torch.long) if track is None else track
+        label = torch.unique(label, return_inverse=True)[1]
+        order = torch.from_numpy(np.lexsort((t.numpy(), label.numpy())))
+        t, q, v, label = t[order], q[order], v[order], label[order]
+        tracks = Segments(label, int(label.max()) + 1)
+        _several(tracks)
+        _increasing(t, tracks)
+        read = a[order] if a is not None else _derivative(t, v, tracks)
+        found = cls(t, q, v, read, tracks, order)
+        found._follow()
+        return found
+
+    @classmethod
+    def dense(cls, moments: Dense, a: Float[Tensor, "n T d"] | None = None) -> Trajectories:
+        """Tracks of one length, ``(t (T,), q (n, T, d), v (n, T, d))``."""
+        t, q, v = moments
+        if q.shape != v.shape or q.shape[1:2] != t.shape:
+            given = f"t, q, v of shapes {tuple(t.shape)}, {tuple(q.shape)}, {tuple(v.shape)}"
+            raise ShapeError(given, "(T,), (n, T, d), (n, T, d)")
+        track = torch.arange(len(q)).repeat_interleave(len(t))
+        flat = None if a is None else a.flatten(0, 1)
+        return cls.of(t.repeat(len(q)), q.flatten(0, 1), v.flatten(0, 1), flat, track)
+
+    @property
+    def count(self) -> int:
+        """How many tracks there are."""
+        return self.tracks.count
+
+    @cached_property
+    def first(self) -> Int[Tensor, " n"]:
+        """The first moment of each track."""
+        return self.tracks.ptr[:-1]
+
+    @cached_property
+    def steps(self) -> Int[Tensor, " M"]:
+        """The moments that another one of their track follows."""
+        same = self.tracks.label[1:] == self.tracks.label[:-1]
+        return same.nonzero()[:, 0]
+
+    def take(self, tracks: Int[Tensor, " m"]) -> Trajectories:
+        """Some of the tracks, in this order."""
+        rows, segments = self.tracks.take(tracks)
+        return Trajectories(self.t[rows], self.q[rows], self.v[rows], self.a[rows], segments, self.order[rows])
+
+    @cached_property
+    def noise(self) -> tuple[float, float]:
+        """Standard deviations of what is not smooth in positions and in velocities, for each column alike.
+
+        Each moment beside the polynomial through its neighbours, three on either side: what steps leave of a smooth
+        motion counts too, so that this is an upper estimate.
+        """
+        return _roughness(self.t, self.q, self.tracks), _roughness(self.t, self.v, self.tracks)
+
+    def moved(self, tracks: Float[Tensor, " N"]) -> Float[Tensor, " n"]:
+        """The largest |f(t) - f(0)| on each track, of values ``f (N,)``."""
+        return self.tracks.max((tracks - tracks[self.first][self.tracks.label]).abs())
+
+    def _follow(self) -> None:
+        """Raises DomainError for velocities that are not the derivative of the positions, to what the steps allow."""
+        slope = _derivative(self.t, self.v, self.tracks)
+        went, left = self._travelled(self.v, slope)
+        off = float((self.q - self.q[self.first][self.tracks.label] - went).square().mean().sqrt())
+        (rough, fast), k = self.noise, self.steps
+        long = self.t - self.t[self.first][self.tracks.label]
+        step = float((self.t[k + 1] - self.t[k]).median())
+        noise = (2 * rough**2 + fast**2 * step * float(long.mean())) ** 0.5
+        allowed = _ALLOWED * (noise + left) + 1e-9 * float(self.q.square().mean().sqrt())
+        if off > allowed:
+            raise DomainError(
+                f"velocities whose integral misses the positions by {off:.3g} (root mean square): they are not the "
+                "derivative of the positions",
+                f"at most {allowed:.3g}, which time steps of {step:.3g} and the noise of the data leave",
+                "give positions, velocities and times in one system of units, columns in the same order",
+            )
+
+    def _travelled(self, v: Float[Tensor, "N d"], a: Float[Tensor, "N d"]) -> tuple[Float[Tensor, "N d"], float]:
+        """The integral of v since the first moment of a track, by the trapezoid rule with its first correction, and
+        how much (root mean square) the rule without it would have missed: the accuracy of the time step."""
+        k = self.steps
+        h = (self.t[k + 1] - self.t[k])[:, None]
+        correction = torch.zeros_like(v)
+        correction[k + 1] = h.square() / 12 * (a[k + 1] - a[k])
+        area = torch.zeros_like(v)
+        area[k + 1] = h * (v[k] + v[k + 1]) / 2
+        summed, missed = area.cumsum(0), correction.cumsum(0)
+        begin = self.first[self.tracks.label]
+        missed = missed - missed[begin]
+        return summed - summed[begin] - missed, float(missed.square().mean().sqrt())
+
+
+def _several(tracks: Segments) -> None:
+    lone = (tracks.sizes < 2).nonzero()[:, 0].tolist()
+    if lone:
+        given = f"{counted(len(lone), 'track')} of one point (track {lone[0]} is the first)"
+        raise ShapeError(given, "two points or more in each track", "leave such tracks out")
+
+
+def _increasing(t: Tensor, tracks: Segments) -> None:
+    same = tracks.label[1:] == tracks.label[:-1]
+    twice = (same & (t[1:] <= t[:-1])).nonzero()[:, 0].tolist()
+    if twice:
+        where = int(tracks.label[twice[0]])
+        raise DomainError(f"the time {float(t[twice[0]]):g} twice in track {where}", "each moment of a track once")
+
+
+def _windows(tracks: Segments, width: int) -> tuple[Int[Tensor, " N"], int]:
+    """The first of ``width`` moments of its own track about each moment, where tracks are long enough."""
+    width = min(width, int(tracks.sizes.min()))
+    begin = tracks.ptr[:-1][tracks.label]
+    end = tracks.ptr[1:][tracks.label]
+    middle = torch.arange(len(tracks.label)) - width // 2
+    return torch.minimum(torch.maximum(middle, begin), end - width), width
+
+
+def _derivative(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> Float[Tensor, "N d"]:
+    """The derivative of the polynomial through the moments about each one."""
+    start, width = _windows(tracks, _STENCIL)
+    near = start[:, None] + torch.arange(width)
+    away = t[near] - t[:, None]
+    unit = away.abs().amax(1, keepdim=True)
+    powers = (away / unit)[:, None, :] ** torch.arange(width)[:, None]  # (N, power, node)
+    wanted = torch.zeros(len(t), width, 1, dtype=t.dtype)
+    wanted[:, 1] = 1 / unit
+    weights = torch.linalg.solve(powers, wanted)[..., 0]
+    return torch.einsum("nk,nkd->nd", weights, f[near])
+
+
+def _roughness(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> float:
+    sizes = tracks.sizes[tracks.label]
+    reach = min(_NEIGHBOURS, (int(tracks.sizes.max()) - 1) // 2)
+    place = torch.arange(len(t)) - tracks.ptr[:-1][tracks.label]
+    inner = ((place >= reach) & (place < sizes - reach)).nonzero()[:, 0]
+    if reach == 0 or not len(inner):
+        return 0.0
+    near = inner[:, None] + torch.tensor([k for k in range(-reach, reach + 1) if k])
+    away = t[near] - t[inner][:, None]
+    count = 2 * reach
+    powers = (away / away.abs().amax(1, keepdim=True))[:, None, :] ** torch.arange(count)[:, None]
+    wanted = torch.zeros(len(inner), count, 1, dtype=t.dtype)
+    wanted[:, 0] = 1
+    weights = torch.linalg.solve(powers, wanted)[..., 0]
+    left = f[inner] - torch.einsum("nk,nkd->nd", weights, f[near])
+    return float((left / (1 + weights.square().sum(1, keepdim=True)).sqrt()).square().mean().sqrt())
