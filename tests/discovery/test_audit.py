@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,12 @@ from torch import Tensor, nn
 import isotropy
 from isotropy.data import load
 from isotropy.discovery import Audit, audit
+from isotropy.discovery._audit_pictures import in_words, predicted
 from isotropy.errors import DomainError, SchemaError, ShapeError
-from isotropy.groups import Window, parse
+from isotropy.groups import SO, Window, parse
 from isotropy.linalg import Segments
-from isotropy.measure import equivariance_error
-from isotropy.reps import Cloud, Pairs, Point, Rep, Scalar, Vector
+from isotropy.measure import equivariance_error, layer_errors, lie_error
+from isotropy.reps import Bumps, Cloud, Field, Pairs, Point, Rep, Scalar, Vector
 
 TYPES = {"x": "2*Vector", "y": "Vector"}
 
@@ -217,6 +220,97 @@ def test_pixels() -> None:
     assert not found.notes
     turned = audit(net, images, types, groups="SO(2)")
     assert any("SO(2) warps images" in note for note in turned.notes)
+
+
+def reader(lopsided: float) -> nn.Sequential:
+    """Three classes by convolutions that know no direction, but for what the second is given, and a mean."""
+    torch.manual_seed(0)
+    kernel = torch.tensor([[1.0, 2.0, 1.0], [2.0, 4.0, 2.0], [1.0, 2.0, 1.0]]) / 16
+    layers: list[nn.Module] = []
+    for inner, odd in ((1, 0.0), (4, lopsided)):
+        layer = nn.Conv2d(inner, 4, 3, padding=1)
+        with torch.no_grad():
+            layer.weight.copy_(torch.randn(4, inner, 1, 1) * kernel + odd * torch.randn(4, inner, 3, 3))
+        layers += [layer, nn.Tanh()]
+    ends = nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3)
+    return nn.Sequential(*layers, *ends).double()
+
+
+@pytest.fixture(scope="module")
+def blots() -> torch.Tensor:
+    """Smooth pictures of three bumps, long in one direction."""
+    draw = torch.Generator().manual_seed(0)
+    height = 0.5 + torch.rand(24, 3, generator=draw, dtype=torch.float64)
+    centre = 0.4 * (2 * torch.rand(24, 3, 2, generator=draw, dtype=torch.float64) - 1)
+    spread = torch.diag(torch.tensor([0.03, 0.015], dtype=torch.float64)).expand(24, 3, 2, 2)
+    return Bumps(2).render(Bumps(2).of(height, centre, spread), (16, 16))
+
+
+def test_classifiers_of_pictures_are_asked_between_cells_too(blots: torch.Tensor, tmp_path: Path) -> None:
+    types = {"x": "Field(Scalar)", "y": "3*Scalar"}
+    torch.manual_seed(0)
+    found = audit(
+        nn.Sequential(nn.Flatten(), nn.Linear(256, 3)).double(), blots, types, groups=["SO(2)", "D(4)"], progress=False
+    )
+    turned, exact = found["SO(2)"], found["D(4)"]
+    assert turned.floor is not None
+    assert exact.floor is None
+    assert 0.01 < turned.floor.mean < turned.error.low
+    assert turned.lie is not None
+    assert turned.layers
+    assert not turned.blame.where
+    assert exact.blame.where
+    # The worst picture is one of those given, and what stands beside it is the same under the element in words.
+    worst = found.worst["SO(2)"]
+    assert any(np.array_equal(worst.picture, one) for one in blots.numpy())
+    assert re.fullmatch(r"turned by -?\d+ degrees", worst.moved)
+    angle = math.radians(float(worst.moved.split()[2]))
+    again = Field().act(SO(2), SO(2).from_coords(torch.tensor([[angle]], dtype=torch.float64)),
+                        torch.as_tensor(worst.picture)[None])  # fmt: skip
+    assert torch.allclose(again[0], torch.as_tensor(worst.there), atol=0.03)  # words round to a degree
+    assert worst.before.startswith("class ")
+    assert 0.01 < worst.floor < 0.2
+    assert found.worst["D(4)"].floor == 0
+    page = found.report(tmp_path / "report.html").read_text()
+    assert "Warped there and back this picture is" in page
+    assert "nothing is interpolated" in page
+    assert f"as it is: {worst.before}" in page
+    assert {"floor", "floor_low", "floor_high"} <= set(found.rows()[0])
+    assert Audit.from_json(found.to_json()) == found
+
+
+def test_errors_that_are_no_more_than_interpolation_charge_no_layer(blots: torch.Tensor) -> None:
+    types = {"x": "Field(Scalar)", "y": "3*Scalar"}
+    found = audit(reader(0.0), blots, types, groups=["SO(2)", "C(4)"], progress=False)
+    assert found["C(4)"].verdict == "exact to rounding"
+    assert found["SO(2)"].verdict.startswith("no more than interpolation")
+    assert not found["SO(2)"].layers
+    assert not found.worst.keys() & {"C(4)"}
+    # The derivative knows less of interpolation: it is nearly zero, and far from it where a layer knows a direction.
+    still, planted = (lie_error(reader(odd), "SO(2)", blots, Field(), 3 * Scalar).total.mean for odd in (0.0, 1.0))
+    assert still < 0.1 * planted
+    layers = layer_errors(reader(1.0), "SO(2)", blots, Field(), 3 * Scalar)
+    assert layers.worst().name == "2"
+
+
+@pytest.mark.parametrize(
+    ("matrix", "words"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], "not moved"),
+        ([[-1.0, 0.0], [0.0, 1.0]], "mirrored"),
+        ([[0.0, -1.0, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], "turned by 90 degrees, shifted by (0.5, 0)"),
+        ([[2.0, 0.0], [0.0, 0.5]], "stretched by 0.5 and 2"),
+        ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.0, 1.0]], "seen from elsewhere"),
+    ],
+)
+def test_what_a_matrix_does_in_words(matrix: list[list[float]], words: str) -> None:
+    assert in_words(torch.tensor(matrix, dtype=torch.float64)) == words
+
+
+def test_predictions_in_words() -> None:
+    assert predicted(torch.tensor([0.1, 0.9])) == "class 1 (90 %)"
+    assert predicted(torch.tensor([0.0, 0.0, 9.0])) == "class 2 (100 %)"
+    assert predicted(torch.ones(2000)) == "2000 numbers of norm 44.7"
 
 
 def test_learners_take_clouds_as_rows_and_say_what_they_cannot() -> None:

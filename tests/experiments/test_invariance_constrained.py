@@ -11,7 +11,19 @@ import torch
 
 from isotropy.experiments.invariance_constrained import INVARIANCE_CONSTRAINED, Config, InvarianceConstrained
 from isotropy.experiments.invariance_constrained._beyond import KINDS, rows_of
-from isotropy.experiments.invariance_constrained._config import BEYOND, DATA, KNOWN, MOTIONS, PEERS, Beyond, Harm, Plan
+from isotropy.experiments.invariance_constrained._config import (
+    BEYOND,
+    DATA,
+    EITHER_WAY,
+    HARMFUL,
+    KEPT,
+    KNOWN,
+    MOTIONS,
+    PEERS,
+    Beyond,
+    Harm,
+    Plan,
+)
 from isotropy.experiments.invariance_constrained._digits import digits, motion
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -35,6 +47,7 @@ def test_every_way_to_train_has_its_line(found: InvarianceConstrained) -> None:
         multipliers = [found.values(KNOWN, f"{data}, multiplier of {m}", "all")[0] for m in MOTIONS]
         # A network that guesses misses a bound of 0.5 nats by 1.8 in each of its two steps.
         assert multipliers == pytest.approx([2 * 1.8 * TINY.plan.dual] * 3, rel=0.15)
+    assert {line.method for line in found.scores if line.task == HARMFUL} == set(KEPT)
     for kind in KINDS:
         assert {line.method for line in found.scores if line.setting == f"{kind}, moved"} == {"none", "constrained"}
 
@@ -56,9 +69,12 @@ def test_claims_fail_on_bad_numbers(found: InvarianceConstrained) -> None:
     gain = "rotated digits: the matching constraint gains a point over none"
     assert with_other("rotated, accuracy", "matching", lambda v: v + 1)[gain]
     assert not with_other("rotated, accuracy", "matching", lambda v: v - 1)[gain]
-    infeasible = "{6, 9} under half turns is called infeasible in every seed"
-    assert with_other("called infeasible", "6 and 9", lambda v: 1.0)[infeasible]
-    assert not with_other("called infeasible", "6 and 9", lambda v: 0.0)[infeasible]
+    infeasible = "{6, 9}, either way up, is called infeasible in every seed"
+    assert with_other("called infeasible", EITHER_WAY, lambda v: 1.0)[infeasible]
+    assert not with_other("called infeasible", EITHER_WAY, lambda v: 0.0)[infeasible]
+    floor = "its loss stays at ln 2 or above"
+    assert with_other("loss under hard half turns", EITHER_WAY, lambda v: 0.7)[floor]
+    assert not with_other("loss under hard half turns", EITHER_WAY, lambda v: 0.6)[floor]
     assert not with_other("acceptance of scale", "all", lambda v: 1.0)[
         "on average at most nine in ten proposals are accepted"
     ]

@@ -170,6 +170,44 @@ def test_options_and_bumps_are_written_and_read(field: object) -> None:
     assert parse_type(str(field)) == field
 
 
+@pytest.mark.parametrize("fill", [0.0, 0.3, "border", "reflection"])
+@pytest.mark.parametrize("name", ["SO(2)", "T(2)", "GL+(2)", "Affine(SL(2))", "homographies", "SE(3)"])
+def test_the_rate_of_an_image_is_the_derivative_of_its_warp_to_both_sides(name: str, fill: float | str) -> None:
+    """To one side alone the slopes of a bilinear image are others: they jump at every cell."""
+    G = Homography(2) if name == "homographies" else parse(name)
+    sides = (4, 5, 3) if G.degree == 3 else (6, 5)
+    x = torch.randn(2, 3, *sides, generator=generator(), dtype=FLOAT64)
+    field, t = Field(Scalar, fill=fill), 1e-6
+    basis = matrix(G.algebra.basis)
+    for A in basis:
+        g = matrix(G.exp(t * A)).expand(2, *A.shape)
+        there, back = act(field, G, g, x), act(field, G, G.inverse(g), x)
+        assert torch.allclose(tangent(field, G, A, x), (there - back) / (2 * t), atol=1e-4), A
+    one_sided = (act(field, G, matrix(G.exp(t * basis[0])).expand(2, *basis[0].shape), x) - x) / t
+    assert not torch.allclose(tangent(field, G, basis[0], x), one_sided, atol=1e-2)
+
+
+def test_the_rate_of_a_smooth_image_is_that_of_its_formula() -> None:
+    """Central differences are right to the square of a cell."""
+    f, A = smooth(1), matrix(SO(2).algebra.basis)[0]
+    t, bumps = 1e-4, Bumps(2)
+    g = matrix(SO(2).exp(t * A))[None]
+    gaps: list[float] = []
+    for n in (32, 64):
+        there, back = (bumps.render(bumps.act(SO(2), h, f), (n, n)) for h in (g, SO(2).inverse(g)))
+        exact, seen = (there - back) / (2 * t), tangent(Field(), SO(2), A, bumps.render(f, (n, n)))
+        gaps.append(float((seen - exact).norm() / exact.norm()))
+    assert gaps[0] < 0.08  # bumps of a deviation of two cells
+    assert 3.5 < gaps[0] / gaps[1] < 4.5
+
+
+def test_vectors_at_cells_turn_as_they_move() -> None:
+    x, A = torch.randn(2, 2, 6, 6, generator=generator(), dtype=FLOAT64), matrix(SO(2).algebra.basis)[0]
+    g, t = matrix(SO(2).exp(1e-6 * A)).expand(2, 2, 2), 1e-6
+    change = (act(Field(Vector), SO(2), g, x) - act(Field(Vector), SO(2), SO(2).inverse(g), x)) / (2 * t)
+    assert torch.allclose(tangent(Field(Vector), SO(2), A, x), change, atol=1e-4)
+
+
 def test_what_cannot_be_warped_is_refused() -> None:
     image = torch.zeros(1, 1, 4, 4)
     with pytest.raises(DomainError, match="fill='mirror'"):
@@ -183,7 +221,7 @@ def test_what_cannot_be_warped_is_refused() -> None:
     with pytest.raises(DomainError, match="linear"):
         act(Field(Vector), Homography(2), torch.eye(3)[None], torch.zeros(1, 2, 4, 4))
     with pytest.raises(DomainError, match="rate"):
-        tangent(Field(), SO(2), torch.tensor([[0.0, -1.0], [1.0, 0.0]]), image)
+        tangent(Field(mode="nearest"), SO(2), torch.tensor([[0.0, -1.0], [1.0, 0.0]]), image)
     with pytest.raises(DomainError, match="affine"):
         act(Bumps(2), Homography(2), torch.eye(3, dtype=FLOAT64)[None], smooth(1))
     with pytest.raises(SchemaError, match="linear type"):

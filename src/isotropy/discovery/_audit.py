@@ -16,9 +16,11 @@ from torch.utils import _pytree as tree
 from isotropy.data import Dataset, ModelInputs, Pictures, Types, admitted, by_name, enough_units
 from isotropy.discovery._adapted import OnGraphs, adapted
 from isotropy.discovery._asked_on import asked_on, batched, with_columns
+from isotropy.discovery._audit_pictures import WorstPicture, worst_picture
 from isotropy.discovery._audit_result import Audit, Generator, GroupAudit
 from isotropy.discovery._words import ROUNDING
 from isotropy.errors import DomainError, SchemaError
+from isotropy.estimate import Estimate
 from isotropy.frames.parts import Inputs, is_graph, opened
 from isotropy.linalg import Segments
 from isotropy.measure import (
@@ -26,11 +28,13 @@ from isotropy.measure import (
     Layer,
     LayerErrors,
     Sample,
+    equivariance_defects,
     equivariance_error,
     interpolation_floor,
     layer_errors,
     lie_error,
 )
+from isotropy.measure.parts import units
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.reps import Field, Schema, leaves, parse_type, written_type
@@ -110,10 +114,11 @@ def audit(
     dtype = _dtype(model, x)
     sample = rows.take(chosen).to(dtype)
     found: tuple[GroupAudit, ...] = ()
+    worst: dict[str, WorstPicture] = {}
     with evaluating(given), _plain_attention(), progress_bar("groups audited", len(listed), progress) as advance:
         model = with_columns(model, sample, schema.y)
         for one in listed:
-            found += (_judge(model, sample, unit[chosen], schema, one, seed, notes),)
+            found += (_judge(model, sample, unit[chosen], schema, one, seed, notes, worst),)
             advance()
     return Audit(
         model=name or _named(given),
@@ -125,6 +130,7 @@ def audit(
             "dtype": str(dtype).removeprefix("torch."),
         },
         groups=found,
+        worst=worst,
         notes=tuple(dict.fromkeys(notes)),
         settings={"seed": seed, "groups": ", ".join(one.name for one in listed)},
         seconds=time.perf_counter() - began,
@@ -175,6 +181,7 @@ def _judge(
     candidate: Candidate,
     seed: int,
     notes: list[str],
+    worst: dict[str, WorstPicture],
 ) -> GroupAudit:
     group = candidate.group
 
@@ -182,39 +189,55 @@ def _judge(
         few = sample.take(slice(rows))
         return question(model, subject, few.x, schema.x, schema.y, segments=few.segments, **options)
 
-    error = asked(equivariance_error, candidate.measured, _ERROR_ROWS, n=_DRAWS, cluster=unit, seed=seed)
-    notes += _floor(candidate, sample, schema, seed)
+    error, pair = _error(partial(asked, seed=seed), candidate, schema, unit)
+    if pair is not None and error.mean > ROUNDING and (picture := worst_picture(model, group, sample, *pair)):
+        worst[candidate.name] = picture
+    floor = _floor(candidate, sample, schema, seed)
+    told = partial(GroupAudit, candidate.name, error, width=candidate.width, floor=floor)
+    if floor is not None:
+        said = f"{candidate.name} warps images: there and back they are {floor.mean:.2g} from themselves, in the same"
+        notes.append(f"{said} norm; errors of that size are interpolation.")
     modules = isinstance(model, nn.Module) and any(True for _ in model.children())
     # Where nothing breaks no layer does; of a group with reflections the rest says where, if turning is kept.
-    broken = modules and error.mean > ROUNDING
+    broken = modules and error.mean > max(ROUNDING, 0.0 if floor is None else floor.mean)
     if not group.dim:
         layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS)) if broken else _NOWHERE
-        return GroupAudit(candidate.name, error, layers=layers, width=candidate.width, blame=blame)
+        return told(layers=layers, blame=blame)
     if getattr(model, "arrays", False):
         notes.append("No Lie errors: the model computes outside torch, which then knows no derivatives of it.")
-        return GroupAudit(candidate.name, error, width=candidate.width)
+        return told()
     try:
         lie = asked(lie_error, group, _LIE_ROWS, cluster=unit[:_LIE_ROWS])
     except (DomainError, RuntimeError) as reason:  # an operation without forward derivatives
         notes.append(f"No Lie errors: {str(reason).splitlines()[0]}.")
-        return GroupAudit(candidate.name, error, width=candidate.width)
+        return told()
     generators = tuple(Generator(*pair) for pair in zip(group.generator_names, lie.generators, strict=True))
     layers, blame = _NOWHERE
     if broken and lie.total.mean < ROUNDING and len(tree.tree_leaves(group.discrete)[0]):
         layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS, discrete=True))
-    elif modules:
+    elif broken or (modules and floor is None):
         layers, blame = _several(asked(layer_errors, group, _LAYER_ROWS))
-    return GroupAudit(candidate.name, error, lie.total, generators, layers, candidate.width, blame)
+    return told(lie=lie.total, generators=generators, layers=layers, blame=blame)
 
 
-def _floor(candidate: Candidate, sample: Sample, schema: Schema, seed: int) -> list[str]:
-    """What interpolation does to images that a group warps."""
+def _error(
+    asked: Callable[..., Any], candidate: Candidate, schema: Schema, unit: Tensor
+) -> tuple[Estimate, tuple[int, Any] | None]:
+    """The error, and of images the worst pair of row and element."""
+    if not isinstance(schema.x, Field):
+        return asked(equivariance_error, candidate.measured, _ERROR_ROWS, n=_DRAWS, cluster=unit), None
+    found = asked(equivariance_defects, candidate.measured, _ERROR_ROWS, n=_DRAWS)
+    estimate = found.estimate("relative", units(unit, len(found.distance)), 0.95)
+    return estimate, (found.worst_row, found.worst_element)
+
+
+def _floor(candidate: Candidate, sample: Sample, schema: Schema, seed: int) -> Estimate | None:
+    """What interpolation does to images that a group warps; None where it takes cells to cells."""
     if not any(isinstance(leaf, Field) for leaf in leaves(schema.x)):
-        return []
+        return None
     few = sample.take(slice(_LIE_ROWS))
     floor = interpolation_floor(candidate.measured, few.x, schema.x, seed=seed)
-    said = f"{candidate.name} warps images: there and back they are {floor.mean:.2g} from themselves, in the same norm"
-    return [f"{said}; errors of that size are interpolation."] if floor.mean > ROUNDING else []
+    return floor if floor.mean > ROUNDING else None
 
 
 _NOWHERE: tuple[tuple[Layer, ...], Blame] = ((), Blame(""))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from isotropy.discovery._audit_pictures import WorstPicture, shown
 from isotropy.discovery._audit_steps import audit_steps
 from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import DomainError
@@ -30,6 +31,8 @@ class GroupAudit:
     ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
     derivative torch cannot see; ``layers`` is empty where the model shows none. ``width`` is the window of a group
     without a uniform law. ``blame`` names the layer where the symmetry is lost, and those that cannot be told from it.
+    ``floor`` is how far images are from themselves after they were warped there and back, where they are interpolated:
+    errors of that size are told from none, and no layer is charged with them.
     """
 
     name: str
@@ -39,10 +42,15 @@ class GroupAudit:
     layers: tuple[Layer, ...] = ()
     width: tuple[float, ...] | None = None
     blame: Blame = Blame("")
+    floor: Estimate | None = None
 
     @property
     def verdict(self) -> str:
         """What the error means, in words."""
+        if self.floor is not None and ROUNDING < self.error.mean <= self.floor.mean:
+            return (
+                f"no more than interpolation ({100 * self.error.mean:.2g} %, its floor {100 * self.floor.mean:.2g} %)"
+            )
         return verdict(self.error.mean)
 
     def worst(self) -> Layer | None:
@@ -61,6 +69,9 @@ class Audit(Answer[GroupAudit]):
     kind: ClassVar[str] = "audit"
     model: str = ""
     groups: tuple[GroupAudit, ...] = ()
+    worst: Mapping[str, WorstPicture] = field(
+        default_factory=dict[str, WorstPicture], compare=False, repr=False, metadata={"json": False}
+    )
 
     @property
     def largest(self) -> GroupAudit | None:
@@ -102,6 +113,7 @@ class Audit(Answer[GroupAudit]):
                     **flatten("error", found.error, headline=True),
                     "max": found.error.max,
                     "verdict": found.verdict,
+                    **(flatten("floor", found.floor) if found.floor is not None else {}),
                     **flatten("lie_error", found.lie),
                     "worst_layer": worst.name if worst else None,
                     "worst_layer_share": worst.share if worst else None,
@@ -112,9 +124,12 @@ class Audit(Answer[GroupAudit]):
         return rows
 
     def summary(self) -> Table:
+        warped = any(found.floor is not None for found in self.groups)
+        floor = Column("interpolation floor", "number", explain="Images warped there and back, from themselves.")
         columns = (
             Column("group"),
             Column("equivariance error", "number", explain="Relative rms over data and group; 0 is equivariant."),
+            *((floor,) if warped else ()),
             Column("worst pair", "number", explain="The largest error of one row under one element."),
             Column("per unit generator", "number", explain="The infinitesimal error, over all generators."),
             Column("verdict", explain="Exact to rounding below 1e-6; 1 is as far as unrelated outputs are."),
@@ -125,6 +140,7 @@ class Audit(Answer[GroupAudit]):
             (
                 found.name,
                 found.error,
+                *((found.floor,) if warped else ()),
                 found.error.max,
                 found.lie,
                 found.verdict,
@@ -154,6 +170,7 @@ class Audit(Answer[GroupAudit]):
             Text(self.headline(), style="headline"),
             *next_block(self.next_steps),
             *section("How symmetric", self.summary(), errors),
+            *section("The worst pictures", *(shown(name, one) for name, one in self.worst.items())),
             *section("Along which directions", *directions),
             *section("Where it breaks", *layers),
             *section("How to read this", Text(_HOW_TO_READ, style="details")),
@@ -188,7 +205,9 @@ error above zero. To learn which symmetries the data have, run `isotropy discove
 - The interval says how far the error would move with other rows, or with other clusters where rows are not independent.
 - The error per unit generator is the limit of small group elements; it shows along which direction the model breaks.
 - Layers: the infinitesimal error, of a finite group the error itself, is split exactly over the modules through which \
-everything flows; contributions may cancel, so shares are of their total size."""
+everything flows; contributions may cancel, so shares are of their total size.
+- Images that move between their cells are interpolated, and their rates are central differences. Layers that sharpen \
+edges add to such an error by aliasing; groups that move cells to cells, C(4) or D(4), are free of it."""
 
 
 def _headline(largest: GroupAudit | None, best: GroupAudit, broken: GroupAudit) -> str:

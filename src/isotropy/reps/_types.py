@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import jvp
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, SchemaError, ShapeError, counted
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups import Element, Group, homogeneous, linear, translation
 from isotropy.linalg import Segments
 from isotropy.reps._acting import spread
@@ -161,9 +161,9 @@ def pull(type_: Type, group: Group, g: Element, x: Value, segments: Segments | N
 
 
 def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments | None = None) -> Value:
-    """d/dt exp(tA).x at t = 0, of the shape of ``x``: the action at the dual number e + tA.
+    """d/dt exp(tA).x at t = 0, of the shape of ``x``: the action at the dual number e + tA, and ``Field.rate``.
 
-    Raises DomainError for pixels, between which nothing moves smoothly, and for images that are interpolated.
+    Raises DomainError for pixels, between which nothing moves smoothly.
 
     >>> from isotropy.groups import parse
     >>> from isotropy.reps import Vector
@@ -171,11 +171,23 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     >>> tangent(Vector, parse("SO(2)"), turn, torch.tensor([[1.0, 0.0]])).tolist()
     [[0.0, 1.0]]
     """
+
+    def leaf(type_: Any, value: Any) -> Any:
+        if isinstance(type_, Rep):
+            refuse_rates(type_, group)
+        return type_.rate(group, A, value) if isinstance(type_, Field) else _rate(type_, group, A, value, segments)
+
+    return over(type_, x, leaf)
+
+
+def _rate(type_: Any, group: Group, A: Element, x: Value, segments: Segments | None) -> Value:
+    """The rate of one leaf of a tree, by the action at a dual number."""
     parts, shape = tree.tree_flatten(x)
     moving = [i for i, part in enumerate(parts) if part.is_floating_point()]
+    if not moving:
+        return tree.tree_map(torch.zeros_like, x)
     like = parts[moving[0]]
     rows = len(like) if segments is None else segments.count
-    over(type_, x, lambda leaf, _: _refuse_rates(leaf, group))
 
     def batched(part: Tensor) -> Tensor:
         dtype = like.dtype if part.is_floating_point() else part.dtype
@@ -199,14 +211,6 @@ def tangent(type_: Type, group: Group, A: Element, x: Value, segments: Segments 
     for i, rate in zip(moving, found, strict=True):
         rates[i] = rate
     return tree.tree_unflatten(rates, shape)
-
-
-def _refuse_rates(leaf: Any, group: Group) -> None:
-    if isinstance(leaf, Rep):
-        refuse_rates(leaf, group)
-    elif isinstance(leaf, Field) and (factor := group.factor("space")) is not None and factor.dim:
-        hint = "equivariance_error over a narrow Window, or values that are not interpolated (Bumps)"
-        raise DomainError(f"the rate at which {group} moves {leaf}", "a type that moves without interpolation", hint)
 
 
 def over(type_: Type, x: Value, leaf: Callable[[Any, Any], Any]) -> Any:

@@ -65,23 +65,29 @@ def draw(
     source = _Source(generator, len(x))
     with torch.no_grad():
         t = source.sample(transforms)
-        _refuse_chance(transforms, t, x)
-        with_x = _applied(transforms, t, x)
+    traced = _refuse_chance(transforms, t, x)
+    with torch.no_grad():
+        moved = _applied(transforms, t, x)
         moved_y = (lambda t: y) if target is None else (lambda t: target(t, y))
-        value, accepted = _loss(loss, with_x, moved_y(t)), 0.0
+        value, accepted = _loss(loss, moved, moved_y(t)), 0.0
         proposals, values = [t], [value]
         for _ in range(steps - 1 if sampler != "uniform" else 0):
             new = source.sample(transforms)
-            loss_new = _loss(loss, _applied(transforms, new, x), moved_y(new))
-            proposals.append(new)
-            values.append(loss_new)
+            moved_new = _applied(transforms, new, x)
+            loss_new = _loss(loss, moved_new, moved_y(new))
             if sampler == "mh":
                 accept = source.uniform().to(value) * value.clamp_min(LEAST) < loss_new.clamp_min(LEAST)
                 t, value = chosen(accept, new, t), torch.where(accept, loss_new, value)
+                moved = torch.where(accept.reshape(-1, *[1] * (x.ndim - 1)), moved_new, moved)
                 accepted += float(accept.double().mean()) / (steps - 1)
+            else:  # of many proposals the parameters are kept, not the rows
+                proposals.append(new)
+                values.append(loss_new)
         if sampler in ("sir", "worst"):
             t, value = _picked(sampler, proposals, torch.stack(values), source)
-    moved = transforms.apply(t, x)
+            moved = transforms.apply(t, x)
+    if traced:
+        moved = transforms.apply(t, x)
     return Drawn(moved, t, value, accepted if sampler == "mh" and steps > 1 else 1.0)
 
 
@@ -126,12 +132,14 @@ def _applied(transforms: TransformSet, t: Any, x: Tensor) -> Tensor:
     return moved
 
 
-def _refuse_chance(transforms: TransformSet, t: Any, x: Tensor) -> None:
+def _refuse_chance(transforms: TransformSet, t: Any, x: Tensor) -> bool:
+    """Refuses transformations that depend on chance; whether a gradient flows through them."""
     few = torch.arange(min(len(x), 2), device=x.device)
     one, other = (transforms.apply(taken(t, few), x[few]) for _ in range(2))
     if not torch.equal(one.nan_to_num(), other.nan_to_num()):
         hint = "draw in sample, where the generator is, and keep what was drawn in t"
         raise NonDeterministicError(f"{transforms.name}: two answers to one t", "a function of t and x", hint)
+    return one.requires_grad
 
 
 def _loss(loss: Callable[[Tensor, Any], Tensor], x: Tensor, y: Any) -> Float[Tensor, " B"]:

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from isotropy.experiments.invariance_constrained._beyond import KINDS
-from isotropy.experiments.invariance_constrained._config import BEYOND, DATA, FEASIBLE, HARMFUL, KNOWN, MOTIONS
+from isotropy.experiments.invariance_constrained._config import (
+    BEYOND,
+    DATA,
+    EITHER_WAY,
+    FEASIBLE,
+    HALF_ALONE,
+    HARMFUL,
+    KNOWN,
+    MOTIONS,
+    OTHERS,
+)
 from isotropy.experiments.invariance_constrained._result import InvarianceConstrained
 from isotropy.study import Claim, Value, at_least, at_most, of
 
@@ -51,12 +62,13 @@ def _claims() -> Iterator[Claim[InvarianceConstrained]]:
     yield at_most("on average at most nine in ten proposals are accepted", acceptances, 0.9)
     yield at_least("on average at least six in ten are", acceptances, 0.6)
     yield at_least("a bound from suggest_bound settles in every seed", of(FEASIBLE, "settled", "rotation"), 1.0)
-    warned, settled = (f"{what}" for what in ("called infeasible", "settled"))
-    yield at_least("{6, 9} under half turns is called infeasible in every seed", of(HARMFUL, warned, "6 and 9"), 1.0)
-    yield at_most("and settles in none", of(HARMFUL, settled, "6 and 9"), 0.0)
-    least = of(HARMFUL, "loss under hard half turns", "6 and 9")
-    yield at_least("its loss stays above ln 2, less what a batch may show", least, 0.65)
-    yield at_least("without 6 and 9 it settles in every seed", of(HARMFUL, settled, "all but 6 and 9"), 1.0)
+    warned, settled, loss = "called infeasible", "settled", "loss under hard half turns, last epoch"
+    yield at_least("{6, 9}, either way up, is called infeasible in every seed", of(HARMFUL, warned, EITHER_WAY), 1.0)
+    yield at_most("and settles in none", of(HARMFUL, settled, EITHER_WAY), 0.0)
+    # The model moves while the batches of an epoch are met, so that twins are asked of slightly different ones.
+    yield at_least("its loss stays at ln 2 or above", of(HARMFUL, loss, EITHER_WAY), math.log(2) - 0.01)
+    yield at_least("without 6 and 9 it settles in every seed", of(HARMFUL, settled, OTHERS), 1.0)
+    yield at_least("and so it does under the half turn alone", of(HARMFUL, settled, HALF_ALONE), 1.0)
     for kind in KINDS:
         gain = of(BEYOND, f"{kind}, moved", "constrained") - of(BEYOND, f"{kind}, moved", "none")
         yield at_least(f"{kind}: the same call gains five points on moved rows", gain, 0.05)

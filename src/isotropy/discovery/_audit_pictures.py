@@ -1,0 +1,132 @@
+"""The picture on which a model breaks most: as it is, moved, what is predicted of both, what the warp alone does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isotropy.discovery._picture_report import displayed
+from isotropy.groups import Group, polar
+from isotropy.groups.parts import matrix
+from isotropy.measure import Sample
+from isotropy.report import Block, Images, Picture
+from isotropy.reps import Field
+
+
+@dataclass(frozen=True, eq=False)
+class WorstPicture:
+    """One picture ``(C, H, W)`` and the same ``moved`` (by what, in words), with what the model says of both.
+
+    ``floor`` is how far the picture is from itself after it was moved there and back, relative to its norm.
+    """
+
+    picture: NDArray[Any]
+    there: NDArray[Any]
+    moved: str
+    before: str
+    after: str
+    floor: float
+
+
+def worst_picture(
+    model: Callable[..., Any], group: Group, sample: Sample, row: int, element: Any
+) -> WorstPicture | None:
+    """The picture in this row under this element; None for inputs that are no images, or outputs that are trees."""
+    field, x = sample.type, sample.x
+    if not isinstance(field, Field) or not isinstance(x, Tensor) or x.ndim != 4:
+        return None
+    one = sample.take(torch.tensor([row]))
+    g = group.part(element, "space")
+    with torch.no_grad():
+        there = one.moved(group, _one(element))
+        outputs = [each.call(model) for each in (one, there)]
+        floor = field.interpolation_error(group, _one(element), one.x)
+    if not all(isinstance(y, Tensor) for y in outputs):
+        return None
+    before, after = (predicted(y[0].flatten()) for y in outputs)
+    said = "" if g is None else in_words(matrix(g).double())
+    pixels = [np.asarray(each.x[0].cpu(), dtype=np.float64) for each in (one, there)]
+    return WorstPicture(*pixels, moved=said, before=before, after=after, floor=float(floor[0]))
+
+
+def _one(element: Any) -> Any:
+    return element[None] if isinstance(element, Tensor) else tuple(part[None] for part in element)
+
+
+def predicted(y: Float[Tensor, " m"]) -> str:
+    """What a model says, in words: of several numbers the class, with its share; of a few that is, else their size.
+
+    >>> predicted(torch.tensor([0.0, 3.0, 0.0])), predicted(torch.tensor([0.25]))
+    ('class 1 (91 %)', '0.25')
+    """
+    if len(y) == 1:
+        return f"{float(y[0]):.3g}"
+    if len(y) > _CLASSES:
+        return f"{len(y)} numbers of norm {float(y.norm()):.3g}"
+    shares = y.double()
+    # Outputs that are shares already stay so; else they are taken as logits.
+    if bool((shares < 0).any()) or abs(float(shares.sum()) - 1) > _SUM:
+        shares = shares.softmax(0)
+    return f"class {int(shares.argmax())} ({100 * float(shares.max()):.0f} %)"
+
+
+_CLASSES = 1_000  # numbers that may be one for each class
+_SUM = 1e-3  # how far shares in single precision may be from 1 in all
+
+
+def in_words(g: Float[Tensor, "m m"]) -> str:
+    """What a matrix of the plane, linear or homogeneous, does to a picture.
+
+    >>> in_words(torch.tensor([[0.0, -2.0], [2.0, 0.0]], dtype=torch.float64))
+    'turned by 90 degrees, 2 times as large'
+    """
+    if g.shape[-1] == 3:
+        if bool(g[2, :2].abs().max() > _STILL):
+            return "seen from elsewhere"
+        shift = g[:2, 2] / g[2, 2]
+        told, g = ([f"shifted by ({shift[0]:.2g}, {shift[1]:.2g})"] if bool(shift.norm() > _STILL) else []), g[:2, :2]
+    else:
+        told = list[str]()
+    mirrored = bool(torch.linalg.det(g) < 0)
+    if mirrored:
+        g = g @ torch.diag(g.new_tensor([-1.0, 1.0]))
+    stretch, turn = polar(g)
+    angle = float(torch.rad2deg(torch.atan2(turn[1, 0], turn[0, 0])))
+    sizes = torch.linalg.eigvalsh(stretch)
+    words = ["mirrored"] * mirrored
+    if abs(angle) > 0.1:
+        words.append(f"turned by {angle:.0f} degrees")
+    if float(sizes[1] - sizes[0]) > _STILL:
+        words.append(f"stretched by {float(sizes[0]):.2g} and {float(sizes[1]):.2g}")
+    elif abs(float(sizes[0]) - 1) > _STILL:
+        words.append(f"{float(sizes[0]):.2g} times as large")
+    return ", ".join([*words, *told]) or "not moved"
+
+
+_STILL = 1e-3  # of half a side: less than a tenth of a cell of any picture that is shown
+
+
+def shown(group: str, found: WorstPicture) -> Block:
+    """Both pictures side by side, with both predictions."""
+    low, high = float(found.picture.min()), float(found.picture.max())
+    pixels = [displayed(each if len(each) in (1, 3) else each[:1]) for each in (found.picture, found.there)]
+    labels = f"as it is: {found.before}", f"{found.moved}: {found.after}"
+    floor = (
+        f"Warped there and back this picture is {found.floor:.2g} of its norm from itself: what is left of a "
+        "difference of that size is interpolation."
+        if found.floor
+        else "Its cells go to cells: nothing is interpolated."
+    )
+    return Images(
+        [Picture(each, label, low, high) for each, label in zip(pixels, labels, strict=True)],
+        title=f"{group}: the picture on which the outputs differ most",
+        caption=floor,
+        half=True,
+    )
