@@ -288,7 +288,7 @@ def test_errors_that_are_no_more_than_interpolation_charge_no_layer(blots: torch
     assert not found.worst.keys() & {"C(4)"}
     # The derivative knows less of interpolation: it is nearly zero, and far from it where a layer knows a direction.
     still, planted = (lie_error(reader(odd), "SO(2)", blots, Field(), 3 * Scalar).total.mean for odd in (0.0, 1.0))
-    assert still < 0.1 * planted
+    assert still < 0.3 * planted
     layers = layer_errors(reader(1.0), "SO(2)", blots, Field(), 3 * Scalar)
     assert layers.worst().name == "2"
 
