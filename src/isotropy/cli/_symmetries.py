@@ -7,6 +7,7 @@ import typer
 
 from isotropy.cli._app import app
 from isotropy.cli._options import Out, Resume, check_run, examples, point, show
+from isotropy.cli._parameters import unseen
 
 
 @app.command(
@@ -14,11 +15,15 @@ from isotropy.cli._options import Out, Resume, check_run, examples, point, show
     epilog=examples(
         'isotropy symmetries "u_t = u_xx + u**2" --out runs/e',
         'isotropy symmetries "(x_t**2 + y_t**2)/2 + 1/sqrt(x**2 + y**2)"',
+        "isotropy symmetries --parameters mypackage.models:predict draws.npz",
     ),
 )
 def symmetries(
     formula: Annotated[
-        str, typer.Argument(help='An equation, several separated by ";", or a Lagrangian, which has no "=".')
+        str,
+        typer.Argument(
+            help='An equation, several separated by ";", or a Lagrangian, which has no "="; DATA.npz of --parameters.'
+        ),
     ],
     independent: Annotated[
         str | None, typer.Option("--independent", help="The variables, e.g. t,x; by default told from derivatives.")
@@ -33,6 +38,14 @@ def symmetries(
     basis: Annotated[
         list[str], typer.Option("--basis", help='A further function to try, e.g. "sin(t)"; may be repeated.')
     ] = [],  # noqa: B006  typer copies its defaults
+    parameters: Annotated[
+        str | None,
+        typer.Option(
+            "--parameters",
+            metavar="MODULE:FUNCTION",
+            help="Instead: which directions of its parameters does this model not see? DATA.npz has thetas (K, p).",
+        ),
+    ] = None,
     out: Out = None,
     resume: Resume = False,
 ) -> None:
@@ -41,6 +54,9 @@ def symmetries(
     Derivatives are written u_t, u_xx or q''; powers ^ or **. Formulas are read, never run. Seconds for most.
     """
     check_run(out, resume)
+    if parameters is not None:
+        unseen(parameters, formula, out, resume)
+        return
     from isotropy.physics import Ansatz
     from isotropy.physics import symmetries as ask
     from isotropy.study import answering

@@ -1,5 +1,5 @@
 """From an equation or a Lagrangian to every symmetry and every conserved quantity: jets, symmetries, currents;
-metrics and their curvature, charges of gravity."""
+metrics and their curvature, charges of gravity; scaling, and parameters that data cannot see."""
 
 from isotropy.dynamics import LearnedNoether as LearnedNoether
 from isotropy.physics._ansatz import Ansatz as Ansatz
@@ -14,6 +14,15 @@ from isotropy.physics._symmetries import point_symmetries as point_symmetries
 from isotropy.physics._symmetries import variational_symmetries as variational_symmetries
 from isotropy.physics._vector_field import VectorField as VectorField
 from isotropy.physics._verb import symmetries as symmetries
+from isotropy.physics.parameters import AffineField as AffineField
+from isotropy.physics.parameters import orbit_proposal as orbit_proposal
+from isotropy.physics.parameters import parameter_symmetries as parameter_symmetries
+from isotropy.physics.parameters import sloppy_directions as sloppy_directions
+from isotropy.physics.parameters import which_parameters as which_parameters
+from isotropy.physics.scaling import ScalingGroup as ScalingGroup
+from isotropy.physics.scaling import exponents_from_data as exponents_from_data
+from isotropy.physics.scaling import exponents_from_equation as exponents_from_equation
+from isotropy.physics.scaling import pi_groups as pi_groups
 from isotropy.physics.tensor import Metric as Metric
 from isotropy.physics.tensor import NumericMetric as NumericMetric
 from isotropy.physics.tensor import surface_charge as surface_charge
