@@ -74,6 +74,8 @@ from isotropy.data._shapes import load_tours as load_tours
 from isotropy.data._shapes import read_modelnet as read_modelnet
 from isotropy.data._shapes import rounded as rounded
 from isotropy.data._structures import read_structures as read_structures
+from isotropy.data._supernovae import SUPERNOVAE as SUPERNOVAE
+from isotropy.data._supernovae import SupernovaFiles as SupernovaFiles
 from isotropy.data._times import TimeIsInputWarning as TimeIsInputWarning
 from isotropy.data._times import read_times as read_times
 from isotropy.data._tu import TU_NAMES as TU_NAMES

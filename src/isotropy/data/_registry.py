@@ -19,6 +19,7 @@ from isotropy.data._molecules import MOLECULES
 from isotropy.data._motion import CMU
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
+from isotropy.data._supernovae import SUPERNOVAE
 from isotropy.data._tu import TU, is_tu_folder, read_tu
 from isotropy.data.synthetic import MOTIONS, PROBLEMS
 from isotropy.data.zoo import LAWS, Law
@@ -94,15 +95,16 @@ def _law(law: Law) -> Entry:
     return Entry(name, law.title, law.physics, "computed", law.source, law.licence, make, defaults)
 
 
-def _read(name: str, title: str, reader: str, licence: str, file: File | str) -> Entry:
+def _read(name: str, title: str, reader: str, licence: str, file: File | str, *more: File, room: str = "data") -> Entry:
     """What is no table, and is read by a function of its own: from a ``file``, or computed from a source."""
 
     def make(settings: Mapping[str, object]) -> Dataset:
-        raise SchemaError(f"{name}, which is not a table", "a table", f"isotropy.data.{reader} reads it")
+        raise SchemaError(f"{name}, which is not a table", "a table", f"isotropy.{room}.{reader} reads it")
 
     if isinstance(file, str):
         return Entry(name, title, f"Made by isotropy.data.{reader}.", "computed", file, licence, make, {})
-    return Entry(name, title, f"Read by isotropy.data.{reader}.", "mirrored", file.origin, licence, make, {}, (file,))
+    story = f"Read by isotropy.{room}.{reader}."
+    return Entry(name, title, story, "mirrored", file.origin, licence, make, {}, (file, *more))
 
 
 _TABLES = (
@@ -136,6 +138,10 @@ _ENTRIES = (
         "gymnasium's humanoid.xml, posed by MuJoCo",
     ),
     _read("rooms", "Rooms with furniture that moves", "load_rooms()", "as this package", "boxes and cylinders"),
+    *(
+        _read(name, sample.title, f'supernovae.load_sample("{name}")', sample.licence, *sample.files, room="physics")
+        for name, sample in SUPERNOVAE.items()
+    ),
     _read("3bpa", "3-(benzyloxy)pyridin-2-amine, the same", 'load_molecules("3bpa")', "MIT", MOLECULES),
 )
 

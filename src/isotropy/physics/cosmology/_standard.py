@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
@@ -16,6 +16,9 @@ from isotropy.physics.cosmology._model import Cosmology, Values
 
 NODES = 32
 """Nodes of the rule: 1e-13 relative for z up to 3, where the nearest singularity of 1/E is half an interval away."""
+
+
+_TOGETHER = 100_000  # numbers of a step of the sum over nodes
 
 
 @lru_cache
@@ -53,10 +56,16 @@ class FlatwCDM(Cosmology):
 
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
         Om, w = values["Om"], self._slope(values)
+        return z * self._mean(len(Om) * len(z), lambda node: _squared((node * z).log1p(), Om, w))
+
+    def _mean(self, size: int, square: Callable[[Tensor], Tensor]) -> Float[Tensor, "P N"]:
+        """The mean of 1/E over [0, z], from E^2 at nodes (c, 1, 1): as many at a time as stay in the cache."""
+        nodes, weights = (torch.tensor(one, dtype=torch.float64)[:, None, None] for one in legendre())
+        several = max(1, min(NODES, _TOGETHER // max(size, 1)))
         total = torch.zeros(1, dtype=torch.float64)
-        for node, weight in zip(*legendre(), strict=True):
-            total = total + weight * _squared((node * z).log1p(), Om, w).rsqrt()
-        return z * total
+        for node, weight in zip(nodes.split(several), weights.split(several), strict=True):
+            total = total + (weight / square(node).sqrt()).sum(0)
+        return total
 
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
         # With u = a^(3/2) the integrand is smooth at the beginning, whatever w is: t H0 = 2/3 int du / sqrt(...).
@@ -87,6 +96,11 @@ class FlatLambdaCDM(FlatwCDM):
 
     def _slope(self, values: Values) -> Tensor:
         return torch.full_like(values["Om"], -1.0)
+
+    def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
+        # E^2 = 1 + Om ((1 + z)^3 - 1): no power for each parameter.
+        Om = values["Om"]
+        return z * self._mean(len(Om) * len(z), lambda node: 1 + Om * (3 * (node * z).log1p()).expm1())
 
 
 def _squared(log: Tensor, Om: Tensor, w: Tensor) -> Tensor:

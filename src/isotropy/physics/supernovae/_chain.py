@@ -1,0 +1,127 @@
+"""Posteriors by emcee, all walkers in one batch, with what says whether the chain is long enough."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError
+from isotropy.physics.cosmology import Cosmology
+from isotropy.physics.parameters import orbit_proposal
+from isotropy.physics.supernovae._asked import Likelihood, box, defined
+from isotropy.physics.supernovae._fit import starts
+
+Draws = NDArray[np.float64]
+
+ENOUGH = 50
+"""Autocorrelation times that a chain needs before emcee trusts its own estimate of them."""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``samples`` (n,) of each parameter and of the ``offset``, burn-in left out; ``tau`` in steps, split ``rhat``.
+
+    ``ess`` is the number of independent draws, ``acceptance`` the share of moves that were taken.
+    """
+
+    samples: Mapping[str, Draws]
+    tau: Mapping[str, float]
+    rhat: Mapping[str, float]
+    ess: Mapping[str, float]
+    acceptance: float
+
+
+def sampled(
+    lik: Likelihood,
+    model: Cosmology,
+    priors: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    walkers: int = 64,
+    steps: int = 3000,
+    burn: int = 500,
+    seed: int = 0,
+    orbits: Sequence[Any] = (),
+    width: float = 1.0,
+) -> Chain:
+    """See ``SNLikelihood.mcmc``."""
+    try:
+        import emcee
+    except ImportError as missing:
+        raise MissingExtraError.of("emcee", "physics") from missing
+    low, high = box(model, priors)
+    k = len(low)
+    if not k:
+        raise DomainError(f"a chain of {model.name}, which has no free parameter", "a model with free parameters")
+    if not 0 <= burn < steps:
+        raise DomainError(f"burn={burn} of {steps} steps", "a burn-in shorter than the chain")
+
+    def log_prob(positions: Draws) -> Draws:
+        theta = torch.from_numpy(np.ascontiguousarray(positions))
+        found = torch.full((len(theta),), -torch.inf, dtype=torch.float64)
+        inside = ((theta > low) & (theta < high)).all(1)
+        if bool(inside.any()):
+            found[inside] = -defined(lik, model, theta[inside], "chi2", np.inf) / 2
+        return found.numpy()
+
+    random = np.random.RandomState(seed)
+    begin = _begin(lik, model, low.numpy(), high.numpy(), walkers, random, seed)
+    moves: Any = None
+    if orbits:
+        proposal: Any = orbit_proposal(orbits, width)
+        moves = [(emcee.moves.StretchMove(), 0.5), (emcee.moves.MHMove(proposal, ndim=k), 0.5)]
+    sampler: Any = emcee.EnsembleSampler(walkers, k, log_prob, vectorize=True, moves=moves)
+    sampler.run_mcmc(emcee.State(begin, random_state=random.get_state()), steps)
+    chain: Draws = sampler.get_chain(discard=burn)
+    tau = emcee.autocorr.integrated_time(chain, quiet=True, tol=0)
+    names = model.parameters
+    if len(chain) < ENOUGH * float(tau.max()):
+        worst = names[int(tau.argmax())]
+        told = f"{len(chain)} steps for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
+        warnings.warn(told, ConvergenceWarning, stacklevel=3)
+    flat = chain.reshape(-1, k)
+    offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(flat).split(20_000)]
+    spread = random.standard_normal(len(flat)) / np.sqrt(lik.E) * float(isinstance(getattr(lik, "offset", ""), str))
+    columns = {name: flat[:, at] for at, name in enumerate(names)}
+    return Chain(
+        {**columns, "offset": torch.cat(offsets).numpy() + spread},
+        dict(zip(names, map(float, tau), strict=True)),
+        {name: split_rhat(chain[:, :, at]) for at, name in enumerate(names)},
+        {name: float(flat.shape[0] / tau[at]) for at, name in enumerate(names)},
+        float(np.mean(sampler.acceptance_fraction)),
+    )
+
+
+def _begin(lik: Likelihood, model: Cosmology, low: Draws, high: Draws, walkers: int, random: Any, seed: int) -> Draws:
+    """Walkers about the best of a scatter, as wide as a tenth of the priors, all where the model is defined."""
+    centre = np.clip(starts(lik, model, seed)[0], low + 0.01 * (high - low), high - 0.01 * (high - low))
+    found = np.zeros((0, len(low)))
+    scale = 0.1
+    while len(found) < walkers:
+        tried = centre + scale * (high - low) * random.standard_normal((4 * walkers, len(low)))
+        inside = ((tried > low) & (tried < high)).all(1)
+        tried = tried[inside]
+        kept = model.admissible(lik.sample.z_cmb, torch.from_numpy(tried)).numpy() if len(tried) else np.zeros(0, bool)
+        found = np.concatenate([found, tried[kept]])
+        scale *= 0.7
+    return found[:walkers]
+
+
+def split_rhat(chain: Draws) -> float:
+    """The potential scale reduction of walkers' halves, ``chain (steps, walkers)``; near 1 where all agree.
+
+    Source: Gelman et al., Bayesian Data Analysis, 3rd ed., §11.4.
+
+    >>> split_rhat(np.random.default_rng(0).standard_normal((1000, 8))) < 1.01
+    True
+    """
+    half = len(chain) // 2
+    parts = np.concatenate([chain[:half], chain[half : 2 * half]], 1)
+    within = parts.var(0, ddof=1).mean()
+    between = half * parts.mean(0).var(ddof=1)
+    return float(np.sqrt((half - 1) / half + between / within / half))

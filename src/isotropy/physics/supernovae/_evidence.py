@@ -1,0 +1,98 @@
+"""The evidence of a model: quadrature for at most two parameters, nested sampling beyond, to be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from isotropy.errors import DomainError, InfeasibleError, MissingExtraError
+from isotropy.physics.cosmology import Cosmology
+from isotropy.physics.supernovae._asked import Likelihood, box, defined
+
+_NODES = 8  # of Gauss-Legendre in each panel
+_PANELS = {1: (32, 512), 2: (12, 48)}  # first and last number of panels on a side, doubled until two agree
+_AGREE = 1e-6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """``log_z`` with its ``error`` (numerical, one standard deviation where it is drawn), and how it was found."""
+
+    log_z: float
+    error: float
+    method: str
+
+
+def evidence(
+    lik: Likelihood,
+    model: Cosmology,
+    priors: Mapping[str, tuple[float, float]] | None = None,
+    *,
+    method: Literal["quadrature", "nested"] = "quadrature",
+    seed: int = 0,
+    live: int = 500,
+) -> Evidence:
+    """See ``SNLikelihood.evidence``."""
+    if method not in ("quadrature", "nested"):
+        raise DomainError(f"method={method!r}", "'quadrature' or 'nested'")
+    low, high = box(model, priors)
+    k = len(low)
+    if not k:
+        return Evidence(float(lik.log_likelihood(model)), 0.0, "no free parameter")
+    if method == "nested":
+        return _nested(lik, model, low.numpy(), high.numpy(), seed, live)
+    if k > 2:
+        raise DomainError(f"quadrature over {k} parameters", "at most 2", 'method="nested"')
+    panels, most = _PANELS[k]
+    found, apart = _quadrature(lik, model, low, high, panels), math.inf
+    while panels < most and apart >= _AGREE:
+        panels *= 2
+        finer = _quadrature(lik, model, low, high, panels)
+        found, apart = finer, abs(finer - found)
+    return Evidence(found, apart, "quadrature")
+
+
+def _quadrature(lik: Likelihood, model: Cosmology, low: Tensor, high: Tensor, panels: int) -> float:
+    """ln of the mean likelihood over the box, Gauss-Legendre in equal panels of each side."""
+    x, w = np.polynomial.legendre.leggauss(_NODES)
+    edges = np.arange(panels)[:, None]
+    nodes = torch.from_numpy(((edges + (x + 1) / 2) / panels).ravel())
+    weights = torch.from_numpy(np.tile(w / 2 / panels, panels))
+    k = len(low)
+    grid = torch.cartesian_prod(*([nodes] * k)).reshape(-1, k)
+    mass = torch.cartesian_prod(*([weights] * k)).reshape(-1, k).prod(1)
+    parts = [
+        defined(lik, model, part, "log_likelihood", -torch.inf) for part in (low + (high - low) * grid).split(2000)
+    ]
+    return float(torch.logsumexp(torch.cat(parts) + mass.log(), 0))
+
+
+def _nested(
+    lik: Likelihood, model: Cosmology, low: NDArray[np.float64], high: NDArray[np.float64], seed: int, live: int
+) -> Evidence:
+    try:
+        import dynesty
+    except ImportError as missing:
+        raise MissingExtraError.of("dynesty", "physics") from missing
+
+    def log_likelihood(x: NDArray[np.float64]) -> float:
+        found = float(defined(lik, model, torch.from_numpy(np.array(x))[None], "log_likelihood", -math.inf))
+        return found if math.isfinite(found) else -1e300  # outside the model's domain; dynesty wants numbers
+
+    made: Any = dynesty.NestedSampler
+    sampler: Any = made(
+        log_likelihood, lambda u: low + (high - low) * u, len(low), nlive=live, rstate=np.random.default_rng(seed)
+    )
+    sampler.run_nested(print_progress=False, dlogz=0.01)
+    results: Any = sampler.results
+    log_z, error = float(results.logz[-1]), float(results.logzerr[-1])
+    if not log_z > -1e299:
+        raise InfeasibleError(f"{model.name}, which is defined nowhere in the priors", "priors that it allows")
+    return Evidence(log_z, error, "nested")
