@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
-from isotropy.groups import DiscreteMeasure, Window, integrate, parse
+from isotropy.groups import DiscreteMeasure, Element, Window, integrate, parse
 from isotropy.physics.cosmology import Cosmology, DilatonVSL
 from isotropy.physics.supernovae._fit import ONE_SIGMA, rate
 from isotropy.physics.supernovae._likelihood import SNLikelihood
@@ -66,7 +66,8 @@ def marginal_by_integral(
     delta = delta - float(likelihood.best_offset(model, params))
     least = float(likelihood.whiten(delta[None]).square().sum())
 
-    def relative(g: Tensor) -> Tensor:
+    def relative(g: Element) -> Tensor:
+        assert isinstance(g, Tensor), "T(1) acts on one space"
         moved = likelihood.whiten(delta - g[:, 0, 1][:, None])
         return (-(moved.square().sum(1) - least) / 2).exp()
 
