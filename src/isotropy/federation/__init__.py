@@ -5,6 +5,7 @@ from isotropy.federation._federate import Federated, Round, federate
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_head
 from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
+from isotropy.federation._privacy import private_stats
 from isotropy.federation._shapes import ClassShapes, GeometricShape
 from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_test
 from isotropy.federation._statistics import ClassStats, Sums
@@ -27,6 +28,7 @@ __all__ = [
     "lda_head",
     "lds",
     "mixture_head",
+    "private_stats",
     "ridge_head",
     "shape_similarity_test",
 ]
