@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError
-from isotropy.federation import ClassStats, GeometryGuidedAugmenter, dirichlet_label_skew, domain_skew, lds
+from isotropy.federation import (
+    ClassStats,
+    GeometryGuidedAugmenter,
+    choose_modes,
+    dirichlet_label_skew,
+    domain_skew,
+    lds,
+)
 from isotropy.random import spawn
 
 P, DRAWS = 8, 60_000
@@ -130,7 +137,7 @@ def test_refusals() -> None:
         GeometryGuidedAugmenter(shapes, mode="smote")
     with pytest.raises(DomainError, match="target=0"):
         GeometryGuidedAugmenter(shapes, target=0)
-    with pytest.raises(DomainError, match="call choose"):
+    with pytest.raises(DomainError, match="call choose_modes"):
         GeometryGuidedAugmenter(shapes, mode="auto").augment(SITES[0], torch.zeros(40))
     with pytest.raises(DomainError, match="alpha=0"):
         dirichlet_label_skew(torch.zeros(9), 2, 0.0, generator=spawn(0, "x"))
@@ -154,3 +161,22 @@ def test_partitions() -> None:
     assert all(bool((domain[rows] == d).all()) for d, rows in enumerate(kept))
     assert all(len(torch.unique(y[rows])) == 3 for rows in kept), "at least one row of each class"
     assert sum(map(len, kept)) < 200
+
+
+def test_what_is_chosen_is_what_does_best_on_rows_held_out() -> None:
+    """Two sites, each with one class only: only a mode that fills up classes never seen can tell them apart."""
+    x, y = torch.cat([SITES[1], SITES[1] + 4]), torch.arange(2).repeat_interleave(70)
+    clients = [(x[y == c], y[y == c]) for c in (0, 1)]
+    shapes = (ClassStats.from_data(*clients[0], classes=2) + ClassStats.from_data(*clients[1], classes=2)).shapes()
+    augment = GeometryGuidedAugmenter(shapes, target=200, mode="auto")
+    choice = choose_modes(augment, clients)
+    assert (
+        choice.chosen == augment.chosen == {c: max(choice.scores[c], key=choice.scores[c].__getitem__) for c in (0, 1)}
+    )
+    made, labels, synthetic = augment.augment(*clients[0])
+    assert bool(synthetic.any())
+    # Of one class in a mode of its own the draws are those of that mode.
+    for c in (0, 1):
+        alone = GeometryGuidedAugmenter(shapes, target=200, mode=choice.chosen[c])
+        again, of, _ = alone.augment(*clients[0])
+        assert torch.equal(made[labels == c], again[of == c])

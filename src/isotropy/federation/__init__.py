@@ -1,6 +1,7 @@
 """Many owners, one geometry: what sites may share of their data, and the one classifier that they get for it."""
 
 from isotropy.federation._algorithms import ALGORITHMS, Plan
+from isotropy.federation._choosing import Choice, choose_modes
 from isotropy.federation._federate import Federated, Round, federate
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_head
@@ -12,6 +13,7 @@ from isotropy.federation._statistics import ClassStats, Sums
 
 __all__ = [
     "ALGORITHMS",
+    "Choice",
     "ClassShapes",
     "ClassStats",
     "Federated",
@@ -22,6 +24,7 @@ __all__ = [
     "ShapeSimilarity",
     "Sums",
     "ccvr_head",
+    "choose_modes",
     "dirichlet_label_skew",
     "domain_skew",
     "federate",

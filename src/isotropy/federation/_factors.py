@@ -57,7 +57,7 @@ class Factors:
             kept,
         )
 
-    def __radd__(self, other: Literal[0]) -> Factors:
+    def __radd__(self, other: int) -> Factors:
         return self
 
     def rows(self, c: int, part: Literal["all", "within", "between"]) -> Float[Tensor, "r p"]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.federation._algorithms import Plan, State, load
 from isotropy.federation._checks import checked, same_width
+from isotropy.federation._choosing import choose_modes
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._rounds import Server, Site, aggregate, begin, local_update
 from isotropy.random import spawn
@@ -94,6 +95,8 @@ def federate(
         raise DomainError(f"engine={engine!r}", '"local"', "isotropy federate CONFIG --engine flower runs on Flower")
     if rounds < 1 or not 0 < participation <= 1:
         raise DomainError(f"rounds={rounds}, participation={participation}", "at least one round, a share in (0, 1]")
+    if augment is not None and augment.mode == "auto" and not augment.chosen:
+        choose_modes(augment, clients, seed=seed)
     sites = sites_of(clients, classes, names, augment, seed)
     model = _model(head, sites[0].x, classes, seed) if initial is None else initial
     tested = None if test is None else checked(*test, classes, "test")

@@ -35,7 +35,7 @@ class GeometryGuidedAugmenter:
       has the covariance Sigma; h^2 is ``bandwidth``, or (tr Sigma)^2 / (tr Sigma^2 n_k), at most 1. Sites whose C_k
       has not full rank (n_k <= p), and classes that a site has never seen, get "gaussian".
     - ``mode="gaussian"``: N(m, Sigma), or with ``prototypes`` a mixture of N(p_d, W) over domains d, by their rows.
-    - ``mode="auto"``: for each class what does best on rows that the sites hold out; ``choose`` decides it.
+    - ``mode="auto"``: for each class what does best on rows that the sites hold out; ``choose_modes`` decides it.
 
     m is the mean over all sites (``centre="global"``) or the site's own (``"client"``). ``prototypes`` are the
     ClassStats of each domain. ``scale="eigenvalue"`` takes variances for lengths, as the paper's text may be read
@@ -123,7 +123,9 @@ class GeometryGuidedAugmenter:
         if mode == "auto":
             if c not in self.chosen:
                 raise DomainError(
-                    'mode="auto", not decided', "a decision from rows held out", "call choose(clients) first"
+                    'mode="auto", not decided',
+                    "a decision from rows held out",
+                    "call choose_modes(augmenter, clients) first",
                 )
             mode = self.chosen[c]
         return "gaussian" if mode == "matched" and _white(own) is None else cast("Mode", mode)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -31,7 +30,7 @@ class Sums:
     def __add__(self, other: Sums) -> Sums:
         return Sums(self.n + other.n, self.s + other.s, self.Q + other.Q)
 
-    def __radd__(self, other: Literal[0]) -> Sums:
+    def __radd__(self, other: int) -> Sums:
         return self
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -154,7 +153,7 @@ class ClassStats:
             whole = (a.dense() if isinstance(a, Factors) else a) + (b.dense() if isinstance(b, Factors) else b)
         return ClassStats(whole, torch.promote_types(self.dtype, other.dtype), _together(self.noise, other.noise))
 
-    def __radd__(self, other: Literal[0]) -> ClassStats:
+    def __radd__(self, other: int) -> ClassStats:
         return self
 
     def to_sums(self, centre: Tensor | float = 0.0) -> Sums:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -100,7 +99,7 @@ class Moments:
             self.outer + other.outer + lever,
         )
 
-    def __radd__(self, other: Literal[0]) -> Moments:
+    def __radd__(self, other: int) -> Moments:
         """So that ``sum`` works, which begins at 0."""
         return self
 
