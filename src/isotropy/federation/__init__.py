@@ -7,9 +7,11 @@ from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_head
 from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
 from isotropy.federation._privacy import private_stats
+from isotropy.federation._result import Federation, SiteFinding
 from isotropy.federation._shapes import ClassShapes, GeometricShape
 from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_test
 from isotropy.federation._statistics import ClassStats, Sums
+from isotropy.federation._verb import federate_files
 
 __all__ = [
     "ALGORITHMS",
@@ -17,17 +19,20 @@ __all__ = [
     "ClassShapes",
     "ClassStats",
     "Federated",
+    "Federation",
     "GeometricShape",
     "GeometryGuidedAugmenter",
     "Plan",
     "Round",
     "ShapeSimilarity",
+    "SiteFinding",
     "Sums",
     "ccvr_head",
     "choose_modes",
     "dirichlet_label_skew",
     "domain_skew",
     "federate",
+    "federate_files",
     "lda_head",
     "lds",
     "mixture_head",

@@ -26,7 +26,7 @@ class Choice:
     """The mode ``chosen`` for each class, and the F1 score of each mode on rows held out, ``{class: {mode: F1}}``."""
 
     chosen: dict[int, Mode]
-    scores: dict[int, dict[Mode, float]]
+    scores: dict[int, dict[str, float]]
 
 
 def choose_modes(

@@ -34,6 +34,15 @@ class Round:
 
 
 @dataclass(frozen=True, eq=False)
+class Standing:
+    """Where a federation stands: the server, what each site keeps for itself, and the rounds so far."""
+
+    server: Server
+    kept: tuple[State, ...]
+    history: tuple[Round, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Federated:
     """The ``head`` of the last round, the ``history`` of all, and what each site trained on (``clients``)."""
 
@@ -63,8 +72,8 @@ def federate(
     seed: int = 0,
     engine: str = "local",
     progress: bool | None = False,
-    callback: Callable[[Server, Sequence[State]], None] | None = None,
-    start: tuple[Server, Sequence[State]] | None = None,
+    callback: Callable[[Standing], None] | None = None,
+    start: Standing | None = None,
     **settings: Any,
 ) -> Federated:
     """One classifier from rows that stay where they are: each round, sites train from what the server sent.
@@ -80,6 +89,7 @@ def federate(
     - ``augment``: what fills classes up at each site before the first round.
     - ``test``: rows whose accuracy goes into the history. Nothing is decided by it: the last round is the result.
     - ``participation``: the share of sites, drawn anew, that take part in a round.
+    - ``callback`` gets the ``Standing`` after each round; with ``start`` a federation goes on from one, bit for bit.
 
     Deterministic in ``seed``. Raises DomainError, ShapeError or DtypeError with the name of a site whose rows cannot be
     taken. Sources: see each algorithm; the schedule is that of McMahan et al., AISTATS 2017.
@@ -100,8 +110,9 @@ def federate(
     sites = sites_of(clients, classes, names, augment, seed)
     model = _model(head, sites[0].x, classes, seed) if initial is None else initial
     tested = None if test is None else checked(*test, classes, "test")
-    server, kept = (begin(model, plan), [{} for _ in sites]) if start is None else (start[0], list(start[1]))
-    history: list[Round] = []
+    standing = start or Standing(begin(model, plan), tuple({} for _ in sites), ())
+    server, kept, history = standing.server, list(standing.kept), list(standing.history)
+    load(model, server.w)
     with progress_bar("rounds", rounds, progress) as advance:
         while server.round < rounds:
             began, losses, uploads = time.perf_counter(), {}, []
@@ -113,7 +124,7 @@ def federate(
             told = None if tested is None else accuracy(model, *tested)
             history.append(Round(server.round, losses, told, time.perf_counter() - began))
             if callback is not None:
-                callback(server, kept)
+                callback(Standing(server, tuple(kept), tuple(history)))
             advance()
     return Federated(model, tuple(history), tuple(sites), plan)
 

@@ -40,8 +40,9 @@ class GeometryGuidedAugmenter:
     m is the mean over all sites (``centre="global"``) or the site's own (``"client"``). ``prototypes`` are the
     ClassStats of each domain. ``scale="eigenvalue"`` takes variances for lengths, as the paper's text may be read
     [recalled]; ``eig_boost=(5.0, 10)`` stretches the ten leading variances by 5 ... 1, as the published code means to.
-    ``subsample`` cuts classes of more rows than the target. Source: Ma et al., CVPR 2025 (arXiv 2503.06457); "matched",
-    "gaussian" and "auto" are ours.
+    ``subsample`` cuts classes of more rows than the target; ``skip_missing`` leaves classes without a shape as they
+    are, which raise KeyError otherwise. Source: Ma et al., CVPR 2025 (arXiv 2503.06457); "matched", "gaussian" and
+    "auto" are ours.
 
     Raises DomainError for unknown words and numbers outside their range.
 
@@ -64,6 +65,7 @@ class GeometryGuidedAugmenter:
         centre: str = "global",
         bandwidth: float | None = None,
         subsample: bool = False,
+        skip_missing: bool = False,
     ) -> None:
         known = (*get_args(Mode), "auto")
         for name, value, allowed in (
@@ -81,6 +83,7 @@ class GeometryGuidedAugmenter:
             raise DomainError(f"eig_boost={eig_boost}", "a positive factor, and a number of axes of at least 1")
         self.shapes, self.target, self.mode, self.scale, self.eig_boost = shapes, target, mode, scale, eig_boost
         self.centre, self.bandwidth, self.subsample = centre, bandwidth, subsample
+        self.skip_missing = skip_missing
         self.prototypes = _by_name(prototypes)
         self.chosen: dict[int, Mode] = {}
         self._roots = {c: self._root(shape) for c, shape in shapes.items()}
@@ -131,9 +134,9 @@ class GeometryGuidedAugmenter:
         return "gaussian" if mode == "matched" and _white(own) is None else cast("Mode", mode)
 
     def _made(self, c: int, own: Tensor, need: int, domain: Domain, draw: Generator) -> Tensor:
-        shape = self.shapes[c]
-        if need <= 0:
+        if need <= 0 or (self.skip_missing and c not in self.shapes):
             return own[:0]
+        shape = self.shapes[c]
         mode = self.mode_of(c, own)
         if mode == "ggeur":
             centres = self._around(c, own, need, domain, draw)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Generator, Tensor
 
 from isotropy.errors import DomainError
 from isotropy.federation._shapes import GeometricShape
@@ -53,9 +54,9 @@ def shape_similarity_test(
     """Are the clouds of a class shaped alike in all domains, more than those of different classes are?
 
     Rows ``x (N, p)``, labels ``y (N,)``, and the ``domain (N,)`` of each. Under the null a class of one domain is no
-    more like itself in another than like any class: which class is which is then permuted within the domains. Classes
-    with fewer than ``q + 1`` rows in some domain are left out. Raises DomainError for fewer than two domains or
-    classes. Source: the premise of Ma et al., CVPR 2025; the test is ours.
+    more like itself in another than like any class: which class is which is then permuted within the domains. A class
+    counts in the domains that have more than ``q`` rows of it, two at least. Raises DomainError for fewer than two
+    domains or classes. Source: the premise of Ma et al., CVPR 2025; the test is ours.
 
     >>> from isotropy.random import spawn
     >>> draw, axes = spawn(0, "doctest"), torch.linspace(3, 0.1, 8)
@@ -70,47 +71,71 @@ def shape_similarity_test(
     domains = domain.unique().tolist()
     labels = int(y.max()) + 1
     stats = [ClassStats.from_data(x[domain == d], y[domain == d], classes=labels) for d in domains]
-    enough = torch.stack([s.n > q for s in stats]).all(0)
-    classes = enough.nonzero().flatten().tolist()
-    if len(domains) < 2 or len(classes) < 2:
+    return similarity_of_stats(stats, q, permutations, seed, kind)
+
+
+def similarity_of_stats(
+    stats: Sequence[ClassStats], q: int = 5, permutations: int = 999, seed: int = 0, kind: str = "subspace"
+) -> ShapeSimilarity:
+    """The same test from the statistics of each domain, which is all that it needs of them."""
+    q = min(q, stats[0].width - 1) if stats else q
+    here = torch.stack([s.n > q for s in stats]) if stats else torch.zeros(0, 0, dtype=torch.bool)
+    classes = (here.sum(0) >= 2).nonzero().flatten().tolist()
+    if len(stats) < 2 or len(classes) < 2:
         raise DomainError(
-            f"{len(domains)} domains and {len(classes)} classes of more than {q} rows in each", "at least two of both"
+            f"{len(stats)} domains and {len(classes)} classes of more than {q} rows in two of them",
+            "at least two of both",
         )
-    shapes = [[of[c] for c in classes] for of in (s.shapes() for s in stats)]
+    found = [s.shapes() for s in stats]
+    shapes = [[of[c] if bool(at[c]) else None for c in classes] for of, at in zip(found, here, strict=True)]
     alike = _matrices(shapes, kind, q)
-    own, other = _per_class(alike, [torch.arange(len(classes))] * len(domains))
+    own, other = _per_class(alike, [torch.arange(len(classes))] * len(stats))
     draw = spawn(seed, "shape similarity")
-    nulls = []
+    nulls: list[Tensor] = []
     for _ in range(permutations):
         # Only how classes of different domains are matched counts: those of the first keep their names.
-        order = [torch.arange(len(classes)), *(torch.randperm(len(classes), generator=draw) for _ in domains[1:])]
+        order = [torch.arange(len(classes)), *(_shuffled(of, draw) for of in shapes[1:])]
         a, b = _per_class(alike, order)
         nulls.append(a - b)
     null, seen = torch.stack(nulls), own - other
     ties = 1e-12  # equal differences differ by rounding: such ties count against rejection
     each = [(1 + int((null[:, c] >= seen[c] - ties).sum())) / (1 + permutations) for c in range(len(classes))]
-    whole = (1 + int((null.mean(1) >= seen.mean() - ties).sum())) / (1 + permutations)
+    whole = (1 + int((null.nanmean(1) >= seen.mean() - ties).sum())) / (1 + permutations)
     return ShapeSimilarity(
         float(own.mean()), float(other.mean()), whole, tuple(classes), tuple(own.tolist()), tuple(other.tolist()),
-        tuple(holm(each)), tuple(null.mean(1).tolist()), q,
+        tuple(holm(each)), tuple(null.nanmean(1).tolist()), q,
     )  # fmt: skip
 
 
-def _matrices(shapes: list[list[GeometricShape]], kind: str, q: int) -> dict[tuple[int, int], Tensor]:
-    """Similarity of every class of one domain with every class of another."""
+def _shuffled(shapes: Sequence[GeometricShape | None], draw: Generator) -> Tensor:
+    """Another class for each that a domain has."""
+    present = torch.tensor([k for k, shape in enumerate(shapes) if shape is not None], dtype=torch.int64)
+    order = torch.arange(len(shapes))
+    order[present] = present[torch.randperm(len(present), generator=draw)]
+    return order
+
+
+def _matrices(shapes: Sequence[Sequence[GeometricShape | None]], kind: str, q: int) -> dict[tuple[int, int], Tensor]:
+    """Similarity of every class of one domain with every class of another; NaN where one of them is missing."""
+
+    def alike(s: GeometricShape | None, t: GeometricShape | None) -> float:
+        return float("nan") if s is None or t is None else s.similarity(t, kind, q)
+
     return {
-        (a, b): torch.tensor([[s.similarity(t, kind, q) for t in shapes[b]] for s in shapes[a]], dtype=torch.float64)
+        (a, b): torch.tensor([[alike(s, t) for t in shapes[b]] for s in shapes[a]], dtype=torch.float64)
         for a, b in combinations(range(len(shapes)), 2)
     }
 
 
 def _per_class(alike: dict[tuple[int, int], Tensor], order: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Similarity of each class with itself and with the others, matched by ``order``, over pairs of domains."""
-    same, different = [], []
+    """Similarity of each class with itself and with the others, matched by ``order``, over pairs that have it."""
+    same: list[Tensor] = []
+    different: list[Tensor] = []
     for (a, b), S in alike.items():
-        S = S[order[a]][:, order[b]]
-        own = S.diagonal()
+        matched = S[order[a]][:, order[b]]
+        own = matched.diagonal()
+        others = matched.clone().fill_diagonal_(float("nan"))
         same.append(own)
-        rest = (S.sum(0) + S.sum(1) - 2 * own) / (2 * (len(S) - 1))
-        different.append(rest)
-    return torch.stack(same).mean(0), torch.stack(different).mean(0)
+        rest = torch.cat([others, others.mT], 1).nanmean(1)
+        different.append(torch.where(own.isnan(), own, rest))
+    return torch.stack(same).nanmean(0), torch.stack(different).nanmean(0)

@@ -1,0 +1,238 @@
+"""The question as a person asks it: their sites' files in, one classifier and a line for each site out."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from isotropy.errors import DomainError
+from isotropy.estimate import Estimate
+from isotropy.federation._algorithms import State
+from isotropy.federation._choosing import choose_modes
+from isotropy.federation._federate import Federated, Round, Standing, federate
+from isotropy.federation._generators import GeometryGuidedAugmenter
+from isotropy.federation._privacy import private_stats
+from isotropy.federation._request import Request, read_request, read_sites
+from isotropy.federation._result import Federation, ShapesSeen, SiteFinding
+from isotropy.federation._rounds import Server
+from isotropy.federation._similarity import similarity_of_stats
+from isotropy.federation._statistics import ClassStats
+from isotropy.modes import evaluating
+from isotropy.random import spawn
+from isotropy.runs import Run
+from isotropy.study import answering, fingerprint
+
+STATE = "rounds.safetensors"
+Rows = tuple[Tensor, Tensor]
+
+
+def federate_files(
+    config: str | Path,
+    *,
+    seed: int = 0,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> Federation:
+    """One classifier for the sites that a YAML file names, and how well it does at each, alone and together.
+
+    Statistics of each class leave a site as the file allows (``min_count``, ``privacy``), give shapes, and these fill
+    up classes at the sites; then come the rounds. In ``out``: result.json, report.html, model.safetensors. A run that
+    was killed goes on from its last round with ``resume``. Raises SchemaError and DomainError, with the site, for
+    what cannot be read.
+    """
+    path = Path(config)
+    request = read_request(path)
+    rows = read_sites(request, path.parent)
+    settings = {
+        "config": asdict(request),
+        "seed": seed,
+        "sha256": fingerprint(*(part for pair in rows.values() for part in pair)),
+    }
+    with answering(out, resume, settings) as answer:
+        split = {name: _split(x, y, request.held_out, spawn(seed, "held out", name)) for name, (x, y) in rows.items()}
+        train = {name: fitted for name, (fitted, _) in split.items()}
+        held = {name: kept for name, (_, kept) in split.items()}
+        stats = {name: _statistics(request, name, pair, seed) for name, pair in train.items()}
+        pooled = cast(ClassStats, sum(stats.values()))
+        augment = _augmenter(request, pooled, train, seed)
+        found = _trained(request, train, augment, seed, answer.run, progress)
+        alone = {name: _alone(request, name, pair, seed) for name, pair in train.items()}
+        sites = tuple(
+            _finding(name, train[name], held[name], alone[name], found.head, request.classes) for name in rows
+        )
+        result = Federation(
+            sites=sites,
+            classes=request.classes,
+            features=pooled.width,
+            rounds=tuple(r.round for r in found.history),
+            losses=tuple({k: float(v) for k, v in r.loss.items()} for r in found.history),
+            counts={name: tuple(int(n) for n in s.n) for name, s in stats.items()},
+            min_count=request.min_count,
+            shapes=_shapes_seen(stats),
+            drawn={site.name: len(site.x) - site.real for site in found.clients},
+            modes={} if augment is None else _modes(augment),
+            planes=_planes(stats, pooled),
+            seed=seed,
+        )
+        answer.run.save(found.head)
+        return answer.write(replace(result, **answer.stamp()))
+
+
+def _split(x: Tensor, y: Tensor, share: float, draw: torch.Generator) -> tuple[Rows, Rows]:
+    """Rows to train on and rows held out: of each class the share, rounded down, so that single rows are trained on."""
+    order = torch.randperm(len(x), generator=draw)
+    held = torch.zeros(len(x), dtype=torch.bool)
+    for c in y.unique():
+        rows = order[y[order] == c]
+        held[rows[: int(share * len(rows))]] = True
+    return (x[~held], y[~held]), (x[held], y[held])
+
+
+def _statistics(request: Request, name: str, rows: Rows, seed: int) -> ClassStats:
+    """All that leaves a site before the rounds."""
+    x, y = rows
+    if request.privacy is None:
+        return ClassStats.from_data(x, y, classes=request.classes, site=name).release(request.min_count)
+    budget = request.privacy
+    return private_stats(
+        x, y, classes=request.classes, clip=budget.clip, epsilon=budget.epsilon, delta=budget.delta,
+        generator=spawn(seed, "privacy", name), site=name,
+    )  # fmt: skip
+
+
+def _augmenter(
+    request: Request, pooled: ClassStats, train: dict[str, Rows], seed: int
+) -> GeometryGuidedAugmenter | None:
+    if request.augment is None:
+        return None
+    shapes = pooled.shapes("auto" if request.privacy is not None else None)
+    if not shapes:
+        raise DomainError(
+            f"no class with {request.min_count} rows at any site", "a class whose statistics may leave a site",
+            "lower min_count, or leave augment out",
+        )  # fmt: skip
+    augment = GeometryGuidedAugmenter(shapes, request.augment.target, request.augment.mode, skip_missing=True)
+    if request.augment.mode == "auto":
+        choose_modes(augment, _known(train, augment), seed=seed)
+    return augment
+
+
+def _known(train: dict[str, Rows], augment: GeometryGuidedAugmenter) -> list[Rows]:
+    """Rows of classes that have a shape."""
+    some = torch.tensor([c in augment.shapes for c in range(augment.shapes.classes)])
+    return [(x[some[y]], y[some[y]]) for x, y in train.values()]
+
+
+def _trained(
+    request: Request, train: dict[str, Rows], augment: GeometryGuidedAugmenter | None, seed: int, run: Run,
+    progress: bool | None,
+) -> Federated:  # fmt: skip
+    """The rounds, each kept when it is done."""
+    names = list(train)
+    start = _resumed(run, names)
+
+    def keep(now: Standing) -> None:
+        whole: dict[str, Tensor] = {"round": torch.tensor(now.server.round), "w": now.server.w}
+        whole |= {f"server/{name}": value for name, value in now.server.state.items()}
+        for k, state in enumerate(now.kept):
+            whole |= {f"site/{k}/{name}": value for name, value in state.items()}
+        told = [[row.loss.get(name, math.nan) for name in names] + [row.seconds] for row in now.history]
+        run.write(STATE, {**whole, "history": torch.tensor(told, dtype=torch.float64)})
+
+    return federate(
+        list(train.values()), names=names, classes=request.classes, algorithm=request.algorithm,
+        rounds=request.rounds, local_epochs=request.local_epochs, lr=request.learning_rate,
+        batch_size=request.batch_size, optimizer=request.optimizer, head=request.head, augment=augment, seed=seed,
+        callback=keep, start=start, progress=progress,
+    )  # fmt: skip
+
+
+def _resumed(run: Run, names: list[str]) -> Standing | None:
+    if not run.has(STATE):
+        return None
+    whole: dict[str, Tensor] = run.read(STATE)
+    server = {key.removeprefix("server/"): value for key, value in whole.items() if key.startswith("server/")}
+    kept: list[State] = [{} for _ in names]
+    for key, value in whole.items():
+        if key.startswith("site/"):
+            _, k, name = key.split("/", 2)
+            kept[int(k)][name] = value
+    history = tuple(
+        Round(number, {name: loss for name, loss in zip(names, losses, strict=False) if loss == loss}, None, losses[-1])
+        for number, losses in enumerate(whole["history"].tolist(), 1)
+    )
+    return Standing(Server(whole["w"], server, int(whole["round"])), tuple(kept), history)
+
+
+def _alone(request: Request, name: str, rows: Rows, seed: int) -> nn.Module:
+    """What a site reaches by itself, with as many steps on its own rows."""
+    return federate(
+        [rows], names=[name], classes=request.classes, rounds=1, local_epochs=request.rounds * request.local_epochs,
+        lr=request.learning_rate, batch_size=request.batch_size, optimizer=request.optimizer, head=request.head,
+        seed=seed,
+    ).head  # fmt: skip
+
+
+def _finding(name: str, train: Rows, held: Rows, alone: nn.Module, together: nn.Module, classes: int) -> SiteFinding:
+    x, y = held
+    commonest = int(torch.bincount(train[1], minlength=classes).argmax())
+    return SiteFinding(
+        name,
+        len(train[0]),
+        len(x),
+        _share(y == commonest),
+        _share(_guess(alone, x) == y),
+        _share(_guess(together, x) == y),
+    )
+
+
+def _guess(head: nn.Module, x: Tensor) -> Tensor:
+    with evaluating(head), torch.no_grad():
+        return head(x).argmax(1)
+
+
+def _share(right: Tensor) -> Estimate:
+    """A share with Wilson's interval."""
+    from scipy.stats import binomtest
+
+    if not len(right):
+        return Estimate(float("nan"), 0.0, 1.0, n=0)
+    interval: Any = binomtest(int(right.sum()), len(right)).proportion_ci(0.95, "wilson")
+    return Estimate(float(right.double().mean()), float(interval.low), float(interval.high), n=len(right))
+
+
+def _shapes_seen(stats: dict[str, ClassStats]) -> ShapesSeen | None:
+    """Whether classes have one shape at all sites, from what left them; None where too few classes are at two sites."""
+    try:
+        found = similarity_of_stats(list(stats.values()))
+    except DomainError:
+        return None
+    return ShapesSeen(found.same, found.different, found.p_value, found.q, found.null)
+
+
+def _modes(augment: GeometryGuidedAugmenter) -> dict[str, str]:
+    return {str(c): augment.chosen.get(c, augment.mode) for c in augment.shapes}
+
+
+def _planes(stats: dict[str, ClassStats], pooled: ClassStats) -> dict[str, dict[str, tuple[float, ...]]]:
+    """In the plane of the two leading axes of each class: centre and covariance (x, y, xx, xy, yy) at each site."""
+    found: dict[str, dict[str, tuple[float, ...]]] = {}
+    for c, shape in pooled.shapes(2).items() if pooled.width > 1 else ():
+        if len(shape.values) < 2:
+            continue
+        axes = shape.vectors
+        named = {**{name: s for name, s in stats.items() if float(s.n[c]) > 1}, "all sites": pooled}
+        found[str(c)] = {
+            name: _ellipse((s.mean[c] - shape.mean) @ axes, axes.T @ s.cov[c] @ axes) for name, s in named.items()
+        }
+    return found
+
+
+def _ellipse(centre: Tensor, cov: Tensor) -> tuple[float, ...]:
+    return (*(float(v) for v in centre), float(cov[0, 0]), float(cov[0, 1]), float(cov[1, 1]))

@@ -1,0 +1,144 @@
+"""``isotropy federate``: three sites in, one classifier and a line for each out; what may not leave does not."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.numpy import load_file
+from typer.testing import CliRunner
+
+from isotropy.cli import app
+from isotropy.errors import DomainError, IsotropyError, SchemaError
+from isotropy.federation import federate_files
+from isotropy.random import spawn
+from isotropy.runs import Run
+
+SITES = {"northwind": [60, 50, 4, 0], "southgate": [0, 30, 70, 25], "eastlake": [30, 0, 20, 60]}
+REQUEST = {
+    "clients": [{"name": name, "features": f"{name}.npz"} for name in SITES],
+    "classes": 4,
+    "rounds": 6,
+    "local_epochs": 1,
+    "learning_rate": 0.1,
+    "augment": {"mode": "matched", "target": 80},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("sites")
+    draw = spawn(0, "files")
+    centres = 1.5 * torch.randn(4, 6, generator=draw)
+    mix = torch.randn(4, 6, 6, generator=draw)
+    for name, counts in SITES.items():
+        y = torch.arange(4).repeat_interleave(torch.tensor(counts))
+        x = centres[y] + torch.einsum("nij,nj->ni", mix[y], torch.randn(len(y), 6, generator=draw)) / 2
+        np.savez(found / f"{name}.npz", x=x.numpy(), y=y.numpy())
+    (found / "sites.yaml").write_text(yaml.safe_dump(REQUEST))
+    return found
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Path:
+    told = CliRunner().invoke(app, ["federate", str(folder / "sites.yaml"), "--out", str(folder / "run")])
+    assert told.exit_code == 0, told.output
+    assert "The shared classifier does better" in " ".join(told.output.split())
+    return folder / "run"
+
+
+def test_a_line_for_each_site_a_classifier_and_a_page(run: Path) -> None:
+    told = json.loads((run / "result.json").read_text())
+    assert [site["name"] for site in told["sites"]] == list(SITES)
+    # Three quarters are trained on.
+    assert [site["rows"] + site["held_out"] for site in told["sites"]] == [114, 125, 110]
+    for site in told["sites"]:
+        assert site["together"]["mean"] >= site["before"]["mean"]
+        assert site["together"]["low"] <= site["together"]["mean"] <= site["together"]["high"]
+    weights = load_file(run / "model.safetensors")
+    assert {name: w.shape for name, w in weights.items()} == {"weight": (4, 6), "bias": (4,)}
+    page = (run / "report.html").read_text()
+    for words in ("What left each site", "northwind, together", "held back or absent", "one standard deviation"):
+        assert words in page
+
+
+def test_small_classes_and_rows_stay_at_their_site(run: Path, folder: Path) -> None:
+    told = json.loads((run / "result.json").read_text())
+    assert told["counts"]["northwind"][2] == 0, "three rows of class 2 are fewer than ten"
+    assert "northwind" not in told["planes"]["2"]
+    assert "southgate" in told["planes"]["2"]
+    with np.load(folder / "northwind.npz") as file:
+        rows = file["x"][file["y"] == 2]
+    # Seven digits of a float32: of fewer, figures of the page would share some by chance.
+    words = [f"{value:.7g}" for value in [*rows.flatten(), *rows.mean(0)]]
+    for path in run.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(word.encode() in content for word in words), path
+            assert not any(row.tobytes() in content for row in rows), path
+
+
+def test_same_seed_same_bytes_also_when_it_was_killed(run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = folder / "again"
+    write = Run.write
+
+    def dying(self: Run, name: str, content: object) -> None:
+        write(self, name, content)
+        if name == "rounds.safetensors" and int(content["round"]) == 3:  # pyright: ignore[reportIndexIssue]
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", dying)
+        with pytest.raises(KeyboardInterrupt):
+            federate_files(folder / "sites.yaml", out=again)
+    federate_files(folder / "sites.yaml", out=again, resume=True)
+    assert (again / "model.safetensors").read_bytes() == (run / "model.safetensors").read_bytes()
+    results = [json.loads((at / "result.json").read_text()) for at in (run, again)]
+    assert results[0]["sites"] == results[1]["sites"]
+    assert len(results[1]["losses"]) == len(results[0]["losses"])
+    other = federate_files(folder / "sites.yaml", seed=1)
+    assert [s.together.mean for s in other.sites] != [s["together"]["mean"] for s in results[0]["sites"]]
+
+
+def test_with_a_budget_the_counts_are_noisy(folder: Path) -> None:
+    budget = {"epsilon": 5.0, "delta": 1e-5, "clip": 8.0}
+    (folder / "private.yaml").write_text(yaml.safe_dump({**REQUEST, "rounds": 1, "privacy": budget}))
+    found = federate_files(folder / "private.yaml")
+    assert all(len(counts) == 4 for counts in found.counts.values())
+    assert "epsilon 5, delta 1e-05" in "".join(getattr(block, "body", "") for block in found.blocks())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        ({"algoritm": "fedavg"}, SchemaError, "'algoritm'.*write algorithm="),
+        ({"algorithm": "fedsgd"}, DomainError, "one of fedadagrad"),
+        ({"clients": []}, DomainError, "no clients"),
+        ({"clients": [{"name": "a", "features": "nowhere.npz"}]}, SchemaError, r"no file .*nowhere\.npz of a"),
+        ({"classes": 3}, DomainError, "labels of southgate such as 3"),
+        ({"held_out": 1.5}, DomainError, "held_out=1.5"),
+        ({"augment": {"mode": "smote"}}, SchemaError, "one of 'ggeur', 'matched'"),
+        ({"rounds": "many"}, SchemaError, "a whole number"),
+    ],
+)
+def test_refusals(folder: Path, change: dict[str, object], error: type[IsotropyError], words: str) -> None:
+    path = folder / "wrong.yaml"
+    path.write_text(yaml.safe_dump({**REQUEST, **change}))
+    with pytest.raises(error, match=words):
+        federate_files(path)
+    told = CliRunner().invoke(app, ["federate", str(path)])
+    assert told.exit_code == 2
+    assert "Traceback" not in told.output
+
+
+def test_no_pickle_is_opened(folder: Path) -> None:
+    np.savez(folder / "objects.npz", x=np.array([{"a": 1}], dtype=object), y=np.zeros(1))
+    path = folder / "pickled.yaml"
+    path.write_text(yaml.safe_dump({**REQUEST, "clients": [{"name": "a", "features": "objects.npz"}]}))
+    with pytest.raises(SchemaError, match="pickles are never loaded"):
+        federate_files(path)
+    path.write_text("- just\n- a list\n")
+    with pytest.raises(SchemaError, match="keys such as clients"):
+        federate_files(path)
