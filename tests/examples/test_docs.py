@@ -31,6 +31,7 @@ TUTORIALS = (
     "stretch-shear-and-haar-measure.md",
     "graphs-piece-by-piece.md",
     "pictures.md",
+    "many-owners.md",
 )
 
 
