@@ -25,7 +25,7 @@ _ROUND = [2 * math.pi * k / 60 for k in range(61)]
 
 @dataclass(frozen=True)
 class SiteFinding:
-    """A site: rows trained on and held out, and the share of the latter that is told right.
+    """A site by ``name``: numbers of ``rows`` trained on and ``held_out``, and the share of the latter told right.
 
     ``before``: by always saying the commonest class of the site; ``alone``: by a classifier of its own rows;
     ``together``: by the federation's. Intervals are Wilson's, 95 %.
@@ -52,10 +52,13 @@ class ShapesSeen:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Federation(Answer[SiteFinding]):
-    """One classifier of many sites: ``sites``, losses of the ``rounds``, what left each site, and what was drawn there.
+    """One classifier of many ``sites``: what each reaches, what left it, and what was drawn there.
 
-    ``counts`` are the rows of each class that a site released, 0 below ``min_count``; ``drawn`` synthetic rows of each
-    site, ``modes`` how each class was drawn; ``planes`` the ellipses of classes in the plane of their leading axes.
+    ``classes`` and ``features`` are their numbers; ``rounds`` and ``losses`` (by site) tell the training. ``counts`` are
+    the rows of each class that a site released, 0 below ``min_count``; ``shapes`` says whether shapes agree; ``drawn``
+    counts the synthetic rows of each site, ``modes`` how each class was drawn; ``planes`` are the ellipses of classes in
+    the plane of their leading axes. ``data``, ``notes``, ``settings``, ``seconds``, ``seed``, ``date`` and ``command``
+    say how it was asked.
     """
 
     kind: ClassVar[str] = "federation"
