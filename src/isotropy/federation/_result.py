@@ -54,11 +54,11 @@ class ShapesSeen:
 class Federation(Answer[SiteFinding]):
     """One classifier of many ``sites``: what each reaches, what left it, and what was drawn there.
 
-    ``classes`` and ``features`` are their numbers; ``rounds`` and ``losses`` (by site) tell the training. ``counts`` are
-    the rows of each class that a site released, 0 below ``min_count``; ``shapes`` says whether shapes agree; ``drawn``
-    counts the synthetic rows of each site, ``modes`` how each class was drawn; ``planes`` are the ellipses of classes in
-    the plane of their leading axes. ``data``, ``notes``, ``settings``, ``seconds``, ``seed``, ``date`` and ``command``
-    say how it was asked.
+    ``classes`` and ``features`` are their numbers; ``rounds`` and ``losses`` (by site) tell the training. ``counts``
+    are the rows of each class that a site released, 0 below ``min_count``; ``shapes`` says whether shapes agree;
+    ``drawn`` counts the synthetic rows of each site, ``modes`` how each class was drawn; ``planes`` are the ellipses of
+    classes in the plane of their leading axes. ``data``, ``notes``, ``settings``, ``seconds``, ``seed``, ``date`` and
+    ``command`` say how it was asked.
     """
 
     kind: ClassVar[str] = "federation"
