@@ -122,7 +122,9 @@ def continuous_in(data: Dataset, group: str, *, seed: int, splits: int = 3) -> C
 
 
 _INPUTS = "isotropy.discovery._jobs:inputs"
-_INVARIANT = {"p_value": 1.0, "shift": 0.0, "overlap": 1.0, "invariant": True, "components": []}
+_INVARIANT = {
+    "p_value": 1.0, "shift": 0.0, "overlap": 1.0, "overlap_low": 1.0, "invariant": True, "components": [], "lows": [],
+}  # fmt: skip
 
 
 def _fix_kernel(run: Run, problem: Problem, kernel: str, split: int, fold: int) -> None:

@@ -201,6 +201,22 @@ def test_half_of_the_orbits_is_judged_on_the_inputs_seen(slope: float) -> None:
         assert g.verdict == "undecided" or "on the inputs seen" in f.recommendation
 
 
+@pytest.mark.parametrize("power", [1, pytest.param(3, marks=pytest.mark.slow)])
+def test_a_group_that_contains_a_broken_one_is_broken_whatever_else_cannot_be_told(power: int) -> None:
+    """Right-handed pairs in the plane, of which no mirror image occurs, and a direction that turns do not keep."""
+    x = gaussian(44 + power, 200, 2, 2)
+    x[np.linalg.det(x) < 0] = x[np.linalg.det(x) < 0][:, ::-1]
+    y = np.linalg.det(x) + x[:, 0, 0] ** power
+    f = find(x.reshape(200, 4), y, {"x": 2 * Vector, "y": Scalar}, "O(2),SO(2)")
+    group, turns = f["O(2)"], f["SO(2)"]
+    assert dict(group.components)["mirror images"] < 0.05
+    assert group.verdict == turns.verdict in BROKEN
+    assert group.breaking.low >= turns.breaking.low > 0.1
+    assert group.breaking.high == 1
+    assert group.note == "it contains SO(2), which is broken; of its other elements these inputs cannot tell"
+    assert "cannot tell about O(2)" not in f.recommendation
+
+
 # 11. Honest names.
 
 

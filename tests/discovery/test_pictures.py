@@ -109,17 +109,14 @@ def test_a_finished_run_is_read_and_another_question_refused(run: tuple[PictureD
         isotropy.discover(pictures, groups="SO(2)", quick=True, progress=False, out=out, resume=True, seed=1)
 
 
-# Open: 18 % of shifted digits look like digits of the data and are read as breaking, "approximate" on the inputs seen.
-# Which of the two words is right is not decided; strict, so that the day it changes this test says so.
-@pytest.mark.xfail(strict=True, reason="T(2) on 8 x 8 digits is told 'approximate' on the 18 % of inputs seen")
 @pytest.mark.slow
 def test_upright_digits_cannot_tell_what_a_shifted_or_enlarged_one_is() -> None:
     """And tolerance and cost stand beside it."""
     found = isotropy.discover(load_pictures("digits"), groups="T(2),Scale,SO(2)", quick=True, progress=False)
-    silent = [one for one in found if one.verdict == "not identifiable"]
-    assert {"T(2)"} <= {one.name for one in silent}
-    for one in silent:
-        assert one.overlap < 0.2
+    assert "labels change" not in found.recommendation
+    for one in found:
+        assert one.verdict == "not identifiable"
+        assert one.overlap_low <= one.overlap < 1 / 3
         assert one.range is not None
         assert one.range.low <= one.rest <= one.range.high
         assert one.multiplier > 0

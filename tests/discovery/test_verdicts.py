@@ -9,11 +9,11 @@ import pytest
 
 from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._recommendation import Finding, priced, recommend
-from isotropy.discovery._verdicts import Grounds, note, partly_seen, verdict
+from isotropy.discovery._verdicts import Grounds, least_overlap, note, partly_seen, verdict
 from isotropy.estimate import Estimate
 
 HOLDS = Grounds(
-    low=0.0, high=0.004, worst=0.006, price_low=0.0, price_high=0.02, overlap=0.9,
+    low=0.0, high=0.004, worst=0.006, price_low=0.0, price_high=0.02, identifiable=True,
     significant=False, imposed=False, signal=True,
 )  # fmt: skip
 
@@ -23,8 +23,8 @@ HOLDS = Grounds(
     [
         ({}, "no breaking detected"),
         ({"signal": False}, "no signal"),
-        ({"overlap": 0.1}, "not identifiable"),
-        ({"overlap": 0.1, "low": 0.2, "significant": True}, "not identifiable"),
+        ({"identifiable": False}, "not identifiable"),
+        ({"identifiable": False, "low": 0.2, "significant": True}, "not identifiable"),
         ({"worst": 0.17}, "none seen"),
         ({"high": 0.03, "worst": 0.03}, "undecided"),
         ({"price_high": 0.06}, "undecided"),
@@ -108,8 +108,9 @@ def test_the_largest_group_that_holds_is_recommended_and_the_price_of_more_is_na
 
 
 def test_what_was_read_between_the_inputs_seen_alone_says_so() -> None:
-    assert partly_seen(False, 0.5)
-    assert not any(partly_seen(invariant, share) for invariant, share in ((True, 0.5), (False, 0.9), (False, 0.1)))
+    assert partly_seen(False, 0.5, 0.4)
+    others = (True, 0.5, 0.4), (False, 0.9, 0.85), (False, 0.1, 0.05), (False, 0.4, 0.25)
+    assert not any(partly_seen(*each) for each in others)
     said = note(HOLDS, "no breaking detected", "O(2)", 0.99, None, partly=True)
     held = Finding("O(2)", "no breaking detected", 0.0, NONE, note=said)
     assert recommend([held], {}) == "build in O(2) exactly (O(2) on the inputs seen)"
@@ -153,3 +154,9 @@ def test_a_price_above_a_hundred_times_is_printed_as_such() -> None:
 
 def test_what_preprocessing_imposed_is_not_recommended() -> None:
     assert "build in" not in recommend([Finding("T(2)", "no breaking detected", 0, NONE, imposed=True)], {})
+
+
+def test_a_fifth_of_the_orbits_is_not_half_and_a_part_that_may_be_less_than_a_third_is_not_read() -> None:
+    """Along windows, of which no whole orbit is claimed, a fifth is enough."""
+    assert 0.2 == least_overlap(windowed=True) < least_overlap(windowed=False) < 0.5
+    assert least_overlap(windowed=False) > 0.22  # of turned, shifted and enlarged digits so many look like digits

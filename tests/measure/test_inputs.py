@@ -143,3 +143,14 @@ def test_few_rows_cannot_show_that_a_difference_of_inputs_is_too_small_to_matter
     # Many rows can: what they tell apart on a few percent of the mass is left to the averages over orbits.
     assert found(6000, (1.04, 0.96), 0).invariant
     assert not found(6000, (1.3, 0.8), 0).invariant
+
+
+@pytest.mark.parametrize(("part", "covered"), [(1 / 2, True), (1 / 4, False)])
+def test_half_of_the_orbits_is_a_third_surely_and_a_quarter_is_not(part: float, covered: bool) -> None:
+    """Places on a ring, of which a sector is seen: turns lead out of it by as much as it leaves free."""
+    draw = spawn(3, "sector", part)
+    angle = 2 * torch.pi * part * torch.rand(200, generator=draw, dtype=torch.float64)
+    radius = 1 + 0.2 * torch.rand(200, generator=draw, dtype=torch.float64)
+    found = asked(torch.stack([radius * angle.cos(), radius * angle.sin()], 1), "SO(2)", Vector)
+    assert found.overlap_low <= found.overlap == pytest.approx(part, abs=0.15)
+    assert (found.overlap_low >= 1 / 3) is covered

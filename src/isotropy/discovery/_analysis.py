@@ -23,16 +23,17 @@ from isotropy.discovery._findings import (
     TrainingCurves,
 )
 from isotropy.discovery._jobs import curves, fit_all, fit_half, gram, inputs, measure, refit, terms_of, unlearned
-from isotropy.discovery._judging import Asked, Refit, findings, refits_of
+from isotropy.discovery._judging import Asked, findings
 from isotropy.discovery._learners import revive
 from isotropy.discovery._recommendation import Finding, recommend
+from isotropy.discovery._refits import Refit, refits_of
 from isotropy.discovery._regions import Region, regions
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._retyping import hints
 from isotropy.discovery._surrogates import surrogate
 from isotropy.discovery._trees import MOST_OUTPUTS
 from isotropy.discovery._unlisted import Unlisted, unlisted, unlisted_of
-from isotropy.discovery._verdicts import ABSENT, ALPHA, HOLDS, partly_seen
+from isotropy.discovery._verdicts import ABSENT, ALPHA, HOLDS, least_overlap, partly_seen
 from isotropy.fields import from_json
 from isotropy.groups import Window
 from isotropy.measure import GivenNoise, Noise, noise_of, outliers
@@ -110,7 +111,7 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
 
 
 def _advised(f: GroupFinding) -> Finding:
-    mostly = f.breaking.high < ABSENT and not partly_seen(f.inputs_invariant, f.overlap)
+    mostly = f.breaking.high < ABSENT and not partly_seen(f.inputs_invariant, f.overlap, f.overlap_low)
     return Finding(f.name, f.verdict, f.cost_rmse, f.price, bool(f.imposed), f.note, mostly)
 
 
@@ -326,8 +327,11 @@ def _notes(asked: Asked, found: Sequence[GroupFinding]) -> list[str]:
             counted = "rows" if units == len(problem.x) else "blocks" if serial else "independent units"
             notes.append(f"{finding.name}: undecided; about {finding.rows_needed:,} {counted} would decide.")
         if finding.verdict == "not identifiable":
+            least = least_overlap(windowed=finding.width is not None)
+            surely = f" (surely {finding.overlap_low:.0%})" if finding.overlap >= least else ""
             notes.append(
-                f"{finding.name}: only {finding.overlap:.0%} of moved inputs lie where there are data. Its price comes "
-                "from refitting with the symmetry imposed; whether the symmetry holds, these data cannot tell."
+                f"{finding.name}: only {finding.overlap:.0%}{surely} of moved inputs lie where there are data. Its "
+                "price comes from refitting with the symmetry imposed; whether the symmetry holds, these data cannot "
+                "tell."
             )
     return notes

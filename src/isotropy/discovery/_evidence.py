@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from isotropy.discovery._findings import DependenceFinding, GroupFinding, NoiseFinding
-from isotropy.discovery._verdicts import MINIMAL_OVERLAP
+from isotropy.discovery._verdicts import MINIMAL_OVERLAP, least_overlap
 from isotropy.report import Block, Cell, Column, Interval, Table, Text
 
 _WELL_COVERED = 0.9  # components that all lie where there are data need no table
@@ -74,10 +74,17 @@ def noise(found: Sequence[NoiseFinding]) -> list[Block]:
 def components(groups: Sequence[GroupFinding]) -> list[Block]:
     """Where a group has several connected components or cosets, and one of them leads where there are few data."""
     rows = [
-        (f.name, name, share, "too few data" if share < MINIMAL_OVERLAP else "judged")
+        (
+            f.name,
+            name,
+            Interval(share, low, 1.0),
+            "too few data" if low < least_overlap(windowed=f.width is not None) else "judged",
+        )
         for f in groups
         if len(f.components) > 1 and min(share for _, share in f.components) < _WELL_COVERED
-        for name, share in f.components
+        for (name, share), low in zip(
+            f.components, f.components_low or [share for _, share in f.components], strict=True
+        )
     ]
     if not rows:
         return []
@@ -92,7 +99,8 @@ def components(groups: Sequence[GroupFinding]) -> list[Block]:
             rows,
             title="Overlap, component by component",
             caption="A group falls into parts that no path joins, such as rotations and mirror images. The part that "
-            f"leads furthest from the data decides; under {MINIMAL_OVERLAP:.0%} the whole group is not identifiable.",
+            "leads furthest from the data decides: where the lower end of its overlap (one-sided 95 %) is under "
+            f"{MINIMAL_OVERLAP:.0%}, the whole group is not identifiable.",
             half=True,
         )
     ]

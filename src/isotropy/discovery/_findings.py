@@ -96,10 +96,16 @@ class GroupFinding:
     truth: float | None = None
     p_kernel: float | None = None  # of the test without a learner, where one was made
     components: tuple[tuple[str, float], ...] = ()  # connected components and cosets, with the overlap of each
+    components_low: tuple[float, ...] = ()  # the lower ends of these overlaps
 
     @property
     def level(self) -> float:
         return 1 - self.breaking.mean
+
+    @property
+    def overlap_low(self) -> float:
+        """The one-sided 95 % lower end of ``overlap``, which decides what can be told at all."""
+        return min(self.components_low, default=self.overlap)
 
     @property
     def unreliable(self) -> bool:

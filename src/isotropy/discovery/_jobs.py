@@ -99,9 +99,14 @@ def _where_seen(run: Run, problem: Problem, index: int) -> Callable[[Tensor], Te
     if isinstance(measured, Window):
         return None
     (tested,) = map_jobs([problem.job(inputs, index=index)], run, progress=False)
-    if not partly_seen(tested["invariant"], tested["overlap"]):
+    if not partly_seen(tested["invariant"], tested["overlap"], tested["overlap_low"]):
         return None
-    generator = spawn(problem.seed, "seen", index)
+    return _near_inputs(problem, index)
+
+
+@lru_cache(maxsize=1)  # a candidate's splits follow each other, and all read the same inputs
+def _near_inputs(problem: Problem, index: int) -> Callable[[Tensor], Tensor]:
+    measured, generator = problem.candidates[index].measured, spawn(problem.seed, "seen", index)
     return inputs_seen(problem.x, measured, problem.rep_in, unit=problem.unit, generator=generator)
 
 
@@ -173,8 +178,10 @@ def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
         "p_value": test.p_value,
         "shift": test.shift,
         "overlap": test.overlap,
+        "overlap_low": test.overlap_low,
         "invariant": test.invariant,
         "components": [list(each) for each in test.components],
+        "lows": list(test.lows),
     }
 
 

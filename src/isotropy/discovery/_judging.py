@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import Any
 
-import numpy as np
-import scipy
 import torch
 
 from isotropy.discovery._findings import Evidence, GroupFinding, PartFinding, Test
 from isotropy.discovery._jobs import terms_of
 from isotropy.discovery._lattice import Interval, Reading, consistent
+from isotropy.discovery._refits import Refit
 from isotropy.discovery._verdicts import (
     ALPHA,
-    MINIMAL_OVERLAP,
     PRICE_TOLERANCE,
     SEVERITY,
     Grounds,
     Verdict,
+    least_overlap,
     note,
     rows_to_decide,
     verdict,
@@ -28,39 +27,12 @@ from isotropy.discovery._verdicts import (
 from isotropy.estimate import Estimate
 from isotropy.groups import Window
 from isotropy.measure import Breaking, Noise, combine, holm
-from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, bonferroni, clustered_mean
+from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, bonferroni
 from isotropy.study import Candidate, Problem, subgroups
 
 _LEAST_SIGNAL = 1e-3  # a model must explain at least this share of the energy
 
 Outcome = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Refit:
-    """What imposing a symmetry and retraining costs in one part of the target, from paired held-out losses."""
-
-    difference: float
-    low: float
-    high: float
-    p_value: float
-    error: float  # standard error of the difference
-    left: float
-
-
-def refits_of(outcomes: Sequence[Outcome], unit: torch.Tensor) -> tuple[Refit, ...]:
-    """The mean difference of the losses over splits, with one-sided 95 % ends and a one-sided p-value, part by part."""
-    imposed, free = (
-        torch.from_numpy(np.stack([outcome[name] for outcome in outcomes], 1)) for name in ("imposed", "free")
-    )
-    found: list[Refit] = []
-    for with_it, without in zip(imposed, free, strict=True):
-        difference = with_it - without
-        mean, (se, degrees) = float(difference.mean()), clustered_mean(difference, unit)
-        t = float(scipy.special.stdtrit(degrees, 0.95))
-        p = float(scipy.special.stdtr(degrees, -mean / se)) if se > 0 else float(mean <= 0)
-        found.append(Refit(mean, mean - t * se, mean + t * se, p, se, float(without.mean())))
-    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -115,22 +87,18 @@ def findings(
             name: _reading(each[k], refits[name][k] if name in refits else None) for name, each in answers.items()
         }
         # What cannot be told from these inputs says nothing about the groups that contain it.
-        seen = {name: r for name, r in readings.items() if tested[name]["overlap"] >= MINIMAL_OVERLAP}
+        seen = {c.name: readings[c.name] for c in problem.candidates if _identifiable(c, tested[c.name])}
         agreed = {**readings, **consistent(seen, below)}
         p = along_lattice({name: adjusted[name, k] for name in answers}, below)
-        for name in answers:
-            parts[name].append(
-                _part(
-                    asked,
-                    name,
-                    k,
-                    answers[name][k],
-                    agreed[name],
-                    (p_values[name, k], p[name]),
-                    tested[name],
-                    partly=name in partly,
-                )
+        own = {
+            name: _part(
+                asked, name, k, answer[k], agreed[name], (p_values[name, k], p[name]), tested[name],
+                identifiable=name in seen, partly=name in partly,
             )
+            for name, answer in answers.items()
+        }  # fmt: skip
+        for name, part in own.items():
+            parts[name].append(_with_subgroups(part, {small: own[small] for small in below[name]}))
     found: list[GroupFinding] = []
     for candidate in problem.candidates:
         name = candidate.name
@@ -159,6 +127,11 @@ def _reading(answer: Breaking, refit: Refit | None) -> Reading:
     return Reading(A, signal - A, left, refit.error, share, Interval(*ends), direct=False)
 
 
+def _identifiable(candidate: Candidate, test: Outcome) -> bool:
+    """Whether moved inputs surely lie where there are data, as many as the words ask for."""
+    return test["overlap_low"] >= least_overlap(windowed=isinstance(candidate.measured, Window))
+
+
 @dataclass(frozen=True)
 class _Part:
     """One candidate in one part of the target, judged."""
@@ -185,6 +158,7 @@ def _part(
     p_values: tuple[float, float],
     test: Outcome,
     *,
+    identifiable: bool,
     partly: bool,
 ) -> _Part:
     imposed = bool(asked.imposed.get(name))
@@ -206,7 +180,7 @@ def _part(
         worst=0.0 if imposed else worst,
         price_low=price.low,
         price_high=price.high,
-        overlap=test["overlap"],
+        identifiable=identifiable,
         significant=p_adjusted < ALPHA,
         imposed=imposed,
         # A constant predicts as well: then there is nothing that could be symmetric or not.
@@ -232,6 +206,28 @@ def _part(
         note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V), partly=partly),
         of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
     )
+
+
+def _with_subgroups(part: _Part, inside: Mapping[str, _Part]) -> _Part:
+    """What can be told of a group of which these inputs tell nothing: it breaks by as much as what it contains."""
+    broken = {name: p for name, p in inside.items() if p.word in ("approximate", "absent")}
+    if part.word != "not identifiable" or not broken:
+        return part
+    name, worst = max(broken.items(), key=lambda item: (SEVERITY[item[1].word], item[1].breaking.low))
+    value, low = (
+        max(ends) for ends in zip(*((p.breaking.value, p.breaking.low) for p in broken.values()), strict=True)
+    )
+    prices = zip(*(astuple(p.price) for p in (part, *broken.values())), strict=True)
+    price, breaking = Interval(*map(max, prices)), Interval(value, low, 1.0)
+    found = replace(
+        part.found, breaking=value, low=low, high=1.0, verdict=worst.word, price=price.value,
+        cost_rmse=max(p.found.cost_rmse for p in (part, *broken.values())),
+    )  # fmt: skip
+    said = f"it contains {name}, which is broken; of its other elements these inputs cannot tell"
+    return replace(
+        part, found=found, breaking=breaking, share=breaking, worst=1.0, price=price, word=worst.word, note=said,
+        of_variance=max(p.of_variance for p in broken.values()),
+    )  # fmt: skip
 
 
 def _test_of(asked: Asked, refitted: bool, learned: Sequence[float], unlearned: Sequence[float]) -> Test:
@@ -281,6 +277,7 @@ def _finding(
         shift=test["shift"],
         inputs_invariant=test["invariant"],
         components=tuple((str(name), float(share)) for name, share in test["components"]),
+        components_low=tuple(float(low) for low in test["lows"]),
         verdict=told.word,
         parts=tuple(part.found for part in parts),
         evidence=evidence,

@@ -24,12 +24,12 @@ class PictureFinding:
     """Everything that was learnt about one candidate, by its ``name``: three columns that are never merged.
 
     *What the data say*: ``breaking``, a share of the signal that networks explain (one-sided 95 % ends, confidence
-    0.90), read where moved pictures look like pictures of the data; ``overlap``, the share of moved pictures that do;
-    ``p_adjusted``, ``test`` and the ``verdict``. *What the task tolerates*: ``range`` of a network trained with the
-    constraint, ``range_plain`` of one trained without (None for candidates without an axis), ``errors`` and
-    ``errors_plain`` of ``asked`` pictures at ``strengths`` (in ``unit``; at ``rest`` nothing moves). *What insisting
-    costs*: ``multiplier`` for the ``bound``, which is a price only where ``settled``, else accumulated violation, and
-    ``cost_accuracy``, accuracy lost on unmoved pictures (95 % ends ``cost_low``, ``cost_high``).
+    0.90), read where moved pictures look like pictures of the data; ``overlap``, the share of moved pictures that do,
+    surely ``overlap_low``; ``p_adjusted``, ``test`` and the ``verdict``. *What the task tolerates*: ``range`` of a
+    network trained with the constraint, ``range_plain`` of one trained without (None for candidates without an axis),
+    ``errors`` and ``errors_plain`` of ``asked`` pictures at ``strengths`` (in ``unit``; at ``rest`` nothing moves).
+    *What insisting costs*: ``multiplier`` for the ``bound``, which is a price only where ``settled``, else accumulated
+    violation, and ``cost_accuracy``, accuracy lost on unmoved pictures (95 % ends ``cost_low``, ``cost_high``).
     ``inputs_invariant`` says whether moved pictures occur as others do, ``p_value`` is that before correction,
     ``explained`` the share of the classes' variation that networks explain, ``note`` what the verdict leaves open,
     ``acceptance`` the share of proposals accepted, ``multipliers`` are those by training and epoch.
@@ -61,6 +61,7 @@ class PictureFinding:
     errors_plain: tuple[float, ...]
     asked: int
     multipliers: tuple[tuple[float, ...], ...] = ()
+    overlap_low: float = 0.0
 
     @property
     def unreliable(self) -> bool:

@@ -148,7 +148,8 @@ _COLUMNS = (
     Column(
         "overlap",
         "percent",
-        explain="Share of moved inputs that lie where there are data; under 20 % nothing can be said.",
+        explain="Share of moved inputs that lie where there are data; where it may be under a third, nothing can be "
+        "said (under a fifth along a window).",
     ),
     Column("inputs invariant", explain="Whether moved inputs look like inputs to a classifier."),
 )

@@ -27,6 +27,7 @@ _ROWS = 4000  # rows that the classifier sees; more only sharpens the p-value of
 _NEIGHBOURS = 5
 _BEYOND = 1 + 1e-9  # rounding of a distance and of its square
 _SMALL_SHIFT = 0.1
+_DIFFERENT = 0.05  # the p-value below which x and g.x differ in law
 _ONE_SIDED = 1.645  # standard errors to a one-sided 95 % end
 _FEWEST_MOVED = 20  # rows moved by one kind of element; of fewer its overlap is no figure
 _OWN_CLASSIFIERS = 3
@@ -42,7 +43,7 @@ class InputTest:
     ``shift`` is a lower estimate of the total variation distance between x and g.x (twice the accuracy of a
     classifier on held-out rows, less one), ``shift_high`` its one-sided 95 % upper end where a difference was found;
     ``overlap`` the share of moved inputs that lie where data are. All are those of the worst of the ``components``,
-    kinds of elements with the overlap of each.
+    kinds of elements with the overlap of each; ``lows`` are the one-sided 95 % lower ends of these overlaps.
     """
 
     p_value: float
@@ -50,11 +51,17 @@ class InputTest:
     overlap: float
     components: tuple[tuple[str, float], ...] = ()
     shift_high: float = 0.0
+    lows: tuple[float, ...] = ()
+
+    @property
+    def overlap_low(self) -> float:
+        """The lower end of the worst overlap."""
+        return min(self.lows, default=self.overlap)
 
     @property
     def invariant(self) -> bool:
         """No difference found, or one that is surely too small to matter (below 10 % of the probability mass)."""
-        return self.p_value >= 0.05 or self.shift_high < _SMALL_SHIFT
+        return self.p_value >= _DIFFERENT or self.shift_high < _SMALL_SHIFT
 
 
 def input_invariance_test(
@@ -93,7 +100,7 @@ def input_invariance_test(
         moved, kinds = moved[:, 1:], kinds[:, 1:]
     training = (torch.randperm(units, generator=generator) < units // 2)[rows]
     near = near_data(x[training], x[~training])
-    found: list[tuple[str, float, float, float, float]] = []
+    found: list[_Component] = []
     # A classifier for each component sees it best; of many kinds each would have few rows, and they share one.
     together = len(names) > _OWN_CLASSIFIERS
     anything = number_of(torch.zeros_like(kinds), 0, generator)[rows]
@@ -119,18 +126,41 @@ def input_invariance_test(
         stays, goes = (pair[:, 0] < 0).double(), (pair[:, 1] >= 0).double()
         shift = max(float(stays.mean() + goes.mean()) - 1, 0.0)
         high = shift + _ONE_SIDED * clustered_mean((stays + goes)[None], own_unit)[0]
-        found.append((name, p, shift, min(1 - shift, float(near(there).double().mean())), high))
+        beside = near(there).double()
+        near_low = float(beside.mean()) - _ONE_SIDED * clustered_mean(beside[None], own_unit)[0]
+        found.append(_Component(name, p, shift, high, float(beside.mean()), near_low))
     several = max(len(found), 1)
-    surely = [each for each in found if several * each[1] < 0.05]
+    surely = [each for each in found if several * each.p_value < _DIFFERENT]
     if not found:
         return InputTest(1.0, 0.0, 1.0)  # nothing but the identity was drawn
     return InputTest(
-        min(1.0, several * min(each[1] for each in found)),
-        max([sum(each[2] for each in found) / several, *(each[2] for each in surely)]),
-        min(each[3] for each in found),
-        tuple((each[0], each[3]) for each in found),
-        max([each[4] for each in surely], default=0.0),
+        min(1.0, several * min(each.p_value for each in found)),
+        max([sum(each.shift for each in found) / several, *(each.shift for each in surely)]),
+        min(each.overlap for each in found),
+        tuple((each.name, each.overlap) for each in found),
+        max([each.shift_high for each in surely], default=0.0),
+        tuple(each.low(found=several * each.p_value < _DIFFERENT) for each in found),
     )
+
+
+@dataclass(frozen=True)
+class _Component:
+    """What a classifier and distances say of rows moved by one kind of element, with one-sided 95 % ends."""
+
+    name: str
+    p_value: float
+    shift: float
+    shift_high: float
+    near: float
+    near_low: float
+
+    @property
+    def overlap(self) -> float:
+        return min(1 - self.shift, self.near)
+
+    def low(self, *, found: bool) -> float:
+        """The lower end of the overlap. The interval of a difference counts where one was ``found``."""
+        return max(min(self.overlap, self.near_low, 1 - self.shift_high if found else 1.0), 0.0)
 
 
 def inputs_seen(
