@@ -323,6 +323,7 @@ def test_without_groups_a_tilted_axis_is_proposed_and_judged(axis: tuple[int, in
     f = discover(x, ((x**2).sum(1) + 3 * (x @ u) ** 2)[:, None], {"x": Vector, "y": Scalar}, quick=True, progress=False)
     assert f.proposed
     assert "proposed by the types, about axes" in f.notes[0]
+    assert f.data["judging"] == {"rows": 200, "units": 200}
     names = [f"O(2)@({','.join(map(str, way))})" for way in (axis, tuple(-a for a in axis))]
     (name,) = [g.name for g in f.groups if g.name in names]
     assert f["O(3)"].verdict in BROKEN

@@ -69,3 +69,13 @@ def test_rows_that_depend_on_each_other_are_told_loudly() -> None:
     assert found.dependence.sentence not in found.quiet_notes
     assert f"in {found.dependence.units} independent units" in found.blocks()[0].caption
     assert not [b for b in replace(found, dependence=type(found.dependence)()).blocks() if b.title == loud[0].title]
+
+
+def test_the_head_of_a_report_says_how_many_rows_judge(handed: Discovery) -> None:
+    def told(found: Discovery) -> str:
+        return next(str(block) for block in found.blocks() if isinstance(block, Text))
+
+    assert "240 rows in 240 independent units" in told(handed)
+    data = {**handed.data, "judging": {"rows": 120, "units": 60}}
+    said = "120 of 240 rows judge, in 60 independent units; the others found the candidates"
+    assert said in told(replace(handed, data=data, proposed=True))

@@ -76,6 +76,8 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     refits = _refits(work, winner, tested)
     told = _noise_share(problem, known)
     spent = len(dataset.x) / len(problem.x)
+    # Of a table on which candidates were found, the other rows judge.
+    judging = {"rows": len(problem.x), "units": int(problem.unit.max()) + 1}
     asked = Asked(problem, known, dataset.imposed, dict(dataset.truth or {}), tolerance, spent)
     state, along, found_axes, calibration, nameless = _beyond(work, winner, asked, quick, told)
     found = findings(asked, measured, tested, refits, _unlearned(work, winner, measured, refits, tolerance))
@@ -84,7 +86,8 @@ def analyse(work: Work, dataset: Dataset, noise: GivenNoise | None, *, tolerance
     below = subgroups(listed)
     left = float((winner.loss / problem.spreads).mean())
     return Discovery(
-        data={**told_of(dataset), "source": dataset.source, "noise": dataset.noise},
+        data={**told_of(dataset), "source": dataset.source, "noise": dataset.noise}
+        | ({"judging": judging} if spent > 1 else {}),
         groups=tuple(found),
         edges=tuple((small, big) for big, smalls in below.items() for small in smalls),
         continuous=found_axes,

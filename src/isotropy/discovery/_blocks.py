@@ -31,13 +31,23 @@ def head(recommendation: str, learnt: Learnt, data: Mapping[str, Any], units: in
     return [
         Text.advice(
             recommendation,
-            f"{counted(data['rows'], 'row')} in {counted(units or data['units'], 'independent unit')}. "
+            f"{_judging(data, units)}. "
             f"The best model ({learnt.learner}) "
             f"explains {learnt.explained:.0%} of the variation on rows that it has not seen; its error is "
             f"{', '.join(f'{e:.3g}{_of(name, learnt)}' for name, e in learnt.errors.items())} RMSE per output.",
         ),
         *([Text(str(data["story"]), style="body")] if data.get("story") else []),
     ]
+
+
+def _judging(data: Mapping[str, Any], units: int | None) -> str:
+    """How many rows and units the verdicts rest on."""
+    if judging := data.get("judging"):
+        inside = counted(judging["units"], "independent unit")
+        return (
+            f"{judging['rows']:,} of {counted(data['rows'], 'row')} judge, in {inside}; the others found the candidates"
+        )
+    return f"{counted(data['rows'], 'row')} in {counted(units or data['units'], 'independent unit')}"
 
 
 def _of(name: str, learnt: Learnt) -> str:

@@ -86,10 +86,16 @@ class Discovery(Answer[GroupFinding]):
             *section("How the model was fitted", *fitted(self.learnt, self.training)),
             *section(
                 "Can the method be trusted here?",
-                *trusted(self.groups, self.calibration, int(str(self.data["rows"]))),
+                *trusted(self.groups, self.calibration, self._rows),
             ),
             *section("How to read this report", *how_to_read(self.tolerance)),
         ]
+
+    @property
+    def _rows(self) -> int:
+        """The rows that judge."""
+        data: Mapping[str, Any] = self.data
+        return int(data.get("judging", data)["rows"])
 
     @property
     def alarm(self) -> str:
