@@ -74,6 +74,7 @@ TABLES = (
         "be told. *Not identifiable* is the honest word; a model that is refitted on moved copies shows what "
         "imposing the symmetry would cost, and that is a price and no fact about digits. *To doubt:* one figure "
         "speaks of all ten classes; of 0 and 8 alone, which look much like their mirror images, more could be said.",
+        options=(),  # the full report
     ),
     Table(
         "diabetes",
