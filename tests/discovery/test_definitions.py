@@ -277,6 +277,21 @@ def test_permutations_alone_and_in_lists_find_their_dimensions(groups: str) -> N
             assert f[name].verdict in HOLDS
 
 
+@pytest.mark.parametrize("pull", [1.0, pytest.param(4.0, marks=pytest.mark.slow)])
+def test_places_of_like_bodies_are_exchanged_and_shifted(pull: float) -> None:
+    """Three bodies on springs, of which one is four times as stiff or none is."""
+    p = gaussian(24, 200, 3, 2)
+    one, two, three = (((p[:, i] - p[:, j]) ** 2).sum(1) for i, j in ((0, 1), (1, 2), (2, 0)))
+    found = find(p.reshape(200, 6), pull * one + two + three, {"x": Nodes * Point, "y": Scalar}, "E(2) x S(3),S(3)")
+    for group in found.groups:
+        assert group.verdict in (HOLDS if pull == 1 else BROKEN)
+    if pull != 1:  # of squared distances of one variance, two of which are correlated by a quarter
+        shared = 0.25
+        broken = (pull - 1) ** 2 * (2 / 3) * (1 - shared)
+        kept = ((pull + 2) / 3) ** 2 * (3 + 6 * shared)
+        assert found["S(3)"].breaking.mean == pytest.approx(broken / (broken + kept), rel=0.4)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("power", "declared"), [(2.0, "1"), (-1.0, "1/2")])
 def test_a_wrong_exponent_is_named_instead_of_a_soft_symmetry(power: float, declared: str) -> None:

@@ -31,7 +31,11 @@ def names(rep_in: Rep, rep_out: Rep, **dims: int) -> list[str]:
 
 def test_types_propose_their_lattice() -> None:
     assert names(Vector("v") + Vector("B"), Vector, space=3) == ["O(3)", "SO(3)", "Inversion(3)"]
-    assert names(2 * Point, Vector, space=2) == ["E(2)", "SE(2)", "T(2)", "O(2)", "SO(2)"]
+    places = ["E(2)", "SE(2)", "T(2)", "O(2)", "SO(2)"]
+    assert names(2 * Point, Vector, space=2) == ["E(2) x S(2)", *places, "S(2)"]
+    again = proposed(proposed(Schema(x=2 * Point, y=Vector), {"space": 2}).types, {"space": 2, "nodes": 2})
+    assert str(again.groups[0]) == "E(2) x S(2)"
+    assert names(Point, Vector, space=2) == places
     assert names(Pixels(8, 8), Scalar, space=2) == ["D(4)", "C(4)"]
     assert names(Vector + Scalar.weighted(1), Scalar.weighted(2), space=2) == ["O(2)", "SO(2)", "Scale(2)"]
     two = names(Vector.on("a") + Vector.on("b"), Scalar, a=2, b=3)

@@ -46,6 +46,8 @@ CASES: list[tuple[Rep, str]] = [
     (Point + Vector, "O(2)"),
     (Nodes * Vector + Nodes**2 + Nodes.pseudo + 2 * Scalar, "SO(3) x S(4)"),
     (Nodes + Nodes * (Scalar + Nodes), "S(5)"),
+    (Nodes * Point + Vector + (Nodes * Point).linearised, "E(2) x S(3)"),
+    (Nodes**2 * Point + Nodes, "SE(3) x S(2)"),
     (Pixels(7, 7, hole=3) + Pixels(4, 4) + Pixels(2, 2) * Vector, "D(4)"),
     (Pixels(2, 3) + Pixels(2, 3).pseudo, "C(2)"),
     (Pixels(3, 5, hole=1), "O(1)@y"),
@@ -67,8 +69,28 @@ def test_every_type_is_a_representation(rep: Rep, group: str) -> None:
     check_rep(rep, group)
 
 
+def test_copies_of_a_place_are_exchanged_and_shifted_and_mixed_by_nothing_else() -> None:
+    """A shift moves all copies alike; of what acts on the copies only that which leaves (1, ..., 1) alone makes a group
+    with it."""
+    rep, group = Nodes * Point, parse("T(2) x S(3)")
+    shift = torch.tensor([[1.0, 0.0, 5.0], [0.0, 1.0, -1.0], [0.0, 0.0, 1.0]])
+    moved = rep.act(group, (shift, torch.tensor([1, 2, 0])), torch.arange(6.0))
+    assert moved.tolist() == [9.0, 4.0, 5.0, 0.0, 7.0, 2.0]
+    assert not rep.is_trivial(parse("S(3)"))
+    assert not rep.is_trivial(T(2))
+    mixed = parse('E(2) x SO(3).on("nodes")')
+    g = mixed.sample((), generator=torch.Generator().manual_seed(0), dtype=torch.float64, within=0.3)
+    with pytest.raises(DomainError, match=r"copies of Nodes\*Point, which are translated; expected permutations"):
+        rep.act(mixed, g, torch.ones(6, dtype=torch.float64))
+    check_rep(rep, 'O(2) x SO(3).on("nodes")')  # without shifts they may be mixed
+    for left, right in ((Point, Nodes), (Nodes, 2 * Point), (Nodes, Point + Vector), (Vector, Point)):
+        with pytest.raises(DomainError, match=r"Nodes\*Point is a place at each node"):
+            left * right
+
+
 def test_a_group_that_does_not_act_on_a_space_leaves_it_alone() -> None:
     check_rep(Nodes * Vector + Vector, "S(3)", dims={"space": 2})
+    check_rep(Nodes * Point, "SE(2)", dims={"nodes": 3})
     check_rep(Vector + Nodes, "SO(3)", dims={"nodes": 4})
     assert Vector.is_trivial(S(4))
     assert Vector.is_trivial(T(3))

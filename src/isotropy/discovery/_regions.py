@@ -106,12 +106,16 @@ def readings(problem: Problem, x: Tensor) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     vectors: dict[str, tuple[str, Tensor]] = {}  # name: (space, values)
     for part, where in zip(problem.rep_in.parts(), problem.rep_in.columns(problem.dims), strict=True):
-        factors = part.term.factors
-        values = x[:, where].unflatten(1, (part.multiplicity, -1))
+        # Of a vector or a place for each node all are vectors, or places.
+        factors = [f for f in part.term.factors if not (part.term.affine and f.space != part.term.place)]
+        count = part.multiplicity
+        if part.term.affine:
+            count = (where.stop - where.start) // problem.dims[part.term.place]
+        values = x[:, where].unflatten(1, (count, -1))
         vector = len(factors) == 1 and factors[0].kind in ("Vector", "Point")
         word = part.name or (factors[0].kind.lower() if vector else "number" if not factors else "tensor")
-        for i in range(part.multiplicity):
-            name = word if part.multiplicity == 1 else f"{word}{i + 1}"
+        for i in range(count):
+            name = word if count == 1 else f"{word}{i + 1}"
             name = name if name not in found and name not in vectors else f"{name}'"
             start = where.start + i * values.shape[2]
             given = None if named is None else named[start : start + values.shape[2]]

@@ -245,8 +245,8 @@ def _moving(rep: Rep, A: Tensor, frame: Frame, dims: Mapping[str, int]) -> tuple
     shift = A.new_zeros(len(A), matrix.shape[-1])
     if frame.affine:
         for part, where in zip(rep.parts(), rep.columns(dims), strict=True):
-            if part.term.affine and part.term.space == frame.space:
-                shift[:, where] = A[:, :d, d].repeat(1, part.multiplicity)
+            if part.term.affine and part.term.place == frame.space:
+                shift[:, where] = A[:, :d, d].repeat(1, (where.stop - where.start) // d)
     return matrix, shift
 
 

@@ -61,7 +61,7 @@ def copies(rep: Rep, groups: Group | Sequence[Group]) -> dict[Rep, Int[Tensor, "
 
 def moved_points(rep: Rep, groups: Sequence[Group]) -> bool:
     """Whether ``rep`` has Points on a space that one of ``groups`` translates."""
-    spaces = {part.term.space for part in rep.parts() if part.term.affine}
+    spaces = {part.term.place for part in rep.parts() if part.term.affine}
     return any(translates(group, space) for group in groups for space in spaces)
 
 
@@ -77,17 +77,18 @@ def centroid_map(rep_in: Rep, rep_out: Rep, groups: Sequence[Group]) -> Float[Te
             [1., 1.]])
     """
     result = torch.zeros(size(rep_out, groups), size(rep_in, groups))
-    sources = {part.term.space: part.atom for part in rep_in.parts() if part.term.affine}
+    sources = {part.term.place: part.atom for part in rep_in.parts() if part.term.affine}
     for atom in {part.atom for part in rep_out.parts() if part.term.affine}:
-        space = atom.parts()[0].term.space
+        space = atom.parts()[0].term.place
         if space not in sources:
             raise DomainError(
                 f"Points of {space!r} in {rep_out} but none in {rep_in}",
                 "input Points that say where they are",
                 "predict Vectors, differences from a place that the input does not contain",
             )
-        columns = copies(rep_in, groups)[sources[space]]
-        for row in copies(rep_out, groups)[atom]:
+        d = dimensions(groups)[space]
+        columns = copies(rep_in, groups)[sources[space]].reshape(-1, d)
+        for row in copies(rep_out, groups)[atom].reshape(-1, d):
             result[row[None, :], columns] = 1.0
     return result
 

@@ -34,6 +34,7 @@ from isotropy.reps._rep import Factor, Rep, Term
 from isotropy.reps._wigner import check_turns, degree_matrices
 
 _EXACT = 1e-10
+_ALIKE = 1e-4  # rounding of a row of a permutation matrix in single precision, and far below what mixes copies
 
 
 def act(
@@ -67,9 +68,23 @@ def _check(rep: Rep, known: Mapping[str, int], moving: Acting, x: Tensor) -> Non
                 "one dtype",
                 "pass dtype=x.dtype",
             )
+    _check_copies(rep, moving)
     n = dimension(rep, known)
     if x.shape[-1] != n:
         raise ShapeError(counted(x.shape[-1], "column"), f"{n} for {rep}", "check the type, or the group's dimension")
+
+
+def _check_copies(rep: Rep, moving: Acting) -> None:
+    """Raise DomainError where copies of a Point are mixed by more than permutations, and all translated.
+
+    A shift moves every copy alike; what acts on the copies must leave "alike" alone, or the two do not make a group.
+    """
+    for term in {part.term for part in rep.copies if part.term.affine and len(part.term.factors) > 1}:
+        if term.place not in moving or translation_part(*moving[term.place]) is None:
+            continue
+        for group, part in (moving[f.space] for f in term.factors if f.space != term.place and f.space in moving):
+            if not is_order(part) and float((part.sum(-1) - 1).abs().max()) > _ALIKE:
+                raise DomainError(f"{group} on the copies of {Rep.of(term)}, which are translated", "permutations")
 
 
 def _joined(pieces: list[Tensor], batch: torch.Size) -> Tensor:
@@ -247,7 +262,7 @@ def linear_part(rep: Rep) -> Rep:
     """
 
     def linear(term: Term) -> Term:
-        return Term((Factor("Vector", term.factors[0].space),)) if term.affine else term
+        return term.with_points("Vector")
 
     return rep.each(linear)
 
@@ -287,7 +302,7 @@ def _at_rest(rep: Rep, G: Group) -> dict[str, int]:
 
 @lru_cache(maxsize=1024)
 def is_trivial(rep: Rep, G: Group) -> bool:
-    if any(part.term.affine and translates(G, part.term.space) for part in rep.copies):
+    if any(translates(G, part.term.place) for part in rep.copies if part.term.affine):
         return False
     linear = linear_part(rep)
     known = _at_rest(linear, G)

@@ -231,7 +231,7 @@ def _solved(rep_in: Rep, rep_out: Rep, G: Group, method: str, dims: tuple[tuple[
     for rep in (rep_in, rep_out):
         check_harmonic(rep, G)
         for part in rep.copies:
-            if part.term.affine and translates(G, part.term.space):
+            if part.term.affine and translates(G, part.term.place):
                 raise DomainError(
                     f"linear maps of {rep} under {G}",
                     "a linear type",

@@ -51,6 +51,16 @@ class Term:
         return any(factor.kind == "Point" for factor in self.factors)
 
     @property
+    def place(self) -> str:
+        """The space in which its Points lie; empty where there are none."""
+        return next((factor.space for factor in self.factors if factor.kind == "Point"), "")
+
+    def with_points(self, kind: str) -> Term:
+        """The same with another kind of factor for Points."""
+        changed = (replace(factor, kind=kind) if factor.kind == "Point" else factor for factor in self.factors)
+        return replace(self, factors=tuple(changed))
+
+    @property
     def nodes(self) -> int:
         return 1 + len(self.factors) + (self.tail.nodes if self.tail else 0)
 
@@ -86,10 +96,21 @@ class Term:
         if self.affine or any(part.term.affine for part in other.copies):
             if other == Rep.of(Term()):
                 return Rep.of(self)
-            raise DomainError(
-                f"the product of {Rep.of(self)} and {other}", "linear types", "use Vector, or Point.linearised"
-            )
+            if not self._of_copies(other):
+                raise DomainError(
+                    f"the product of {Rep.of(self)} and {other}",
+                    "linear types",
+                    "use Vector, or Point.linearised; Nodes*Point is a place at each node",
+                )
         return Rep.of(_with_tail(self.factors, other.each(lambda term: term.twisted(self.sign, dict(self.scale)))))
+
+    def _of_copies(self, other: Rep) -> bool:
+        """Whether this counts copies of one Point: what permutes them leaves a shift of all of them alone."""
+        spaces = {factor.space for factor in self.factors if factor.kind == "Vector" and not factor.dual}
+        plain = len(spaces) == 1 and all(f.kind == "Vector" and not f.dual for f in self.factors)
+        alone = not (self.sign or self.scale) and [part.multiplicity for part in other.copies] == [1]
+        term = other.copies[0].term
+        return plain and alone and len(term.factors) == 1 and term.affine and term.place not in spaces
 
 
 def _with_tail(factors: tuple[Factor, ...], tail: Rep) -> Term:
@@ -195,7 +216,7 @@ class Rep:
         """Points as homogeneous coordinates (x, 1): dimension d + 1, on which E(d) acts linearly."""
         if not all(term.affine for term in (part.term for part in self.copies)):
             raise SchemaError(f"{self}.linearised", "Points", "only affine types need it")
-        return self.each(lambda term: Term((replace(term.factors[0], kind="Linearised"),)))
+        return self.each(lambda term: term.with_points("Linearised"))
 
     def on(self, space: str) -> Rep:
         """The same type over another space, on which other groups act.

@@ -61,7 +61,8 @@ class Standardiser:
             if _is_image(part):
                 shift[where] = around = stretch.mean().expand_as(around)
             if part.term.affine:  # the scale of a cloud must not depend on where it is
-                around = stretch.unflatten(-1, (-1, known[part.term.space])).mean((0, 1)).repeat(part.multiplicity)
+                around = stretch.unflatten(-1, (-1, known[part.term.place])).mean((0, 1))
+                around = around.repeat(stretch.shape[1] // len(around))
             scale[where] = _sizes(stretch, around, part.multiplicity)
         return Standardiser(rep, shift, scale, points)
 
@@ -114,7 +115,7 @@ def _sizes(stretch: Tensor, around: Tensor, copies: int) -> Float[Tensor, " n"]:
 
 
 def _points(rep: Rep, sizes: Mapping[str, int]) -> Int[Tensor, "k d"]:
-    spaces = {part.term.space for part in rep.copies if part.term.affine}
+    spaces = {part.term.place for part in rep.copies if part.term.affine}
     if len(spaces) != 1:
         raise SchemaError(f"the centroid of {rep}", "Points on one space", "leave centre=False")
     d = sizes[next(iter(spaces))]

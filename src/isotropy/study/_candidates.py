@@ -202,7 +202,7 @@ def _point_spread(types: Schema, x: Any, group: Group) -> float:
         rep = type_.rep if isinstance(type_, Cloud) else type_
         for part, columns in zip(rep.parts(), rep.columns(dims), strict=True) if isinstance(rep, Rep) else ():
             if part.term.affine:
-                points.append(values[..., columns].reshape(-1, group.degree))
+                points.append(values[..., columns].reshape(-1, dims[part.term.place]))
 
     factors = {space: group.factor(space) for space in group.spaces}
     dims = {**{space: H.degree for space, H in factors.items() if H is not None}, **dict(types.dims or {})}

@@ -36,9 +36,9 @@ def proposed(types: Schema, dims: Mapping[str, int], axes: Mapping[str, Sequence
     Raises SchemaError where the inputs are numbers alone, and for a space whose dimension nothing tells.
 
     >>> [str(group) for group in proposed(Schema(x="2*Point", y="Vector"), {"space": 3}).groups]
-    ['E(3)', 'SE(3)', 'T(3)', 'O(3)', 'SO(3)', 'Inversion(3)']
+    ['E(3) x S(2)', 'E(3)', 'SE(3)', 'T(3)', 'O(3)', 'SO(3)', 'Inversion(3)', 'S(2)']
     """
-    spaces = sorted(types.x.spaces)
+    spaces = sorted(types.x.spaces, key=lambda space: (space in Nodes.spaces, space))
     if not spaces:
         raise SchemaError(
             f"inputs of type {types.x}, without any structure",
@@ -83,11 +83,11 @@ def _of_space(types: Schema, space: str, d: int, axes: Sequence[Axis]) -> Iterat
 
 
 def _with_nodes(types: Schema, dims: Mapping[str, int]) -> tuple[Schema, int]:
-    """The types with equal copies as nodes, and how many; as they are where copies differ in number or are Points."""
+    """The types with equal copies as nodes, and how many; as they are where copies differ in number."""
     copies = {part.multiplicity for part in types.x.parts() if part.multiplicity > 1}
     (count,) = copies if len(copies) == 1 else (0,)
     repeated = [part for rep in (types.x, types.y) for part in rep.parts() if part.multiplicity == count]
-    if not 1 < count <= _MOST_NODES or "nodes" in dims or any(part.term.affine for part in repeated):
+    if not 1 < count <= _MOST_NODES or "nodes" in dims or not repeated:
         return types, 0
 
     def retyped(rep: Rep) -> Rep:

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from isotropy.errors import IsotropyError
+from isotropy.groups import parse
 from isotropy.report import Block, Text
+from isotropy.reps import Rep, leaves, parse_type
 
 _FLAGS = {"--quick", "--resume", "--robust", "--memory"}
 _VALUED = {"--schema", "--set", "--time", "--title", "--noise"}  # options that say what the data are
@@ -68,13 +70,16 @@ def symmetrising(group: str, inputs: Any, targets: Any, *, net: str = "net") -> 
     'isotropy.symmetrize(net, "O(3)", rep_in="Vector", rep_out="Scalar")'
     >>> symmetrising("SE(3)", ["Cloud(Point)", "Cloud(Scalar)"], "Scalar", net="model")
     'isotropy.symmetrize(model, "SE(3)", rep_in=("Cloud(Point)", "Cloud(Scalar)"), rep_out="Scalar")'
-    >>> symmetrising("Scale(3)", "Pseudoscalar", "Vector + 2")
-    ''
+    >>> symmetrising("Scale(3)", "Pseudoscalar", "Vector + 2"), symmetrising("E(2)", "Nodes*Point", "Scalar")
+    ('', '')
     """
     from isotropy.frames import symmetrize
 
     none: Callable[[Any], Any] = lambda x: x  # noqa: E731
     try:
+        for rep in leaves((parse_type(inputs), parse_type(targets))):
+            if isinstance(rep, Rep):
+                rep.dim(parse(group))  # how many nodes there are, only a group that acts on them tells
         symmetrize(none, group, rep_in=inputs, rep_out=targets)
     except (IsotropyError, NotImplementedError):
         return ""
