@@ -21,6 +21,7 @@ from typer.testing import CliRunner, Result
 
 from isotropy import __version__
 from isotropy.cli import app
+from isotropy.cli._questions import is_pictures
 from isotropy.errors import SchemaError
 from isotropy.report import Column, Interval, Table
 from isotropy.reps import StandardisedVectorsWarning
@@ -148,6 +149,17 @@ def test_ctrl_c_ends_a_run_with_130_and_what_is_finished_stays(engine: str, tmp_
         assert files
         assert all("json" in run.read(file) for file in files)
         assert not run.has("result.json")
+
+
+def test_a_folder_that_is_called_as_a_data_set_is_not_taken_for_pictures(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As where a run of it was put: the data set is meant, ./name is the folder."""
+    (tmp_path / "photos").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert not is_pictures("photos")
+    assert is_pictures("./photos")
+    assert is_pictures("digits")
 
 
 def test_data_that_were_never_downloaded_are_no_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -105,10 +105,14 @@ def discover(
 
 
 def is_pictures(data: str) -> bool:
-    """Whether DATA are labelled pictures: a folder, or a set of them that is known by name."""
-    from isotropy.data import PICTURE_SETS
+    """Whether DATA are labelled pictures: a folder, or a set of them that is known by name.
 
-    return data in PICTURE_SETS or Path(data).is_dir()
+    A folder that happens to be called as a built-in table (where a run of it was put, say) is meant as ``./name``.
+    """
+    from isotropy.data import PICTURE_SETS, list_datasets
+
+    known = {entry.name for entry in list_datasets(every=True)}
+    return data in PICTURE_SETS or (data not in known and Path(data).is_dir())
 
 
 def _of_pictures(
