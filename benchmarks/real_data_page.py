@@ -151,7 +151,8 @@ def section(table: Table, folder: Path) -> Iterator[str]:
         yield f"**Said:** {_refusal(folder / f'{table.name}.out')}\n"
     elif "learnt" not in result:
         yield f"**Said:** {result['recommendation']}.\n"
-        yield f"{result['data']['rows']:,} pictures; networks err on {result['error']:.1%} of those they have not seen.\n"
+        wrong = f"networks err on {result['error']:.1%} of those that they have not seen"
+        yield f"{result['data']['rows']:,} pictures; {wrong}.\n"
         yield from _of_pictures(result)
     else:
         learnt = result["learnt"]

@@ -41,9 +41,9 @@ class InputTest:
     """Do x and g.x have the same law, and how much of the moved data lies on the data?
 
     ``p_value`` is that of one law. ``shift`` is a lower estimate of the total variation distance between x and g.x
-    (twice the accuracy of a classifier on held-out rows, less one), ``shift_high`` its one-sided 95 % upper end where a difference was found;
-    ``overlap`` the share of moved inputs that lie where data are. All are those of the worst of the ``components``,
-    kinds of elements with the overlap of each; ``lows`` are the one-sided 95 % lower ends of these overlaps.
+    (twice the accuracy of a classifier on held-out rows, less one), ``shift_high`` its one-sided 95 % upper end where a
+    difference was found; ``overlap`` the share of moved inputs that lie where data are. All are those of the worst of
+    the ``components``, kinds of elements with the overlap of each; ``lows`` are the one-sided 95 % lower ends of these.
     """
 
     p_value: float
