@@ -16,6 +16,9 @@ from isotropy.linalg import Segments, neighbours
 from isotropy.reps import Point, Rep, Scalar, Vector, parse_type
 from isotropy.settings import Settled
 
+_AT_ONCE = 2**22
+"""Numbers of neighbours held at a time, as frames allow: more do not fit into the caches, and are not faster."""
+
 
 class PiecewiseLayer(Settled):
     """Features of points and votes for the centre of their part, from points of their own cell alone.
@@ -27,8 +30,8 @@ class PiecewiseLayer(Settled):
 
     - ``rep_in``, ``rep_out``: Scalars, Vectors and Points in any order, such as ``8*Scalar + 8*Vector``, or text.
     - ``group``: "E(3)", "SE(3)", "O(3)" or "SO(3)"; SE and SO can tell left hands from right ones.
-    - ``k_local``: how many neighbours of the same cell a point sees; those that are equally far come along, and all are
-      pooled, so that no order of them counts.
+    - ``k_local``: how many neighbours of the same cell a point sees, the less the farther they are and the farthest not
+      at all; those that are equally far come along, and all are pooled, so that no order of them counts.
     - ``width`` of the network, which is free; ``detach``: no gradient goes through the axes; ``gap``: eigenvalues
       closer than this, relative to the largest, leave their axes open.
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
@@ -64,10 +67,12 @@ class PiecewiseLayer(Settled):
         self.group, self.k_local, self.detach, self.gap = group, k_local, detach, gap
         self.normals = self.rep_in.vector(normals) if normals else None
         a, b = self.rep_in.scalars, self.rep_in.arrows
-        self.near = nn.Sequential(nn.Linear(3 + 1, width), nn.ReLU(), nn.Linear(width, width))
+        self.near = nn.Linear(3 + 1 + 3 * bool(normals), width)
+        self.beside = nn.Linear(width, width)
         self.first = nn.Linear(width + 3 + 2 * (a + 3 * b), width)
         self.within = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
-        self.head = nn.Sequential(nn.Linear(4 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, self._outputs))
+        self.head = nn.Linear(5 * width, 2 * width)
+        self.last = nn.Linear(2 * width, self._outputs)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 # Eight copies are averaged: from torch's own start their outputs are all but equal for many steps.
@@ -103,7 +108,9 @@ class PiecewiseLayer(Settled):
         arrows = torch.where(self.rep_in.placed.to(x.device)[:, None], arrows - about[:, None], arrows)
         # Who is near is asked of the points as they came: far from the origin they are rounded more.
         edges = neighbours(x, k=self.k_local, segments=cells)
-        out = self._seen(x - about, scalars, arrows, frames, cells, edges)
+        y = x - about
+        at_once = max(1, _AT_ONCE // (edges.shape[1] * self.near.out_features))
+        out = torch.cat([self._seen(y, scalars, arrows, some, cells, edges) for some in frames.split(at_once)])
         numbers = out[..., : self.rep_out.scalars].mean(0)
         directions = frames.back(out[..., self.rep_out.scalars :].unflatten(-1, (-1, 3)), cells.label)
         turned = directions[:, :-1]
@@ -120,30 +127,39 @@ class PiecewiseLayer(Settled):
         edges: Int[Tensor, "2 E"],
     ) -> Float[Tensor, "F N o"]:
         """What the network says in every frame of its cell."""
-        F, label = len(frames), cells.label
+        label = cells.label
         seen = frames.there(torch.cat([y[:, None], arrows], 1), label).flatten(2)
-        own = torch.cat([seen, scalars.expand(F, -1, -1)], -1)
-        pooled = _mean(own[..., 3:], cells)
-        parts = [self._around(y, frames, cells, edges), own, pooled[:, label]]
-        hidden = torch.relu(self.first(torch.cat(parts, -1)))
+        own = torch.cat([seen, scalars.expand(len(frames), -1, -1)], -1)
+        each = torch.cat([self._around(y, arrows, frames, cells, edges), own], -1)
+        hidden = torch.relu(_with_cells(self.first, each, _mean(own[..., 3:], cells), label))
         layers = [hidden]
         for layer in self.within:
             hidden = torch.relu(layer(hidden))
             layers.append(hidden)
-        return self.head(torch.cat([*layers, _mean(hidden, cells)[:, label]], -1))
+        # The mean says how much of the cell is like this; how far it reaches, the largest says at once.
+        pooled = torch.cat([_mean(hidden, cells), _largest(hidden, cells)], -1)
+        return self.last(torch.relu(_with_cells(self.head, torch.cat(layers, -1), pooled, label)))
 
     def _around(
-        self, y: Float[Tensor, "N 3"], frames: RadialFrames, cells: Segments, edges: Int[Tensor, "2 E"]
+        self,
+        y: Float[Tensor, "N 3"],
+        arrows: Float[Tensor, "N b 3"],
+        frames: RadialFrames,
+        cells: Segments,
+        edges: Int[Tensor, "2 E"],
     ) -> Float[Tensor, "F N w"]:
-        """The neighbours of the same cell, pooled."""
+        """The neighbours of the same cell, and which way their surface faces, pooled."""
         source, target = edges
         apart = y[source] - y[target]
         square = apart.square().sum(1, keepdim=True)
         length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
-        seen = frames.there(apart[:, None], cells.label[target])[..., 0, :]
-        each = self.near(torch.cat([seen, length.expand(len(frames), -1, -1)], -1))
-        total = each.new_zeros(len(frames), len(y), each.shape[-1]).index_add(1, target, each)
-        return total / torch.bincount(target, minlength=len(y)).clamp_min(1)[:, None]
+        there = apart[:, None] if self.normals is None else torch.stack([apart, arrows[source, self.normals]], 1)
+        seen = frames.there(there, cells.label[target]).flatten(2)
+        each = torch.relu(self.near(torch.cat([seen, length.expand(len(frames), -1, -1)], -1)))
+        weighted = each * _nearness(square[:, 0], target, len(y), self.k_local)[:, None]
+        total = each.new_zeros(len(frames), len(y), each.shape[-1]).index_add(1, target, weighted)
+        # A linear map of the sum is the sum of what it makes of each, at the cost of points instead of pairs.
+        return self.beside(total / self.k_local)
 
 
 class _Layout:
@@ -210,6 +226,35 @@ def _unit(normals: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
         warnings.warn("normals that are not unit vectors are divided by their length", stacklevel=4)
         return normals / torch.where(length > 0, length, 1.0)
     return normals
+
+
+def _nearness(square: Float[Tensor, " E"], target: Int[Tensor, " E"], n: int, k: int) -> Float[Tensor, " E"]:
+    """What a neighbour counts: 1 where the point is, 0 from where its k-th neighbour is.
+
+    Which of two is the k-th, and who is as far to rounding, a motion may change; since they count for nothing, outputs
+    change by no more than the rounding.
+    """
+    order = torch.argsort(square.detach())
+    order = order[torch.argsort(target[order], stable=True)]
+    sets = Segments(target, n)
+    last = (sets.ptr[:-1] + sets.sizes.clamp_max(k) - 1).clamp_min(0)
+    reach = square[order][last][target] if len(square) else square
+    return (1 - square / torch.where(reach > 0, reach, 1.0)).clamp_min(0)
+
+
+def _with_cells(
+    layer: nn.Linear, each: Float[Tensor, "F N a"], pooled: Float[Tensor, "F K b"], label: Int[Tensor, " N"]
+) -> Float[Tensor, "F N w"]:
+    """The layer on what each point has and what its cell has, the second at the cost of cells."""
+    own, of_cell = layer.weight.split([each.shape[-1], pooled.shape[-1]], 1)
+    return nn.functional.linear(each, own, layer.bias) + nn.functional.linear(pooled, of_cell)[:, label]
+
+
+def _largest(each: Float[Tensor, "F N w"], cells: Segments) -> Float[Tensor, "F K w"]:
+    place = cells.label[:, None].expand(each.shape)
+    return each.new_zeros(len(each), cells.count, each.shape[-1]).scatter_reduce(
+        1, place, each, "amax", include_self=False
+    )
 
 
 def _mean(each: Float[Tensor, "F N w"], cells: Segments) -> Float[Tensor, "F K w"]:

@@ -6,7 +6,7 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError
@@ -85,46 +85,63 @@ class MixturePartition:
         clouds = Segments.one(len(votes), votes.device) if segments is None else segments
         y = votes.double()
         seeds, of = farthest_points(votes.detach(), self.k_max, clouds)
+        centre = clouds.mean(y.detach())
+        about, valid = clouds.pad(y - clouds.gather(centre))
+        begun, alive = of.pad(y[seeds].detach() - centre[of.label])
+        means, weights, alive, moved = self._fitted(about.detach(), valid, begun, alive)
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-        moved = 0.0
         for cloud in range(clouds.count):
-            rows = (clouds.label == cloud).nonzero().flatten()
-            centre = y[rows].detach().mean(0)
-            own, begun = y[rows] - centre, y[seeds[of.label == cloud]].detach() - centre
-            means, weights, residual = self._fitted(own.detach(), begun)
-            moved = max(moved, residual)
+            own, mean, weight = about[cloud, valid[cloud]], means[cloud, alive[cloud]], weights[cloud, alive[cloud]]
             if self.implicit and votes.requires_grad:
-                means, weights = _with_derivative(own, means, weights, self.variance)
-            parts.append((rows, means + centre, weights, _cells(own, means, weights.log(), self.variance)))
+                mean, weight = _with_derivative(own, mean, weight, self.variance)
+            rows = clouds.order[clouds.ptr[cloud] : clouds.ptr[cloud + 1]]
+            parts.append((rows, mean + centre[cloud], weight, _cells(own, mean, weight.log(), self.variance)))
         if self.implicit and moved > _SETTLED:
             warnings.warn(f"votes whose mixture has not settled: it still moves by {moved:.1e}", ConvergenceWarning, 2)
         return self._told(votes, clouds, parts, moved)
 
-    def _fitted(self, y: Float[Tensor, "n 3"], means: Float[Tensor, "K 3"]) -> tuple[Tensor, Tensor, float]:
-        weights = torch.full_like(means[:, 0], 1 / len(means))
-        means, weights = _joined(means, weights, self.variance * self.merge_thr**2)
-        residual = torch.inf
+    def _fitted(
+        self,
+        y: Float[Tensor, "B n 3"],
+        valid: Bool[Tensor, "B n"],
+        means: Float[Tensor, "B K 3"],
+        alive: Bool[Tensor, "B K"],
+    ) -> tuple[Float[Tensor, "B K 3"], Float[Tensor, "B K"], Bool[Tensor, "B K"], float]:
+        """Means, weights and which balls are left, of all clouds at once, each as if it were alone; what still moves.
+
+        Balls that are gone have the weight 0."""
+        weights, size = alive / alive.sum(1, keepdim=True).to(y), valid.sum(1)
+        threshold = self.variance * self.merge_thr**2
+        means, weights = _joined(means, weights, threshold)
+        settled = torch.zeros_like(size, dtype=torch.bool)
+        residual = torch.full_like(size, torch.inf, dtype=y.dtype)
         for step in range(self.iters + _MOST * self.implicit):
             if step == self.iters // 2:
-                means, weights = _joined(means, weights, self.variance * self.merge_thr**2)
+                means, weights = _joined(means, weights, threshold)
             if step == 3 * self.iters // 4:
-                means, weights = self._pruned(means, weights)
-            Q = _cells(y, means, weights.log(), self.variance)
-            mass = Q.sum(0)
+                weights = self._pruned(weights)
+            Q = _cells(y, means, weights.log(), self.variance) * valid[:, :, None]
+            mass = Q.sum(1)
             kept = mass > 0  # a ball so far from all votes that none belongs to it to rounding is no ball
-            again, share = Q.mT @ y / mass.clamp_min(torch.finfo(y.dtype).tiny)[:, None], Q.mean(0)
-            moves = [((again - means)[kept] / self.variance**0.5).abs().max(), (share - weights).abs().max()]
-            residual = float(torch.stack(moves).max())
-            means, weights = again[kept], share[kept] / share[kept].sum()
-            if step >= self.iters and residual < _SETTLED / 10:
+            again = Q.mT @ y / mass.clamp_min(torch.finfo(y.dtype).tiny)[:, :, None]
+            share = mass / size[:, None]
+            far = torch.where(kept[:, :, None], (again - means) / self.variance**0.5, 0.0).abs().amax((1, 2))
+            residual = torch.where(settled, residual, torch.maximum(far, (share - weights).abs().amax(1)))
+            going = ~settled[:, None]
+            means = torch.where((kept & going)[:, :, None], again, means)
+            weights = torch.where(going, share / share.sum(1, keepdim=True), weights)
+            settled |= (residual < _SETTLED / 10) & (step >= self.iters)
+            if bool(settled.all()):
                 break
-        return means, weights, residual
+        return means, weights, weights > 0, float(residual.max())
 
-    def _pruned(self, means: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        alive = weights >= self.prune
-        if not bool(alive.any()):
-            raise DomainError(f"{len(weights)} balls of weight below prune={self.prune}", "one that is left", "prune=0")
-        return means[alive], weights[alive] / weights[alive].sum()
+    def _pruned(self, weights: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
+        alive = weights >= max(self.prune, torch.finfo(weights.dtype).tiny)
+        if not bool(alive.any(1).all()):
+            count = int((weights > 0).sum(1).max())
+            raise DomainError(f"{count} balls of weight below prune={self.prune}", "one that is left", "prune=0")
+        left = torch.where(alive, weights, 0.0)
+        return left / left.sum(1, keepdim=True)
 
     def _told(
         self, votes: Tensor, clouds: Segments, parts: list[tuple[Tensor, Tensor, Tensor, Tensor]], moved: float
@@ -152,27 +169,34 @@ class MixturePartition:
 
 
 def _cells(
-    y: Float[Tensor, "n 3"], means: Float[Tensor, "K 3"], log_weights: Float[Tensor, " K"], variance: float
-) -> Float[Tensor, "n K"]:
+    y: Float[Tensor, "*B n 3"], means: Float[Tensor, "*B K 3"], log_weights: Float[Tensor, "*B K"], variance: float
+) -> Float[Tensor, "*B n K"]:
     """Q_ij, the probability that vote i comes from ball j."""
     # Votes are about their centroid: the sum of squares loses no digits that the distances need.
-    square = y.square().sum(1, keepdim=True) - 2 * y @ means.mT + means.square().sum(1)
-    return torch.softmax(log_weights - square / (2 * variance), 1)
+    square = y.square().sum(-1, keepdim=True) - 2 * y @ means.mT + means.square().sum(-1)[..., None, :]
+    return torch.softmax(log_weights[..., None, :] - square / (2 * variance), -1)
 
 
-def _joined(means: Tensor, weights: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Balls whose centres are closer than the threshold, squared, are one at their mean; chains of them too."""
-    K = len(means)
-    near = (means[:, None] - means).square().sum(-1) < threshold
-    label = torch.arange(K, device=means.device)
+def _joined(
+    means: Float[Tensor, "B K 3"], weights: Float[Tensor, "B K"], threshold: float
+) -> tuple[Float[Tensor, "B K 3"], Float[Tensor, "B K"]]:
+    """Balls whose centres are closer than the threshold, squared, are one at their mean; chains of them too.
+
+    One ball of each chain stays, the others have the weight 0."""
+    K, there = means.shape[1], weights > 0
+    near = (means[:, :, None] - means[:, None]).square().sum(-1) < threshold
+    near &= there[:, :, None] & there[:, None]
+    label = torch.arange(K, device=means.device).expand(weights.shape)
     while True:  # the least label of all that are near, until nothing changes: a component has the label of its first
-        least = torch.where(near, label, K).amin(1).minimum(label)
+        least = torch.where(near, label[:, None], K).amin(2).minimum(label)
         if bool(torch.equal(least, label)):
             break
         label = least
-    sets = Segments(label.unique(return_inverse=True)[1], len(label.unique()))
-    mass = sets.sum(weights)
-    return sets.sum(means * weights[:, None]) / mass[:, None], mass
+    mass = torch.zeros_like(weights).scatter_add(1, label, weights)
+    total = torch.zeros_like(means).scatter_add(1, label[:, :, None].expand(means.shape), means * weights[:, :, None])
+    return torch.where(
+        mass[:, :, None] > 0, total / mass[:, :, None].clamp_min(torch.finfo(mass.dtype).tiny), means
+    ), mass
 
 
 def _with_derivative(

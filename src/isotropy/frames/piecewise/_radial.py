@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -98,6 +98,10 @@ class RadialFrames:
         # The root of zero has no derivative, and what lies there is zero to all orders.
         length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
         return torch.where(simple, self.signs[:, None, None] * along, length)
+
+    def split(self, size: int) -> list[RadialFrames]:
+        """The frames of each cell, so many at a time."""
+        return [replace(self, signs=signs) for signs in self.signs.split(size)]
 
     def back(self, v: Float[Tensor, "F n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "n c 3"]:
         """The mean over the frames of vectors that they saw, turned back; none in blocks that are open."""
