@@ -22,7 +22,7 @@ from isotropy.experiments.piecewise._assignments import SoftCells, phi
 from isotropy.experiments.piecewise._config import FULL, Learning
 from isotropy.experiments.piecewise._learning import overlap
 from isotropy.experiments.piecewise._networks import METHODS, OURS, network
-from isotropy.experiments.piecewise._people import KINDS, hopping
+from isotropy.experiments.piecewise._people import KINDS, recorded
 from isotropy.frames import Partition
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -33,7 +33,7 @@ pytest.importorskip("gymnasium", reason="the extra [control]")
 
 _LEAST = {"epochs": 1, "divide": 32, "k": 4, "cells": 6}
 TINY = Config(
-    people=PeoplePlan(points=48, clouds=4, test=1, **_LEAST),
+    people=PeoplePlan(points=48, clouds=3, walking=1, test=1, **_LEAST),
     subjects=SubjectsPlan(points=48, subjects=2, clouds=2, test=1, **_LEAST),
     rooms=RoomsPlan(points=64, test=1, **_LEAST),
     cells=CellsPlan(points=64, poses=1, cells=(8, 32, 64), draws=2, width=4),
@@ -99,8 +99,9 @@ def test_hard_cells_are_one_map_in_all_three_ways_and_see_no_other_cell() -> Non
 
 
 def test_every_joint_of_the_recording_has_a_body(real_data: Path) -> None:
-    x, label = hopping(2, 1500)
-    assert x.shape == (2, 1500, 3)
+    x, label, part = recorded("131_03", 2, 1500, normals=True)
+    assert x.shape == (2, 1500, 6)
+    assert len(part.unique()) == len(KINDS) + 5, "limbs have sides, trunks have none"
     assert set(label.unique().tolist()) == set(range(len(KINDS)))
     # It stands as the humanoid does: feet below the torso along the third axis.
     assert float(x[..., 2][label == KINDS.index("foot")].mean()) < float(x[..., 2][label == 0].mean()) - 3

@@ -62,12 +62,13 @@ class Skeleton:
 class Body:
     """Points on a body in several poses, ``views (V, n, 3)``, the ``part (n,)`` of each and the ``names`` of parts.
 
-    Where parts are not known ``names`` is empty, and all points are of part 0.
+    Where parts are not known ``names`` is empty, and all points are of part 0; ``normals (V, n, 3)`` point outwards.
     """
 
     views: Float[Tensor, "V n 3"]
     part: Int[Tensor, " n"]
     names: tuple[str, ...]
+    normals: Float[Tensor, "V n 3"] | None = None
 
 
 def read_bvh(text: str) -> Skeleton:
@@ -235,8 +236,8 @@ def load_motion(
     length = ends.norm(dim=1)
     radius = thickness * (0.2 * length).clamp(0.02, 0.09)
     bone = torch.multinomial(radius * (length + 2 * radius), 4 * n, replacement=True, generator=draw)
-    local, _ = capsule_surface(ends[bone], radius[bone], draw)
-    views, inside = [], torch.zeros(4 * n, dtype=torch.bool)
+    local, normal = capsule_surface(ends[bone], radius[bone], draw)
+    views, facing, inside = [], [], torch.zeros(4 * n, dtype=torch.bool)
     for frame in frames:
         R, t = skeleton.pose(frame)
         R, t = R[skeleton.bone_of], t[skeleton.bone_of] * _METRES
@@ -245,6 +246,8 @@ def load_motion(
             own = skeleton.bone_of[bone] == skeleton.bone_of[other]
             inside |= ~own & (depth((x - t[other]) @ R[other], ends[other], float(radius[other])) > 1e-9)
         views.append(x)
+        facing.append((R[bone] @ normal[..., None])[..., 0])
     kept = (~inside).nonzero().flatten()[:n]
     owners, part = skeleton.bone_of[bone[kept]].unique(return_inverse=True)
-    return Body(torch.stack(views)[:, kept], part, tuple(skeleton.names[joint] for joint in owners.tolist()))
+    names = tuple(skeleton.names[joint] for joint in owners.tolist())
+    return Body(torch.stack(views)[:, kept], part, names, torch.stack(facing)[:, kept])

@@ -146,12 +146,12 @@ def load_person(poses: int = 2, n: int = 700, *, subject: int = 0, seed: int = 0
         raise DomainError(f"poses={poses}, n={n}, share={share}", "a pose, 4 points or more, and 0 <= share <= 1")
     figure, draw = _figure(subject), spawn(seed, "person")
     each = torch.stack([figure.posed(figure.drawn((0.0, share), draw)) for _ in range(poses)])
-    views, _, label = _surface(figure, each, n, 0.0, draw)
+    views, normals, label = _surface(figure, each, n, 0.0, draw)
     names = [
         " + ".join(name for name, part in zip(figure.names, figure.part.tolist(), strict=True) if part == k)
         for k in range(int(figure.part.max()) + 1)
     ]
-    return Body(views, figure.part[label], tuple(names))
+    return Body(views, figure.part[label], tuple(names), normals)
 
 
 def _surface(

@@ -88,17 +88,17 @@ class PointClassifier(nn.Module):
 class PointNet(nn.Module):
     """Five layers of widths 64, 128, 128, 512, 2048, a maximum over points, and a head 256, 256, 128 on all of them.
 
-    ``divide`` divides all widths; ``outputs`` are the numbers of each point. Source: Qi et al., CVPR 2017
-    (segmentation), widths of Deng et al., ICCV 2021.
+    ``divide`` divides all widths; ``outputs`` are the numbers of each point, ``inputs`` those that it comes with.
+    Source: Qi et al., CVPR 2017 (segmentation), widths of Deng et al., ICCV 2021.
     """
 
-    def __init__(self, divide: int = 1, outputs: int = 3) -> None:
+    def __init__(self, divide: int = 1, outputs: int = 3, inputs: int = 3) -> None:
         super().__init__()
-        widths = [3, *(width // divide for width in (64, 128, 128, 512, 2048))]
+        widths = [inputs, *(width // divide for width in (64, 128, 128, 512, 2048))]
         self.each = EachPoint(widths)
         self.head = Head(sum(widths[1:]), widths[-1], 256 // divide, 128 // divide, outputs)
 
-    def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n outputs"]:
+    def forward(self, x: Float[Tensor, "rows n inputs"]) -> Float[Tensor, "rows n outputs"]:
         found = self.each(x)
         return self.head(torch.cat(found, -1), found[-1].amax(1, keepdim=True))
 
@@ -125,21 +125,20 @@ class DGCNN(nn.Module):
     """Three edge convolutions, 1024 features of the whole cloud, and a head 256, 256, 128; widths over ``divide``.
 
     ``mean`` aggregates by means instead of maxima, as the frame averaged version does; ``outputs`` are the numbers of
-    each point. Source: Wang et al., TOG 2019;
-    specification 03 §4.1.
+    each point, ``inputs`` those that it comes with. Source: Wang et al., TOG 2019; specification 03 §4.1.
     """
 
-    def __init__(self, divide: int = 1, k: int = 40, mean: bool = False, outputs: int = 3) -> None:
+    def __init__(self, divide: int = 1, k: int = 40, mean: bool = False, outputs: int = 3, inputs: int = 3) -> None:
         super().__init__()
         c = 64 // divide
         self.layers = nn.ModuleList(
-            EdgeConvolution(a, *widths, k=k, mean=mean) for a, *widths in ((3, c, c), (c, c, c), (c, c))
+            EdgeConvolution(a, *widths, k=k, mean=mean) for a, *widths in ((inputs, c, c), (c, c, c), (c, c))
         )
         self.whole = PointDense(3 * c, 1024 // divide)
         self.head = Head(3 * c, 1024 // divide, 256 // divide, 128 // divide, outputs)
         self.mean = mean
 
-    def forward(self, x: Float[Tensor, "rows n 3"]) -> Float[Tensor, "rows n outputs"]:
+    def forward(self, x: Float[Tensor, "rows n inputs"]) -> Float[Tensor, "rows n outputs"]:
         local = torch.cat(successive(self.layers, x), -1)
         whole = self.whole(local)
         return self.head(local, whole.mean(1, keepdim=True) if self.mean else whole.amax(1, keepdim=True))

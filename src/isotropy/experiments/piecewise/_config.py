@@ -11,6 +11,8 @@ class Learning:
 
     Widths of other networks are over ``divide``, so that all have about as many numbers as ours; ``size`` is ours,
     which begins with ``cells``. Points are jittered by ``noise`` metres; norms of gradients are cut off at ``clip``.
+    With ``normals`` every network gets the normal of each point: of a patch of eight points alone, which is what small
+    cells of sparse clouds are, nobody can tell which limb it belongs to.
     """
 
     rate: Number = 5e-3
@@ -22,14 +24,17 @@ class Learning:
     cells: int = 24
     noise: Number = 0.005
     clip: Number = 1.0
+    normals: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class PeoplePlan(Learning):
-    """E2: kinds of bodies, learnt from ``clouds`` people of ``points`` points who stand nearly at rest."""
+    """E2: kinds of bodies, learnt from ``clouds`` people of ``points`` points who stand nearly at rest, and one who was
+    recorded ``walking`` in so many frames."""
 
     points: int = 256
     clouds: int = 60
+    walking: int = 12
     test: int = 16
 
 
@@ -80,7 +85,16 @@ class Config(Configuration):
 SMALL = Config()
 FULL = Config(
     people=PeoplePlan(
-        points=4096, clouds=2000, test=200, epochs=100, rate=1e-3, batch=2, divide=1, size="paper", cells=40
+        points=4096,
+        clouds=2000,
+        walking=400,
+        test=200,
+        epochs=100,
+        rate=1e-3,
+        batch=2,
+        divide=1,
+        size="paper",
+        cells=40,
     ),
     subjects=SubjectsPlan(
         points=4096, clouds=200, test=40, epochs=100, rate=1e-3, batch=2, divide=1, size="paper", cells=40

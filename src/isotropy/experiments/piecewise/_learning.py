@@ -21,43 +21,41 @@ from isotropy.train import Batches, Moved
 _AT_ONCE = 8
 
 
-def points_of(clouds: PartClouds) -> Float[Tensor, "rows n 3"]:
-    """Clouds of equal sizes about their means, in the unit of networks."""
+def points_of(clouds: PartClouds, *, normals: bool) -> Float[Tensor, "rows n d"]:
+    """Clouds of equal sizes about their means, in the unit of networks, and with ``normals`` those beside them."""
     x = clouds.x.view(len(clouds), -1, 3)
-    return ((x - x.mean(1, keepdim=True)) / UNIT).float()
+    x = (x - x.mean(1, keepdim=True)) / UNIT
+    return (torch.cat([x, clouds.normals.view(x.shape)], 2) if normals else x).float()
 
 
 def learn(
     network: nn.Module,
     method: str,
-    clouds: PartClouds,
-    label: Int[Tensor, ...],
+    known: tuple[Float[Tensor, "rows n d"], Int[Tensor, "rows ..."], Int[Tensor, "rows n"]],
     plan: Learning,
     run: Run,
     seed: int,
     *keys: str,
 ) -> None:
-    """Trains in place on jittered clouds."""
-    rows = len(clouds)
-    batches = Batches(
-        points_of(clouds), label, clouds.part.view(rows, -1), batch_size=plan.batch, seed=derive(seed, "batches")
-    )
+    """Trains in place on jittered clouds: points, labels of points or clouds, parts."""
+    batches = Batches(*known, batch_size=plan.batch, seed=derive(seed, "batches"))
 
     def jittered(x: Tensor, label: Tensor, part: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        return x + float(plan.noise) / UNIT * torch.randn(x.shape, generator=generator), label, part
+        noise = float(plan.noise) / UNIT * torch.randn(*x.shape[:2], 3, generator=generator)
+        return torch.cat([x[..., :3] + noise, x[..., 3:]], 2), label, part
 
     place = part(run, asdict(plan), *keys, method, seed)
     train(network, losses(method), Moved(batches, jittered, seed, "noise"), plan, place, seed)
 
 
-def turned(x: Float[Tensor, "rows n 3"], seed: int) -> Float[Tensor, "rows n 3"]:
-    """Each cloud by a rotation of its own."""
+def turned(x: Float[Tensor, "rows n d"], seed: int) -> Float[Tensor, "rows n d"]:
+    """Each cloud by a rotation of its own, its normals too."""
     R: Any = SO(3).sample(len(x), generator=spawn(seed, "turned"), dtype=x.dtype)
-    return x @ R.mT
+    return torch.cat([one @ R.mT for one in x.split(3, 2)], 2)
 
 
 @torch.no_grad()
-def told(network: nn.Module, x: Float[Tensor, "rows n 3"]) -> Tensor:
+def told(network: nn.Module, x: Float[Tensor, "rows n d"]) -> Tensor:
     """Likeliest labels."""
     return torch.cat([network(some).argmax(-1) for some in x.split(_AT_ONCE)])
 

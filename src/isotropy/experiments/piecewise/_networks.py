@@ -24,7 +24,7 @@ _VOTES = 1.0
 
 
 class Piecewise(nn.Module):
-    """Ours on dense clouds (rows, n, 3) as others are: logits; ``cells`` and ``trace`` are those of the last call."""
+    """Ours on dense clouds as others are, with normals or without: logits; ``cells``, ``trace`` are the last ones."""
 
     def __init__(self, network: PiecewiseSegmenter | PiecewiseClassifier) -> None:
         super().__init__()
@@ -32,9 +32,10 @@ class Piecewise(nn.Module):
         self.cells: list[int] = []
         self.trace: PiecewiseTrace | None = None
 
-    def forward(self, x: Float[Tensor, "rows n 3"]) -> Tensor:
+    def forward(self, x: Float[Tensor, "rows n d"]) -> Tensor:
         rows, n, _ = x.shape
-        logits, cells, self.trace = self.network(x.flatten(0, 1), segments=clouds_of(rows, n))
+        points, *normals = x.flatten(0, 1).split(3, 1)
+        logits, cells, self.trace = self.network(points, *normals, segments=clouds_of(rows, n))
         self.cells = [len(layer) for layer in cells]
         return logits.unflatten(0, (rows, n)) if isinstance(self.network, PiecewiseSegmenter) else logits
 
@@ -47,23 +48,24 @@ def clouds_of(rows: int, n: int) -> Segments:
 def network(method: str, classes: int, plan: Learning, seed: int, *, whole: bool = False) -> nn.Module:
     """A network of one ``method``, labels of points, or of ``whole`` clouds, from a seed of its own.
 
-    >>> network("PointNet", 5, Learning(), 0)(torch.randn(2, 9, 3)).shape
+    >>> network("PointNet", 5, Learning(normals=False), 0)(torch.randn(2, 9, 3)).shape
     torch.Size([2, 9, 5])
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "network", method))
         if method != OURS:
-            made = LABELLERS[method](classes, plan.divide, plan.k)
+            made = LABELLERS[method](classes, plan.divide, plan.k, inputs=6 if plan.normals else 3)
             return Pooled(made) if whole else made
         variances = tuple(variance / UNIT**2 for variance in _VARIANCES[plan.size])
         kind = PiecewiseClassifier if whole else PiecewiseSegmenter
-        return Piecewise(kind(classes, "E(3)", plan.size, cells=plan.cells, variances=variances, k_local=plan.k))
+        settings = {"cells": plan.cells, "variances": variances, "k_local": plan.k, "normals": plan.normals}
+        return Piecewise(kind(classes, "E(3)", plan.size, **settings))
 
 
 def losses(method: str) -> Callable[[nn.Module, Any], Float[Tensor, " rows"]]:
     """The cross entropy of each row; of ours, with the error of votes for the centres of parts.
 
-    A batch is points, labels (rows, n) or (rows,), and parts (rows, n).
+    A batch is points (rows, n, 3), or (rows, n, 6) with normals, labels (rows, n) or (rows,), and parts (rows, n).
     """
 
     def entropy(model: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
@@ -86,9 +88,9 @@ def _entropy(logits: Tensor, label: Int[Tensor, ...]) -> Float[Tensor, " rows"]:
     return each.view(len(label), -1).mean(1)
 
 
-def _vote_error(trace: PiecewiseTrace, x: Float[Tensor, "rows n 3"], part: Int[Tensor, "rows n"]) -> Tensor:
+def _vote_error(trace: PiecewiseTrace, x: Float[Tensor, "rows n d"], part: Int[Tensor, "rows n"]) -> Tensor:
     """The loss of the paper without its entropy, which is added with a weight of its own."""
-    flat, sets = x.flatten(0, 1), clouds_of(*x.shape[:2])
+    flat, sets = x[..., :3].flatten(0, 1), clouds_of(*x.shape[:2])
     targets = part_targets(flat, part.flatten(), sets)
     nothing = torch.zeros(len(flat), 1)
     return piecewise_loss(nothing, trace, targets, torch.zeros(len(flat), dtype=torch.int64), weight=0.0)

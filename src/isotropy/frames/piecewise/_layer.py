@@ -109,7 +109,7 @@ class PiecewiseLayer(Settled):
         # Who is near is asked of the points as they came: far from the origin they are rounded more.
         edges = neighbours(x, k=self.k_local, segments=cells)
         y = x - about
-        at_once = max(1, _AT_ONCE // (edges.shape[1] * self.near.out_features))
+        at_once = max(1, _AT_ONCE // ((len(y) + edges.shape[1]) * self.near.out_features))
         out = torch.cat([self._seen(y, scalars, arrows, some, cells, edges) for some in frames.split(at_once)])
         numbers = out[..., : self.rep_out.scalars].mean(0)
         directions = frames.back(out[..., self.rep_out.scalars :].unflatten(-1, (-1, 3)), cells.label)
