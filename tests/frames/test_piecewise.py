@@ -100,6 +100,17 @@ def test_single_precision() -> None:
     assert float((z - there).abs().max() / y.abs().max()) < 1e-4
 
 
+def test_single_precision_of_a_body_in_parts() -> None:
+    """Limbs are round, and points have neighbours that are all but equally far: 5e-3 where the last one counts as
+    much as the first."""
+    for seed in range(2):
+        views, truth = person(500, 1, seed)
+        x, parts = views[0].float(), Partition(truth)
+        f = layer(None, "2*Scalar + Vector").float()
+        found = piecewise_certificate(lambda z: (f(z, None, parts)[0], parts), x, parts, 4, rep_out="2*Scalar + Vector")  # noqa: B023
+        assert float(found.error.max()) / found.M < 1e-4
+
+
 @pytest.mark.parametrize("group", ["E(3)", "SE(3)"])
 def test_one_cell_is_the_average_over_principal_axes(group: str) -> None:
     """Specification 06 §5.2: to 1e-12 the network averaged over the frames of the whole cloud."""
