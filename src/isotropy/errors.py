@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """A number and what it counts, in the singular where there is one.
@@ -10,6 +13,17 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ('1 row', '1,200 rows', '0 vertices')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The hint to write the nearest of the known names, in capitals or not; empty where none is near.
+
+    >>> nearest("x", ["X", "mass"]), nearest("mas", ["X", "mass"]), nearest("q", ["X", "mass"])
+    ('write X', 'write mass', '')
+    """
+    names = list(known)
+    near = [one for one in names if one.lower() == name.lower()] or difflib.get_close_matches(name, names, 1)
+    return f"write {near[0]}" if near else ""
 
 
 class IsotropyError(Exception):

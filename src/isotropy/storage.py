@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from isotropy.errors import SchemaError, nearest
+
 
 def write_whole(path: Path, content: bytes | Callable[[Path], object], partial: Path | None = None) -> None:
     """Writes ``content``, or lets it fill the path that it is given, so that a reader sees all of the file or nothing.
@@ -35,6 +37,21 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], partial: 
     finally:
         draft.unlink(missing_ok=True)
     _flush(path.parent)
+
+
+def no_file(path: str | Path) -> SchemaError:
+    """The refusal of a file that is not there, with the one beside it that may be meant.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> (folder / "energies.csv").touch()
+    >>> no_file(folder / "energy.csv").hint.replace(str(folder), "...")
+    'write .../energies.csv'
+    """
+    path = Path(path)
+    beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = nearest(path.name, beside).removeprefix("write ")
+    return SchemaError(f"no file {path}", "a file that exists", f"write {path.parent / near}" if near else "")
 
 
 def _flush(path: Path) -> None:

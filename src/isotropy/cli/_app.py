@@ -14,13 +14,20 @@ from rich.text import Text
 from typer.core import TyperGroup
 
 from isotropy import __version__
+from isotropy.cli._options import examples
 from isotropy.errors import IsotropyError
 
 REFUSED, INTERRUPTED = 2, 130
+# In the help: questions about data and models first, then what serves them.
+_ORDER = ["discover", "audit", "compare", "symmetries", "graphs", "frames", "schema", "show", "datasets", "reproduce"]
 
 
 class _Commands(TyperGroup):
     """The commands, with what the library raises on purpose turned into messages and exit codes."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        known = super().list_commands(ctx)
+        return sorted(known, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         ctx.obj = list(args)
@@ -91,6 +98,18 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     rich_markup_mode=None,
     help="Find the symmetries in your data, measure them in your models, and build them in.",
+    epilog=examples(
+        "isotropy schema init data.csv                        # a table: what its columns seem to be, to be corrected",
+        "isotropy discover data.csv --schema data.schema.yaml --quick --out runs/a",
+        "isotropy discover inertia --set nu=0.3 --quick       # nothing at hand: a built-in problem",
+        "isotropy discover pictures/ --set size=32            # a folder with one sub-folder for each class",
+        "isotropy discover poses.npz --parts                  # poses of one body: which points move together",
+        'isotropy audit mymodels:net data.npz --schema schema.yaml --groups "SO(3)"',
+        'isotropy audit ase.calculators.emt:EMT structures.xyz --groups "E(3)"',
+        'isotropy symmetries "u_t = u_xx"                     # an equation',
+        "isotropy graphs cost MUTAG                           # graphs: what networks on subgraphs cost",
+        title="First commands",
+    ),
 )
 
 

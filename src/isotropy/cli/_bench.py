@@ -10,7 +10,7 @@ import typer
 import isotropy
 from isotropy.cli._app import app
 from isotropy.cli._options import examples
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, nearest
 
 
 def scripts() -> dict[str, Path]:
@@ -41,5 +41,5 @@ def bench(
         return
     path = found.get(name.replace("_", "-"))
     if path is None:
-        raise SchemaError(f"the benchmark {name!r}", "one of " + ", ".join(found))
+        raise SchemaError(f"the benchmark {name!r}", "one of " + ", ".join(found), nearest(name, found))
     raise typer.Exit(subprocess.run([sys.executable, str(path), *(arguments or [])], check=False).returncode)

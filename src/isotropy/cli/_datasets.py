@@ -8,6 +8,7 @@ from rich.text import Text
 
 from isotropy.cli._app import REFUSED, app
 from isotropy.cli._options import examples, print_table
+from isotropy.errors import counted
 
 datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
 app.add_typer(datasets, name="datasets")
@@ -48,7 +49,7 @@ def verify(
     for result in results:
         print(result)
     if computed:
-        print(f"{len(computed)} others are computed from their formulas and have no files")
+        print(f"{counted(len(computed), 'other')} are computed from their formulas and have no files")
     for name in absent:
         print(f"{name}: needs a download, from {every[name].source}")
     if not all(result.ok for result in results):

@@ -8,15 +8,17 @@ from rich.table import Table
 
 from isotropy.cli._app import app
 from isotropy.cli._options import examples, print_table
-from isotropy.errors import InfeasibleError, SchemaError
+from isotropy.errors import InfeasibleError, SchemaError, counted
 
-graphs = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Networks on subgraphs of graphs.")
+graphs = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="What networks on the subgraphs of your graphs cost."
+)
 app.add_typer(graphs, name="graphs")
 
 
 @graphs.callback()
 def root() -> None:
-    """Networks on subgraphs of graphs."""
+    """What networks on the subgraphs of your graphs cost."""
 
 
 @graphs.command(
@@ -61,7 +63,7 @@ def cost_of(
         table.add_row(str(row.k), *numbers, in_words(row.bytes * share), row.tells)
     print_table(table)
     size = f"batches of {batch}" if share < 1 else "all at once"
-    print(f"\n{found.graphs:,} graphs, {size}; {layers} layers of {channels} channels")
+    print(f"\n{counted(found.graphs, 'graph')}, {size}; {counted(layers, 'layer')} of {counted(channels, 'channel')}")
     for line in (*found.warnings, *found.notes):
         print(line)
     print(

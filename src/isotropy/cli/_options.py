@@ -1,6 +1,6 @@
 """What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,9 +45,9 @@ def plain_console(*, stderr: bool = False, width: int | None = None) -> Console:
     return Console(stderr=stderr, width=width, highlight=False, markup=False, emoji=False)
 
 
-def examples(*lines: str) -> str:
+def examples(*lines: str, title: str = "Examples") -> str:
     """The end of a help text: commands to try, one on a line."""
-    return "Examples:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
+    return f"{title}:\n\n\b\n" + "\n".join(f"  {line}" for line in lines)
 
 
 def check_run(out: Path | None, resume: bool, engine: Engine | None = None, address: str | None = None) -> None:
@@ -101,6 +101,12 @@ def show(
         console.print(Text(sentence, style="bold"), soft_wrap=not console.is_terminal)
     if steps:
         print("\nnext:\n" + "\n".join(f"  {step}" for step in steps))
+
+
+def show_claims(verdicts: Iterable[Any]) -> None:
+    """Prints which claims of a reproduction held."""
+    for verdict in verdicts:
+        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}")
 
 
 def point(out: Path | None) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from isotropy.cli import _options as ask
 from isotropy.cli._app import app
-from isotropy.cli._options import point, show
+from isotropy.cli._options import point, show, show_claims
 from isotropy.errors import SchemaError
 
 
@@ -264,8 +264,10 @@ def _answer(
 
 def show_answer(found: Any) -> None:
     """Prints the answer of a verb, with what follows from it and what to run next."""
-    notes, alarm = getattr(found, "quiet_notes", found.notes), getattr(found, "alarm", "")
-    show(found, " ".join(found.sentences), notes, alarm, found.next_steps)
+    notes = getattr(found, "quiet_notes", getattr(found, "notes", ()))
+    said = " ".join(getattr(found, "sentences", ())) or (found.headline() if hasattr(found, "headline") else "")
+    show(found, said, notes, getattr(found, "alarm", ""), getattr(found, "next_steps", ()))
+    show_claims(getattr(found, "claims", ()))
 
 
 @app.command(

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Out, Resume, Seed, examples, settings_of, show
-from isotropy.errors import SchemaError
+from isotropy.cli._options import Out, Resume, Seed, examples, settings_of, show, show_claims
+from isotropy.errors import SchemaError, nearest
 
 
 @app.command(
@@ -44,13 +44,12 @@ def reproduce(
         result.to_json(run.path / "result.json")
         result.report(run.path / "report.html")
         show(result)
-        for verdict in result.claims:
-            print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}")
+        show_claims(result.claims)
         print(f"\nreport: {run.path / 'report.html'}")
 
 
 def _find(name: str) -> Any:
     registry: dict[str, Any] = importlib.import_module("isotropy.experiments").REGISTRY
     if name not in registry:
-        raise SchemaError(f"the experiment {name!r}", "one of " + ", ".join(sorted(registry)))
+        raise SchemaError(f"the experiment {name!r}", "one of " + ", ".join(sorted(registry)), nearest(name, registry))
     return registry[name]

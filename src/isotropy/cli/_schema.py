@@ -29,10 +29,10 @@ def init(
 ) -> None:
     """Writes a commented schema for a file: columns grouped into Vectors and Scalars by their names."""
     from isotropy.data import draft, schema_path
-    from isotropy.storage import write_whole
+    from isotropy.storage import no_file, write_whole
 
     if not data.is_file():
-        raise SchemaError(f"no file {data}", "a file that exists")
+        raise no_file(data)
     target = out or schema_path(data)
     if target.exists() and not force:
         raise SchemaError(f"{target}, which is there", "a new file", "--force replaces it, --out FILE writes another")

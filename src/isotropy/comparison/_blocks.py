@@ -85,7 +85,7 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
         title="The same folds, one after the other",
         caption=f"The recommended, the best and the plain method, and the next ones, {_SHOWN} at most: how far "
         "trainings and rows vary. It is no test: of two equally good methods one lies below the other in all of "
-        f"{len(ticks)} folds by chance in one table of {2 ** (len(ticks) - 1)}.",
+        f"{counted(len(ticks), 'fold')} by chance in one table of {2 ** (len(ticks) - 1)}.",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.estimate import Estimate
@@ -14,7 +14,7 @@ from isotropy.nn import EMLP
 from isotropy.random import spawn
 from isotropy.report import Tone
 from isotropy.reps import linear_part
-from isotropy.study import Candidate, Problem, penalised
+from isotropy.study import Candidate, Finding, Problem, penalised
 
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -57,8 +57,8 @@ STANDINGS: Mapping[Standing, tuple[Tone, str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class MethodFinding:
+@dataclass(frozen=True, repr=False)
+class MethodFinding(Finding):
     """One method: held-out error in the unit of the targets with its 95 % interval, and what it took.
 
     ``excess`` and ``p_best`` compare with the best, ``excess_plain`` and ``p_plain`` with the plain network (relative
@@ -69,6 +69,7 @@ class MethodFinding:
     was not run; its figures are then None.
     """
 
+    shown: ClassVar[tuple[str, ...]] = ("standing", "error", "excess", "accuracy", "missing")
     name: str
     kind: str
     group: str

@@ -11,6 +11,7 @@ from isotropy.comparison._methods import Budget, Method
 from isotropy.comparison._own import Own
 from isotropy.comparison._trainees import trainee_of
 from isotropy.comparison._training import planned, single_precision, steps_of
+from isotropy.errors import counted
 from isotropy.optics import InfeasibleBudget
 from isotropy.optics.parts import in_words, pass_peak, planner_of, read_bytes
 from isotropy.study import Problem
@@ -65,11 +66,11 @@ def _held(budget: float, problem: Problem, method: Method, spend: Budget, own: O
         try:
             steps_of(trainee, table, 1, core, budget)
         except InfeasibleBudget as error:
-            said = f"its network needs {error.expected} in a pass of {len(rows)} rows. {error.hint}"
+            said = f"its network needs {error.expected} in a pass of {counted(len(rows), 'row')}. {error.hint}"
             return Held(method, over=said, least=error.minimum)
     peak = pass_peak(lambda: trainee.loss(core, table).mean(), core.parameters())
     if peak > budget and planner is None:
-        said = f"a pass of {len(rows)} rows takes {in_words(peak)}, and no less can be planned: {why_not}"
+        said = f"a pass of {counted(len(rows), 'row')} takes {in_words(peak)}, and no less can be planned: {why_not}"
         return Held(method, over=said, least=float(peak))
     again = 0 if planner is None or planner.plan is None else planner.plan.predicted.recomputed
     return Held(method, float(peak), again, why_not)
@@ -81,7 +82,11 @@ def _told(budget: float, looks: Sequence[Held]) -> list[str]:
     told = []
     if by_plan:
         again = max(look.recomputed for look in by_plan)
-        runs = f"{again} forwards run again at most" if again else "nothing has to run again"
+        runs = (
+            f"{counted(again, 'forward')} {'runs' if again == 1 else 'run'} again at most"
+            if again
+            else "nothing has to run again"
+        )
         most = in_words(max(look.peak for look in by_plan))
         told.append(f"{within}: planned for {_names(by_plan)}; {runs}, and a pass was measured at up to {most}.")
     for reason in dict.fromkeys(look.why_not for look in looks if look.why_not and not look.over):

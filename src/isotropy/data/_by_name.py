@@ -14,8 +14,9 @@ from isotropy.reps import Rep, Schema
 def by_name(x: Any, y: Any, types: Any, cluster: Any = None) -> tuple[Any, Any, Any, Any]:
     """Rows, types and clusters of a table whose columns have names: what the types name is taken out of it.
 
-    ``y`` and ``cluster`` may be names of columns too. Without names in the types all columns of ``x`` are taken, in
-    their order. What is no such table comes back as it is. Raises SchemaError where names are missing or are not there,
+    ``y`` and ``cluster`` may be names of columns too; targets that the types leave out are then Scalars. Without names
+    in the types all columns of ``x`` are taken, in their order. What is no such table comes back as it is. Raises
+    SchemaError where names are missing or are not there,
     DtypeError for columns that hold no numbers.
 
     >>> rows = {"a": [1, 2], "b": [3, 4], "who": ["p", "q"]}
@@ -28,12 +29,15 @@ def by_name(x: Any, y: Any, types: Any, cluster: Any = None) -> tuple[Any, Any, 
         return x, _alone(y), types, cluster
     if types is None:
         raise SchemaError("a table without types", "types that name its columns", _spoken(table))
+    targets = _names(y)
+    if targets and isinstance(types, Mapping) and "y" not in types:
+        types = {**types, "y": {name: [name] for name in targets}}
     schema = Schema.of(types)
     if not isinstance(schema.x, Rep):
         return x, y, schema, cluster
     columns = dict(schema.columns or {})
-    if isinstance(y, str) or (isinstance(y, list | tuple) and y and all(isinstance(name, str) for name in y)):
-        columns["y"], y = ((y,) if isinstance(y, str) else tuple(y)), None
+    if targets:
+        columns["y"], y = targets, None
     label = cluster if isinstance(cluster, str) else schema.cluster if cluster is None else None
     if y is None and "y" in columns:
         y = table.numbers(columns["y"])
@@ -52,6 +56,13 @@ def times_of(x: Any, time: Iterable[Any] | None) -> Any:
             f"time={time!r} for rows without names", "one time for each row", "time=(n,), numbers or dates"
         )
     return table.column(time)
+
+
+def _names(y: Any) -> tuple[str, ...]:
+    """The names of columns that stand in place of targets; none where ``y`` is something else."""
+    if isinstance(y, str):
+        return (y,)
+    return tuple(y) if isinstance(y, list | tuple) and all(isinstance(name, str) for name in y) else ()
 
 
 def _spoken(table: Named) -> str:

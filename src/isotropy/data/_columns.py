@@ -10,6 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from isotropy.data._dates import is_date, is_slashed
 from isotropy.errors import counted
 
 Kind = Literal["number", "cluster", "time", "constant", "identifier", "text", "empty"]
@@ -25,7 +26,6 @@ _LABEL = re.compile(
 )
 _TIME = {"t", "time", "date", "datetime", "timestamp", "when"}
 _COUNTED = {"", "index", "row", "rows", "line", "no", "nr", "number", "#", "unnamed: 0"}
-_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _PLACES = {"": "position", "v": "velocity", "f": "force", "a": "acceleration"}
 _FEWEST = 8  # of labels: independent units that a test needs
 _NINE = [a + b for a in "xyz" for b in "xyz"]
@@ -66,8 +66,10 @@ def looked_at(name: str, values: NDArray[Any]) -> Column:
     if distinct <= 1:
         return Column(name, "constant", rows, distinct, "the same in every row")
     if texts:
-        if all(_DATE.match(value) for value in known):
+        if all(is_date(value) for value in known):
             return Column(name, "time", rows, distinct, "dates")
+        if all(is_slashed(value) for value in known):
+            return Column(name, "text", rows, distinct, "dates, day or month first? write 2024-05-01")
         if "" in known and all(not value or _is_number(value) for value in known):
             return Column(name, "empty", rows, distinct, f"{counted(int((known == '').sum()), 'empty cell')}")
         if repeated:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from isotropy.data._columns import Column, Group, grouped, looked_at
 from isotropy.data._draft_arrays import draft_arrays
 from isotropy.data._named import Named, named
-from isotropy.data._tables import Dialect, opened, parquet_head, sniffed, unnamed
+from isotropy.data._tables import Dialect, names_wanted, opened, parquet_head, sniffed, unnamed
 from isotropy.errors import SchemaError, counted
 
 _WORDS = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"}  # values of YAML, not names
@@ -28,6 +28,10 @@ _TYPES = (
     "Types: Scalar (no rotation changes it), Vector (turns), Point (a place: turns, and shifts with the origin),",
     "Pseudovector (turns, but keeps its sign under mirrors: angular momentum, magnetic field), Tensor(2).",
 )
+
+
+class UnnamedColumnsError(SchemaError):
+    """A table whose first line holds values and no names."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +69,8 @@ class Draft:
         lines += ["x:   # inputs", *_written(self.x), f"y:{why or '   # what is to be predicted'}", *_written(self.y)]
         lines += [f"dims: {{{', '.join(f'{key}: {d}' for key, d in self._dims.items())}}}"] if self._dims else []
         if self.cluster:
-            lines.append(
-                f"cluster: {_quoted(self.cluster.name)}   # {self.cluster.distinct} values: rows that belong together"
-            )
+            labels = counted(self.cluster.distinct, "value")
+            lines.append(f"cluster: {_quoted(self.cluster.name)}   # {labels}: rows that belong together")
         lines += [self.dialect.lines()] if self.dialect.lines() else []
         lines += [f"# left out: {name} ({why})" for name, why in self.left.items()]
         lines += [f"# {self.time} may order the rows: --time {_quoted(self.time)}"] if self.time else []
@@ -135,6 +138,8 @@ def offered(path: Path) -> str:
         return f"--schema {there}, which is there"
     try:
         text = draft(path)
+    except UnnamedColumnsError:
+        raise  # no schema helps
     except SchemaError:
         return 'two lines will do, such as  x: 5*Scalar("mass") + 5*Vector("position")  and  y: Tensor(2)("inertia")'
     return f"isotropy schema init {path}\nwrites {there}, to be corrected:\n\n{text}"
@@ -179,7 +184,11 @@ def _read(path: Path) -> tuple[Named, Dialect]:
     rows = [row for row in csv.reader(lines, delimiter=dialect.separator) if row]
     header, body = [cell.strip() for cell in rows[0]], rows[1:]
     if unnamed([cell.replace(dialect.decimal, ".") for cell in header]):
-        raise SchemaError(f"{path.name}, whose first line holds numbers", "a line with the names of the columns on top")
+        raise UnnamedColumnsError(
+            f"{path.name}, whose first line holds numbers",
+            "a line with the names of the columns on top",
+            names_wanted(header, dialect.separator),
+        )
     if not body or any(len(row) != len(header) for row in body):
         raise SchemaError(f"{path.name} with rows of several lengths, or none", "a header and rows as long as it is")
     shown = dialect if dialect != Dialect.of(path) else Dialect()

@@ -19,9 +19,9 @@ from isotropy.data._rows import Clouds, Rows
 from isotropy.data._structures import STRUCTURES, structure_table
 from isotropy.data._tables import Dialect, read_columns
 from isotropy.data._times import read_times
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.reps import Schema, Type, enough_rows, table
-from isotropy.storage import write_whole
+from isotropy.storage import no_file, write_whole
 
 _IN_PYTHON = "isotropy.discover(table, types=...) takes the table that {reader} reads"
 _INSTEAD = {
@@ -98,7 +98,7 @@ def _typed(path: Path, schema: str | Path | Schema | Mapping[str, object] | None
             _INSTEAD.get(path.suffix.lower(), "pickles (.pkl, .pt, .npy of objects) are never read"),
         )
     if not path.is_file():
-        raise SchemaError(f"no file {path}", "a file that exists")
+        raise no_file(path)
     if schema is None:
         raise SchemaError(f"{path.name} without a schema", "--schema FILE (schema= in Python)", offered(path))
     types = schema_of(schema)
@@ -142,7 +142,7 @@ def _side_by_side(arrays: Sequence[NDArray[Any]], names: Sequence[str]) -> NDArr
     counts = {name: len(array) if array.ndim else 0 for name, array in zip(names, arrays, strict=True)}
     if len(set(counts.values())) > 1 or 0 in counts.values():
         raise ShapeError(
-            f"arrays with {', '.join(f'{n} rows of {name}' for name, n in counts.items())}", "equally many"
+            f"arrays with {', '.join(counted(n, 'row') + f' of {name}' for name, n in counts.items())}", "equally many"
         )
     return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 

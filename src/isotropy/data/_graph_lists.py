@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isotropy.data._archive import open_archive
 from isotropy.errors import MissingExtraError, SchemaError, counted
-from isotropy.storage import write_whole
+from isotropy.storage import no_file, write_whole
 
 _LONGEST = 2**28  # bytes of JSON, which takes some thirty times as much memory when it is read
 _HEAD = 2**20  # bytes in which the first graph names its edges
@@ -71,7 +71,7 @@ def read_graphs(path: str | Path) -> Any:
     """
     path = Path(path)
     if not path.is_file():
-        raise SchemaError(f"no file {path}", "a file that exists")
+        raise no_file(path)
     parts = _of_json(path) if path.suffix.lower() == ".json" else _of_arrays(path)
     from torch_geometric.data import Data
 

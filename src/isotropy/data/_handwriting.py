@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from isotropy.data._mirror import File, locate
 from isotropy.data._pictures import Pictures
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 
 MNIST = File(
     "02-lie-decomposition/mnist_10k.npz",
@@ -44,7 +44,9 @@ def read_idx(images: str | Path, labels: str | Path) -> Pictures:
     """
     x, y = _idx(Path(images), 3), _idx(Path(labels), 1)
     if len(x) != len(y):
-        raise SchemaError(f"{len(x)} pictures and {len(y)} labels", "equally many", "both files of one part")
+        raise SchemaError(
+            f"{counted(len(x), 'picture')} and {counted(len(y), 'label')}", "equally many", "both files of one part"
+        )
     return _pictures(x[:, None], y, DIGITS, Path(images).name)
 
 
@@ -86,7 +88,9 @@ def read_cifar(path: str | Path) -> Pictures:
         found = np.fromfile(file, np.uint8) if file.is_file() else np.empty(0, np.uint8)
         if not len(found) or len(found) % 3073:
             hint = "the binary version, not the one for Python, which is a pickle"
-            raise SchemaError(f"{file} of {len(found)} bytes", "a multiple of 3073: a label and 3 x 32 x 32", hint)
+            raise SchemaError(
+                f"{file} of {counted(len(found), 'byte')}", "a multiple of 3073: a label and 3 x 32 x 32", hint
+            )
         rows.append(found.reshape(-1, 3073))
     whole = np.concatenate(rows)
     return _pictures(whole[:, 1:].reshape(-1, 3, 32, 32), whole[:, 0], _CIFAR, where.name)
@@ -106,7 +110,7 @@ def _pictures(x: NDArray[Any], y: NDArray[Any], classes: tuple[str, ...], name: 
     if x.dtype != np.uint8:
         raise SchemaError(f"pictures of {x.dtype} in {name}", "bytes, 0 to 255")
     if len(x) != len(y):
-        raise SchemaError(f"{len(x)} pictures and {len(y)} labels in {name}", "equally many")
+        raise SchemaError(f"{counted(len(x), 'picture')} and {counted(len(y), 'label')} in {name}", "equally many")
     if len(y) and not (int(label.min()) >= 0 and int(label.max()) < len(classes)):
         raise SchemaError(f"labels {int(label.min())} to {int(label.max())} in {name}", f"0 to {len(classes) - 1}")
     return Pictures(torch.from_numpy(x.copy()), torch.from_numpy(label), classes, name=name, given=len(x))
@@ -119,11 +123,13 @@ def _idx(path: Path, axes: int) -> NDArray[np.uint8]:
         raise SchemaError(f"{path}, which cannot be read ({error})", "an idx file, or one packed with gzip") from error
     if len(raw) < 4 * (1 + axes) or raw[:4] != bytes((0, 0, _IDX_TYPE, axes)):
         told = f"{path.name}, which begins with {raw[:4].hex()}"
-        raise SchemaError(told, f"idx{axes}: bytes, {axes} axes", "pictures are idx3, labels idx1")
+        raise SchemaError(told, f"idx{axes}: bytes, {counted(axes, 'axis', 'axes')}", "pictures are idx3, labels idx1")
     sides = struct.unpack(f">{axes}I", raw[4 : 4 + 4 * axes])
     values = np.frombuffer(raw, np.uint8, offset=4 + 4 * axes)
     if len(values) != int(np.prod(sides, dtype=np.int64)):
-        raise SchemaError(f"{len(values)} bytes in {path.name}", f"{' x '.join(map(str, sides))} as its header says")
+        raise SchemaError(
+            f"{counted(len(values), 'byte')} in {path.name}", f"{' x '.join(map(str, sides))} as its header says"
+        )
     return values.reshape(sides)
 
 

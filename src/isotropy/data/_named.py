@@ -10,8 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.data._tables import nearest
-from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError, counted, nearest
 from isotropy.reps import Values
 
 _EXAMPLE = 'types={"x": {"position": ["x", "y", "z"]}, "y": {"energy": ["e"]}}'
@@ -78,6 +77,8 @@ def named(values: Any) -> Named | None:
         return Named(tuple(map(str, values)), values.__getitem__)
     if isinstance(values, np.ndarray):
         return None if values.dtype.names is None else Named(values.dtype.names, values.__getitem__)
+    if hasattr(values, "collect") and hasattr(values, "collect_schema"):
+        raise SchemaError(f"a {type(values).__name__}, which holds no rows yet", "a table of rows", "x.collect()")
     for attribute in ("column_names", "columns"):  # pyarrow calls its arrays columns
         labels: Any = getattr(values, attribute, None)
         if labels is not None and not callable(labels) and hasattr(values, "__getitem__"):

@@ -211,7 +211,7 @@ def load(
         raise SchemaError(
             f"settings {', '.join(sorted(settings))} for the file {path.name}",
             "a schema only",
-            "settings belong to built-in data sets",
+            "write schema=types" if "types" in settings else "settings belong to built-in data sets",
         )
     return load_file(path, schema)
 

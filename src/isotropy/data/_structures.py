@@ -13,6 +13,7 @@ from isotropy.data._dataset import Dataset
 from isotropy.data._molecules import frames_of
 from isotropy.errors import SchemaError, counted
 from isotropy.reps import Cloud, Rep, Schema, Type, parse_type, written_type
+from isotropy.storage import no_file
 
 # The formats that hold numbers and text and nothing that would be run, each read as what its name says.
 _FORMATS = {".xyz": "xyz", ".extxyz": "extxyz", ".cif": "cif", ".pdb": "proteindatabank", ".traj": "traj"}
@@ -28,7 +29,7 @@ def read_structures(path: str | Path) -> list[Any]:
     if path.suffix.lower() not in _FORMATS:
         raise SchemaError(f"the file {path.name}", f"structures, in {', '.join(_FORMATS)}")
     if not path.is_file():
-        raise SchemaError(f"no file {path}", "a file that exists")
+        raise no_file(path)
     kind = _FORMATS[path.suffix.lower()]
     if kind == "xyz":
         try:

@@ -1,7 +1,6 @@
 """Columns of tables in files: csv, tsv and parquet, by name; whatever is not a number is named with its place."""
 
 import csv
-import difflib
 import gzip
 import itertools
 import re
@@ -16,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted
+from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted, nearest
 
 _PIECE = 50_000  # rows
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -105,7 +104,7 @@ def _parse(file: Iterable[str], name: str, columns: Sequence[str], cluster: str 
         raise SchemaError(f"{name}, which is empty", "a header and rows")
     if len(header) == 1 and not {*columns, cluster} <= {header[0], None}:
         _other_separator(first, next(lines, ""), name, dialect)
-    at = _positions(header, columns, cluster, name)
+    at = _positions(header, columns, cluster, name, dialect.separator)
     pieces: list[NDArray[np.float64]] = []
     values: list[list[float]] = []
     labels: list[str] = []
@@ -165,7 +164,11 @@ def number(cell: str) -> float:
     return float(cell)
 
 
-_UNNAMED = "its first line holds numbers: write a line above it with the names of the columns"
+def names_wanted(header: Sequence[str], separator: str) -> str:
+    """What to write above a table without names: a line of as many as it has columns."""
+    wanted = separator.join(f"c{number}" for number in range(1, min(len(header), 4) + 1))
+    more = f"{separator}...{separator}c{len(header)}" if len(header) > 4 else ""
+    return f"write above it a line with {counted(len(header), 'name')}, such as {wanted}{more}"
 
 
 def unnamed(header: Sequence[str]) -> bool:
@@ -177,18 +180,9 @@ def unnamed(header: Sequence[str]) -> bool:
     return any(value != round(value) for value in values if np.isfinite(value))
 
 
-def nearest(name: str, known: Sequence[str]) -> str:
-    """The hint to write the nearest of the known names, in capitals or not; empty where none is near.
-
-    >>> nearest("x", ["X", "mass"]), nearest("mas", ["X", "mass"])
-    ('write X', 'write mass')
-    """
-    same = [one for one in known if one.lower() == name.lower()]
-    near = same or difflib.get_close_matches(name, known, 1)
-    return f"write {near[0]}" if near else ""
-
-
-def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str) -> list[int]:
+def _positions(
+    header: Sequence[str], columns: Sequence[str], cluster: str | None, name: str, separator: str = ","
+) -> list[int]:
     """Where the wanted columns stand; the cluster's last."""
     wanted = [*columns, *([cluster] if cluster is not None else [])]
     for column in wanted:
@@ -199,7 +193,9 @@ def _positions(header: Sequence[str], columns: Sequence[str], cluster: str | Non
         raise SchemaError(
             f"no column {column!r} in {name}",
             "one of " + ", ".join(header[:20]) + (", ..." if len(header) > 20 else ""),
-            _UNNAMED if unnamed(header) else nearest(column, [name for name in header if name not in wanted]),
+            ("its first line holds numbers: " + names_wanted(header, separator))
+            if unnamed(header)
+            else nearest(column, [name for name in header if name not in wanted]),
         )
     return [header.index(column) for column in wanted]
 

@@ -1,9 +1,7 @@
 """The order of rows: one column of a file, or one array of an archive, as numbers that grow with time."""
 
-import difflib
 import warnings
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotropy.data._archive import open_archive
+from isotropy.data._dates import is_date, is_slashed, seconds
 from isotropy.data._kinds import SUFFIXES, schema_of
 from isotropy.data._tables import Dialect, number, read_columns
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, nearest
 from isotropy.reps import Schema
 
 Times = NDArray[np.float64]
 
-_DATES = "write dates as 2024-05-01 or 2024-05-01T12:30:00, or number the steps"
+_DATES = "write dates as 2024-05-01 or 2024-05-01T12:30:00 (1.5.2024 is read too), or number the steps"
 
 
 class TimeIsInputWarning(UserWarning):
@@ -68,9 +67,8 @@ def _of_archive(path: Path, key: str, types: Schema) -> Times:
         if key in ("x", "y"):
             raise SchemaError(f"the time {key!r} of {path.name}", "an array beside x and y", 'save it as "time"')
         if key not in archive.files:
-            near = difflib.get_close_matches(key, archive.files, 1)
             expected = "one of " + ", ".join(archive.files)
-            raise SchemaError(f"no array {key!r} in {path.name}", expected, f"write {near[0]}" if near else "")
+            raise SchemaError(f"no array {key!r} in {path.name}", expected, nearest(key, archive.files))
         found = np.asarray(archive[key])
     if found.ndim != 1:
         raise ShapeError(f"the time {key!r} of shape {found.shape}", "(n,), one time for each row")
@@ -94,20 +92,18 @@ def _no_target(column: str, targets: Sequence[str], name: str) -> None:
 
 def _numbers(cells: Sequence[str], column: str, name: str) -> Times:
     """All of them numbers, or all of them dates."""
-    for read in (number, _seconds):
+    for read in (number, seconds):
         try:
             return np.array([read(cell) for cell in cells], dtype=np.float64)
         except ValueError:
             continue
-    row = next((i for i, cell in enumerate(cells) if not _is(number, cell) and not _is(_seconds, cell)), None)
+    row = next((i for i, cell in enumerate(cells) if not _is(number, cell) and not is_date(cell)), None)
     given = "numbers mixed with dates" if row is None else f"{cells[row][:40]!r} in row {row}"
     expected = "numbers, or dates as ISO 8601 writes them"
-    raise SchemaError(f"{given} of the time {column!r} of {name}", expected, f"rows count from 0; {_DATES}")
-
-
-def _seconds(cell: str) -> float:
-    date = datetime.fromisoformat(cell)
-    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    hint = f"rows count from 0; {_DATES}"
+    if row is not None and is_slashed(cells[row]):
+        hint = f"day or month first? {_DATES}"
+    raise SchemaError(f"{given} of the time {column!r} of {name}", expected, hint)
 
 
 def _is(read: Any, cell: str) -> bool:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Rows, along
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.linalg import Segments
 
 TU = File(
@@ -60,7 +60,7 @@ class Graphs(Rows):
             ("fold", self.fold, count),
         ):
             if part is not None and len(part) != rows:
-                raise ShapeError(f"{len(part)} rows of {name}", f"{rows}")
+                raise ShapeError(f"{counted(len(part), 'row')} of {name}", f"{rows}")
         if not self.segments.joins(self.edge_index):
             raise ShapeError(f"edges {tuple(self.edge_index.shape)}", "(2, E) between nodes of one graph each")
 
@@ -153,7 +153,9 @@ def read_tu(path: Path | str, *, seed: int = 0) -> Graphs:
     folder = Path(path)
     found = sorted(folder.glob("*_A.txt"))
     if len(found) != 1:
-        raise DataNotFoundError(f"{folder} with {len(found)} files *_A.txt", "one set of graphs: NAME_A.txt and so on")
+        raise DataNotFoundError(
+            f"{folder} with {counted(len(found), 'file')} *_A.txt", "one set of graphs: NAME_A.txt and so on"
+        )
     stem = found[0].name.removesuffix("_A.txt")
     edges = _table(found[0], np.int64, columns=2) - 1
     graph = _table(folder / f"{stem}_graph_indicator.txt", np.int64, columns=1)[:, 0]
@@ -189,7 +191,7 @@ def _columns(folder: Path, stem: str, of: str, rows: int) -> Float[Tensor, "rows
             continue
         table = _table(path, np.float64)
         if len(table) != rows:
-            raise SchemaError(f"{len(table)} lines of {path.name}", f"{rows}, one for each {of}")
+            raise SchemaError(f"{counted(len(table), 'line')} of {path.name}", f"{rows}, one for each {of}")
         if kind == "attributes":
             parts.append(torch.from_numpy(table).to(torch.float32))
             continue

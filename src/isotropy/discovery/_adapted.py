@@ -25,6 +25,8 @@ def adapted(model: Any) -> Any:
     >>> adapted(lambda x: np.sin(x).sum(1))(torch.zeros(4, 3)).shape
     torch.Size([4, 1])
     """
+    if isinstance(model, type):
+        raise SchemaError(f"the class {model.__name__}", "a model", f"make one: {model.__name__}(...)")
     if isinstance(model, nn.Module):
         return model
     call = model if callable(model) else getattr(model, "predict", None)

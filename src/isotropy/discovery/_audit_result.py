@@ -13,7 +13,7 @@ from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.measure import Blame, Layer
 from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
-from isotropy.study import Answer, next_block
+from isotropy.study import Answer, Finding, next_block
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Generator:
     error: Estimate
 
 
-@dataclass(frozen=True)
-class GroupAudit:
+@dataclass(frozen=True, repr=False)
+class GroupAudit(Finding):
     """What was found about one group: the relative error, the Lie error along each generator, and the layers.
 
     ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
@@ -35,6 +35,7 @@ class GroupAudit:
     errors of that size are told from none, and no layer is charged with them.
     """
 
+    shown: ClassVar[tuple[str, ...]] = ("verdict", "error", "lie")
     name: str
     error: Estimate
     lie: Estimate | None = None

@@ -12,20 +12,22 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.discovery._words import ROUNDING, verdict
+from isotropy.errors import counted
 from isotropy.estimate import Estimate
 from isotropy.frames import Certificate
 from isotropy.linalg import eigh
 from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Points, Scatter, Table, Text, flatten, section
-from isotropy.study import Answer
+from isotropy.study import Answer, Finding
 
 _SHOWN = 3000
 _BINS = (0.01, 0.1, 1.0)  # of the largest output, errors in a picture
 
 
-@dataclass(frozen=True)
-class PartError:
+@dataclass(frozen=True, repr=False)
+class PartError(Finding):
     """The relative ``error`` of one part, by its ``name``, when all parts move each by itself, and its ``points``."""
 
+    shown: ClassVar[tuple[str, ...]] = ("verdict", "points", "error")
     name: str
     points: int
     error: Estimate
@@ -197,7 +199,11 @@ def picture(x: Float[Tensor, "n 3"], found: Certificate) -> Scatter:
         label = f"error below {high:g}" if high < math.inf else f"error {low:g} and more"
         clouds.append(_points(label, flat, inside))
     shown = [cloud for cloud in clouds if cloud.x]
-    alt = "The first cloud under small motions: " + ", ".join(f"{c.label} ({len(c.x)} points)" for c in shown) + "."
+    alt = (
+        "The first cloud under small motions: "
+        + ", ".join(f"{c.label} ({counted(len(c.x), 'point')})" for c in shown)
+        + "."
+    )
     return Scatter(shown, title="Where it is exact, and where not", plane=True, half=True, alt=alt)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from isotropy.discovery._potentials import Answers, Gap, ask, jumps, moved, rotation, sizes, slopes
 from isotropy.discovery._words import ROUNDING, verdict
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups import SO, Group, O, T, Window, is_subgroup
 from isotropy.report import Block, Column, Table, Text, section
 from isotropy.runs import progress_bar
@@ -76,16 +76,15 @@ class CalculatorAudit(Answer[Check]):
         """The answer in a sentence or two."""
         group = f" The largest group that holds is {self.largest}." if self.largest else ""
         if not self.broken:
-            return f"All {len(self.checks)} checks hold to rounding.{group}"
+            told = f"All {len(self.checks)} checks hold" if len(self.checks) > 1 else "The one check holds"
+            return f"{told} to rounding.{group}"
         worst = self.broken[0]
         told = "; ".join(c.name for c in self.broken[:4]) + ("; and more" if len(self.broken) > 4 else "")
         off = f"{worst.error:.3g} {worst.unit} in structure {worst.structure}"
+        asked = counted(len(self.checks), "check")
         if len(self.broken) == 1:
-            return f"1 of {len(self.checks)} checks fails: {worst.name}, off by {off}.{group}"
-        return (
-            f"{len(self.broken)} of {len(self.checks)} checks fail: {told}. The worst, {worst.name}, is off by "
-            f"{off}.{group}"
-        )
+            return f"1 of {asked} fails: {worst.name}, off by {off}.{group}"
+        return f"{len(self.broken)} of {asked} fail: {told}. The worst, {worst.name}, is off by {off}.{group}"
 
     @property
     def next_steps(self) -> Sequence[str]:

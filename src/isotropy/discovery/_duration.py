@@ -32,4 +32,8 @@ def announce(problem: Problem, *, quick: bool, engine: str, workers: int | None,
     if seconds >= _SAID:
         rows, count = counted(len(problem.x), "row"), len(problem.candidates)
         where = "one core" if several == 1 else f"{several} cores"
-        print(f"about {spoken(seconds)} for {rows} and {count} candidates on {where}", file=sys.stderr, flush=True)
+        print(
+            f"about {spoken(seconds)} for {rows} and {counted(count, 'candidate')} on {where}",
+            file=sys.stderr,
+            flush=True,
+        )

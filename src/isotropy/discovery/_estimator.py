@@ -68,17 +68,23 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         self.robust = robust
 
     def fit(
-        self, X: Any, y: Any, cluster: Any = None, time: Any = None, sample_weight: Any = None
+        self, X: Any, y: Any = None, cluster: Any = None, time: Any = None, sample_weight: Any = None
     ) -> SymmetricRegressor:
         """Discovers and trains; ``cluster (n,)`` labels the independent units, ``time (n,)`` orders a series.
 
-        ``sample_weight (n,)`` says how often each row counts in the model that predicts, which is then a kernel;
-        verdicts count rows, those of weight zero left out.
+        Without ``y`` the targets are those columns of the table ``X`` that the types name.
+
+        ``sample_weight (n,)`` says how often each row counts in the model that predicts: a row of weight 2 counts as
+        that row twice, one of weight 0 is left out of everything. The model is then a kernel. Verdicts, their intervals
+        and p-values do not weigh rows: rows of any other weight count once each, because a copy of a row is no
+        further evidence.
         """
         table = named(X)
+        if y is None and table is not None:
+            y = self._targets(table)
         self._names = () if table is None else table.names
         self._columns = None if table is None else self._named(table.names)
-        X, y = validate_data(self, self._rows(X), y, dtype=np.float64, multi_output=True, y_numeric=True)
+        X, y = validate_data(self, self._rows(X), cast(Any, y), dtype=np.float64, multi_output=True, y_numeric=True)
         if len(X) < _FEWEST:
             raise ShapeError(f"n_samples={len(X)}", f"at least {_FEWEST} rows", "give more data")
         self._flat = y.ndim == 1
@@ -104,6 +110,12 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         if isinstance(given, Mapping) and "y" not in given:
             given = {**given, "y": f"{q}*Scalar"}
         return Schema.of(given)
+
+    def _targets(self, table: Any) -> Any:
+        """The targets that the types name in a table; None where they name none, which scikit-learn then refuses."""
+        listed = isinstance(self.types, Schema) or (isinstance(self.types, Mapping) and "y" in self.types)
+        columns = (Schema.of(self.types).columns or {}).get("y", ()) if listed else ()
+        return table.numbers(columns) if columns else None
 
     def _too_few(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any) -> str:
         """What there is too little of, empty where there is enough; refuses rows that are not of the types."""

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from isotropy.discovery._verdicts import Verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import Dependence
+from isotropy.study import Finding
 
 Evidence = Literal["orbit", "window", "refit"]
 Test = Literal["randomisation", "block randomisation", "paired refits", "kernel"]
@@ -56,8 +57,8 @@ class DependenceFinding:
         return cls(found.kind, found.strength, found.effective, found.units, found.block, found.sentence)
 
 
-@dataclass(frozen=True)
-class GroupFinding:
+@dataclass(frozen=True, repr=False)
+class GroupFinding(Finding):
     """Everything that was learnt about one candidate, told by the part of the target that speaks most against it.
 
     ``breaking`` is a share of that part's signal, ``breaking_of_variance`` of its whole energy, ``explained`` the share
@@ -68,6 +69,7 @@ class GroupFinding:
     comes from. ``note`` says what the verdict leaves open.
     """
 
+    shown: ClassVar[tuple[str, ...]] = ("verdict", "breaking", "explained", "price", "note")
     derived: ClassVar[tuple[str, ...]] = ("level",)
     name: str
     breaking: Estimate = field(metadata={"headline": ("n", "confidence")})

@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import ShapeError
+from isotropy.errors import ShapeError, counted
 
 _LANDMARKS = 800
 _ROWS = 8000  # more rows cost time and hardly help that many landmarks
@@ -249,7 +249,7 @@ class KernelRidge:
             weight = None if weight is None else weight[kept]
         n = len(z)
         if n < 4:
-            raise ShapeError(f"{n} rows", "at least 4 rows to fit on", "give more data")
+            raise ShapeError(counted(n, "row"), "at least 4 rows to fit on", "give more data")
         unit = torch.arange(n) if unit is None else torch.unique(unit, return_inverse=True)[1]
         clustered = len(torch.unique(unit)) < n
         order = torch.randperm(n, generator=generator)
@@ -257,9 +257,9 @@ class KernelRidge:
         held_out = _held_out(unit, generator) if clustered else None
         names, sample = kernels or competing(bodies), z[few]
         held = None if held_out is None else held_out[few]
-        counted = None if weight is None else weight[few]
+        share = None if weight is None else weight[few]
         scores = (
-            [_solve(kernel(name, bodies), sample, y[few], sample, held, counted)[1] for name in names]
+            [_solve(kernel(name, bodies), sample, y[few], sample, held, share)[1] for name in names]
             if len(names) > 1
             else [0]
         )

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import nn
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.optics import Chain, Profile
 from isotropy.optics.parts import chain_in
 from isotropy.report import Block, Column, Curve, Curves, Memory, Result, Table, Text, section
@@ -65,8 +65,8 @@ class MemoryLook(Result):
         whole, least = self.points[0], self.points[-1]
         slower = least.seconds / whole.seconds
         note = (
-            f"{self.blocks_of or 'all'} on {self.rows_seen} rows, predicted: {whole.budget / 1e6:.3g} MB keep "
-            f"everything; "
+            f"{self.blocks_of or 'all'} on {counted(self.rows_seen, 'row')}, predicted: "
+            f"{whole.budget / 1e6:.3g} MB keep everything; "
             f"{least.budget / 1e6:.3g} MB are the least, for {slower:.2f} times the time"
         )
         return Table(columns, cells, notes=(note,))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 import json
 import re
@@ -85,6 +86,8 @@ def _imported(module: str, attribute: str) -> Any:
         raise SchemaError(f"{module}:{attribute}", "an importable attribute", str(error)) from error
     if isinstance(found, type) and (issubclass(found, nn.Module) or is_calculator(found)):
         found = found()
+    if inspect.isfunction(found) and not inspect.signature(found).parameters:
+        found = found()  # a function of nothing is no model: it makes one
     if not (callable(found) or is_calculator(found) or hasattr(found, "predict")):
         raise SchemaError(f"{module}:{attribute}, a {type(found).__name__}", "a model that can be called")
     return found.eval() if isinstance(found, nn.Module) else found

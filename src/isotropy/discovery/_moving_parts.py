@@ -14,11 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.errors import counted
 from isotropy.frames import Parts, discover_parts
 from isotropy.linalg import eigh, procrustes
 from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text, section
 from isotropy.storage import write_whole
-from isotropy.study import Answer, answering
+from isotropy.study import Answer, Finding, answering
 
 _SHOWN = 1500  # points of a picture
 _VIEWS = 6  # pictures
@@ -26,8 +27,8 @@ _ARROW = 0.04  # of the radius of the body: shorter ways of the centre of a part
 _ARROWS = "Arrows: where the centre of a part was in the first pose, and where it is."
 
 
-@dataclass(frozen=True)
-class Part:
+@dataclass(frozen=True, repr=False)
+class Part(Finding):
     """One part, by its ``name``: its ``points``, how it moved from the first pose to others, what nothing shows.
 
     ``angle`` are degrees about ``axis`` (a unit vector for each pose), ``shift`` how its centre moved, in the unit of
@@ -36,6 +37,7 @@ class Part:
     it holds, where some are known.
     """
 
+    shown: ClassVar[tuple[str, ...]] = ("points", "residual", "angle")
     name: str
     points: int
     residual: float
@@ -74,10 +76,11 @@ class MovingParts(Answer[Part]):
     def recommendation(self) -> str:
         many = self.data.get("points", 0)
         if len(self.parts) == 1:
-            return f"all {many} points move as one body: nothing moves in parts"
-        open_ = f"; {self.undecided} points are open" if self.undecided else ""
+            return f"all {counted(many, 'point')} move as one body: nothing moves in parts"
+        open_ = f"; {counted(self.undecided, 'point')} {_are(self.undecided)} open" if self.undecided else ""
         return (
-            f"{len(self.parts)} parts move each by themselves: {self.group} acts on {many} points part by part{open_}"
+            f"{counted(len(self.parts), 'part')} move each by themselves: {self.group} acts on "
+            f"{counted(many, 'point')} part by part{open_}"
         )
 
     def summary(self) -> Table:
@@ -116,7 +119,10 @@ class MovingParts(Answer[Part]):
             caption="The line is what the noise of both poses leaves.",
         )
         return [
-            Text.advice(self.recommendation, f"{self.data.get('points')} points in {self.data.get('poses')} poses."),
+            Text.advice(
+                self.recommendation,
+                f"{counted(self.data.get('points', 0), 'point')} in {counted(self.data.get('poses', 0), 'pose')}.",
+            ),
             *section("Poses", *self.pictures),
             *section("Parts", self.summary(), bars),
             *Text.with_care(self.notes),
@@ -219,7 +225,9 @@ def _part(found: Parts, views: Float[Tensor, "V N 3"], k: int) -> Part:
 def _notes(found: Parts, parts: Sequence[Part]) -> tuple[str, ...]:
     notes = []
     if bool(found.undecided.any()):
-        notes.append(f"{int(found.undecided.sum())} points are open: no motion explains them, or two nearly as well.")
+        open_ = int(found.undecided.sum())
+        of = "it" if open_ == 1 else "them"
+        notes.append(f"{counted(open_, 'point')} {_are(open_)} open: no motion explains {of}, or two nearly as well.")
     joined = [f"{part.name} holds {part.mostly}" for part in parts if " + " in part.mostly]
     if joined:
         notes.append(f"Known parts that never moved against each other in these poses: {'; '.join(joined)}.")
@@ -262,8 +270,16 @@ def _cloud(label: str, flat: Float[Tensor, "n 2"], *, grey: bool = False) -> Poi
     return Points(label, x, y, tone="silent" if grey else None)
 
 
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
 def _words(name: str, clouds: Sequence[Points]) -> str:
-    return f"The {name}, points coloured by part: " + ", ".join(f"{c.label} ({len(c.x)} points)" for c in clouds) + "."
+    return (
+        f"The {name}, points coloured by part: "
+        + ", ".join(f"{c.label} ({counted(len(c.x), 'point')})" for c in clouds)
+        + "."
+    )
 
 
 def _archive(**arrays: Any) -> bytes:

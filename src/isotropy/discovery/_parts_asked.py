@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from isotropy.discovery._by_parts import Certified, PartError, PiecewiseAudit, picture
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.frames import Certificate, Partition, piecewise_certificate
 from isotropy.frames.parts import motions_of
 from isotropy.groups import parse
@@ -247,7 +247,7 @@ def _one_cloud(model: Any, x: Float[Tensor, "n 3"]) -> Callable[[Tensor], Any]:
             continue
         if isinstance(_output(y), Tensor) and _output(y).ndim == 2 and len(_output(y)) == len(x):
             return lambda points: _wide(way(points), points)
-        said = f"an output of shape {tuple(getattr(_output(y), 'shape', ()))} for {len(x)} points"
+        said = f"an output of shape {tuple(getattr(_output(y), 'shape', ()))} for {counted(len(x), 'point')}"
     raise SchemaError(f"a model that gives no output for each point ({said})", "one of clouds (1, n, 3), or (n, 3)")
 
 
@@ -272,7 +272,7 @@ def _clouds(x: Tensor, part: Any, segments: Segments | None) -> tuple[list[Tenso
     label = label[segments.order] if segments is not None and label.shape == (len(x),) else label.flatten()
     label = label.repeat(len(sizes)) if len(set(sizes)) == 1 and len(label) == sizes[0] else label
     if len(label) != len(flat) or label.is_floating_point() or not len(flat):
-        given = f"parts {tuple(torch.as_tensor(part).shape)} for {len(flat)} points"
+        given = f"parts {tuple(torch.as_tensor(part).shape)} for {counted(len(flat), 'point')}"
         raise ShapeError(given, "a whole number for each")
     clouds, labels = flat.split(sizes)[:_CLOUDS], label.split(sizes)[:_CLOUDS]
     numbers, place = torch.cat(labels).unique(return_inverse=True)

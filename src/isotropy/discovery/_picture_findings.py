@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from isotropy.discovery._verdicts import Verdict
 from isotropy.estimate import Estimate
+from isotropy.study import Finding
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class Range:
     unit: str
 
 
-@dataclass(frozen=True)
-class PictureFinding:
+@dataclass(frozen=True, repr=False)
+class PictureFinding(Finding):
     """Everything that was learnt about one candidate, by its ``name``: three columns that are never merged.
 
     *What the data say*: ``breaking``, a share of the signal that networks explain (one-sided 95 % ends, confidence
@@ -35,6 +36,7 @@ class PictureFinding:
     ``acceptance`` the share of proposals accepted, ``multipliers`` are those by training and epoch.
     """
 
+    shown: ClassVar[tuple[str, ...]] = ("verdict", "breaking", "overlap", "cost_accuracy")
     name: str
     breaking: Estimate = field(metadata={"headline": ("n", "confidence")})
     verdict: Verdict

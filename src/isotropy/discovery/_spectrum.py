@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from isotropy.discovery._continuous import KEPT
 from isotropy.discovery._findings import Continuous
+from isotropy.errors import counted
 from isotropy.report import Bar, Bars, Block, Column, Interval, Table
 
 _ROUNDING = 1e-9  # of the signal: products of a thousand terms in float64, and room
@@ -26,7 +27,7 @@ def spectrum(c: Continuous, tolerance: float) -> list[Block]:
         for i, (text, angle) in enumerate(zip(axes_told(c), _angles(c), strict=True))
     ]
     said = (
-        f"Within the Lie algebra of {c.group} {c.dimension} of {len(c.axes)} directions "
+        f"Within the Lie algebra of {c.group} {c.dimension} of {counted(len(c.axes), 'direction')} "
         f"{'is' if c.dimension == 1 else 'are'} not shown to be broken."
     )
     if not c.closes:

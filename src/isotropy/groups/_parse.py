@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
 from isotropy.groups._affine_of import Affine, Shear
 from isotropy.groups._finite import C, D, S
@@ -70,7 +70,7 @@ def parse(text: str | Group, degree: int | None = None) -> Group:
         raise SchemaError(f"a group given as {type(text).__name__}", 'a Group, or its name such as "SO(3)"')
     groups = _Reader(text, degree).groups()
     if len(groups) != 1:
-        raise SchemaError(f"{len(groups)} groups in {text!r}", "one group", "a list is read by parse_list")
+        raise SchemaError(f"{counted(len(groups), 'group')} in {text!r}", "one group", "a list is read by parse_list")
     return groups[0]
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._algebra import Element
 from isotropy.groups._exponential import rotation2
 from isotropy.groups._group import Group
@@ -88,7 +88,7 @@ class Window(Measure):
             raise DomainError(f"compact='haar' on {self.group}", "a chart with rotations", hint)
         if isinstance(self.width, tuple) and len(widths) != self.free:
             what = "coordinate" if self.compact == "window" else "coordinate that is no rotation"
-            raise ShapeError(f"{len(widths)} widths", f"{self.free}, one for each {what} of {self.group}", "")
+            raise ShapeError(counted(len(widths), "width"), f"{self.free}, one for each {what} of {self.group}", "")
 
     @property
     def _turns(self) -> Turns | None:

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import AmbiguousRankError, DomainError, DtypeError, ShapeError
+from isotropy.errors import AmbiguousRankError, DomainError, DtypeError, ShapeError, counted
 from isotropy.linalg._rational import rational_nullspace
 
 Rows = Sequence[Sequence[int | Fraction]]
@@ -155,7 +155,9 @@ def _exact(A: Tensor | Sequence[Tensor] | Rows) -> Nullspace:
         lines = block.reshape(-1, block.shape[-1]).tolist() if isinstance(block, Tensor) else [block]
         rows += [[Fraction(value) for value in line] for line in lines]
     if not rows or len({len(row) for row in rows}) != 1:
-        raise ShapeError(f"{len(rows)} rows of widths {sorted({len(row) for row in rows})}", "rows of one width")
+        raise ShapeError(
+            f"{counted(len(rows), 'row')} of widths {sorted({len(row) for row in rows})}", "rows of one width"
+        )
     n = len(rows[0])
     rational = rational_nullspace([{i: value for i, value in enumerate(row) if value} for row in rows], n)
     floats = torch.tensor([[float(v) for v in row] for row in rational], dtype=torch.float64).reshape(-1, n)

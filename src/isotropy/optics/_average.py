@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DegenerateError, DomainError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, ShapeError, counted
 from isotropy.groups import Cubature, DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
 from isotropy.optics._again import modules_of
@@ -240,7 +240,7 @@ def _for_rows(measure: DiscreteMeasure, x: Any, segments: Segments | None) -> tu
 
     weight = placed(measure.log_weight.exp())
     if len(weight) != rows:
-        raise ShapeError(f"a measure for {len(weight)} rows", f"one for each of {rows}")
+        raise ShapeError(f"a measure for {counted(len(weight), 'row')}", f"one for each of {rows}")
     return tree.tree_map(placed, measure.g), weight
 
 

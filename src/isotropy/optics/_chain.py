@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.optics._again import Again, modules_of
 from isotropy.optics._measuring import measure_layers, watch_layers
 from isotropy.optics._plan import Plan
@@ -42,7 +42,7 @@ class Chain:
         if wrong:
             raise DomainError(f"{type(self.layers[wrong[0]]).__name__} as layer {wrong[0]}", "modules, or functions")
         if len(self.names) != len(self.layers):
-            raise ShapeError(f"{len(self.names)} names", f"{len(self.layers)}, one for each layer")
+            raise ShapeError(counted(len(self.names), "name"), f"{len(self.layers)}, one for each layer")
 
     @property
     def modules(self) -> list[nn.Module]:
@@ -112,7 +112,9 @@ class Chain:
 
     def _check(self, plan: Plan, x: Any) -> None:
         if len(plan.costs) != len(self):
-            raise DomainError(f"a plan for {len(plan.costs)} layers", f"one for the {len(self)} of this chain")
+            raise DomainError(
+                f"a plan for {counted(len(plan.costs), 'layer')}", f"one for the {len(self)} of this chain"
+            )
         if plan.tree is None:
             raise DomainError(
                 "a plan by solver='exact'", "a plan that keeps stored values until they are used", "solver='dp' to run"

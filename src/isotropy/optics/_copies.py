@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DtypeError, ShapeError
+from isotropy.errors import DtypeError, ShapeError, counted
 from isotropy.linalg import Segments
 from isotropy.reps import Cloud, Edges, Type, leaves, over
 
@@ -114,7 +114,7 @@ class Copies:
             wanted = len(self.points) if self._by_point(type_) else len(self.row)
             if not value.ndim or len(value) != wanted:
                 raise ShapeError(
-                    f"an output of shape {tuple(value.shape)} for {wanted} copies",
+                    f"an output of shape {tuple(value.shape)} for {counted(wanted, 'copy', 'copies')}",
                     f"({wanted}, ...), one row for each",
                     "a backbone must keep the batch axis first",
                 )

@@ -10,7 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.optics import _persistent as persistent
 from isotropy.optics import _unrestricted as unrestricted
 from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
@@ -124,8 +124,8 @@ class Plan:
         ahead = takewhile(lambda step: step.action != "backward", self.steps)
         values = sorted(step.at for step in ahead if step.action == "keep")
         lines = [
-            f"{len(c)} layers {within}, by {self.solver!r}: predicted peak {in_words(cost.peak_bytes)}, "
-            f"{cost.recomputed} forwards run again.",
+            f"{counted(len(c), 'layer')} {within}, by {self.solver!r}: predicted peak {in_words(cost.peak_bytes)}, "
+            f"{counted(cost.recomputed, 'forward')} {'runs' if cost.recomputed == 1 else 'run'} again.",
             f"Predicted {cost.seconds:.3g} s; plain autograd {plain.seconds:.3g} s at {in_words(plain.peak_bytes)}; "
             f"no schedule within this budget takes less than {self.lower_bound:.3g} s.",
             f"Kept until their backward: {_ranges(kept, c.names)}.",
@@ -200,7 +200,7 @@ def _refuse_long(layers: int, solver: Solver) -> None:
         "exact": (unrestricted.MOST_LAYERS, "solver='dp'"),
     }[solver]
     if layers > most:
-        raise DomainError(f"a chain of {layers} layers", f"at most {most} for solver={solver!r}", instead)
+        raise DomainError(f"a chain of {counted(layers, 'layer')}", f"at most {most} for solver={solver!r}", instead)
 
 
 def _checked(allow: Collection[str], solver: str, slots: int, told: int) -> bool:

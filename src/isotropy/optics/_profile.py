@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.optics._plan import Plan, Solver, make_plan
 from isotropy.optics._schedule import Costs
 
@@ -62,7 +62,9 @@ class Profile:
             if values is None:
                 continue
             if len(values) != count:
-                raise ShapeError(f"{len(values)} values of {name}", f"{count}, one for each layer, as of forward")
+                raise ShapeError(
+                    f"{counted(len(values), 'value')} of {name}", f"{count}, one for each layer, as of forward"
+                )
             if name in ("recompute_safe", "names"):
                 object.__setattr__(self, name, tuple(values))
                 continue

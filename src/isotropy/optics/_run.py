@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, NonDeterministicError
+from isotropy.errors import DomainError, NonDeterministicError, counted
 from isotropy.optics._again import Again, changed
 from isotropy.optics._schedule import Step
 
@@ -220,7 +220,7 @@ class Rest:
             return
         if step.action == "tape" and count != len(slots):
             raise NonDeterministicError(
-                f"layer {call.name}, which saved {len(slots)} tensors at first and {count} when it ran again",
+                f"layer {call.name}, which saved {counted(len(slots), 'tensor')} at first, {count} when it ran again",
                 "the same operations in both runs",
                 "solver='all', or mark the layer recompute_safe = False",
             )

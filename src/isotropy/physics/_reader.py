@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.physics._jets import JetSpace, split_suffix
 
 FUNCTIONS: dict[str, Callable[[sp.Expr], sp.Expr]] = {
@@ -101,7 +101,7 @@ def _space(names: Sequence[str], independent: Sequence[str] | None, dependent: S
         independent = sorted(letters, key=lambda name: (name != "t", name))
     if primed and len(independent) > 1:
         raise SchemaError(
-            f"{sorted(primed)[0]}' beside {len(independent)} variables", "derivatives such as u_t and u_xx"
+            f"{sorted(primed)[0]}' beside {counted(len(independent), 'variable')}", "derivatives such as u_t and u_xx"
         )
     twice = set(independent) & set(functions)
     if twice:
@@ -128,7 +128,9 @@ def _resolver(space: JetSpace) -> Callable[[str], sp.Expr]:
         primes = len(name) - len(base)
         if primes:
             if len(space.independent) > 1:
-                raise SchemaError(f"{name} beside {len(space.independent)} variables", "derivatives such as u_t")
+                raise SchemaError(
+                    f"{name} beside {counted(len(space.independent), 'variable')}", "derivatives such as u_t"
+                )
             if base in space.dependent:
                 return space.symbol(base, (primes,))
         if base in space.independent and not primes:

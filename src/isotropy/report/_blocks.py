@@ -393,4 +393,6 @@ class Memory(Block):
         for name in ("predicted", "measured"):
             values: tuple[float, ...] = getattr(self, name)
             if values and len(values) != len(self.times) - 1:
-                raise ShapeError(f"{len(values)} values of {name}", f"{len(self.times) - 1}, one for each step")
+                raise ShapeError(
+                    f"{counted(len(values), 'value')} of {name}", f"{len(self.times) - 1}, one for each step"
+                )

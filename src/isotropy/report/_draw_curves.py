@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, MultipleLocator, NullLocator
 
+from isotropy.errors import counted
 from isotropy.report._blocks import Curves, Number, Picture, Points, Scatter
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, note, numbers, quiet, shorten, text_width, wrap
 from isotropy.report._format import number_text
@@ -250,5 +251,5 @@ def describe_scatter(block: Scatter) -> str:
             f"{label} ({number_text(x, form if block.diagonal else 'number')}, {number_text(y, form)})".strip()
             for x, y, label in list(zip(cloud.x, cloud.y, cloud.labels or [""] * len(cloud.x), strict=True))[:12]
         ]
-        parts.append(f"{cloud.label or 'cloud'} with {len(cloud.x)} points: {', '.join(shown)}")
+        parts.append(f"{cloud.label or 'cloud'} with {counted(len(cloud.x), 'point')}: {', '.join(shown)}")
     return f"{block.ylabel or block.title} against {block.xlabel}: " + "; ".join(parts) + "."

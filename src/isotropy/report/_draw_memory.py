@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from isotropy.errors import counted
 from isotropy.report._blocks import Memory
 from isotropy.report._figure import PIXELS, SMALL, Width, canvas, note, quiet, shorten
 from isotropy.report._format import number_text
@@ -123,7 +124,10 @@ def describe_memory(block: Memory) -> str:
         return f"{number_text(max(values) / scale, 'number')} {unit}"
 
     runs = sum(span.kind == "again" for span in block.spans)
-    parts = [f"{len(block.layers)} layers", f"forwards run again {runs} times in {rows('again')} of them"]
+    parts = [
+        counted(len(block.layers), "layer"),
+        f"forwards run again {counted(runs, 'time')} in {rows('again')} of them",
+    ]
     parts += [f"inputs of {rows('inverted')} rebuilt by inverses"] if rows("inverted") else []
     parts += [f"predicted peak {peak(block.predicted)}"] if block.predicted else []
     parts += [f"measured peak {peak(block.measured)}"] if block.measured else []

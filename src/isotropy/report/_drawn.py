@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
+from isotropy.errors import counted
 from isotropy.report._blocks import Bars, Block, Curves, Images, Lattice, Memory, Picture, Scatter
 from isotropy.report._draw_bars import describe_bars, draw_bars
 from isotropy.report._draw_curves import describe_curves, describe_scatter, draw_curves, draw_scatter
@@ -46,7 +47,7 @@ def draw_images(block: Images, width: Width) -> Figure:
 def describe_images(block: Images) -> str:
     """The pictures by their labels."""
     labels = [picture.label for picture in block.pictures if picture.label]
-    return f"{len(block.pictures)} pictures" + (f": {', '.join(labels)}." if labels else ".")
+    return f"{counted(len(block.pictures), 'picture')}" + (f": {', '.join(labels)}." if labels else ".")
 
 
 _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Figure]]] = {

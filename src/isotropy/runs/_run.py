@@ -9,7 +9,8 @@ import io
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,7 +49,9 @@ class Run:
         self._lock: filelock.BaseFileLock | None = None
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"the file {self.path}", "a directory, new or empty", "choose another --out")
+        self._made = not self.path.exists()
         entries = {entry.name for entry in self.path.iterdir()} if self.path.exists() else set[str]()
+        self._began_empty = not entries
         if entries - {PARTIAL} and not resume:
             raise RunDirectoryError(
                 f"{self.path}, which is not empty",
@@ -84,6 +87,7 @@ class Run:
         """The run at ``path`` as a reader, or as the worker of its owner, sees it: no lock, nothing cleaned."""
         run = cls.__new__(cls)
         run.path, run._lock = Path(path).absolute(), None
+        run._made = run._began_empty = False
         return run
 
     def part(self, name: str) -> Run:
@@ -95,6 +99,21 @@ class Run:
         if self._lock is not None:
             self._lock.release()
             self._lock = None
+
+    def take_back(self, written: Collection[str]) -> None:
+        """Leaves the directory as it was found, where it was new or empty and holds nothing but files ``written``.
+
+        For a question that was refused before there was work to keep: asked again, it finds its directory free.
+        """
+        there = {entry.name for entry in self.path.iterdir()} - {PARTIAL}
+        if not self._began_empty or there - set(written):
+            return
+        self.close()
+        for name in there:
+            (self.path / name).unlink()
+        shutil.rmtree(self.path / PARTIAL)
+        if self._made:
+            self.path.rmdir()
 
     def __enter__(self) -> Run:
         return self

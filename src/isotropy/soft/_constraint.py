@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import InfeasibleError, SchemaError, ShapeError
+from isotropy.errors import InfeasibleError, SchemaError, ShapeError, counted
 from isotropy.soft._rules import (
     Ascent,
     PenaltyFunction,
@@ -151,7 +151,9 @@ class Constraint:
         values = values.detach().reshape(-1)
         if len(values) != len(self.names):
             raise ShapeError(
-                f"{len(values)} penalties", f"{len(self.names)}: {', '.join(self.names)}", "give the penalty names"
+                counted(len(values), "penalty", "penalties"),
+                f"{len(self.names)}: {', '.join(self.names)}",
+                "give the penalty names",
             )
         self._values = values
         # Summed in float64 and on its own device, so that no step waits for a transfer.

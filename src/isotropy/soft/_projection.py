@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Group
 from isotropy.nn import GatedNonlinearity
 from isotropy.nn.parts import size
@@ -140,7 +140,7 @@ def soft_layers(model: nn.Module) -> tuple[dict[str, tuple[Rep, Rep]], tuple[Gro
     groups = {module.groups for module in found.values()}
     if len(groups) != 1:
         raise DomainError(
-            f"a model with {len(found)} SoftLinear layers and {len(groups)} lists of groups",
+            f"a model with {counted(len(found), 'SoftLinear layer')} and {counted(len(groups), 'list')} of groups",
             "SoftLinear layers that share their groups",
             "use SoftMLP or SoftEMLP, or name the layers of another model in attach(...)",
         )

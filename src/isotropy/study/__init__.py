@@ -17,6 +17,7 @@ from isotropy.study._compression import Compression as Compression
 from isotropy.study._door import dataset_of as dataset_of
 from isotropy.study._door import problem_of as problem_of
 from isotropy.study._experiment import Experiment as Experiment
+from isotropy.study._finding import Finding as Finding
 from isotropy.study._load import load_run as load_run
 from isotropy.study._picture_network import picture_network as picture_network
 from isotropy.study._preparation import Model as Model

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Generic, TypeVar
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.report import Block, Chip, Column, Result, Table, Text
 
 Number = float | int
@@ -124,7 +124,7 @@ def claim_blocks(verdicts: Sequence[Verdict]) -> list[Block]:
     columns = [Column("claim"), *([Column("found")] if told else []), Column("")]
     rows = [(v.text, *([v.numbers] if told else []), _chip(v.held)) for v in verdicts]
     return [
-        Text(f"{held} of {len(verdicts)} claims held in this run.", style="headline"),
+        Text(f"{held} of {counted(len(verdicts), 'claim')} held in this run.", style="headline"),
         Table(tuple(columns), rows, section="Claims", title="Shapes that must hold", name="claims"),
     ]
 

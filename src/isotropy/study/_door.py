@@ -5,9 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from isotropy.data import Dataset, Pictures, Rows, Tabular, Types, by_name, enough_units
+from isotropy.data import Dataset, Pictures, Rows, Tabular, Types, by_name, enough_units, schema_path
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames.parts import is_graph
 from isotropy.reps import Schema, rows_of
@@ -17,7 +18,7 @@ from isotropy.study._units import ordered, units_of
 
 
 def dataset_of(
-    x: Rows | Tabular, y: Tabular | str | None, types: Types | None, cluster: Iterable[Any] | str | None
+    x: Rows | Tabular | str | Path, y: Tabular | str | None, types: Types | None, cluster: Iterable[Any] | str | None
 ) -> Dataset:
     """What a verb was given as a Dataset, which is the door: rows, types and clusters are checked there."""
     several = x if isinstance(x, list | tuple) and len(x) else (x,)
@@ -28,10 +29,20 @@ def dataset_of(
         if y is not None or types is not None:
             raise SchemaError("a Dataset together with y or types", "one of them", "a Dataset holds all three")
         return _as_table(x if cluster is None else replace(x, cluster=cluster))
+    if isinstance(x, str | Path):
+        raise SchemaError(f"{str(x)!r}, a name", "the rows themselves", _loading(x))
+    if isinstance(several[0], Mapping) and several[0] is not x:
+        raise SchemaError("rows that are dictionaries", "a table with columns", "pandas.DataFrame(x)")
     x, y, types, cluster = by_name(x, y, types, cluster)
     if y is None or types is None:
         raise SchemaError("x alone", "x, y and types", 'discover(x, y, dict(x=5 * Vector, y=Scalar), groups="O(3)")')
     return _as_table(Dataset(x, y, types, cluster))
+
+
+def _loading(name: str | Path) -> str:
+    """How to read the data of that name."""
+    schema = f", schema={str(schema_path(Path(name)))!r}" if Path(name).suffix else ""
+    return f"data = isotropy.data.load({str(name)!r}{schema}), and data in its place"
 
 
 def _as_table(dataset: Dataset) -> Dataset:

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Dataset
+from isotropy.errors import IsotropyError
 from isotropy.fields import Json
 from isotropy.report import Bars, Result, frame_of, notebook_html, plot_bars
 from isotropy.runs import Run
@@ -175,7 +176,11 @@ def answering(
             run.write(ASKED, {"command": command()})
         if problem is not None and not run.has("problem.json"):
             problem.save(run)
-        yield Answering(run, settings, out is not None, began)
+        try:
+            yield Answering(run, settings, out is not None, began)
+        except IsotropyError:
+            run.take_back(("config.yaml", ASKED, "problem.json", "data.npz"))
+            raise
 
 
 def fingerprint(*arrays: Tensor) -> str:

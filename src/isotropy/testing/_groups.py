@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, LogUndefinedError
+from isotropy.errors import DomainError, LogUndefinedError, counted
 from isotropy.groups import Cubature, Element, Group, LinearGroup, S, parse, permutation_matrix
 
 _LISTED = 300
@@ -33,7 +33,7 @@ def check_group(group: Group | str, *, seed: int = 0, draws: int = 4000, tol: fl
         # A group that is broken may fail anywhere, with any exception; the suite goes on and names them all.
         except Exception as error:
             broken.append(f"{name}: {error}" if isinstance(error, AssertionError) else f"{name}: {error!r}")
-    assert not broken, f"{trial.G.name} breaks {len(broken)} laws\n" + "\n".join(broken)
+    assert not broken, f"{trial.G.name} breaks {counted(len(broken), 'law')}\n" + "\n".join(broken)
 
 
 @dataclass(frozen=True)
@@ -248,7 +248,7 @@ def _elements(t: _Trial) -> None:
         return
     elements = t.G.elements()
     rows = _entries(elements)
-    assert len(rows) == t.G.order, f"{len(rows)} elements, order {t.G.order}"
+    assert len(rows) == t.G.order, f"{counted(len(rows), 'element')}, order {t.G.order}"
     assert len({tuple(row) for row in (rows * 1e6).round().long().tolist()}) == len(rows), "an element is listed twice"
     assert bool(t.G.contains(elements).all()), "a listed element is not contained"
     if t.G.order <= _LISTED:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, FrameSizeError
+from isotropy.errors import DomainError, FrameSizeError, counted
 from isotropy.frames._pca import PCAFrame
 from isotropy.frames._signs import sign_table
 from isotropy.frames._spectrum import TIES, ULPS, Spectrum, each, largest, spectrum, total
@@ -196,7 +196,7 @@ def _turned(V: Float[Tensor, "d d"], undecided: Bool[Tensor, " d"], proper: bool
     """The axes with every choice of the signs that are undecided."""
     count = int(undecided.sum())
     if 2**count > _MOST:
-        given = f"a cloud in which {count} axes have no direction"
+        given = f"a cloud with {counted(count, 'axis', 'axes')} of no direction"
         raise FrameSizeError(given, f"at most {_MOST} poses", "pass features that tell its points apart")
     table = V.new_ones(2**count, len(V))
     table[:, undecided] = sign_table(count).to(V)

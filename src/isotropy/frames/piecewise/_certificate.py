@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import check_group
 from isotropy.groups import Group, Haar, Measure, Window, homogeneous, parse
@@ -89,7 +89,7 @@ def piecewise_certificate(
     Certificate(measured ..., bound 0, 100% of the points exact)
     """
     if len(partition.labels) != len(x):
-        raise ShapeError(f"parts of {len(partition.labels)} points for {len(x)}", "one label for each point")
+        raise ShapeError(f"parts of {counted(len(partition.labels), 'point')} for {len(x)}", "one label for each point")
     out = None if rep_out is None else parse_type(rep_out)
     if out is not None and not isinstance(out, Rep):
         raise SchemaError(f"outputs of type {out}", "a Rep of each point, such as Vector, or None")
@@ -193,7 +193,7 @@ def _motions(
 def _unchanged(a: Partition, b: Partition) -> Bool[Tensor, " N"]:
     """Whether the cell of each point is the same set in both."""
     if len(a.labels) != len(b.labels):
-        raise ShapeError(f"partitions of {len(a.labels)} and {len(b.labels)} points", "the points of x")
+        raise ShapeError(f"partitions of {len(a.labels)} and {counted(len(b.labels), 'point')}", "the points of x")
     both = Partition(a.labels * len(b) + b.labels)
     common = both.cells.gather(both.counts)
     return (common == a.cells.gather(a.counts)) & (common == b.cells.gather(b.counts))

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
 from isotropy.linalg import Segments, neighbours
@@ -99,7 +99,9 @@ class PiecewiseLayer(Settled):
     ) -> tuple[Float[Tensor, "N c_out"], Float[Tensor, "N 3"]]:
         cells = partition.cells
         if len(cells.label) != len(x):
-            raise ShapeError(f"a partition of {len(cells.label)} points for {len(x)}", "one label for each point")
+            raise ShapeError(
+                f"a partition of {counted(len(cells.label), 'point')} for {len(x)}", "one label for each point"
+            )
         scalars, arrows = self.rep_in.read(x, feats)
         normals = None if self.normals is None else _unit(arrows[:, self.normals])
         frames = RadialFrames.of(x, cells, self.group, normals, gap=self.gap, detach=self.detach)

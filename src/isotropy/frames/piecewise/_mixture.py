@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError
+from isotropy.errors import ConvergenceWarning, DomainError, DtypeError, ShapeError, counted
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.linalg import Segments, farthest_points
 
@@ -138,8 +138,8 @@ class MixturePartition:
     def _pruned(self, weights: Float[Tensor, "B K"]) -> Float[Tensor, "B K"]:
         alive = weights >= max(self.prune, torch.finfo(weights.dtype).tiny)
         if not bool(alive.any(1).all()):
-            count = int((weights > 0).sum(1).max())
-            raise DomainError(f"{count} balls of weight below prune={self.prune}", "one that is left", "prune=0")
+            balls = counted(int((weights > 0).sum(1).max()), "ball")
+            raise DomainError(f"{balls} of weight below prune={self.prune}", "one that is left", "prune=0")
         left = torch.where(alive, weights, 0.0)
         return left / left.sum(1, keepdim=True)
 
@@ -228,4 +228,6 @@ def _check(votes: Tensor, segments: Segments | None) -> None:
         row = int((~votes.isfinite()).any(1).nonzero()[0])
         raise DomainError(f"a vote that is not finite in row {row}", "finite ones")
     if segments is not None and (len(segments.label) != len(votes) or bool((segments.sizes == 0).any())):
-        raise ShapeError(f"{len(votes)} votes in clouds of {segments.sizes.tolist()}", "a vote in each cloud")
+        raise ShapeError(
+            f"{counted(len(votes), 'vote')} in clouds of {segments.sizes.tolist()}", "a vote in each cloud"
+        )

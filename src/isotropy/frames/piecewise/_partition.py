@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.linalg import Segments, check_points, farthest_points, resolution
 
 
@@ -37,7 +37,8 @@ class Partition:
             clouds = Segments.one(len(given), given.device)
         if len(clouds.label) != len(given):
             raise ShapeError(
-                f"{len(given)} labels for {len(clouds.label)} points of clouds", "one label for each point"
+                f"{counted(len(given), 'label')} for {counted(len(clouds.label), 'point')} of clouds",
+                "one label for each point",
             )
         if given.numel() and int(given.min()) < 0:
             row = int((given < 0).nonzero()[0])
@@ -63,7 +64,8 @@ class Partition:
         return self.cells.count
 
     def __repr__(self) -> str:
-        return f"Partition({len(self.labels)} points, {len(self)} cells, {self.clouds.count} clouds)"
+        points, cells = counted(len(self.labels), "point"), counted(len(self), "cell")
+        return f"Partition({points}, {cells}, {counted(self.clouds.count, 'cloud')})"
 
     def refines(self, other: Partition) -> Bool[Tensor, " clouds"]:
         """Whether every cell lies within one cell of the ``other``, cloud by cloud.
@@ -80,7 +82,9 @@ class Partition:
     def impure(self, other: Partition) -> Bool[Tensor, " N"]:
         """Whether the cell of each point holds points of more than one cell of the ``other``."""
         if len(other.labels) != len(self.labels):
-            raise ShapeError(f"partitions of {len(self.labels)} and {len(other.labels)} points", "the same points")
+            raise ShapeError(
+                f"partitions of {len(self.labels)} and {counted(len(other.labels), 'point')}", "the same points"
+            )
         first = torch.full_like(self.of, len(self.labels)).scatter_reduce(0, self.labels, other.labels, "amin")
         last = torch.full_like(self.of, -1).scatter_reduce(0, self.labels, other.labels, "amax")
         return self.cells.gather(first != last)
@@ -148,7 +152,7 @@ def voronoi_partition(
     elif seeds == "fps":
         if bool((clouds.sizes < k).any()):
             few = int(clouds.sizes.min())
-            warnings.warn(f"k={k} seeds for a cloud of {few} points: each point is one", stacklevel=2)
+            warnings.warn(f"k={k} seeds for a cloud of {counted(few, 'point')}: each point is one", stacklevel=2)
         rows, of = farthest_points(x, k, clouds)
     else:
         raise DomainError(f"seeds={seeds!r}", "rows of points or 'fps'")

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, counted
 from isotropy.frames.piecewise._motions import Motions, Poses
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.groups import homogeneous
@@ -56,8 +56,8 @@ class Parts:
         return len(self.partition)
 
     def __repr__(self) -> str:
-        many, open_ = len(self.undecided), int(self.undecided.sum())
-        return f"Parts({len(self)} parts of {many} points, {open_} undecided, noise {self.noise:.2g})"
+        many, open_ = counted(len(self.undecided), "point"), int(self.undecided.sum())
+        return f"Parts({counted(len(self), 'part')} of {many}, {open_} undecided, noise {self.noise:.2g})"
 
 
 def discover_parts(views: Tensor, noise: float | None = None) -> Parts:
@@ -102,7 +102,7 @@ def check_views(views: Tensor, noise: float | None) -> None:
     if len(views) < 2:
         raise ShapeError("one pose", "two or more: one pose does not show what moves", "stack another one")
     if views.shape[1] < 4:
-        raise ShapeError(f"{views.shape[1]} points", "four or more: three points fit nearly any motion")
+        raise ShapeError(counted(views.shape[1], "point"), "four or more: three points fit nearly any motion")
     bad = (~views.isfinite()).any(-1).nonzero()
     if len(bad):
         raise DomainError(

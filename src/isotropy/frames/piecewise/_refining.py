@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.frames.piecewise._certificate import Certificate, piecewise_certificate
 from isotropy.frames.piecewise._layer import PiecewiseLayer
 from isotropy.frames.piecewise._partition import Partition, voronoi_partition
@@ -136,7 +136,7 @@ class CalibratedBound:
         """
         n = len(certificates)
         if not n or not 0 < coverage < 1:
-            raise DomainError(f"{n} scans, coverage {coverage}", "a scan or more, 0 < coverage < 1")
+            raise DomainError(f"{counted(n, 'scan')}, coverage {coverage}", "a scan or more, 0 < coverage < 1")
         used = sorted(_used(one) for one in certificates)
         place = math.ceil((n + 1) * coverage)
         return cls(used[place - 1] if place <= n else 1.0, coverage, n)

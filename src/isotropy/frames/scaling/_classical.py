@@ -8,7 +8,7 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.frames.scaling._distances import MDSResult, check_square, coordinates, kept, read_distances, stress
 from isotropy.frames.scaling._solvers import Centred, TopSpectrum, in_full, lanczos, least, randomized
 
@@ -135,9 +135,9 @@ def landmark_mds(D2: Any, landmarks: Any, k: int | None = None, *, reflections: 
         raise ShapeError(f"D2 of shape {squared.shape}", "(n, m)")
     chosen = _indices(landmarks, len(squared))
     if len(chosen) != squared.shape[1]:
-        raise ShapeError(f"{len(chosen)} landmarks for D2 of shape {squared.shape}", "one for each column")
+        raise ShapeError(f"{counted(len(chosen), 'landmark')} for D2 of shape {squared.shape}", "one for each column")
     if len(chosen) < (k or 1) + 1:
-        raise DomainError(f"{len(chosen)} landmarks for k={k or 1}", "at least k + 1")
+        raise DomainError(f"{counted(len(chosen), 'landmark')} for k={k or 1}", "at least k + 1")
     mutual = squared[chosen]
     check_square(mutual, "D2 among the landmarks", tol)
     same = np.argwhere(np.triu(mutual == 0, 1))
@@ -175,7 +175,7 @@ def choose_landmarks(
     """
     n = len(D2)
     if not 1 <= count <= n:
-        raise DomainError(f"{count} landmarks", f"1 to {n}")
+        raise DomainError(counted(count, "landmark"), f"1 to {n}")
     if rule == "random":
         if generator is None:
             raise DomainError("random landmarks without a generator", "generator=torch.Generator()")

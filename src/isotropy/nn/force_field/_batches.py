@@ -126,7 +126,8 @@ class ConfigurationBatches(Batches):
         dtype: torch.dtype = torch.float32,
     ) -> None:
         if not len(numbers) == len(positions) == len(segments.label) or len(energies) != segments.count:
-            given = f"{len(numbers)} numbers, {len(positions)} positions, {len(energies)} energies"
+            energies_given = counted(len(energies), "energy", "energies")
+            given = f"{counted(len(numbers), 'number')}, {counted(len(positions), 'position')}, {energies_given}"
             raise ShapeError(
                 given, f"{counted(len(segments.label), 'atom')} of {counted(segments.count, 'configuration')}"
             )

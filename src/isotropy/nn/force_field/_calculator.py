@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from isotropy.errors import DomainError, MissingExtraError
+from isotropy.modes import evaluating
 from isotropy.nn.force_field._model import GauntForceField
 
 
@@ -13,8 +14,9 @@ def ase_calculator(model: GauntForceField) -> Any:
     """An ``ase.calculators.calculator.Calculator`` of energies (eV) and forces (eV/Angstrom) by ``model``.
 
     It follows the positions, numbers, cell and periodic directions of the atoms that it is attached to
-    (``atoms.calc = ase_calculator(model)``), and works in the dtype and on the device of the model, which it sets to
-    evaluation. It can be pickled and copied, without the atoms that it was last asked about.
+    (``atoms.calc = ase_calculator(model)``), and works in the dtype and on the device of the model. It asks the model
+    in eval mode and leaves each of its parts in its own. It can be pickled and copied, without the atoms that it was
+    last asked about.
     Raises MissingExtraError without the extra [molecules], and the errors of ``energy_forces``.
 
     >>> from ase import Atoms
@@ -23,7 +25,7 @@ def ase_calculator(model: GauntForceField) -> Any:
     >>> round(atoms.get_potential_energy(), 6)
     -27.2
     """
-    return _calculator()(model.eval())
+    return _calculator()(model)
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +61,8 @@ def _calculator() -> Any:
                     "atoms.cell = ..., or atoms.pbc = False",
                 )
             cell = torch.as_tensor(now.cell.array).to(like) if x or y or z else None
-            energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=(x, y, z))
+            with evaluating(self.model):
+                energy, forces = self.model.energy_forces(positions, numbers, cell=cell, pbc=(x, y, z))
             self.results["energy"] = self.results["free_energy"] = float(energy)
             self.results["forces"] = forces.to(torch.float64).cpu().numpy()
 

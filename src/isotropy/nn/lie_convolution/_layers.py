@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Group, Window
 from isotropy.nn.lie_convolution._chart import Chart
 from isotropy.nn.lie_convolution._kernel import CoordinateKernel, in_the_ball
@@ -76,7 +76,7 @@ class _Convolution(Settled):
         if x.ndim != self.n + axes:
             raise ShapeError(f"an input of shape {tuple(x.shape)}", shape, f"{self.group} acts on {self.n} dimensions")
         if x.shape[1] != self.c_in:
-            raise ShapeError(f"{x.shape[1]} channels", f"{self.c_in} as declared")
+            raise ShapeError(counted(x.shape[1], "channel"), f"{self.c_in} as declared")
         if min(x.shape[-self.n :]) + 2 * self.padding < self.kernel_size:
             sides = " x ".join(map(str, x.shape[-self.n :]))
             raise ShapeError(f"a picture of {sides}", f"sides of at least kernel_size = {self.kernel_size}")
@@ -239,7 +239,7 @@ class GroupConv(_Convolution):
         given = self.sampler() if samples is None else samples
         if x.shape[2] != len(given):
             hint = "conv(x, lift.samples): the elements at which the layer before gave its features"
-            raise ShapeError(f"features at {x.shape[2]} elements of {self.group}", f"{len(given)}", hint)
+            raise ShapeError(f"features at {counted(x.shape[2], 'element')} of {self.group}", f"{len(given)}", hint)
         start, end = given.to(x.device), (given if out is None else out).to(x.device)
         self.samples = end
         if not self.separable:

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, voronoi_partition
 from isotropy.linalg import Segments
 from isotropy.reps import Rep, Scalar, Vector
@@ -92,7 +92,8 @@ class PiecewiseEncoder(Settled):
         self.variances = plan.variances if variances is None else tuple(variances)
         if len(self.variances) != len(plan.channels) or self.cells < 1:
             raise DomainError(
-                f"cells={self.cells}, variances={self.variances}", f"1 or more, and {len(plan.channels)} variances"
+                f"cells={self.cells}, variances={self.variances}",
+                f"1 or more, and {counted(len(plan.channels), 'variance')}",
             )
         facing = Vector("normal")
         rep: Rep | None = facing if normals else None

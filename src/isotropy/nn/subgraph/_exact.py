@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.frames import canonical_labelling
 from isotropy.nn.subgraph._classes import LARGEST, census
 from isotropy.nn.subgraph._lift import Features
@@ -78,8 +78,8 @@ class ExactMaps(nn.Module):
             small = int((s.sizes[left] <= LARGEST).sum())
             if small:
                 warnings.warn(
-                    f"{small} of {len(s)} subgraphs are of no class that the layer knows; they share the weights of "
-                    "their size",
+                    f"{small} of {counted(len(s), 'subgraph')} of no class that the layer knows: the weights are those "
+                    "that all of their size share",
                     stacklevel=4,
                 )
         return found, left

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.nn.subgraph._exact import ExactMaps
 from isotropy.nn.subgraph._lift import Features
 from isotropy.nn.subgraph._maps import Maps, Norm, Operators
@@ -123,7 +123,7 @@ class SubgraphLinear(Settled):
             wanted, given = self.inside[order], features.get(order)
             width = 0 if given is None else given.shape[-1]
             if width != wanted:
-                given_text = f"{width} channels of order {order}"
+                given_text = f"{counted(width, 'channel')} of order {order}"
                 raise ShapeError(given_text, f"{wanted}, as in {self.inside.text}", "one type for layer and features")
             if given is not None and wanted:
                 if given.shape != (rows, wanted):

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.nn.subgraph._cache import Repeats
 from isotropy.nn.subgraph._layer import Glue, SubgraphLayer
 from isotropy.nn.subgraph._lift import lift, on_pairs
@@ -153,7 +153,7 @@ class SubgraphNetwork(Settled):
                 row = int((~value.isfinite()).any(-1).nonzero()[0, 0])
                 raise DomainError(f"NaN or infinite {name} features in row {row}", "finite ones")
         if x is not None and len(x) != s.n:
-            raise ShapeError(f"{len(x)} rows of node features", f"{s.n}, one for each node")
+            raise ShapeError(f"{counted(len(x), 'row')} of node features", f"{s.n}, one for each node")
 
     def _read(self, y: Tensor, s: Subgraphs) -> Float[Tensor, "graphs width"]:
         total = y.new_zeros(s.graphs, y.shape[1]).index_add(0, s.graph, nn.functional.elu(y))

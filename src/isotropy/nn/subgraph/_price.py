@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from isotropy.errors import DomainError, InfeasibleError
+from isotropy.errors import DomainError, InfeasibleError, counted
 from isotropy.nn.subgraph._members import reach, step_of
 from isotropy.nn.subgraph._subgraphs import Subgraphs, checked
 
@@ -102,7 +102,8 @@ def cost(
         raise InfeasibleError(f"a budget of {told(budget or 0)}", figures(rows), hint)
     best = min(fits, key=lambda row: (row.bytes, row.k != "global"))
     warnings = tuple(
-        f"k = {row.k}: {row.pairs:,} pairs, more than the {squares:,} of whole graphs: a global network is cheaper"
+        f"k = {row.k}: {counted(row.pairs, 'pair')}, more than the {squares:,} of whole graphs: a global network is "
+        "cheaper"
         for row in rows[:-1]
         if row.pairs > squares
     )
@@ -134,7 +135,8 @@ def refuse_beyond(limit: int, s: Subgraphs, channels: int, layers: int, itemsize
         squares = int(s.nodes_of.square().sum())
         whole = size(s.n, squares, squares, channels, layers, itemsize)
         rows = [Price(1, len(s.node), pairs, pairs, needed, ""), Price("global", s.n, squares, squares, whole, "")]
-        given = f"a batch of {s.graphs} graphs, {len(s.node):,} members and {pairs:,} pairs: {told(needed)}"
+        batch = f"{counted(s.graphs, 'graph')}, {counted(len(s.node), 'member')} and {counted(pairs, 'pair')}"
+        given = f"a batch of {batch}: {told(needed)}"
         hint = f"smaller batches; whole graphs would take {told(rows[1].bytes)}; isotropy.nn.subgraph.cost(...) tells"
         raise InfeasibleError(given, f"at most {told(limit)}", hint)
 
@@ -145,7 +147,7 @@ def figures(rows: Sequence[Price]) -> str:
     >>> figures([Price(1, 10, 30, 20, 4000, "")])
     'at least 4.0 kB (k = 1: 30 pairs, 4.0 kB)'
     """
-    each = "; ".join(f"k = {row.k}: {row.pairs:,} pairs, {told(row.bytes)}" for row in rows)
+    each = "; ".join(f"k = {row.k}: {counted(row.pairs, 'pair')}, {told(row.bytes)}" for row in rows)
     return f"at least {told(min(row.bytes for row in rows))} ({each})"
 
 
