@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import re
+from pathlib import Path
 
 import torch
 
-from isotropy import errors, random
+from isotropy import errors, random, storage
 from isotropy.estimate import Estimate
 
 
@@ -33,3 +35,24 @@ def test_streams_are_reproducible_and_independent_of_each_other() -> None:
 def test_an_estimate_contains_what_lies_in_its_interval() -> None:
     assert 0.05 in Estimate(0.047, 0.031, 0.066, n=10)
     assert 0.07 not in Estimate(0.047, 0.031, 0.066, n=10)
+
+
+def test_counts_agree_with_their_nouns_everywhere() -> None:
+    """``{len(x)} rows`` says "1 rows" of one: every count of things goes through ``counted``."""
+    plural = re.compile(r"\{(len|sum)\([^{}]*\)(:,)?\} [a-z]+s\b")
+    source = Path(errors.__file__).parent
+    found = [f"{path.name}: {line.strip()}" for path in source.rglob("*.py") for line in path.read_text().splitlines()
+             if plural.search(line)]  # fmt: skip
+    assert found == []
+
+
+def test_the_nearest_known_name_is_offered() -> None:
+    assert errors.nearest("frams", ["blocks", "frames"]) == "write frames"
+    assert errors.nearest("OPTICS", ["zoo", "optics"]) == "write optics"
+    assert errors.nearest("quaternion", ["zoo", "optics"]) == ""
+
+
+def test_a_file_that_is_not_there_is_refused_with_the_one_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "orbits.csv").write_text("a,b\n")
+    assert storage.no_file(tmp_path / "orbit.csv").hint == f"write {tmp_path / 'orbits.csv'}"
+    assert storage.no_file(tmp_path / "nowhere" / "orbit.csv").hint == ""

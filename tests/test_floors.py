@@ -57,6 +57,7 @@ FLOORS: dict[str, set[str]] = {
     **dict.fromkeys(QUESTIONS, BELOW_STUDY),
     "experiments": BELOW_STUDY | QUESTIONS | {"testing"},
     "cli": BELOW_STUDY | QUESTIONS | {"testing", "experiments", "__init__"},
+    "__main__": {"cli"},
     # The roof imports lazily whatever it publishes.
     "__init__": {"discovery", "comparison", "frames", "study"},
 }

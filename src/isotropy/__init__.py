@@ -1,6 +1,6 @@
 """Isotropy: find the symmetries in your data, measure them in your models, and build them in.
 
-The roof of the house: every public name is imported when it is first used, so that ``import isotropy`` stays fast.
+Every public name is imported when it is first used, so that ``import isotropy`` stays fast.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ _ROOMS = {
 
 # Packages that people name after a bare import, as the lines do that answers end with.
 _WHOLE = (
-    *("data", "discovery", "frames", "groups", "linalg", "measure", "nn", "optics", "reps", "soft", "testing", "train"),
+    *("data", "discovery", "frames", "groups", "linalg", "measure", "nn", "optics", "physics", "reps", "soft"),
+    *("testing", "train"),
 )
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -124,3 +124,15 @@ def test_a_pickle_named_as_a_program_is_refused_unopened(tmp_path: Path) -> None
     assert shown.exit_code == 2
     assert "bomb.pt2" in shown.output
     assert not (tmp_path / "exploded").exists()
+
+
+def test_a_function_that_makes_a_model_is_called_and_a_refusal_leaves_no_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "made.py").write_text("import torch\n\ndef net():\n    return torch.nn.Linear(20, 9)\n")
+    monkeypatch.chdir(tmp_path)
+    wrong = CliRunner().invoke(app, ["audit", "made:net", *DATA, "--groups", "O(2)", "--out", "a"])
+    assert wrong.exit_code == 2, wrong.output
+    assert not (tmp_path / "a").exists()
+    right = CliRunner().invoke(app, ["audit", "made:net", *DATA, "--groups", "SO(2)@z", "--out", "a"])
+    assert right.exit_code == 0, right.output

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -299,3 +300,30 @@ def test_on_a_narrow_terminal_no_column_is_lost(monkeypatch: pytest.MonkeyPatch)
     assert "97" in screen.getvalue()
     assert "[3.1, 6.6]" in screen.getvalue()
     assert screen.getvalue().index("O(3): [undecided]") < screen.getvalue().index("do this")
+
+
+@pytest.mark.parametrize(("args", "said"), [
+    (["reproduce", "zooo"], "write zoo"),
+    (["bench", "frame"], "write frames"),
+    (["discover", "nowhere.csv"], "a file that exists"),
+])  # fmt: skip
+def test_what_is_mistyped_gets_the_name_that_was_meant(args: list[str], said: str) -> None:
+    refused = isotropy(*args)
+    assert refused.exit_code == 2
+    assert said in refused.stderr
+
+
+def test_the_first_commands_of_the_help_are_commands_with_the_options_they_have() -> None:
+    shown = isotropy("--help").output
+    first = [line.strip().partition("  #")[0] for line in shown.partition("First commands:")[2].splitlines()]
+    lines = [shlex.split(line)[1:] for line in first if line.startswith("isotropy ")]
+    assert {line[0] for line in lines} >= {"schema", "discover", "audit", "symmetries", "graphs"}
+    for line in lines:
+        verb = line[:2] if line[0] in ("schema", "graphs") else line[:1]
+        help_ = isotropy(*verb, "--help").output
+        assert all(word in help_ for word in line if word.startswith("--")), line
+
+
+def test_it_runs_as_a_module() -> None:
+    shown = subprocess.run([sys.executable, "-m", "isotropy", "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == f"isotropy {__version__}"

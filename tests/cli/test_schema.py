@@ -35,3 +35,30 @@ def test_what_cannot_be_drafted_is_refused(fall: Path) -> None:
     for name in ("one.csv", "missing.csv", "sheet.xlsx", "nameless.csv"):
         Path("sheet.xlsx").write_bytes(b"PK")
         assert CliRunner().invoke(app, ["schema", "init", name]).exit_code == 2
+
+
+def test_columns_of_dates_are_named_as_what_orders_the_rows(fall: Path) -> None:
+    lines = Path("fall.csv").read_text().splitlines()
+    for name, date in (("german.csv", "{}.2.2022 7:0{}"), ("american.csv", "2/{}/2022 7:0{}")):
+        rows = [f"{date.format(1 + i % 28, i % 10)},{line}" for i, line in enumerate(lines[1:])]
+        Path(name).write_text("\n".join([f"seen,{lines[0]}", *rows]) + "\n")
+    german = CliRunner().invoke(app, ["schema", "init", "german.csv"]).output
+    assert "# seen may order the rows: --time seen" in german
+    american = CliRunner().invoke(app, ["schema", "init", "american.csv"]).output
+    assert "seen (dates, day or month first? write 2024-05-01)" in american
+
+
+def test_a_table_without_names_is_refused_with_the_line_to_write(fall: Path) -> None:
+    Path("nameless.csv").write_text("0.5;0.25;1\n" * 60)
+    for command in (["schema", "init"], ["discover"]):
+        said = CliRunner().invoke(app, [*command, "nameless.csv"])
+        assert said.exit_code == 2
+        assert "the names of the columns, one for each of the 3: c1;c2;c3" in said.stderr
+
+
+def test_a_table_in_place_of_its_schema_and_a_schema_that_is_missing(fall: Path) -> None:
+    said = CliRunner().invoke(app, ["discover", "fall.csv", "--schema", "fall.csv"])
+    assert "fall.csv as a schema, which is a table" in said.stderr
+    CliRunner().invoke(app, ["schema", "init", "fall.csv"])
+    said = CliRunner().invoke(app, ["discover", "fall.csv", "--schema", "fal.schema.yaml"])
+    assert "write fall.schema.yaml" in said.stderr

@@ -65,3 +65,13 @@ def test_an_equation_without_symmetries_is_answered(tmp_path: Path) -> None:
 def test_what_is_no_question_is_refused(args: tuple[str, ...], word: str) -> None:
     code, output = run(*args)
     assert (code, word in output) == (2, True), output
+
+
+def test_its_run_is_brought_back(tmp_path: Path) -> None:
+    assert run("u_t = u_xxx", "--degree", "1", "--out", str(tmp_path / "a"))[0] == 0
+    shown = CliRunner().invoke(app, ["show", str(tmp_path / "a")])
+    assert shown.exit_code == 0, shown.output
+    assert "of the equation" in shown.output
+    assert "report.html" in shown.output
+    missed = CliRunner().invoke(app, ["show", str(tmp_path / "b")])
+    assert str(tmp_path / "a") in missed.stderr

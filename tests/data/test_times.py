@@ -88,3 +88,16 @@ def test_the_times_of_an_archive_are_an_array_by_key(tmp_path: Path) -> None:
 def test_only_files_have_a_column_of_times() -> None:
     with pytest.raises(SchemaError, match="the time 't' of inertia; expected a column of a file"):
         read_times("inertia", "t", TYPES)
+
+
+def test_dates_are_read_as_people_write_them(tmp_path: Path) -> None:
+    rows = ["3.10.2023 18:30,1,1", "2023/10/4,2,2", "2023-10-03T06:30,3,3"]
+    (tmp_path / "log.csv").write_text("\n".join(["t,a,b", *rows]) + "\n")
+    days = read_times(tmp_path / "log.csv", "t", TYPES) / 86400
+    assert (days - days[2]).tolist() == [0.5, 17.5 / 24, 0.0]
+
+
+def test_nobody_guesses_whether_the_day_or_the_month_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "log.csv").write_text("t,a,b\n03/10/2023,1,1\n04/10/2023,2,2\n")
+    with pytest.raises(SchemaError, match="day or month first"):
+        read_times(tmp_path / "log.csv", "t", TYPES)

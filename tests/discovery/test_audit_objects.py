@@ -149,3 +149,16 @@ def test_attention_of_torch_has_layers_and_derivatives() -> None:
     assert found["SO(3)"].lie is not None
     assert found["SO(3)"].blame.layer == "1.layers.0.self_attn"
     assert torch.backends.mha.get_fastpath_enabled() is before
+
+
+@pytest.mark.parametrize("kind", [nn.Linear, dict])
+def test_a_class_is_no_model(kind: type) -> None:
+    with pytest.raises(SchemaError, match=rf"the class {kind.__name__}; expected a model; make one"):
+        isotropy.audit(kind, rows(), TYPES, groups="SO(3)")
+
+
+def test_where_nothing_holds_no_group_is_called_close() -> None:
+    found = isotropy.audit(lambda x: x[:, :1] + 4 * x[:, 4:5], rows(), TYPES, groups="O(3),SO(3)")
+    assert found.headline().startswith("No group holds, not even approximately. The smallest error is that of")
+    one = isotropy.audit(lambda x: x[:, :1], rows(), TYPES, groups="SO(3)").headline()
+    assert one.startswith("SO(3) does not hold, not even approximately: relative error")

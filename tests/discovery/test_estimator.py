@@ -90,3 +90,23 @@ def test_weights_count_rows() -> None:
     doubled = SymmetricRegressor().fit(np.concatenate([x, x[:20]]), np.concatenate([y, y[:20]]))
     counted = SymmetricRegressor().fit(x, y, sample_weight=np.where(np.arange(ROWS) < 20, 2.0, 1.0))
     assert np.allclose(doubled.predict(x), counted.predict(x))
+
+
+def test_weights_weigh_the_model_and_not_the_verdict() -> None:
+    x, y = rows()
+    plain, tripled = (
+        SymmetricRegressor({"x": "Scalar + Vector"}, groups="SO(3)", quick=True).fit(x, y, sample_weight=weight)
+        for weight in (None, np.where(np.arange(ROWS) % 2, 3.0, 1.0))
+    )
+    assert plain.discovery_["SO(3)"] == tripled.discovery_["SO(3)"]
+    assert not np.allclose(plain.predict(x), tripled.predict(x))
+
+
+def test_targets_are_the_columns_that_the_types_name() -> None:
+    x, y = rows()
+    table = {**dict(zip("abcd", x.T, strict=True)), "e": y}
+    types = {"x": {"place": ["b", "c", "d"], "height": ["a"]}, "y": {"energy": ["e"]}}
+    alone, beside = (SymmetricRegressor(types, groups="SO(3)", quick=True).fit(table, *given) for given in ([], [y]))
+    assert np.allclose(alone.predict(table), beside.predict(table).reshape(ROWS, -1))
+    with pytest.raises(ValueError, match="requires y"):
+        SymmetricRegressor({"x": types["x"]}, groups="SO(3)", quick=True).fit(table)

@@ -32,6 +32,7 @@ TUTORIALS = (
     "graphs-piece-by-piece.md",
     "pictures.md",
     "many-owners.md",
+    "equations.md",
 )
 
 

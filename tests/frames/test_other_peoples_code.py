@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -290,3 +291,35 @@ def test_the_output_must_be_named() -> None:
         symmetrize(nn.Linear(3, 10), "E(3)")
     logits = symmetrize(lambda x: x.relu().sum(1)[:, [0, 1, 2, 0]], "E(3)", rep_out=None)
     assert logits(draw(2, 5, 3)).abs().max() > 0
+
+
+def of_arrays(x: np.ndarray) -> np.ndarray:
+    """What only an array of numpy can do: refused of tensors."""
+    return np.einsum("nd,d->n", x.astype(np.float64, order="F"), np.array([1.0, -2.0, 0.5, 3.0])) ** 2
+
+
+@pytest.mark.parametrize("kind", ["function", "estimator", "method"])
+def test_functions_of_arrays_and_estimators_are_models(kind: str) -> None:
+    from sklearn.tree import DecisionTreeRegressor
+
+    x = np.random.default_rng(3).normal(size=(40, 4))
+    tree = DecisionTreeRegressor(max_depth=4).fit(x, of_arrays(x))
+    model = {"function": of_arrays, "estimator": tree, "method": tree.predict}[kind]
+    symmetric = symmetrize(model, "O(3)", rep_in="Vector + Scalar", rep_out="Scalar")
+    turn = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
+    turned = np.concatenate([x[:, :3] @ turn.T, x[:, 3:]], 1)
+    assert isinstance(symmetric(x), np.ndarray)
+    assert np.allclose(symmetric(turned), symmetric(x), atol=1e-9)
+    assert isinstance(symmetric(torch.from_numpy(x)), Tensor)
+    assert abs(symmetric(x)[:, 0] - of_arrays(x)).max() > 0.1
+    with pytest.raises(DomainError, match="outside torch"):
+        symmetric(torch.from_numpy(x).requires_grad_())
+    assert not [name for name in symmetric.state_dict() if name != "draws"]
+
+
+def test_what_fails_on_tensors_and_on_arrays_fails_as_it_does_on_tensors() -> None:
+    def wrong(x: Tensor) -> Tensor:
+        return x.relu() + torch.zeros(7, 7, 7)
+
+    with pytest.raises(RuntimeError, match="must match the size"):
+        symmetrize(wrong, "O(3)", rep_out="Scalar")(torch.randn(2, 5, 3))

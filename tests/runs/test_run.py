@@ -200,3 +200,20 @@ def test_an_attached_copy_and_a_part_write_beside_the_owner(tmp_path: Path) -> N
         again.write("x.json", 1)
         run.part("fits/one").write("x.json", 2)
         assert (run.read("x.json"), run.read("fits/one/x.json")) == (1, 2)
+
+
+def test_a_run_that_was_refused_leaves_its_directory_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("new", "empty"):
+        with Run(tmp_path / name) as run:
+            run.configure({"seed": 4})
+            run.take_back(["config.yaml"])
+        assert (tmp_path / name).exists() == (name == "empty")
+    assert list((tmp_path / "empty").iterdir()) == []
+    with Run(tmp_path / "kept") as run:
+        run.configure({"seed": 4})
+        run.write("job.json", 1)
+        run.take_back(["config.yaml"])  # there is work to keep
+    with Run(tmp_path / "kept", resume=True) as run:
+        run.take_back(["config.yaml", "job.json"])  # these files were there before
+        assert run.read("job.json") == 1

@@ -169,3 +169,11 @@ def test_a_damaged_record_of_what_was_asked_is_named(tmp_path: Path) -> None:
     (tmp_path / "asked.json").write_text("{")
     with pytest.raises(SchemaError, match=r"asked\.json, which is damaged"):
         isotropy.load_run(tmp_path)
+
+
+def test_a_finding_is_one_short_line(found: Any) -> None:
+    for finding in (found["O(3)"], audited()["SO(3)"]):
+        said = repr(finding)
+        assert said.startswith(f"{type(finding).__name__}('{finding.name}', verdict='{finding.verdict}'")
+        assert len(said) < 300
+        assert "\n" not in said

@@ -185,3 +185,25 @@ def test_what_is_refused_says_what_to_write(verb: str) -> None:
             ask(x, y, types, groups=groups)
         assert said in str(refusal.value), (said, str(refusal.value))
         assert "same in every row" not in str(refusal.value)
+
+
+def test_targets_named_beside_the_types_of_the_inputs_are_scalars() -> None:
+    data = dataset_of({"u": [1, 2], "v": [3, 4], "w": [5, 7]}, "w", {"x": {"plane": ["u", "v"]}}, None)
+    assert str(data.types.y) == 'Scalar("w")'
+    assert data.y.tolist() == [[5.0], [7.0]]
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ([{"a": 1.0, "e": 2.0}] * 60, r"pandas.DataFrame\(x\)"),
+    ("orbits.csv", r"isotropy.data.load\('orbits.csv', schema='orbits.schema.yaml'\)"),
+    ("inertia", r"isotropy.data.load\('inertia'\)"),
+])  # fmt: skip
+def test_what_is_no_table_yet_is_refused_with_the_way_to_one(given: Any, said: str) -> None:
+    with pytest.raises(IsotropyError, match=said):
+        isotropy.discover(given, types=NAMING, groups="O(3)")
+
+
+def test_a_query_that_has_not_run_holds_no_rows() -> None:
+    lazy = pytest.importorskip("polars").LazyFrame({"a": [1.0], "e": [2.0]})
+    with pytest.raises(IsotropyError, match=r"x.collect\(\)"):
+        isotropy.discover(lazy, types=NAMING, groups="O(3)")

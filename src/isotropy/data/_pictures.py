@@ -211,7 +211,8 @@ def _told(bad: dict[str, str]) -> str:
 
 def _refuse(bad: dict[str, str], count: int) -> None:
     if bad:
-        given = f"{len(bad)} files that are not what they should be, beside {counted(count, 'picture')}: {_told(bad)}"
+        files, pictures = counted(len(bad), "file"), counted(count, "picture")
+        given = f"{files} damaged or of another format than their names say, beside {pictures}: {_told(bad)}"
         raise SchemaError(given, "whole pictures of 8 bits", "--set skip=true goes on without them (skip=True)")
 
 
@@ -228,7 +229,8 @@ def _unlike_sizes(counts: Counter[tuple[int, int]], example: str) -> None:
     shown = ", ".join(f"{height} x {width} ({count})" for (height, width), count in counts.most_common(4))
     least = min(counts.most_common(1)[0][0])
     raise SchemaError(
-        f"pictures of {len(counts)} sizes: {shown}{', ...' if len(counts) > 4 else ''}; one of them is {example}",
+        f"pictures of {counted(len(counts), 'size')}: {shown}{', ...' if len(counts) > 4 else ''}; "
+        f"one of them is {example}",
         "one size",
         f"--set size={least} (size={least} in Python) scales each until it covers it, and keeps the middle",
     )

@@ -168,7 +168,7 @@ def names_wanted(header: Sequence[str], separator: str) -> str:
     """What to write above a table without names: a line of as many as it has columns."""
     wanted = separator.join(f"c{number}" for number in range(1, min(len(header), 4) + 1))
     more = f"{separator}...{separator}c{len(header)}" if len(header) > 4 else ""
-    return f"write above it a line with {counted(len(header), 'name')}, such as {wanted}{more}"
+    return f"write a line above it with the names of the columns, one for each of the {len(header)}: {wanted}{more}"
 
 
 def unnamed(header: Sequence[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from isotropy.discovery._audit_pictures import WorstPicture, shown
 from isotropy.discovery._audit_steps import audit_steps
-from isotropy.discovery._words import ROUNDING, verdict
+from isotropy.discovery._words import ROUNDING, UNRELATED, verdict
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.measure import Blame, Layer
@@ -214,10 +214,14 @@ edges add to such an error by aliasing; groups that move cells to cells, C(4) or
 def _headline(largest: GroupAudit | None, best: GroupAudit, broken: GroupAudit) -> str:
     if largest is not None:
         text = f"The largest group that holds is {largest.name}, {largest.verdict} (relative error {largest.error})."
+    elif best.error.mean >= UNRELATED:
+        text = f"{best.name} does not hold, not even approximately: relative error {best.error}."
+        if broken is not best:
+            text = f"No group holds, not even approximately. The smallest error is that of {best.name}, {best.error}."
     else:
-        text = f"No group holds exactly. Closest to {best.name}: {best.verdict}, relative error {best.error}."
+        text = f"No group holds exactly. Closest is {best.name}, {best.verdict}: relative error {best.error}."
     if broken is not (largest or best) and broken.error.mean > ROUNDING:
-        text += f" Furthest from {broken.name}: {broken.verdict}, {broken.error}."
+        text += f" Furthest is {broken.name}, {broken.verdict}: {broken.error}."
         if broken.blame.where:
             text += f" It is lost in `{broken.blame.where}`"
             text += f", or in {', '.join(f'`{name}`' for name in broken.blame.others)}." if broken.blame.others else "."

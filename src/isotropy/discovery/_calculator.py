@@ -76,7 +76,8 @@ class CalculatorAudit(Answer[Check]):
         """The answer in a sentence or two."""
         group = f" The largest group that holds is {self.largest}." if self.largest else ""
         if not self.broken:
-            told = f"All {len(self.checks)} checks hold" if len(self.checks) > 1 else "The one check holds"
+            many = len(self.checks)
+            told = f"All {many} checks hold" if many > 1 else "The one check holds"
             return f"{told} to rounding.{group}"
         worst = self.broken[0]
         told = "; ".join(c.name for c in self.broken[:4]) + ("; and more" if len(self.broken) > 4 else "")
@@ -102,6 +103,10 @@ class CalculatorAudit(Answer[Check]):
         )
 
     def summary(self) -> Table:
+        return self._table(self.checks, title="Laws", notes=self.notes)
+
+    def _table(self, checks: Sequence[Check], title: str = "", notes: Sequence[str] = ()) -> Table:
+        """Every figure of some checks."""
         columns = (
             Column("law"),
             Column("quantity"),
@@ -111,14 +116,24 @@ class CalculatorAudit(Answer[Check]):
             Column("verdict"),
             Column("structure", explain="Where the largest error is, counted from 0."),
         )
-        cells = [(c.motion, c.quantity, c.error, c.unit, c.relative, c.verdict, str(c.structure)) for c in self.checks]
-        return Table(columns, cells, title="Laws", notes=self.notes)
+        cells = [(c.motion, c.quantity, c.error, c.unit, c.relative, c.verdict, str(c.structure)) for c in checks]
+        return Table(columns, cells, title=title, notes=notes)
+
+    def _laws(self) -> Table:
+        """A row for each law, a column for each quantity, and the verdict where they meet."""
+        quantities = tuple(dict.fromkeys(check.quantity for check in self.checks))
+        said = {(check.motion, check.quantity): check.verdict for check in self.checks}
+        motions = tuple(dict.fromkeys(check.motion for check in self.checks))
+        rows = [(motion, *(said.get((motion, quantity)) for quantity in quantities)) for motion in motions]
+        columns = (Column("law"), *map(Column, quantities))
+        return Table(columns, rows, notes=self.notes, caption="Every figure is in result.json.")
 
     def blocks(self) -> Sequence[Block]:
         return [
             Text(self.headline(), style="headline"),
             *next_block(self.next_steps),
-            *section("What holds", self.summary()),
+            *section("What fails", *([self._table(self.broken)] if self.broken else [])),
+            *section("All laws", self._laws()),
             *section("How to read this", Text(_HOW_TO_READ, style="details")),
         ]
 

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 
 from isotropy.discovery._picture_findings import PictureFinding, Shown
+from isotropy.errors import counted
 from isotropy.report import Bar, Bars, Block, Chip, Curve, Curves, Images, Picture
 
 
 def grounds(data: Mapping[str, Any], error: float, chance: float) -> str:
     """On what the advice rests."""
-    told = f"{data['rows']:,} pictures of {data['size']} in {len(data['classes'])} classes. Networks trained on a third"
+    classes = counted(len(data["classes"]), "class", "classes")
+    told = f"{counted(data['rows'], 'picture')} of {data['size']} in {classes}. Networks trained on a third"
     return f"{told} of them err in {error:.1%} of the others; guessing the largest class errs in {chance:.1%}."
 
 

@@ -3,14 +3,16 @@
 import inspect
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any, cast, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames._batch_norm import counted_once
+from isotropy.frames._foreign import called
 from isotropy.frames._frame import Frame, next_draw
 from isotropy.frames._inputs import Inputs
 from isotropy.frames._viewed import Sees, Viewed
@@ -27,7 +29,8 @@ class FrameAveraged(Settled):
     """``sum_i w_i g_i . backbone(g_i^-1 . x)`` over the atoms (g_i, w_i) of ``frame`` at x: equivariant whatever it is.
 
     - ``backbone``: any callable of the arguments, and last the Segments of its copies where there are any. A batch of B
-      rows reaches it as B * F copies.
+      rows reaches it as B * F copies. A function of numpy arrays (or of jax) or an estimator that predicts is called on
+      arrays; no gradient goes through it.
     - ``frame``: computed from the Points (without translations, the Points and Vectors) of one argument. Where that
       cloud is too symmetric to decide all axes, as two atoms are, the Vectors of all arguments help to decide them. A
       frame of permutations sees all values of the vertices.
@@ -69,7 +72,7 @@ class FrameAveraged(Settled):
 
     def __init__(
         self,
-        backbone: Callable[..., Any],
+        backbone: Any,
         frame: Frame,
         rep_in: Any,
         rep_out: Any,
@@ -81,6 +84,8 @@ class FrameAveraged(Settled):
     ) -> None:
         super().__init__()
         self.backbone, self.frame = backbone, frame
+        # No module is registered twice: one that is a module is called as it is.
+        self._foreign = None if isinstance(backbone, nn.Module) else called(backbone)
         self.rep_in: Any = parse_type(rep_in)
         self.rep_out: Any = parse_type(rep_out)
         if mode not in get_args(Mode):
@@ -112,18 +117,25 @@ class FrameAveraged(Settled):
     def forward(self, *args: Any, segments: Segments | None = None, **named: Any) -> Any:
         """The outputs, ``(rows, ...)``; Segments may also be the last positional argument."""
         if not torch.compiler.is_compiling():
-            return self._averaged(args, segments, named)
+            return self._answered(args, segments, named)
         # Frames look at values, which no graph can: they stay outside, and the graph is that of the backbone.
         from isotropy.frames._outside import back, there
 
         done, journey, given, by_name = there(self, args, segments, named)
         return journey if done else back(self, journey, self.backbone(*given, **by_name))
 
+    def _answered(self, args: tuple[Any, ...], segments: Segments | None, named: dict[str, Any]) -> Any:
+        """Arrays of numpy are answered by arrays, tensors by tensors."""
+        if not any(isinstance(part, np.ndarray) for part in tree.tree_leaves((args, named))):
+            return self._averaged(args, segments, named)
+        args, named = tree.tree_map(_as_tensor, (args, named))
+        return tree.tree_map(lambda part: part.detach().numpy(), self._averaged(args, segments, named))
+
     def _averaged(self, args: tuple[Any, ...], segments: Segments | None, named: dict[str, Any]) -> Any:
         inputs, optic = self.prepared(args, segments, named)
 
         def run(x: Any, sets: Segments | None = None) -> Any:
-            return inputs.call(self.backbone, inputs.inside(x, sets), sets)
+            return inputs.call(self._foreign or self.backbone, inputs.inside(x, sets), sets)
 
         if self.chunk is not None:
             return inputs.outside(self.rep_out, optic.close(run)(inputs.x))
@@ -160,6 +172,10 @@ class FrameAveraged(Settled):
 
     def extra_repr(self) -> str:
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
+
+
+def _as_tensor(value: Any) -> Any:
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
 
 
 def _first(rep_in: Type) -> int | str | None:

@@ -28,7 +28,7 @@ _CHUNK = 16  # atoms of each row in the network at a time
 
 
 def symmetrize(
-    model: Callable[..., Any],
+    model: Any,
     group: Group | str = "E(3)",
     rep_in: Any = None,
     rep_out: Any = ...,
@@ -42,7 +42,8 @@ def symmetrize(
 
     Types as for FrameAveraged; unless given, the input is a Cloud of Points (of Vectors where the group does not
     translate). ``rep_out`` says what comes out, and must be given: numbers read as vectors would be averaged away.
-    The frame is ``frame_of(group, rep_in, rep_out)`` unless given, exact but for groups that it names.
+    The frame is ``frame_of(group, rep_in, rep_out)`` unless given, exact but for groups that it names. A function of
+    numpy arrays, or an estimator that predicts, is a model too, and arrays are answered by arrays.
 
     Raises DomainError for a group without a frame, SchemaError for types that do not fit, or no ``rep_out``. Source:
     Puny et al., ICLR 2022; specification 03 §3.

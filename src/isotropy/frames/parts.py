@@ -1,5 +1,7 @@
 """Frames for rooms above: a predictor that looks at every row in its poses; axes of cells, and how parts are drawn."""
 
+from isotropy.frames._foreign import Foreign as Foreign
+from isotropy.frames._foreign import callable_of as callable_of
 from isotropy.frames._inputs import Inputs as Inputs
 from isotropy.frames._inputs import is_graph as is_graph
 from isotropy.frames._inputs import opened as opened

@@ -110,7 +110,9 @@ class _Reader:
 
     def __init__(self, text: str, degree: int | None = None) -> None:
         if len(text) > LONGEST:
-            raise SchemaError(f"a text of {len(text)} characters", f"the name of a group, at most {LONGEST}", "")
+            raise SchemaError(
+                f"a text of {counted(len(text), 'character')}", f"the name of a group, at most {LONGEST}", ""
+            )
         self.text, self.tokens, self.at, self.depth, self.degree = text, list[_Token](), 0, 0, degree
         position, length = 0, len(text.rstrip())
         while position < length:

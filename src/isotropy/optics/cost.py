@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
+from isotropy import errors
 from isotropy.errors import DomainError
 from isotropy.optics._chain import Chain, everything
 from isotropy.optics._meter import measure_peak
@@ -156,7 +157,10 @@ def bracket(lenses: Sequence[Lens[Any, Any, Any, Any]], how: str) -> Lens[Any, A
     Raises DomainError for another word, or no lens.
     """
     if how not in ("left", "right", "balanced") or not lenses:
-        raise DomainError(f"how={how!r} of {len(lenses)} lenses", "'left', 'right' or 'balanced', of one at least")
+        raise DomainError(
+            f"how={how!r} of {errors.counted(len(lenses), 'lens', 'lenses')}",
+            "'left', 'right' or 'balanced', of one at least",
+        )
     if len(lenses) == 1:
         return lenses[0]
     if how == "balanced":

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 import sympy as sp
 
-from isotropy.errors import InfeasibleError, SchemaError
+from isotropy.errors import InfeasibleError, SchemaError, counted
 from isotropy.physics._jets import JetSpace
 from isotropy.physics._reader import read_function
 
@@ -79,7 +79,9 @@ def polynomial_terms(space: JetSpace, jets: Sequence[sp.Symbol], degree: int, ma
 def bounded(terms: list[Term], max_unknowns: int | None) -> list[Term]:
     if max_unknowns is not None and len(terms) > max_unknowns:
         hint = 'a lower degree, phi="linear", xi="base", or a larger max_unknowns'
-        raise InfeasibleError(f"an ansatz with {len(terms)} unknowns", f"at most max_unknowns={max_unknowns}", hint)
+        raise InfeasibleError(
+            f"an ansatz with {counted(len(terms), 'unknown')}", f"at most max_unknowns={max_unknowns}", hint
+        )
     return terms
 
 

@@ -253,7 +253,7 @@ def _number(token: str) -> sp.Expr:
     if exponent and (len(exponent) > 6 or abs(int(exponent)) > _LARGEST_EXPONENT):
         raise SchemaError(f"the number {token[:20]}", f"exponents up to {_LARGEST_EXPONENT}")
     if len(token) > _LARGEST_NUMBER // 4:
-        raise SchemaError(f"a number of {len(token)} digits", f"at most {_LARGEST_NUMBER // 4}")
+        raise SchemaError(f"a number of {counted(len(token), 'digit')}", f"at most {_LARGEST_NUMBER // 4}")
     return sp.Rational(token)
 
 

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.reps._factor import Factor
 from isotropy.reps._layout import blocks
 from isotropy.reps._rep import Rep, Term
@@ -67,7 +67,7 @@ def Irreps(text: str) -> Rep:
     2*Scalar + Vector + 3*Irrep(2, 1)
     """
     if len(text) > _LARGEST_TEXT:
-        raise SchemaError(f"irreps of {len(text)} characters", f"at most {_LARGEST_TEXT}")
+        raise SchemaError(f"irreps of {counted(len(text), 'character')}", f"at most {_LARGEST_TEXT}")
     rep = Rep()
     for term in text.split("+") if text.strip() else ():
         found = _E3NN.fullmatch(term.strip())

@@ -143,7 +143,7 @@ def parse_rep(type_: Any) -> Rep:
 class _Reader:
     def __init__(self, text: str) -> None:
         if len(text) > _LONGEST:
-            raise SchemaError(f"a type of {len(text)} characters", f"at most {_LONGEST}")
+            raise SchemaError(f"a type of {counted(len(text), 'character')}", f"at most {_LONGEST}")
         if not text.isprintable():
             raise SchemaError(f"the type {text[:80]!r}", "one line of printable characters")
         self.text, self.at, self.depth = text, 0, 0

@@ -38,7 +38,7 @@ def load_run(path: str | Path) -> Any:
     >>> load_run(tempfile.mkdtemp()) # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    isotropy.errors.SchemaError: given no run in ...; expected a directory that --out (out=) named
+    isotropy.errors.SchemaError: given no run in ...; expected a directory that --out (out=) named...
     """
     folder = Path(path)
     result = folder if folder.is_file() else folder / "result.json"
@@ -67,7 +67,7 @@ def _papers() -> Iterable[Any]:
 
 def _runs_near(folder: Path) -> str:
     """The runs that lie in a folder that is none, or beside it."""
-    for place in (folder, folder.parent, Path("runs")):
+    for place in (folder if folder.is_dir() else folder.parent, Path("runs")):
         if place.is_dir():
             runs = sorted(str(one) for one in place.iterdir() if (one / "config.yaml").is_file())
             if runs:

@@ -155,3 +155,18 @@ def test_cells_that_cannot_repeat_are_refused(molecules: Molecules) -> None:
         neighbour_list(molecules.positions[:2], R_MAX, cell=torch.zeros(3, 3))
     with pytest.raises(ShapeError, match="one for each"):
         neighbour_list(molecules.positions, R_MAX, plain, cell=molecules.cell[:2])
+
+
+def test_a_calculator_asks_in_eval_mode_and_leaves_every_part_in_its_own() -> None:
+    atoms = pytest.importorskip("ase").Atoms("H2", [[0, 0, 0], [0, 0, 1.1]])
+    model = GauntForceField({1: -13.6}, channels=4, radial=(8,), r_max=3.0)
+    part = next(part for part in model.modules() if part is not model)
+    part.eval()
+    seen = []
+    model.register_forward_pre_hook(lambda module, _: seen.append(module.training))
+    atoms.calc = ase_calculator(model)
+    before = [part.training for part in model.modules()]
+    atoms.get_forces()
+    assert before[0]
+    assert not any(seen)
+    assert [part.training for part in model.modules()] == before

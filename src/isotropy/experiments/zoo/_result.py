@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from isotropy.data.zoo import BROKEN, HOLDING, LAWS, OPEN
+from isotropy.errors import counted
 from isotropy.experiments.zoo._config import TASK
 from isotropy.experiments.zoo._judging import Look, alarmed, misadvised, torn, wrong
 from isotropy.fields import from_json
@@ -112,7 +113,7 @@ def _no(text: str, kind: Callable[[Look], Iterable[str]]) -> Claim[Zoo]:
 
     def numbers(result: Zoo) -> str:
         found = [f"{look.where}: {text}" for look in result.looks for text in kind(look)]
-        return f"{len(found)} in {len(result.looks)} looks" + "".join(f"; {one}" for one in found[:3])
+        return f"{len(found)} in {counted(len(result.looks), 'look')}" + "".join(f"; {one}" for one in found[:3])
 
     return Claim(text, lambda result: not any(True for look in result.looks for _ in kind(look)), numbers, _TASKS)
 
