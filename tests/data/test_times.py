@@ -94,7 +94,7 @@ def test_dates_are_read_as_people_write_them(tmp_path: Path) -> None:
     rows = ["3.10.2023 18:30,1,1", "2023/10/4,2,2", "2023-10-03T06:30,3,3"]
     (tmp_path / "log.csv").write_text("\n".join(["t,a,b", *rows]) + "\n")
     days = read_times(tmp_path / "log.csv", "t", TYPES) / 86400
-    assert (days - days[2]).tolist() == [0.5, 17.5 / 24, 0.0]
+    assert (days - days[2]).tolist() == pytest.approx([0.5, 17.5 / 24, 0.0])
 
 
 def test_nobody_guesses_whether_the_day_or_the_month_comes_first(tmp_path: Path) -> None:

@@ -94,6 +94,7 @@ def test_weights_count_rows() -> None:
 
 def test_weights_weigh_the_model_and_not_the_verdict() -> None:
     x, y = rows()
+    y = y + np.random.default_rng(8).normal(size=ROWS)
     plain, tripled = (
         SymmetricRegressor({"x": "Scalar + Vector"}, groups="SO(3)", quick=True).fit(x, y, sample_weight=weight)
         for weight in (None, np.where(np.arange(ROWS) % 2, 3.0, 1.0))
@@ -107,6 +108,10 @@ def test_targets_are_the_columns_that_the_types_name() -> None:
     table = {**dict(zip("abcd", x.T, strict=True)), "e": y}
     types = {"x": {"place": ["b", "c", "d"], "height": ["a"]}, "y": {"energy": ["e"]}}
     alone, beside = (SymmetricRegressor(types, groups="SO(3)", quick=True).fit(table, *given) for given in ([], [y]))
-    assert np.allclose(alone.predict(table), beside.predict(table).reshape(ROWS, -1))
+    assert np.array_equal(alone.predict(table), beside.predict(table))
+    beyond = {**table, "who": ["ann", "bob"] * (ROWS // 2)}  # text, and at last no targets
+    assert np.allclose(clone(alone).fit(beyond).predict(beyond), alone.predict(table))
+    del beyond["e"]
+    assert np.allclose(alone.predict(beyond), alone.predict(table))
     with pytest.raises(ValueError, match="requires y"):
         SymmetricRegressor({"x": types["x"]}, groups="SO(3)", quick=True).fit(table)

@@ -10,7 +10,7 @@ import torch
 from crossfit import kernel_fit
 from numpy.typing import NDArray
 
-from isotropy.discovery._proposing import propose, snapped
+from isotropy.discovery._proposing import propose, said_of_proposals, snapped
 from isotropy.discovery._retyping import Hint, _as_copies, retyping_hints
 from isotropy.errors import SchemaError
 from isotropy.reps import Nodes, Pixels, Point, Pseudovector, Rep, Scalar, Schema, Tensor, Vector
@@ -103,6 +103,15 @@ def test_where_no_axis_is_sought_all_rows_judge() -> None:
     r = np.random.default_rng(3)
     x = r.normal(size=(100, 2))
     assert propose(problem(x, (x**2).sum(1), Vector, Scalar, "SO(2)")).judged.all()
+
+
+def test_where_units_are_too_few_for_an_axis_it_is_said() -> None:
+    x = np.random.default_rng(6).normal(size=(39, 3))
+    few = problem(x, x[:, 2], Vector, Scalar, "O(3)")
+    assert "there are 39. Where you suspect one, name it" in said_of_proposals(39, 39, few)
+    flat = problem(x[:, :2], x[:, 2], Vector, Scalar, "O(2)")
+    many = problem(np.concatenate([x, x + 9]), np.concatenate([x, x])[:, 2], Vector, Scalar, "O(3)")
+    assert all("axis" not in said_of_proposals(len(one.x), len(one.x), one) for one in (flat, many))
 
 
 def test_axes_are_snapped_only_within_their_interval() -> None:

@@ -314,7 +314,7 @@ def test_functions_of_arrays_and_estimators_are_models(kind: str) -> None:
     assert abs(symmetric(x)[:, 0] - of_arrays(x)).max() > 0.1
     with pytest.raises(DomainError, match="outside torch"):
         symmetric(torch.from_numpy(x).requires_grad_())
-    assert not [name for name in symmetric.state_dict() if name != "draws"]
+    assert set(symmetric.state_dict()) == {"draws", "_extra_state"}
 
 
 def test_what_fails_on_tensors_and_on_arrays_fails_as_it_does_on_tensors() -> None:

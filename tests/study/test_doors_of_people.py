@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from torch import Tensor, nn
 
 import isotropy
-from isotropy.data import Dataset
+from isotropy.data import Dataset, named
 from isotropy.discovery import audit_calculator
 from isotropy.errors import IsotropyError
 from isotropy.study import dataset_of
@@ -206,4 +206,4 @@ def test_what_is_no_table_yet_is_refused_with_the_way_to_one(given: Any, said: s
 def test_a_query_that_has_not_run_holds_no_rows() -> None:
     lazy = pytest.importorskip("polars").LazyFrame({"a": [1.0], "e": [2.0]})
     with pytest.raises(IsotropyError, match=r"x.collect\(\)"):
-        isotropy.discover(lazy, types=NAMING, groups="O(3)")
+        named(lazy)

@@ -31,11 +31,18 @@ from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, count
     epilog=examples(
         'isotropy audit model.pt2 data.npz --schema schema.yaml --groups "SO(3)" --out runs/d',
         'isotropy audit mypackage.models:net pictures/ --set size=32 --groups "D(4)"',
+        'isotropy audit ase.calculators.emt:EMT structures.xyz --groups "E(3)"',
         "isotropy audit mypackage.models:net clouds.npz --schema schema.yaml --piecewise part",
     ),
 )
 def audit(
-    model: Annotated[str, typer.Argument(help="A program saved by torch.export (.pt2), or module:attr of your code.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A program saved by torch.export (.pt2), or module:attr of your code: a model, an estimator, a "
+            "calculator of ase, or a function without arguments that makes one."
+        ),
+    ],
     data: Data,
     group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')] = [],  # noqa: B006
     schema: SchemaFile = None,

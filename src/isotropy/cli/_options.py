@@ -22,7 +22,10 @@ class Engine(StrEnum):
 
 
 Data = Annotated[
-    str, typer.Argument(help="A built-in data set by name, or a file: .csv, .tsv (also .gz), .parquet, .npz.")
+    str,
+    typer.Argument(
+        help="A built-in data set by name, or a file: .csv, .tsv (also .gz), .parquet, .npz, structures (.xyz)."
+    ),
 ]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="The YAML file that declares the types of the columns.")

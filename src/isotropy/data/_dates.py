@@ -31,12 +31,13 @@ def is_slashed(cell: str) -> bool:
 def seconds(cell: str) -> float:
     """Seconds from 1970 to the date in a cell, UTC where no zone stands; ValueError where there is none.
 
-    >>> seconds("2.1.1970 01:00") == seconds("1970-01-02T01:00") == 86400 + 3600
+    >>> seconds("2.1.1970 1:00") == seconds("1970-01-02T01:00") == 86400 + 3600
     True
     """
     other = _DAY_FIRST.fullmatch(cell) or _YEAR_FIRST.fullmatch(cell)
     if other:
         year, month, day = (int(other[part]) for part in ("year", "month", "day"))
-        cell = f"{year:04d}-{month:02d}-{day:02d}{other['clock']}"
+        clock = re.sub(r"^[ T](?=\d:)", "T0", other["clock"])
+        cell = f"{year:04d}-{month:02d}-{day:02d}{clock}"
     date = datetime.fromisoformat(cell)
     return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

@@ -142,6 +142,6 @@ def discover(
         mapped = partial(map_jobs, run=answer.run, engine=engine, workers=workers, address=address, progress=progress)
         discovery = analyse(Work(problem, mapped), dataset, by_part, tolerance=tolerance, quick=quick)
         if proposing:
-            told = said_of_proposals(len(problem.x), len(dataset.x))
+            told = said_of_proposals(len(problem.x), len(dataset.x), problem)
             discovery = replace(discovery, proposed=True, notes=(told, *discovery.notes))
         return answer.write(replace(discovery, **answer.stamp()))

@@ -83,13 +83,13 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         if y is None and table is not None:
             y = self._targets(table)
         self._names = () if table is None else table.names
-        self._columns = None if table is None else self._named(table.names)
+        self._columns = () if table is None else self._named(table.names)
         X, y = validate_data(self, self._rows(X), cast(Any, y), dtype=np.float64, multi_output=True, y_numeric=True)
         if len(X) < _FEWEST:
             raise ShapeError(f"n_samples={len(X)}", f"at least {_FEWEST} rows", "give more data")
         self._flat = y.ndim == 1
         weight = None if sample_weight is None else torch.tensor(_check_sample_weight(sample_weight, X))
-        X, y = (X if self._columns is None else X[:, self._columns]), np.asarray(y, np.float64).reshape(len(X), -1)
+        y = np.asarray(y, np.float64).reshape(len(X), -1)
         self.discovery_: Discovery | None = None
         self.group_: str | None = None
         if self.types is None and self.groups is None:
@@ -115,7 +115,10 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         """The targets that the types name in a table; None where they name none, which scikit-learn then refuses."""
         listed = isinstance(self.types, Schema) or (isinstance(self.types, Mapping) and "y" in self.types)
         columns = (Schema.of(self.types).columns or {}).get("y", ()) if listed else ()
-        return table.numbers(columns) if columns else None
+        if not columns:
+            return None
+        found = table.numbers(columns)
+        return found[:, 0] if len(columns) == 1 else found
 
     def _too_few(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any) -> str:
         """What there is too little of, empty where there is enough; refuses rows that are not of the types."""
@@ -127,18 +130,21 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
             return counted(rows, "row")
         return counted(dataset.units, "cluster") if dataset.units < LEAST_UNITS else ""
 
-    def _named(self, names: Sequence[str]) -> list[int] | None:
-        """Where the columns stand that the types name, if they name any."""
+    def _named(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The columns of inputs that the types name, if they name any."""
         named = {} if self.types is None else self._typed(1, 1).columns or {}
         missing = [name for name in named.get("x", ()) if name not in names]
         if missing:
             raise SchemaError(f"no column {missing[0]!r} in the table", f"one of {', '.join(names)}")
-        return [names.index(name) for name in named["x"]] if "x" in named else None
+        return tuple(named.get("x", ()))
 
     def _rows(self, X: Any) -> Any:
-        """A dictionary of columns as a table in the order of the fit; the rest is scikit-learn's to read."""
-        table = named(X) if isinstance(X, Mapping) else None
-        return X if table is None else table.numbers(self._names)
+        """Of a table the columns that the types name, whatever else it holds; a dictionary of columns in the order of
+        the fit; the rest is scikit-learn's to read."""
+        table = named(X)
+        if table is not None and (self._columns or isinstance(X, Mapping)):
+            return table.numbers(self._columns or self._names)
+        return X
 
     def _discovered(self, X: Any, y: Any, weight: torch.Tensor | None, cluster: Any, time: Any) -> None:
         asked = X, y, self._types
@@ -165,7 +171,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         """Predictions ``(n, q)``, or ``(n,)`` where the targets were one column."""
         check_is_fitted(self, "group_")
         X = validate_data(self, self._rows(X), dtype=np.float64, reset=False)
-        rows, model = torch.tensor(X if self._columns is None else X[:, self._columns]), self._model
+        rows, model = torch.tensor(X), self._model
         assert model is not None
         if self.group_ is not None:
             averaged = average(Cubature(parse(self.group_), _DEGREE), self._types.x, self._types.y).close(model)

@@ -42,7 +42,7 @@ def propose(problem: Problem, *, learner: str = "kernel") -> Proposed:
     types, dims = problem.types, problem.dims
     plain = proposed(types, dims)
     everything = torch.ones(len(problem.x), dtype=torch.bool)
-    spaces = [space for space in sorted(types.x.spaces - {"nodes"}) if dims.get(space, 0) > 2]
+    spaces = _spaces(problem)
     if not spaces or len(torch.unique(problem.unit)) < _LEAST_UNITS:
         return Proposed(plain, everything)
     finding = split_halves(problem.unit, derive(problem.seed, "proposals"), 0) == 0
@@ -50,6 +50,11 @@ def propose(problem: Problem, *, learner: str = "kernel") -> Proposed:
     models = [_pair(part, split, learner) for split in range(_SPLITS)]
     axes = {space: found_axes(part, models, space) for space in spaces}
     return Proposed(proposed(types, dims, axes), ~finding)
+
+
+def _spaces(problem: Problem) -> list[str]:
+    """The spaces of the inputs that have axes."""
+    return [space for space in sorted(problem.types.x.spaces - {"nodes"}) if problem.dims.get(space, 0) > 2]
 
 
 def narrowed(problem: Problem, windows: Mapping[str, float] | None = None) -> Problem:
@@ -68,12 +73,16 @@ def narrowed(problem: Problem, windows: Mapping[str, float] | None = None) -> Pr
     )
 
 
-def said_of_proposals(judging: int, rows: int) -> str:
+def said_of_proposals(judging: int, rows: int, problem: Problem) -> str:
     """Where the candidates come from, for the page of a discovery to which nobody named groups."""
     said = "No groups were named: these are proposed by the types"
-    if judging == rows:
+    if judging < rows:
+        return f"{said}, about axes that half of the independent units single out; the others, {judging:,} rows, judge."
+    units = len(torch.unique(problem.unit))
+    if units >= _LEAST_UNITS or not _spaces(problem):
         return f"{said}."
-    return f"{said}, about axes that half of the independent units single out; the others, {judging:,} rows, judge."
+    few = f"No axis was looked for: that takes {_LEAST_UNITS} independent units, and there are {units}"
+    return f'{said}. {few}. Where you suspect one, name it (--groups "SO(2)@z").'
 
 
 def _part(problem: Problem, rows: Tensor) -> Problem:
