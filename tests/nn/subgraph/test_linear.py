@@ -173,7 +173,7 @@ def test_exact_weights_know_more_than_sizes_and_the_same_for_isomorphic_subgraph
     first, second, _ = exact({2: given}, s)[2].reshape(3, 3, 3)
     assert far(first[to][:, to] - second) < 1e-10
     other = Subgraphs.from_graph(torch.tensor([[0], [1]]), None, num_nodes=3, policy="graph")
-    with pytest.warns(UserWarning, match="1 of 1 subgraphs are of no class"):
+    with pytest.warns(UserWarning, match="1 of 1 subgraph of no class"):
         answer = exact({2: torch.ones(9, 1)}, other)[2]
     assert far(answer - exact.maps[0]({2: torch.ones(9, 1)}, other)[2]) == 0
 

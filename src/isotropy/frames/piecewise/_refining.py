@@ -104,7 +104,7 @@ def split(votes: Float[Tensor, "N 3"], partition: Partition, spread: float = 0.0
     apart = votes - sets.gather(sets.mean(votes))
     rms = sets.mean(apart.square().sum(1)).sqrt()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "k=2 seeds for a cloud of 1 points")  # a point alone stays one
+        warnings.filterwarnings("ignore", "k=2 seeds for a cloud of 1 point")  # a point alone stays one
         halves, _ = voronoi_partition(votes.detach(), 2, sets)
     divided = sets.gather(rms > spread)
     first = torch.searchsorted(halves.of.contiguous(), torch.arange(len(partition), device=votes.device))
