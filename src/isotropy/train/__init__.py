@@ -1,4 +1,4 @@
-"""The one training loop: seeds, checkpoints, metrics and devices for every model in the house."""
+"""The one training loop: seeds, checkpoints, metrics and devices for every model."""
 
 from isotropy.data import Batches as Batches
 from isotropy.data import Moved as Moved

@@ -1,4 +1,4 @@
-"""Distances at the door, points along principal axes, and how far these are from the distances given."""
+"""Distances as they are given, points along principal axes, and how far these are from the distances given."""
 
 import math
 import warnings
