@@ -1,4 +1,4 @@
-"""Linear algebra: which A solve these equations, which axes has a symmetric matrix, ragged sets and who is near in them."""
+"""Linear algebra: solutions of equations, axes of symmetric matrices, ragged sets and who is near in them."""
 
 from isotropy.linalg._eigh import Eigen, eigh
 from isotropy.linalg._moments import Moments

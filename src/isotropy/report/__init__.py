@@ -1,4 +1,4 @@
-"""What people read: blocks of text, tables and figures, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
+"""What people read: text, tables and figures, and the one writer that draws them (HTML, PNG, SVG, terminal)."""
 
 from isotropy.report._blocks import Bar as Bar
 from isotropy.report._blocks import Bars as Bars
