@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.discovery._picture_report import displayed
+from isotropy.errors import counted
 from isotropy.groups import Group, polar
 from isotropy.groups.parts import matrix
 from isotropy.measure import Sample
@@ -69,7 +70,7 @@ def predicted(y: Float[Tensor, " m"]) -> str:
     if len(y) == 1:
         return f"{float(y[0]):.3g}"
     if len(y) > _CLASSES:
-        return f"{len(y)} numbers of norm {float(y.norm()):.3g}"
+        return f"{counted(len(y), 'number')} of norm {float(y.norm()):.3g}"
     shares = y.double()
     # Outputs that are shares already stay so; else they are taken as logits.
     if bool((shares < 0).any()) or abs(float(shares.sum()) - 1) > _SUM:
