@@ -106,12 +106,13 @@ def test_where_no_axis_is_sought_all_rows_judge() -> None:
 
 
 def test_where_units_are_too_few_for_an_axis_it_is_said() -> None:
-    x = np.random.default_rng(6).normal(size=(39, 3))
-    few = problem(x, x[:, 2], Vector, Scalar, "O(3)")
-    assert "there are 39. Where you suspect one, name it" in said_of_proposals(39, 39, few)
+    x = np.random.default_rng(6).normal(size=(60, 3))
+    types, runs = Schema(x=Vector, y=Scalar), np.arange(60) % 12
+    few = problem_of(dataset_of(x, x[:, 2:], types, runs), "O(3)", None, 0)
+    assert "there are 12. Where you suspect one, name it" in said_of_proposals(60, 60, few)
     flat = problem(x[:, :2], x[:, 2], Vector, Scalar, "O(2)")
-    many = problem(np.concatenate([x, x + 9]), np.concatenate([x, x])[:, 2], Vector, Scalar, "O(3)")
-    assert all("axis" not in said_of_proposals(len(one.x), len(one.x), one) for one in (flat, many))
+    many = problem(x, x[:, 2], Vector, Scalar, "O(3)")
+    assert all("axis" not in said_of_proposals(60, 60, one) for one in (flat, many))
 
 
 def test_axes_are_snapped_only_within_their_interval() -> None:
