@@ -14,6 +14,7 @@ from isotropy.discovery._by_parts import PiecewiseAudit as PiecewiseAudit
 from isotropy.discovery._calculator import CalculatorAudit as CalculatorAudit
 from isotropy.discovery._calculator import Check as Check
 from isotropy.discovery._calculator import audit_calculator as audit_calculator
+from isotropy.discovery._conserved import Conserved as Conserved
 from isotropy.discovery._discover import discover as discover
 from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding

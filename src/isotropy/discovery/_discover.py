@@ -13,11 +13,13 @@ from isotropy.data import Clouds, Dataset, Pictures, Rows, Tabular, Types, times
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
+from isotropy.discovery._conserved import Conserved, conserved_in, timed
 from isotropy.discovery._duration import announce
 from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._proposing import narrowed, said_of_proposals
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
+from isotropy.dynamics import trajectories_of
 from isotropy.errors import DomainError, SchemaError
 from isotropy.measure import GivenNoise
 from isotropy.runs import map_jobs
@@ -97,6 +99,8 @@ def discover(
     ``time (n,)``, numbers or dates, gives the order of the rows of a series, which are then judged in blocks.
     Of ``Pictures`` x alone is given, and ``transforms`` may name operations of ``ImageOps`` beside groups of the plane:
     the answer, a PictureDiscovery, has three columns (docs/pictures.md).
+    Where the types name ``dynamics``, rows are moments of motions, one track a cluster: the answer goes on to say what
+    is conserved (``found.conserved``), and ``time`` may be that of the data set or be given.
     ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
     rows. ``quick`` is a first look, without network and calibration. With ``out`` the run lives in that directory: a
     killed run continues with ``resume=True``, finished jobs are not computed again, and the report is written there.
@@ -127,6 +131,12 @@ def discover(
         raise DomainError(f"tolerance={tolerance!r}", "a share of the signal between 0 and 1", "tolerance=0.01 is 1 %")
     dataset = dataset_of(x, y, types, cluster)
     time = times_of(x, time)
+    moments = None
+    if dataset.types.dynamics is not None:
+        # Tracks are the units of motions; their times order moments inside each, and no blocks are cut.
+        dataset, time = timed(dataset, time), None
+        moments = trajectories_of(dataset)
+    whole = dataset
     proposing = groups is None and not dataset.groups
     if proposing:
         plain = proposed(dataset.types, dataset.types.known_dims(dataset.x.shape[1], dataset.y.shape[1]))
@@ -144,4 +154,12 @@ def discover(
         if proposing:
             told = said_of_proposals(len(problem.x), len(dataset.x), problem)
             discovery = replace(discovery, proposed=True, notes=(told, *discovery.notes))
+        if moments is not None:
+            motions = conserved_in(
+                whole, moments, problem.candidates, discovery.groups, discovery.unlisted, problem.seed
+            )
+            found = tuple(Conserved.of(law) for law in motions.laws.laws)
+            discovery = replace(discovery, conserved=found, motions=motions)
+            if answer.kept:
+                answer.run.write("conserved.npz", motions.arrays())
         return answer.write(replace(discovery, **answer.stamp()))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from isotropy.discovery._blocks import by_part, fitted, head, how_to_read, lattice, levels, trusted
+from isotropy.discovery._conserved import Conserved, Motions
+from isotropy.discovery._conserved_blocks import conserved_blocks, conserved_sentence
 from isotropy.discovery._evidence import alarm, components, loud, noise, open_questions
 from isotropy.discovery._findings import (
     AngleCurve,
@@ -22,6 +24,7 @@ from isotropy.discovery._regions import Region
 from isotropy.discovery._spectrum import spectrum
 from isotropy.discovery._steps import steps
 from isotropy.discovery._unlisted import Unlisted
+from isotropy.fields import Json
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
 from isotropy.study import Answer, Model, data_blocks, next_block
 
@@ -31,7 +34,8 @@ class Discovery(Answer[GroupFinding]):
     """Which candidate symmetries hold in the data, how far, how sure that is, and what to do about it.
 
     ``found["O(3)"]`` is one finding; ``calibration`` holds, for each group, the breaking that the same analysis reads
-    off exactly symmetric copies of the data; ``model`` predicts targets from raw inputs.
+    off exactly symmetric copies of the data; ``model`` predicts targets from raw inputs. Of motions, ``conserved``
+    lists the quantity of each symmetry.
     """
 
     kind: ClassVar[str] = "discovery"
@@ -50,9 +54,21 @@ class Discovery(Answer[GroupFinding]):
     unlisted: tuple[Unlisted, ...] = ()
     regions: tuple[Region, ...] = ()
     proposed: bool = False
+    conserved: tuple[Conserved, ...] = ()
     hints: tuple[str, ...] = ()
     model: Model | None = field(default=None, compare=False, repr=False, metadata={"json": False})
     samples: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
+    motions: Motions | None = field(default=None, compare=False, repr=False, metadata={"json": False})
+
+    def payload(self) -> dict[str, Json]:
+        # Of data that are no motions nothing is said.
+        told = super().payload()
+        return told if self.conserved else {key: value for key, value in told.items() if key != "conserved"}
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        """What to do about the symmetries, and what is conserved on motions."""
+        return [*super().sentences, *filter(None, [conserved_sentence(self.conserved)])]
 
     def title(self) -> str:
         return f"Symmetries of {self.about}"
@@ -74,6 +90,7 @@ class Discovery(Answer[GroupFinding]):
                 *lattice(self.groups, self.edges),
                 *Text.with_care(self.quiet_notes),
             ),
+            *section("What is conserved", *conserved_blocks(self.conserved, self.motions)),
             *section("What was asked", *data_blocks(self.data, [f.name for f in self.groups])),
             *section(
                 "Where it breaks",

@@ -6,6 +6,10 @@ from isotropy.dynamics._lagrangian import Lagrangian as Lagrangian
 from isotropy.dynamics._lagrangian import accelerations as accelerations
 from isotropy.dynamics._lagrangian import energy as energy
 from isotropy.dynamics._lagrangian import euler as euler
+from isotropy.dynamics._laws import Judged as Judged
+from isotropy.dynamics._laws import Law as Law
+from isotropy.dynamics._laws import Laws as Laws
+from isotropy.dynamics._laws import laws_of as laws_of
 from isotropy.dynamics._mechanical import Fit as Fit
 from isotropy.dynamics._mechanical import Mechanical as Mechanical
 from isotropy.dynamics._mechanical import fit_mechanical as fit_mechanical

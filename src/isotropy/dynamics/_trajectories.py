@@ -108,6 +108,18 @@ class Trajectories:
         """
         return _roughness(self.t, self.q, self.tracks), _roughness(self.t, self.v, self.tracks)
 
+    def roughness_of_a(self) -> float:
+        """The share of the accelerations that is not smooth in time: their noise, from above."""
+        return self.a.shape[1] * _roughness(self.t, self.a, self.tracks) ** 2 / float(self.a.square().sum(1).mean())
+
+    def every(self, k: int) -> Trajectories:
+        """One moment in k of each track."""
+        rows = torch.arange(len(self.t))
+        rows = rows[(rows - self.first[self.tracks.label]) % k == 0]
+        label = self.tracks.label[rows]
+        kept = Segments(label, self.count)
+        return Trajectories(self.t[rows], self.q[rows], self.v[rows], self.a[rows], kept, self.order[rows])
+
     def moved(self, tracks: Float[Tensor, " N"]) -> Float[Tensor, " n"]:
         """The largest |f(t) - f(0)| on each track, of values ``f (N,)``."""
         return self.tracks.max((tracks - tracks[self.first][self.tracks.label]).abs())

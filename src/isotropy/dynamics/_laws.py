@@ -1,0 +1,200 @@
+"""What recorded motions conserve: every symmetry of their equations, its quantity, how far it drifts, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.dynamics._algebra import Directions, natural_generators
+from isotropy.dynamics._drift import Drift
+from isotropy.dynamics._mechanical import Fit, fit_mechanical
+from isotropy.dynamics._noether import PointGenerator, Quantity
+from isotropy.dynamics._trajectories import Trajectories
+from isotropy.errors import DomainError
+from isotropy.random import spawn
+
+Judged = Literal["conserved", "symmetry of the equations only", "undecided"]
+
+_HOLDS = 0.02  # of the accelerations may be left unexplained beside noise, where equations of a Lagrangian hold
+_NOISES = 6.0  # times the noise of accelerations: that of positions enters a fit too
+_EQUATIONS = 0.5  # of the accelerations must be explained for there to be equations
+_BETTER = 100.0  # so many times less than the floor drifts what is conserved (planets disturb each other),
+_EXPECTED = 2.0  # or no more than so many times what noise and fit make of a true quantity;
+_APART = 4.0  # but a floor that drifts no more than so many times as far tells nothing
+_SURELY = 3.0  # times the expected drift, at the lower end: no chance
+_MOST = 3000  # moments that a Lagrangian is fitted to
+_DEPENDENT = 0.02  # the part of a gradient outside the span of others below which a quantity is a function of theirs
+
+
+@dataclass(frozen=True, eq=False)
+class Law:
+    """A symmetry of recorded motions and the quantity that belongs to it.
+
+    ``drift`` is that of ``quantity``; ``floor`` that of a generator which is no symmetry; ``expected`` what a true
+    quantity would show given the noise of the data and the two halves' disagreement about the Lagrangian.
+    """
+
+    name: str
+    group: str
+    generator: PointGenerator
+    quantity: Quantity
+    drift: Drift
+    floor: Drift
+    expected: float
+    verdict: Judged
+
+
+@dataclass(frozen=True, eq=False)
+class Laws:
+    """The ``laws`` of some motions, the Lagrangian they come from and whether its equations ``hold``; ``noise`` is the
+    share of the accelerations that is not smooth, ``wrong`` the quantity of the floor."""
+
+    laws: tuple[Law, ...]
+    fit: Fit
+    holds: bool
+    noise: float
+    wrong: Quantity
+
+
+def laws_of(
+    moments: Trajectories, supported: Mapping[str, Sequence[PointGenerator]] | None = None, *, seed: int = 0
+) -> Laws:
+    """Every affine symmetry of the equations of motion, and translation of time, with its quantity and a verdict.
+
+    ``supported`` are generators that other evidence holds for symmetries, by the name of their group. Each quantity is
+    listed once, functions of others not at all.
+
+    >>> from isotropy.data import load
+    >>> from isotropy.dynamics import trajectories_of
+    >>> found = laws_of(trajectories_of(load("oscillator", tracks=16, steps=16)))
+    >>> [(law.name, law.verdict) for law in found.laws][:2]
+    [('energy', 'conserved'), ('dilation', 'symmetry of the equations only')]
+    """
+    few = _thinned(moments, seed)
+    fit = fit_mechanical(few, seed=seed)
+    halves = [fit_mechanical(few.take(torch.arange(k, few.count, 2)), seed=seed) for k in (0, 1)]
+    noise = few.roughness_of_a()
+    holds = fit.left < _HOLDS + _NOISES * noise
+    directions = Directions.of(fit.lagrangian, few.q, few.v)
+    wrong = Quantity(fit.lagrangian, directions.wrong)
+    floor = wrong.drift(moments)
+    judge = _Judge(
+        moments, fit, halves, [Directions.of(half.lagrangian, few.q, few.v) for half in halves], floor, holds, seed
+    )
+    natural = natural_generators(fit.lagrangian.mass)
+    given = [(group, g) for group, listed in (supported or {}).items() for g in listed]
+    later = PointGenerator.later(moments.q.shape[1])
+    found = [judge.law("energy", "time", later, variational=True)]
+    action = directions.basis([*natural, *given], action=True)
+    for name, g in action:
+        found.append(judge.law(_titled(name, given, "symmetry"), _group(directions, g, given), g, variational=True))
+    whole = directions.basis([*action, *natural, *given], action=False)
+    for name, g in whole[len(action) :]:
+        found.append(judge.law(_titled(name, given, "symmetry"), _group(directions, g, given), g, variational=False))
+    for group, g in given:
+        if not directions.keeps(g, action=False):
+            found.append(judge.law(f"generator of {group}", group, g, variational=False))
+    return Laws(tuple(_independent(moments, [law for law in found if law is not None])), fit, holds, noise, wrong)
+
+
+@dataclass(frozen=True, eq=False)
+class _Judge:
+    moments: Trajectories
+    fit: Fit
+    halves: Sequence[Fit]
+    directions: Sequence[Directions]
+    floor: Drift
+    holds: bool
+    seed: int
+
+    def law(self, name: str, group: str, g: PointGenerator, *, variational: bool) -> Law | None:
+        """The law of a generator; None for a quantity that is the same everywhere, which says nothing."""
+        J = Quantity(self.fit.lagrangian, g)
+        try:
+            drift = J.drift(self.moments)
+        except DomainError:
+            return None
+        expected = self._expected(J, g, drift.unit, variational)
+        return Law(name, group, g, J, drift, self.floor, expected, self._verdict(drift, expected, variational))
+
+    def _expected(self, J: Quantity, g: PointGenerator, unit: float, variational: bool) -> float:
+        """The mean of the largest change that noise makes, and that between the Lagrangians of two halves."""
+        jitter = J.jitter(self.moments, self.moments.noise)
+        drawn = jitter * torch.randn(len(jitter), generator=spawn(self.seed, "jitter"), dtype=jitter.dtype)
+        by_noise = float(self.moments.moved(drawn).mean())
+        if not variational:
+            return by_noise / unit
+        both: list[Tensor] = []
+        for half, directions in zip(self.halves, self.directions, strict=True):
+            near = g if g.tau else directions.nearest(g, directions.variational)
+            both.append(Quantity(half.lagrangian, near or g).of(self.moments))
+        by_fit = float(self.moments.moved(both[0] - both[1]).mean())
+        return (by_noise**2 + by_fit**2) ** 0.5 / unit
+
+    def _verdict(self, drift: Drift, expected: float, variational: bool) -> Judged:
+        if self.fit.left > _EQUATIONS:
+            return "undecided"
+        still = drift.mean * _APART < self.floor.mean
+        small = drift.high * _BETTER < self.floor.mean
+        if variational and self.holds and still and (small or drift.mean < _EXPECTED * expected):
+            return "conserved"
+        moves = drift.low > _SURELY * expected and drift.low * _BETTER > self.floor.mean
+        return "symmetry of the equations only" if moves else "undecided"
+
+
+def _titled(name: str, given: Sequence[tuple[str, PointGenerator]], other: str) -> str:
+    return f"generator of {name}" if name in {group for group, _ in given} else name or other
+
+
+def _group(directions: Directions, g: PointGenerator, given: Sequence[tuple[str, PointGenerator]]) -> str:
+    """The first group whose algebra holds a generator, to what data can tell; else that of all affine maps."""
+    for group in dict.fromkeys(group for group, _ in given):
+        span = torch.stack([directions.coordinates(other) for name, other in given if name == group], 1)
+        if directions.nearest(g, span) is not None:
+            return group
+    d = directions.d
+    affine = bool(g.b.any())
+    return f"{'aff' if affine else 'gl'}({d})" + (" and time" if g.dilation else "")
+
+
+def _independent(moments: Trajectories, laws: Sequence[Law]) -> list[Law]:
+    """The laws without conserved quantities that are functions of those before them."""
+    kept: list[Law] = []
+    gradients: list[Float[Tensor, "n k"]] = []
+    rows = slice(None, None, max(1, len(moments.q) // 200))
+    for law in laws:
+        if law.verdict == "conserved":
+            new = _gradient(law.quantity, moments.q[rows], moments.v[rows], moments.t[rows])
+            if gradients:
+                known = torch.linalg.qr(torch.stack(gradients, -1))[0]
+                outside = new - (known @ (known.mT @ new[..., None]))[..., 0]
+                if float(outside.square().sum() / new.square().sum()) < _DEPENDENT**2:
+                    continue
+            gradients.append(new)
+        kept.append(law)
+    return kept
+
+
+def _gradient(J: Quantity, q: Tensor, v: Tensor, t: Tensor) -> Float[Tensor, "n k"]:
+    """The gradient of J at each row, by central differences, in units of the spreads of positions and velocities."""
+    found: list[Tensor] = []
+    for side in (0, 1):
+        for k in range(q.shape[1]):
+            both = [[q.clone(), v.clone()] for _ in range(2)]
+            spread = float((q, v)[side].std())
+            for sign, ends in zip((1, -1), both, strict=True):
+                ends[side][:, k] += sign * 1e-4 * spread
+            found.append(J(*both[0], t) - J(*both[1], t))
+    return torch.stack(found, -1)
+
+
+def _thinned(moments: Trajectories, seed: int) -> Trajectories:
+    """As many whole tracks as a fit affords, or, of few long ones, moments at equal distances."""
+    if len(moments.q) <= _MOST:
+        return moments
+    return moments.every(-(-len(moments.q) // _MOST))
