@@ -20,7 +20,8 @@ from isotropy.groups import parse
 def test_every_entry_says_what_and_whence() -> None:
     entries = {entry.name: entry for entry in list_datasets()}
     laws = {f"zoo/{name}" for name in LAWS}
-    assert set(entries) == {*PROBLEMS, *MOTIONS, *laws, "photos", "digits", "eth-ucy", "diabetes", "linnerud"}
+    real = {"photos", "digits", "eth-ucy", "eth-ucy-motion", "diabetes", "linnerud", "planets"}
+    assert set(entries) == {*PROBLEMS, *MOTIONS, *laws, *real}
     for entry in entries.values():
         assert entry.title
         assert entry.story.endswith(".")

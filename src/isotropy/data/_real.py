@@ -156,6 +156,8 @@ TRACKS = File(
     "5ce2d2189554308ab993487bffa845f906cecf55, as one table scene,frame,ped,x_m,y_m with coordinates rounded to 1 mm",
 )
 _OBSERVED, _FUTURE = 8, 12
+STEP = 0.4  # seconds
+_LEAST_TRACK = 7  # positions of a track, of which five have velocities and accelerations
 _COLUMNS = ["scene", "frame", "ped", "x_m", "y_m"]
 
 
@@ -241,15 +243,69 @@ def windows(
     >>> windows(torch.zeros_like(row), 10 * row, torch.zeros_like(row), stride=1)[0].tolist()
     [0, 1, 2]
     """
-    same = (scene[1:] == scene[:-1]) & (pedestrian[1:] == pedestrian[:-1])
-    gap = frame[1:] - frame[:-1]
-    step = torch.full((int(scene.max()) + 1,), torch.iinfo(torch.int64).max)
-    step = step.scatter_reduce(0, scene[1:][same], gap[same], "amin")
-    joined = torch.cat([torch.zeros(1, dtype=torch.bool), same & (gap == step[scene[1:]])])
-    run = (~joined).long().cumsum(0) - 1
-    first = (~joined).nonzero()[:, 0]
+    run = unbroken(scene, frame, pedestrian)
+    first = torch.cat([torch.ones(1, dtype=torch.bool), run[1:] != run[:-1]]).nonzero()[:, 0]
     age = torch.arange(len(frame)) - first[run]
     length = torch.bincount(run)[run]
     start = ((age + _OBSERVED + _FUTURE <= length) & (age % stride == 0)).nonzero()[:, 0]
     _, walker = torch.unique(torch.stack([scene[start], pedestrian[start]]), dim=1, return_inverse=True)
     return start, walker
+
+
+def unbroken(scene: Int[Tensor, " r"], frame: Int[Tensor, " r"], pedestrian: Int[Tensor, " r"]) -> Int[Tensor, " r"]:
+    """The number of the run of consecutive steps of one pedestrian that each row belongs to."""
+    same = (scene[1:] == scene[:-1]) & (pedestrian[1:] == pedestrian[:-1])
+    gap = frame[1:] - frame[:-1]
+    step = torch.full((int(scene.max()) + 1,), torch.iinfo(torch.int64).max)
+    step = step.scatter_reduce(0, scene[1:][same], gap[same], "amin")
+    joined = torch.cat([torch.zeros(1, dtype=torch.bool), same & (gap == step[scene[1:]])])
+    return (~joined).long().cumsum(0) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class EthUcyMotion(Recipe):
+    """Positions, velocities and accelerations of the same pedestrians, moment by moment: motions without a known law.
+
+    Of every ``every``-th unbroken track of seven positions or more; velocities and accelerations are central
+    differences of steps of 0.4 s, so the ends of a track are left out. Metres and seconds; clusters are tracks.
+    """
+
+    every: int = 8
+
+    name = "eth-ucy-motion"
+    title = "Walking pedestrians, as motions (ETH and UCY)"
+    story = (
+        "Where people walked, how fast, and how they sped up and turned, every 0.4 s. People go where they want to: no "
+        "law of motion gives their accelerations from where they are, and nothing is conserved."
+    )
+    source = EthUcy.source
+    licence = EthUcy.licence
+    groups = ("O(2)", "SO(2)")
+    types = Schema(
+        x='Vector("position") + Vector("velocity")',
+        y='Vector("acceleration")',
+        dims={"space": 2},
+        cluster="track",
+        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
+    )
+
+    def __post_init__(self) -> None:
+        if self.every < 1:
+            raise DomainError(f"every = {self.every}", "at least 1")
+
+    def dataset(self) -> Dataset:
+        """The moments, track by track; raises ``SchemaError`` where the file is missing or is not the known one."""
+        scene, frame, pedestrian, position, _ = read_tracks(locate(TRACKS, of=self.name))
+        run = unbroken(scene, frame, pedestrian)
+        sizes = torch.bincount(run)[run]
+        kept = (sizes >= _LEAST_TRACK) & (run % self.every == 0)
+        inner = kept.clone()
+        inner[0] = inner[-1] = False
+        inner[1:-1] &= (run[2:] == run[:-2]) & kept[2:] & kept[:-2]
+        rows = inner.nonzero()[:, 0]
+        q, before, after = position[rows], position[rows - 1], position[rows + 1]
+        v, a = (after - before) / (2 * STEP), (after - 2 * q + before) / STEP**2
+        track = torch.unique(run[rows], return_inverse=True)[1]
+        first = torch.cat([torch.ones(1, dtype=torch.bool), track[1:] != track[:-1]]).nonzero()[:, 0]
+        time = STEP * (torch.arange(len(rows)) - first[track]).double()
+        return self.made(torch.cat([q, v], 1), a, cluster=track, time=time)

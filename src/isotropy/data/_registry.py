@@ -18,7 +18,7 @@ from isotropy.data._mirror import File, checksum, find
 from isotropy.data._molecules import MOLECULES
 from isotropy.data._motion import CMU
 from isotropy.data._planets import Planets
-from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, Photos
+from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, EthUcyMotion, Photos
 from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
 from isotropy.data._supernovae import SUPERNOVAE
 from isotropy.data._tu import TU, is_tu_folder, read_tu
@@ -113,6 +113,7 @@ _TABLES = (
     _entry(Photos, "embedded", *PHOTOGRAPHS),
     _entry(Digits, "embedded", DIGITS),
     _entry(EthUcy, "mirrored", TRACKS),
+    _entry(EthUcyMotion, "mirrored", TRACKS),
     _entry(Planets, "computed"),
     _entry(Diabetes, "embedded", *DIABETES),
     _entry(Linnerud, "embedded", *LINNERUD),

@@ -27,6 +27,7 @@ _BETTER = 100.0  # so many times less than the floor drifts what is conserved (p
 _EXPECTED = 2.0  # or no more than so many times what noise and fit make of a true quantity;
 _APART = 4.0  # but a floor that drifts no more than so many times as far tells nothing
 _SURELY = 3.0  # times the expected drift, at the lower end: no chance
+_TREND = 0.7  # of what J does along tracks; lines explain a tenth of noise, and nearly all of a decay
 _MOST = 3000  # moments that a Lagrangian is fitted to
 _DEPENDENT = 0.02  # the part of a gradient outside the span of others below which a quantity is a function of theirs
 
@@ -77,9 +78,10 @@ def laws_of(
     """
     few = _thinned(moments, seed)
     fit = fit_mechanical(few, seed=seed)
-    halves = [fit_mechanical(few.take(torch.arange(k, few.count, 2)), seed=seed) for k in (0, 1)]
+    parts = [few.take(torch.arange(k, few.count, 2)) for k in (0, 1)]
+    halves = [fit_mechanical(part, smooth=fit.smooth, seed=seed) for part in parts]
     noise = few.roughness_of_a()
-    holds = fit.left < _HOLDS + _NOISES * noise
+    holds = fit.left < min(_HOLDS + _NOISES * noise, _EQUATIONS)
     directions = Directions.of(fit.lagrangian, few.q, few.v)
     wrong = Quantity(fit.lagrangian, directions.wrong)
     floor = wrong.drift(moments)
@@ -123,10 +125,13 @@ class _Judge:
         return Law(name, group, g, J, drift, self.floor, expected, self._verdict(drift, expected, variational))
 
     def _expected(self, J: Quantity, g: PointGenerator, unit: float, variational: bool) -> float:
-        """The mean of the largest change that noise makes, and that between the Lagrangians of two halves."""
+        """The mean of the largest change that noise makes, and that between the Lagrangians of two halves.
+
+        Noise makes no trends: where lines explain most of what J does along tracks, it excuses nothing.
+        """
         jitter = J.jitter(self.moments, self.moments.noise)
         drawn = jitter * torch.randn(len(jitter), generator=spawn(self.seed, "jitter"), dtype=jitter.dtype)
-        by_noise = float(self.moments.moved(drawn).mean())
+        by_noise = 0.0 if trend(self.moments, J.of(self.moments)) > _TREND else float(self.moments.moved(drawn).mean())
         if not variational:
             return by_noise / unit
         both: list[Tensor] = []
@@ -145,6 +150,14 @@ class _Judge:
             return "conserved"
         moves = drift.low > _SURELY * expected and drift.low * _BETTER > self.floor.mean
         return "symmetry of the equations only" if moves else "undecided"
+
+
+def trend(moments: Trajectories, J: Float[Tensor, " N"]) -> float:
+    """The share of what J varies along tracks that a straight line in time on each explains."""
+    label = moments.tracks.label
+    t, y = (part - moments.tracks.mean(part)[label] for part in (moments.t, J))
+    line = moments.tracks.sum(t * y).square() / moments.tracks.sum(t * t)
+    return float(line.sum() / y.square().sum().clamp_min(1e-300))
 
 
 def _titled(name: str, given: Sequence[tuple[str, PointGenerator]], other: str) -> str:

@@ -59,15 +59,16 @@ class Mechanical(nn.Module):
 @dataclass(frozen=True, eq=False)
 class Fit:
     """A Lagrangian and how well its equations hold: the share of the accelerations that moments held out leave
-    unexplained (``left``), each weighed as the fit weighs it."""
+    unexplained (``left``), each weighed as the fit weighs it (0 where how ``smooth`` it is was given)."""
 
     lagrangian: Mechanical
     left: float
-    kind: str
+    smooth: Smooth
 
 
-def fit_mechanical(moments: Trajectories, *, seed: int = 0) -> Fit:
-    """Mass matrix and potential of these motions, tr(M) = d; smoothness is chosen by moments that are held out.
+def fit_mechanical(moments: Trajectories, *, smooth: Smooth | None = None, seed: int = 0) -> Fit:
+    """Mass matrix and potential of these motions, tr(M) = d; how ``smooth`` the potential is, is chosen by moments that
+    are held out, unless it is given.
 
     The potential is read in coordinates in which the mass matrix is the metric, which changes as M is found.
     """
@@ -75,25 +76,28 @@ def fit_mechanical(moments: Trajectories, *, seed: int = 0) -> Fit:
     chosen = torch.randperm(len(moments.q), generator=spawn(seed, "centres"))[:_CENTRES]
     M = torch.eye(moments.q.shape[1], dtype=moments.q.dtype)
     problem = _Problem(moments.q, moments.a, weights_of(moments.a), chosen)
-    left, smooth = problem.chosen_by(M, held)
+    given = smooth is not None
+    left, chosen_smooth = (0.0, smooth) if smooth is not None else problem.chosen_by(M, held)
     features, c = None, None
     for _ in range(_LOOKS):
         for _ in range(_ROUNDS):
             before = M
-            M, features, c = problem.solved(M, smooth)
+            M, features, c = problem.solved(M, chosen_smooth)
             if float((M - before).abs().max()) < _SETTLED:
                 break
-        left, again = problem.chosen_by(M, held)
-        if again == smooth:
+        if given:
             break
-        smooth = again
+        left, again = problem.chosen_by(M, held)
+        if again == chosen_smooth:
+            break
+        chosen_smooth = again
     assert features is not None
     assert c is not None
-    return Fit(Mechanical(M, features, c), left, "mechanical")
+    return Fit(Mechanical(M, features, c), left, chosen_smooth)
 
 
 @dataclass(frozen=True)
-class _Smooth:
+class Smooth:
     """How the potential is looked for: how positions are read, how wide bumps are, how large they may be."""
 
     read: Read
@@ -129,9 +133,9 @@ class _Problem:
     weight: Float[Tensor, " n"]
     chosen: Int[Tensor, " K"]
 
-    def chosen_by(self, M: Float[Tensor, "d d"], held: Bool[Tensor, " n"]) -> tuple[float, _Smooth]:
+    def chosen_by(self, M: Float[Tensor, "d d"], held: Bool[Tensor, " n"]) -> tuple[float, Smooth]:
         """The smoothness that leaves least of the accelerations held out, and the share of them that it leaves."""
-        best = (math.inf, _Smooth("plain", _WIDTHS[0], _PENALTIES[0]))
+        best = (math.inf, Smooth("plain", _WIDTHS[0], _PENALTIES[0]))
         a, weight = self.a[held].mT, self.weight[held]
         energy = (a * weight).square().sum()
         for read, width in itertools.product(_READINGS, _WIDTHS):
@@ -142,10 +146,10 @@ class _Problem:
                 found, c = system.solved(penalty)
                 predicted = -torch.linalg.solve(found, slope[:, held] @ c)
                 left = float(((a - predicted) * weight).square().sum() / energy)
-                best = min(best, (left, _Smooth(read, width, penalty)), key=lambda each: each[0])
+                best = min(best, (left, Smooth(read, width, penalty)), key=lambda each: each[0])
         return best
 
-    def solved(self, M: Float[Tensor, "d d"], smooth: _Smooth) -> tuple[Float[Tensor, "d d"], Features, Tensor]:
+    def solved(self, M: Float[Tensor, "d d"], smooth: Smooth) -> tuple[Float[Tensor, "d d"], Features, Tensor]:
         """One round: M, tr(M) = d, the features of V and their weights."""
         features = Features.about(self.q, self.chosen, M, smooth.width, smooth.read)
         system = _System.of(features, features.slopes(self.q), self.a, self.weight, M)

@@ -103,14 +103,20 @@ class Trajectories:
     def noise(self) -> tuple[float, float]:
         """Standard deviations of what is not smooth in positions and in velocities, for each column alike.
 
-        Each moment beside the polynomial through its neighbours, three on either side: what steps leave of a smooth
-        motion counts too, so that this is an upper estimate.
+        Each moment beside the polynomial through two neighbours on either side and their derivatives (of positions the
+        velocities, of velocities the accelerations), which is exact to the eighth order of the step: what steps leave
+        of a smooth motion counts too, and what noise of the derivatives adds, so that this is an upper estimate.
         """
-        return _roughness(self.t, self.q, self.tracks), _roughness(self.t, self.v, self.tracks)
+        return (
+            _roughness(self.t, self.q, self.v, self.tracks),
+            _roughness(self.t, self.v, self.a, self.tracks),
+        )
 
     def roughness_of_a(self) -> float:
         """The share of the accelerations that is not smooth in time: their noise, from above."""
-        return self.a.shape[1] * _roughness(self.t, self.a, self.tracks) ** 2 / float(self.a.square().sum(1).mean())
+        return (
+            self.a.shape[1] * _roughness(self.t, self.a, None, self.tracks) ** 2 / float(self.a.square().sum(1).mean())
+        )
 
     def every(self, k: int) -> Trajectories:
         """One moment in k of each track."""
@@ -194,19 +200,29 @@ def _derivative(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> Float[T
     return torch.einsum("nk,nkd->nd", weights, f[near])
 
 
-def _roughness(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> float:
-    sizes = tracks.sizes[tracks.label]
-    reach = min(_NEIGHBOURS, (int(tracks.sizes.max()) - 1) // 2)
+def _roughness(t: Tensor, f: Float[Tensor, "N d"], slope: Float[Tensor, "N d"] | None, tracks: Segments) -> float:
+    """The root mean square of f beside the polynomial through the values, and the slopes if known, of its neighbours.
+
+    Divided by what noise of the values alone would make of it.
+    """
+    reach = min(_NEIGHBOURS if slope is None else _NEIGHBOURS - 1, (int(tracks.sizes.max()) - 1) // 2)
     place = torch.arange(len(t)) - tracks.ptr[:-1][tracks.label]
-    inner = ((place >= reach) & (place < sizes - reach)).nonzero()[:, 0]
+    inner = ((place >= reach) & (place < tracks.sizes[tracks.label] - reach)).nonzero()[:, 0]
     if reach == 0 or not len(inner):
         return 0.0
     near = inner[:, None] + torch.tensor([k for k in range(-reach, reach + 1) if k])
     away = t[near] - t[inner][:, None]
-    count = 2 * reach
-    powers = (away / away.abs().amax(1, keepdim=True))[:, None, :] ** torch.arange(count)[:, None]
+    unit = away.abs().amax(1, keepdim=True)
+    count = 2 * reach * (1 if slope is None else 2)
+    power = torch.arange(count, dtype=t.dtype)[:, None]
+    u = (away / unit)[:, None, :]
+    conditions, known = u**power, f[near]
+    if slope is not None:
+        conditions = torch.cat([conditions, power * u ** (power - 1).clamp_min(0)], -1)
+        known = torch.cat([known, slope[near] * unit[:, :, None]], 1)
     wanted = torch.zeros(len(inner), count, 1, dtype=t.dtype)
     wanted[:, 0] = 1
-    weights = torch.linalg.solve(powers, wanted)[..., 0]
-    left = f[inner] - torch.einsum("nk,nkd->nd", weights, f[near])
-    return float((left / (1 + weights.square().sum(1, keepdim=True)).sqrt()).square().mean().sqrt())
+    weights = torch.linalg.solve(conditions, wanted)[..., 0]
+    left = f[inner] - torch.einsum("nk,nkd->nd", weights, known)
+    own = 1 + weights[:, : 2 * reach].square().sum(1, keepdim=True)
+    return float((left / own.sqrt()).square().mean().sqrt())
