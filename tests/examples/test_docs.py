@@ -28,6 +28,7 @@ TUTORIALS = (
     "memory.md",
     "lenses.md",
     "parts-that-move.md",
+    "from-symmetry-to-conserved-quantity.md",
     "stretch-shear-and-haar-measure.md",
     "graphs-piece-by-piece.md",
     "pictures.md",

@@ -89,8 +89,9 @@ def _heliocentric(name: str, days: Float[Tensor, " n"]) -> Float[Tensor, "n 3"]:
         raise MissingExtraError.of("astropy", "physics") from missing
     # Dynamical time: no table of leap seconds is asked for.
     when: Any = Time(_J2000, days.numpy(), format="jd", scale="tdb")
-    body, sun = (get_body_barycentric(one, when, ephemeris="builtin") for one in (name, "sun"))
-    x, y, z = np.asarray((body - sun).xyz.to_value(units.au))  # pyright: ignore[reportUnknownMemberType]
+    places: list[Any] = [get_body_barycentric(one, when, ephemeris="builtin") for one in (name, "sun")]
+    body, sun = places
+    x, y, z = np.asarray((body - sun).xyz.to_value(units.au))
     tilt = np.deg2rad(_TILT)
     turned = np.stack([x, np.cos(tilt) * y + np.sin(tilt) * z, np.cos(tilt) * z - np.sin(tilt) * y], 1)
     return torch.from_numpy(np.ascontiguousarray(turned))

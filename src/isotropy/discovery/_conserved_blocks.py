@@ -18,10 +18,11 @@ _CHIPS = {
         "conserved", "holds", "●", "It drifts no more than noise explains, or a hundred times less than the floor."
     ),
     "symmetry of the equations only": Chip(
-        "symmetry of the equations only",
+        "equations only",
         "partial",
         "◑",
-        "It takes motions to motions and conserves nothing: no action has it, or no Lagrangian fits.",
+        "A symmetry of the equations only: it takes motions to motions and conserves nothing, because it changes the "
+        "action, or because no Lagrangian fits.",
     ),
 }
 
@@ -81,7 +82,8 @@ def conserved_blocks(found: Sequence[Conserved], motions: Motions | None) -> lis
 def _written(each: Conserved) -> str:
     if each.tau:
         return "translation of time"
-    rows = "; ".join(" ".join(f"{entry:.3g}" for entry in row) for row in each.generator)
+    least = 5e-4 * max(abs(entry) for row in each.generator for entry in row)
+    rows = "; ".join(" ".join(f"{entry:.3g}" if abs(entry) > least else "0" for entry in row) for row in each.generator)
     return f"[{rows}]" + (f", s = {each.dilation:.3g}" if each.dilation else "")
 
 
@@ -103,10 +105,8 @@ def _drawn(found: Sequence[Conserved], motions: Motions) -> list[Block]:
     return [
         Curves(
             [
-                *_curves(
-                    motions.moments, motions.laws.wrong, "a generator that is no symmetry", law.floor.unit, "wrong"
-                ),
-                *_curves(motions.moments, law.quantity, law.name, law.drift.unit, "mine"),
+                *_curves(motions.moments, motions.laws.wrong, _NO_SYMMETRY, law.floor.unit, "broken"),
+                *_curves(motions.moments, law.quantity, law.name, law.drift.unit, "holds"),
             ],
             title=f"{law.name[:1].upper()}{law.name[1:]} along {min(_TRACKS, motions.moments.count)} tracks",
             xlabel="time",

@@ -202,7 +202,7 @@ def _gradient(J: Quantity, q: Tensor, v: Tensor, t: Tensor) -> Float[Tensor, "n 
             spread = float((q, v)[side].std())
             for sign, ends in zip((1, -1), both, strict=True):
                 ends[side][:, k] += sign * 1e-4 * spread
-            found.append(J(*both[0], t) - J(*both[1], t))
+            found.append(J(both[0][0], both[0][1], t) - J(both[1][0], both[1][1], t))
     return torch.stack(found, -1)
 
 
