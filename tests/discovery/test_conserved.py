@@ -92,4 +92,4 @@ def test_motions_need_times_and_tracks(tmp_path: Path) -> None:
 
 
 def _written(data: Dataset) -> dict[str, object]:
-    return {"x": str(data.types.x), "y": str(data.types.y), "dynamics": data.types.dynamics}
+    return {"x": str(data.types.x), "y": str(data.types.y), "dynamics": data.types.dynamics, "cluster": "cluster"}
