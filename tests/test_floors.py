@@ -180,7 +180,7 @@ def test_files_import_each_other_in_circles_only_where_an_algebra_is_closed() ->
 RECORDS = {
     *("Audit", "Comparison", "Contender", "Continuous", "Discovery", "GroupAudit", "GroupFinding", "MethodFinding"),
     *("Breaking", "BreakingTerms", "Gram", "Portrait", "Pose", "RuleView", "StepInfo", "Step", "Entry"),
-    *("Answer", "Answering", "CalculatorAudit", "Check", "Problem", "Quoted", "Score", "Drift"),
+    *("Answer", "Answering", "CalculatorAudit", "Check", "Problem", "Quoted", "Score", "Drift", "Law", "Conserved"),
 }
 
 
