@@ -56,7 +56,7 @@ def test_every_share_lies_inside_its_interval_and_all_in_0_to_1(small: float, si
     for g in find(x, y, {"x": 2 * Vector, "y": Scalar}, "O(2),C(2)").groups:
         for e in (g.breaking, g.explained):
             assert 0 <= e.low <= e.mean <= e.high <= 1
-        assert 0 <= g.breaking_of_variance <= 1
+        assert 0 <= g.breaking_of_variance <= g.breaking.mean
         assert g.price.low <= g.price.mean <= g.price.high
 
 
@@ -339,6 +339,7 @@ def test_without_groups_a_tilted_axis_is_proposed_and_judged(axis: tuple[int, in
     assert f.proposed
     assert "proposed by the types, about axes" in f.notes[0]
     assert f.data["judging"] == {"rows": 200, "units": 200}
+    assert all(g.breaking_of_variance <= g.breaking.mean for g in f.groups)
     names = [f"O(2)@({','.join(map(str, way))})" for way in (axis, tuple(-a for a in axis))]
     (name,) = [g.name for g in f.groups if g.name in names]
     assert f["O(3)"].verdict in BROKEN

@@ -204,7 +204,7 @@ def _part(
         p_value=p_value,
         word=word,
         note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V), partly=partly),
-        of_variance=min(share.value * signal / V, 1.0) if V > 0 else 0.0,
+        of_variance=share.value * min(signal / V, 1.0) if V > 0 else 0.0,
     )
 
 

@@ -105,7 +105,7 @@ VERDICTS: Final[dict[str, Chip]] = {
             "approximate",
             "partial",
             "◑",
-            "The symmetry holds in part. Encourage it softly; imposing it exactly costs the price shown.",
+            "The symmetry holds in part; imposing it exactly costs the price shown.",
         ),
         Chip("absent", "broken", "○", "Most of the signal violates this symmetry. Do not build it in."),
         Chip(
