@@ -166,7 +166,10 @@ def test_keplers_third_law(planets: Trajectories) -> None:
 def test_planets_conserve_energy_and_turning_in_their_plane(planets: Trajectories) -> None:
     found = laws_of(planets)
     kept = {law.name for law in found.laws if law.verdict == "conserved"}
-    assert {"energy", "angular momentum about z"} <= kept
+    assert kept == {"energy", "angular momentum about z"}
+    # Eight orbits in nearly one plane cannot tell what happens when it is turned over.
+    open_ones = {law.name for law in found.laws if law.verdict == "undecided"}
+    assert open_ones == {"angular momentum about x", "angular momentum about y"}
     assert verdicts(found)["dilation"] == ONLY
 
 

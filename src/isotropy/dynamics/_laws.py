@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -28,6 +28,7 @@ _EXPECTED = 2.0  # or no more than so many times what noise and fit make of a tr
 _APART = 4.0  # but a floor that drifts no more than so many times as far tells nothing
 _SURELY = 3.0  # times the expected drift, at the lower end: no chance
 _TREND = 0.7  # of what J does along tracks; lines explain a tenth of noise, and nearly all of a decay
+_THIN = 0.01  # of the largest variance of positions: eight planets fill less across the ecliptic
 _MOST = 3000  # moments that a Lagrangian is fitted to
 _DEPENDENT = 0.02  # the part of a gradient outside the span of others below which a quantity is a function of theirs
 
@@ -101,7 +102,20 @@ def laws_of(
     for group, g in given:
         if not directions.keeps(g, action=False):
             found.append(judge.law(f"generator of {group}", group, g, variational=False))
-    return Laws(tuple(_independent(moments, [law for law in found if law is not None])), fit, holds, noise, wrong)
+    told = [law for law in found if law is not None]
+    for name, g in natural:
+        # Of a symmetry that moves things to where nothing was, a learned potential says nothing.
+        if name.startswith("angular") and name not in {law.name for law in told} and _leaves(few.q, g):
+            law = judge.law(name, f"gl({directions.d})", g, variational=False)
+            told += [] if law is None else [replace(law, verdict="undecided")]
+    return Laws(tuple(_independent(moments, told)), fit, holds, noise, wrong)
+
+
+def _leaves(q: Float[Tensor, "n d"], g: PointGenerator) -> bool:
+    """Whether a generator moves positions mostly along directions in which they hardly extend."""
+    spread, axes = torch.linalg.eigh((q - q.mean(0)).mT @ (q - q.mean(0)))
+    moved = (g.shift(q) @ axes).square().sum(0)
+    return float(moved[spread < _THIN * spread[-1]].sum()) > float(moved.sum()) / 2
 
 
 @dataclass(frozen=True, eq=False)
