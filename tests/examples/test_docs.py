@@ -34,6 +34,7 @@ TUTORIALS = (
     "pictures.md",
     "many-owners.md",
     "equations.md",
+    "bms3.md",
 )
 
 

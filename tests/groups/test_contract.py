@@ -21,6 +21,7 @@ SO(2) x Scale(2) x C(3).on("hue"); C(4)@z x C(2)@z; SO(2).on("hue")@z
 PermutationGroup([[1,2,3,0],[0,3,2,1]]); SO(3) x PermutationGroup([[1,0,2,3,4],[0,1,3,4,2]])
 Affine(GL+(2)); Affine(O(2)); Affine(SO(2)@z); Homography(2); Shear(2)@x; Shear(3)@(1,2,2); Affine(SL(2) x Scale(2))
 SO(2).conjugate([[1,2],[0,1]]); Lorentz(3).conjugate([[1,0,2],[0,1,0],[0,1,1]]); E(2).conjugate([[1,2],[0,1]])
+tangent(SO(3)); tangent(Lorentz(3)); tangent(SO(2)); Diff(96)
 E(3)^5; O(2)@z^2; C(3)^2; (SO(2) x Scale(2))^1; O(1).on("hue")^3
 """.strip().replace("\n", "; ").split("; ")  # fmt: skip
 TWO_SPEEDS = torch.block_diag(torch.tensor([[0.0, -1], [1, 0]]), torch.tensor([[0.0, -2], [2, 0]]))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from isotropy.experiments.asymptotic_symmetries import ASYMPTOTIC_SYMMETRIES
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
 from isotropy.experiments.invariance_constrained import INVARIANCE_CONSTRAINED
@@ -27,6 +28,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         PIECEWISE,
         ZOO,
         INVARIANCE_CONSTRAINED,
+        ASYMPTOTIC_SYMMETRIES,
     )
 }
 

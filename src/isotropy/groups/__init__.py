@@ -1,7 +1,8 @@
 """What acts: groups, their Lie algebras, subgroups, and measures on them.
 
 Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` with translations, permutations
-``(..., n)`` int64; for a product over several spaces a tuple of these.
+``(..., n)`` int64; for a product over several spaces a tuple of these; of infinite dimension sampled functions
+``(..., N)``.
 """
 
 from isotropy.groups._affine import SE as SE
@@ -21,6 +22,8 @@ from isotropy.groups._decompositions import cartan as cartan
 from isotropy.groups._decompositions import iwasawa as iwasawa
 from isotropy.groups._decompositions import kak as kak
 from isotropy.groups._decompositions import polar as polar
+from isotropy.groups._diffeomorphisms import Diff as Diff
+from isotropy.groups._diffeomorphisms import NotADiffeomorphism as NotADiffeomorphism
 from isotropy.groups._draws import Drawn as Drawn
 from isotropy.groups._draws import Draws as Draws
 from isotropy.groups._finite import C as C
@@ -59,6 +62,8 @@ from isotropy.groups._subgroups import is_conjugate as is_conjugate
 from isotropy.groups._subgroups import is_subgroup as is_subgroup
 from isotropy.groups._subgroups import lattice as lattice
 from isotropy.groups._subgroups import same as same
+from isotropy.groups._tangent import Tangent as Tangent
+from isotropy.groups._tangent import tangent as tangent
 from isotropy.groups._window import Haar as Haar
 from isotropy.groups._window import Window as Window
 from isotropy.groups._words import in_words as in_words

@@ -31,7 +31,8 @@ class LieAlgebra:
     An algebra that comes from equations is known by its structure: ``rational`` holds its constants as fractions,
     ``realisation`` its vector fields, ``basis`` is then the adjoint representation. ``central (k, k)`` is a cocycle:
     the bracket has ``central[i, j]`` times a central element besides. ``complete`` is False where a larger ansatz holds
-    more, None where it may, and ``note`` says so in words.
+    more, None where it may, and ``note`` says so in words. Elements that are no ``matrices`` (pairs, sampled functions)
+    have a bracket by ``structure`` alone.
 
     >>> so3 = LieAlgebra.of([[[0, 0, 0], [0, 0, -1], [0, 1, 0]], [[0, 0, 1], [0, 0, 0], [-1, 0, 0]],
     ...                      [[0, -1, 0], [1, 0, 0], [0, 0, 0]]])
@@ -49,6 +50,7 @@ class LieAlgebra:
     rational: Structure | None = None
     complete: bool | None = True
     note: str = ""
+    matrices: bool = True
 
     @classmethod
     def abstract(
@@ -201,7 +203,9 @@ class LieAlgebra:
         """Whether every bracket of two generators lies in the span, to ``tol`` of the size of the generators."""
         if not self.dim:
             return True
-        if self.rational is not None:
+        if self.rational is not None or not self.matrices:
+            if self.complete is False and not self.matrices:
+                return False
             return jacobi_residual(self.structure, None) <= tol * (1 + float(self.structure.abs().amax()) ** 2)
         brackets = torch.cat([_brackets(b).flatten(2) for b in self._parts], dim=2)
         distance = torch.linalg.vector_norm(brackets - self.structure @ self._flat, dim=-1).max()

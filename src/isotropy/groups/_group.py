@@ -25,7 +25,8 @@ class Group(ABC):
     """A group and its action on the vectors of a space; frozen, hashable, and ``parse(str(G)) == G``.
 
     Elements are tensors: matrices ``(..., d, d)``, homogeneous ``(..., d+1, d+1)`` for groups with translations,
-    permutations ``(..., n)`` int64, tuples of these for a product over several spaces. Verbs broadcast over batch axes.
+    permutations ``(..., n)`` int64, tuples of these for a product over several spaces; of infinite dimension: sampled
+    functions ``(..., N)``. Verbs broadcast over batch axes.
     """
 
     space: str
@@ -50,6 +51,21 @@ class Group(ABC):
     def compact(self) -> bool:
         """Whether Haar measure is a probability."""
         return True
+
+    @property
+    def locally_compact(self) -> bool:
+        """Whether there is a Haar measure: in infinite dimension there is none, and ``algebra`` is a part."""
+        return True
+
+    @property
+    def written(self) -> bool:
+        """Whether the name can be read again by `parse`."""
+        return True
+
+    @property
+    def tolerance(self) -> float:
+        """To what accuracy laws hold in float64; 0, that of rounding, unless elements are sampled functions."""
+        return 0.0
 
     @property
     def affine(self) -> bool:
@@ -151,6 +167,11 @@ class Group(ABC):
     @abstractmethod
     def adjoint(self, g: Element) -> Float[Tensor, "... k k"]:
         """The matrix of ``A -> g A g^-1`` in the coordinates of the algebra."""
+
+    def push(self, g: Element, A: Element) -> Element:
+        """The element ``Ad_g A`` of the algebra, g A g^-1 for matrices."""
+        v = self.algebra.vee(A)
+        return self.algebra.hat((self.adjoint(g).to(v) @ v[..., None])[..., 0])
 
     # A chart of the identity component, and the Haar density in it.
     def coords(self, g: Element) -> Float[Tensor, "... k"]:

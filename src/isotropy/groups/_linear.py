@@ -117,6 +117,9 @@ class LinearGroup(Group):
         moved = g[..., None, :, :] @ matrix(self.algebra.basis).to(g) @ self.inverse(g)[..., None, :, :]
         return self.algebra.vee(moved).mT
 
+    def push(self, g: Element, A: Element) -> Tensor:
+        return matrix(g) @ matrix(A) @ self.inverse(g)
+
     def contains(self, g: Element, tol: float | None = None) -> Bool[Tensor, "..."]:
         g = matrix(g)
         if g.shape[-2:] != (self.size, self.size):

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from isotropy.errors import SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups._affine import SE, E, Similarity, SimilarityPlus, T
 from isotropy.groups._affine_of import Affine, Shear
+from isotropy.groups._diffeomorphisms import Diff
 from isotropy.groups._finite import C, D, S
 from isotropy.groups._general_linear import SL, GLPlus
 from isotropy.groups._group import Group
@@ -18,6 +19,7 @@ from isotropy.groups._matrix import MatrixGroup
 from isotropy.groups._permutation_group import PermutationGroup
 from isotropy.groups._rotations import SO, O
 from isotropy.groups._stretches import Inversion, Lorentz, Scale
+from isotropy.groups._tangent import tangent
 
 NAMES: dict[str, Callable[[int], Group]] = {
     "SO": SO,
@@ -191,6 +193,8 @@ class _Reader:
             return self.permutation_group(at)
         if name == "Affine":
             return self.affine_group(at)
+        if name in ("tangent", "Diff"):
+            return self.tangent_group(at) if name == "tangent" else self.diffeomorphisms(at)
         name = {"GLPlus": "GL+"}.get(name, name)
         if name not in NAMES:
             letters = name.rstrip("0123456789")
@@ -218,6 +222,23 @@ class _Reader:
             raise UnsizedGroupError(given, "one, where the data do not tell it", f"e.g. {name}(2)")
         # What is placed about an axis acts on the directions across it; a shear has its axis in the space itself.
         return self.degree - (self.token.text == "@" and name != "Shear")
+
+    def tangent_group(self, at: int) -> Group:
+        self.expect("(")
+        base = self.product()
+        self.expect(")")
+        try:
+            return tangent(base)
+        except DomainError as error:
+            raise self.error(error.given, error.expected, at, error.hint) from error
+
+    def diffeomorphisms(self, at: int) -> Group:
+        self.expect("(")
+        N = self.take("number", "the number of points on the circle")
+        self.expect(")")
+        if not N.isdecimal() or not 8 <= int(N) <= MOST_PARTS:
+            raise self.error(f"Diff({N})", "a whole number of points, at least 8", at)
+        return Diff(int(N))
 
     def affine_group(self, at: int) -> Group:
         self.expect("(")

@@ -1,7 +1,11 @@
-"""What rooms above build from: an element as one tensor, the basis that goes with an axis, Haar draws, plain names, and
-whether an element is connected to the identity."""
+"""What rooms above build from: an element as one tensor, the basis that goes with an axis, Haar draws, plain names,
+whether an element is connected to the identity, and periodic functions by their samples."""
 
 from isotropy.groups._form_text import form_text as form_text
+from isotropy.groups._fourier import circle as circle
+from isotropy.groups._fourier import refined as refined
+from isotropy.groups._fourier import slope as slope
+from isotropy.groups._fourier import values as values
 from isotropy.groups._kept import quadratic_forms as quadratic_forms
 from isotropy.groups._linear import matrix as matrix
 from isotropy.groups._matrix import in_identity_component as in_identity_component

@@ -1,5 +1,5 @@
 """From an equation or a Lagrangian to every symmetry and every conserved quantity: jets, symmetries, currents;
-metrics and their curvature, charges of gravity; scaling, and parameters that data cannot see."""
+metrics and their curvature, charges of gravity; BMS3; scaling, and parameters that data cannot see."""
 
 from isotropy.dynamics import LearnedNoether as LearnedNoether
 from isotropy.physics._ansatz import Ansatz as Ansatz
@@ -14,6 +14,10 @@ from isotropy.physics._symmetries import point_symmetries as point_symmetries
 from isotropy.physics._symmetries import variational_symmetries as variational_symmetries
 from isotropy.physics._vector_field import VectorField as VectorField
 from isotropy.physics._verb import symmetries as symmetries
+from isotropy.physics.bms3 import BMS3 as BMS3
+from isotropy.physics.bms3 import Aspects as Aspects
+from isotropy.physics.bms3 import match_past_future as match_past_future
+from isotropy.physics.bms3 import vacuum_fingerprint as vacuum_fingerprint
 from isotropy.physics.parameters import AffineField as AffineField
 from isotropy.physics.parameters import orbit_proposal as orbit_proposal
 from isotropy.physics.parameters import parameter_symmetries as parameter_symmetries

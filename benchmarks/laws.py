@@ -1,0 +1,255 @@
+"""Laws against other ways to the same: ratios of processor seconds, side by side in one process, losses shown too.
+
+``python benchmarks/laws.py [--quick] [--out FILE.md] [--peer PYTHON]``; ``--peer`` is an interpreter of its own with
+einsteinpy 0.5.0. Closed programs are not run: Maple's PDEtools, GeM and SYM solve determining equations that are no
+linear algebra (ansatz-free, with case distinctions of parameters) and Mathematica's xAct works with abstract indices,
+which nothing here does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import torch
+
+from isotropy.physics import Aspects, Metric, NumericMetric
+from isotropy.storage import write_whole
+
+Row = tuple[str, str, float, float, str]
+"""Work, against what, our seconds, theirs, the goal."""
+
+u, r, phi, t, x, M, a = sp.symbols("u r phi t x M a", positive=True)
+STOPPED = 120  # seconds after which a peer is stopped
+
+KERR = """
+import sympy as sp
+t, r, x, phi, M, a = sp.symbols("t r x phi M a", positive=True)
+S, D, W = r**2 + a**2 * x**2, r**2 - 2 * M * r + a**2, 1 - x**2
+c = -2 * M * a * r * W / S
+g = [[-(1 - 2 * M * r / S), 0, 0, c], [0, S / D, 0, 0], [0, 0, S / W, 0],
+     [c, 0, 0, W * (r**2 + a**2 + 2 * M * a**2 * r * W / S)]]
+coords = (t, r, x, phi)
+"""
+BONDI = """
+import sympy as sp
+u, r, phi = sp.symbols("u r phi", positive=True)
+Theta, Xi = sp.Function("Theta")(phi), sp.Function("Xi")(phi)
+N = Xi + u / 2 * sp.diff(Theta, phi)
+g, coords = [[Theta, -1, N], [-1, 0, 0], [N, 0, r**2]], (u, r, phi)
+"""
+PEER = """
+from einsteinpy.symbolic import MetricTensor, RicciTensor
+import time
+began = time.process_time()
+ricci = RicciTensor.from_metric(MetricTensor(g, coords))
+assert all(sp.simplify(one) == 0 for one in sp.flatten(ricci.tensor()))
+print(time.process_time() - began)
+"""
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Processor seconds of one run."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def metric_of(text: str) -> tuple[list[list[Any]], tuple[Any, ...]]:
+    """The metric and the coordinates that one of the programs above makes, ours only."""
+    made: dict[str, Any] = {}
+    exec(text, made)
+    return made["g"], made["coords"]
+
+
+def with_simplify(g: list[list[Any]], coords: tuple[Any, ...]) -> None:
+    """The Ricci tensor by our own formula on sympy's expressions, each simplified: what is done by hand."""
+    n, G = len(coords), sp.Matrix(g)
+    up = G.inv().applyfunc(sp.simplify)
+    gamma = [
+        [
+            [
+                sp.simplify(
+                    sum(
+                        up[k, e] * (G[e, i].diff(coords[j]) + G[e, j].diff(coords[i]) - G[i, j].diff(coords[e])) / 2
+                        for e in range(n)
+                    )
+                )
+                for j in range(n)
+            ]
+            for i in range(n)
+        ]
+        for k in range(n)
+    ]
+    for b in range(n):
+        for d in range(b, n):
+            total = sum(gamma[k][b][d].diff(coords[k]) - gamma[k][b][k].diff(coords[d]) for k in range(n))
+            total += sum(
+                gamma[k][k][e] * gamma[e][b][d] - gamma[k][d][e] * gamma[e][b][k] for k in range(n) for e in range(n)
+            )
+            assert sp.simplify(total) == 0
+
+
+def stopped(program: str, python: str) -> tuple[float, bool]:
+    """Seconds of a program in an interpreter of its own, and whether it was stopped."""
+    began = time.time()
+    try:
+        done = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=STOPPED, check=True)
+    except subprocess.TimeoutExpired:
+        return time.time() - began, True
+    return float(done.stdout.split()[-1]), False
+
+
+def metrics(peer: str | None) -> list[Row]:
+    """Ricci tensors, exact."""
+    rows: list[Row] = []
+    for name, text in (("Ricci of the general solution", BONDI), ("Ricci of Kerr, x = cos(theta)", KERR)):
+        ours = spent(lambda text=text: list(Metric(*metric_of(text)).ricci))
+        if peer:
+            theirs, cut = stopped(text + PEER, peer)
+            goal = ">= 10, stopped" if cut else ">= 3"
+            rows.append((name, "einsteinpy 0.5.0" + (", stopped" if cut else ""), ours, theirs, goal))
+        if name.startswith("Ricci of Kerr"):
+            # Its own interpreter, so that it can be stopped.
+            here = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            program = here + "import time, laws\nbegan = time.process_time()\n"
+            program += "laws.with_simplify(*laws.metric_of(laws.KERR))\nprint(time.process_time() - began)"
+            theirs, cut = stopped(program, __import__("sys").executable)
+            rows.append((name, "our formula with simplify" + (", stopped" if cut else ""), ours, theirs, ">= 20"))
+    return rows
+
+
+def kerr_at(point: torch.Tensor) -> torch.Tensor:
+    """Kerr's metric for mass 1 and spin 0.6."""
+    _, R, X, _ = point
+    spin = 0.6
+    S, D, W = R**2 + spin**2 * X**2, R**2 - 2 * R + spin**2, 1 - X**2
+    o, cross = torch.zeros_like(R), -2 * spin * R * W / S
+    last = W * (R**2 + spin**2 + 2 * spin**2 * R * W / S)
+    rows = [[2 * R / S - 1, o, o, cross], [o, S / D, o, o], [o, o, S / W, o], [cross, o, o, last]]
+    return torch.stack([torch.stack(row) for row in rows])
+
+
+def points(count: int) -> Row:
+    """Ricci at points: all at once, or one after the other."""
+    at = torch.rand(count, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + torch.tensor(
+        [0, 3, -0.5, 0]
+    )
+    engine = NumericMetric(kerr_at)
+    engine.ricci(at[:2])
+    ours = min(spent(lambda: engine.ricci(at)) for _ in range(3))
+    some = at[: count // 10]
+    theirs = spent(lambda: [engine.ricci(one[None]) for one in some]) * 10
+    return f"Ricci at {count} points", "one point at a time", ours, theirs, ">= 20"
+
+
+def orbits(count: int, N: int) -> Row:
+    """Invariants with their gradients by Theta and Xi, against a loop over DOP853 that only gives their values."""
+    from scipy.integrate import solve_ivp
+
+    draw = torch.Generator().manual_seed(0)
+    angle = 2 * math.pi * torch.arange(N, dtype=torch.float64) / N
+    m = torch.arange(1, 4)
+    theta, xi = (torch.randn(2, count, 3, generator=draw, dtype=torch.float64) * 0.3) @ (m[:, None] * angle).cos()
+    theta, xi = (theta - 0.5).requires_grad_(), xi.requires_grad_()
+
+    def ours() -> None:
+        trace, dual = Aspects(theta, xi).invariants()
+        torch.autograd.grad((trace + dual).sum(), (theta, xi))
+
+    ours()
+    modes = np.fft.rfft(theta.detach().numpy()) / N
+    duals = np.fft.rfft(xi.detach().numpy()) / N
+
+    def theirs(i: int) -> float:
+        k = np.arange(4)
+
+        def value(c: np.ndarray, at: float) -> float:
+            return float(c[0].real + 2 * (c[1:4] * np.exp(1j * k[1:] * at)).sum().real)
+
+        def motion(at: float, y: np.ndarray) -> np.ndarray:
+            q, p = value(modes[i], at) / 4, value(duals[i], at) / 2
+            return np.concatenate([y[2:4], q * y[0:2], y[6:8], q * y[4:6] + p * y[0:2]])
+
+        start = np.array([1.0, 0, 0, 1, 0, 0, 0, 0])
+        end = solve_ivp(motion, (0, 2 * math.pi), start, method="DOP853", rtol=1e-12, atol=1e-12).y[:, -1]
+        return end[0] + end[3]
+
+    trace = Aspects(theta, xi).invariants().trace.detach()
+    few = max(4, count // 16)
+    began = time.process_time()
+    found = [theirs(i) for i in range(few)]
+    loop = (time.process_time() - began) * count / few
+    assert max(abs(one - float(other)) for one, other in zip(found, trace, strict=False)) < 1e-8
+    return (
+        f"invariants of {count} orbits, N = {N}, with gradients",
+        "a loop over DOP853, values only",
+        min(spent(ours) for _ in range(3)),
+        loop,
+        ">= 20",
+    )
+
+
+def determining() -> Row:
+    """The determining equations of the catalogue by our solver, and the same matrices by sympy's nullspace."""
+    import isotropy.physics._exact as exact
+    from isotropy.experiments.asymptotic_symmetries import _config as config
+    from isotropy.physics import Ansatz, point_symmetries, variational_symmetries
+
+    systems: list[tuple[list[dict[int, Any]], int]] = []
+    whole = exact.rational_nullspace
+
+    def kept(rows: Any, n: int, *more: Any, **named: Any) -> Any:
+        systems.append((list(rows), n))
+        return whole(rows, n, *more, **named)
+
+    exact.rational_nullspace = kept  # type: ignore[assignment]
+    try:
+        for text, phi_form, _ in config.SYSTEMS.values():
+            find = point_symmetries if "=" in text else variational_symmetries
+            find(text, ansatz=Ansatz(2, phi="linear") if phi_form == "linear" else 2)
+    finally:
+        exact.rational_nullspace = whole
+    ours = theirs = 0.0
+    for rows, n in systems:
+        ours += spent(lambda rows=rows, n=n: whole(rows, n))
+        dense = sp.zeros(len(rows), n)
+        for i, row in enumerate(rows):
+            for j, value in row.items():
+                dense[i, j] = sp.Rational(value.numerator, value.denominator)
+        theirs += spent(dense.nullspace)
+    return f"determining equations, {len(systems)} systems", "sympy's Matrix.nullspace", ours, theirs, ">= 20"
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as Markdown."""
+    lines = ["| work | against | ours, s | theirs, s | times faster | goal |", "|---|---|---|---|---|---|"]
+    lines += [f"| {w} | {p} | {o:.3g} | {s:.3g} | {s / o:.3g} | {g} |" for w, p, o, s, g in rows]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--peer")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    rows = [determining(), points(200 if options.quick else 1000), orbits(32 if options.quick else 256, 256)]
+    if not options.quick:
+        rows += metrics(options.peer)
+    text = table(rows)
+    print(text)
+    if options.out:
+        write_whole(options.out, text + "\n")
+
+
+if __name__ == "__main__":
+    main()
