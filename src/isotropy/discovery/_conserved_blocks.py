@@ -37,7 +37,9 @@ def conserved_sentence(found: Sequence[Conserved]) -> str:
         return ""
     kept = [each for each in found if each.verdict == "conserved"]
     only = [each.name for each in found if each.verdict == "symmetry of the equations only"]
+    open_ones = [each.name for each in found if each.verdict == "undecided"]
     rest = f"; of the equations only: {', '.join(only)}" if only else ""
+    rest += f"; undecided: {', '.join(open_ones)}" if open_ones else ""
     if not kept:
         return f"No quantity is conserved on these motions{rest}."
     told = ", ".join(f"{each.name} (drift {each.drift:.2g})" for each in kept)

@@ -68,7 +68,10 @@ class Discovery(Answer[GroupFinding]):
     @property
     def sentences(self) -> Sequence[str]:
         """What to do about the symmetries, and what is conserved on motions."""
-        return [*super().sentences, *filter(None, [conserved_sentence(self.conserved)])]
+        advice = list(super().sentences)
+        if not self.conserved:
+            return advice
+        return [*(f"{one}." for one in advice), conserved_sentence(self.conserved)]
 
     def title(self) -> str:
         return f"Symmetries of {self.about}"
