@@ -138,6 +138,23 @@ def test_every_weight_counts_and_gradients_are_right(sharing: Any, subgraphs: Su
         assert all(p.grad is not None for p in layer.parameters())
 
 
+@pytest.mark.parametrize("settings", [{}, {"symmetric": True}, {"sharing": "rooted"}], ids=str)
+def test_gradients_can_be_differentiated_again(settings: Any, subgraphs: Subgraphs) -> None:
+    layer = SubgraphLinear("Nodes**2 + Nodes", "Nodes**2 + Nodes", **settings)
+    s, _, _ = subgraphs.part(torch.tensor([0, 2]))
+    names = [name for name, _ in layer.named_parameters()]
+    given = [torch.randn(rows, 1, requires_grad=True) for rows in (len(s.row), len(s.node))]
+    if settings.get("symmetric"):
+        given[0] = (given[0] + given[0][s.transposed]).detach().requires_grad_()
+
+    def answer(*inputs: Tensor) -> tuple[Tensor, ...]:
+        weights = dict(zip(names, inputs[2:], strict=True))
+        features = {2: inputs[0], 1: inputs[1]}
+        return tuple(torch.func.functional_call(layer, weights, (features, s)).values())
+
+    assert torch.autograd.gradgradcheck(answer, (*given, *layer.parameters()), fast_mode=True)
+
+
 @pytest.mark.parametrize("k", [1, 2])
 @pytest.mark.parametrize("sharing", SHARINGS)
 def test_relabelled_graphs_have_relabelled_answers(sharing: Any, k: int) -> None:

@@ -1,7 +1,8 @@
 """Sums over pairs and maps of pairs, a slice of pairs at a time, so that no further tensor of all pairs is made.
 
 With features T (M2, C) and their gradient, the map and its gradient hold four tensors of all pairs; the fifteen
-operators written one by one hold about thirty.
+operators written one by one hold about thirty. Where the gradient is to be differentiated again (``create_graph``), it
+is written with plain operations instead, which autograd follows to any order, and holds more.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from isotropy.nn.subgraph._subgraphs import Subgraphs
 
@@ -69,13 +69,23 @@ class _Sums(torch.autograd.Function):
         return T, rows, cols, *(T.index_select(0, at) for at in picked)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor | None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         row, col, weight, *picked = ctx.saved_tensors
         whole, by_row, by_col, *chosen = grads
-        like = next(g for g in grads if g is not None)
+        like = next((g for g in grads if g is not None), None)
+        if like is None:
+            return (None,) * (5 + len(picked))
         if by_row is not None and by_col is not None and not ctx.columns:
             by_row, by_col = by_row + by_col, None
+        if torch.is_grad_enabled():  # the gradient is differentiated again
+            total = like.new_zeros(len(row), like.shape[1]) if whole is None else whole
+            for each, at in ((by_row, row), (by_col, col)):
+                if each is not None:
+                    total = total + (each * weight).index_select(0, at)
+            for each, at in zip(chosen, picked, strict=True):
+                if each is not None:
+                    total = total.index_add(0, at, each)
+            return (total, *(None for _ in range(4 + len(picked))))
         # T is handed on to one map only, so what it hands back is nobody else's.
         grad = like.new_zeros(len(row), like.shape[1]) if whole is None else whole
         for part in _slices(*grad.shape):
@@ -117,10 +127,11 @@ class _Map(torch.autograd.Function):
         return out
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *grads: Tensor) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         T, kept, turned, row, col, transposed = ctx.saved_tensors
         grad = grads[0].contiguous()
+        if torch.is_grad_enabled():  # the gradient is differentiated again
+            return _map_back(grad, T, kept, turned, row, col, transposed, ctx.members)
         by_row = grad.new_zeros(ctx.members, grad.shape[1]).index_add_(0, row, grad)
         by_col = grad.new_zeros(ctx.members, grad.shape[1]).index_add_(0, col, grad)
         if T is None:
@@ -139,3 +150,24 @@ class _Map(torch.autograd.Function):
                 if g_T is not None:
                     g_T[part].addmm_(back, turned.mT)
         return g_T, g_kept, g_turned, by_row, by_col, None, None, None
+
+
+def _map_back(
+    grad: Float[Tensor, "M2 O"],
+    T: Float[Tensor, "M2 C"] | None,
+    kept: Float[Tensor, "C O"] | None,
+    turned: Float[Tensor, "C O"] | None,
+    row: Int[Tensor, " M2"],
+    col: Int[Tensor, " M2"],
+    transposed: Int[Tensor, " M2"] | None,
+    members: int,
+) -> tuple[Tensor | None, ...]:
+    """What `_Map` hands back, in operations that autograd follows."""
+    by_row, by_col = (grad.new_zeros(members, grad.shape[1]).index_add(0, at, grad) for at in (row, col))
+    g_T, g_kept, g_turned = None, None, None
+    if T is not None and kept is not None:
+        g_T, g_kept = grad @ kept.mT, T.mT @ grad
+        if turned is not None and transposed is not None:
+            back = grad.index_select(0, transposed)
+            g_T, g_turned = g_T + back @ turned.mT, T.mT @ back
+    return g_T, g_kept, g_turned, by_row, by_col, None, None, None
