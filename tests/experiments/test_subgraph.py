@@ -12,16 +12,17 @@ from isotropy.data import load_tu
 from isotropy.experiments.subgraph import SUBGRAPH, Apart, Config, Curve, SubgraphResult, Training
 from isotropy.experiments.subgraph._accuracy import learner
 from isotropy.experiments.subgraph._apart import SETS, WAYS
-from isotropy.experiments.subgraph._claims import TOGETHER, common, slope
-from isotropy.experiments.subgraph._config import METHODS, OURS
+from isotropy.experiments.subgraph._census import read
+from isotropy.experiments.subgraph._claims import TOGETHER, common, crossover, slope
+from isotropy.experiments.subgraph._config import METHODS, OURS, SHUFFLED
 from isotropy.runs import Run
 from isotropy.study import Score
 
 TINY = Config(
     datasets=("MUTAG",),
-    training=Training(epochs=1, batch=64, width=2, layers=1, folds=1),
+    training=Training(epochs=1, batch=64, width=2, layers=1, head=(), folds=1),
     apart=Apart(layers=2, width=4, exp=1),
-    curve=Curve(n=(30, 60), width=2, layers=1),
+    curve=Curve(n=(8, 50, 100), width=2, layers=1),
     engine="serial",
 )
 
@@ -33,7 +34,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> SubgraphResult:
 
 
 def test_every_method_has_its_lines_and_pairs_stay_together_where_they_must(found: SubgraphResult) -> None:
-    assert {line.method for line in found.scores if line.task == "accuracy"} == set(METHODS)
+    assert {line.method for line in found.scores if line.task == "accuracy"} == {*METHODS, SHUFFLED}
     for way, counts in TOGETHER.items():
         for name, count in zip(SETS, counts, strict=True):
             if name != "EXP":  # of which there is one pair here
@@ -49,8 +50,8 @@ def test_claims_fail_on_bad_numbers(found: SubgraphResult) -> None:
 
         return [
             claim.text
-            for claim in SUBGRAPH.claims
-            if "PTC" not in claim.text and not claim.judge(replace(found, scores=tuple(map(worse, found.scores)))).held
+            for claim in SUBGRAPH.claims_of(TINY)
+            if not claim.judge(replace(found, scores=tuple(map(worse, found.scores)))).held
         ]
 
     assert len([text for text in failing(accuracy=50.0) if text.startswith("MUTAG")]) == 2
@@ -63,6 +64,31 @@ def test_slopes_are_those_of_powers(found: SubgraphResult) -> None:
         return replace(line, values=(int(line.setting.split()[0]) ** 2.0,)) if line.task == "memory" else line
 
     assert abs(slope(OURS)(replace(found, scores=tuple(map(power, found.scores)))) - 2) < 1e-9
+
+
+def test_memory_crosses_where_the_curves_do(found: SubgraphResult) -> None:
+    def shifted(line: Score) -> Score:
+        n = int(line.setting.split()[0]) if line.task == "memory" else 0
+        bytes_of = 20.0 * n if line.method == OURS else float(n * n)
+        return replace(line, values=(bytes_of,)) if n else line
+
+    crossed = replace(found, scores=tuple(map(shifted, found.scores)))
+    assert abs(crossover(crossed) - 20) < 1e-9  # where 20 n = n^2
+    assert crossover(replace(crossed, scores=tuple(s for s in crossed.scores if s.setting != "8 nodes"))) == 0
+
+
+def test_the_census_counts_every_ego_network_of_the_commonest_classes(found: SubgraphResult) -> None:
+    graphs = load_tu("MUTAG")
+    label, degree = graphs.x.argmax(1), torch.bincount(graphs.edge_index[0], minlength=len(graphs.x))
+    lines = {line.setting: int(line.mean) for line in found.scores if line.task == "census"}
+    assert lines.pop("all") == len(graphs.x)
+    assert lines.pop("classes") > len(lines) == 8
+    for text, count in lines.items():
+        labels, links = read(text)
+        alike = (degree == len(labels) - 1) & (label == labels[0])
+        near = [sorted(label[graphs.edge_index[1][graphs.edge_index[0] == v]].tolist()) for v in alike.nonzero()[:, 0]]
+        assert len(links) == len(labels) - 1  # no triangles among the common ones
+        assert count == sum(one == sorted(labels[1:]) for one in near)
 
 
 def test_peers_do_not_read_the_numbering_of_nodes() -> None:
@@ -85,5 +111,7 @@ def test_peers_do_not_read_the_numbering_of_nodes() -> None:
 
 def test_the_report_shows_the_published_table(found: SubgraphResult, tmp_path: Path) -> None:
     page = found.report(tmp_path / "report.html").read_text()
-    assert "Accuracy over folds" in page
+    for title in ("Accuracy over folds", "Graphs that are hard to tell apart", "The commonest ego networks of MUTAG"):
+        assert title in page
+    assert "pieces cheaper from n = " in page
     assert "recalled, not verified" in page

@@ -13,6 +13,7 @@ import pytest
 from demonstration import PROVENANCE, demonstration
 from PIL import Image
 
+from isotropy.errors import ShapeError
 from isotropy.report import (
     Bar,
     Bars,
@@ -26,12 +27,15 @@ from isotropy.report import (
     Lattice,
     Memory,
     Node,
+    NodeLink,
+    NodeLinks,
     Picture,
     Points,
     Scatter,
     Span,
     Table,
     Text,
+    Together,
     write_html,
 )
 
@@ -50,6 +54,7 @@ def every_kind(name: str) -> list[Block]:
         Scatter((Points(name, [0], [1], labels=[name]),), xlabel=name, ylabel=name, **words),
         Images((Picture(np.eye(3), name),), **words),
         Lattice((Node(name, 0.5, name), Node("H", None)), (("H", name),), **words),
+        NodeLinks((Together((NodeLink(((0.0, 0.0),), (), name),), name),), (name,), **words),
     ]
 
 
@@ -216,9 +221,18 @@ def test_empty_and_missing_figures_are_drawn(tmp_path: Path) -> None:
         Images(()),
         Images((Picture(np.full((2, 2), nan)), Picture(np.zeros((2, 2, 3), dtype=np.uint8)))),
         Lattice(()),
+        NodeLinks(()),
+        NodeLinks((Together((NodeLink((), ()),) * 8), Together(()))),
         Memory((), (), (0.0,), ()),
         Memory(("_a",), (Span(0, 0.0, 0.0, "again"),), (0.0, 0.0), (0.0,), (0.0,), budget=0.0),
         Table((), ()),
         Text(""),
     ]
     assert not Elements(write_html("x", blocks, tmp_path).read_text()).open
+
+
+def test_links_of_other_nodes_are_refused() -> None:
+    two = ((0.0, 0.0), (1.0, 0.0))
+    for wrong in ({"links": ((0, 2),)}, {"kinds": (1,)}, {"root": 2}, {"inside": (-1,)}):
+        with pytest.raises(ShapeError, match="2 places"):
+            NodeLink(two, **{"links": (), **wrong})  # type: ignore[arg-type]

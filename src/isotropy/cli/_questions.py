@@ -19,6 +19,7 @@ from isotropy.errors import SchemaError
         "isotropy discover inertia --set nu=0.3 --quick --out runs/a",
         'isotropy discover data.csv --schema data.schema.yaml --groups "O(3),O(2)@z" --out runs/b',
         'isotropy discover pictures/ --groups "SO(2),Scale" --transforms brightness --set size=32 --out runs/c',
+        'isotropy discover MUTAG --groups "S(n),S(n) within label" --quick',
     ),
 )
 def discover(
@@ -76,7 +77,8 @@ def discover(
 
     A quick look takes seconds to a minute, a full one minutes; it is said beforehand. Of labelled pictures (a folder
     with one sub-folder for each class, digits, mnist-10k) the answer has three columns: what the data say, what the
-    task tolerates, what insisting costs.
+    task tolerates, what insisting costs. Of graphs with classes (MUTAG and its like, a folder of TUDataset) the
+    question is whether the order of nodes counts.
     """
     if parts:
         others: dict[str, Any] = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust}
@@ -84,6 +86,15 @@ def discover(
         others |= {"--transforms": transforms}
         said = [name for name, given in others.items() if given]
         return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title)
+    if is_graphs(data):
+        besides: dict[str, Any] = {"--schema": schema, "--noise": noise, "--time": time, "--robust": robust}
+        besides |= {"--transforms": transforms, "--set": setting}
+        _of_graphs(
+            data, [name for name, given in besides.items() if given], title, groups=_named(groups), seed=seed,
+            tolerance=tol, quick=quick, out=out, resume=resume, engine=engine or ask.Engine.serial, workers=workers,
+            address=address,
+        )  # fmt: skip
+        return
     if is_pictures(data):
         beside: dict[str, Any] = {"--schema": schema, "--noise": noise, "--time": time, "--robust": robust}
         _of_pictures(
@@ -102,6 +113,30 @@ def discover(
         "discover", data, schema, setting, _named(groups), **run, **evidence, seed=seed, quick=quick, tolerance=tol,
         title=title,
     )  # fmt: skip
+
+
+def is_graphs(data: str) -> bool:
+    """Whether DATA are graphs with classes: a folder of TUDataset, or a set of them that is known by name."""
+    from isotropy.data import TU_NAMES
+
+    return data.upper() in TU_NAMES or (Path(data).is_dir() and any(Path(data).glob("*_A.txt")))
+
+
+def _of_graphs(
+    data: str, others: list[str], title: str | None, *, engine: ask.Engine, out: Path | None, resume: bool,
+    address: str | None, **asked: Any,
+) -> None:  # fmt: skip
+    ask.check_run(out, resume, engine, address)
+    if others:
+        raise SchemaError(f"{', '.join(others)} with graphs", "--groups, --seed, --tol, --quick and --out")
+    from isotropy.data import load_tu, read_tu
+    from isotropy.discovery import discover_graphs
+
+    graphs = read_tu(data) if Path(data).is_dir() else load_tu(data)
+    name = title or Path(data).name
+    found = discover_graphs(graphs, name=name, engine=engine.value, out=out, resume=resume, address=address, **asked)
+    show_answer(found)
+    point(out)
 
 
 def is_pictures(data: str) -> bool:

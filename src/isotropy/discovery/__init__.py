@@ -16,8 +16,11 @@ from isotropy.discovery._calculator import Check as Check
 from isotropy.discovery._calculator import audit_calculator as audit_calculator
 from isotropy.discovery._conserved import Conserved as Conserved
 from isotropy.discovery._discover import discover as discover
+from isotropy.discovery._discover_graphs import discover_graphs as discover_graphs
 from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding
+from isotropy.discovery._graph_result import GraphDiscovery as GraphDiscovery
+from isotropy.discovery._graph_result import GraphFinding as GraphFinding
 from isotropy.discovery._memory import MemoryLook as MemoryLook
 from isotropy.discovery._memory import memory_look as memory_look
 from isotropy.discovery._model_file import is_calculator as is_calculator

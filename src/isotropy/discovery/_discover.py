@@ -9,12 +9,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, overload
 
-from isotropy.data import Clouds, Dataset, Pictures, Rows, Tabular, Types, times_of
+from isotropy.data import Clouds, Dataset, Graphs, Pictures, Rows, Tabular, Types, times_of
 from isotropy.discovery._analysis import Work, analyse
 from isotropy.discovery._asked import digest, noise_by_part
 from isotropy.discovery._compact import with_compact_parts
 from isotropy.discovery._conserved import Conserved, conserved_in, timed
+from isotropy.discovery._discover_graphs import discover_graphs
 from isotropy.discovery._duration import announce
+from isotropy.discovery._graph_result import GraphDiscovery
 from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._proposing import narrowed, said_of_proposals
 from isotropy.discovery._result import Discovery
@@ -42,6 +44,21 @@ def discover(
     resume: bool = False,
     progress: bool | None = None,
 ) -> PictureDiscovery: ...
+@overload
+def discover(
+    x: Graphs,
+    *,
+    groups: str | Sequence[str] | None = None,
+    seed: int = 0,
+    tolerance: float = 0.01,
+    quick: bool = False,
+    engine: str = "serial",
+    workers: int | None = None,
+    address: str | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool | None = None,
+) -> GraphDiscovery: ...
 @overload
 def discover(
     x: Dataset | Clouds | Tabular,
@@ -85,7 +102,7 @@ def discover(
     resume: bool = False,
     progress: bool | None = None,
     transforms: str | Sequence[str] | None = None,
-) -> Discovery | PictureDiscovery:
+) -> Discovery | PictureDiscovery | GraphDiscovery:
     """Which candidate symmetries hold in ``y = f(x) + noise``, how far, and what imposing each would cost.
 
     ``x (n, p)`` and ``y (n, q)`` are typed by ``types`` (or come together as a Dataset); integers are numbers. Of a
@@ -98,7 +115,9 @@ def discover(
     an array like y (as text ``"force=0.02,energy=1e-3"``); with it the tool can tell noise from what was not learned.
     ``time (n,)``, numbers or dates, gives the order of the rows of a series, which are then judged in blocks.
     Of ``Pictures`` x alone is given, and ``transforms`` may name operations of ``ImageOps`` beside groups of the plane:
-    the answer, a PictureDiscovery, has three columns (docs/pictures.md).
+    the answer, a PictureDiscovery, has three columns (docs/pictures.md). Of ``Graphs`` (`load_tu`) x alone is given,
+    and ``groups`` are S(n) and "S(n) within label": the answer, a GraphDiscovery, says whether the order of nodes
+    counts (docs/graphs-piece-by-piece.md).
     Where the types name ``dynamics``, rows are moments of motions, one track a cluster: the answer goes on to say what
     is conserved (``found.conserved``), and ``time`` may be that of the data set or be given.
     ``robust`` judges by a loss in which far residuals pull no more than near ones (Huber), for targets with a few wrong
@@ -115,10 +134,19 @@ def discover(
     True
     """
     began = monotonic()
-    if isinstance(x, Pictures):
+    if isinstance(x, Pictures | Graphs):
         others = {"y": y, "types": types, "cluster": cluster, "windows": windows, "noise": noise, "time": time}
         if said := [name for name, given in others.items() if given is not None] + (["robust"] if robust else []):
-            raise SchemaError(f"{', '.join(said)} with pictures", "groups, transforms, tolerance, quick and seed")
+            what = "pictures" if isinstance(x, Pictures) else "graphs"
+            raise SchemaError(f"{', '.join(said)} with {what}", "groups, tolerance, quick and seed")
+    if isinstance(x, Graphs):
+        if transforms is not None:
+            raise SchemaError(f"transforms={transforms!r} of graphs", 'groups="S(n), S(n) within label"')
+        return discover_graphs(
+            x, groups=groups, seed=seed, tolerance=tolerance, quick=quick, progress=progress, engine=engine,
+            workers=workers, address=address, out=out, resume=resume,
+        )  # fmt: skip
+    if isinstance(x, Pictures):
         from isotropy.discovery._discover_pictures import discover_pictures  # networks, only for pictures
 
         return discover_pictures(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +11,6 @@ from time import monotonic
 from typing import Any
 
 import numpy as np
-import scipy
 import torch
 from torch import Tensor
 
@@ -19,22 +18,16 @@ from isotropy.data import Pictures
 from isotropy.discovery._motions import Motion, motions_of, spelt, within
 from isotropy.discovery._picture_card import advice
 from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
-from isotropy.discovery._picture_jobs import FOLDS, FULL, PICTURES, QUICK, SMALL, strip, thirds
+from isotropy.discovery._picture_jobs import FULL, PICTURES, QUICK, SMALL, strip
 from isotropy.discovery._picture_result import PictureDiscovery
-from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, Grounds, Verdict, verdict
+from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, judged, overlap_of, said, thirds
 from isotropy.errors import DomainError, SchemaError
-from isotropy.estimate import Estimate
 from isotropy.groups import Group, Window
-from isotropy.measure import holm, randomisation_test
-from isotropy.measure.parts import bonferroni, clustered_mean
-from isotropy.random import spawn
+from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
 from isotropy.study import answering, fingerprint
 
 _FEWEST = 10  # pictures of a class in each third; with fewer a network cannot learn it
-_SURE = 1.645  # standard errors to a one-sided 95 % end
-_MOSTLY = 0.85  # of moved pictures that look like data, where 95 % of pictures themselves do
-_ENOUGH = 30  # rows of which a moved picture occurs; of fewer no breaking is read
 _MODULE = "isotropy.discovery._picture_jobs"
 
 
@@ -99,15 +92,15 @@ def discover_pictures(
         parts = [outcomes[i : i + len(folds)] for i in range(0, len(outcomes), len(folds))]
         findings = [_finding(one, part, tolerance, seed) for one, part in zip(motions, parts, strict=True)]
         adjusted = holm([f.p_value for f in findings])
-        judged = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
+        groups_found = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
         found = PictureDiscovery(
-            groups=judged,
-            recommendation=advice(judged),
+            groups=groups_found,
+            recommendation=advice(groups_found),
             tolerance=tolerance,
             error=float(np.mean([one["error"] for one in networks])),
             chance=1 - float(torch.bincount(pictures.y).max()) / len(pictures),
             data=_told(pictures),
-            notes=_notes(pictures, judged, channels, transforms),
+            notes=_notes(pictures, groups_found, channels, transforms),
             shown={m.name: _shown(pictures, m, part) for m, part in zip(motions, parts, strict=True)},
         )
         return answer.write(replace(found, **answer.stamp()))
@@ -133,7 +126,7 @@ def _check_classes(pictures: Pictures) -> None:
 def _finding(motion: Motion, parts: list[dict[str, Any]], tolerance: float, seed: int) -> PictureFinding:
     """The three columns from the outcomes of the thirds; the verdict waits for all candidates."""
     breaking, p, test, explained = _said(motion, parts, seed)
-    overlap, overlap_low = _overlap(parts)
+    overlap, overlap_low = overlap_of(parts)
     wrong, asked = np.sum([one["wrong"] for one in parts], axis=0), sum(one["asked"] for one in parts)
     errors, errors_plain = ([float(e) for e in row / asked] for row in (wrong[1], wrong[0]))
     lost = np.concatenate([one["lost"] for one in parts])
@@ -147,7 +140,7 @@ def _finding(motion: Motion, parts: list[dict[str, Any]], tolerance: float, seed
     ]
     return PictureFinding(
         name=motion.name, breaking=breaking, verdict="undecided", overlap=overlap,
-        inputs_invariant=overlap >= _MOSTLY, p_value=p, p_adjusted=p, test=test, explained=explained, note="",
+        inputs_invariant=overlap >= MOSTLY, p_value=p, p_adjusted=p, test=test, explained=explained, note="",
         range=ranges[0], range_plain=ranges[1], multiplier=float(np.mean([one["multiplier"][-1] for one in parts])),
         settled=all(one["settled"] for one in parts), cost_accuracy=cost, cost_low=cost - spread,
         cost_high=cost + spread, bound=float(np.mean([one["bound"] for one in parts])),
@@ -158,70 +151,17 @@ def _finding(motion: Motion, parts: list[dict[str, Any]], tolerance: float, seed
     )  # fmt: skip
 
 
-def _overlap(parts: list[dict[str, Any]]) -> tuple[float, float]:
-    """The share of moved pictures that look like data, with its one-sided 95 % lower end (rows count)."""
-    share = torch.as_tensor(np.concatenate([one["seen"] / one["draws"] for one in parts])).double()
-    error, _ = clustered_mean(share[None], torch.arange(len(share)))
-    return float(share.mean()), max(float(share.mean()) - _SURE * error, 0.0)
-
-
-def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> tuple[Estimate, float, Any, float]:
-    """Breaking among moved pictures that occur, its p-value and test, and what is explained."""
-    broken, seen, energy = (
-        torch.as_tensor(np.concatenate([one[name] for one in parts])).double() for name in ("broken", "seen", "energy")
-    )
-    explained = float(energy.mean()) / float(np.mean([one["spread"] for one in parts]))
-    rows = seen > 0
-    if int(rows.sum()) < _ENOUGH or float(energy.mean()) <= 0:
-        return Estimate(0.0, 0.0, 1.0, len(seen), 0.90), 1.0, "estimate", explained
-    # Rows count by how many of their draws occur, so that the law is that of pairs that occur.
+def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> Said:
     # Of a finite group the element that moves nothing is left out, and counts as the others do.
     order = len(motion.strengths)
     whole = (order - 1) / order if motion.uniform and not motion.unit and 1 < order <= SMALL else 1.0
-    share = whole * float(broken.sum() / seen.sum() / energy.mean())
-    signal, per_row = float(energy.mean()), len(seen) / float(seen.sum())
-    influence = (per_row * (whole * broken - share * signal * seen) - share * (energy - signal)) / signal
-    error, degrees = clustered_mean(influence[None], torch.arange(len(seen)))
-    if len(parts) > 1:
-        by_third = [whole * _ratio(one) for one in parts]
-        error = math.hypot(error, float(np.std(by_third, ddof=1)) / math.sqrt(len(parts)))
-    mean, low, high = (min(max(v, 0.0), 1.0) for v in (share, share - _SURE * error, share + _SURE * error))
-    estimate = Estimate(mean, low, high, len(seen), 0.90)
-    if motion.uniform and _overlap(parts)[0] >= _MOSTLY:
-        draw = partial(spawn, seed, "randomisation", motion.name)
-        exact = [
-            randomisation_test(torch.as_tensor(one["losses"]), torch.arange(len(one["losses"])), generator=draw(k))
-            for k, one in enumerate(parts)
-        ]
-        return estimate, bonferroni(exact), "randomisation", explained
-    p = float(scipy.stats.t.sf(share / error, degrees)) if error > 0 else 1.0
-    return estimate, p, "estimate", explained
-
-
-def _ratio(one: Mapping[str, Any]) -> float:
-    seen = float(np.sum(one["seen"]))
-    return float(np.sum(one["broken"])) / seen / float(np.mean(one["energy"])) if seen else 0.0
+    return said(parts, motion.name, seed, exchangeable=motion.uniform, whole=whole)
 
 
 def _judged(f: PictureFinding, adjusted: float, tolerance: float) -> PictureFinding:
     """The word for what the data say."""
-    b = f.breaking
-    significant = adjusted < ALPHA
-    grounds = Grounds(
-        b.low, b.high, min(b.high * f.explained + 1 - f.explained, 1.0), 0.0, 0.0,
-        f.overlap_low >= MINIMAL_OVERLAP, significant, imposed=False, signal=f.explained > 0.05,
-    )  # fmt: skip
-    word: Verdict = verdict(grounds, tolerance)
-    said = ""
-    if f.overlap < _MOSTLY and word not in ("not identifiable", "no signal"):
-        said = f"read {ON_SEEN}: {f.overlap:.0%} of moved pictures look like pictures of the data"
-    if word == "not identifiable":
-        surely = f" (surely {f.overlap_low:.0%})" if f.overlap >= MINIMAL_OVERLAP else ""
-        said = (
-            f"only {f.overlap:.0%}{surely} of moved pictures look like pictures of the data, fewer than "
-            f"{MINIMAL_OVERLAP:.0%}"
-        )
-    return replace(f, verdict=word, p_adjusted=adjusted, note=said)
+    word, left = judged(f.breaking, adjusted, (f.overlap, f.overlap_low), f.explained, tolerance, "pictures")
+    return replace(f, verdict=word, p_adjusted=adjusted, note=left)
 
 
 def _told(pictures: Pictures) -> dict[str, Any]:

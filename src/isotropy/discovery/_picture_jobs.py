@@ -15,6 +15,7 @@ from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, one_hot
 
 from isotropy.data import Batches, Moved
 from isotropy.discovery._motions import Motion, motion_from
+from isotropy.discovery._thirds import FOLDS
 from isotropy.errors import InfeasibleWarning
 from isotropy.groups import Group, T
 from isotropy.measure.parts import near_data
@@ -25,7 +26,6 @@ from isotropy.soft import Ascent, GroupTransforms, InvarianceConstraint, suggest
 from isotropy.study import cross_entropy, picture_network
 from isotropy.train import Cosine, fit
 
-FOLDS = 3
 PICTURES = "pictures.safetensors"
 _BATCH = 64
 _AT_ONCE = 512
@@ -73,14 +73,6 @@ class Asked:
         """At most so many of the rows, always the same ones for the same keys."""
         found = rows.nonzero()[:, 0]
         return found[torch.randperm(len(found), generator=spawn(0, "rows", *keys))[:most]]
-
-
-def thirds(y: Int[Tensor, " n"], seed: int) -> Int[Tensor, " n"]:
-    """A third for each picture; classes are spread evenly."""
-    order = torch.randperm(len(y), generator=spawn(seed, "thirds"))
-    fold = torch.empty_like(y)
-    fold[order[y[order].argsort(stable=True)]] = torch.arange(len(y)) % FOLDS
-    return fold
 
 
 def plain(run: Run, *, seed: int, fold: int, plan: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ from isotropy.report._blocks import Text as Text
 from isotropy.report._blocks import section as section
 from isotropy.report._format import cell_text as cell_text
 from isotropy.report._format import number_text as number_text
+from isotropy.report._node_links import NodeLink as NodeLink
+from isotropy.report._node_links import NodeLinks as NodeLinks
+from isotropy.report._node_links import Together as Together
 from isotropy.report._notebook import frame_of as frame_of
 from isotropy.report._notebook import notebook_html as notebook_html
 from isotropy.report._notebook import plot_bars as plot_bars

@@ -15,7 +15,9 @@ from isotropy.report._draw_bars import describe_bars, draw_bars
 from isotropy.report._draw_curves import describe_curves, describe_scatter, draw_curves, draw_scatter
 from isotropy.report._draw_lattice import describe_lattice, draw_lattice
 from isotropy.report._draw_memory import describe_memory, draw_memory
+from isotropy.report._draw_node_links import describe_node_links, draw_node_links
 from isotropy.report._figure import PIXELS, SMALL, Drawing, Width, canvas, render, shorten
+from isotropy.report._node_links import NodeLinks
 from isotropy.report._pixels import pixels_of
 from isotropy.report._verdicts import light
 
@@ -57,10 +59,11 @@ _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Fig
     Lattice: (describe_lattice, draw_lattice),
     Images: (describe_images, draw_images),
     Memory: (describe_memory, draw_memory),
+    NodeLinks: (describe_node_links, draw_node_links),
 }
 
 
-def drawn(block: Bars | Curves | Scatter | Lattice | Images | Memory, name: str) -> Drawing:
+def drawn(block: Bars | Curves | Scatter | Lattice | Images | Memory | NodeLinks, name: str) -> Drawing:
     """The figure, with what it says in words."""
     describe, draw = next(pair for kind, pair in _KINDS.items() if isinstance(block, kind))
     words = block.alt or describe(block)

@@ -17,6 +17,7 @@ _SHOWN = 5  # runs that a refusal names
 _KINDS = {
     "discovery": ("isotropy.discovery", "Discovery"),
     "picture_discovery": ("isotropy.discovery", "PictureDiscovery"),
+    "graph_discovery": ("isotropy.discovery", "GraphDiscovery"),
     "audit": ("isotropy.discovery", "Audit"),
     "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
     "moving_parts": ("isotropy.discovery", "MovingParts"),

@@ -1,4 +1,4 @@
-"""Classes of graphs over folds: a training for each, its curve on the test fold and on held-out training graphs."""
+"""Classes of graphs over folds: a training for each, its curve on the test fold and on a fold that is held out."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isotropy.data import Graphs, load_tu
 from isotropy.experiments.peers import WHOLE_GRAPHS
-from isotropy.experiments.subgraph._config import OURS, Training
+from isotropy.experiments.subgraph._config import Training
 from isotropy.nn import SubgraphNetwork, Subgraphs
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
@@ -34,19 +34,19 @@ class Learner(nn.Module):
 
 def learner(method: str, graphs: Graphs, plan: Training) -> Learner:
     """The network of that name, and the subgraphs that it works on."""
-    whole = method.startswith("2-IGN")
+    whole = method in ("2-IGN", "PPGN")
     s = Subgraphs.from_graph(
         graphs.edge_index, graphs.batch, policy="graph" if whole else "ego", num_nodes=len(graphs.x)
     )
     features, classes = graphs.x.shape[1], graphs.classes
     network: nn.Module
-    if whole or method == OURS:
-        widths = (plan.width,) * plan.layers
-        network = SubgraphNetwork(
-            features, 0, classes, widths, policy="graph" if whole else "ego", dropout=float(plan.dropout)
-        )
-    else:
+    if method in WHOLE_GRAPHS:
         network = WHOLE_GRAPHS[method](features, classes, plan.width, plan.layers, float(plan.dropout))
+    else:
+        network = SubgraphNetwork(
+            features, 0, classes, (plan.width,) * plan.layers, policy="graph" if whole else "ego", head=plan.head,
+            dropout=float(plan.dropout),
+        )  # fmt: skip
     return Learner(network, graphs, s)
 
 
@@ -54,14 +54,15 @@ def learner(method: str, graphs: Graphs, plan: Training) -> Learner:
 def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Training) -> dict[str, Any]:
     """The accuracy on one test fold after each epoch, in percent; fold ``seed`` of ten.
 
-    ``nested`` is that of the epoch which was best on a tenth of the training graphs, which train nothing. Source:
-    Errica et al., ICLR 2020; Mitton, Murray-Smith, 2111.11840, section 6.
+    The next fold trains nothing either: ``nested`` is the accuracy on the test fold at the epoch that is best there.
+    Weights are judged by their moving average. Source: Errica et al., ICLR 2020; Mitton, Murray-Smith, 2111.11840,
+    section 6.
     """
     graphs = load_tu(dataset)
-    fold = seed % 10
-    test, rest = graphs.test_of(fold), graphs.train_of(fold)
-    order = torch.randperm(len(rest), generator=spawn(seed, "held out", dataset))
-    held_out, training = rest[order[: len(rest) // 10]], rest[order[len(rest) // 10 :]]
+    fold, folds = seed % 10, 10
+    test, held_out = graphs.test_of(fold), graphs.test_of((fold + 1) % folds)
+    rest = graphs.train_of(fold)
+    training = rest[~torch.isin(rest, held_out)]
     y = graphs.y.clone()
     if plan.shuffle:
         y[training] = y[training[torch.randperm(len(training), generator=spawn(seed, "labels"))]]
@@ -82,7 +83,8 @@ def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Traini
 
     fit(
         model, loss, batches, optimizer=torch.optim.AdamW(model.parameters(), float(plan.rate), weight_decay=0.0),
-        schedule=falling, max_epochs=plan.epochs, callbacks=[measure], seed=seed, progress=False,
+        schedule=falling, max_epochs=plan.epochs, average=float(plan.average) or None, callbacks=[measure], seed=seed,
+        progress=False,
     )  # fmt: skip
     best = max(range(plan.epochs), key=lambda epoch: (curves["validation"][epoch], epoch))
     last = curves["test"][-10:]

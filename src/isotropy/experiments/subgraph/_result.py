@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 from isotropy.experiments.subgraph._apart import SETS
 from isotropy.experiments.subgraph._claims import common
-from isotropy.experiments.subgraph._config import ACCURACY, EXPRESSIVITY, MEMORY, OURS
+from isotropy.experiments.subgraph._config import ACCURACY, EXPRESSIVITY, OURS
+from isotropy.experiments.subgraph._pictures import alike, crossing, folds, strip
 from isotropy.report import Block, Column, Table
-from isotropy.study import Published, Scored, curves, grid, quoted
+from isotropy.study import Published, Scored, grid, quoted
 
 
 def accuracies(result: Any) -> Iterable[Block]:
@@ -48,23 +49,6 @@ def _rows(result: Any, name: str) -> Iterator[tuple[Any, ...]]:
         yield name, method, common(name, method)(result), line.mean, line.sd, nested, majority, p
 
 
-def crossing(result: Any) -> Iterable[Block]:
-    """Bytes by n of both, and where they cross."""
-    peaks = {(line.method, int(line.setting.split()[0])): line.mean for line in result.scores if line.task == MEMORY}
-    sizes = sorted({n for _, n in peaks})
-    methods = list(dict.fromkeys(method for method, _ in peaks))
-    if len(methods) == 2:
-        rows = [(n, *(peaks[method, n] / 1e6 for method in methods)) for n in sizes]
-        cheaper = next((n for n, one, other in rows if one < other), None)
-        at = (
-            "in pieces it is not cheaper at any of these"
-            if cheaper is None
-            else f"in pieces cheaper from n = {cheaper}"
-        )
-        columns = (Column("n", "number"), *(Column(f"{method}, MB", "number") for method in methods))
-        yield Table(columns, rows, title=f"Memory on 4-regular graphs: {at}", section="Memory", name="memory")
-
-
 @dataclass(frozen=True, kw_only=True)
 class SubgraphResult(Scored):
     """Networks on subgraphs: accuracy over folds, pairs left together, memory by size (10 §4)."""
@@ -73,10 +57,12 @@ class SubgraphResult(Scored):
     heading = "Graphs piece by piece"
     shown = (
         accuracies,
+        folds,
         grid(EXPRESSIVITY, "Pairs left together", settings=dict.fromkeys(SETS, "") | {name: name for name in SETS},
              section="Expressivity", first="network", name="expressivity"),
+        alike,
         crossing,
-        curves(MEMORY, r"(?P<x>\d+) nodes", lambda _: "Peak by nodes", xlabel="nodes", ylabel="bytes", ylog=True),
+        strip,
         quoted,
     )  # fmt: skip
     published = Published.read(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from isotropy.experiments.subgraph._accuracy import accuracy_job
 from isotropy.experiments.subgraph._apart import SETS, WAYS, apart_job
-from isotropy.experiments.subgraph._config import ACCURACY, EXPRESSIVITY, MEMORY, OURS, Config
+from isotropy.experiments.subgraph._census import census_job
+from isotropy.experiments.subgraph._config import ACCURACY, CENSUS, EXPRESSIVITY, MEMORY, OURS, SHUFFLED, Config
 from isotropy.experiments.subgraph._memory import memory_job
 from isotropy.study import Outcome, Trial
 
@@ -22,6 +24,13 @@ def trials(config: Config) -> Iterator[Trial]:
             given: dict[str, Any] = {"method": method, "dataset": name, "plan": config.training}
             told = partial(_told, name)
             yield from config.trials(accuracy_job, ACCURACY, method, told, seeds=config.training.folds, **given)
+    for name in config.datasets[:1]:
+        plan = replace(config.training, shuffle=True)
+        given = {"method": OURS, "dataset": name, "plan": plan}
+        folds = min(plan.control, plan.folds)
+        yield from config.trials(accuracy_job, ACCURACY, SHUFFLED, partial(_told, name), seeds=folds, **given)
+    for name in config.datasets:
+        yield from config.trials(census_job, CENSUS, name, _counted, dataset=name)
     for name in SETS:
         for way in WAYS:
             numbers = {(name, "pairs left together"): "together", (f"{name}, copies", "relative distance"): "change"}
@@ -40,3 +49,8 @@ def _told(name: str, outcome: Outcome) -> Mapping[tuple[str, str], Any]:
         (f"{name}, majority", "%"): outcome["majority"],
     }
     return found | {(f"{name}, epoch {i}", "%"): value for i, value in enumerate(outcome["curve"], 1)}
+
+
+def _counted(outcome: Outcome) -> Mapping[tuple[str, str], Any]:
+    """How many ego networks are of each of the commonest classes, and how many there are."""
+    return {(text, "ego networks"): count for text, count in outcome["classes"].items()}
