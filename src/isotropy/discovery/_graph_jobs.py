@@ -31,7 +31,7 @@ class Plan:
     copies: int = 4
 
 
-FULL, QUICK = Plan(300, 7), Plan(100, 3)
+FULL, QUICK = Plan(300, 7), Plan(60, 3, 2)
 
 
 def kept(run: Run, graphs: Graphs, fold: Tensor) -> None:

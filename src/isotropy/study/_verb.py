@@ -191,7 +191,7 @@ def fingerprint(*arrays: Tensor) -> str:
     """
     digest = hashlib.sha256()
     for array in arrays:
-        digest.update(array.detach().cpu().flatten().view(torch.uint8).numpy().tobytes())
+        digest.update(array.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 
