@@ -55,7 +55,7 @@ def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Traini
     """The accuracy on one test fold after each epoch, in percent; fold ``seed`` of ten.
 
     The next fold trains nothing either: ``nested`` is the accuracy on the test fold at the epoch that is best there.
-    Weights are judged by their moving average. Source: Errica et al., ICLR 2020; Mitton, Murray-Smith, 2111.11840,
+    Source: Errica et al., ICLR 2020; Mitton, Murray-Smith, 2111.11840,
     section 6.
     """
     graphs = load_tu(dataset)

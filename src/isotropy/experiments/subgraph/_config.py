@@ -27,15 +27,15 @@ class Training:
     Parameters: ``epochs, batch, width, layers, rate, drop, dropout, head, average, folds, control, shuffle``.
     """
 
-    epochs: int = 30
-    batch: int = 32
+    epochs: int = 40
+    batch: int = 16
     width: int = 32
-    layers: int = 2
-    rate: Number = 3e-3
-    drop: int = 22
+    layers: int = 3
+    rate: Number = 1.5e-3
+    drop: int = 30
     dropout: Number = 0.5
-    head: tuple[int, ...] = (64,)
-    average: Number = 0.95
+    head: tuple[int, ...] = (256, 128)
+    average: Number = 0.0
     folds: int = 10
     control: int = 3
     shuffle: bool = False
@@ -76,6 +76,6 @@ class Config(Configuration):
 SMALL = Config()
 FULL = Config(
     datasets=TU_NAMES,
-    training=Training(epochs=50, width=64, layers=4, drop=30, head=(256, 128), control=10),
+    training=Training(epochs=50, width=64, layers=4, control=10),
     curve=Curve(n=(8, 12, 16, 25, 50, 100, 200, 400, 800, 1600, 3200)),
 )
