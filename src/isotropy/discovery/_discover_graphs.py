@@ -21,7 +21,7 @@ from isotropy.discovery._thirds import FOLDS, judged, said, thirds
 from isotropy.errors import DomainError, SchemaError, counted
 from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
-from isotropy.study import answering, fingerprint
+from isotropy.study import CandidateLike, answering, fingerprint
 
 _FEWEST = 10  # graphs of a class in each third
 
@@ -29,7 +29,7 @@ _FEWEST = 10  # graphs of a class in each third
 def discover_graphs(
     graphs: Graphs,
     *,
-    groups: str | Sequence[Any] | None = None,
+    groups: CandidateLike | Sequence[CandidateLike] | None = None,
     name: str = "graphs",
     seed: int = 0,
     tolerance: float = 0.01,

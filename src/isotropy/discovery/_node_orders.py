@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from isotropy.data import Graphs
 from isotropy.errors import SchemaError
+from isotropy.study import CandidateLike
 
 ANY, WITHIN = "S(n)", "S(n) within label"
 LABELS = 40  # distinct rows of node features up to which they are labels; atoms of NCI109 have 38
@@ -20,7 +22,7 @@ _DEGREES = 6  # degrees counted one by one; larger ones count together
 _ENDS = (0, 1, 2, -2, -1)  # places whose nodes are read one by one
 
 
-def orders_of(groups: object) -> tuple[str, ...]:
+def orders_of(groups: CandidateLike | Sequence[CandidateLike] | None) -> tuple[str, ...]:
     """The candidates of a text such as ``S(n), S(n) within label``, quotes around n or not; both where none are named.
 
     Raises SchemaError for other ones.
@@ -30,7 +32,8 @@ def orders_of(groups: object) -> tuple[str, ...]:
     """
     if groups is None:
         return ANY, WITHIN
-    words = [part for item in ([groups] if isinstance(groups, str) else list(groups)) for part in str(item).split(",")]  # type: ignore[call-overload]
+    items = groups if isinstance(groups, Sequence) and not isinstance(groups, str) else [groups]
+    words = [part for item in items for part in str(item).split(",")]
     found: list[str] = []
     for word in words:
         plain = re.sub(r"\s+", " ", re.sub(r"[\"']", "", word)).strip()
