@@ -123,4 +123,7 @@ def test_what_cannot_be_asked_of_graphs_is_refused() -> None:
         discover(replace(given, x=torch.rand(len(given.x), 1)))
     with pytest.raises(DomainError, match="node features in row 3"):
         discover(replace(given, x=given.x.index_fill(0, torch.tensor([3]), torch.nan)))
+    ends = torch.cat([given.segments.sizes, torch.tensor([0])])
+    with pytest.raises(SchemaError, match=r"graphs \[80\] without nodes"):
+        discover(replace(given, y=torch.cat([given.y, given.y[:1]]), segments=Segments.from_sizes(ends)))
     assert orders_of(None) == ("S(n)", WITHIN)

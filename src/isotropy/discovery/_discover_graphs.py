@@ -112,6 +112,9 @@ def _checked(graphs: Graphs, named: Sequence[str]) -> tuple[str, ...]:
     if small:
         expected = f"at least {FOLDS * _FEWEST} graphs of each class, {_FEWEST} for each third"
         raise SchemaError(f"classes of few graphs: {', '.join(small[:10])}", expected, "leave these classes out")
+    if bool((graphs.segments.sizes == 0).any()):
+        empty = (graphs.segments.sizes == 0).nonzero()[:5, 0].tolist()
+        raise SchemaError(f"graphs {empty} without nodes", "graphs with nodes to number", "leave these graphs out")
     if not bool(graphs.x.isfinite().all()):
         row = int((~graphs.x.isfinite()).any(1).nonzero()[0, 0])
         raise DomainError(f"NaN or infinite node features in row {row}", "finite ones")
