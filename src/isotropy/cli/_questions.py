@@ -119,7 +119,11 @@ def is_graphs(data: str) -> bool:
     """Whether DATA are graphs with classes: a folder of TUDataset, or a set of them that is known by name."""
     from isotropy.data import TU_NAMES
 
-    return data.upper() in TU_NAMES or (Path(data).is_dir() and any(Path(data).glob("*_A.txt")))
+    return data.upper() in TU_NAMES or _is_tu_folder(data)
+
+
+def _is_tu_folder(data: str) -> bool:
+    return Path(data).is_dir() and any(Path(data).glob("*_A.txt"))
 
 
 def _of_graphs(
@@ -132,7 +136,7 @@ def _of_graphs(
     from isotropy.data import load_tu, read_tu
     from isotropy.discovery import discover_graphs
 
-    graphs = read_tu(data) if Path(data).is_dir() else load_tu(data)
+    graphs = read_tu(data) if _is_tu_folder(data) else load_tu(data)
     name = title or Path(data).name
     found = discover_graphs(graphs, name=name, engine=engine.value, out=out, resume=resume, address=address, **asked)
     show_answer(found)

@@ -17,7 +17,7 @@ from isotropy.data import Graphs
 from isotropy.discovery._graph_jobs import FULL, GRAPHS, QUICK, kept
 from isotropy.discovery._graph_result import GraphDiscovery, GraphFinding, advice
 from isotropy.discovery._node_orders import LABELS, WITHIN, Ordered, orders_of
-from isotropy.discovery._thirds import FOLDS, judged, said, thirds
+from isotropy.discovery._thirds import FOLDS, judged, overlap_of, said, thirds
 from isotropy.errors import DomainError, SchemaError, counted
 from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
@@ -74,7 +74,7 @@ def discover_graphs(
         judgements: list[GraphFinding] = []
         for finding, p in zip(found, holm([f.p_value for f in found]), strict=True):
             f = finding
-            word, left = judged(f.breaking, p, f.overlap, f.explained, tolerance, "graphs")
+            word, left = judged(f.breaking, p, (f.overlap, f.overlap_low), f.explained, tolerance, "graphs")
             judgements.append(replace(f, verdict=word, p_adjusted=p, note=left))
         result = GraphDiscovery(
             groups=tuple(judgements),
@@ -90,7 +90,8 @@ def discover_graphs(
 
 def _finding(name: str, parts: Sequence[dict[str, Any]], seed: int) -> GraphFinding:
     """The figures from the outcomes of the thirds; the verdict waits for all candidates."""
-    breaking, p, test, overlap, explained = said(parts, name, seed)
+    breaking, p, test, explained = said(parts, name, seed)
+    overlap, surely = overlap_of(parts)
     lost = np.concatenate([one["lost"] for one in parts])
     by_third = [float(np.mean(one["lost"])) for one in parts]
     error = math.hypot(
@@ -98,8 +99,9 @@ def _finding(name: str, parts: Sequence[dict[str, Any]], seed: int) -> GraphFind
     )
     cost = float(lost.mean())
     return GraphFinding(
-        name, breaking, "undecided", overlap, p, p, test, explained, "", cost, cost - 1.96 * error, cost + 1.96 * error
-    )
+        name, breaking, "undecided", overlap, surely, p, p, test, explained, "", cost, cost - 1.96 * error,
+        cost + 1.96 * error,
+    )  # fmt: skip
 
 
 def _checked(graphs: Graphs, named: Sequence[str]) -> tuple[str, ...]:

@@ -19,16 +19,17 @@ class GraphFinding:
     """What was learnt about one renumbering of nodes, by its ``name``.
 
     ``breaking`` is the share of the signal that it changes (one-sided 95 % ends, confidence 0.90), read where
-    renumbered graphs look like graphs of the data; ``overlap`` the share of them that do; ``p_adjusted``, ``test`` and
-    the ``verdict``. ``cost_accuracy`` is the accuracy that is lost by learning without the order (95 % ends
-    ``cost_low``, ``cost_high``), ``explained`` the share of the classes' variation that forests explain, ``note`` what
-    the verdict leaves open, ``p_value`` that before correction.
+    renumbered graphs look like graphs of the data; ``overlap`` the share of them that do, surely ``overlap_low``;
+    ``p_adjusted``, ``test`` and the ``verdict``. ``cost_accuracy`` is the accuracy that is lost by learning without the
+    order (95 % ends ``cost_low``, ``cost_high``), ``explained`` the share of the classes' variation that forests
+    explain, ``note`` what the verdict leaves open, ``p_value`` that before correction.
     """
 
     name: str
     breaking: Estimate = field(metadata={"headline": ("n", "confidence")})
     verdict: Verdict
     overlap: float
+    overlap_low: float
     p_value: float
     p_adjusted: float
     test: Literal["randomisation", "estimate"]
