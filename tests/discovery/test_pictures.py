@@ -16,8 +16,8 @@ from isotropy.data import Pictures, load_pictures, read_pictures
 from isotropy.discovery import PictureDiscovery
 from isotropy.discovery._motions import motion_from, motions_of, spelt, within
 from isotropy.discovery._picture_card import price_text
-from isotropy.discovery._thirds import thirds
 from isotropy.discovery._picture_report import multipliers
+from isotropy.discovery._thirds import thirds
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Window, parse
 from isotropy.runs import RunDirectoryError
