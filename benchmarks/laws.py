@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -71,12 +71,13 @@ def metric_of(text: str) -> tuple[list[list[Any]], tuple[Any, ...]]:
 
 def with_simplify(g: list[list[Any]], coords: tuple[Any, ...]) -> None:
     """The Ricci tensor by our own formula on sympy's expressions, each simplified: what is done by hand."""
-    n, G = len(coords), sp.Matrix(g)
-    up = G.inv().applyfunc(sp.simplify)
-    gamma = [
+    n, simplify = len(coords), cast(Any, sp.simplify)
+    G: Any = sp.Matrix(g)
+    up: Any = G.inv().applyfunc(simplify)
+    gamma: Any = [
         [
             [
-                sp.simplify(
+                simplify(
                     sum(
                         up[k, e] * (G[e, i].diff(coords[j]) + G[e, j].diff(coords[i]) - G[i, j].diff(coords[e])) / 2
                         for e in range(n)
@@ -94,7 +95,7 @@ def with_simplify(g: list[list[Any]], coords: tuple[Any, ...]) -> None:
             total += sum(
                 gamma[k][k][e] * gamma[e][b][d] - gamma[k][d][e] * gamma[e][b][k] for k in range(n) for e in range(n)
             )
-            assert sp.simplify(total) == 0
+            assert simplify(total) == 0
 
 
 def stopped(program: str, python: str) -> tuple[float, bool]:
@@ -111,7 +112,7 @@ def metrics(peer: str | None) -> list[Row]:
     """Ricci tensors, exact."""
     rows: list[Row] = []
     for name, text in (("Ricci of the general solution", BONDI), ("Ricci of Kerr, x = cos(theta)", KERR)):
-        ours = spent(lambda text=text: list(Metric(*metric_of(text)).ricci))
+        ours = spent(lambda text=text: Metric(*metric_of(text)).ricci.flat())
         if peer:
             theirs, cut = stopped(text + PEER, peer)
             goal = ">= 10, stopped" if cut else ">= 3"
@@ -248,7 +249,7 @@ def main() -> None:
     text = table(rows)
     print(text)
     if options.out:
-        write_whole(options.out, text + "\n")
+        write_whole(options.out, (text + "\n").encode())
 
 
 if __name__ == "__main__":
