@@ -35,6 +35,7 @@ TUTORIALS = (
     "many-owners.md",
     "equations.md",
     "bms3.md",
+    "augmentation.md",
 )
 
 
