@@ -155,20 +155,20 @@ def is_pictures(data: str) -> bool:
 
 
 def _of_pictures(
-    data: str, others: list[str], settings: dict[str, object], title: str | None, *, engine: ask.Engine,
-    out: Path | None, resume: bool, address: str | None, **asked: Any,
+    data: str, others: list[str], settings: dict[str, object], title: str | None, *, verb: str = "discover",
+    engine: ask.Engine, out: Path | None, resume: bool, address: str | None, **asked: Any,
 ) -> None:  # fmt: skip
     ask.check_run(out, resume, engine, address)
     if others:
-        raise SchemaError(
-            f"{', '.join(others)} with pictures", "--groups, --transforms, --set, --tol, --quick and --out"
-        )
+        own = "--transforms, --set, --tol" if verb == "discover" else "--methods, --set"
+        raise SchemaError(f"{', '.join(others)} with pictures", f"--groups, {own}, --quick and --out")
     import isotropy
     from isotropy.data import load_pictures
 
     pictures = load_pictures(data, seed=asked["seed"], **settings)
     pictures = replace(pictures, name=title) if title else pictures
-    found = isotropy.discover(pictures, engine=engine.value, out=out, resume=resume, address=address, **asked)
+    question = getattr(isotropy, verb)
+    found = question(pictures, engine=engine.value, out=out, resume=resume, address=address, **asked)
     show_answer(found)
     point(out)
 
@@ -253,8 +253,17 @@ def compare(
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?
 
-    About how long it takes is said beforehand: a quick look a minute or two, a full one several.
+    About how long it takes is said beforehand: a quick look a minute or two, a full one several. DATA may be a folder
+    of pictures, one sub-folder for each class, or digits.
     """
+    if is_pictures(data):
+        given = {"--backbone": backbone, "--rate": rate, "--schema": schema, "--memory": memory}
+        others = [name for name, value in given.items() if value is not None] + ["--loss"] * (loss != "squared")
+        _of_pictures(
+            data, others, ask.settings_of(setting), title, verb="compare", engine=engine, out=out, resume=resume,
+            address=address, groups=_named(group), methods=methods, seed=seed, quick=quick, workers=workers,
+        )  # fmt: skip
+        return
     run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
     _answer(
         "compare",

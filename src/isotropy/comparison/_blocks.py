@@ -21,6 +21,16 @@ _BUILT = {
     "weights are tied, so that it has fewer parameters at a width that takes about as long.",
 }
 
+_OF_PICTURES = {
+    "plain": "A network of strided convolutions and a hidden layer, on the pictures as they are.",
+    "TrivialAugment": "The same network; each picture by one of 14 operations of a random strength, each time.",
+    "augmentation": "The same network; each picture is moved by a random element of the group whenever it is seen.",
+    "constrained": "The same network, whose loss on pictures moved by what it finds hard is held at a bound.",
+    "frames": "The same network, averaged over the group: all elements of a finite one, eight angles of SO(2).",
+    "coordinates": "The same network behind moments of the intensity, which take position, size and stretch away.",
+    "layers": "Convolutions over the group, with few elements and channels: a network of its own.",
+}
+
 
 def head(
     recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float, loss: str
@@ -89,9 +99,9 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
     )
 
 
-def built(methods: Sequence[MethodFinding], backbone: str) -> Block:
+def built(methods: Sequence[MethodFinding], backbone: str, *, pictures: bool = False) -> Block:
     said = {
-        **_BUILT,
+        **(_OF_PICTURES if pictures else _BUILT),
         **({"plain": f"The network of {backbone} as it is, on the rows as they are."} if backbone else {}),
     }
     kinds = list(dict.fromkeys(f.kind for f in methods))

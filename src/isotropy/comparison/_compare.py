@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from isotropy.comparison._duration import announce
-from isotropy.comparison._judging import Against, accuracy_of, against, error_from, error_of
-from isotropy.comparison._methods import Budget, Method, MethodFinding, Standing, kinds_of, methods_of
+from isotropy.comparison._methods import Budget, Method, kinds_of, methods_of
 from isotropy.comparison._own import Own, one_hot
-from isotropy.comparison._recommendation import ALPHA, Contender, as_good, choose, recommend
 from isotropy.comparison._result import Comparison
+from isotropy.comparison._table import Outcomes, comparison_of
 from isotropy.comparison._training import folds_of, train_fold
 from isotropy.comparison._within import held_to
-from isotropy.data import Dataset, Tabular, Types
-from isotropy.errors import DomainError, SchemaError
-from isotropy.estimate import Estimate
+from isotropy.data import Dataset, Pictures, Tabular, Types
+from isotropy.errors import SchemaError
 from isotropy.groups import Window, is_subgroup, parse
 from isotropy.reps import Scalar
 from isotropy.runs import map_jobs
@@ -33,15 +30,12 @@ from isotropy.study import (
     dataset_of,
     listed,
     problem_of,
-    subgroups,
     told_of,
 )
 
-Outcomes = Sequence[Mapping[str, Any]]
-
 
 def compare(
-    x: Dataset | Tabular,
+    x: Dataset | Pictures | Tabular,
     y: Tabular | str | None = None,
     types: Types | None = None,
     *,
@@ -74,6 +68,9 @@ def compare(
     ``quick`` is a first look: three folds of 500 steps, smaller networks. With ``out`` the run lives in that
     directory: a killed run continues with ``resume=True``, and the report is written there.
 
+    Of ``Pictures`` x alone is given: TrivialAugment and a constraint stand beside the others, and ``methods``,
+    ``quick``, ``windows`` and ``seed`` are all that may be said (docs/compare.md).
+
     ``memory``, such as "2GB", is a budget for forward and backward pass of every method, as ``fit`` takes it: networks
     that are chains of layers keep less and run the rest again, to the same bits; others are measured, and not run if
     they need more. The notes say which.
@@ -93,6 +90,17 @@ def compare(
     ['plain', 'augmentation Scale(3)']
     """
     began = time.monotonic()
+    if isinstance(x, Pictures):
+        others = {"y": y, "types": types, "cluster": cluster, "backbone": backbone, "rate": rate, "memory": memory}
+        said = [name for name, given in others.items() if given is not None] + (["loss"] if loss != "squared" else [])
+        if said:
+            raise SchemaError(f"{', '.join(said)} with pictures", "groups, methods, windows, quick and seed")
+        from isotropy.comparison._pictures import compare_pictures  # networks, only for pictures
+
+        return compare_pictures(
+            x, groups=groups, methods=methods, seed=seed, quick=quick, windows=windows, engine=engine, workers=workers,
+            address=address, out=out, resume=resume, progress=progress,
+        )  # fmt: skip
     kinds, own = kinds_of(methods), Own.of(backbone, loss, rate)
     dataset = dataset_of(x, y, types, cluster)
     problem = problem_of(dataset, _with_subgroups(dataset, groups), windows, seed)
@@ -171,124 +179,12 @@ def judged(
 
     Raises DomainError where the plain network, to which all are compared, did not converge.
     """
-    table = _Table.of(problem, listed, found, budget, squared=not own.loss)
-    advice = recommend(
-        table.contenders, table.below, table.signal, constant="their mean" if table.squared else "a constant"
+    data = {**told_of(dataset), "units": int(problem.unit.max()) + 1}
+    notes = (*_notes(dataset, problem), *([_largest_class(problem)] if own.classes else []))
+    fold = folds_of(problem, budget.folds)
+    return comparison_of(
+        data, listed, found, fold, problem.unit, problem.candidates, budget, squared=not own.loss, notes=notes
     )
-    return Comparison(
-        data={**told_of(dataset), "units": int(problem.unit.max()) + 1},
-        methods=tuple(table.finding(method, found.get(method.name, ())) for method in listed),
-        recommended=table.chosen if table.signal else "",
-        recommendation=advice,
-        constant=table.constant,
-        edges=tuple((small, big) for big, smalls in table.below.items() for small in smalls),
-        budget=asdict(budget),
-        notes=(*_notes(dataset, problem), *([_largest_class(problem)] if own.classes else [])),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Table:
-    """All methods against the best and against the plain one, on the same rows."""
-
-    errors: Mapping[str, Estimate]
-    accuracies: Mapping[str, Estimate]
-    best: str
-    to_best: Mapping[str, Against]
-    to_plain: Mapping[str, Against]
-    contenders: Sequence[Contender]
-    below: Mapping[str, Sequence[str]]
-    diverged: Mapping[str, str]
-    whole: str  # the candidate under which plain and soft networks are held
-    constant: float
-    signal: bool
-    squared: bool
-
-    @classmethod
-    def of(
-        cls, problem: Problem, listed: Sequence[Method], found: Mapping[str, Outcomes], budget: Budget, squared: bool
-    ) -> _Table:
-        fold, unit = folds_of(problem, budget.folds), problem.unit
-        diverged = {name: said for name, folds in found.items() for said in [_divergence(folds)] if said}
-        if "plain" in diverged:
-            raise DomainError(
-                f"a plain network that did not converge ({diverged['plain']})",
-                "targets and inputs that a network can be trained on",
-                "look for a few rows with values far beyond all others",
-            )
-        losses = {name: _by_row(folds, "loss", fold) for name, folds in found.items() if name not in diverged}
-        best = min(losses, key=lambda name: float(losses[name].mean()))
-        right = {name: _by_row(found[name], "right", fold) for name in losses if "right" in found[name][0]}
-        errors = {name: error_of(loss, fold, unit, squared=squared) for name, loss in losses.items()}
-        to_best = against(losses, best, fold, unit, squared=squared)
-        mean = _by_row(found["plain"], "constant", fold)
-        # The best is the best of many: its p-value against the mean is corrected for their number.
-        to_mean = against({**losses, "the mean": mean}, "the mean", fold, unit)[best]
-        contenders: list[Contender] = []
-        for m in listed:
-            if m.name in losses:
-                e, p_best = errors[m.name], 1.0 if m.name == best else to_best[m.name].p_adjusted
-                contenders.append(Contender(m.name, m.kind, m.group, m.exact, e.mean, e.low, e.high, p_best))
-        return cls(
-            errors, {name: accuracy_of(each, fold, unit) for name, each in right.items()},
-            best, to_best, against(losses, "plain", fold, unit, squared=squared), contenders,
-            subgroups(problem.candidates), diverged, problem.candidates[0].name,
-            error_from(float(mean.mean()), squared), to_mean.excess < 0 and to_mean.p_adjusted < ALPHA, squared,
-        )  # fmt: skip
-
-    @property
-    def chosen(self) -> str:
-        return choose(self.contenders, self.below).name
-
-    def standing(self, name: str) -> Standing:
-        if self.signal and name == self.chosen:
-            return "recommended"
-        if name == self.best:
-            return "best"
-        if name in {c.name for c in as_good(self.contenders)}:
-            return "as good"
-        return "undecided" if self.to_best[name].p_adjusted >= ALPHA else "worse"
-
-    def finding(self, method: Method, outcomes: Outcomes) -> MethodFinding:
-        name = method.name
-        missing = method.missing or self.diverged.get(name, "")
-        if missing:
-            return MethodFinding(name, method.kind, method.group, "not run", missing=missing)
-        best, plain = self.to_best.get(name), self.to_plain.get(name)
-        asymmetry = [o["equivariance_error"] for o in outcomes if o["equivariance_error"] is not None]
-        return MethodFinding(
-            name,
-            method.kind,
-            method.group,
-            self.standing(name),
-            error=self.errors[name],
-            excess=0.0 if best is None else best.excess,
-            p_best=None if best is None else best.p_adjusted,
-            excess_plain=0.0 if plain is None else plain.excess,
-            p_plain=None if plain is None else plain.p_adjusted,
-            equivariance_error=sum(asymmetry) / len(asymmetry) if asymmetry else None,
-            equivariance_group=method.group or self.whole,
-            accuracy=self.accuracies.get(name),
-            seconds=sum(o["seconds"] for o in outcomes),
-            row_seconds=sum(o["predict_seconds"] for o in outcomes) / sum(len(o["loss"]) for o in outcomes),
-            peak_mb=max(o["peak_mb"] for o in outcomes),
-            parameters=int(outcomes[0]["parameters"]),
-            fold_errors=tuple(error_from(float(o["loss"].mean()), self.squared) for o in outcomes),
-            best_steps=tuple(int(o["best_step"]) for o in outcomes),
-        )
-
-
-def _divergence(outcomes: Outcomes) -> str:
-    """Why a method has no errors, or nothing."""
-    return next((f"it did not converge: {o['diverged']}" for o in outcomes if o["diverged"]), "")
-
-
-def _by_row(outcomes: Outcomes, key: str, fold: Tensor) -> Tensor:
-    """The values of all rows in their order, each from the fold that held it out."""
-    values = torch.empty(len(fold), dtype=torch.float64)
-    for number, outcome in enumerate(outcomes):
-        values[fold == number] = torch.from_numpy(outcome[key])
-    return values
 
 
 def _largest_class(problem: Problem) -> str:

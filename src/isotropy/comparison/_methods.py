@@ -25,11 +25,15 @@ _NOT_SOFT = "no candidate acts by orthogonal matrices without translating, so no
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the comparison; ``group`` is printed, empty for plain and soft; ``missing`` says why it is not run."""
+    """One row of the comparison; ``group`` is printed, empty for plain and soft; ``missing`` says why it is not run.
 
-    kind: Kind
+    ``nearly`` says that the kind is exact elsewhere, but not here.
+    """
+
+    kind: str
     group: str = ""
     missing: str = ""
+    nearly: bool = False
 
     @property
     def name(self) -> str:
@@ -38,7 +42,7 @@ class Method:
     @property
     def exact(self) -> bool:
         """Whether its models are symmetric whatever their weights."""
-        return self.kind in EXACT
+        return self.kind in EXACT and not self.nearly
 
 
 Standing = Literal["recommended", "best", "as good", "undecided", "worse", "not run"]

@@ -42,7 +42,7 @@ class Comparison(Answer[MethodFinding]):
         """How to build the recommended method into a network of one's own."""
         chosen = next((f for f in self.methods if f.name == self.recommended), None)
         inputs, targets = str(self.data.get("inputs", "")), str(self.data.get("targets", ""))
-        if chosen is None or not chosen.group:
+        if chosen is None or not chosen.group or self.data.get("pictures"):
             return ()
         if chosen.kind in ("frames", "coordinates"):
             return tuple(filter(None, [symmetrising(chosen.group, inputs, targets)]))
@@ -64,7 +64,7 @@ class Comparison(Answer[MethodFinding]):
             *section(
                 "How it was found",
                 pairs(self.run, self.budget["folds"]),
-                built(self.methods, str(self.settings.get("backbone", ""))),
+                built(self.methods, str(self.settings.get("backbone", "")), pictures=bool(self.data.get("pictures"))),
                 *not_run(self.methods),
                 *how_to_read(),
             ),
