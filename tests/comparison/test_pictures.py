@@ -76,13 +76,14 @@ def test_every_way_has_its_line_or_its_reason(run: tuple[Comparison, Path]) -> N
 def test_all_methods_train_on_one_fold(tmp_path: Path) -> None:
     """The job itself, for the ways that a quick look of a test has no time for."""
     few = blots(24)
-    turned, stretched = (
-        Candidate(name, parse(name), width) for name, width in (("SO(2)", None), ("GL+(2)", (0.2,) * 4))
-    )
+    turned, stretched = Candidate("SO(2)", parse("SO(2)")), Candidate("GL+(2)", parse("GL+(2)"), (0.2,) * 4)
     with Run(tmp_path / "run") as run:
         run.write(PICTURES, {"x": few.x.contiguous(), "y": few.y, "fold": torch.arange(24) // 2 % 3})
-        for kind, one in (("constrained", turned), ("frames", turned), ("coordinates", stretched), ("layers", turned),
-                          ("TrivialAugment", None)):  # fmt: skip
+        asked: list[tuple[PictureKind, Candidate | None]] = [
+            ("constrained", turned), ("frames", turned), ("coordinates", stretched), ("layers", turned),
+            ("TrivialAugment", None),
+        ]  # fmt: skip
+        for kind, one in asked:
             outcome = train_pictures(
                 run, seed=0, kind=kind, candidate={} if one is None else one.as_json(), under=turned.as_json(),
                 fold=0, budget={"steps": 3, "batch": 8, "folds": 3},
@@ -96,7 +97,8 @@ def test_an_average_over_angles_knows_fewer_directions_than_the_network() -> Non
     x = blots(24, 16).floats().double()
     turned = Candidate("SO(2)", parse("SO(2)"))
     errors: list[float] = []
-    for kind in ("plain", "frames"):
+    kinds: tuple[PictureKind, ...] = ("plain", "frames")
+    for kind in kinds:
         network, _ = built(kind, turned, blots(24, 16).x, 2, 0)
         network.double().eval()
         errors.append(equivariance_error(network, "SO(2)", x, Field(), 2 * Scalar, n=8).mean)

@@ -4,10 +4,11 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 
-from isotropy.comparison._methods import Budget, Method
+from isotropy.comparison._methods import Budget, Kind, Method
 from isotropy.comparison._own import Own
 from isotropy.comparison._trainees import trainee_of
 from isotropy.comparison._training import single_precision, steps_of
@@ -49,7 +50,7 @@ def _of_one(problem: Problem, method: Method, budget: Budget, own: Own) -> float
     candidate = next((c for c in problem.candidates if c.name == method.group), None)
     few = problem.few(rows)
     began = time.process_time()
-    trainee = trainee_of(method.kind, few, candidate, rows, budget, 0, own)
+    trainee = trainee_of(cast(Kind, method.kind), few, candidate, rows, budget, 0, own)
     made = time.process_time()
     table = trainee.table(rows)
     steps_of(trainee, table, 1)

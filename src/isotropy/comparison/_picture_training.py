@@ -22,7 +22,7 @@ from isotropy.optics import average, measure_peak
 from isotropy.random import derive, spawn
 from isotropy.reps import Field, Scalar
 from isotropy.runs import Run
-from isotropy.soft import Ascent, GroupTransforms, ImageOps, InvarianceConstraint, TransformSet, suggest_bound
+from isotropy.soft import Ascent, GroupTransforms, ImageOps, InvarianceConstraint, suggest_bound
 from isotropy.study import Candidate, cross_entropy, picture_network
 from isotropy.train import Cosine, fit
 
@@ -168,7 +168,7 @@ def _batches(
     seed: int,
 ) -> Any:  # fmt: skip
     """Batches of bytes that become numbers, are moved by chance where the method says so, and seen as it sees them."""
-    law: TransformSet | None = None
+    law: Any = None  # a TransformSet: what it draws is its own kind of parameters
     if kind == "TrivialAugment":
         law = ImageOps("standard", include_identity=True)
     elif kind == "augmentation":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 
-from isotropy.comparison._methods import Budget, Method
+from isotropy.comparison._methods import Budget, Kind, Method
 from isotropy.comparison._own import Own
 from isotropy.comparison._trainees import trainee_of
 from isotropy.comparison._training import planned, single_precision, steps_of
@@ -58,7 +59,7 @@ def held_to(
 def _held(budget: float, problem: Problem, method: Method, spend: Budget, own: Own) -> Held:
     rows = torch.arange(min(spend.batch, len(problem.x)))
     candidate = next((c for c in problem.candidates if c.name == method.group), None)
-    trainee = trainee_of(method.kind, problem.few(rows), candidate, rows, spend, 0, own)
+    trainee = trainee_of(cast(Kind, method.kind), problem.few(rows), candidate, rows, spend, 0, own)
     core, why_not = planned(trainee, len(rows))
     table = trainee.table(rows)
     planner = planner_of(core)
