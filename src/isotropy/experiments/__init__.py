@@ -12,6 +12,7 @@ from isotropy.experiments.piecewise import PIECEWISE
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
 from isotropy.experiments.subgraph import SUBGRAPH
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
+from isotropy.experiments.varying_speed_of_light import VARYING_SPEED_OF_LIGHT
 from isotropy.experiments.zoo import ZOO
 from isotropy.study import Claim, Experiment
 
@@ -29,6 +30,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         ZOO,
         INVARIANCE_CONSTRAINED,
         ASYMPTOTIC_SYMMETRIES,
+        VARYING_SPEED_OF_LIGHT,
     )
 }
 

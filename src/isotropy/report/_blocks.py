@@ -270,7 +270,8 @@ class Curves(Block):
 
     ``xlabel``, ``ylabel`` name the axes; ``xlog``, ``ylog`` make them logarithmic; ``percent`` writes y as per cent;
     ``angle`` says that x is in radians, and writes it in degrees. ``shade`` is a stretch of x, ``levels`` are labelled
-    dashed lines at values of y, ``strip`` are pictures that stand under their x.
+    dashed lines at values of y, ``strip`` are pictures that stand under their x, ``points`` are measurements with their
+    intervals, drawn over the lines.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -287,6 +288,7 @@ class Curves(Block):
     shade: tuple[Number, Number] | None = None
     levels: Sequence[tuple[str, Number]] = ()
     strip: Sequence[tuple[Number, Picture]] = ()
+    points: Sequence[Points] = ()
 
 
 @dataclass(frozen=True)
@@ -305,7 +307,7 @@ class Scatter(Block):
     """``clouds`` of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, ...
 
     ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent. ``plane`` shows a picture of bodies:
-    equal scales, no axes, fine points, a colour for each of many clouds, and ``arrows``, each (x, y, to x, to y).
+    equal scales, no axes, fine points, a colour for each of many clouds. ``arrows`` are each (x, y, to x, to y).
 
     >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True

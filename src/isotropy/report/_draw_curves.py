@@ -25,7 +25,7 @@ _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anc
 
 def draw_curves(block: Curves, width: Width) -> Figure:
     """Lines with bands; each line differs from the others in its colour and in its dashes."""
-    figure, axes, columns = _axes(block, width, [curve.label for curve in block.curves if curve.label])
+    figure, axes, columns = _axes(block, width, [one.label for one in (*block.curves, *block.points) if one.label])
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
         x = np.asarray(curve.x, dtype=float)
@@ -36,6 +36,8 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         # A single point is a curve that nobody would see.
         marker = "o" if len(x) == 1 else ""
         axes.plot(x, np.asarray(curve.y, dtype=float), color=colour, ls=dashes, marker=marker, label=_name(curve.label))
+    for number, cloud in enumerate(block.points, start=len(block.curves)):
+        _cloud(axes, cloud, number)
     if block.xlog:
         _log_axis(axes, "x")
     if block.ylog:
@@ -86,15 +88,9 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
         values = [float(v) for cloud in block.clouds for v in (*cloud.x, *cloud.y) if math.isfinite(v)] or [0.0, 1.0]
         ends = [min(values), max(values)]
         axes.plot(ends, ends, color=light("faint"), linewidth=1.2, zorder=1, label=_DIAGONAL)
-    markers = ("o", "s", "^", "D", "v", "P")
     for number, cloud in enumerate(block.clouds):
-        colour = _colour(cloud.tone, number)
-        x, y = np.asarray(cloud.x, dtype=float), np.asarray(cloud.y, dtype=float)
-        if cloud.low is not None and cloud.high is not None:
-            low, high = np.asarray(cloud.low, dtype=float), np.asarray(cloud.high, dtype=float)
-            axes.vlines(x, low, high, color=colour, linewidth=1.6, alpha=0.75)
-        marker = markers[number % len(markers)]
-        axes.plot(x, y, marker, color=colour, ms=6.5, mew=0, ls="", label=_name(cloud.label), alpha=0.9)
+        _cloud(axes, cloud, number)
+    _draw_arrows(axes, block)
     if block.percent:
         axes.yaxis.set_major_formatter(numbers(percent=True))
         if block.diagonal:
@@ -111,6 +107,28 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     return figure
 
 
+_MARKERS = ("o", "s", "^", "D", "v", "P")
+_MANY = 300  # points of a cloud that are drawn fine, so that its density shows
+
+
+def _cloud(axes: Axes, cloud: Points, number: int) -> None:
+    """Points with their vertical intervals."""
+    colour = _colour(cloud.tone, number)
+    x, y = np.asarray(cloud.x, dtype=float), np.asarray(cloud.y, dtype=float)
+    if cloud.low is not None and cloud.high is not None:
+        low, high = np.asarray(cloud.low, dtype=float), np.asarray(cloud.high, dtype=float)
+        axes.vlines(x, low, high, color=colour, linewidth=1.6, alpha=0.75)
+    size, alpha = (2.5, 0.4) if len(x) > _MANY else (6.5, 0.9)
+    marker = _MARKERS[number % len(_MARKERS)]
+    axes.plot(x, y, marker, color=colour, ms=size, mew=0, ls="", label=_name(cloud.label), alpha=alpha)
+
+
+def _draw_arrows(axes: Axes, block: Scatter) -> None:
+    for x, y, to_x, to_y in block.arrows:
+        how = {"arrowstyle": "->", "color": light("ink"), "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=how)
+
+
 def _draw_plane(block: Scatter, width: Width) -> Figure:
     labels = [cloud.label for cloud in block.clouds if cloud.label]
     figure, axes, columns = _axes(block, width, labels)
@@ -118,9 +136,7 @@ def _draw_plane(block: Scatter, width: Width) -> Figure:
     for number, cloud in enumerate(block.clouds):
         colour = light(cloud.tone) if cloud.tone else _apart(hues, number, len(block.clouds))
         axes.plot(cloud.x, cloud.y, ".", color=colour, ms=4, mew=0, ls="", label=_name(cloud.label))
-    for x, y, to_x, to_y in block.arrows:
-        how = {"arrowstyle": "->", "color": light("ink"), "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
-        axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=how)
+    _draw_arrows(axes, block)
     axes.set_aspect("equal", adjustable="datalim")
     axes.set_axis_off()
     _legend(figure, axes, width, columns, markers=3.0)

@@ -100,7 +100,7 @@ def compare_models(
 ) -> ModelComparison:
     """Fits of several models to one likelihood: chi2 by N and by N - k, AIC, AICc, BIC, ln Z, and what was fixed.
 
-    Evidences are by quadrature for at most two free parameters, else nested, over the models' priors; ``evidence``
+    Evidences are by quadrature for at most three free parameters, else nested, over the models' priors; ``evidence``
     False leaves them out. Raises DomainError for no models.
     Source: specification 07 §2.3; Burnham and Anderson 2002 (AICc).
     """
@@ -119,7 +119,7 @@ def compared(model: Cosmology, likelihood: SNLikelihood, *, evidence: bool = Tru
     chi2 = fit.chi2 - likelihood.constant  # of the profile, whatever the offset: what k parameters and a constant fit
     log_z = None
     if evidence:
-        method = "quadrature" if free <= 2 else "nested"
+        method = "quadrature" if free <= 3 else "nested"
         log_z = likelihood.evidence(model, method=method, seed=seed).log_z
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
     fixed = ", ".join(f"{name}={value}" for name, value in model.fixed.items())

@@ -1,4 +1,4 @@
-"""The evidence of a model: quadrature for at most two parameters, nested sampling beyond, to be compared."""
+"""The evidence of a model: quadrature for at most three parameters, nested sampling beyond, to be compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from isotropy.physics.cosmology import Cosmology
 from isotropy.physics.supernovae._asked import Likelihood, box, defined
 
 _NODES = 8  # of Gauss-Legendre in each panel
-_PANELS = {1: (32, 512), 2: (12, 48)}  # first and last number of panels on a side, doubled until two agree
+_PANELS = {1: (32, 512), 2: (12, 48), 3: (6, 12)}  # first and last number of panels on a side, doubled until two agree
 _AGREE = 1e-6
 
 
@@ -48,8 +48,8 @@ def evidence(
         return Evidence(float(lik.log_likelihood(model)), 0.0, "no free parameter")
     if method == "nested":
         return _nested(lik, model, low.numpy(), high.numpy(), seed, live)
-    if k > 2:
-        raise DomainError(f"quadrature over {k} parameters", "at most 2", 'method="nested"')
+    if k > 3:
+        raise DomainError(f"quadrature over {k} parameters", "at most 3", 'method="nested"')
     panels, most = _PANELS[k]
     found, apart = _quadrature(lik, model, low, high, panels), math.inf
     while panels < most and apart >= _AGREE:

@@ -213,7 +213,7 @@ class SNLikelihood:
         """ln Z under flat ``priors``: the normalised Gaussian, a free offset with a flat, improper measure.
 
         Differences between models that share the sample and the treatment of the offset have a meaning, single values
-        have none. "quadrature" for at most two free parameters, "nested" is dynesty with ``live`` points.
+        have none. "quadrature" for at most three free parameters, "nested" is dynesty with ``live`` points.
         """
         return evidence(self, model, priors, method=method, seed=seed, live=live)
 

@@ -1,0 +1,193 @@
+"""The answer of the experiment: the published table, the honest one beside it, and sentences with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from isotropy.experiments.varying_speed_of_light._config import (
+    BINS,
+    EVIDENCE,
+    FREE,
+    LCDM,
+    OTHERS,
+    PLAIN,
+    SAMPLES,
+    TABLE,
+    VSL,
+)
+from isotropy.physics.supernovae import SCALE, strength
+from isotropy.report import Block, Column, Curve, Curves, Points, Scatter, Table, Text
+from isotropy.study import Published, Trace, Traced, numbers, quoted
+
+MODELS = (VSL, LCDM, PLAIN)
+
+
+def _value(result: Any, task: str, setting: str, method: str) -> float | None:
+    try:
+        return float(result.score(task, setting, method).mean)
+    except KeyError:
+        return None
+
+
+def _of(result: Any, figure: str) -> list[Trace]:
+    return [trace for trace in result.traces if trace.figure == figure]
+
+
+def sentences(result: Any) -> Iterator[Block]:
+    """What has to be said beside the table, each sentence with a number of this run."""
+    read = lambda *key: _value(result, *key)  # noqa: E731
+    said: list[str] = []
+    h0, chi2n, dof = (read(TABLE, s, VSL) for s in ("H0 at M = -19.35", "chi2 / N", "chi2 / (N - k)"))
+    if h0 is not None and chi2n is not None and dof is not None:
+        said += [
+            f"H0 needs M: {h0:.2f} km/s/Mpc at M = -19.35 would be {h0 * 10**0.02:.2f} at M = -19.25; supernovae alone "
+            "do not say which.",
+            f"chi2 / N is not chi2 / dof: {chi2n:.5f} against {dof:.5f}, and neither is called better on it.",
+        ]
+    gain, modes = read(FREE, "gain in chi2", "pantheon, stat"), read(FREE, "modes", "pantheon, stat")
+    low, high = (read(FREE, f"H0, {q} %", "pantheon, stat") for q in ("2.5", "97.5"))
+    if gain is not None and modes is not None and low is not None and high is not None:
+        said.append(
+            f"b1 and b2 were fixed by hand, after looking at the data: free, chi2 falls by {gain:.2f} more, there are "
+            f"{modes:.0f} modes, and H0 at M = -19.35 lies between {low:.1f} and {high:.1f} (95 %)."
+        )
+    differences = {m: read(EVIDENCE, "ln Z, VSL with F(z) above flat LambdaCDM", m) for m in map(", ".join, SAMPLES)}
+    one, other = differences["pantheon-binned, stat"], differences["pantheon-binned, stat+sys"]
+    if one is not None and other is not None:
+        said.append(
+            f"Statistical errors only: on the bins ln Z of the paper's model is {one:+.2f} above flat LambdaCDM without "
+            f"the systematic covariance and {other:+.2f} with it ({strength(other)})."
+        )
+    same = read(TABLE, "chi2 apart from R_h = ct", PLAIN)
+    if same is not None:
+        said.append(
+            f"F = 1 has the distances of R_h = ct, up to a constant that the offset absorbs: chi2 differs by {same:.1e}."
+        )
+    plus, des = (read(OTHERS, f"{s}, stat: chi2 / N", LCDM) for s in ("pantheon-plus", "des-5yr"))
+    if plus is not None and des is not None:
+        said.append(
+            f"Diagonal errors: those of Pantheon+ and DES are not meant for cosmology (chi2 / N = {plus:.3f} and "
+            f"{des:.3f} for flat LambdaCDM); their rows show what the files give, not what the surveys say."
+        )
+    if said:
+        yield Text("\n".join(f"- {one}" for one in said), title="Read with care", style="note", section="Verdict")
+    rows = [(m, d, _word(d)) for m, d in differences.items() if d is not None]
+    if rows:
+        columns = (Column("sample"), Column("ln Z, VSL with F(z) less flat LambdaCDM", "number"), Column("in words"))
+        yield Table(columns, rows, section="Verdict", title="What the evidence says", caption=SCALE, name="verdict")
+
+
+def _word(difference: float) -> str:
+    word = strength(difference)
+    if word.startswith("not"):
+        return word
+    return f"{word}, for {'VSL with b1 = b2 = 2 fixed by hand' if difference > 0 else 'flat LambdaCDM'}"
+
+
+def honest(result: Any) -> Iterator[Block]:
+    """The table of all samples: what is claimed, and what the data say."""
+    heads = ("chi2", "chi2 / N", "chi2 / (N - k)", "AIC", "BIC", "ln Z", "F_inf", "Om", "H0 at M = -19.35")
+    rows: list[list[Any]] = []
+    for sample, cov in SAMPLES:
+        first = (sample, cov) == SAMPLES[0]
+        for model in MODELS:
+            task, start = (TABLE, "") if first else (OTHERS, f"{sample}, {cov}: ")
+            found = [_value(result, task, start + head, model) for head in heads]
+            if found[0] is not None:
+                fixed = {VSL: "b1 = b2 = 2, fixed after looking at the data", PLAIN: "F_inf = 1"}.get(model, "")
+                rows.append([f"{sample}, {cov}", model, *found, fixed])
+    if rows:
+        columns = [Column("sample"), Column("model"), *(Column(head, "number") for head in heads), Column("fixed")]
+        yield Table(columns, rows, section="Tables", title="The same fits on every sample, with and without systematics",
+                    caption="k counts the free parameters and the offset.", name="honest")  # fmt: skip
+
+
+def hubble(result: Any) -> Iterator[Block]:
+    """Magnitudes above those of F = 1, models and binned data, one figure for each sample."""
+    for data in _of(result, "points"):
+        lines = [t for t in _of(result, "lines") if t.name.startswith(f"{data.name}|")]
+        curves = [Curve(t.name.partition("|")[2], t.columns["z"], t.columns["m"]) for t in lines]
+        m, sd = data.columns["m"], data.columns["sd"]
+        low, high = [a - b for a, b in zip(m, sd, strict=True)], [a + b for a, b in zip(m, sd, strict=True)]
+        yield Curves(
+            curves, points=[Points("binned means", data.columns["z"], m, low, high)], xlog=True, xlabel="redshift",
+            ylabel="magnitude less 5 log10 of the distance of F = 1", section="Hubble diagrams", title=data.name,
+            caption="Weighted means in bins of ln z, 68 % intervals; the offset of each model is its best.", half=True,
+            name=f"hubble-{data.name.replace(', ', '-').replace('+', '-')}",
+        )  # fmt: skip
+
+
+PAIRS = (("F_inf", "b1"), ("F_inf", "b2"), ("b1", "b2"), ("F_inf", "H0"), ("b1", "H0"), ("b2", "H0"))
+
+
+def corner(result: Any) -> Iterator[Block]:
+    """The posterior of F_inf, b1, b2 and H0 in pairs, with every mode and the published point."""
+    hand = {trace.name: trace for trace in _of(result, "by hand")}
+    modes = {trace.name: trace for trace in _of(result, "modes")}
+    for draws in _of(result, "draws"):
+        named, point = modes[draws.name].columns, hand[draws.name].columns
+        for x, y in PAIRS:
+            yield Scatter(
+                [Points("draws", draws.columns[x], draws.columns[y], tone="muted"),
+                 Points("modes", named[x], named[y], tone="broken"),
+                 Points("b1 = b2 = 2", point[x], point[y], tone="holds")],
+                xlabel=x, ylabel=y, section="b1 and b2 free", title=f"{draws.name}: {x} and {y}", half=True,
+                name=f"corner-{draws.name.split(',')[0]}-{x}-{y}",
+            )  # fmt: skip
+        keys = ("F_inf", "b1", "b2", "H0", "chi2")
+        columns = [Column(key if key != "chi2" else "chi2 above the best", "number") for key in keys]
+        rows = list(zip(*(named[key] for key in keys), strict=True))
+        yield Table([Column("mode"), *columns], [(str(i + 1), *row) for i, row in enumerate(rows)],
+                    section="b1 and b2 free", title=f"Modes, {draws.name}", name=f"modes-{draws.name.split(',')[0]}")  # fmt: skip
+
+
+def rates(result: Any) -> Iterator[Block]:
+    """H0 of each redshift bin, against the curve of the fitted F."""
+    for data in _of(result, "rates"):
+        line = next(trace for trace in _of(result, "H0_eff") if trace.name == data.name)
+        c = data.columns
+        yield Curves(
+            [Curve("H0_eff(z) of the fitted F", line.columns["z"], line.columns["h0"])],
+            points=[Points("F = 1 in each bin", c["z"], c["h0"], c["low"], c["high"])], xlog=True, xlabel="redshift",
+            ylabel="H0 at M = -19.35, km/s/Mpc", section=BINS, title="H0 by redshift",
+            caption="68 % intervals, statistical errors, M known.", name="rates",
+        )  # fmt: skip
+
+
+def ridge(result: Any) -> Iterator[Block]:
+    """Draws of (mu, zeta) with the field that was found, and the singular values with their names."""
+    clouds = [Points(t.name, t.columns["mu"], t.columns["zeta"]) for t in _of(result, "ridge")]
+    for found in _of(result, "arrows"):
+        columns: Sequence[Sequence[float]] = [found.columns[key] for key in ("x", "y", "to_x", "to_y")]  # type: ignore[misc]
+        arrows = list(zip(*columns, strict=True))
+        yield Scatter(clouds, arrows=arrows, xlabel="mu", ylabel="zeta", section="Symmetries of the parameters",
+                      title="The ridge, and the field along it", name="ridge")  # fmt: skip
+    rows: list[tuple[Any, ...]] = []
+    for trace in _of(result, "spectrum"):
+        names = [name for name in trace.columns if name != "value"]
+        top = max(trace.columns["value"])
+        for i, value in enumerate(trace.columns["value"]):
+            kind = "exact" if value < 1e-6 * top else "sloppy" if value < 0.05 * top else "measured"
+            parts = " ".join(f"{trace.columns[name][i]:+.2f} {name}" for name in names)
+            rows.append((trace.name, kind, value, parts))
+    if rows:
+        columns_ = (Column("parameters"), Column("direction"), Column("singular value", "number"), Column("parts"))
+        yield Table(columns_, rows, section="Symmetries of the parameters", title="What the data see of the parameters",
+                    caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units of "
+                    "their priors. Exact: below 1e-6 of the largest; sloppy: below a twentieth.", name="spectrum")  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class VaryingSpeedOfLight(Traced):
+    """The paper's table and what the data say of its model with full statistics (07 §4)."""
+
+    kind: ClassVar[str] = "varying_speed_of_light"
+    heading = "A varying speed of light and the supernovae"
+    shown = (sentences, honest, hubble, corner, rates, ridge, numbers("All numbers of this run."), quoted)
+    published = Published.read(
+        __name__,
+        "[seen]: read in a source; [recalled]: from memory of the paper, not read again. Statistical errors, "
+        "M = -19.35, chi2 divided by N. The model is a minority view; it is tried here, not advertised.",
+    )
