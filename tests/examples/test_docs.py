@@ -36,6 +36,8 @@ TUTORIALS = (
     "equations.md",
     "bms3.md",
     "augmentation.md",
+    "which-parameters.md",
+    "scaling.md",
 )
 
 

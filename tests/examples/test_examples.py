@@ -61,3 +61,22 @@ def test_my_own_group_is_a_group_and_a_candidate(tmp_path: Path, script: Script)
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.stem)
 def test_every_example_has_a_test(path: Path) -> None:
     assert f'"{path.name}"' in Path(__file__).read_text()
+
+
+def test_which_parameters_finds_the_one_that_is_not_seen(tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "which_parameters.py", folder=tmp_path, strict=True)
+    assert "exact symmetries: 1" in printed
+    assert "stays: [1.0, 1.0]" in printed
+
+
+def test_scaling_laws_are_told_exactly_and_with_intervals(tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "scaling_laws.py", folder=tmp_path, strict=True)
+    assert "T: 3/2, a: 1" in printed
+    assert "no scaling" in printed
+    assert "1.5 [1.4" in printed
+
+
+def test_supernovae_are_compared_with_and_without_systematics(real_data: Path, tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "supernovae.py", folder=tmp_path, strict=True)
+    assert printed.count("if M = -19.35") == 4
+    assert printed.count("b1=2.0, b2=2.0") + printed.count("FlatLambdaCDM over") == 2 or "fixed by hand" in printed

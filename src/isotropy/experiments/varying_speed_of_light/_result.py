@@ -57,13 +57,14 @@ def sentences(result: Any) -> Iterator[Block]:
     one, other = differences["pantheon-binned, stat"], differences["pantheon-binned, stat+sys"]
     if one is not None and other is not None:
         said.append(
-            f"Statistical errors only: on the bins ln Z of the paper's model is {one:+.2f} above flat LambdaCDM without "
-            f"the systematic covariance and {other:+.2f} with it ({strength(other)})."
+            f"Statistical errors only: on the bins ln Z of the paper's model is {one:+.2f} above flat LambdaCDM "
+            f"without the systematic covariance and {other:+.2f} with it ({strength(other)})."
         )
     same = read(TABLE, "chi2 apart from R_h = ct", PLAIN)
     if same is not None:
         said.append(
-            f"F = 1 has the distances of R_h = ct, up to a constant that the offset absorbs: chi2 differs by {same:.1e}."
+            f"F = 1 has the distances of R_h = ct, up to a constant that the offset absorbs: chi2 differs by "
+            f"{same:.1e}."
         )
     plus, des = (read(OTHERS, f"{s}, stat: chi2 / N", LCDM) for s in ("pantheon-plus", "des-5yr"))
     if plus is not None and des is not None:
@@ -100,7 +101,7 @@ def honest(result: Any) -> Iterator[Block]:
                 rows.append([f"{sample}, {cov}", model, *found, fixed])
     if rows:
         columns = [Column("sample"), Column("model"), *(Column(head, "number") for head in heads), Column("fixed")]
-        yield Table(columns, rows, section="Tables", title="The same fits on every sample, with and without systematics",
+        yield Table(columns, rows, section="Tables", title="The same fits on every sample",
                     caption="k counts the free parameters and the offset.", name="honest")  # fmt: skip
 
 
@@ -140,7 +141,8 @@ def corner(result: Any) -> Iterator[Block]:
         columns = [Column(key if key != "chi2" else "chi2 above the best", "number") for key in keys]
         rows = list(zip(*(named[key] for key in keys), strict=True))
         yield Table([Column("mode"), *columns], [(str(i + 1), *row) for i, row in enumerate(rows)],
-                    section="b1 and b2 free", title=f"Modes, {draws.name}", name=f"modes-{draws.name.split(',')[0]}")  # fmt: skip
+                    section="b1 and b2 free", title=f"Modes, {draws.name}",
+                    name=f"modes-{draws.name.split(',')[0]}")  # fmt: skip
 
 
 def rates(result: Any) -> Iterator[Block]:
@@ -174,9 +176,10 @@ def ridge(result: Any) -> Iterator[Block]:
             rows.append((trace.name, kind, value, parts))
     if rows:
         columns_ = (Column("parameters"), Column("direction"), Column("singular value", "number"), Column("parts"))
-        yield Table(columns_, rows, section="Symmetries of the parameters", title="What the data see of the parameters",
-                    caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units of "
-                    "their priors. Exact: below 1e-6 of the largest; sloppy: below a twentieth.", name="spectrum")  # fmt: skip
+        yield Table(columns_, rows, section="Symmetries of the parameters", title="What the data see",
+                    caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units "
+                    "of their priors. Exact: below 1e-6 of the largest; sloppy: below a twentieth.",
+                    name="spectrum")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -155,13 +155,17 @@ def told(one: AffineField, names: Sequence[str]) -> str:
     """The field as a formula in the names of the parameters.
 
     >>> told(AffineField(torch.tensor([[-1.0, 0.0], [0.0, 1.0]]), torch.tensor([0.0, 1.0])), ["mu", "zeta"])
-    '(-mu)*∂_mu + (zeta + 1)*∂_zeta'
+    '(mu)*∂_mu + (-zeta - 1)*∂_zeta'
     """
     inside = [f"ln {name}" if i in one.log else name for i, name in enumerate(names)]
     parts: list[str] = []
+    A, b = one.A, one.b
+    largest = A.diagonal()[A.diagonal().abs().argmax()]  # a field times a number is the same symmetry
+    if float(largest) != 0:
+        A, b = A / largest, b / largest
     for i, name in enumerate(names):
-        terms = [(float(value), of) for value, of in zip(one.A[i], inside, strict=True) if value != 0]
-        terms += [(float(one.b[i]), "")] if one.b[i] != 0 else []
+        terms = [(float(value), of) for value, of in zip(A[i], inside, strict=True) if value != 0]
+        terms += [(float(b[i]), "")] if b[i] != 0 else []
         if terms:
             text = "".join(_term(value, of) for value, of in terms)
             text = text.removeprefix(" + ") if text.startswith(" + ") else "-" + text.removeprefix(" - ")

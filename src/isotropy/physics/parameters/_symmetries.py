@@ -105,4 +105,6 @@ def _field(v: Tensor, centre: Tensor, spread: Tensor, logs: tuple[int, ...]) -> 
     v = v / v.flatten()[v.abs().argmax()]
     v = torch.where(v.abs() < 1e-9, 0.0, v)  # rounding of the null vectors, a thousandth of what the gap certifies
     A = spread[:, None] * v[:, :-1] / spread
-    return AffineField(A, spread * v[:, -1] - A @ centre, logs)
+    b = spread * v[:, -1] - A @ centre
+    size = (A.abs() @ centre.abs()) + spread * v[:, -1].abs()
+    return AffineField(A, torch.where(b.abs() < 1e-9 * size, 0.0, b), logs)
