@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -133,7 +133,7 @@ def free_job(run: Run, *, seed: int, sample: str, cov: str, plan: Plan) -> Outco
 
 
 @job
-def bins_job(run: Run, *, seed: int, sample: str, edges: tuple[float, ...]) -> Outcome:
+def bins_job(run: Run, *, seed: int, sample: str, edges: Sequence[float]) -> Outcome:
     """X4: H0 by redshift for an analyst with F = 1, beside H0_eff of the fitted F(z)."""
     some = sample_of(sample, 0.01)
     fit = SNLikelihood(some).fit(DilatonVSL(), intervals=False, seed=seed)
