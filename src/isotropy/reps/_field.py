@@ -91,7 +91,7 @@ class Field:
 
         return self.rep.act(G, tree.tree_map(over_cells, g), x.movedim(index, -1)).movedim(-1, index)
 
-    def rate(self, G: Group, A: Element, x: Float[Tensor, rows * index]) -> Float[Tensor, rows * index]:
+    def rate(self, G: Group, A: Element, x: Float[Tensor, "*rows"]) -> Float[Tensor, "*rows"]:
         """d/dt ``exp(tA).x`` at t = 0, for a direction A of the algebra and images, one for each row.
 
         Slopes between cells are central differences: the derivative of the bilinear warp, to both sides alike.

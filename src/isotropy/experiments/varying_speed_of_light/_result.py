@@ -131,7 +131,7 @@ def corner(result: Any) -> Iterator[Block]:
         named, point = modes[draws.name].columns, hand[draws.name].columns
         for x, y in PAIRS:
             yield Scatter(
-                [Points("draws", draws.columns[x], draws.columns[y], tone="muted"),
+                [Points("draws", draws.columns[x], draws.columns[y], tone="silent"),
                  Points("modes", named[x], named[y], tone="broken"),
                  Points("b1 = b2 = 2", point[x], point[y], tone="holds")],
                 xlabel=x, ylabel=y, section="b1 and b2 free", title=f"{draws.name}: {x} and {y}", half=True,
