@@ -22,7 +22,7 @@ from isotropy.comparison._picture_training import (
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._table import comparison_of
 from isotropy.data import Pictures
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, counted
 from isotropy.reps import Field, Scalar, Schema, written_type
 from isotropy.runs import Job, map_jobs
 from isotropy.study import Candidate, answering, candidates, fingerprint
@@ -59,7 +59,7 @@ def compare_pictures(
     counts = torch.bincount(pictures.y)
     present = counts[counts > 0]
     if len(present) < 2 or int(present.min()) < _FOLDS * _FEWEST:
-        told = f"pictures in {len(present)} classes, the smallest of {int(present.min())}"
+        told = f"pictures in {counted(len(present), 'class', 'classes')}, the smallest of {int(present.min())}"
         raise SchemaError(told, f"two classes or more, {_FOLDS * _FEWEST} pictures in each")
     if not groups:
         raise SchemaError("no groups", "groups of the plane", 'groups="SO(2),D(4)" (--groups "SO(2),D(4)")')

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.federation._algorithms import Plan, State, load
 from isotropy.federation._checks import checked, same_width
 from isotropy.federation._choosing import choose_modes
@@ -139,7 +139,7 @@ def sites_of(
     """The sites that have rows, checked, with what was generated for them."""
     called = [f"client {k}" for k in range(len(clients))] if names is None else list(names)
     if len(called) != len(clients) or len(set(called)) != len(called):
-        raise DomainError(f"names {called} of {len(clients)} sites", "a name of its own for each")
+        raise DomainError(f"names {called} of {counted(len(clients), 'site')}", "a name of its own for each")
     rows = {name: checked(x, y, classes, name) for name, (x, y) in zip(called, clients, strict=True)}
     rows = {name: of for name, of in rows.items() if len(of[0])}
     if not rows:

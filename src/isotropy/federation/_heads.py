@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data import Batches
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.federation._checks import checked
 from isotropy.federation._statistics import ClassStats
 from isotropy.random import derive, spawn
@@ -131,7 +131,7 @@ def _solved(A: Tensor, b: Tensor, of: str) -> Tensor:
     """(A^-1 b)^T for a positive definite A."""
     factor, info = torch.linalg.cholesky_ex(A)
     if int(info):
-        raise DomainError(f"{of} of {len(A)} features", "a penalty or a shrinkage above 0, or more rows")
+        raise DomainError(f"{of} of {counted(len(A), 'feature')}", "a penalty or a shrinkage above 0, or more rows")
     return torch.cholesky_solve(b, factor).T
 
 

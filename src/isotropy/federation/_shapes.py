@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.federation._factors import Factors
 from isotropy.linalg import Eigen, Moments, eigh
 
@@ -97,7 +97,9 @@ class GeometricShape:
         Raises ShapeError for other widths, DomainError for unknown kinds, and for "affine" of singular covariances.
         """
         if len(self.mean) != len(other.mean):
-            raise ShapeError(f"shapes of {len(self.mean)} and {len(other.mean)} features", "the same encoder")
+            raise ShapeError(
+                f"shapes of {len(self.mean)} and {counted(len(other.mean), 'feature')}", "the same encoder"
+            )
         if kind not in _KINDS:
             raise DomainError(f"kind={kind!r}", f"one of {', '.join(_KINDS)}")
         return _KINDS[kind](self, other, q)
@@ -183,7 +185,9 @@ def _labels(cluster: Int[Tensor, " q"]) -> Int[Tensor, " q"]:
 def _leading(a: GeometricShape, b: GeometricShape, q: int) -> Tensor:
     """Products of the leading axes of two shapes."""
     if not 1 <= q <= min(len(a.values), len(b.values)):
-        raise DomainError(f"q={q} of {len(a.values)} and {len(b.values)} axes", "axes that both shapes have")
+        raise DomainError(
+            f"q={q} of {len(a.values)} and {counted(len(b.values), 'axis', 'axes')}", "axes that both shapes have"
+        )
     return a.vectors[:, :q].T @ b.vectors[:, :q]
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.federation._shapes import GeometricShape
 from isotropy.federation._statistics import ClassStats
 from isotropy.measure import holm
@@ -83,8 +83,8 @@ def similarity_of_stats(
     classes = (here.sum(0) >= 2).nonzero().flatten().tolist()
     if len(stats) < 2 or len(classes) < 2:
         raise DomainError(
-            f"{len(stats)} domains and {len(classes)} classes of more than {q} rows in two of them",
-            "at least two of both",
+            f"{counted(len(stats), 'domain')} and {counted(len(classes), 'class', 'classes')} with rows enough in two",
+            f"at least two of both, with more than {q} rows of a class",
         )
     found = [s.shapes() for s in stats]
     shapes = [[of[c] if bool(at[c]) else None for c in classes] for of, at in zip(found, here, strict=True)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from isotropy.errors import ShapeError
+from isotropy.errors import ShapeError, counted
 from isotropy.report._blocks import Block
 
 
@@ -32,7 +32,7 @@ class NodeLink:
         ends = [*(node for link in self.links for node in link), *(self.inside or ())]
         ends += [] if self.root is None else [self.root]
         if any(not 0 <= node < n for node in ends) or len(self.kinds) not in (0, n):
-            given = f"{n} places, links {list(self.links)[:5]}, {len(self.kinds)} kinds"
+            given = f"{n} places, links {list(self.links)[:5]}, {counted(len(self.kinds), 'kind')}"
             raise ShapeError(given, f"links between nodes 0 to {n - 1}, and a kind for each or none")
 
 

@@ -119,7 +119,7 @@ def which_parameters(
     p = thetas.shape[1]
     called = tuple(names) if names is not None else tuple(f"theta{i}" for i in range(p))
     if len(called) != p:
-        raise ShapeError(f"{len(called)} names for {p} parameters", "one for each")
+        raise ShapeError(f"{counted(len(called), 'name')} for {p} parameters", "one for each")
     fields: tuple[str, ...] | None = None
     exact, gap, spectrum = 0, 1.0, tuple[float, ...]()
     centre = thetas.mean(0)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.physics.parameters._fields import AffineField
 
 Proposal = Callable[[NDArray[np.float64], Any], tuple[NDArray[np.float64], NDArray[np.float64]]]
@@ -30,7 +30,7 @@ def orbit_proposal(fields: Sequence[AffineField], width: float) -> Proposal:
     ((4, 1), [0.0, 0.0, 0.0, 0.0])
     """
     if not fields or not width > 0:
-        raise DomainError(f"{len(fields)} fields and width {width}", "a field or more, and a positive width")
+        raise DomainError(f"{counted(len(fields), 'field')} and width {width}", "a field or more, and a positive width")
 
     def propose(positions: NDArray[np.float64], random: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         theta = torch.from_numpy(np.asarray(positions, dtype=np.float64))

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.physics.parameters._jacobian import Model, checked, jacobian, whitened
 
 
@@ -53,7 +53,7 @@ def sloppy_directions(
     J = jacobian(model, theta)
     if scale is not None:
         if scale.shape != theta.shape or not bool((scale > 0).all()):
-            raise DomainError(f"scale {scale.tolist()}", f"{len(theta)} positive units of the parameters")
+            raise DomainError(f"scale {scale.tolist()}", f"{counted(len(theta), 'positive unit')} of the parameters")
         J = J * scale.to(J)
     J = whitened(J, weights)
     if project is not None:

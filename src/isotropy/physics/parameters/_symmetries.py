@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import ShapeError
+from isotropy.errors import ShapeError, counted
 from isotropy.groups import LieAlgebra
 from isotropy.linalg import nullspace
 from isotropy.physics.parameters._fields import AffineField, coordinates
@@ -69,7 +69,9 @@ def parameter_symmetries(
         rows.append((J[:, :, None] * u).flatten(1))
     system = torch.cat(rows)
     if len(system) < system.shape[1]:
-        raise ShapeError(f"{len(system)} equations for {system.shape[1]} unknowns", "more points, or more data")
+        raise ShapeError(
+            f"{counted(len(system), 'equation')} for {system.shape[1]} unknowns", "more points, or more data"
+        )
     size = torch.linalg.vector_norm(system, dim=0)
     # A column below the rounding of the largest belongs to a parameter that the model does not read.
     dead = size <= system.shape[1] * torch.finfo(system.dtype).eps * float(size.max())

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError
+from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError, counted
 from isotropy.physics.cosmology import Cosmology
 from isotropy.physics.parameters import orbit_proposal
 from isotropy.physics.supernovae._asked import Likelihood, box, defined
@@ -82,7 +82,7 @@ def sampled(
     names = model.parameters
     if len(chain) < ENOUGH * float(tau.max()):
         worst = names[int(tau.argmax())]
-        told = f"{len(chain)} steps for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
+        told = f"{counted(len(chain), 'step')} for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
     offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(flat).split(20_000)]
