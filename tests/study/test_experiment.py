@@ -243,7 +243,13 @@ def test_a_run_continued_with_other_sizes_does_not_take_an_old_checkpoint(tmp_pa
 
 
 # Of some papers only few numbers are at hand: all of them are quoted.
-QUOTED = {"lie-decomposition": 10, "piecewise": 15, "invariance-constrained": 19, "asymptotic-symmetries": 5}
+QUOTED = {
+    "lie-decomposition": 10,
+    "piecewise": 15,
+    "invariance-constrained": 19,
+    "asymptotic-symmetries": 5,
+    "varying-speed-of-light": 10,
+}
 
 
 @pytest.mark.parametrize("experiment", REGISTRY.values(), ids=list(REGISTRY))

@@ -112,7 +112,7 @@ def built(
     plain = picture_network(channels, sides, classes, seed)
     if kind == "frames":
         assert group is not None
-        return Averaged(plain, group, channels, classes), _as_it_is
+        return _Averaged(plain, group, channels, classes), _as_it_is
     if kind == "coordinates":
         frame = MomentFrame(str(group))
         frame.canonicalise(x[:1].float() / 255)
@@ -133,7 +133,7 @@ def built(
     return plain, _as_it_is
 
 
-class Averaged(nn.Module):
+class _Averaged(nn.Module):
     """A network averaged over a finite group that moves cells to cells, or over equal turns of a circle."""
 
     def __init__(self, network: nn.Module, group: Group, channels: int, classes: int) -> None:
