@@ -13,6 +13,9 @@ from isotropy.experiments.asymptotic_symmetries._matching import geodesic
 from isotropy.runs import Run
 from isotropy.study import Score
 
+# Ten systems of equations and null lines step by step: 100 s of the processor, in the full suite.
+pytestmark = pytest.mark.slow
+
 TINY = Config(samples=64, elements=4, steps=40, functions=4, cones=(-0.64,), reach=1e5, engine="serial")
 
 
