@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import torch
 from isotropy.data import load
 from isotropy.data.synthetic import Kepler, Motion, Oscillator
 from isotropy.dynamics import Laws, PointGenerator, Trajectories, laws_of, trajectories_of
+from isotropy.errors import DomainError, ShapeError
 from isotropy.physics import point_symmetries, variational_symmetries
 from isotropy.random import spawn
 
@@ -82,6 +84,36 @@ def test_friction_conserves_nothing_although_rotation_is_a_symmetry() -> None:
     assert next(law.group for law in found.laws if law.name == "angular momentum") == "SO(2)"
     assert not [law.name for law in found.laws if law.verdict == "conserved"]
     assert found.laws[0].verdict == ONLY
+
+
+def test_little_friction_is_a_decay_too() -> None:
+    """J falls by a fortieth along a track: far less than the floor drifts, and steadily."""
+    found = laws_of(trajectories_of(Kepler(friction=0.005, tracks=24, steps=30, span=5.0).dataset()))
+    assert not [law.name for law in found.laws if law.verdict == "conserved"]
+
+
+def test_a_fall_conserves_its_momentum_and_what_gravity_adds_by_the_time() -> None:
+    draw = spawn(0, "falls")
+    t = torch.linspace(0, 2, 25, dtype=torch.float64)
+    start, speed = (torch.randn(14, 1, 2, generator=draw, dtype=torch.float64) for _ in range(2))
+    down = torch.tensor([0.0, -1.3], dtype=torch.float64)
+    q = start + speed * t[:, None] + down * t[:, None].square() / 2
+    v = speed + down * t[:, None]
+    found = laws_of(Trajectories.dense((t, q, v), down.expand_as(q)))
+    told = verdicts(found)
+    assert told["energy"] == "conserved"
+    assert sum(word == "conserved" for name, word in told.items() if name.startswith("momentum")) == 2, told
+
+
+def test_motions_that_say_nothing_are_refused() -> None:
+    moments, _ = looked(SPRINGS)
+    with pytest.raises(ShapeError, match="one trajectory; expected two or more"):
+        laws_of(moments.take(torch.tensor([0])))
+    straight = replace(moments, a=torch.zeros_like(moments.a))
+    with pytest.raises(DomainError, match="accelerations that are all 0"):
+        laws_of(straight)
+    with pytest.raises(DomainError, match="NaN"):
+        Trajectories.of(moments.t.clone().fill_(torch.nan), moments.q, moments.v, moments.a, moments.tracks.label)
 
 
 @pytest.mark.parametrize("motion", [HIDDEN, SPRINGS, RUBBED], ids=["hidden", "springs", "friction"])

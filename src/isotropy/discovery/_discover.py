@@ -21,7 +21,7 @@ from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._proposing import narrowed, said_of_proposals
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._robust import made_robust
-from isotropy.dynamics import trajectories_of
+from isotropy.dynamics import check_motions, trajectories_of
 from isotropy.errors import DomainError, SchemaError
 from isotropy.measure import GivenNoise
 from isotropy.runs import map_jobs
@@ -164,6 +164,7 @@ def discover(
         # Tracks are the units of motions; their times order moments inside each, and no blocks are cut.
         dataset, time = timed(dataset, time), None
         moments = trajectories_of(dataset)
+        check_motions(moments)
     whole = dataset
     proposing = groups is None and not dataset.groups
     if proposing:

@@ -15,7 +15,7 @@ from isotropy.dynamics._drift import Drift
 from isotropy.dynamics._mechanical import Fit, fit_mechanical
 from isotropy.dynamics._noether import PointGenerator, Quantity
 from isotropy.dynamics._trajectories import Trajectories
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, ShapeError
 from isotropy.random import spawn
 
 Judged = Literal["conserved", "symmetry of the equations only", "undecided"]
@@ -28,6 +28,7 @@ _EXPECTED = 2.0  # or no more than so many times what noise and fit make of a tr
 _APART = 4.0  # but a floor that drifts no more than so many times as far tells nothing
 _SURELY = 3.0  # times the expected drift, at the lower end: no chance
 _TREND = 0.7  # of what J does along tracks; lines explain a tenth of noise, and nearly all of a decay
+_DECAY = 1000.0  # a trend is one of the motion, and not of rounding and fit, from this share of the floor on
 _THIN = 0.01  # of the largest variance of positions: eight planets fill less across the ecliptic
 _MOST = 3000  # moments that a Lagrangian is fitted to
 _DEPENDENT = 0.02  # the part of a gradient outside the span of others below which a quantity is a function of theirs
@@ -71,17 +72,20 @@ def laws_of(
     ``supported`` are generators that other evidence holds for symmetries, by the name of their group. Each quantity is
     listed once, functions of others not at all.
 
+    Raises ShapeError for one trajectory, DomainError for motions along straight lines at equal speed.
+
     >>> from isotropy.data import load
     >>> from isotropy.dynamics import trajectories_of
     >>> found = laws_of(trajectories_of(load("oscillator", tracks=16, steps=16)))
     >>> [(law.name, law.verdict) for law in found.laws][:2]
     [('energy', 'conserved'), ('dilation', 'symmetry of the equations only')]
     """
+    check_motions(moments)
     few = _thinned(moments, seed)
     fit = fit_mechanical(few, seed=seed)
     parts = [few.take(torch.arange(k, few.count, 2)) for k in (0, 1)]
     halves = [fit_mechanical(part, smooth=fit.smooth, seed=seed) for part in parts]
-    noise = few.roughness_of_a()
+    noise = moments.roughness_of_a()  # of the steps that there are: those of thinned moments are longer
     holds = fit.left < min(_HOLDS + _NOISES * noise, _EQUATIONS)
     directions = Directions.of(fit.lagrangian, few.q, few.v)
     wrong = Quantity(fit.lagrangian, directions.wrong)
@@ -111,6 +115,18 @@ def laws_of(
     return Laws(tuple(_independent(moments, told)), fit, holds, noise, wrong)
 
 
+def check_motions(moments: Trajectories) -> None:
+    """Raises ShapeError for one trajectory, DomainError for motions along straight lines at equal speed."""
+    if moments.count < 2:
+        raise ShapeError("one trajectory", "two or more: J is measured by its spread over them")
+    if not bool(moments.a.any()):
+        raise DomainError(
+            "accelerations that are all 0",
+            "motions that are bent somewhere",
+            "free motion conserves every momentum, and tells no masses apart",
+        )
+
+
 def _leaves(q: Float[Tensor, "n d"], g: PointGenerator) -> bool:
     """Whether a generator moves positions mostly along directions in which they hardly extend."""
     spread, axes = torch.linalg.eigh((q - q.mean(0)).mT @ (q - q.mean(0)))
@@ -130,13 +146,21 @@ class _Judge:
 
     def law(self, name: str, group: str, g: PointGenerator, *, variational: bool) -> Law | None:
         """The law of a generator; None for a quantity that is the same everywhere, which says nothing."""
-        J = Quantity(self.fit.lagrangian, g)
+        J = self._quantity(self.fit, g, variational)
         try:
             drift = J.drift(self.moments)
         except DomainError:
             return None
         expected = self._expected(J, g, drift.unit, variational)
-        return Law(name, group, g, J, drift, self.floor, expected, self._verdict(drift, expected, variational))
+        steady = trend(self.moments, J.of(self.moments)) > _TREND and drift.low > _SURELY * expected
+        decays = steady and drift.low * _DECAY > self.floor.mean
+        verdict = self._verdict(drift, expected, variational and not decays)
+        return Law(name, group, g, J, drift, self.floor, expected, verdict)
+
+    def _quantity(self, fit: Fit, g: PointGenerator, variational: bool) -> Quantity:
+        """That of a generator; of one that may change the action by a multiple of the time, with that gain."""
+        J = Quantity(fit.lagrangian, g)
+        return J.gaining(self.moments) if variational and not g.tau and not g.dilation else J
 
     def _expected(self, J: Quantity, g: PointGenerator, unit: float, variational: bool) -> float:
         """The mean of the largest change that noise makes, and that between the Lagrangians of two halves.
@@ -151,7 +175,7 @@ class _Judge:
         both: list[Tensor] = []
         for half, directions in zip(self.halves, self.directions, strict=True):
             near = g if g.tau else directions.nearest(g, directions.variational)
-            both.append(Quantity(half.lagrangian, near or g).of(self.moments))
+            both.append(self._quantity(half, near or g, variational).of(self.moments))
         by_fit = float(self.moments.moved(both[0] - both[1]).mean())
         return (by_noise**2 + by_fit**2) ** 0.5 / unit
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -14,6 +14,8 @@ from isotropy.dynamics._drift import Drift, drift_of
 from isotropy.dynamics._lagrangian import Lagrangian, Rows, euler, slopes
 from isotropy.dynamics._trajectories import Dense, Trajectories
 from isotropy.errors import ShapeError
+
+_STEADY = 0.02  # of its mean: how much a gain may vary, as fits of the force do over the moments
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,21 +68,25 @@ class PointGenerator:
 
 @dataclass(frozen=True, eq=False)
 class Quantity:
-    """J = dL/dv . (A q + b) - (tau + dilation t) (v . dL/dv - L), of rows q, v (B, d).
+    """J = dL/dv . (A q + b) - (tau + dilation t) (v . dL/dv - L) - gain t, of rows q, v (B, d).
 
-    Along a motion dJ/dt = [pr v(L) + L dxi/dt] - Q . E(L), with xi the shift of time and Q = A q + b - xi v: the
-    first is zero for a symmetry of the action, the second where the equations of L hold.
+    Along a motion dJ/dt = [pr v(L) + L dxi/dt] - gain - Q . E(L), with xi the shift of time and Q = A q + b - xi v: the
+    first is ``gain`` for a symmetry that changes the action by gain times the time, such as a fall's, and 0 for one
+    that leaves it; the last is zero where the equations of L hold.
     Source: Noether 1918; Olver, Applications of Lie Groups to Differential Equations (1993), theorem 4.29.
     """
 
     lagrangian: Lagrangian
     generator: PointGenerator | None  # None: translation of time, t -> t - s, in a space of any dimension
+    gain: float = 0.0
 
     def __call__(self, q: Rows, v: Rows, t: Tensor | None = None) -> Float[Tensor, " B"]:
-        """J of each row; ``t (B,)`` where time is stretched (0 by default)."""
+        """J of each row; ``t (B,)`` where time is stretched or the action gains by it (0 by default)."""
         L, _, p = slopes(self.lagrangian, q, v)
         g = self._in(q)
         moved = (p * g.shift(q)).sum(-1)
+        if self.gain and t is not None:
+            moved = moved - self.gain * t
         if not g.tau and not g.dilation:
             return moved
         return moved - g.clock(0.0 if t is None else t) * ((v * p).sum(-1) - L)
@@ -98,6 +104,12 @@ class Quantity:
         L, by_q, p = slopes(self.lagrangian, q, v)
         turned = (by_q * g.shift(q)).sum(-1) + (p * (v @ g.A.mT.to(v))).sum(-1)
         return turned + g.dilation * (L - (p * v).sum(-1))
+
+    def gaining(self, moments: Trajectories) -> Quantity:
+        """With the gain that these motions show, where it is the same at all moments; else as it is."""
+        by = self.broken(moments.q, moments.v)
+        steady = float(by.std()) < _STEADY * abs(float(by.mean()))
+        return replace(self, gain=float(by.mean())) if steady else self
 
     def missed(self, moments: Trajectories) -> Float[Tensor, " N"]:
         """Q . E(L): what the equations of the Lagrangian miss of the motion, along the generator."""
@@ -131,7 +143,7 @@ class Quantity:
         (True, torch.Size([2]))
         """
         along = moments if isinstance(moments, Trajectories) else Trajectories.dense(moments, a)
-        rate = self.broken(along.q, along.v) - self.missed(along)
+        rate = self.broken(along.q, along.v) - self.gain - self.missed(along)
         return drift_of(along, self.of(along), rate, self.jitter(along, along.noise if noise is None else noise))
 
     def jitter(self, moments: Trajectories, noise: tuple[float, float]) -> Float[Tensor, " N"]:

@@ -55,6 +55,8 @@ class Trajectories:
         >>> len(fall.t), fall.a[4].round(decimals=6).tolist()
         (9, [2.0])
         """
+        if not all(bool(part.isfinite().all()) for part in (t, q, v)):
+            raise DomainError("moments with NaN or infinite numbers", "finite times, positions and velocities")
         label = torch.zeros(len(t), dtype=torch.long) if track is None else track
         label = torch.unique(label, return_inverse=True)[1]
         order = torch.from_numpy(np.lexsort((t.numpy(), label.numpy())))

@@ -221,14 +221,15 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
 
 
 def _of_rates(lik: SNLikelihood, draw: torch.Generator) -> int:
-    """The symmetries of (H0, M) beyond the one that is there."""
+    """By how many the symmetries of (H0, M) differ from the one that is there."""
 
     def magnitudes(theta: Tensor) -> Tensor:
         H0, absolute = theta
         return lik.magnitudes(FlatLambdaCDM(0.3))[0] + absolute + 25 + 5 * torch.log10(LIGHT / H0)
 
     thetas = torch.rand(12, 2, generator=draw, dtype=torch.float64) * torch.tensor([40.0, 1.0], dtype=torch.float64)
-    return parameter_symmetries(magnitudes, thetas + torch.tensor([50.0, -20.0], dtype=torch.float64)).dim - 1
+    found = parameter_symmetries(magnitudes, thetas + torch.tensor([50.0, -20.0], dtype=torch.float64))
+    return abs(found.dim - 1)
 
 
 @job

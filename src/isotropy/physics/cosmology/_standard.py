@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from isotropy.errors import DomainError
 from isotropy.physics.cosmology._model import Cosmology, Values
 
 NODES = 32
@@ -50,7 +51,7 @@ class FlatwCDM(Cosmology):
 
     def _problems(self, z: Float[Tensor, " N"], values: Values) -> list[tuple[Bool[Tensor, "P M"], str]]:
         Om, w = values["Om"].detach(), self._slope(values).detach()
-        far = torch.cat([z.max()[None], z.new_zeros(1)]) if len(z) else z.new_zeros(1)
+        far = z.max()[None] if len(z) else z.new_zeros(1)  # at z = 0 it is 1
         square = _squared(far.log1p(), Om, w)
         return [(Om < 0, "Om >= 0"), (square <= 0, "a density that is positive up to the largest redshift")]
 
@@ -68,12 +69,17 @@ class FlatwCDM(Cosmology):
         return total
 
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
-        # With u = a^(3/2) the integrand is smooth at the beginning, whatever w is: t H0 = 2/3 int du / sqrt(...).
+        # With u = a^(3/2) the integrand is smooth at the beginning where there is matter: t H0 = 2/3 int du / sqrt(.).
         Om, w = values["Om"], self._slope(values)
         total = torch.zeros_like(Om)
         for node, weight in zip(*legendre(128), strict=True):
             total = total + weight * (Om + (1 - Om) * node ** (-2 * w)).rsqrt()
-        return total * 2 / 3
+        # Without matter a power law is left: the integral of u^w, infinite where w <= -1.
+        alone = torch.where(w > -1, 1 / (1 + w).clamp_min(1e-300), torch.inf)
+        age = torch.where(Om == 0, alone, total) * 2 / 3
+        if not bool((age == age).all()):
+            raise DomainError(f"{self.name}, whose density was negative in the past", "Om <= 1, or w <= 0")
+        return age
 
 
 @dataclass(frozen=True)

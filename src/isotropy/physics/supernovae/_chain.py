@@ -86,7 +86,10 @@ def sampled(
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
     offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(flat).split(20_000)]
-    spread = random.standard_normal(len(flat)) / np.sqrt(lik.E) * float(isinstance(getattr(lik, "offset", ""), str))
+    prior = getattr(lik, "offset", "")
+    # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
+    held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
+    spread = random.standard_normal(len(flat)) / np.sqrt(lik.E + held)
     columns = {name: flat[:, at] for at, name in enumerate(names)}
     return Chain(
         {**columns, "offset": torch.cat(offsets).numpy() + spread},

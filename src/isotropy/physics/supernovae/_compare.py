@@ -124,6 +124,6 @@ def compared(model: Cosmology, likelihood: SNLikelihood, *, evidence: bool = Tru
     small = 2 * k * (k + 1) / (n - k - 1) if n > k + 1 else math.inf
     fixed = ", ".join(f"{name}={value}" for name, value in model.fixed.items())
     return Compared(
-        model.name, n, k, chi2, chi2 / n, chi2 / (n - k), chi2 + 2 * k, chi2 + 2 * k + small,
+        model.name, n, k, chi2, chi2 / n, chi2 / (n - k) if n > k else math.nan, chi2 + 2 * k, chi2 + 2 * k + small,
         chi2 + k * math.log(n), log_z, fixed,
     )  # fmt: skip
