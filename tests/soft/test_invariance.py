@@ -181,6 +181,30 @@ def test_a_bound_that_one_epoch_never_missed_is_settled() -> None:
         assert rule.after_epoch(state, view).settled is settled
 
 
+def _settled(rule: Ascent, epochs: list[list[float]], bound: float = 0.5) -> list[bool]:
+    """Whether the rule is at rest after each epoch, of the penalties that its steps see."""
+    info, state = StepInfo(epoch=0, step=4, loss=0.1, n=8, model=Line()), rule.begin(1)
+    found: list[bool] = []
+    for epoch in epochs:
+        for value in epoch:
+            at, limit = torch.tensor([[value], [bound]], dtype=torch.float64)
+            view = RuleView(info, cross_entropy, at, limit, None, None)
+            state = rule.after_step(state, view)
+        state = rule.after_epoch(state, view)
+        found.append(state.settled)
+    return found
+
+
+def test_a_multiplier_on_its_way_down_is_not_at_rest_however_high_it_was() -> None:
+    assert not any(_settled(Ascent(lr=1.0, start=100.0), [[0.0] * 198, [0.45] * 2, [0.45] * 2]))
+
+
+def test_a_bound_kept_with_room_to_spare_is_settled_whatever_single_batches_put_back() -> None:
+    epochs = [[0.2] * 9 + [0.9 if i % 2 else 0.8] for i in range(6)]
+    assert _settled(Ascent(lr=0.1), epochs) == [False, *[True] * 5]
+    assert _settled(Ascent(lr=0.1), [[0.9] * 10] + [[0.2] * 10] * 3) == [False, False, True, True]
+
+
 def test_a_penalty_that_leaves_its_trace_is_seen_by_this_test() -> None:
     """The same loss as a plain penalty: batch norms remember it, and dropout draws."""
     plain = trained([])

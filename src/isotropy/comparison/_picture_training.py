@@ -24,7 +24,7 @@ from isotropy.reps import Field, Scalar
 from isotropy.runs import Run
 from isotropy.soft import Ascent, GroupTransforms, ImageOps, InvarianceConstraint, suggest_bound
 from isotropy.study import Candidate, cross_entropy, picture_network
-from isotropy.train import Cosine, fit
+from isotropy.train import Cosine, DivergedError, fit
 
 PictureKind = Literal["plain", "TrivialAugment", "augmentation", "constrained", "frames", "coordinates", "layers"]
 PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
@@ -69,7 +69,10 @@ def train_pictures(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InfeasibleWarning)  # what is out of reach shows in the error
-        train(steps)
+        try:
+            train(steps)
+        except DivergedError as error:
+            return {"diverged": error.given}
     trained = time.process_time()
     network.eval().requires_grad_(False)
 
@@ -79,12 +82,14 @@ def train_pictures(
     with torch.no_grad():
         scores = torch.cat([ask(part.float() / 255) for part in x[there].split(_AT_ONCE)])
     predicted = time.process_time()
+    if not bool(scores.isfinite().all()):
+        return {"diverged": f"predictions that are not finite in fold {fold + 1}"}
     loss = nn.functional.cross_entropy(scores, y[there], reduction="none").double()
     share = torch.bincount(y[rows], minlength=classes).double() / len(rows)
     some = x[there][:_ERROR_ROWS].float() / 255
     network.requires_grad_(True).train()
     return {
-        "diverged": "" if bool(loss.isfinite().all()) else f"predictions that are not finite in fold {fold + 1}",
+        "diverged": "",
         "loss": loss.numpy(),
         "constant": -share.clamp_min(1e-12).log()[y[there]].numpy(),
         "right": (scores.argmax(1) == y[there]).double().numpy(),
@@ -154,6 +159,9 @@ def why_missing(kind: PictureKind, candidate: Candidate, x: UInt8[Tensor, "n C H
         network, view = built(kind, candidate, x, classes, 0)
         with torch.no_grad():
             network.eval()(view(x[:2].float() / 255))
+            if kind == "coordinates":  # which one picture may have none of
+                for part in x.split(_AT_ONCE):
+                    view(part.float() / 255)
     except IsotropyError as error:
         return str(error)
     return ""

@@ -24,6 +24,7 @@ from isotropy.comparison._table import comparison_of
 from isotropy.data import Pictures
 from isotropy.errors import SchemaError, counted
 from isotropy.reps import Field, Scalar, Schema, written_type
+from isotropy.reps.parts import permutes_cells
 from isotropy.runs import Job, map_jobs
 from isotropy.study import Candidate, answering, candidates, fingerprint
 
@@ -122,6 +123,7 @@ def _methods(
     kinds: Sequence[PictureKind], asked: Sequence[Candidate], pictures: Pictures, classes: int
 ) -> tuple[Method, ...]:
     found: list[Method] = []
+    sides = (pictures.x.shape[2], pictures.x.shape[3])
     for kind in kinds:
         if kind in ("plain", "TrivialAugment"):
             found.append(Method(kind))
@@ -130,6 +132,6 @@ def _methods(
             missing = ""
             if kind in ("frames", "coordinates", "layers"):
                 missing = why_missing(kind, one, pictures.x, classes)
-            # Turns by any angle are interpolated, moments leave a turn open, convolutions are sums of some elements.
-            found.append(Method(kind, one.name, missing, nearly=kind != "frames" or not one.group.finite))
+            # Turns that take no cell to a cell are interpolated, moments leave a turn open, convolutions are sums of some elements.
+            found.append(Method(kind, one.name, missing, nearly=kind != "frames" or not permutes_cells(one.group, sides)))
     return tuple(found)

@@ -125,17 +125,24 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         dataset = dataset_of(X, y, self._types, cluster)
         if self.groups is not None:
             listed(self.groups)
-        rows = len(X) if weight is None else int((weight > 0).sum())
-        if rows < LEAST_ROWS:
-            return counted(rows, "row")
+        if weight is not None:
+            there = (weight > 0).numpy()
+            if not there.all():
+                X, y, cluster = X[there], y[there], cluster if cluster is None else np.asarray(cluster)[there]
+                dataset = dataset_of(X, y, self._types, cluster) if len(X) else dataset
+        if len(X) < LEAST_ROWS:
+            return counted(len(X), "row")
         return counted(dataset.units, "cluster") if dataset.units < LEAST_UNITS else ""
 
     def _named(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The columns of inputs that the types name, if they name any."""
+        """The columns of inputs that the types name; where they name targets alone, the columns that are none."""
         named = {} if self.types is None else self._typed(1, 1).columns or {}
         missing = [name for name in named.get("x", ()) if name not in names]
         if missing:
             raise SchemaError(f"no column {missing[0]!r} in the table", f"one of {', '.join(names)}")
+        targets = named.get("y", ())
+        if not named.get("x") and any(name in targets for name in names):
+            return tuple(name for name in names if name not in targets)
         return tuple(named.get("x", ()))
 
     def _rows(self, X: Any) -> Any:

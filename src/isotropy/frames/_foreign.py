@@ -80,7 +80,9 @@ class Foreign:
         raise failed if first is None or self.told == "arrays" else first
 
     def _on_arrays(self, takes: Callable[[Tensor], Any], x: Any, named: Any) -> Any:
-        like = next(part for part in tree.tree_leaves((x, named)) if isinstance(part, Tensor))
+        # Whole numbers, such as those of atoms, say nothing of the precision of what comes out.
+        given = (part for part in tree.tree_leaves((x, named)) if isinstance(part, Tensor))
+        like = next((part.dtype for part in given if part.is_floating_point()), None)
         x, named = tree.tree_map(lambda part: takes(part) if isinstance(part, Tensor) else part, (x, named))
         return tree.tree_map(lambda part: _tensor(part, like), self.call(*x, **named))
 
@@ -98,7 +100,7 @@ def _jax(part: Tensor) -> Any:
     return jax.numpy.from_dlpack(part.contiguous())  # pyright: ignore
 
 
-def _tensor(value: Any, like: Tensor) -> Tensor:
+def _tensor(value: Any, like: torch.dtype | None) -> Tensor:
     """An array of numpy, jax or anything that speaks dlpack; one number for each row is a column."""
     if isinstance(value, Tensor):
         found = value
@@ -108,5 +110,5 @@ def _tensor(value: Any, like: Tensor) -> Tensor:
         found = torch.from_dlpack(value).clone()
     else:
         raise SchemaError(f"an output of type {type(value).__name__}", "an array or a tensor")
-    found = found.to(like.dtype)
+    found = found if like is None else found.to(like)
     return found[:, None] if found.ndim == 1 else found

@@ -147,7 +147,6 @@ class Ascent(Rule):
     def begin(self, count: int) -> RuleState:
         start = per_penalty(self.start, count, "start")
         memory: dict[str, Any] = {"integral": start.tolist(), "integral_before": start.tolist(), "sum": [0.0] * count}
-        memory |= {"highest": start.tolist()}
         memory |= {"steps": 0, "epochs": 0, "recent": [], "warned": False}
         return RuleState(start, memory=memory)
 
@@ -167,7 +166,6 @@ class Ascent(Rule):
         mean = [total / steps for total in memory["sum"]]
         integral, before = memory["integral"], memory["integral_before"]
         each = list(zip(integral, before, mean, view.bound.tolist(), strict=True))
-        highest = list(map(max, memory["highest"], integral))
         rising = any((now > then or now == self.cap) and v > 0 for now, then, v, _ in each)
         recent = [*memory["recent"], [max(mean), view.info.loss]][-self.patience :] if rising else []
         stuck = len(recent) == self.patience and _stuck(recent)
@@ -184,13 +182,15 @@ class Ascent(Rule):
                 InfeasibleWarning,
                 stacklevel=2,
             )
-        # A bound that is kept with room to spare needs no multiplier: one that is back near zero is at rest.
-        free = [v <= 0 and now <= _FREE * top for (now, _, v, _), top in zip(each, highest, strict=True)]
-        met = all(abs(v) <= _MET * bound or spare for (_, _, v, bound), spare in zip(each, free, strict=True))
+        # Kept with room to spare: what an epoch has to spare would take the multiplier to zero from either of its ends.
+        spare = [
+            v <= 0 and max(now, then) <= -self.lr * total
+            for (now, then, v, _), total in zip(each, memory["sum"], strict=True)
+        ]
+        met = all(abs(v) <= _MET * bound or free for (_, _, v, bound), free in zip(each, spare, strict=True))
         # One epoch tells nothing of rest, but that a bound was never missed.
         settled = (memory["epochs"] > 0 or not any(integral)) and (still or met) and not stuck
         memory |= {"sum": [0.0] * len(mean), "steps": 0, "integral_before": integral, "recent": recent}
-        memory |= {"highest": highest}
         return replace(state, settled=settled, memory=memory | {"epochs": memory["epochs"] + 1})
 
     def _clip(self, multiplier: Values) -> Values:
@@ -200,7 +200,6 @@ class Ascent(Rule):
 # A multiplier that follows batches never rests to the last per cent; a bound that is met to this share of itself over
 # an epoch holds, and the multiplier is its price.
 _MET = 0.05
-_FREE = 0.01  # of the highest that the multiplier was: what a batch that misses the bound by chance puts back
 
 
 def _stuck(recent: list[list[float]]) -> bool:
