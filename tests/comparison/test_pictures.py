@@ -19,6 +19,7 @@ from isotropy.comparison._picture_training import (
     train_pictures,
     why_missing,
 )
+from isotropy.comparison._pictures import _methods
 from isotropy.data import Pictures
 from isotropy.errors import SchemaError
 from isotropy.groups import parse
@@ -26,6 +27,7 @@ from isotropy.measure import equivariance_error
 from isotropy.reps import Field, Scalar
 from isotropy.runs import Run
 from isotropy.study import Candidate, load_run
+from isotropy.train import DivergedError
 
 QUICK: dict[str, Any] = {"quick": True, "progress": False}
 
@@ -113,6 +115,40 @@ def test_what_does_not_exist_is_told_with_its_reason() -> None:
     assert why_missing("coordinates", shift, x, 2) == ""
     empty = torch.zeros(2, 1, 10, 10, dtype=torch.uint8)
     assert "empty" in why_missing("coordinates", shift, empty, 2)
+
+
+def test_one_empty_picture_among_many_is_a_reason_and_no_end() -> None:
+    x = blots(6).x.clone()
+    x[4] = 0
+    shift = Candidate("T(2)", parse("T(2)"), (0.2, 0.2))
+    assert "empty" in why_missing("coordinates", shift, x, 2)
+    assert why_missing("layers", Candidate("SO(2)", parse("SO(2)")), x, 2) == ""
+
+
+@pytest.mark.parametrize("group", ["C(4)", "D(4)", "C(3)", "C(8)", "D(6)"])
+def test_frames_are_exact_where_cells_go_to_cells(group: str) -> None:
+    _, frames = _methods(("plain", "frames"), [Candidate(group, parse(group))], blots(6), 2)
+    assert frames.nearly == (group not in ("C(4)", "D(4)"))
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_method_that_diverges_is_told(after: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By training, or by predictions that are no numbers."""
+
+    def spoiled(network: torch.nn.Module, *_: Any, **__: Any) -> None:
+        if not after:
+            raise DivergedError("a loss of inf", "finite numbers")
+        with torch.no_grad():
+            next(network.parameters()).fill_(float("nan"))
+
+    monkeypatch.setattr("isotropy.comparison._picture_training.fit", spoiled)
+    few, turned = blots(12), Candidate("C(4)", parse("C(4)")).as_json()
+    with Run(tmp_path / "run") as run:
+        run.write(PICTURES, {"x": few.x.contiguous(), "y": few.y, "fold": torch.arange(12) // 2 % 3})
+        outcome = train_pictures(
+            run, seed=0, kind="plain", candidate={}, under=turned, fold=1, budget={"steps": 1, "batch": 4, "folds": 3}
+        )
+    assert outcome == {"diverged": ["a loss of inf", "predictions that are not finite in fold 2"][after]}
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from isotropy.discovery._audit_pictures import in_words, predicted
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SO, Window, parse
 from isotropy.linalg import Segments
-from isotropy.measure import equivariance_error, layer_errors, lie_error
+from isotropy.measure import equivariance_error, interpolation_floor, layer_errors, lie_error
 from isotropy.reps import Bumps, Cloud, Field, Pairs, Point, Rep, Scalar, Vector
 
 TYPES = {"x": "2*Vector", "y": "Vector"}
@@ -291,6 +291,30 @@ def test_errors_that_are_no_more_than_interpolation_charge_no_layer(blots: torch
     assert still < 0.3 * planted
     layers = layer_errors(reader(1.0), "SO(2)", blots, Field(), 3 * Scalar)
     assert layers.worst().name == "2"
+
+
+def test_outputs_that_see_little_of_interpolation_are_not_acquitted_by_it(blots: torch.Tensor) -> None:
+    """Means over halves of a picture of noise, one counted more: warps change cells by far more than what is read."""
+    noise = blots + torch.rand(blots.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    weight = torch.ones(16, 16, dtype=torch.float64)
+    weight[:, 8:] += 0.3
+
+    def mean(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([(weight * x).mean((1, 2, 3)), x.mean((1, 2, 3))], 1)
+
+    found = audit(mean, noise, {"x": "Field(Scalar)", "y": "2*Scalar"}, groups=["SO(2)", "C(4)"], progress=False)
+    assert found["C(4)"].error.mean > 1e-4
+    assert found["C(4)"].floor is None
+    assert found["SO(2)"].verdict.startswith("approximately")
+    assert any("C(4), broken without" in note for note in found.notes)
+    alone = audit(mean, noise, {"x": "Field(Scalar)", "y": "2*Scalar"}, groups=["SO(2)"], progress=False)["SO(2)"]
+    assert alone.floor is not None
+    assert alone.floor.mean < interpolation_floor("SO(2)", noise, Field()).mean
+
+
+def test_outputs_that_turn_are_no_classes(blots: torch.Tensor) -> None:
+    found = audit(lambda x: x[:, 0, :2, 0], blots, {"x": "Field(Scalar)", "y": "Vector"}, groups="C(4)", progress=False)
+    assert found.worst["C(4)"].before.startswith("2 numbers of norm")
 
 
 @pytest.mark.parametrize(

@@ -115,3 +115,21 @@ def test_targets_are_the_columns_that_the_types_name() -> None:
     assert np.allclose(alone.predict(beyond), alone.predict(table))
     with pytest.raises(ValueError, match="requires y"):
         SymmetricRegressor({"x": types["x"]}, groups="SO(3)", quick=True).fit(table)
+
+
+def test_targets_are_no_inputs_where_the_types_name_them_alone() -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not installed")
+    x, y = rows()
+    table = pandas.DataFrame({"a": x[:, 0], "b": x[:, 1], "E": y, "c": x[:, 2]})
+    model = SymmetricRegressor({"x": "Vector", "y": {"E": ["E"]}}, groups="SO(3)", quick=True).fit(table)
+    assert model.n_features_in_ == 3
+    assert np.array_equal(model.predict(table), model.predict(table[["a", "b", "c"]]))
+
+
+def test_rows_of_weight_zero_are_no_clusters() -> None:
+    x, y = rows()
+    cluster, weight = np.r_[np.arange(20) % 5, np.arange(ROWS) % 3 + 9], np.r_[np.zeros(20), np.ones(ROWS)]
+    with pytest.warns(FewRowsWarning, match="3 clusters"):
+        SymmetricRegressor({"x": "Scalar + Vector"}, groups="SO(3)").fit(
+            np.concatenate([x[:20], x]), np.concatenate([y[:20], y]), cluster=cluster, sample_weight=weight
+        )

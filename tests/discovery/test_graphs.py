@@ -12,7 +12,9 @@ import torch
 from isotropy import discover, load_run
 from isotropy.data import Graphs
 from isotropy.discovery import GraphDiscovery
+from isotropy.discovery._discover_graphs import together
 from isotropy.discovery._graph_jobs import Plan
+from isotropy.discovery._graph_result import advice
 from isotropy.discovery._node_orders import WITHIN, Ordered, orders_of
 from isotropy.errors import DomainError, SchemaError
 from isotropy.linalg import Segments
@@ -127,3 +129,21 @@ def test_what_cannot_be_asked_of_graphs_is_refused() -> None:
     with pytest.raises(SchemaError, match=r"graphs \[80\] without nodes"):
         discover(replace(given, y=torch.cat([given.y, given.y[:1]]), segments=Segments.from_sizes(ends)))
     assert orders_of(None) == ("S(n)", WITHIN)
+
+
+def test_the_order_of_all_nodes_counts_where_that_among_equal_labels_does(
+    first: tuple[GraphDiscovery, Path],
+) -> None:
+    one = replace(first[0]["S(n)"], verdict="none seen", cost_low=-0.01)
+    inner = replace(first[0][WITHIN], verdict="approximate")
+    whole, _ = together([one, inner])
+    assert (whole.verdict, whole.note) == ("approximate", f"it contains {WITHIN}, which is approximate")
+    assert "build in" not in advice([whole, inner])
+    assert together([replace(one, verdict="absent"), inner])[0].verdict == "absent"
+    assert together([one, replace(inner, verdict="negligible")])[0] == one
+
+
+def test_an_order_that_costs_is_not_called_free(first: tuple[GraphDiscovery, Path]) -> None:
+    held = replace(first[0]["S(n)"], verdict="none seen", cost_low=-0.01)
+    assert advice([held]).startswith("build in S(n)")
+    assert "build in" not in advice([replace(held, cost_low=0.03)])

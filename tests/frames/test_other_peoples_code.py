@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isotropy import symmetrize
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.frames import FrameAveraged, PCAFrame, classical_mds
+from isotropy.frames._foreign import called
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Edges, Point, Scalar, Vector
@@ -323,3 +324,24 @@ def test_what_fails_on_tensors_and_on_arrays_fails_as_it_does_on_tensors() -> No
 
     with pytest.raises(RuntimeError, match="must match the size"):
         symmetrize(wrong, "O(3)", rep_out="Scalar")(torch.randn(2, 5, 3))
+
+
+def test_arrays_are_read_in_the_precision_of_the_network() -> None:
+    net = symmetrize(torch.nn.Linear(3, 2), "O(3)", rep_in="Vector", rep_out="2*Scalar")
+    x = np.random.default_rng(5).normal(size=(6, 3))
+    assert net(x).dtype == np.float32
+    assert np.array_equal(net(x), net(x.astype(np.float32)))
+
+
+def test_a_backbone_that_is_replaced_is_called() -> None:
+    model = symmetrize(lambda x: np.abs(np.asarray(x)).max(1), "O(2)", rep_in="Vector", rep_out="Scalar")
+    x = np.random.default_rng(6).normal(size=(4, 2))
+    before = model(x)
+    model.backbone = lambda x: 2 * np.abs(np.asarray(x)).max(1)
+    assert np.allclose(model(x), 2 * before)
+
+
+def test_outputs_beside_whole_numbers_are_not_cut() -> None:
+    numbers, x = torch.tensor([[1], [6]]), torch.tensor([[0.25, 0.5], [0.5, 1.0]])
+    assert called(lambda z, x: np.asarray(z)[:, 0] * np.asarray(x)[:, 0])(numbers, x).tolist() == [[0.25], [3.0]]
+    assert called(lambda z: np.asarray(z)[:, 0] / 4)(numbers).tolist() == [[0.25], [1.5]]

@@ -132,6 +132,8 @@ def _methods(
             missing = ""
             if kind in ("frames", "coordinates", "layers"):
                 missing = why_missing(kind, one, pictures.x, classes)
-            # Turns that take no cell to a cell are interpolated, moments leave a turn open, convolutions are sums of some elements.
-            found.append(Method(kind, one.name, missing, nearly=kind != "frames" or not permutes_cells(one.group, sides)))
+            # Turns between cells are interpolated, moments leave a turn open, convolutions are sums of some elements.
+            found.append(
+                Method(kind, one.name, missing, nearly=kind != "frames" or not permutes_cells(one.group, sides))
+            )
     return tuple(found)

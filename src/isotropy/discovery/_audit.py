@@ -4,6 +4,7 @@ import time
 from collections import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -39,7 +40,7 @@ from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.reps import Field, Schema, leaves, parse_type, written_type
 from isotropy.runs import progress_bar
-from isotropy.study import Candidate, CandidateLike, candidates
+from isotropy.study import Candidate, CandidateLike, candidates, subgroups
 
 _ERROR_ROWS = 2_000
 _LIE_ROWS = 1_000
@@ -120,6 +121,7 @@ def audit(
         for one in listed:
             found += (_judge(model, sample, unit[chosen], schema, one, seed, notes, worst),)
             advance()
+    found = _not_acquitted(found, listed, notes)
     return Audit(
         model=name or _named(given),
         data={
@@ -190,13 +192,13 @@ def _judge(
         return question(model, subject, few.x, schema.x, schema.y, segments=few.segments, **options)
 
     error, pair = _error(partial(asked, seed=seed), candidate, schema, unit)
-    if pair is not None and error.mean > ROUNDING and (picture := worst_picture(model, group, sample, *pair)):
+    if pair is not None and error.mean > ROUNDING and (picture := worst_picture(model, group, sample, *pair, schema.y)):
         worst[candidate.name] = picture
-    floor = _floor(candidate, sample, schema, seed)
+    warped, floor = _floors(model, candidate, sample, schema, seed)
     told = partial(GroupAudit, candidate.name, error, width=candidate.width, floor=floor)
-    if floor is not None:
-        said = f"{candidate.name} warps images: there and back they are {floor.mean:.2g} from themselves, in the same"
-        notes.append(f"{said} norm; errors of that size are interpolation.")
+    if warped is not None and floor is not None:
+        said = f"{candidate.name} warps images: there and back they are {warped.mean:.2g} from themselves, in the same"
+        notes.append(f"{said} norm, and outputs {floor.mean:.2g}; errors of that size are interpolation.")
     modules = isinstance(model, nn.Module) and any(True for _ in model.children())
     # Where nothing breaks no layer does; of a group with reflections the rest says where, if turning is kept.
     broken = modules and error.mean > max(ROUNDING, 0.0 if floor is None else floor.mean)
@@ -231,13 +233,33 @@ def _error(
     return estimate, (found.worst_row, found.worst_element)
 
 
-def _floor(candidate: Candidate, sample: Sample, schema: Schema, seed: int) -> Estimate | None:
-    """What interpolation does to images that a group warps; None where it takes cells to cells."""
+def _floors(
+    model: Callable[..., Any], candidate: Candidate, sample: Sample, schema: Schema, seed: int
+) -> tuple[Estimate | None, Estimate | None]:
+    """What interpolation does to images that a group warps, and to outputs on them; None where cells go to cells."""
     if not any(isinstance(leaf, Field) for leaf in leaves(schema.x)):
-        return None
+        return None, None
     few = sample.take(slice(_LIE_ROWS))
-    floor = interpolation_floor(candidate.measured, few.x, schema.x, seed=seed)
-    return floor if floor.mean > ROUNDING else None
+    asked = partial(interpolation_floor, candidate.measured, few.x, schema.x, seed=seed)
+    warped = asked()
+    return (warped, asked(through=model, rep_out=schema.y)) if warped.mean > ROUNDING else (None, None)
+
+
+def _not_acquitted(
+    found: Sequence[GroupAudit], listed: Sequence[Candidate], notes: list[str]
+) -> tuple[GroupAudit, ...]:
+    """Interpolation excuses no group of which a part, that interpolates nothing, is broken."""
+    broken = {one.name for one in found if one.floor is None and one.error.mean > ROUNDING}
+    inside, result = subgroups(listed), list[GroupAudit]()
+    for one in found:
+        parts = [name for name in inside[one.name] if name in broken]
+        if one.floor is not None and one.error.mean <= one.floor.mean and parts:
+            notes.append(
+                f"{one.name} contains {', '.join(parts)}, broken without interpolation: nor is its error that."
+            )
+            one = replace(one, floor=None)
+        result.append(one)
+    return tuple(result)
 
 
 _NOWHERE: tuple[tuple[Layer, ...], Blame] = ((), Blame(""))

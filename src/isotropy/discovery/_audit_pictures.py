@@ -18,7 +18,7 @@ from isotropy.groups import Group, polar
 from isotropy.groups.parts import matrix
 from isotropy.measure import Sample
 from isotropy.report import Block, Images, Picture
-from isotropy.reps import Field
+from isotropy.reps import Field, Rep, Type
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +37,7 @@ class WorstPicture:
 
 
 def worst_picture(
-    model: Callable[..., Any], group: Group, sample: Sample, row: int, element: Any
+    model: Callable[..., Any], group: Group, sample: Sample, row: int, element: Any, type_out: Type = None
 ) -> WorstPicture | None:
     """The picture in this row under this element; None for inputs that are no images, or outputs that are trees."""
     field, x = sample.type, sample.x
@@ -51,7 +51,9 @@ def worst_picture(
         floor = field.interpolation_error(group, _one(element), one.x)
     if not all(isinstance(y, Tensor) for y in outputs):
         return None
-    before, after = (predicted(y[0].flatten()) for y in outputs)
+    # What the group moves, such as a Vector, is no list of classes.
+    classes = type_out is None or (isinstance(type_out, Rep) and type_out.is_trivial(group))
+    before, after = (predicted(y[0].flatten(), classes) for y in outputs)
     said = "" if g is None else in_words(matrix(g).double())
     pixels = [np.asarray(each.x[0].cpu(), dtype=np.float64) for each in (one, there)]
     return WorstPicture(*pixels, moved=said, before=before, after=after, floor=float(floor[0]))
@@ -61,15 +63,15 @@ def _one(element: Any) -> Any:
     return element[None] if isinstance(element, Tensor) else tuple(part[None] for part in element)
 
 
-def predicted(y: Float[Tensor, " m"]) -> str:
-    """What a model says, in words: of several numbers the class, with its share; of a few that is, else their size.
+def predicted(y: Float[Tensor, " m"], classes: bool = True) -> str:
+    """What a model says, in words: of several numbers the class, with its share, where they may be; else their size.
 
     >>> predicted(torch.tensor([0.0, 3.0, 0.0])), predicted(torch.tensor([0.25]))
     ('class 1 (91 %)', '0.25')
     """
     if len(y) == 1:
         return f"{float(y[0]):.3g}"
-    if len(y) > _CLASSES:
+    if not classes or len(y) > _CLASSES:
         return f"{counted(len(y), 'number')} of norm {float(y.norm()):.3g}"
     shares = y.double()
     # Outputs that are shares already stay so; else they are taken as logits.

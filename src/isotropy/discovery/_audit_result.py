@@ -31,7 +31,7 @@ class GroupAudit(Finding):
     ``error.max`` is the worst pair of row and element. ``lie`` is None for a finite group and for a model whose
     derivative torch cannot see; ``layers`` is empty where the model shows none. ``width`` is the window of a group
     without a uniform law. ``blame`` names the layer where the symmetry is lost, and those that cannot be told from it.
-    ``floor`` is how far images are from themselves after they were warped there and back, where they are interpolated:
+    ``floor`` is how far outputs on images warped there and back are from those on the images, where they interpolate:
     errors of that size are told from none, and no layer is charged with them.
     """
 
@@ -126,7 +126,7 @@ class Audit(Answer[GroupAudit]):
 
     def summary(self) -> Table:
         warped = any(found.floor is not None for found in self.groups)
-        floor = Column("interpolation floor", "number", explain="Images warped there and back, from themselves.")
+        floor = Column("interpolation floor", "number", explain="Outputs on images warped there and back, from those.")
         columns = (
             Column("group"),
             Column("equivariance error", "number", explain="Relative rms over data and group; 0 is equivariant."),

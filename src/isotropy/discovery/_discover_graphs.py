@@ -17,7 +17,8 @@ from isotropy.data import Graphs
 from isotropy.discovery._graph_jobs import FULL, GRAPHS, QUICK, kept
 from isotropy.discovery._graph_result import GraphDiscovery, GraphFinding, advice
 from isotropy.discovery._node_orders import LABELS, WITHIN, Ordered, orders_of
-from isotropy.discovery._thirds import FOLDS, judged, overlap_of, said, thirds
+from isotropy.discovery._thirds import FOLDS, containing, judged, overlap_of, said, thirds
+from isotropy.discovery._verdicts import Verdict
 from isotropy.errors import DomainError, SchemaError, counted
 from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
@@ -76,6 +77,7 @@ def discover_graphs(
             f = finding
             word, left = judged(f.breaking, p, (f.overlap, f.overlap_low), f.explained, tolerance, "graphs")
             judgements.append(replace(f, verdict=word, p_adjusted=p, note=left))
+        judgements = together(judgements)
         result = GraphDiscovery(
             groups=tuple(judgements),
             recommendation=advice(judgements),
@@ -86,6 +88,16 @@ def discover_graphs(
             notes=notes,
         )
         return answer.write(replace(result, **answer.stamp()))
+
+
+def together(judgements: Sequence[GraphFinding]) -> list[GraphFinding]:
+    """S(n) contains the order among equal labels: where that one counts, so does its own."""
+    inner: Verdict | None = next((f.verdict for f in judgements if f.name == WITHIN), None)
+    found: list[GraphFinding] = []
+    for f in judgements:
+        word, note = (f.verdict, f.note) if inner is None else containing((f.verdict, f.note), WITHIN, inner)
+        found.append(replace(f, verdict=word, note=note))
+    return found
 
 
 def _finding(name: str, parts: Sequence[dict[str, Any]], seed: int) -> GraphFinding:

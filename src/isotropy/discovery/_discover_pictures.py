@@ -20,7 +20,8 @@ from isotropy.discovery._picture_card import advice
 from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
 from isotropy.discovery._picture_jobs import FULL, PICTURES, QUICK, SMALL, strip
 from isotropy.discovery._picture_result import PictureDiscovery
-from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, judged, overlap_of, said, thirds
+from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, containing, judged, overlap_of, said, thirds
+from isotropy.discovery._verdicts import Verdict
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Group, Window
 from isotropy.measure import holm
@@ -93,6 +94,7 @@ def discover_pictures(
         findings = [_finding(one, part, tolerance, seed) for one, part in zip(motions, parts, strict=True)]
         adjusted = holm([f.p_value for f in findings])
         groups_found = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
+        groups_found = _together(groups_found)
         found = PictureDiscovery(
             groups=groups_found,
             recommendation=advice(groups_found),
@@ -162,6 +164,18 @@ def _judged(f: PictureFinding, adjusted: float, tolerance: float) -> PictureFind
     """The word for what the data say."""
     word, left = judged(f.breaking, adjusted, (f.overlap, f.overlap_low), f.explained, tolerance, "pictures")
     return replace(f, verdict=word, p_adjusted=adjusted, note=left)
+
+
+def _together(groups: tuple[PictureFinding, ...]) -> tuple[PictureFinding, ...]:
+    """D(4) contains C(4): where that one breaks, so does this."""
+    inner: Verdict | None = next((f.verdict for f in groups if f.name == "C(4)"), None)
+    if inner is None:
+        return groups
+    words = [containing((f.verdict, f.note), "C(4)", inner) for f in groups]
+    return tuple(
+        replace(f, verdict=word, note=note) if f.name == "D(4)" else f
+        for f, (word, note) in zip(groups, words, strict=True)
+    )
 
 
 def _told(pictures: Pictures) -> dict[str, Any]:

@@ -115,13 +115,17 @@ _COLUMNS = (
 
 def advice(groups: Sequence[GraphFinding]) -> str:
     """What follows, in a sentence."""
-    free = [f.name for f in groups if f.verdict in HOLDS or f.verdict == "none seen"]
+    kept = [f for f in groups if f.verdict in HOLDS or f.verdict == "none seen"]
+    # What forests lose without an order they did use, whatever was seen of it where renumbered graphs occur.
+    free, dear = ([f.name for f in kept if (f.cost_low <= 0) is at_no_cost] for at_no_cost in (True, False))
     broken = [f.name for f in groups if f.verdict in ("approximate", "absent")]
     silent = [f for f in groups if f.unreliable or f.verdict == "undecided"]
     cheap = [f.name for f in silent if f.verdict != "no signal" and f.cost_high < _CHEAP]
     said: list[str] = []
     if free:
         said.append(f"build in {', '.join(free)}: classes do not depend on that order")
+    if dear:
+        said.append(f"no breaking of {', '.join(dear)} is seen, but learning without that order costs accuracy")
     if broken:
         said.append(f"keep the order that {', '.join(broken)} would mix: classes depend on it")
     if silent:

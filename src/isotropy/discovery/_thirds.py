@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, Grounds, Verdict, verdict
+from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, SEVERITY, Grounds, Verdict, verdict
 from isotropy.estimate import Estimate
 from isotropy.measure import randomisation_test
 from isotropy.measure.parts import bonferroni, clustered_mean
@@ -105,3 +105,15 @@ def judged(
         least = f" (surely {surely:.0%})" if share >= MINIMAL_OVERLAP else ""
         left = f"only {share:.0%}{least} of moved {rows} look like {rows} of the data, fewer than {MINIMAL_OVERLAP:.0%}"
     return word, left
+
+
+def containing(found: tuple[Verdict, str], inner: str, inner_found: Verdict) -> tuple[Verdict, str]:
+    """The word and note for a group that contains another, which it breaks at least as much as.
+
+    >>> containing(("none seen", ""), "C(4)", "absent")
+    ('absent', 'it contains C(4), which is absent')
+    """
+    word, _ = found
+    if inner_found not in ("approximate", "absent") or SEVERITY[word] >= SEVERITY[inner_found]:
+        return found
+    return inner_found, f"it contains {inner}, which is {inner_found}"

@@ -85,7 +85,8 @@ class FrameAveraged(Settled):
         super().__init__()
         self.backbone, self.frame = backbone, frame
         # No module is registered twice: one that is a module is called as it is.
-        self._foreign = None if isinstance(backbone, nn.Module) else called(backbone)
+        self._foreign: tuple[Any, Any] | None = None  # another's code with what calls it on tensors
+        _ = self._called  # refuses what cannot be called
         self.rep_in: Any = parse_type(rep_in)
         self.rep_out: Any = parse_type(rep_out)
         if mode not in get_args(Mode):
@@ -114,6 +115,15 @@ class FrameAveraged(Settled):
         """The group under which the module is equivariant."""
         return self.frame.group
 
+    @property
+    def _called(self) -> Any:
+        """What calls the backbone of now on tensors: itself, where it is a module."""
+        if isinstance(self.backbone, nn.Module):
+            return self.backbone
+        if self._foreign is None or self._foreign[0] is not self.backbone:
+            self._foreign = self.backbone, called(self.backbone)
+        return self._foreign[1]
+
     def forward(self, *args: Any, segments: Segments | None = None, **named: Any) -> Any:
         """The outputs, ``(rows, ...)``; Segments may also be the last positional argument."""
         if not torch.compiler.is_compiling():
@@ -128,14 +138,15 @@ class FrameAveraged(Settled):
         """Arrays of numpy are answered by arrays, tensors by tensors."""
         if not any(isinstance(part, np.ndarray) for part in tree.tree_leaves((args, named))):
             return self._averaged(args, segments, named)
-        args, named = tree.tree_map(_as_tensor, (args, named))
+        precision = _precision(self.backbone)
+        args, named = tree.tree_map(lambda part: _as_tensor(part, precision), (args, named))
         return tree.tree_map(lambda part: part.detach().numpy(), self._averaged(args, segments, named))
 
     def _averaged(self, args: tuple[Any, ...], segments: Segments | None, named: dict[str, Any]) -> Any:
         inputs, optic = self.prepared(args, segments, named)
 
         def run(x: Any, sets: Segments | None = None) -> Any:
-            return inputs.call(self._foreign or self.backbone, inputs.inside(x, sets), sets)
+            return inputs.call(self._called, inputs.inside(x, sets), sets)
 
         if self.chunk is not None:
             return inputs.outside(self.rep_out, optic.close(run)(inputs.x))
@@ -174,8 +185,18 @@ class FrameAveraged(Settled):
         return f"group={self.group}, rep_in={self.rep_in}, rep_out={self.rep_out}, mode={self.mode!r}"
 
 
-def _as_tensor(value: Any) -> Any:
-    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+def _as_tensor(value: Any, precision: torch.dtype | None) -> Any:
+    if not isinstance(value, np.ndarray):
+        return value
+    found = torch.from_numpy(value)
+    return found.to(precision) if precision is not None and found.is_floating_point() else found
+
+
+def _precision(backbone: Any) -> torch.dtype | None:
+    """That of the weights of a network, in which it reads arrays; numpy has no bfloat16 to answer in."""
+    weights = backbone.parameters() if isinstance(backbone, nn.Module) else ()
+    found = next((weight.dtype for weight in weights if weight.is_floating_point()), None)
+    return found if found in (torch.float32, torch.float64) else None
 
 
 def _first(rep_in: Type) -> int | str | None:

@@ -76,11 +76,15 @@ def interpolation_floor(
     n: int = 8,
     cluster: Iterable[Any] | None = None,
     seed: int = 0,
+    through: Callable[..., Any] | None = None,
+    rep_out: Type | str = None,
 ) -> Estimate:
     """How far values ``x (rows, ...)`` are from themselves after being moved there and back, in the relative norm.
 
     Zero to rounding for a group action; for images that are interpolated (Field) what no reading in image space can
-    see below. Elements are those of `equivariance_error` with the same seed. Raises SchemaError without a type.
+    see below. With ``through``, a function of the values, how far its outputs of type ``rep_out`` are: what it makes of
+    the interpolation, which a mean over cells does not see. Elements are
+    those of `equivariance_error` with the same seed. Raises SchemaError without a type.
 
     >>> image = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
     >>> [interpolation_floor(group, image, "Field(Scalar)").mean > 0.1 for group in ("D(4)", "SO(2)")]
@@ -92,15 +96,24 @@ def interpolation_floor(
     if type_ is None:
         raise SchemaError("no type of the inputs", "a type, as Field(Scalar)", "")
     source, sample = Draws.of(measure, n, G), Sample(x, type_).checked()
+    type_out = type_ if through is None else parse_type(rep_out)
     like, draws = sample.floats[0], len(source.weight)
     generator = spawn(seed, "equivariance_error")
     with torch.no_grad():
         g = source.take(len(sample), generator, dtype=like.dtype, device=like.device).g
         g = tree.tree_map(lambda part: part.expand(len(sample), *part.shape[1:]).flatten(0, 1), g)
         row = torch.arange(len(sample), device=like.device).repeat_interleave(draws)
-        one = sample.take(row)
-        back = one.out(pull(type_, G, g, one.moved(G, g).x), type_)
-        gap = one.out(tree.tree_map(torch.sub, back.x, one.x), type_)
-        sizes = [part.norm().reshape(len(sample), draws) for part in (gap, back, one)]
+        pieces: list[list[Tensor]] = []
+        for part in torch.arange(len(row), device=like.device).split(len(row) if through is None else _AT_ONCE):
+            one, h = sample.take(row[part]), tree.tree_map(lambda leaf, part=part: leaf[part], g)
+            there, back = one.x, pull(type_, G, h, one.moved(G, h).x)
+            if through is not None:
+                there, back = one.call(through), one.call(through, back)
+            values = tree.tree_map(torch.sub, back, there), back, there
+            pieces.append([one.out(value, type_out).norm() for value in values])
+        sizes = [torch.cat(found).reshape(len(sample), draws) for found in zip(*pieces, strict=True)]
     found = Defects(sizes[0], sizes[1], sizes[2], source.weight.to(like.device), 1, 0, None)
     return found.estimate("relative", units(cluster, len(sample)).to(like.device), 0.95)
+
+
+_AT_ONCE = 512  # images through a function, which bounds its memory
