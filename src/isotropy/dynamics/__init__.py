@@ -9,6 +9,7 @@ from isotropy.dynamics._lagrangian import euler as euler
 from isotropy.dynamics._laws import Judged as Judged
 from isotropy.dynamics._laws import Law as Law
 from isotropy.dynamics._laws import Laws as Laws
+from isotropy.dynamics._laws import check_motions as check_motions
 from isotropy.dynamics._laws import laws_of as laws_of
 from isotropy.dynamics._mechanical import Fit as Fit
 from isotropy.dynamics._mechanical import Mechanical as Mechanical
