@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from isotropy.cli import app
 from isotropy.errors import DomainError, IsotropyError, SchemaError
-from isotropy.federation import federate_files
+from isotropy.federation import Plan, _rounds, federate_files
 from isotropy.random import spawn
 from isotropy.runs import Run
 
@@ -142,3 +142,71 @@ def test_no_pickle_is_opened(folder: Path) -> None:
     path.write_text("- just\n- a list\n")
     with pytest.raises(SchemaError, match="keys such as clients"):
         federate_files(path)
+
+
+def test_noise_is_kept_for_resuming_and_not_to_be_drawn_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    budget = {"epsilon": 5.0, "delta": 1e-5, "clip": 8.0}
+    request = {**REQUEST, "rounds": 2, "privacy": budget, "min_count": 15}
+    (folder / "noisy.yaml").write_text(yaml.safe_dump(request))
+    write = Run.write
+
+    def dying(self: Run, name: str, content: object) -> None:
+        write(self, name, content)
+        if name == "rounds.safetensors":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write", dying)
+        with pytest.raises(KeyboardInterrupt):
+            federate_files(folder / "noisy.yaml", out=folder / "noisy")
+    kept = load_file(folder / "noisy" / "released.safetensors")
+    found = federate_files(folder / "noisy.yaml", out=folder / "noisy", resume=True)
+    assert [tuple(int(n) for n in kept[f"{k}/n"]) for k in range(3)] == list(found.counts.values())
+    assert all(n == 0 or n >= 15 for counts in found.counts.values() for n in counts)
+    assert not (folder / "noisy" / "rounds.safetensors").exists()
+    assert "accuracies" in (folder / "noisy" / "report.html").read_text()
+    other = federate_files(folder / "noisy.yaml", out=folder / "others")
+    again = load_file(folder / "others" / "released.safetensors")
+    assert other.seed == found.seed
+    assert not np.array_equal(again["0/mean"], kept["0/mean"])
+
+
+def test_modes_told_are_those_drawn(run: Path) -> None:
+    told = json.loads((run / "result.json").read_text())
+    # Class 3 is nowhere at northwind, which can only draw it from the Gaussian.
+    assert told["modes"]["3"] == "gaussian/matched"
+
+
+def test_a_site_without_rows_is_refused_by_name(folder: Path) -> None:
+    np.savez(folder / "hollow.npz", x=np.zeros((0, 6), np.float32), y=np.zeros(0, np.int64))
+    clients = [*REQUEST["clients"], {"name": "hollow", "features": "hollow.npz"}]
+    (folder / "hollow.yaml").write_text(yaml.safe_dump({**REQUEST, "clients": clients}))
+    with pytest.raises(DomainError, match="no rows in hollow.npz of hollow"):
+        federate_files(folder / "hollow.yaml")
+
+
+def test_files_of_different_precision_are_read_as_one(folder: Path) -> None:
+    with np.load(folder / "eastlake.npz") as file:
+        np.savez(folder / "double.npz", x=file["x"].astype(np.float64), y=file["y"])
+    clients = [REQUEST["clients"][0], {"name": "eastlake", "features": "double.npz"}]
+    request = {**REQUEST, "clients": clients, "rounds": 1, "algorithm": "fedproto", "head": "mlp"}
+    (folder / "mixed.yaml").write_text(yaml.safe_dump(request))
+    found = federate_files(folder / "mixed.yaml")
+    assert len(found.sites) == 2
+    assert "its prototype" in "".join(getattr(block, "body", "") for block in found.blocks())
+
+
+def test_alone_takes_as_many_steps_as_together(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: dict[tuple[bool, str], int] = {}
+    real = _rounds.local_update
+
+    def counting(model: object, server: object, site: _rounds.Site, kept: object, plan: Plan, **more: object) -> object:
+        key = (len(site.x) == site.real, site.name)
+        steps[key] = steps.get(key, 0) + plan.local_epochs * -(-len(site.x) // 32)
+        return real(model, server, site, kept, plan, **more)  # pyright: ignore[reportArgumentType]
+
+    monkeypatch.setattr("isotropy.federation._federate.local_update", counting)
+    (folder / "steps.yaml").write_text(yaml.safe_dump({**REQUEST, "rounds": 2, "augment": {"target": 200}}))
+    federate_files(folder / "steps.yaml")
+    for name in SITES:
+        assert steps[True, name] == pytest.approx(steps[False, name], rel=0.05), name  # whole epochs

@@ -11,6 +11,7 @@ from isotropy.federation import (
     choose_modes,
     dirichlet_label_skew,
     domain_skew,
+    federate,
     lds,
 )
 from isotropy.random import spawn
@@ -67,11 +68,12 @@ def test_ggeur_is_wider_than_the_class_and_leaves_out_what_it_has_not_seen() -> 
 
 def test_over_domains_the_mixture_is_right_and_the_published_rule_counts_what_lies_between_twice() -> None:
     domains = [_stats(x) for x in (SITES[0], SITES[0] + 3, SITES[0] - 3)]  # equal weights
+    named = {**dict(enumerate(domains)), "elsewhere": _stats(SITES[0][:0])}
     pooled = domains[0] + domains[1] + domains[2]
     W, B = pooled.within[0], pooled.between[0]
     drawn = {}
     for mode in ("gaussian", "matched", "ggeur"):
-        augment = GeometryGuidedAugmenter(pooled.shapes(), target=DRAWS, mode=mode, prototypes=domains)
+        augment = GeometryGuidedAugmenter(pooled.shapes(), target=DRAWS, mode=mode, prototypes=named)
         own = SITES[0] if mode == "matched" else SITES[0][:0]
         x, _, synthetic = augment.augment(own, torch.zeros(len(own)), client="elsewhere")
         drawn[mode] = torch.cov(x[synthetic].T)
@@ -180,3 +182,19 @@ def test_what_is_chosen_is_what_does_best_on_rows_held_out() -> None:
         alone = GeometryGuidedAugmenter(shapes, target=200, mode=choice.chosen[c])
         again, of, _ = alone.augment(*clients[0])
         assert torch.equal(made[labels == c], again[of == c])
+
+
+def test_no_site_counts_its_own_domain_as_another_one() -> None:
+    sites = [(SITES[0], torch.zeros(40)), (SITES[1] + 50, torch.zeros(70))]
+    domains = [_stats(x) for x, _ in sites]
+    shapes = (domains[0] + domains[1]).shapes()
+    own = {}
+    for given, names in ((domains, None), ({"b": domains[1], "a": domains[0]}, ["a", "b"])):
+        augment = GeometryGuidedAugmenter(shapes, target=100, mode="ggeur", prototypes=given)
+        found = federate(sites, classes=1, rounds=1, augment=augment, names=names).clients
+        around = augment.augment(*sites[0], client=found[0].name, domain=0 if names is None else "a")[0]
+        own[names is None] = torch.equal(found[0].x, around)
+        assert set(choose_modes(augment, sites, names=names).chosen) == {0}
+    assert all(own.values())
+    with pytest.raises(DomainError, match=r"domain 'elsewhere'.*one of the prototypes"):
+        augment.augment(*sites[0], client="elsewhere")

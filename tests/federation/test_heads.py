@@ -7,6 +7,7 @@ import pytest
 import torch
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
+from sklearn.mixture import GaussianMixture
 
 from isotropy.errors import DomainError
 from isotropy.federation import ClassStats, ccvr_head, lda_head, mixture_head, ridge_head, shape_similarity_test
@@ -100,3 +101,47 @@ def test_shapes_of_office_features_are_shared(real_data: Path) -> None:
     found = shape_similarity_test(x, y, d)
     assert found.p_value < 0.01
     assert found.same > 2 * found.different > 2 * 5 / 1024
+
+
+@pytest.mark.parametrize("kind", ["bures", "affine"])
+def test_by_distances_too_shapes_that_are_shared_are_found(kind: str) -> None:
+    draw = spawn(2, "distances")
+    mix = torch.randn(5, 4, 4, generator=draw, dtype=torch.float64)
+    y, domain = torch.arange(5).repeat_interleave(50).repeat(2), torch.arange(2).repeat_interleave(250)
+    x = torch.einsum("nij,nj->ni", mix[y], torch.randn(500, 4, generator=draw, dtype=torch.float64))
+    found = shape_similarity_test(x, y, domain, q=3, permutations=99, kind=kind)
+    assert found.same < found.different
+    assert found.p_value < 0.05
+
+
+def test_discriminants_far_from_the_origin_keep_their_digits() -> None:
+    shift = 1e6
+    near, far = (lda_head(ClassStats.from_data(X + by, Y, classes=3)) for by in (0.0, shift))
+    # A bias of size |weight| * 1e6 in float64 keeps nine digits behind the point.
+    torch.testing.assert_close(far(X + shift).softmax(1), near(X).softmax(1), rtol=0, atol=1e-6)
+
+
+def test_mixtures_of_one_column_far_away_are_not_widened(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = spawn(0, "offset")
+    y = torch.arange(120) % 2
+    x = torch.randn(120, 3, generator=draw, dtype=torch.float64) + 4 * y[:, None]
+    x[:, 2] += 1e3
+    seen: list[float] = []
+
+    def told(*args: object, reg_covar: float, **kwargs: object) -> GaussianMixture:
+        seen.append(reg_covar)
+        return GaussianMixture(*args, reg_covar=reg_covar, **kwargs)
+
+    monkeypatch.setattr("sklearn.mixture.GaussianMixture", told)
+    mixture_head([(x, y)], 2, components=1, per_class=5)
+    assert max(seen) < 2e-3, "a thousandth of variances of 1, not of how far the columns lie apart"
+
+
+def test_a_column_twice_is_singular_and_small_units_are_not() -> None:
+    twice = ClassStats.from_data(torch.cat([X, X[:, :1] / 3], 1), Y, classes=3)
+    with pytest.raises(DomainError, match="alpha=0"):
+        ridge_head(twice, alpha=0)
+    units = torch.tensor([1e-6, 1e6, 1.0, 1.0, 1.0]).double()
+    head = ridge_head(ClassStats.from_data(X * units, Y, classes=3), alpha=0)
+    peer = ridge_head(ClassStats.from_data(X, Y, classes=3), alpha=0)
+    torch.testing.assert_close(head(X * units), peer(X), rtol=0, atol=1e-8)

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from scipy.stats import norm
@@ -93,3 +94,14 @@ def test_refusals() -> None:
         budget = {"epsilon": 1.0, "delta": 1e-5, "clip": 1.0} | changes
         with pytest.raises(DomainError, match=words):
             private_stats(x, y, classes=1, generator=draw, **budget)
+
+
+def test_noise_is_drawn_anew_in_each_call_whatever_the_seeds() -> None:
+    def once() -> ClassStats:
+        torch.manual_seed(3)
+        np.random.seed(3)
+        return private_stats(torch.ones(50, 3), torch.zeros(50), classes=1, clip=2.0, epsilon=1.0, delta=1e-5)
+
+    one, other = once(), once()
+    assert not torch.equal(one.mean, other.mean)
+    assert not torch.equal(one.n, other.n)

@@ -122,7 +122,7 @@ def _reference(name: str, model: nn.Module, sites: Sites) -> Tensor:
                 def proto(u: Tensor, ce: Objective = ce, y: Tensor = y, P: Tensor | None = protos) -> Tensor:
                     if P is None:
                         return ce(u)
-                    return ce(u) + 1.5 * ((zp(u) - P[y]) ** 2).mean(1).mean()
+                    return ce(u) + 1.5 * ((zp(u) - P[y]) ** 2).sum(1).mean()
 
                 new.append(_descend(w, proto))
                 one = functional.one_hot(y, CLASSES).double()
@@ -319,3 +319,35 @@ def test_sites_are_named() -> None:
         federate([(x.half(), y)], classes=CLASSES)
     empty = federate([(x, y), (x[:0], y[:0])], classes=CLASSES, rounds=1)
     assert [s.name for s in empty.clients] == ["client 0"]
+
+
+def test_prototypes_are_of_real_rows_of_classes_that_may_leave() -> None:
+    x, y = SITES[2]
+    few = torch.cat([(y == 0).nonzero()[:4, 0], (y == 1).nonzero()[:9, 0]])
+    site = Site("a", torch.cat([x[few], x[few] + 1]), torch.cat([y[few], y[few]]), len(few))
+    model = _model("mlp")
+    plan = Plan("fedproto", min_count=6)
+    upload, _, _ = local_update(model, begin(model, plan), site, {}, plan)
+    assert upload.extra["counts"].tolist() == [0, 9, 0]
+    assert not upload.extra["sums"][[0, 2]].any()
+    with pytest.raises(DomainError, match="min_count=0"):
+        Plan(min_count=0)
+
+
+def test_a_model_that_is_given_stays_as_it_is_and_buffers_are_refused() -> None:
+    for which in ("initial", "head"):
+        model = _model("linear")
+        found = federate(SITES, classes=CLASSES, rounds=1, lr=LR, **{which: model})  # pyright: ignore[reportArgumentType]
+        assert torch.equal(flat(model), flat(_model("linear")))
+        assert not torch.equal(flat(found.head), flat(model))
+    batch = nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5), nn.Linear(5, CLASSES)).double()
+    with pytest.raises(DomainError, match=r"buffer 1\.running_mean"):
+        federate(SITES, classes=CLASSES, rounds=1, head=batch)
+
+
+def test_sites_of_different_precision_are_brought_to_one() -> None:
+    (x, y), (u, v), (a, b) = SITES
+    mixed = [(x.float(), y), ((10 * u).round().long(), v), (a.float(), b)]
+    found = federate(mixed, classes=CLASSES, rounds=1, test=(a.float(), b))
+    assert {site.x.dtype for site in found.clients} == {torch.float64}
+    assert found.history[0].accuracy is not None

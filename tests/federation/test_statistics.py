@@ -153,3 +153,26 @@ def test_other_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InfeasibleError, match=r"2 covariances of 8 x 8.*give rank="):
         ClassStats.from_data(torch.zeros(20, 8), torch.zeros(20), classes=2)
     assert ClassStats.from_data(torch.rand(20, 8), torch.zeros(20), classes=2, rank=2).n.tolist() == [20, 0]
+
+
+def test_factors_of_few_rows_are_not_the_rows() -> None:
+    x, y = clouds(9, 14, 2, "few")
+    found = ClassStats.from_data(x, y, classes=2)
+    assert isinstance(found.moments, Factors)
+    for c in (0, 1):
+        told = found.moments.inner[c] + found.mean[c]
+        assert float(torch.cdist(told, x).min()) > 1e-3
+        torch.testing.assert_close(found.cov[c], torch.cov(x[y == c].T, correction=0))
+
+
+def test_a_tight_class_far_from_the_centre_is_refused_beside_wide_ones() -> None:
+    draw = spawn(0, "tight")
+    x = torch.randn(80, 3, generator=draw, dtype=torch.float64)
+    y = torch.arange(80) // 40
+    x[y == 1] = 1e-6 * x[y == 1] + 30.0
+    with pytest.raises(DomainError, match="class 1 at .* from the centre"):
+        ClassStats.from_sums(*ClassStats.from_data(x, y, classes=2).to_sums())
+    n, s, Q = ClassStats.from_data(x, y, classes=2).to_sums(30.0)
+    s[0, 0] = torch.nan
+    with pytest.raises(DomainError, match="NaN"):
+        ClassStats.from_sums(n, s, Q)

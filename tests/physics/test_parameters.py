@@ -154,3 +154,27 @@ def test_moves_along_orbits_keep_the_measure() -> None:
 def test_points_that_cannot_be_used_are_refused(thetas: Tensor, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         parameter_symmetries(lambda theta: T / theta[0] / theta[1], thetas)
+
+
+def test_too_few_or_collinear_points_certify_nothing() -> None:
+    model = lambda theta: theta[0] * torch.exp(-theta[1] * T)  # noqa: E731
+    with pytest.raises(ShapeError, match="line or plane"):
+        parameter_symmetries(model, torch.tensor([[1.2, 2.1], [1.8, 3.3]]).double())
+    s = torch.linspace(0.5, 2.0, 15).double()
+    with pytest.raises(ShapeError, match="line or plane"):
+        parameter_symmetries(model, torch.stack([s, 3 * s], 1))
+    one = lambda theta: theta[0] * theta[1] * T  # noqa: E731
+    with pytest.raises(ShapeError, match="4 independent equations for 6 unknowns"):
+        parameter_symmetries(one, draws([1.0, 1.0], [2.0, 2.0], K=4))
+    assert parameter_symmetries(model, draws([1.0, 2.0], [2.0, 3.0], K=4)).dim == 0
+
+
+def test_dependent_nuisances_remove_what_they_span_and_no_more() -> None:
+    theta, weights = torch.tensor([1.0, 1.7]).double(), torch.ones(12, dtype=torch.float64)
+    one = torch.ones(12, 1).double()
+    alone, twice, none = (
+        sloppy_directions(rates, theta, weights=weights, project=vectors)
+        for vectors in (one, torch.cat([one, 1e-9 * one, 0 * one], 1), one[:, :0])
+    )
+    torch.testing.assert_close(twice.singular_values, alone.singular_values)
+    torch.testing.assert_close(none.singular_values, sloppy_directions(rates, theta, weights=weights).singular_values)

@@ -234,3 +234,16 @@ def test_invariants_and_quotients_do_not_move() -> None:
         KEPLER.quotient(x, "e")
     with pytest.raises(SchemaError, match=r"1\.5"):
         ScalingGroup({"a": 1.5})
+
+
+def test_too_few_distinct_rows_claim_no_scaling() -> None:
+    for rows in ([[1.7]], [[1.7], [1.7], [1.7]], [[1.7], [0.6]]):
+        with pytest.raises(DegenerateError, match="distinct row"):
+            exponents_from_data(lambda x: x[:, 0].exp(), torch.tensor(rows))
+    assert not len(exponents_from_data(lambda x: x[:, 0].exp(), torch.tensor([[1.7], [0.6], [1.1]])).weights)
+
+
+def test_whole_numbers_are_scaled_as_real_ones() -> None:
+    moved = KEPLER.act(0.5, {"a": torch.tensor([3]), "P": torch.tensor([5])})
+    torch.testing.assert_close(moved, KEPLER.act(0.5, {"a": torch.tensor([3.0]), "P": torch.tensor([5.0])}))
+    torch.testing.assert_close(KEPLER.quotient({"a": torch.tensor([3]), "P": torch.tensor([5])})["a"], torch.ones(1))

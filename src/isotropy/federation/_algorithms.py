@@ -27,7 +27,8 @@ class Plan:
     ``algorithm``, ``local_epochs``, ``lr``, ``batch_size``, ``optimizer`` and ``weighting`` are as in ``federate``.
     ``mu``, ``alpha``, ``beta``, ``tau`` are the papers' symbols: FedProx (mu/2)|w - w_g|^2; MOON mu and the temperature
     tau; FedDyn alpha; FedProto mu |z - prototype|^2; FedNTD beta and the temperature tau. ``server_lr``,
-    ``server_momentum`` (b_1), ``server_decay`` (b_2) and ``server_floor`` are of the server's optimiser.
+    ``server_momentum`` (b_1), ``server_decay`` (b_2) and ``server_floor`` are of the server's optimiser. Prototypes of
+    classes with fewer than ``min_count`` real rows stay at their site.
     """
 
     algorithm: str = "fedavg"
@@ -44,6 +45,7 @@ class Plan:
     server_momentum: float = 0.9
     server_decay: float = 0.99
     server_floor: float = 1e-3
+    min_count: int = 1
 
     def __post_init__(self) -> None:
         if self.algorithm not in ALGORITHMS:
@@ -51,7 +53,18 @@ class Plan:
         for name, known in (("optimizer", OPTIMIZERS), ("weighting", ("real", "augmented", "uniform"))):
             if getattr(self, name) not in known:
                 raise DomainError(f"{name}={getattr(self, name)!r}", f"one of {', '.join(known)}")
-        for name in ("local_epochs", "lr", "batch_size", "mu", "alpha", "beta", "tau", "server_lr", "server_floor"):
+        for name in (
+            "local_epochs",
+            "lr",
+            "batch_size",
+            "mu",
+            "alpha",
+            "beta",
+            "tau",
+            "server_lr",
+            "server_floor",
+            "min_count",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise DomainError(f"{name}={value}", "a number above 0")
@@ -216,7 +229,7 @@ class FedProto(Algorithm):
         if "prototypes" not in at.sent:
             return {}
         known = at.sent["counts"][y] > 0
-        apart = (hidden(at.model, x) - at.sent["prototypes"][y]).square().mean(1) * known
+        apart = (hidden(at.model, x) - at.sent["prototypes"][y]).square().sum(1) * known
         return {"prototypes": at.plan.of("mu", 2.0) * apart.mean()}
 
     def together(

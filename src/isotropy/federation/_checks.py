@@ -1,5 +1,7 @@
 """What a site brings is checked once, and refused with the name of the site."""
 
+from functools import reduce
+
 import torch
 from torch import Tensor
 
@@ -44,3 +46,9 @@ def same_width(widths: dict[str, int]) -> int:
         if other != width:
             raise ShapeError(f"{width} features at {first} and {other} at {site}", "the same encoder at every site")
     return width
+
+
+def one_dtype(sites: dict[str, tuple[Tensor, Tensor]]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Rows of all sites in the dtype that holds those of each: sites may keep theirs in different precision."""
+    dtype = reduce(torch.promote_types, (x.dtype for x, _ in sites.values()))
+    return {name: (x.to(dtype), y) for name, (x, y) in sites.items()}

@@ -30,13 +30,17 @@ class Choice:
 
 
 def choose_modes(
-    augment: GeometryGuidedAugmenter, clients: Sequence[tuple[Tensor, Tensor]], *, seed: int = 0
+    augment: GeometryGuidedAugmenter,
+    clients: Sequence[tuple[Tensor, Tensor]],
+    *,
+    seed: int = 0,
+    names: Sequence[str] | None = None,
 ) -> Choice:
     """Decides ``mode="auto"`` of an augmenter, class by class, and tells how.
 
     Each site fills up one half of its rows in each of the ways; a ridge classifier of all sites' filled-up rows, one
     round of communication, is asked about the other halves, of which only counts leave a site. Shapes are those of the
-    augmenter, of all training rows. Classes without rows in the held-out halves take "matched".
+    augmenter, of all training rows; ``names`` are those of the clients among its prototypes. Classes without rows in the held-out halves take "matched".
 
     >>> from isotropy.federation import ClassStats
     >>> x, y = torch.randn(80, 2, generator=spawn(0, "x")), torch.arange(80) % 2
@@ -48,7 +52,8 @@ def choose_modes(
     """
     classes = augment.shapes.classes
     halves = [_halves(*checked(x, y, classes, f"client {k}"), seed, k) for k, (x, y) in enumerate(clients)]
-    scores = {mode: _score(augment, mode, halves, seed) for mode in MODES}
+    called = [f"client {k}" for k in range(len(clients))] if names is None else list(names)
+    scores = {mode: _score(augment, mode, halves, seed, called) for mode in MODES}
     told = {c: {mode: float(scores[mode][c]) for mode in MODES} for c in augment.shapes}
     augment.chosen = {c: max(MODES, key=lambda mode, c=c: told[c][mode]) for c in told}
     return Choice(dict(augment.chosen), told)
@@ -57,14 +62,16 @@ def choose_modes(
 Halves = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
-def _score(augment: GeometryGuidedAugmenter, mode: Mode, halves: Sequence[Halves], seed: int) -> Float[Tensor, " C"]:
+def _score(
+    augment: GeometryGuidedAugmenter, mode: Mode, halves: Sequence[Halves], seed: int, called: Sequence[str]
+) -> Float[Tensor, " C"]:
     """F1 of each class on the halves held out."""
     one = copy.copy(augment)
     one.mode = mode
     classes = augment.shapes.classes
     stats: list[ClassStats] = []
     for k, ((x, y), _) in enumerate(halves):
-        more, labels, _ = one.augment(x, y, client=k, seed=seed)
+        more, labels, _ = one.augment(x, y, client=k, seed=seed, domain=augment.domain_of(called[k], called))
         stats.append(ClassStats.from_data(more, labels, classes=classes))
     # One per cent of the mean variance: enough to be well posed, too little to matter beside any of the data.
     pooled = cast(ClassStats, sum(stats))

@@ -81,9 +81,12 @@ class Factors:
 
 
 def _shortened(F: Tensor, kept: int | None) -> Tensor:
-    """Fewer rows with the same ``F^T F``; with ``kept``, its leading directions only."""
+    """Axes with the same ``F^T F``, at most as many as columns; with ``kept``, the leading ones only.
+
+    Few rows are turned too: left as they are, they would be the rows of the site.
+    """
     limit = F.shape[1] if kept is None else kept
-    if len(F) <= limit:
+    if not len(F):
         return F
     _, s, Vh = torch.linalg.svd(F, full_matrices=False)
     return (s[:, None] * Vh)[:limit]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, counted
 from isotropy.federation._algorithms import Plan, State, load
-from isotropy.federation._checks import checked, same_width
+from isotropy.federation._checks import checked, one_dtype, same_width
 from isotropy.federation._choosing import choose_modes
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._rounds import Server, Site, aggregate, begin, local_update
@@ -85,7 +86,7 @@ def federate(
       ``lr``, a fresh one in each round.
     - ``weighting``: means over sites by "real" rows, by all rows ("augmented") or plain ("uniform").
     - ``head``: "linear", "mlp", or a module from features to logits; ``initial``: another one of the same kind, whose
-      weights to begin with.
+      weights to begin with. Both are left as they are.
     - ``augment``: what fills classes up at each site before the first round.
     - ``test``: rows whose accuracy goes into the history. Nothing is decided by it: the last round is the result.
     - ``participation``: the share of sites, drawn anew, that take part in a round.
@@ -106,10 +107,11 @@ def federate(
     if rounds < 1 or not 0 < participation <= 1:
         raise DomainError(f"rounds={rounds}, participation={participation}", "at least one round, a share in (0, 1]")
     if augment is not None and augment.mode == "auto" and not augment.chosen:
-        choose_modes(augment, clients, seed=seed)
+        choose_modes(augment, clients, seed=seed, names=names)
     sites = sites_of(clients, classes, names, augment, seed)
-    model = _model(head, sites[0].x, classes, seed) if initial is None else initial
+    model = _model(head, sites[0].x, classes, seed) if initial is None else copy.deepcopy(initial)
     tested = None if test is None else checked(*test, classes, "test")
+    tested = None if tested is None else (tested[0].to(sites[0].x.dtype), tested[1])
     standing = start or Standing(begin(model, plan), tuple({} for _ in sites), ())
     server, kept, history = standing.server, list(standing.kept), list(standing.history)
     load(model, server.w)
@@ -146,10 +148,10 @@ def sites_of(
         raise DomainError("no site with rows", "at least one")
     same_width({name: x.shape[1] for name, (x, _) in rows.items()})
     sites = []
-    for name, (x, y) in rows.items():
+    for name, (x, y) in one_dtype(rows).items():
         own = len(x)
         if augment is not None:
-            x, y, synthetic = augment.augment(x, y, client=name, seed=seed)
+            x, y, synthetic = augment.augment(x, y, client=name, seed=seed, domain=augment.domain_of(name, called))
             own = int((~synthetic).sum())
         sites.append(Site(name, x, y, own))
     return sites
@@ -157,7 +159,7 @@ def sites_of(
 
 def _model(head: str | nn.Module, x: Tensor, classes: int, seed: int) -> nn.Module:
     if isinstance(head, nn.Module):
-        return head
+        return copy.deepcopy(head)
     p = x.shape[1]
     if head not in ("linear", "mlp"):
         raise DomainError(f"head={head!r}", '"linear", "mlp" or a module')

@@ -94,7 +94,7 @@ class GeometryGuidedAugmenter:
         """The rows of a site, untouched and first, then synthetic ones; labels, and which rows are synthetic.
 
         What is drawn depends on ``seed``, ``client`` and the class alone. ``domain`` is the site's own among the
-        ``prototypes`` (its ``client`` by default). Classes with more rows than the target keep them, unless
+        ``prototypes`` (its ``client`` by default; DomainError where it has to be one and is none). Classes with more rows than the target keep them, unless
         ``subsample``. Raises KeyError for a class of the site that has no shape.
         """
         x, y = checked(x, y, self.shapes.classes, f"client {client}")
@@ -119,6 +119,12 @@ class GeometryGuidedAugmenter:
             torch.cat([y[rows], of]),
             torch.cat([torch.zeros(len(rows), dtype=torch.bool), torch.ones(len(new), dtype=torch.bool)]),
         )
+
+    def domain_of(self, name: str, names: Sequence[str]) -> Domain:
+        """The site's own among the prototypes: by its name, or by its place where there is one for each of the sites."""
+        if name not in self.prototypes and len(self.prototypes) == len(names):
+            return names.index(name)
+        return name
 
     def mode_of(self, c: int, own: Float[Tensor, "n p"]) -> Mode:
         """What is drawn for a class at a site with rows ``own``: "matched" gives way where it has no law."""
@@ -166,6 +172,12 @@ class GeometryGuidedAugmenter:
 
     def _around(self, c: int, own: Tensor, need: int, domain: Domain, draw: Generator) -> Tensor:
         """Own rows and means of other domains, without replacement from as many copies as the paper makes."""
+        if self.prototypes and domain not in self.prototypes:
+            raise DomainError(
+                f"a site of the domain {domain!r}",
+                f"one of the prototypes: {', '.join(map(repr, self.prototypes))}",
+                "say with domain= which is its own, so that no site counts itself as another one",
+            )
         others = [s.mean[c] for name, s in self.prototypes.items() if name != domain and s.n[c] > 0]
         if not others:
             return own[_seeds(len(own), need, self.shapes.classes, draw)] if len(own) else own

@@ -45,12 +45,13 @@ def lda_head(stats: ClassStats, shrinkage: float = 0.1) -> nn.Linear:
     """
     if not 0 <= shrinkage <= 1:
         raise DomainError(f"shrinkage={shrinkage}", "a number from 0 to 1")
-    N, shares, _, _ = _totals(stats)
+    N, shares, mean, _ = _totals(stats)
     W = stats.dense.scatter.sum(0) / N
     p = len(W)
     W = (1 - shrinkage) * W + shrinkage * W.diagonal().mean() * torch.eye(p, dtype=W.dtype)
-    weight = _solved(W, stats.mean.T, f"shrinkage={shrinkage} and {N:g} rows")
-    return _linear(weight, shares.log() - (weight * stats.mean).sum(1) / 2, stats.dtype)
+    # About the mean of all rows: far from the origin, terms of all classes would cancel.
+    weight = _solved(W, (stats.mean - mean).T, f"shrinkage={shrinkage} and {N:g} rows")
+    return _linear(weight, shares.log() - (weight * (stats.mean + mean)).sum(1) / 2, stats.dtype)
 
 
 def ccvr_head(stats: ClassStats, per_class: int = 100, seed: int = 0) -> nn.Linear:
@@ -88,7 +89,7 @@ def mixture_head(
                 min(components, len(own)),
                 covariance_type="diag",
                 random_state=chance,
-                reg_covar=1e-6 + 1e-3 * own.var(),
+                reg_covar=1e-6 + 1e-3 * own.var(0).mean(),
             ).fit(own if len(own) > 1 else own.repeat(2, 0))
             share = max(1, round(per_class * len(own) / float(total[c])))
             draws.append(torch.from_numpy(mixture.sample(share)[0]))
@@ -130,7 +131,8 @@ def _totals(stats: ClassStats) -> tuple[Tensor, Tensor, Tensor, Tensor]:
 def _solved(A: Tensor, b: Tensor, of: str) -> Tensor:
     """(A^-1 b)^T for a positive definite A."""
     factor, info = torch.linalg.cholesky_ex(A)
-    if int(info):
+    # A pivot is a column's part that the others do not give: below 1e-14 of its square it is rounding, in any units.
+    if int(info) or bool((factor.diagonal() <= 1e-7 * A.diagonal().sqrt()).any()):
         raise DomainError(f"{of} of {counted(len(A), 'feature')}", "a penalty or a shrinkage above 0, or more rows")
     return torch.cholesky_solve(b, factor).T
 

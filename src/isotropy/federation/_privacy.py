@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
@@ -46,7 +47,7 @@ def private_stats(
     epsilon: float,
     delta: float,
     centre: Tensor | float = 0.0,
-    generator: Generator,
+    generator: Generator | None = None,
     site: str = "",
 ) -> ClassStats:
     """ClassStats that are (epsilon, delta)-private, adding or removing a row, of rows pulled to within ``clip`` of a
@@ -55,7 +56,8 @@ def private_stats(
     Gaussian noise goes onto (n, s/R, Q/R^2) of every class, of absent ones too, which zeros would give away; that on Q
     is symmetric. What follows costs no privacy: the square of the noise of the mean is put back, covariances become
     positive (``shapes("auto")`` keeps what stands out of the noise), and classes of less than one row count as absent.
-    The ``centre (p,)`` must not come from these rows. Raises DomainError for budgets and clips outside their range.
+    The ``centre (p,)`` must not come from these rows. Noise is drawn from what the operating system gives, anew in each
+    call: who could draw it again, from a seed that stands somewhere, could take it off. A ``generator`` is for tests. Raises DomainError for budgets and clips outside their range.
     Source: Dwork et al., STOC 2014 (Analyze Gauss), for the second moments; the joint release is ours.
 
     >>> from isotropy.random import spawn
@@ -71,7 +73,9 @@ def private_stats(
     c = torch.as_tensor(centre, dtype=torch.float64)
     away = x.to(torch.float64) - c
     away = away * (clip / away.norm(dim=1, keepdim=True).clamp_min(clip))
-    sums = released(ClassStats.from_data(away, y, classes=classes).to_sums(), clip, sigma, generator)
+    sums = released(
+        ClassStats.from_data(away, y, classes=classes).to_sums(), clip, sigma, generator or np.random.default_rng()
+    )
     n = torch.where(sums.n >= 1, sums.n, 0.0)
     safe = torch.where(n > 0, n, 1.0)
     mean = sums.s / safe[:, None]
@@ -86,11 +90,13 @@ def private_stats(
     return ClassStats(moments, x.dtype, torch.full_like(n, sigma * clip**2))
 
 
-def released(sums: Sums, clip: float, sigma: float, generator: Generator) -> Sums:
+def released(sums: Sums, clip: float, sigma: float, generator: Generator | np.random.Generator) -> Sums:
     """Sums about a centre, of rows within ``clip``, with noise ``sigma`` in the units (1, clip, clip^2)."""
 
     def noise(like: Tensor) -> Tensor:
-        return sigma * torch.randn(like.shape, generator=generator, dtype=torch.float64)
+        if isinstance(generator, Generator):
+            return sigma * torch.randn(like.shape, generator=generator, dtype=torch.float64)
+        return sigma * torch.from_numpy(generator.standard_normal(tuple(like.shape)))
 
     half = noise(sums.Q).triu()
     symmetric = half + half.triu(1).mT

@@ -14,7 +14,7 @@ from torch import Tensor
 from isotropy.data.parts import open_archive
 from isotropy.errors import DomainError, SchemaError
 from isotropy.federation._algorithms import Plan
-from isotropy.federation._checks import checked, same_width
+from isotropy.federation._checks import checked, one_dtype, same_width
 from isotropy.fields import from_json
 
 
@@ -83,7 +83,10 @@ class Request:
     @property
     def plan(self) -> Plan:
         """What sites and server agree on."""
-        return Plan(self.algorithm, self.local_epochs, self.learning_rate, self.batch_size, self.optimizer)
+        return Plan(
+            self.algorithm, self.local_epochs, self.learning_rate, self.batch_size, self.optimizer,
+            min_count=self.min_count,
+        )  # fmt: skip
 
 
 def read_request(path: Path) -> Request:
@@ -115,5 +118,9 @@ def read_sites(request: Request, folder: Path) -> dict[str, tuple[Tensor, Tensor
                 raise SchemaError(f"{path.name} of {client.name} without {' and '.join(missing)}", "arrays x and y")
             x, y = (torch.from_numpy(archive[name]) for name in ("x", "y"))
         found[client.name] = checked(x, y, request.classes, client.name)
+        if not len(x):
+            raise DomainError(
+                f"no rows in {path.name} of {client.name}", "at least one", "leave out a site without rows"
+            )
     same_width({name: x.shape[1] for name, (x, _) in found.items()})
-    return found
+    return one_dtype(found)

@@ -125,7 +125,7 @@ class Federation(Answer[SiteFinding]):
                 name,
                 sum(n > 0 for n in counts),
                 per_class * sum(n > 0 for n in counts),
-                sum(n == 0 for n in counts) if privacy is None else 0,
+                sum(n == 0 for n in counts),
             ]
             for name, counts in self.counts.items()
         ]
@@ -134,7 +134,11 @@ class Federation(Answer[SiteFinding]):
         said += "What left is neither masked nor noised."
         if privacy is not None:
             epsilon, delta, clip = (privacy[key] for key in ("epsilon", "delta", "clip"))
-            said = f"With noise for epsilon {epsilon:g}, delta {delta:g}, rows within {clip:g}."
+            said = f"With noise for epsilon {epsilon:g}, delta {delta:g}, rows within {clip:g}; classes of fewer than {few} "
+            said += (
+                "by the noisy count are held back. Epsilon covers neither the weights of the rounds, nor the numbers "
+            )
+            said += "of rows and accuracies on this page, nor how classes were drawn."
         columns = (
             Column("site"),
             Column("classes told of", "number"),
@@ -144,8 +148,11 @@ class Federation(Answer[SiteFinding]):
         names = [f"class {c}" for c in range(self.classes)]
         cells = [[str(n) if n else "-" for n in counts] for counts in self.counts.values()]
         hues: list[list[int | None]] = [[0 if n else None for n in counts] for counts in self.counts.values()]
+        sent = "the weights of its classifier"
+        if self.settings.get("config", {}).get("algorithm") == "fedproto":
+            sent += f", and the mean representation of each class of which it has at least {few} (its prototype)"
         blocks: list[Block] = [
-            Text(f"{said} In each round every site also sends the weights of its classifier."),
+            Text(f"{said} In each round every site also sends {sent}."),
             Table(columns, rows),
         ]
         if len(self.counts) == self.classes:

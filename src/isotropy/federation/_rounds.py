@@ -41,8 +41,15 @@ class Site:
 
 
 def begin(model: nn.Module, plan: Plan) -> Server:
-    """The server before the first round; DomainError where an algorithm has no use for the model."""
+    """The server before the first round; DomainError where an algorithm has no use for the model, or the model keeps
+    what is not averaged."""
     algorithm = ALGORITHMS[plan.algorithm]
+    kept = [name for name, _ in model.named_buffers() if name in model.state_dict()]
+    if kept:
+        raise DomainError(
+            f"a model with the buffer {kept[0]}", "parameters only, which are what sites send",
+            "take layers without running statistics, such as LayerNorm for BatchNorm",
+        )  # fmt: skip
     if algorithm.hidden and not (isinstance(model, nn.Sequential) and len(model) > 1):
         raise DomainError(
             f"{plan.algorithm} with a head without a hidden layer", 'head="mlp", or an nn.Sequential of several layers'
@@ -85,7 +92,7 @@ def local_update(
     w_k = flat(trained).detach()
     extra, kept = algorithm.after(at, w_k, plan.local_epochs * len(batches))
     if plan.algorithm == "fedproto":
-        extra = _prototypes(trained, site)
+        extra = _prototypes(trained, site, plan.min_count)
     n = {"real": float(site.real), "augmented": float(len(site.x)), "uniform": 1.0}[plan.weighting]
     return Upload(w_k, n, extra), kept, float(history.curve("loss")[-1])
 
@@ -121,9 +128,10 @@ def _with(model: nn.Module, w: Tensor) -> nn.Module:
     return new
 
 
-def _prototypes(model: nn.Module, site: Site) -> State:
-    """Numbers and sums of the representations of each class."""
+def _prototypes(model: nn.Module, site: Site, min_count: int) -> State:
+    """Numbers and sums of the representations of each class that has ``min_count`` real rows; 0 of others."""
     with torch.no_grad():
-        z, logits = hidden(model, site.x), model(site.x[:1])
-    one_hot = functional.one_hot(site.y, logits.shape[1]).to(z.dtype)
+        z, logits = hidden(model, site.x[: site.real]), model(site.x[:1])
+    one_hot = functional.one_hot(site.y[: site.real], logits.shape[1]).to(z.dtype)
+    one_hot = one_hot * (one_hot.sum(0) >= min_count)
     return {"counts": one_hot.sum(0), "sums": one_hot.T @ z}

@@ -16,6 +16,8 @@ from isotropy.federation._statistics import ClassStats
 from isotropy.measure import holm
 from isotropy.random import spawn
 
+_DISTANCES = ("affine", "bures")
+
 
 @dataclass(frozen=True)
 class ShapeSimilarity:
@@ -23,7 +25,8 @@ class ShapeSimilarity:
 
     Over the leading ``q`` axes. ``classes`` are those compared, ``same_classes`` and ``different_classes`` the
     similarities of each; ``p_value`` is of all together, ``p_classes`` of each (Holm); ``null`` are the differences
-    when classes are matched at random.
+    when classes are matched at random. The kinds "bures" and "affine" are distances: the same class has less, and
+    differences are different minus same.
     """
 
     same: float
@@ -89,6 +92,7 @@ def similarity_of_stats(
     found = [s.shapes() for s in stats]
     shapes = [[of[c] if bool(at[c]) else None for c in classes] for of, at in zip(found, here, strict=True)]
     alike = _matrices(shapes, kind, q)
+    sign = -1.0 if kind in _DISTANCES else 1.0
     own, other = _per_class(alike, [torch.arange(len(classes))] * len(stats))
     draw = spawn(seed, "shape similarity")
     nulls: list[Tensor] = []
@@ -96,8 +100,8 @@ def similarity_of_stats(
         # Only how classes of different domains are matched counts: those of the first keep their names.
         order = [torch.arange(len(classes)), *(_shuffled(of, draw) for of in shapes[1:])]
         a, b = _per_class(alike, order)
-        nulls.append(a - b)
-    null, seen = torch.stack(nulls), own - other
+        nulls.append(sign * (a - b))
+    null, seen = torch.stack(nulls), sign * (own - other)
     ties = 1e-12  # equal differences differ by rounding: such ties count against rejection
     each = [(1 + int((null[:, c] >= seen[c] - ties).sum())) / (1 + permutations) for c in range(len(classes))]
     whole = (1 + int((null.nanmean(1) >= seen.mean() - ties).sum())) / (1 + permutations)

@@ -94,10 +94,16 @@ class ClassStats:
         safe = torch.where(n > 0, n, 1.0)
         offset = s / safe[:, None]
         cov = Q / safe[:, None, None] - offset[:, :, None] * offset[:, None, :]
+        if not all(bool(part.isfinite().all()) for part in (n, s, Q)):
+            raise DomainError("sums with NaN or infinity", "finite numbers")
         far = offset.square().sum(-1) * torch.finfo(torch.float64).eps
-        spread = (n[:, None, None] * cov).diagonal(dim1=1, dim2=2).sum() / n.sum().clamp_min(1.0)
-        if bool((far[n > 0] > _EXACT * spread).any()):
-            worst, size = int(far.argmax()), float(spread.clamp_min(0).sqrt())
+        own = cov.diagonal(dim1=1, dim2=2).sum(1)
+        # One row has no spread of its own.
+        spread = torch.where(n > 1, own, (n * own).sum() / n.sum().clamp_min(1.0))
+        bad = (n > 0) & (far > _EXACT * spread)
+        if bool(bad.any()):
+            worst = int(bad.nonzero()[0])
+            size = float(spread[worst].clamp_min(0).sqrt())
             raise DomainError(
                 f"class {worst} at {float(offset[worst].norm()):.3g} from the centre, spread {size:.3g}",
                 f"covariances that are exact to {_EXACT:g}",

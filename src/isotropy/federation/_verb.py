@@ -22,12 +22,14 @@ from isotropy.federation._result import Federation, ShapesSeen, SiteFinding
 from isotropy.federation._rounds import Server
 from isotropy.federation._similarity import similarity_of_stats
 from isotropy.federation._statistics import ClassStats
+from isotropy.linalg import Moments
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.runs import Run
 from isotropy.study import answering, fingerprint
 
 STATE = "rounds.safetensors"
+RELEASED = "released.safetensors"
 Rows = tuple[Tensor, Tensor]
 
 
@@ -43,8 +45,9 @@ def federate_files(
 
     Statistics of each class leave a site as the file allows (``min_count``, ``privacy``), give shapes, and these fill
     up classes at the sites; then come the rounds. In ``out``: result.json, report.html, model.safetensors. A run that
-    was killed goes on from its last round with ``resume``. Raises SchemaError and DomainError, with the site, for
-    what cannot be read.
+    was killed goes on from its last round with ``resume``. The same seed gives the same bytes, but not under
+    ``privacy``: its noise is drawn anew in each run, which keeps what it released. Raises SchemaError and DomainError,
+    with the site, for what cannot be read.
     """
     path = Path(config)
     request = read_request(path)
@@ -58,11 +61,12 @@ def federate_files(
         split = {name: _split(x, y, request.held_out, spawn(seed, "held out", name)) for name, (x, y) in rows.items()}
         train = {name: fitted for name, (fitted, _) in split.items()}
         held = {name: kept for name, (_, kept) in split.items()}
-        stats = {name: _statistics(request, name, pair, seed) for name, pair in train.items()}
+        stats = _statistics(request, train, answer.run)
         pooled = cast(ClassStats, sum(stats.values()))
         augment = _augmenter(request, pooled, train, seed)
         found = _trained(request, train, augment, seed, answer.run, progress)
-        alone = {name: _alone(request, name, pair, seed) for name, pair in train.items()}
+        filled = {site.name: len(site.x) for site in found.clients}
+        alone = {name: _alone(request, name, pair, filled[name], seed) for name, pair in train.items()}
         sites = tuple(
             _finding(name, train[name], held[name], alone[name], found.head, request.classes) for name in rows
         )
@@ -76,12 +80,15 @@ def federate_files(
             min_count=request.min_count,
             shapes=_shapes_seen(stats),
             drawn={site.name: len(site.x) - site.real for site in found.clients},
-            modes={} if augment is None else _modes(augment),
+            modes={} if augment is None else _modes(augment, train),
             planes=_planes(stats, pooled),
             seed=seed,
         )
         answer.run.save(found.head)
-        return answer.write(replace(result, **answer.stamp()))
+        written = answer.write(replace(result, **answer.stamp()))
+        # Weights and what sites keep for themselves serve to go on with, and no longer.
+        (answer.run.path / STATE).unlink(missing_ok=True)
+        return written
 
 
 def _split(x: Tensor, y: Tensor, share: float, draw: torch.Generator) -> tuple[Rows, Rows]:
@@ -94,16 +101,36 @@ def _split(x: Tensor, y: Tensor, share: float, draw: torch.Generator) -> tuple[R
     return (x[~held], y[~held]), (x[held], y[held])
 
 
-def _statistics(request: Request, name: str, rows: Rows, seed: int) -> ClassStats:
-    """All that leaves a site before the rounds."""
-    x, y = rows
+def _statistics(request: Request, train: dict[str, Rows], run: Run) -> dict[str, ClassStats]:
+    """All that leaves the sites before the rounds; what has noise is released once, and read again by a resumed run."""
     if request.privacy is None:
-        return ClassStats.from_data(x, y, classes=request.classes, site=name).release(request.min_count)
+        return {
+            name: ClassStats.from_data(x, y, classes=request.classes, site=name).release(request.min_count)
+            for name, (x, y) in train.items()
+        }
+    if run.has(RELEASED):
+        kept: dict[str, Tensor] = run.read(RELEASED)
+        return {name: _read(kept, k, x.dtype) for k, (name, (x, _)) in enumerate(train.items())}
     budget = request.privacy
-    return private_stats(
-        x, y, classes=request.classes, clip=budget.clip, epsilon=budget.epsilon, delta=budget.delta,
-        generator=spawn(seed, "privacy", name), site=name,
-    )  # fmt: skip
+    found = {
+        name: private_stats(
+            x, y, classes=request.classes, clip=budget.clip, epsilon=budget.epsilon, delta=budget.delta, site=name
+        ).release(request.min_count)
+        for name, (x, y) in train.items()
+    }
+    run.write(RELEASED, {f"{k}/{part}": t for k, s in enumerate(found.values()) for part, t in _parts(s).items()})
+    return found
+
+
+def _parts(stats: ClassStats) -> dict[str, Tensor]:
+    assert stats.noise is not None, "private statistics say how much noise they have"
+    moments = stats.dense
+    return {"n": moments.n, "mean": moments.mean, "inner": moments.inner, "noise": stats.noise}
+
+
+def _read(kept: dict[str, Tensor], k: int, dtype: torch.dtype) -> ClassStats:
+    n, mean, inner, noise = (kept[f"{k}/{part}"] for part in ("n", "mean", "inner", "noise"))
+    return ClassStats(Moments(n, mean, inner, torch.zeros_like(inner)), dtype, noise)
 
 
 def _augmenter(
@@ -149,7 +176,7 @@ def _trained(
         list(train.values()), names=names, classes=request.classes, algorithm=request.algorithm,
         rounds=request.rounds, local_epochs=request.local_epochs, lr=request.learning_rate,
         batch_size=request.batch_size, optimizer=request.optimizer, head=request.head, augment=augment, seed=seed,
-        callback=keep, start=start, progress=progress,
+        callback=keep, start=start, progress=progress, min_count=request.min_count,
     )  # fmt: skip
 
 
@@ -170,10 +197,12 @@ def _resumed(run: Run, names: list[str]) -> Standing | None:
     return Standing(Server(whole["w"], server, int(whole["round"])), tuple(kept), history)
 
 
-def _alone(request: Request, name: str, rows: Rows, seed: int) -> nn.Module:
-    """What a site reaches by itself, with as many steps on its own rows."""
+def _alone(request: Request, name: str, rows: Rows, filled: int, seed: int) -> nn.Module:
+    """What a site reaches by itself, with as many steps on its own rows as on those ``filled`` up."""
+    more, own = (1 if request.batch_size is None else -(-n // request.batch_size) for n in (filled, len(rows[0])))
+    epochs = max(1, round(request.rounds * request.local_epochs * more / own))
     return federate(
-        [rows], names=[name], classes=request.classes, rounds=1, local_epochs=request.rounds * request.local_epochs,
+        [rows], names=[name], classes=request.classes, rounds=1, local_epochs=epochs,
         lr=request.learning_rate, batch_size=request.batch_size, optimizer=request.optimizer, head=request.head,
         seed=seed,
     ).head  # fmt: skip
@@ -216,8 +245,14 @@ def _shapes_seen(stats: dict[str, ClassStats]) -> ShapesSeen | None:
     return ShapesSeen(found.same, found.different, found.p_value, found.q, found.null)
 
 
-def _modes(augment: GeometryGuidedAugmenter) -> dict[str, str]:
-    return {str(c): augment.chosen.get(c, augment.mode) for c in augment.shapes}
+def _modes(augment: GeometryGuidedAugmenter, train: dict[str, Rows]) -> dict[str, str]:
+    """How each class was drawn at the sites that it was drawn at, each way once."""
+    found: dict[str, str] = {}
+    for c in augment.shapes:
+        own = [x[y == c].to(torch.float64) for x, y in train.values()]
+        drawn = [rows for rows in own if len(rows) < augment.target] or own
+        found[str(c)] = "/".join(dict.fromkeys(augment.mode_of(c, rows) for rows in drawn))
+    return found
 
 
 def _planes(stats: dict[str, ClassStats], pooled: ClassStats) -> dict[str, dict[str, tuple[float, ...]]]:

@@ -190,7 +190,7 @@ def fingerprint(*arrays: Tensor) -> str:
     True
     """
     digest = hashlib.sha256()
-    for array in arrays:
+    for array in (array for array in arrays if array.numel()):  # nothing has no bytes to look at
         digest.update(array.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 

@@ -65,7 +65,10 @@ def sloppy_directions(
             nuisance = project.to(J)
             if nuisance.ndim != 2 or len(nuisance) != len(J):
                 raise ShapeError(f"vectors of shape {tuple(nuisance.shape)}", f"({len(J)}, m)")
-        Q = torch.linalg.qr(whitened(nuisance, weights)).Q
+        nuisance = whitened(nuisance, weights)
+        nuisance = nuisance / nuisance.norm(dim=0).clamp_min(torch.finfo(J.dtype).tiny)
+        U, s, _ = torch.linalg.svd(nuisance, full_matrices=False)
+        Q = U[:, s > 1e-12 * s[:1]]  # of dependent vectors the rest is rounding, which points anywhere
         J = J - Q @ (Q.mT @ J)
     _, S, Vh = torch.linalg.svd(J, full_matrices=True)
     values = torch.cat([S, S.new_zeros(len(theta) - len(S))])

@@ -38,9 +38,9 @@ def parameter_symmetries(
     """All affine fields ``v(theta) = A theta + b`` with ``d model / d theta . v = 0``, found on ``thetas (K, p)``.
 
     ``model`` maps parameters (p,) to predictions (n,), in operations that torch differentiates. Points are draws from
-    wherever the model is of interest; K n equations need to be many more than the p^2 + p unknowns. ``log`` puts all
-    parameters, or those listed, on a logarithmic axis first: fields are then affine in ln theta. ``weights`` (n,) or
-    (n, n) are those of ``sloppy_directions``: of exact symmetries they change nothing but which data count at all.
+    wherever the model is of interest, in general position; the ranks of the derivatives there have to sum to at least
+    the p^2 + p unknowns. ``log`` puts all parameters, or those listed, on a logarithmic axis first: fields are then
+    affine in ln theta. ``weights`` (n,) or (n, n) are those of ``sloppy_directions``: of exact symmetries they change nothing but which data count at all.
 
     Units do not matter: parameters are standardised over the points, the unknowns' columns brought to one size, and the
     fields told in the user's units, each with its largest standardised component 1.
@@ -61,16 +61,22 @@ def parameter_symmetries(
     centre, spread = points.mean(0), points.std(0) if K > 1 else torch.zeros(p)
     if K < 2 or bool((spread <= 1e-9 * (1e-300 + centre.abs())).any()):  # fewer digits than a derivative keeps
         raise ShapeError(f"{K} points at which some parameter does not vary", "points that differ in every parameter")
-    rows: list[Tensor] = []
-    for theta, point in zip(thetas, points, strict=True):
+    standard = torch.cat([(points - centre) / spread, torch.ones(K, 1, dtype=points.dtype)], 1)
+    rows, independent = list[Tensor](), 0
+    for theta, u in zip(thetas, standard, strict=True):
         J = whitened(jacobian(model, theta), weights)
         J = J * torch.where(_listed(p, logs), theta, 1.0) * spread
-        u = torch.cat([(point - centre) / spread, torch.ones(1, dtype=theta.dtype)])
+        independent += int(torch.linalg.matrix_rank(J))
         rows.append((J[:, :, None] * u).flatten(1))
     system = torch.cat(rows)
-    if len(system) < system.shape[1]:
+    if int(torch.linalg.matrix_rank(standard, rtol=1e-9)) < p + 1:  # as above: fewer digits decide nothing
+        raise ShapeError(f"{K} points on a line or plane", f"{p + 1} points in general position, at least")
+    # Data beyond the rank of a derivative say the same again.
+    if independent < system.shape[1]:
         raise ShapeError(
-            f"{counted(len(system), 'equation')} for {system.shape[1]} unknowns", "more points, or more data"
+            f"{counted(independent, 'independent equation')} for {system.shape[1]} unknowns",
+            "as many at least",
+            "give more points, not on a line or plane",
         )
     size = torch.linalg.vector_norm(system, dim=0)
     # A column below the rounding of the largest belongs to a parameter that the model does not read.

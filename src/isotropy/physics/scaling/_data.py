@@ -151,6 +151,9 @@ def _bend(logs: Tensor, rest: Tensor, free: int) -> float:
 
 def _function(f: Function, X: Tensor, error: float | None) -> FunctionScaling:
     X = _checked(X, "X", 2)
+    distinct, p = len(X.unique(dim=0)), X.shape[1]
+    if distinct < p + 2:  # p + 1 weights: as many equations may have a solution by chance
+        raise DegenerateError(f"{distinct} distinct rows for {p + 1} weights", f"at least {p + 2}")
     x = X.clone().requires_grad_()
     value = f(x)
     if value.shape != (len(X),):

@@ -72,7 +72,12 @@ class ScalingGroup:
         unknown = [name for name in values if name not in self.exponents]
         if unknown:
             raise SchemaError(f"the quantity {unknown[0]!r}", f"those with a weight: {', '.join(self.exponents)}")
-        return {name: value * factor.to(value) ** float(self.exponents[name]) for name, value in values.items()}
+        # Factors of whole numbers are no whole numbers.
+        real = {
+            n: v if v.is_floating_point() or v.is_complex() else v.to(torch.get_default_dtype())
+            for n, v in values.items()
+        }
+        return {name: value * factor.to(value) ** float(self.exponents[name]) for name, value in real.items()}
 
     def invariants(self) -> list[dict[str, Fraction]]:
         """Exponents of products of powers that no scaling changes: integers, a basis of all such products."""
