@@ -181,7 +181,7 @@ def test_a_site_without_rows_is_refused_by_name(folder: Path) -> None:
     np.savez(folder / "hollow.npz", x=np.zeros((0, 6), np.float32), y=np.zeros(0, np.int64))
     clients = [*REQUEST["clients"], {"name": "hollow", "features": "hollow.npz"}]
     (folder / "hollow.yaml").write_text(yaml.safe_dump({**REQUEST, "clients": clients}))
-    with pytest.raises(DomainError, match="no rows in hollow.npz of hollow"):
+    with pytest.raises(DomainError, match=r"no rows in hollow\.npz of hollow"):
         federate_files(folder / "hollow.yaml")
 
 

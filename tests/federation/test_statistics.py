@@ -170,7 +170,7 @@ def test_a_tight_class_far_from_the_centre_is_refused_beside_wide_ones() -> None
     x = torch.randn(80, 3, generator=draw, dtype=torch.float64)
     y = torch.arange(80) // 40
     x[y == 1] = 1e-6 * x[y == 1] + 30.0
-    with pytest.raises(DomainError, match="class 1 at .* from the centre"):
+    with pytest.raises(DomainError, match=r"class 1 at .* from the centre"):
         ClassStats.from_sums(*ClassStats.from_data(x, y, classes=2).to_sums())
     n, s, Q = ClassStats.from_data(x, y, classes=2).to_sums(30.0)
     s[0, 0] = torch.nan

@@ -40,7 +40,8 @@ def choose_modes(
 
     Each site fills up one half of its rows in each of the ways; a ridge classifier of all sites' filled-up rows, one
     round of communication, is asked about the other halves, of which only counts leave a site. Shapes are those of the
-    augmenter, of all training rows; ``names`` are those of the clients among its prototypes. Classes without rows in the held-out halves take "matched".
+    augmenter, of all training rows; ``names`` are those of the clients among its prototypes. Classes without rows in
+    the held-out halves take "matched".
 
     >>> from isotropy.federation import ClassStats
     >>> x, y = torch.randn(80, 2, generator=spawn(0, "x")), torch.arange(80) % 2

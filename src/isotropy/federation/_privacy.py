@@ -57,8 +57,9 @@ def private_stats(
     is symmetric. What follows costs no privacy: the square of the noise of the mean is put back, covariances become
     positive (``shapes("auto")`` keeps what stands out of the noise), and classes of less than one row count as absent.
     The ``centre (p,)`` must not come from these rows. Noise is drawn from what the operating system gives, anew in each
-    call: who could draw it again, from a seed that stands somewhere, could take it off. A ``generator`` is for tests. Raises DomainError for budgets and clips outside their range.
-    Source: Dwork et al., STOC 2014 (Analyze Gauss), for the second moments; the joint release is ours.
+    call: who could draw it again, from a seed that stands somewhere, could take it off. A ``generator`` is for tests.
+    Raises DomainError for budgets and clips outside their range. Source: Dwork et al., STOC 2014 (Analyze Gauss), for
+    the second moments; the joint release is ours.
 
     >>> from isotropy.random import spawn
     >>> x, y = torch.randn(4000, 2, generator=spawn(0, "x")), torch.arange(4000) % 2

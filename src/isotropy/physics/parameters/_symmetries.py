@@ -40,7 +40,8 @@ def parameter_symmetries(
     ``model`` maps parameters (p,) to predictions (n,), in operations that torch differentiates. Points are draws from
     wherever the model is of interest, in general position; the ranks of the derivatives there have to sum to at least
     the p^2 + p unknowns. ``log`` puts all parameters, or those listed, on a logarithmic axis first: fields are then
-    affine in ln theta. ``weights`` (n,) or (n, n) are those of ``sloppy_directions``: of exact symmetries they change nothing but which data count at all.
+    affine in ln theta. ``weights`` (n,) or (n, n) are those of ``sloppy_directions``: of exact symmetries they change
+    nothing but which data count at all.
 
     Units do not matter: parameters are standardised over the points, the unknowns' columns brought to one size, and the
     fields told in the user's units, each with its largest standardised component 1.
