@@ -94,8 +94,9 @@ class GeometryGuidedAugmenter:
         """The rows of a site, untouched and first, then synthetic ones; labels, and which rows are synthetic.
 
         What is drawn depends on ``seed``, ``client`` and the class alone. ``domain`` is the site's own among the
-        ``prototypes`` (its ``client`` by default); "ggeur" raises DomainError for one that is not among them. Classes with
-        more rows than the target keep them, unless ``subsample``. Raises KeyError for a class of the site that has no shape.
+        ``prototypes`` (its ``client`` by default); "ggeur" raises DomainError for one that is not among them. Classes
+        with more rows than the target keep them, unless ``subsample``. Raises KeyError for a class of the site that has
+        no shape.
         """
         x, y = checked(x, y, self.shapes.classes, f"client {client}")
         kept, made, labels = [], [], []
