@@ -135,8 +135,8 @@ class Federation(Answer[SiteFinding]):
         if privacy is not None:
             epsilon, delta, clip = (privacy[key] for key in ("epsilon", "delta", "clip"))
             said = f"With noise for epsilon {epsilon:g}, delta {delta:g}, rows within {clip:g}; classes of fewer than "
-            said += f"{few} by the noisy count are held back. Epsilon covers neither the weights of the rounds, nor the numbers "
-            said += "of rows and accuracies on this page, nor how classes were drawn."
+            said += f"{few} by the noisy count are held back. Epsilon covers neither the weights of the rounds, nor "
+            said += "the numbers of rows and accuracies on this page, nor how classes were drawn."
         columns = (
             Column("site"),
             Column("classes told of", "number"),
