@@ -301,7 +301,7 @@ def test_nested_sampling_agrees_with_quadrature(bins: SNSample) -> None:
 def test_chains_have_the_means_of_quadrature(bins: SNSample) -> None:
     """B10: to a tenth of the posterior's width; and the offset, too."""
     lik, model = SNLikelihood(bins, "stat+sys"), FlatLambdaCDM()
-    chain = lik.mcmc(model, {"Om": (0, 1)}, walkers=32, steps=2500, burn=500, seed=1)
+    chain = lik.mcmc(model, {"Om": (0, 1)}, walkers=32, steps=5500, burn=500, seed=1)
     grid = torch.linspace(0, 1, 4001, dtype=torch.float64)[1:, None]
     weight = (-(lik.chi2(model, grid)) / 2).softmax(0)
     mean = float(weight @ grid[:, 0])
