@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.federation import ALGORITHMS, ClassStats, GeometryGuidedAugmenter, Plan, federate
-from isotropy.federation._algorithms import flat, load
 from isotropy.federation._rounds import Site, aggregate, begin, local_update
+from isotropy.federation._weights import flat, load
 from isotropy.random import spawn
 
 CLASSES, LR, EPOCHS, ROUNDS = 3, 0.3, 4, 3

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from isotropy.errors import DomainError
+from isotropy.federation._weights import flat, hidden
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 State = dict[str, Tensor]
@@ -100,7 +101,8 @@ class Upload:
 
 @dataclass(frozen=True)
 class Local:
-    """What is at hand while a site trains: the model, that of the server, what was sent, and what the site keeps."""
+    """What is at hand while a site trains: the model, that of the server, what was sent, what the site keeps, and its
+    own rows ``x``, ``y`` without synthetic ones."""
 
     model: nn.Module
     broadcast: nn.Module
@@ -108,6 +110,8 @@ class Local:
     sent: State
     kept: State
     plan: Plan
+    x: Tensor
+    y: Tensor
     previous: nn.Module | None = None
 
 
@@ -133,7 +137,7 @@ class Algorithm:
         self, w_g: Tensor, uploads: Sequence[Upload], state: State, plan: Plan, sites: int
     ) -> tuple[Tensor, State]:
         """The server's next weights and state, of what the sites that took part sent."""
-        return weighted(uploads, plan), state
+        return weighted(uploads), state
 
     def send(self, state: State) -> State:
         """What goes to the sites beside the weights."""
@@ -232,12 +236,20 @@ class FedProto(Algorithm):
         apart = (hidden(at.model, x) - at.sent["prototypes"][y]).square().sum(1) * known
         return {"prototypes": at.plan.of("mu", 2.0) * apart.mean()}
 
+    def after(self, at: Local, w_k: Tensor, steps: int) -> tuple[State, State]:
+        """Numbers and sums of the representations of each class with ``min_count`` rows at the site; 0 of others."""
+        with torch.no_grad():
+            z, logits = hidden(at.model, at.x), at.model(at.x[:1])
+        one_hot = functional.one_hot(at.y, logits.shape[1]).to(z.dtype)
+        one_hot = one_hot * (one_hot.sum(0) >= at.plan.min_count)
+        return {"counts": one_hot.sum(0), "sums": one_hot.T @ z}, at.kept
+
     def together(
         self, w_g: Tensor, uploads: Sequence[Upload], state: State, plan: Plan, sites: int
     ) -> tuple[Tensor, State]:
         counts = torch.stack([u.extra["counts"] for u in uploads]).sum(0)
         sums = torch.stack([u.extra["sums"] for u in uploads]).sum(0)
-        return weighted(uploads, plan), {"prototypes": sums / counts.clamp_min(1)[:, None], "counts": counts}
+        return weighted(uploads), {"prototypes": sums / counts.clamp_min(1)[:, None], "counts": counts}
 
     def send(self, state: State) -> State:
         return state
@@ -272,7 +284,7 @@ class ServerOptimizer(Algorithm):
     def together(
         self, w_g: Tensor, uploads: Sequence[Upload], state: State, plan: Plan, sites: int
     ) -> tuple[Tensor, State]:
-        delta = weighted(uploads, plan) - w_g
+        delta = weighted(uploads) - w_g
         if self.kind == "momentum":
             m = plan.server_momentum * state["m"] + delta
             return w_g + plan.of("server_lr", 1.0) * m, {"m": m}
@@ -305,30 +317,9 @@ ALGORITHMS: dict[str, Algorithm] = {
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 
 
-def flat(model: nn.Module) -> Tensor:
-    """All parameters as one vector."""
-    return torch.cat([p.flatten() for p in model.parameters()])
-
-
-def load(model: nn.Module, w: Tensor) -> None:
-    """Gives a model the parameters of a vector."""
-    # Copied: parameters that share memory with the vector would change what the server sent while a site trains.
-    with torch.no_grad():
-        for p, part in zip(model.parameters(), w.split([p.numel() for p in model.parameters()]), strict=True):
-            p.copy_(part.view_as(p))
-
-
-def hidden(model: nn.Module, x: Tensor) -> Tensor:
-    """The representation before the last layer of a sequence."""
-    assert isinstance(model, nn.Sequential), "algorithms that need it ask for one"
-    for layer in list(model)[:-1]:
-        x = layer(x)
-    return x
-
-
-def weighted(uploads: Sequence[Upload], plan: Plan) -> Tensor:
-    """The mean of the sites' weights, by rows or plain."""
-    n = torch.tensor([1.0 if plan.weighting == "uniform" else u.n for u in uploads], dtype=torch.float64)
+def weighted(uploads: Sequence[Upload]) -> Tensor:
+    """The mean of the sites' weights, each counted by its n."""
+    n = torch.tensor([u.n for u in uploads], dtype=torch.float64)
     mean = torch.einsum("k,kw->w", n / n.sum(), torch.stack([u.w for u in uploads]).to(torch.float64))
     return mean.to(uploads[0].w.dtype)
 

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, counted
-from isotropy.federation._algorithms import Plan, State, load
+from isotropy.federation._algorithms import Plan, State
 from isotropy.federation._checks import checked, one_dtype, same_width
 from isotropy.federation._choosing import choose_modes
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._rounds import Server, Site, aggregate, begin, local_update
+from isotropy.federation._weights import load
 from isotropy.random import spawn
 from isotropy.runs import progress_bar
 from isotropy.study import accuracy

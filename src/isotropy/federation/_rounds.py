@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from isotropy.data import Batches
 from isotropy.errors import DomainError
-from isotropy.federation._algorithms import ALGORITHMS, OPTIMIZERS, Local, Loss, Plan, State, Upload, flat, hidden, load
+from isotropy.federation._algorithms import ALGORITHMS, OPTIMIZERS, Local, Loss, Plan, State, Upload
+from isotropy.federation._weights import flat, load
 from isotropy.random import derive
 from isotropy.train import Task, fit
 
@@ -77,7 +77,8 @@ def local_update(
     broadcast = _with(model, server.w).requires_grad_(False).eval()
     trained = _with(model, server.w).requires_grad_(True)
     previous = _with(model, kept["previous"]).eval() if "previous" in kept else None
-    at = Local(trained, broadcast, server.w, algorithm.send(server.state), kept, plan, previous)
+    x, y = site.x[: site.real], site.y[: site.real]
+    at = Local(trained, broadcast, server.w, algorithm.send(server.state), kept, plan, x, y, previous)
     size = len(site.x) if plan.batch_size is None else plan.batch_size
     batches = Batches(site.x, site.y, batch_size=size, seed=derive(seed, "order", site.name, server.round))
     history = fit(
@@ -91,8 +92,6 @@ def local_update(
     )
     w_k = flat(trained).detach()
     extra, kept = algorithm.after(at, w_k, plan.local_epochs * len(batches))
-    if plan.algorithm == "fedproto":
-        extra = _prototypes(trained, site, plan.min_count)
     n = {"real": float(site.real), "augmented": float(len(site.x)), "uniform": 1.0}[plan.weighting]
     return Upload(w_k, n, extra), kept, float(history.curve("loss")[-1])
 
@@ -126,12 +125,3 @@ def _with(model: nn.Module, w: Tensor) -> nn.Module:
     new = copy.deepcopy(model)
     load(new, w)
     return new
-
-
-def _prototypes(model: nn.Module, site: Site, min_count: int) -> State:
-    """Numbers and sums of the representations of each class that has ``min_count`` real rows; 0 of others."""
-    with torch.no_grad():
-        z, logits = hidden(model, site.x[: site.real]), model(site.x[:1])
-    one_hot = functional.one_hot(site.y[: site.real], logits.shape[1]).to(z.dtype)
-    one_hot = one_hot * (one_hot.sum(0) >= min_count)
-    return {"counts": one_hot.sum(0), "sums": one_hot.T @ z}
