@@ -20,19 +20,14 @@ from isotropy.data import load
 from isotropy.errors import DomainError, IsotropyError, SchemaError, ShapeError
 from isotropy.random import spawn
 from isotropy.reps import Scalar, Vector
+from recorded import scrubbed
 
 CONTRACT = {"name", "error", "low", "high", "equivariance_error", "seconds", "row_seconds", "peak_mb"}
 
 
 def told(folder: Path) -> str:
     """The result without its clocks."""
-    record = json.loads((folder / "result.json").read_text())
-    for clock in ("seconds", "date", "command"):
-        record.pop(clock)
-    for method in record["methods"]:
-        method.pop("seconds")
-        method.pop("row_seconds")
-    return json.dumps(record)
+    return json.dumps(scrubbed(json.loads((folder / "result.json").read_text())))
 
 
 @pytest.fixture(autouse=True, scope="module")
