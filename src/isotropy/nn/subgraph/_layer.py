@@ -15,21 +15,22 @@ from isotropy.linalg import Segments
 from isotropy.nn.subgraph._cache import Repeats
 from isotropy.nn.subgraph._lift import Features, glue, lift
 from isotropy.nn.subgraph._linear import Sharing, SubgraphLinear
-from isotropy.nn.subgraph._norm import GraphNorm
+from isotropy.nn.subgraph._norm import NORMS
 from isotropy.nn.subgraph._product import local_product
 from isotropy.nn.subgraph._subgraphs import Subgraphs
 from isotropy.nn.subgraph._types import channels
 from isotropy.settings import Settled
 
 Glue = Literal["mean", "sum", "attention"]
+Norming = Literal["graph", "batch"]
 
 
 class SubgraphLayer(Settled):
-    """``glue(elu(linear(lift(x, e))))``, then a norm over each graph: features of nodes and of distinct pairs of them.
+    """``glue(elu(linear(lift(x, e))))``, then a norm: features of nodes and of distinct pairs of them.
 
     Parameters: ``rep_in, rep_out``, types without Scalars, ``"4*Nodes**2 + 8*Nodes"``; ``sharing, subgraphs`` and
     further ``settings`` of `SubgraphLinear`; ``local_product``, whether products of pairs inside subgraphs are added;
-    ``reduce``, how subgraphs are glued: "mean", "sum" or a learned "attention"; ``norm``, "graph" or None; ``marks``,
+    ``reduce``, how subgraphs are glued: "mean", "sum" or a learned "attention"; ``norm``, over each "graph", over the "batch", or None; ``marks``,
     k + 1 where each member is told its distance to the root, of 0, ..., k; ``generator`` of the start.
     Raises as `SubgraphLinear` does. ``x (n, C1), e (U, C2)`` -> the same with the channels of ``rep_out``.
 
@@ -48,16 +49,16 @@ class SubgraphLayer(Settled):
         *,
         local_product: bool = False,
         reduce: Glue = "mean",
-        norm: Literal["graph"] | None = "graph",
+        norm: Norming | None = "graph",
         marks: int = 0,
         generator: Generator | None = None,
         **settings: Any,
     ) -> None:
         super().__init__()
         inside, outside = channels(rep_in), channels(rep_out)
-        if outside.scalar or reduce not in ("mean", "sum", "attention") or norm not in ("graph", None):
+        if outside.scalar or reduce not in ("mean", "sum", "attention") or norm not in (*NORMS, None):
             given = f"rep_out={outside.text}, reduce={reduce!r}, norm={norm!r}"
-            raise DomainError(given, 'Nodes and Nodes**2; "mean", "sum" or "attention"; "graph" or None')
+            raise DomainError(given, 'Nodes and Nodes**2; "mean", "sum" or "attention"; "graph", "batch" or None')
         self.width, self.reduce, self.marks = outside.pair, reduce, marks
         self.rep_out, self.local_product, self.norm = outside.text, local_product, norm
         inside = replace(inside, node=inside.node + marks)
@@ -70,7 +71,7 @@ class SubgraphLayer(Settled):
         )
         sizes = {order: outside[order] for order in (1, 2) if outside[order]}
         self.scores = nn.ModuleDict({str(o): nn.Linear(c, 1) for o, c in sizes.items() if reduce == "attention"})
-        self.norms = nn.ModuleDict({str(o): GraphNorm(c) for o, c in sizes.items() if norm is not None})
+        self.norms = nn.ModuleDict({str(o): NORMS[norm](c) for o, c in sizes.items() if norm is not None})
 
     def settings(self) -> dict[str, Any]:
         told = {name: getattr(self, name) for name in ("rep_out", "local_product", "reduce", "norm", "marks")}

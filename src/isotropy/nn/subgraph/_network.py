@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.nn.subgraph._cache import Repeats
-from isotropy.nn.subgraph._layer import Glue, SubgraphLayer
+from isotropy.nn.subgraph._layer import Glue, Norming, SubgraphLayer
 from isotropy.nn.subgraph._lift import lift, on_pairs
 from isotropy.nn.subgraph._linear import Sharing, SubgraphLinear
 from isotropy.nn.subgraph._members import Policy
@@ -33,7 +33,8 @@ class SubgraphNetwork(Settled):
     ``k``, radius, and ``policy``; ``sharing``, and ``subgraphs`` to take sizes or classes from, as in
     `SubgraphLinear`; ``root``, whether the root is marked, and distances to it; ``local_product``, products of pairs
     inside subgraphs; ``cache``, whether repeated subgraphs are computed once; ``readout``, "mean" or "sum";
-    ``reduce`` and ``norm``, as in `SubgraphLayer`; ``head``, widths behind the readout, with ``dropout``;
+    ``reduce`` and ``norm``, as in `SubgraphLayer`; ``jumping``, whether the input and every layer are read out, side by
+    side (jumping knowledge, Xu et al., ICML 2018), not the last layer alone; ``head``, widths behind the readout, with ``dropout``;
     ``direction`` of edges; ``memory``, bytes beyond which a batch is refused before anything is allocated.
 
     Raises ShapeError for other numbers of features, DomainError for NaN, InfeasibleError beyond ``memory``; warns
@@ -60,7 +61,8 @@ class SubgraphNetwork(Settled):
         policy: Policy = "ego",
         readout: Literal["mean", "sum"] = "sum",
         reduce: Glue = "mean",
-        norm: Literal["graph"] | None = "graph",
+        norm: Norming | None = "graph",
+        jumping: bool = False,
         head: Sequence[int] = (256, 128),
         dropout: float = 0.0,
         direction: Literal["both", "out"] = "both",
@@ -74,9 +76,10 @@ class SubgraphNetwork(Settled):
         self.direction: Literal["both", "out"] = direction
         self.k, self.root, self.cache, self.readout = k, root, cache, readout
         self.memory, self.hidden, self.reduce = memory, tuple(hidden), reduce
-        self.sharing, self.local_product, self.norm = sharing, local_product, norm
+        self.sharing, self.local_product, self.norm, self.jumping = sharing, local_product, norm, jumping
         inside = f"{1 + edge_features}*Nodes**2" + (f" + {node_features}*Nodes" if node_features else "")
         layers: list[SubgraphLayer] = []
+        earlier: list[SubgraphLinear] = []
         asked: dict[str, Any] = {
             "local_product": local_product,
             "reduce": reduce,
@@ -85,18 +88,21 @@ class SubgraphNetwork(Settled):
         }
         for width in hidden:
             outside = f"{width}*Nodes**2 + {width}*Nodes"
+            if jumping:
+                earlier.append(SubgraphLinear(inside, f"{width}*Scalar", sharing, subgraphs=subgraphs))
             layers.append(SubgraphLayer(inside, outside, sharing, subgraphs, **asked))
             inside = outside
-        self.layers = nn.ModuleList(layers)
+        self.layers, self.earlier = nn.ModuleList(layers), nn.ModuleList(earlier)
         self.last = SubgraphLinear(inside, f"{hidden[-1]}*Scalar", sharing, subgraphs=subgraphs)
         steps: list[nn.Module] = []
-        for before, after in zip([hidden[-1], *head], [*head, out], strict=False):
+        read = hidden[-1] + (sum(hidden) if jumping else 0)
+        for before, after in zip([read, *head], [*head, out], strict=False):
             steps += [nn.Linear(before, after), nn.ELU(), nn.Dropout(dropout)]
         self.head = nn.Sequential(*steps[:-2])
 
     def settings(self) -> dict[str, Any]:
         names = ("node_features", "edge_features", "k", "policy", "root", "readout", "direction", "reduce")
-        names += ("sharing", "local_product", "norm")
+        names += ("sharing", "local_product", "norm", "jumping")
         return {**{name: getattr(self, name) for name in names}, "hidden": list(self.hidden)}
 
     def forward(
@@ -139,9 +145,13 @@ class SubgraphNetwork(Settled):
         e: Tensor | None = on_pairs(edge_attr, edge_index, s, self.direction == "both", weight.dtype)
         repeats = Repeats.of(s, x, e) if self.cache else None
         x = x if self.node_features else None
-        for layer in self.layers:
+        read: list[Tensor] = []
+        for number, layer in enumerate(self.layers):
+            if self.jumping:
+                read.append(self.earlier[number](lift(x, e, s), s)[0])
             x, e = layer(x, e, s, repeats=repeats)
-        return self._read(self.last(lift(x, e, s), s)[0], s)
+        read.append(self.last(lift(x, e, s), s)[0])
+        return self._read(torch.cat(read, 1), s)
 
     def _check(self, x: Tensor | None, edge_attr: Tensor | None, s: Subgraphs) -> None:
         for name, value, width in (("node", x, self.node_features), ("edge", edge_attr, self.edge_features)):

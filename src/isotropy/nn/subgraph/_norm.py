@@ -1,4 +1,4 @@
-"""Normalisation of features over each graph."""
+"""Normalisation of features: over each graph, or over a batch."""
 
 from __future__ import annotations
 
@@ -34,3 +34,20 @@ class GraphNorm(nn.Module):
         centred = x - (self.alpha * mean).index_select(0, segments.label)
         spread = (segments.sum(centred.square()) / count + _EPS).rsqrt()
         return centred * (self.weight * spread).index_select(0, segments.label) + self.bias
+
+
+class BatchNorm(nn.BatchNorm1d):
+    """Batch normalisation of the rows of all graphs together: how large a graph's features are is kept.
+
+    In training a graph's features depend on the others of its batch; in evaluation they do not. ``x (N, C)`` -> (N, C).
+    Source: Ioffe, Szegedy, ICML 2015; in networks on graphs, Xu et al., ICLR 2019.
+
+    >>> BatchNorm(1)(torch.tensor([[1.0], [3.0]]), Segments.from_sizes(torch.tensor([2])))[:, 0].round().tolist()
+    [-1.0, 1.0]
+    """
+
+    def forward(self, x: Float[Tensor, "N C"], segments: Segments | None = None) -> Float[Tensor, "N C"]:
+        return super().forward(x)
+
+
+NORMS: dict[str, type[nn.Module]] = {"graph": GraphNorm, "batch": BatchNorm}
