@@ -343,6 +343,7 @@ FREE_OF_SETTINGS = {
     "Maps": "a part of SubgraphLinear, which tells",
     "ExactMaps": "a part of SubgraphLinear, which tells",
     "GraphNorm": "widths are shapes",
+    "BatchNorm": "widths are shapes, its averages are in the state",
     "Constants": "a base",
     "Operation": "a base",
     "Program": "a program of others, loaded with its weights",

@@ -30,8 +30,9 @@ class SubgraphLayer(Settled):
 
     Parameters: ``rep_in, rep_out``, types without Scalars, ``"4*Nodes**2 + 8*Nodes"``; ``sharing, subgraphs`` and
     further ``settings`` of `SubgraphLinear`; ``local_product``, whether products of pairs inside subgraphs are added;
-    ``reduce``, how subgraphs are glued: "mean", "sum" or a learned "attention"; ``norm``, over each "graph", over the "batch", or None; ``marks``,
-    k + 1 where each member is told its distance to the root, of 0, ..., k; ``generator`` of the start.
+    ``reduce``, how subgraphs are glued: "mean", "sum" or a learned "attention"; ``norm``, over each "graph", over the
+    "batch" (then graphs of a batch see each other while training), or None; ``marks``, k + 1 where each member is told
+    its distance to the root, of 0, ..., k; ``generator`` of the start.
     Raises as `SubgraphLinear` does. ``x (n, C1), e (U, C2)`` -> the same with the channels of ``rep_out``.
 
     >>> path = Subgraphs.from_graph(torch.tensor([[0, 1], [1, 2]]), None)

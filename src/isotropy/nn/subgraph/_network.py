@@ -34,8 +34,8 @@ class SubgraphNetwork(Settled):
     `SubgraphLinear`; ``root``, whether the root is marked, and distances to it; ``local_product``, products of pairs
     inside subgraphs; ``cache``, whether repeated subgraphs are computed once; ``readout``, "mean" or "sum";
     ``reduce`` and ``norm``, as in `SubgraphLayer`; ``jumping``, whether the input and every layer are read out, side by
-    side (jumping knowledge, Xu et al., ICML 2018), not the last layer alone; ``head``, widths behind the readout, with ``dropout``;
-    ``direction`` of edges; ``memory``, bytes beyond which a batch is refused before anything is allocated.
+    side (jumping knowledge, Xu et al., ICML 2018), not the last layer alone; ``head``, widths behind the readout, with
+    ``dropout``; ``direction`` of edges; ``memory``, bytes beyond which a batch is refused before anything is allocated.
 
     Raises ShapeError for other numbers of features, DomainError for NaN, InfeasibleError beyond ``memory``; warns
     where a graph has no nodes (its readout is 0). Source: Mitton, Murray-Smith, arXiv 2111.11840.
