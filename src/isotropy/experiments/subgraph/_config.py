@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from isotropy.data import TU_NAMES
 from isotropy.study import Configuration, Number
 
 ACCURACY, EXPRESSIVITY, MEMORY, CENSUS = "accuracy", "expressivity", "memory", "census"
 OURS = "ego networks"
-METHODS = (OURS, "2-IGN", "GIN", "DSS-GNN", "PPGN")
-"""What is trained: ours, the same layers on whole graphs, and three networks of others."""
+METHODS = (OURS, "GIN", "DSS-GNN", "PPGN", "2-IGN")
+"""What is trained: ours, three networks of others, and the same layers on whole graphs, the dearest, last."""
 SHUFFLED = f"{OURS}, labels shuffled"
 """The control: what is learned where there is nothing to learn."""
 
@@ -19,12 +20,15 @@ SHUFFLED = f"{OURS}, labels shuffled"
 class Training:
     """Ten folds of a set: ``layers`` of ``width`` channels, AdamW at ``rate``, a tenth of it after ``drop`` epochs.
 
-    ``folds`` keeps the first so many, of which the ``control`` with shuffled labels takes at most so many. ``head`` are
-    the widths behind the readout of networks on subgraphs; ``average`` is the decay of the moving average of weights
-    that is judged, 0 for none. One further fold validates: the epoch that is best on it gives the *nested* accuracy.
-    With ``shuffle`` labels are exchanged among the training graphs.
+    After ``drop`` more epochs the rate is a hundredth, and so on. ``folds`` keeps the first so many, of which the
+    ``control`` with shuffled labels takes at most so many, 0 for none. Networks on subgraphs have a ``norm`` behind
+    each layer, "graph", "batch" or "none"; ``jumping`` reads out every layer; ``head`` are the widths behind the
+    readout. ``average`` is the decay of the moving average of weights that is judged, 0 for none. One further fold
+    validates: the epoch that is best on it gives the *nested* accuracy. With ``shuffle`` labels are exchanged among the
+    training graphs.
 
-    Parameters: ``epochs, batch, width, layers, rate, drop, dropout, head, average, folds, control, shuffle``.
+    Parameters: ``epochs, batch, width, layers, rate, drop, dropout, norm, jumping, head, average, folds, control,
+    shuffle``.
     """
 
     epochs: int = 40
@@ -32,9 +36,11 @@ class Training:
     width: int = 32
     layers: int = 3
     rate: Number = 1.5e-3
-    drop: int = 30
+    drop: int = 20
     dropout: Number = 0.5
-    head: tuple[int, ...] = (256, 128)
+    norm: Literal["graph", "batch", "none"] = "batch"
+    jumping: bool = True
+    head: tuple[int, ...] = ()
     average: Number = 0.0
     folds: int = 10
     control: int = 3

@@ -19,8 +19,8 @@ LAST, NESTED = "last ten epochs", "nested validation"
 
 def trials(config: Config) -> Iterator[Trial]:
     """Specification 10, section 4."""
-    for name in config.datasets:
-        for method in config.methods:
+    for method in config.methods:
+        for name in config.datasets:
             given: dict[str, Any] = {"method": method, "dataset": name, "plan": config.training}
             told = partial(_told, name)
             yield from config.trials(accuracy_job, ACCURACY, method, told, seeds=config.training.folds, **given)
