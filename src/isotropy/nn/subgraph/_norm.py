@@ -36,7 +36,7 @@ class GraphNorm(nn.Module):
         return centred * (self.weight * spread).index_select(0, segments.label) + self.bias
 
 
-class BatchNorm(nn.BatchNorm1d):
+class BatchNorm(nn.Module):
     """Batch normalisation of the rows of all graphs together: how large a graph's features are is kept.
 
     In training a graph's features depend on the others of its batch; in evaluation they do not. ``x (N, C)`` -> (N, C).
@@ -46,8 +46,12 @@ class BatchNorm(nn.BatchNorm1d):
     [-1.0, 1.0]
     """
 
-    def forward(self, x: Float[Tensor, "N C"], segments: Segments | None = None) -> Float[Tensor, "N C"]:
-        return super().forward(x)
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.rows = nn.BatchNorm1d(channels)
+
+    def forward(self, x: Float[Tensor, "N C"], segments: Segments) -> Float[Tensor, "N C"]:
+        return self.rows(x)
 
 
 NORMS: dict[str, type[nn.Module]] = {"graph": GraphNorm, "batch": BatchNorm}
