@@ -50,6 +50,13 @@ from isotropy.groups._placed import Placed as Placed
 from isotropy.groups._power import Independent as Independent
 from isotropy.groups._power import Power as Power
 from isotropy.groups._product import Product as Product
+from isotropy.groups._quaternions import angles_to_matrix as angles_to_matrix
+from isotropy.groups._quaternions import angles_to_quaternion as angles_to_quaternion
+from isotropy.groups._quaternions import matrix_to_angles as matrix_to_angles
+from isotropy.groups._quaternions import matrix_to_quaternion as matrix_to_quaternion
+from isotropy.groups._quaternions import quaternion_inverse as quaternion_inverse
+from isotropy.groups._quaternions import quaternion_product as quaternion_product
+from isotropy.groups._quaternions import quaternion_to_matrix as quaternion_to_matrix
 from isotropy.groups._rotations import SO as SO
 from isotropy.groups._rotations import O as O
 from isotropy.groups._spd import SPDSpace as SPDSpace

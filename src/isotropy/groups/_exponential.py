@@ -36,9 +36,21 @@ def rotation3(w: Float[Tensor, "... 3"]) -> Float[Tensor, "... 3 3"]:
 
 
 def rotation_vector(g: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 3"]:
-    """The vector w, ``|w| <= pi``, with ``rotation3(w) = g``; at a half turn one of the two.
+    """The vector w, ``|w| <= pi``, with ``rotation3(w) = g``; at a half turn one of the two."""
+    q = matrix_quaternion(g)
+    real, imaginary = q[..., 0], q[..., 1:]
+    square = imaginary.square().sum(-1)
+    small = square < 1e-10
+    sine = torch.where(small, 1.0, square).sqrt()
+    # For a small angle: 2 asin(s)/s = 2 + s^2/3 + O(s^4).
+    factor = torch.where(small, 2 + square / 3, 2 * torch.atan2(sine, real) / sine)
+    return factor[..., None] * imaginary
 
-    By way of the unit quaternion, read from the largest of its components, so that no angle loses digits.
+
+def matrix_quaternion(g: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 4"]:
+    """The unit quaternion of a rotation, its real part first and not negative.
+
+    Read from the largest of its components, so that no angle loses digits.
     """
     d0, d1, d2 = g[..., 0, 0], g[..., 1, 1], g[..., 2, 2]
     x, y, z = g[..., 2, 1] - g[..., 1, 2], g[..., 0, 2] - g[..., 2, 0], g[..., 1, 0] - g[..., 0, 1]
@@ -56,14 +68,7 @@ def rotation_vector(g: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 3"]:
     best = rows.diagonal(dim1=-2, dim2=-1).argmax(-1)
     q = rows.take_along_dim(best[..., None, None], dim=-2).squeeze(-2)
     q = q / torch.linalg.vector_norm(q, dim=-1, keepdim=True)
-    q = torch.where(q[..., :1] < 0, -q, q)
-    real, imaginary = q[..., 0], q[..., 1:]
-    square = imaginary.square().sum(-1)
-    small = square < 1e-10
-    sine = torch.where(small, 1.0, square).sqrt()
-    # For a small angle: 2 asin(s)/s = 2 + s^2/3 + O(s^4).
-    factor = torch.where(small, 2 + square / 3, 2 * torch.atan2(sine, real) / sine)
-    return factor[..., None] * imaginary
+    return torch.where(q[..., :1] < 0, -q, q)
 
 
 def quaternion_matrix(q: Float[Tensor, "... 4"]) -> Float[Tensor, "... 3 3"]:
