@@ -100,7 +100,7 @@ def matrix_to_angles(R: Float[Tensor, "... 3 3"]) -> Float[Tensor, "... 3"]:
 
 
 def check_quaternions(q: Tensor) -> Tensor:
-    """The same; raises DomainError where a length is off 1 by more than 1e-3, ShapeError for other than four numbers."""
+    """The same; raises DomainError where a length is off 1 by more than 1e-3, ShapeError without four numbers."""
     if q.shape[-1:] != (4,):
         raise ShapeError(f"quaternions of shape {tuple(q.shape)}", "(..., 4): x, y, z, w")
     off = (torch.linalg.vector_norm(q.detach(), dim=-1) - 1).abs()
