@@ -73,6 +73,10 @@ class SymmetryError(IsotropyError, ValueError):
     """Equations, fields or functions of which the symmetries asked for cannot be told."""
 
 
+class MorphologyError(IsotropyError, ValueError):
+    """A body of limbs, hinges and motors that is not built as was asked for."""
+
+
 class LogUndefinedError(IsotropyError, ValueError):
     """A group element with no logarithm, or none that is unique."""
 

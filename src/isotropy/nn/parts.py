@@ -19,3 +19,4 @@ from isotropy.nn.gaunt._coefficients import inverse_root as inverse_root
 from isotropy.nn.gaunt._coefficients import variances as variances
 from isotropy.nn.gaunt._constants import Constants as Constants
 from isotropy.nn.gaunt._constants import table as table
+from isotropy.nn.subequivariant._tree import LimbTree as LimbTree

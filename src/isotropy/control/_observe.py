@@ -1,0 +1,72 @@
+"""What a limb tells of itself: 41 numbers, in the order of the benchmark (Chen et al., ICML 2023, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from isotropy.control._engine import mujoco
+from isotropy.control._graph import LimbGraph
+
+WIDTH = 41
+# Where each kind of number stands. Hinge axes and angular velocities are axial: a mirror turns them the other way.
+OFFSET, GRAVITY, TARGET, VELOCITY, SPIN = slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 12), slice(12, 15)
+AXES, ANGLES, RANGES, KIND, HEIGHT = slice(15, 24), slice(24, 27), slice(27, 36), slice(36, 40), slice(40, 41)
+_KINDS = ("torso", "thigh", "shin", "foot")
+_FASTEST = 10.0  # metres a second: what is faster is shown as fast as that
+
+
+class Observer:
+    """Reads the limbs of a model; ``clip`` says how velocities beyond 10 m/s are shortened.
+
+    "norm" keeps their direction, and with it every symmetry; "component" cuts each coordinate, as the benchmark does.
+    """
+
+    def __init__(self, model: Any, graph: LimbGraph, clip: str) -> None:
+        self.model, self.clip = model, clip
+        n = len(graph.names)
+        joints = graph.joints.numpy()
+        self.hinged = joints >= 0  # (limbs, 3)
+        self.joint = np.where(self.hinged, joints, 0)
+        self.place = model.jnt_qposadr[self.joint]
+        low, high = (np.degrees(model.jnt_range[self.joint, side]) for side in (0, 1))
+        low, high = (np.where(model.jnt_limited[self.joint], end, whole) for end, whole in ((low, -180.0), (high, 180.0)))
+        self.low, self.high = low, high
+        self.still = np.zeros((n, WIDTH))
+        self.still[:, KIND] = [[kind in name for kind in _KINDS] for name in graph.names]
+        self.still[:, GRAVITY] = model.opt.gravity
+
+    def __call__(self, state: Any, toward: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``(limbs, 41)`` of a state whose kinematics are up to date; ``toward (2,)`` is the direction of the target."""
+        limbs = self.still.copy()
+        x, spin = state.xpos[1:], state.cvel[1:, :3]
+        # The engine tells velocities at the centre of mass of the whole body; here they are those of each limb's origin.
+        v = state.cvel[1:, 3:] + np.cross(spin, x - state.subtree_com[1])
+        limbs[:, OFFSET] = x - x[0]
+        limbs[:, TARGET] = (*toward, 0.0)
+        limbs[:, VELOCITY] = self._clipped(v)
+        limbs[:, SPIN] = spin
+        limbs[:, AXES] = np.where(self.hinged[..., None], state.xaxis[self.joint], 0.0).reshape(len(x), 9)
+        angle = np.where(self.hinged, state.qpos[self.place], 0.0)
+        limbs[:, ANGLES] = angle
+        span = np.where(self.hinged, self.high - self.low, 1.0)
+        share = (np.degrees(angle) - self.low) / span
+        told = np.stack([share, (180 + self.low) / 360, (180 + self.high) / 360], -1)
+        limbs[:, RANGES] = np.where(self.hinged[..., None], told, 0.5).reshape(len(x), 9)
+        limbs[:, HEIGHT] = x[:, 2:]
+        return limbs
+
+    def _clipped(self, v: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.clip == "component":
+            return v.clip(-_FASTEST, _FASTEST)
+        speed = np.linalg.norm(v, axis=1, keepdims=True)
+        return v * np.minimum(1.0, _FASTEST / np.maximum(speed, _FASTEST))
+
+
+def refresh(model: Any, state: Any) -> None:
+    """Positions and velocities of bodies as the coordinates say; a step leaves them where they were before it."""
+    mujoco.mj_kinematics(model, state)
+    mujoco.mj_comPos(model, state)
+    mujoco.mj_comVel(model, state)
