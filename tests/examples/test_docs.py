@@ -38,6 +38,7 @@ TUTORIALS = (
     "augmentation.md",
     "which-parameters.md",
     "scaling.md",
+    "simulators.md",
 )
 
 

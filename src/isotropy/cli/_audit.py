@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from isotropy.cli._app import app
 from isotropy.cli._options import (
-    Data,
+    DATA_HELP,
     Out,
     Resume,
     SchemaFile,
@@ -33,17 +34,19 @@ from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, count
         'isotropy audit mypackage.models:net pictures/ --set size=32 --groups "D(4)"',
         'isotropy audit ase.calculators.emt:EMT structures.xyz --groups "E(3)"',
         "isotropy audit mypackage.models:net clouds.npz --schema schema.yaml --piecewise part",
+        'isotropy audit --env Ant-v5 --groups "O(2)@z"',
     ),
 )
 def audit(
     model: Annotated[
-        str,
+        str | None,
         typer.Argument(
             help="A program saved by torch.export (.pt2), or module:attr of your code: a model, an estimator, a "
-            "calculator of ase, or a function without arguments that makes one."
+            "calculator of ase, or a function without arguments that makes one.",
+            show_default=False,
         ),
-    ],
-    data: Data,
+    ] = None,
+    data: Annotated[str | None, typer.Argument(help=DATA_HELP, show_default=False)] = None,
     group: Annotated[list[str], typer.Option("--groups", "--group", help='Groups to test, e.g. "SO(3),O(2)@z".')] = [],  # noqa: B006
     schema: SchemaFile = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
@@ -67,6 +70,15 @@ def audit(
             "partition.npz of discover --parts.",
         ),
     ] = None,
+    env: Annotated[
+        str | None,
+        typer.Option(
+            "--env",
+            metavar="ID",
+            help="Instead of MODEL and DATA: an environment of gymnasium over MuJoCo (Ant-v5, "
+            "isotropy/walker_7_full-v0), whose dynamics, reward and end are measured.",
+        ),
+    ] = None,
 ) -> None:
     """How symmetric is the model that I already have, and in which layer does it break?
 
@@ -74,6 +86,14 @@ def audit(
     graphs (.npz, .json). Seconds for most models; a line every 20 seconds says how far it is.
     """
     check_run(out, resume)
+    if env is not None:
+        _environment(env, model, group, setting, seed, out, resume)
+        return
+    if model is None or data is None:
+        raise SchemaError(
+            f"MODEL {model} and no DATA" if model else "neither MODEL nor DATA", "both, or --env ID",
+            "isotropy audit model.pt2 data.npz ...",
+        )  # fmt: skip
     if blocks is not None and not memory:
         raise SchemaError(f"--blocks {blocks} without --memory", "--memory, which looks at them")
     if not group and piecewise is None:
@@ -113,6 +133,21 @@ def audit(
     show(found, found.headline(), steps=found.next_steps)
     if memory:
         _show_memory(loaded, inputs.x, out, blocks)
+    point(out)
+
+
+def _environment(
+    env: str, model: str | None, group: list[str], setting: list[str], seed: int, out: Path | None, resume: bool
+) -> None:
+    """The symmetry that an environment really has, with the settings that gymnasium makes it with."""
+    if model is not None:
+        raise SchemaError(f"--env {env} and MODEL {model}", "one of the two")
+    from isotropy.control import environment, measure_symmetry
+
+    made = environment(env, **{key: yaml.safe_load(value) for key, value in settings_of(setting).items()})
+    found = measure_symmetry(made, ",".join(group) or "SO(2)@z", seed=seed, out=out, resume=resume)
+    headline, *notes = found.sentences
+    show(found, headline, notes)
     point(out)
 
 

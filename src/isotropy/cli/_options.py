@@ -21,12 +21,8 @@ class Engine(StrEnum):
     ray = "ray"
 
 
-Data = Annotated[
-    str,
-    typer.Argument(
-        help="A built-in data set by name, or a file: .csv, .tsv (also .gz), .parquet, .npz, structures (.xyz)."
-    ),
-]
+DATA_HELP = "A built-in data set by name, or a file: .csv, .tsv (also .gz), .parquet, .npz, structures (.xyz)."
+Data = Annotated[str, typer.Argument(help=DATA_HELP)]
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", help="The YAML file that declares the types of the columns.")
 ]

@@ -1,4 +1,4 @@
-"""The 29 bodies of the benchmark 3D-SGRL (Chen et al., ICML 2023): hoppers, walkers, humanoids and cheetahs, as MJCF."""
+"""The 29 bodies of the benchmark 3D-SGRL (Chen et al., ICML 2023): hoppers, walkers, humanoids, cheetahs, as MJCF."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def family_of(name: str, model: Any) -> Family:
 
 
 def any_body(model: Any) -> Family:
-    """Rules for a body of one's own: alive while its torso is above half its resting height and leans less than 1 rad."""
+    """Rules for a body of one's own: alive while its torso is above half its resting height and leans below 1 rad."""
     resting = float(model.qpos0[2])
 
     def fallen(state: Any, names: tuple[str, ...]) -> bool:

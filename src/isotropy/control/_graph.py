@@ -1,4 +1,4 @@
-"""The tree of limbs of a body: which hangs on which, its hinges and motors, and what a network may know of its place."""
+"""The tree of limbs of a body: which hangs on which, its hinges and motors, and what a network may know of them."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class LimbGraph(LimbTree):
         names = tuple(name_of(model, "BODY", b) for b in limbs)
         parents = [int(model.body_parentid[b]) - 1 for b in limbs]
         _check_root(model, names, parents)
-        drives = _drives(model)
         joints = torch.full((len(names), _HINGES), -1)
         for limb in range(1, len(names)):
             start, number = int(model.body_jntadr[limb + 1]), int(model.body_jntnum[limb + 1])
             _check_hinges(model, names[limb], range(start, start + number))
             joints[limb, :number] = torch.arange(start, start + number)
+        drives = _drives(model)
         motors = torch.tensor([[drives.get(j, -1) if j >= 0 else -1 for j in row] for row in joints.tolist()])
         idle = [name_of(model, "JOINT", int(j)) for j in joints[(joints >= 0) & (motors < 0)]]
         if idle:
@@ -71,6 +71,12 @@ class LimbGraph(LimbTree):
     def left_right_permutation(self) -> Int[Tensor, " limbs"] | None:
         """The limb that each limb becomes in the mirror; None where left and right differ."""
         return None if isinstance(self.mirror, str) else torch.from_numpy(self.mirror.bodies)
+
+    @cached_property
+    def twins(self) -> Int[Tensor, " limbs"]:  # type: ignore[override]
+        """The limb on the other side of each; itself, where left and right differ."""
+        twins = self.left_right_permutation()
+        return torch.arange(len(self.names)) if twins is None else twins
 
     @cached_property
     def driven(self) -> Float[Tensor, "limbs 3"]:
@@ -107,7 +113,9 @@ def _drives(model: Any) -> dict[int, int]:
         joint = int(model.actuator_trnid[motor, 0])
         on = model.actuator_trntype[motor] == mujoco.mjtTrn.mjTRN_JOINT
         if not on or model.jnt_type[joint] != mujoco.mjtJoint.mjJNT_HINGE:
-            raise MorphologyError(f"motor {name_of(model, 'ACTUATOR', motor)}, which drives no hinge", "a motor on a hinge")
+            raise MorphologyError(
+                f"motor {name_of(model, 'ACTUATOR', motor)}, which drives no hinge", "a motor on a hinge"
+            )
         if joint in drives:
             raise MorphologyError(f"two motors of joint {name_of(model, 'JOINT', joint)}", "one for each hinge")
         drives[joint] = motor

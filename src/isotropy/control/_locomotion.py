@@ -50,6 +50,8 @@ class Locomotion(gymnasium.Env[dict[str, NDArray[np.float64]], NDArray[np.float6
         self.graph = LimbGraph.from_mjcf(self.model)
         _check_gravity(self.model)
         self.model.opt.cone = int(getattr(mujoco.mjtCone, _CONES[cone]))
+        # Where a simulation blows up the engine would begin again from the resting pose without a word.
+        self.model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self.data = mujoco.MjData(self.model)
         self.kind, self.family, self.render_mode = target, family_of(self.name, self.model), render_mode
         self.target, self.toward = np.zeros(2), np.array([1.0, 0.0])
@@ -125,9 +127,9 @@ class Locomotion(gymnasium.Env[dict[str, NDArray[np.float64]], NDArray[np.float6
         """The limbs as they are now, ``{"limbs": (limbs, 41)}``."""
         gap = self.target - self.data.qpos[:2]
         distance = float(np.hypot(*gap))
-        if distance > _HERE:
+        if _HERE < distance < np.inf:
             self.toward = gap / distance
-        elif not self._warned:
+        elif np.isfinite(distance) and not self._warned:
             warnings.warn("the target lies on the torso: its last direction is kept", stacklevel=2)
             self._warned = True
         return {"limbs": self._observer(self.data, self.toward)}

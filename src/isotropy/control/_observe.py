@@ -32,17 +32,19 @@ class Observer:
         self.joint = np.where(self.hinged, joints, 0)
         self.place = model.jnt_qposadr[self.joint]
         low, high = (np.degrees(model.jnt_range[self.joint, side]) for side in (0, 1))
-        low, high = (np.where(model.jnt_limited[self.joint], end, whole) for end, whole in ((low, -180.0), (high, 180.0)))
+        low, high = (
+            np.where(model.jnt_limited[self.joint], end, whole) for end, whole in ((low, -180.0), (high, 180.0))
+        )
         self.low, self.high = low, high
         self.still = np.zeros((n, WIDTH))
         self.still[:, KIND] = [[kind in name for kind in _KINDS] for name in graph.names]
         self.still[:, GRAVITY] = model.opt.gravity
 
     def __call__(self, state: Any, toward: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``(limbs, 41)`` of a state whose kinematics are up to date; ``toward (2,)`` is the direction of the target."""
+        """``(limbs, 41)`` of a state whose kinematics are up to date; ``toward (2,)`` is where the target is."""
         limbs = self.still.copy()
         x, spin = state.xpos[1:], state.cvel[1:, :3]
-        # The engine tells velocities at the centre of mass of the whole body; here they are those of each limb's origin.
+        # The engine tells velocities at the centre of mass of the whole body; here they are of each limb's origin.
         v = state.cvel[1:, 3:] + np.cross(spin, x - state.subtree_com[1])
         limbs[:, OFFSET] = x - x[0]
         limbs[:, TARGET] = (*toward, 0.0)

@@ -119,14 +119,12 @@ class SimulatorSymmetry(Answer[MoveFinding]):
 
     def headline(self) -> str:
         """The answer in a sentence."""
-        if self.verdict != _NONE:
-            said = f"{self.env} keeps {self.verdict}: dynamics, reward and termination agree over {self.steps} steps"
-        else:
-            said = f"{self.env} keeps no turn about the vertical"
+        kept = {_NONE: "no turn about the vertical", "O(1)@y": "the mirror O(1)@y"}.get(self.verdict, self.verdict)
+        said = f"{self.env} keeps {kept} in all that it does over {self.steps} steps"
         parts = {part: self.surviving(part) for part in ("dynamics", "reward", "termination")}
         if len(set(parts.values())) == 1:
             return f"{said}."
-        return f"{said} ({', '.join(f'{part}: {kept}' for part, kept in parts.items())})."
+        return f"{said}; by itself, {', '.join(f'{part} keeps {alone}' for part, alone in parts.items())}."
 
     @property
     def sentences(self) -> Sequence[str]:
@@ -149,7 +147,9 @@ class SimulatorSymmetry(Answer[MoveFinding]):
         ]
         floor = self.moves[0]
         curves.append(Curve("rounding alone", _steps(floor), [max(value, 1e-17) for value in floor.floor]))
-        said = "Metres between a rollout and its moved twin. What grows with the line of rounding is the engine's chaos."
+        said = (
+            "Metres between a rollout and its moved twin. What grows with the line of rounding is the engine's chaos."
+        )
         return [
             Text(self.headline(), style="headline", title="Found"),
             self.summary(),

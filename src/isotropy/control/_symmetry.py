@@ -37,9 +37,9 @@ def measure_symmetry(
 
     Any environment of gymnasium over MuJoCo with one floating body is taken, as it is wrapped: what ``env.step`` does
     is what is compared. Dynamics is where the bodies are (metres), reward the largest difference of one step,
-    termination the share of steps that end in one rollout alone; each entry of the observation is compared too. "O(2)@z"
-    also mirrors the body, left limbs for right ones, where it has a mirror image. A difference counts where it
-    grows a thousand times beyond what a change of the start by rounding does: bodies in contact are chaotic.
+    termination the share of steps that end in one rollout alone; each entry of the observation is compared too.
+    "O(2)@z" also mirrors the body, left limbs for right ones, where it has a mirror image. A difference counts where
+    it grows a thousand times beyond what a change of the start by rounding does: bodies in contact are chaotic.
 
     Raises DomainError for another group, SchemaError for an environment without a model of MuJoCo,
     MorphologyError for one without a free joint.
@@ -65,7 +65,8 @@ def measure_symmetry(
         size = float(np.ptp(base.x[0], 0).max())
         findings = [_finding(label, move, base, shaken, stage.play(move), size) for label, move in moves.items()]
         found = SimulatorSymmetry(
-            env=name, group=group, steps=steps, moves=tuple(findings), entries=tuple(named_entries(env.observation_space)),
+            env=name, group=group, steps=steps, moves=tuple(findings),
+            entries=tuple(named_entries(env.observation_space)),
             data={"name": name}, notes=tuple(notes), seed=seed, **answer.stamp(),
         )  # fmt: skip
         return answer.write(found)

@@ -1,5 +1,5 @@
 """Exactly equivariant layers: linear, gated, bilinear and networks of them, products on the sphere, parts that move,
-convolutions over groups of affine maps, subgraphs of graphs."""
+convolutions over groups of affine maps, subgraphs of graphs, and what gravity leaves of rotations and mirrors."""
 
 from isotropy.nn._bilinear import BilinearBlock as BilinearBlock
 from isotropy.nn._bilinear import uniform_rep as uniform_rep
@@ -42,6 +42,9 @@ from isotropy.nn.piecewise._network import PiecewiseClassifier as PiecewiseClass
 from isotropy.nn.piecewise._network import PiecewiseEncoder as PiecewiseEncoder
 from isotropy.nn.piecewise._network import PiecewiseSegmenter as PiecewiseSegmenter
 from isotropy.nn.piecewise._network import PiecewiseTrace as PiecewiseTrace
+from isotropy.nn.subequivariant._linear import SubequivariantLinear as SubequivariantLinear
+from isotropy.nn.subequivariant._policy import SubequivariantCritic as SubequivariantCritic
+from isotropy.nn.subequivariant._policy import SubequivariantPolicy as SubequivariantPolicy
 from isotropy.nn.subgraph._layer import SubgraphLayer as SubgraphLayer
 from isotropy.nn.subgraph._linear import SubgraphLinear as SubgraphLinear
 from isotropy.nn.subgraph._network import SubgraphNetwork as SubgraphNetwork

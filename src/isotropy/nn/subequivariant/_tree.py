@@ -22,24 +22,28 @@ class LimbTree:
 
     >>> tree = LimbTree(torch.tensor([-1, 0, 1, 0]))
     >>> tree.traversals.tolist()
-    [[0, 2, 3], [1, 1, 1], [2, 0, 0], [3, 3, 2]]
+    [[0, 3, 3], [1, 1, 2], [2, 0, 0], [3, 2, 1]]
     """
 
     parents: Int[Tensor, " limbs"]
 
     def __post_init__(self) -> None:
         n = len(self.parents)
-        at, seen = torch.arange(n), 0
-        for _ in range(n):  # a walk of n steps towards the root ends there, unless there is a circle
+        at = torch.arange(n)
+        inside = bool((self.parents < n).all()) and int((self.parents < 0).sum()) == 1
+        for _ in range(n if inside else 0):  # n steps towards the root end there, unless there is a circle
             at = torch.where(at >= 0, self.parents[at.clamp(min=0)], at)
-            seen += 1
-        roots = int((self.parents < 0).sum())
-        if roots != 1 or bool((at >= 0).any()) or bool((self.parents >= n).any()):
+        if not inside or bool((at >= 0).any()):
             raise ShapeError(f"parents {self.parents.tolist()}", "a tree: one root (-1), and no circle")
+
+    @property
+    def twins(self) -> Int[Tensor, " limbs"]:
+        """The limb on the other side of each; itself, where nobody knows of sides."""
+        return torch.arange(len(self.parents))
 
     @cached_property
     def traversals(self) -> Int[Tensor, "limbs 3"]:
-        """Positions of each limb in pre-, in- and post-order of the tree as a binary one (first child, next sibling)."""
+        """Positions of each limb in pre-, in- and post-order of the binary tree (first child, next sibling)."""
         children: list[list[int]] = [[] for _ in self.parents]
         for limb, parent in enumerate(self.parents.tolist()):
             if parent >= 0:
