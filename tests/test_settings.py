@@ -57,6 +57,9 @@ from isotropy.nn import (
     PoissonProduct,
     Scales,
     SO2Convolution,
+    SubequivariantCritic,
+    SubequivariantLinear,
+    SubequivariantPolicy,
     SubgraphLayer,
     SubgraphLinear,
     SubgraphNetwork,
@@ -212,6 +215,13 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
     "pose": (lambda: CanonicalizerFrame("O(3)"), lambda: CanonicalizerFrame("E(3)"), r"group = E\(3\)"),
     "noise of orders": (lambda: drawn(1.0), lambda: drawn(2.0), "scale = 2.0"),
     "normals of parts": (lambda: parts(""), lambda: parts("n"), "normals"),
+    "kept about gravity": (
+        lambda: SubequivariantLinear(3, 1, 2, 1, axial=1),
+        lambda: SubequivariantLinear(3, 1, 2, 1, axial=0),
+        "axial = 0",
+    ),
+    "policy": (SubequivariantPolicy, lambda: SubequivariantPolicy(group="SO(2)@z"), r"group = SO\(2\)@z"),
+    "critic": (SubequivariantCritic, lambda: SubequivariantCritic(unit_gravity=False), "unit_gravity"),
     "cells": (lambda: PiecewiseEncoder(cells=4), lambda: PiecewiseEncoder(cells=5), "cells = 5"),
     "cells of classes": (
         lambda: PiecewiseClassifier(3, cells=4),
@@ -340,6 +350,11 @@ def test_whatever_a_module_is_made_with_is_told_or_known_not_to_matter() -> None
 
 # Modules whose numbers are a function of their weights and inputs alone, or that belong to one that tells.
 FREE_OF_SETTINGS = {
+    "Mix": "widths are shapes",
+    "Columns": "a part of subequivariant networks, which tell",
+    "Invariants": "a part of subequivariant networks, which tell",
+    "Combine": "widths are shapes",
+    "Attention": "a part of subequivariant networks, which tell",
     "Maps": "a part of SubgraphLinear, which tells",
     "ExactMaps": "a part of SubgraphLinear, which tells",
     "GraphNorm": "widths are shapes",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from isotropy.errors import counted
 from isotropy.report import Block, Column, Curve, Curves, Table, Text, Tone, section
 from isotropy.study import Answer
 
@@ -23,10 +24,11 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class MoveFinding:
-    """A turn or a mirror by ``name``: the largest difference in metres of any body (``dynamics``), of any reward, and
-    the share of steps with another ``termination``.
+    """A turn or a mirror by ``name``: the largest difference in metres of any body (``dynamics``), of any ``reward``,
+    and the share of steps with another ``termination``.
 
-    ``rounding`` is what a change of the start in its last digit becomes; ``..._holds`` say what goes beyond it;
+    ``rounding`` is what a change of the start in its last digit becomes; ``dynamics_holds``, ``reward_holds`` and
+    ``termination_holds`` say whether nothing goes beyond it;
     ``observation`` has the largest change of each entry; ``curve`` and ``floor`` are metres at each ``every``-th step.
     """
 
@@ -132,7 +134,8 @@ class SimulatorSymmetry(Answer[MoveFinding]):
         if not changing:
             return [self.headline(), "No entry of the observation changes under turns.", *self.notes]
         shown = ", ".join(changing[:12]) + (f" and {len(changing) - 12} more" if len(changing) > 12 else "")
-        said = f"{len(changing)} of {len(self.entries)} entries of the observation change under turns: {shown}."
+        of = counted(len(self.entries), "entry", "entries")
+        said = f"Under turns {len(changing)} of {of} of the observation change: {shown}."
         return [self.headline(), said, *self.notes]
 
     def summary(self) -> Table:

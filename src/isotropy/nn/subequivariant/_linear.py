@@ -23,19 +23,13 @@ class SubequivariantLinear(Settled):
     out_scalar)``: A = [Z W, V], S = A^T A, Z' = A M(S, h), h' = m(S, h). It commutes with every rotation that V is
     turned with; where V stays, as gravity does, with those about it. ``fixed=0`` gives all of O(3).
 
-    Args:
-        in_vec: channels of vectors.
-        in_scalar: numbers beside them.
-        out_vec: channels of vectors given.
-        out_scalar: numbers given.
-        fixed: how many vectors V are handed in; the first is the one that g x a is taken of.
-        gram_width: mixtures of the vectors whose inner products are looked at.
-        group: "O(2)@z", with mirrors, or "SO(2)@z", turns alone, which tells left from right.
-        norm: of the inner products S: "bounded" (S / (1 + |S|), log(1 + |S|) beside it), "l2" (S / |S|: the layer
-            then has a scale symmetry that physics has not), "none".
-        axial: how many of the last channels of Z are pseudovectors (axes, angular velocities); None says that nobody
-            told, and warns under "O(2)@z".
-        out_axial: how many of the last channels given are pseudovectors.
+    - ``fixed``: how many vectors V are handed in; of the first, g, columns g x a are made.
+    - ``gram_width``: mixtures of the vectors whose inner products are looked at.
+    - ``group``: "O(2)@z", with mirrors, or "SO(2)@z", turns alone, which tells left from right.
+    - ``norm`` of S: "bounded" (S / (1 + |S|), log(1 + |S|) beside it), "l2" (S / |S|: the layer then has a scale
+      symmetry that physics has not), "none".
+    - ``axial``: how many of the last channels of Z are pseudovectors (axes, angular velocities); None says that nobody
+      told, and warns under "O(2)@z". ``out_axial``: how many of the last channels given are.
 
     Raises DomainError for other words, ShapeError for other sizes.
 

@@ -104,11 +104,10 @@ class SubequivariantPolicy(_Limbs):
     ``graph`` is the tree of limbs (``control.LimbGraph``), or one for each row; ``mask (rows, limbs)`` is true for
     limbs that are there, where bodies of a batch differ.
 
-    Args:
-        size: "small", for a processor, or "paper".
-        group: "O(2)@z" or "SO(2)@z".
-        positions: whether limbs know their place in the tree.
-        unit_gravity: whether gravity is shown as 1 and not as 9.81, which would drown all else.
+    - ``size``: "small", for a processor, or "paper".
+    - ``group``: "O(2)@z" or "SO(2)@z".
+    - ``positions``: whether limbs know their place in the tree; under "O(2)@z" a limb and its twin share theirs.
+    - ``unit_gravity``: whether gravity is shown as 1 and not as 9.81, which would drown all else.
 
     Raises DomainError for other words, ShapeError for limbs of another width, for trees of another size.
 
