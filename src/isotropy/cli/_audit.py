@@ -144,7 +144,7 @@ def _environment(
         raise SchemaError(f"--env {env} and MODEL {model}", "one of the two")
     from isotropy.control import environment, measure_symmetry
 
-    made = environment(env, **{key: yaml.safe_load(value) for key, value in settings_of(setting).items()})
+    made = environment(env, **{key: yaml.safe_load(str(value)) for key, value in settings_of(setting).items()})
     found = measure_symmetry(made, ",".join(group) or "SO(2)@z", seed=seed, out=out, resume=resume)
     headline, *notes = found.sentences
     show(found, headline, notes)

@@ -27,7 +27,7 @@ _EFFORT = 1e-3  # price of the square of a control
 _CONES = {"elliptic": "mjCONE_ELLIPTIC", "pyramidal": "mjCONE_PYRAMIDAL"}
 
 
-class Locomotion(gymnasium.Env[dict[str, NDArray[np.float64]], NDArray[np.float64]]):
+class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     """The body ``model`` in the state ``data`` of MuJoCo, its ``graph`` of limbs, and the ``target (2,)`` in metres.
 
     Made by ``make_locomotion``, which cuts episodes off. Rewards are those of the family (hoppers, walkers, humanoids,
@@ -220,12 +220,16 @@ def make_locomotion(
     return gymnasium.wrappers.TimeLimit(env, STEPS)
 
 
+def _made(**settings: Any) -> gymnasium.Env[Any, Any]:
+    return Locomotion(**settings)
+
+
 def register() -> None:
     """Tells gymnasium the names isotropy/BODY-v0."""
     for body in bodies():
         name = f"isotropy/{body}-v0"
         if name not in gymnasium.registry:
-            gymnasium.register(name, entry_point=Locomotion, max_episode_steps=STEPS, kwargs={"body": body})
+            gymnasium.register(name, entry_point=_made, max_episode_steps=STEPS, kwargs={"body": body})
 
 
 def _one_of(**words: tuple[str, tuple[str, ...]]) -> None:

@@ -30,7 +30,8 @@ class Stage:
 
     def __init__(self, env: Any, steps: int, seed: int) -> None:
         self.env, self.inner, self.seed = env, env.unwrapped, seed
-        self.model, self.data = getattr(self.inner, "model", None), getattr(self.inner, "data", None)
+        self.model: Any = getattr(self.inner, "model", None)
+        self.data: Any = getattr(self.inner, "data", None)
         if not isinstance(self.model, mujoco.MjModel) or self.data is None:
             raise SchemaError(
                 f"the environment {env}, without a model and data of MuJoCo", "one that has them (env.unwrapped.model)"
