@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import gymnasium
 import mujoco
 import numpy as np
@@ -179,7 +181,8 @@ def test_actions_flat_or_by_limb_and_others_refused() -> None:
         controls(np.array([np.nan] + [0.0] * 8))
 
 
-def test_a_simulation_that_blows_up_ends() -> None:
+def test_a_simulation_that_blows_up_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where the engine writes its log
     env = make_locomotion("hopper_3_shin")
     env.reset(seed=0)
     env.unwrapped.data.qvel[0] = np.inf
