@@ -115,13 +115,16 @@ def test_directed_edges_are_taken_both_ways_unless_told_otherwise() -> None:
 @pytest.mark.parametrize("sharing", ["size", "exact"])
 def test_sizes_that_were_never_seen_have_an_answer(sharing: Any) -> None:
     seen = Subgraphs.from_graph(PAIR, num_nodes=3)  # sizes 2 and 3
-    net = network(sharing=sharing, subgraphs=seen)
+    net = network(sharing=sharing, subgraphs=seen, norm=None)  # a norm over each graph leaves nothing of a single node
     star = torch.tensor([[0] * 5, [1, 2, 3, 4, 5]])
-    edges = torch.cat([star, torch.tensor([[6], [7]])], 1)
+    # A star of six, larger than all that was seen, and a node alone, smaller.
+    x, batch = torch.randn(7, 2), torch.tensor([0] * 6 + [1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore" if sharing == "exact" else "error")
-        y = net(torch.randn(9, 2), edges, torch.ones(6, 1), torch.tensor([0] * 6 + [1] * 3))
-    assert bool(y.isfinite().all())  # a star of six, and a node alone, smaller than all that was seen
+        y = net(x, star, torch.ones(5, 1), batch)
+        other = net(x + 1, star, torch.ones(5, 1), batch)
+    assert bool(y.isfinite().all())
+    assert bool(((y - other).abs().amax(1) > 1e-6).all())  # both are answered by weights, not by zeros
 
 
 FEATURES: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
