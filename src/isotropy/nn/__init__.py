@@ -42,6 +42,7 @@ from isotropy.nn.piecewise._network import PiecewiseClassifier as PiecewiseClass
 from isotropy.nn.piecewise._network import PiecewiseEncoder as PiecewiseEncoder
 from isotropy.nn.piecewise._network import PiecewiseSegmenter as PiecewiseSegmenter
 from isotropy.nn.piecewise._network import PiecewiseTrace as PiecewiseTrace
+from isotropy.nn.subequivariant._dynamics import SubequivariantDynamics as SubequivariantDynamics
 from isotropy.nn.subequivariant._linear import SubequivariantLinear as SubequivariantLinear
 from isotropy.nn.subequivariant._policy import SubequivariantCritic as SubequivariantCritic
 from isotropy.nn.subequivariant._policy import SubequivariantPolicy as SubequivariantPolicy
