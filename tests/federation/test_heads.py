@@ -85,15 +85,10 @@ def test_shapes_that_are_shared_are_found_and_no_others() -> None:
 
 
 def test_shapes_of_office_features_are_shared(real_data: Path) -> None:
-    with np.load(real_data / "12-geometric-federated" / "office_caltech10_features.npz") as file:
-        x, y, d = (
-            torch.cat([torch.from_numpy(np.asarray(make(name))) for name in ("amazon", "webcam")])
-            for make in (
-                lambda name: file[f"googlenet_{name}_x"].astype(np.float32),
-                lambda name: file[f"googlenet_{name}_y"].astype(np.int64) - 1,
-                lambda name: np.full(len(file[f"googlenet_{name}_y"]), ("amazon", "webcam").index(name)),
-            )
-        )
+    office = load_office_caltech("googlenet")
+    assert (office.domains, tuple(office.x.shape)) == (("amazon", "dslr", "webcam"), (1410, 1024))
+    some = office[office.domain != 1]
+    x, y, d = some.x, some.y, some.domain
     literal = shape_similarity_test(x, y, d, kind="literal", permutations=99)
     # The specification saw 0.74 and 0.30.
     assert literal.same == pytest.approx(0.74, abs=0.01)

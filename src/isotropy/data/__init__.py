@@ -12,6 +12,8 @@ from isotropy.data._dataset import Types as Types
 from isotropy.data._dataset import admitted as admitted
 from isotropy.data._dataset import enough_units as enough_units
 from isotropy.data._dataset import numbered as numbered
+from isotropy.data._domains import Domains as Domains
+from isotropy.data._domains import load_office_caltech as load_office_caltech
 from isotropy.data._draft import draft as draft
 from isotropy.data._draft import schema_path as schema_path
 from isotropy.data._files import load_file as load_file

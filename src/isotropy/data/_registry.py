@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from isotropy.data._controls import DIABETES, LINNERUD, Diabetes, Linnerud
 from isotropy.data._dataset import Dataset, Recipe
+from isotropy.data._domains import OFFICE_FEATURES, OFFICE_PICTURES
 from isotropy.data._files import KINDS, SUFFIXES, load_file
 from isotropy.data._graph_lists import is_graph_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
@@ -131,6 +132,14 @@ _ENTRIES = (
     _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
     _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
     _read("mnist-10k", "Ten thousand handwritten digits", "load_handwriting()", "CC BY-SA 3.0", MNIST),
+    _read(
+        "office-caltech",
+        "Ten kinds of thing in four domains, features and pictures",
+        "load_office_caltech()",
+        "free for research; no licence file",
+        OFFICE_FEATURES,
+        OFFICE_PICTURES,
+    ),
     _read("acac", "Acetylacetone, energies and forces", 'load_molecules("acac")', "MIT", MOLECULES),
     _read("cmu-131", "A walk and a hop, recorded, as capsules", "load_motion()", "free for research", CMU),
     _read(

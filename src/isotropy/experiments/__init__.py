@@ -5,6 +5,7 @@ from typing import Any
 from isotropy.experiments.asymptotic_symmetries import ASYMPTOTIC_SYMMETRIES
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
+from isotropy.experiments.geometric_federated import GEOMETRIC_FEDERATED
 from isotropy.experiments.invariance_constrained import INVARIANCE_CONSTRAINED
 from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
@@ -31,6 +32,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         INVARIANCE_CONSTRAINED,
         ASYMPTOTIC_SYMMETRIES,
         VARYING_SPEED_OF_LIGHT,
+        GEOMETRIC_FEDERATED,
     )
 }
 
