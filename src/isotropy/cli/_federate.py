@@ -20,6 +20,9 @@ def federate(
     seed: Seed = 0,
     out: Out = None,
     resume: Resume = False,
+    engine: Annotated[
+        str, typer.Option(help="local: all in this process; flower: rounds on Flower (extra [federated]).")
+    ] = "local",
 ) -> None:
     """One classifier for all sites: they share numbers, means and covariances of their classes, and weights, no rows.
 
@@ -29,6 +32,6 @@ def federate(
     check_run(out, resume)
     from isotropy.federation import federate_files
 
-    found = federate_files(config, seed=seed, out=out, resume=resume)
+    found = federate_files(config, seed=seed, out=out, resume=resume, engine=engine)
     show(found, found.headline())
     point(out)

@@ -110,7 +110,8 @@ def federate(
     if augment is not None and augment.mode == "auto" and not augment.chosen:
         choose_modes(augment, clients, seed=seed, names=names)
     sites = sites_of(clients, classes, names, augment, seed)
-    model = _model(head, sites[0].x, classes, seed) if initial is None else copy.deepcopy(initial)
+    x = sites[0].x
+    model = head_model(head, x.shape[1], x.dtype, classes, seed) if initial is None else copy.deepcopy(initial)
     tested = None if test is None else checked(*test, classes, "test")
     tested = None if tested is None else (tested[0].to(sites[0].x.dtype), tested[1])
     standing = start or Standing(begin(model, plan), tuple({} for _ in sites), ())
@@ -158,17 +159,17 @@ def sites_of(
     return sites
 
 
-def _model(head: str | nn.Module, x: Tensor, classes: int, seed: int) -> nn.Module:
+def head_model(head: str | nn.Module, p: int, dtype: torch.dtype, classes: int, seed: int) -> nn.Module:
+    """The classifier before the first round, of ``p`` features."""
     if isinstance(head, nn.Module):
         return copy.deepcopy(head)
-    p = x.shape[1]
     if head not in ("linear", "mlp"):
         raise DomainError(f"head={head!r}", '"linear", "mlp" or a module')
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(spawn(seed, "head").initial_seed())
         if head == "linear":
-            return nn.Linear(p, classes, dtype=x.dtype)
-        return nn.Sequential(nn.Linear(p, 64, dtype=x.dtype), nn.ReLU(), nn.Linear(64, classes, dtype=x.dtype))
+            return nn.Linear(p, classes, dtype=dtype)
+        return nn.Sequential(nn.Linear(p, 64, dtype=dtype), nn.ReLU(), nn.Linear(64, classes, dtype=dtype))
 
 
 def _chosen(sites: int, share: float, seed: int, number: int) -> list[int]:

@@ -107,20 +107,23 @@ def read_request(path: Path) -> Request:
 
 def read_sites(request: Request, folder: Path) -> dict[str, tuple[Tensor, Tensor]]:
     """Rows and labels of each site; paths are relative to ``folder``. Raises SchemaError, or as the door does."""
-    found: dict[str, tuple[Tensor, Tensor]] = {}
-    for client in request.clients:
-        path = folder / client.features
-        if not path.is_file():
-            raise SchemaError(f"no file {path} of {client.name}", "an .npz archive with arrays x and y")
-        with open_archive(path) as archive:
-            missing = [name for name in ("x", "y") if name not in archive.files]
-            if missing:
-                raise SchemaError(f"{path.name} of {client.name} without {' and '.join(missing)}", "arrays x and y")
-            x, y = (torch.from_numpy(archive[name]) for name in ("x", "y"))
-        found[client.name] = checked(x, y, request.classes, client.name)
-        if not len(x):
-            raise DomainError(
-                f"no rows in {path.name} of {client.name}", "at least one", "leave out a site without rows"
-            )
+    found = {client.name: read_site(request, folder, k) for k, client in enumerate(request.clients)}
     same_width({name: x.shape[1] for name, (x, _) in found.items()})
     return one_dtype(found)
+
+
+def read_site(request: Request, folder: Path, site: int) -> tuple[Tensor, Tensor]:
+    """Rows and labels of the site of that number, and of no other."""
+    client = request.clients[site]
+    path = folder / client.features
+    if not path.is_file():
+        raise SchemaError(f"no file {path} of {client.name}", "an .npz archive with arrays x and y")
+    with open_archive(path) as archive:
+        missing = [name for name in ("x", "y") if name not in archive.files]
+        if missing:
+            raise SchemaError(f"{path.name} of {client.name} without {' and '.join(missing)}", "arrays x and y")
+        x, y = (torch.from_numpy(archive[name]) for name in ("x", "y"))
+    x, y = checked(x, y, request.classes, client.name)
+    if not len(x):
+        raise DomainError(f"no rows in {path.name} of {client.name}", "at least one", "leave out a site without rows")
+    return x, y

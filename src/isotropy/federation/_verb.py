@@ -13,16 +13,17 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.federation._algorithms import State
-from isotropy.federation._choosing import choose_modes
-from isotropy.federation._federate import Federated, Round, Standing, federate
+from isotropy.federation._federate import Federated, Round, Standing, federate, head_model, sites_of
 from isotropy.federation._generators import GeometryGuidedAugmenter
-from isotropy.federation._privacy import private_stats
+from isotropy.federation._on_flower import on_flower
+from isotropy.federation._preparing import augmenter_of, packed, split_rows, statistics_of, unpacked
+from isotropy.federation._protocol import refuse_unsupported
 from isotropy.federation._request import Request, read_request, read_sites
 from isotropy.federation._result import Federation, ShapesSeen, SiteFinding
 from isotropy.federation._rounds import Server
 from isotropy.federation._similarity import similarity_of_stats
 from isotropy.federation._statistics import ClassStats
-from isotropy.linalg import Moments
+from isotropy.federation._weights import load
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -30,6 +31,7 @@ from isotropy.study import answering, fingerprint
 
 STATE = "rounds.safetensors"
 RELEASED = "released.safetensors"
+ENGINES = ("local", "flower")
 Rows = tuple[Tensor, Tensor]
 
 
@@ -40,31 +42,40 @@ def federate_files(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool | None = None,
+    engine: str = "local",
 ) -> Federation:
     """One classifier for the sites that a YAML file names, and how well it does at each, alone and together.
 
     Statistics of each class leave a site as the file allows (``min_count``, ``privacy``), give shapes, and these fill
     up classes at the sites; then come the rounds. In ``out``: result.json, report.html, model.safetensors. A run that
     was killed goes on from its last round with ``resume``. The same seed gives the same bytes, but not under
-    ``privacy``: its noise is drawn anew in each run, which keeps what it released. Raises SchemaError and DomainError,
-    with the site, for what cannot be read.
+    ``privacy``: its noise is drawn anew in each run, which keeps what it released. ``engine="flower"`` runs the rounds
+    on Flower, a process for each part (extra [federated]); a run resumed begins its rounds again there. Raises
+    SchemaError and DomainError, with the site, for what cannot be read, and MissingExtraError without Flower.
     """
     path = Path(config)
     request = read_request(path)
+    if engine not in ENGINES:
+        raise DomainError(f"engine={engine!r}", f"one of {', '.join(ENGINES)}")
+    if engine == "flower":
+        refuse_unsupported(request)
     rows = read_sites(request, path.parent)
     settings = {
         "config": asdict(request),
         "seed": seed,
         "sha256": fingerprint(*(part for pair in rows.values() for part in pair)),
+        **({} if engine == "local" else {"engine": engine}),
     }
     with answering(out, resume, settings) as answer:
-        split = {name: _split(x, y, request.held_out, spawn(seed, "held out", name)) for name, (x, y) in rows.items()}
+        split = {
+            name: split_rows(x, y, request.held_out, spawn(seed, "held out", name)) for name, (x, y) in rows.items()
+        }
         train = {name: fitted for name, (fitted, _) in split.items()}
         held = {name: kept for name, (_, kept) in split.items()}
         stats = _statistics(request, train, answer.run)
         pooled = cast(ClassStats, sum(stats.values()))
-        augment = _augmenter(request, pooled, train, seed)
-        found = _trained(request, train, augment, seed, answer.run, progress)
+        augment = augmenter_of(request, pooled, train, seed)
+        found = _trained(request, train, augment, seed, answer.run, progress, path if engine == "flower" else None)
         filled = {site.name: len(site.x) for site in found.clients}
         alone = {name: _alone(request, name, pair, filled[name], seed) for name, pair in train.items()}
         sites = tuple(
@@ -91,77 +102,33 @@ def federate_files(
         return written
 
 
-def _split(x: Tensor, y: Tensor, share: float, draw: torch.Generator) -> tuple[Rows, Rows]:
-    """Rows to train on and rows held out: of each class the share, rounded down, so that single rows are trained on."""
-    order = torch.randperm(len(x), generator=draw)
-    held = torch.zeros(len(x), dtype=torch.bool)
-    for c in y.unique():
-        rows = order[y[order] == c]
-        held[rows[: int(share * len(rows))]] = True
-    return (x[~held], y[~held]), (x[held], y[held])
-
-
 def _statistics(request: Request, train: dict[str, Rows], run: Run) -> dict[str, ClassStats]:
     """All that leaves the sites before the rounds; what has noise is released once, and read again by a resumed run."""
     if request.privacy is None:
-        return {
-            name: ClassStats.from_data(x, y, classes=request.classes, site=name).release(request.min_count)
-            for name, (x, y) in train.items()
-        }
+        return {name: statistics_of(request, name, rows) for name, rows in train.items()}
     if run.has(RELEASED):
         kept: dict[str, Tensor] = run.read(RELEASED)
-        return {name: _read(kept, k, x.dtype) for k, (name, (x, _)) in enumerate(train.items())}
-    budget = request.privacy
-    found = {
-        name: private_stats(
-            x, y, classes=request.classes, clip=budget.clip, epsilon=budget.epsilon, delta=budget.delta, site=name
-        ).release(request.min_count)
-        for name, (x, y) in train.items()
-    }
-    run.write(RELEASED, {f"{k}/{part}": t for k, s in enumerate(found.values()) for part, t in _parts(s).items()})
+        return {
+            name: unpacked({key.partition("/")[2]: t for key, t in kept.items() if key.partition("/")[0] == str(k)})
+            for k, name in enumerate(train)
+        }
+    found = {name: statistics_of(request, name, rows) for name, rows in train.items()}
+    run.write(RELEASED, {f"{k}/{part}": t for k, s in enumerate(found.values()) for part, t in packed(s).items()})
     return found
-
-
-def _parts(stats: ClassStats) -> dict[str, Tensor]:
-    assert stats.noise is not None, "private statistics say how much noise they have"
-    moments = stats.dense
-    return {"n": moments.n, "mean": moments.mean, "inner": moments.inner, "noise": stats.noise}
-
-
-def _read(kept: dict[str, Tensor], k: int, dtype: torch.dtype) -> ClassStats:
-    n, mean, inner, noise = (kept[f"{k}/{part}"] for part in ("n", "mean", "inner", "noise"))
-    return ClassStats(Moments(n, mean, inner, torch.zeros_like(inner)), dtype, noise)
-
-
-def _augmenter(
-    request: Request, pooled: ClassStats, train: dict[str, Rows], seed: int
-) -> GeometryGuidedAugmenter | None:
-    if request.augment is None:
-        return None
-    shapes = pooled.shapes("auto" if request.privacy is not None else None)
-    if not shapes:
-        raise DomainError(
-            f"no class with {request.min_count} rows at any site", "a class whose statistics may leave a site",
-            "lower min_count, or leave augment out",
-        )  # fmt: skip
-    augment = GeometryGuidedAugmenter(shapes, request.augment.target, request.augment.mode, skip_missing=True)
-    if request.augment.mode == "auto":
-        choose_modes(augment, _known(train, augment), seed=seed)
-    return augment
-
-
-def _known(train: dict[str, Rows], augment: GeometryGuidedAugmenter) -> list[Rows]:
-    """Rows of classes that have a shape."""
-    some = torch.tensor([c in augment.shapes for c in range(augment.shapes.classes)])
-    return [(x[some[y]], y[some[y]]) for x, y in train.values()]
 
 
 def _trained(
     request: Request, train: dict[str, Rows], augment: GeometryGuidedAugmenter | None, seed: int, run: Run,
-    progress: bool | None,
+    progress: bool | None, flower: Path | None,
 ) -> Federated:  # fmt: skip
-    """The rounds, each kept when it is done."""
+    """The rounds, each kept when it is done; or those of the request in the file ``flower``, on Flower."""
     names = list(train)
+    if flower is not None:
+        standing = on_flower(flower, request, seed)
+        sites = sites_of(list(train.values()), request.classes, names, augment, seed)
+        head = head_model(request.head, sites[0].x.shape[1], sites[0].x.dtype, request.classes, seed)
+        load(head, standing.server.w)
+        return Federated(head, standing.history, tuple(sites), request.plan)
     start = _resumed(run, names)
 
     def keep(now: Standing) -> None:

@@ -1,0 +1,194 @@
+"""A federation on Flower from one command: a superlink of its own, in a home of its own, gone when the command ends."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Generator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from safetensors.torch import load_file
+
+from isotropy.errors import InfeasibleError, MissingExtraError
+from isotropy.federation._federate import Standing
+from isotropy.federation._protocol import refuse_unsupported, standing_of
+from isotropy.federation._request import Request
+
+PROJECT = """\
+# An application on Flower: `flwr run . local --stream --run-config 'config="/path/to/sites.yaml"' \\
+#     --federation-config num-supernodes=3`
+[project]
+name = "isotropy-sites"
+version = "1.0.0"
+description = "Many sites, one classifier: statistics of classes, then rounds."
+license = "Apache-2.0"
+
+[tool.flwr.app]
+publisher = "isotropy"
+
+[tool.flwr.app.components]
+serverapp = "sites:server"
+clientapp = "sites:client"
+
+[tool.flwr.app.config]
+config = "sites.yaml"
+seed = 0
+wait = 600.0
+out = ""
+"""
+MODULE = '''\
+"""The two applications that Flower runs; everything that they do is in isotropy.federation."""
+
+from isotropy.federation.flower import client_app, server_app
+
+client, server = client_app(), server_app()
+'''
+_GRACE = 10.0  # seconds that processes get to end by themselves
+_PDEATHSIG = 1  # Linux: the signal that a process gets when its parent dies (prctl(2))
+
+
+def on_flower(config: Path, request: Request, seed: int, *, wait: float = 600.0) -> Standing:
+    """The federation of a request, run by Flower with a process for each of its parts; telemetry is off.
+
+    Nothing of it runs when this returns or raises, and its folder is gone. Raises MissingExtraError without Flower,
+    DomainError for what ``coordinate`` refuses, InfeasibleError where the run fails, with the end of what it said.
+    """
+    refuse_unsupported(request)
+    if find_spec("flwr") is None or find_spec("ray") is None:
+        raise MissingExtraError.of("flwr", "federated")
+    names = [client.name for client in request.clients]
+    with _home() as home, _superlink(home) as environment:
+        out = home / "standing.safetensors"
+        run = {"config": f'"{config.resolve()}"', "out": f'"{out}"', "seed": seed, "wait": wait}
+        told = subprocess.run(
+            [
+                _program("flwr"), "run", str(home / "app"), "own", "--stream",
+                "--run-config", " ".join(f"{key}={value}" for key, value in run.items()),
+                "--federation-config", f"num-supernodes={len(names)} init-args-num-cpus=2 client-resources-num-cpus=1",
+            ],
+            env=environment, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if not out.is_file():
+            said = "\n".join((told.stdout + told.stderr).splitlines()[-30:])
+            raise InfeasibleError(f"a run on Flower that ended without a result:\n{said}", "weights of the last round")
+        return standing_of(load_file(out), names)
+
+
+@contextmanager
+def _home() -> Generator[Path]:
+    """A folder for all that Flower and Ray write, with the application in it; sockets want a short path."""
+    home = Path(tempfile.mkdtemp(prefix="iso-flwr-"))
+    try:
+        (home / "app").mkdir()
+        (home / "app" / "pyproject.toml").write_text(PROJECT)
+        (home / "app" / "sites.py").write_text(MODULE)
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def _superlink(home: Path) -> Generator[dict[str, str]]:
+    """A superlink on free ports, and the environment in which its command finds it."""
+    port, control = _free_port(), _free_port()
+    (home / "config.toml").write_text(
+        f'[superlink]\ndefault = "own"\n\n[superlink.own]\naddress = "127.0.0.1:{port}"\ninsecure = true\n'
+    )
+    environment = os.environ | {
+        "FLWR_HOME": str(home),
+        "FLWR_TELEMETRY_ENABLED": "0",
+        "FLWR_DISABLE_UPDATE_CHECK": "1",
+        "FLWR_DISABLE_RUNTIME_DEPENDENCY_INSTALLATION": "1",
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_TMPDIR": str(home),
+        # Its parts start one another by name.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    log = home / "superlink.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [
+                _program("flower-superlink"), "--insecure", "--simulation", "--isolation", "subprocess",
+                "--control-api-address", f"127.0.0.1:{control}", "--host", "127.0.0.1", "--port", str(port),
+            ],
+            env=environment, stdout=file, stderr=file, start_new_session=True,
+            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+        )  # fmt: skip
+    try:
+        _await_health(process, port, log)
+        yield environment
+    finally:
+        _stop(process, home)
+
+
+def _await_health(process: subprocess.Popen[bytes], port: int, log: Path, limit: float = 300.0) -> None:
+    deadline = time.monotonic() + limit
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.3)
+    end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
+    raise InfeasibleError(f"a superlink that did not start in {limit:g} s:\n{end}", "one that answers")
+
+
+def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
+    """Ends the superlink, and then what is left of this home, each by its process id."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+    for sent in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + _GRACE
+        for pid in left_of(home):
+            try:
+                os.kill(pid, sent)
+            except ProcessLookupError:
+                continue
+        while left_of(home) and time.monotonic() < deadline:
+            time.sleep(0.2)
+
+
+def left_of(home: Path) -> list[int]:
+    """Processes whose environment names this home: those of this run, whoever started them (none without /proc)."""
+    mark = f"FLWR_HOME={home}".encode()
+    found: list[int] = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:  # it ended, or is another user's
+            continue
+    return found
+
+
+def _program(name: str) -> str:
+    """The command of the environment that this Python is of."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)
