@@ -144,7 +144,9 @@ def test_no_pickle_is_opened(folder: Path) -> None:
         federate_files(path)
 
 
-def test_noise_is_kept_for_resuming_and_not_to_be_drawn_again(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_noise_is_kept_for_resuming_and_not_to_be_drawn_again(
+    run: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     budget = {"epsilon": 5.0, "delta": 1e-5, "clip": 8.0}
     request = {**REQUEST, "rounds": 2, "privacy": budget, "min_count": 15}
     (folder / "noisy.yaml").write_text(yaml.safe_dump(request))
@@ -164,6 +166,8 @@ def test_noise_is_kept_for_resuming_and_not_to_be_drawn_again(folder: Path, monk
     assert [tuple(int(n) for n in kept[f"{k}/n"]) for k in range(3)] == list(found.counts.values())
     assert all(n == 0 or n >= 15 for counts in found.counts.values() for n in counts)
     assert not (folder / "noisy" / "rounds.safetensors").exists()
+    assert "sha256" in (folder / "run" / "config.yaml").read_text(), "without a budget rows are known by their digest"
+    assert "sha256" not in (folder / "noisy" / "config.yaml").read_text()
     assert "accuracies" in (folder / "noisy" / "report.html").read_text()
     other = federate_files(folder / "noisy.yaml", out=folder / "others")
     again = load_file(folder / "others" / "released.safetensors")

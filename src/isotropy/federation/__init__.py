@@ -8,6 +8,7 @@ from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_
 from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
 from isotropy.federation._privacy import private_stats
 from isotropy.federation._result import Federation, SiteFinding
+from isotropy.federation._secure import error_of, secure_stats
 from isotropy.federation._shapes import ClassShapes, GeometricShape
 from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_test
 from isotropy.federation._statistics import ClassStats, Sums
@@ -31,6 +32,7 @@ __all__ = [
     "choose_modes",
     "dirichlet_label_skew",
     "domain_skew",
+    "error_of",
     "federate",
     "federate_files",
     "lda_head",
@@ -38,5 +40,6 @@ __all__ = [
     "mixture_head",
     "private_stats",
     "ridge_head",
+    "secure_stats",
     "shape_similarity_test",
 ]

@@ -1,0 +1,70 @@
+"""Masked sums: exact within their budget, and noise to whoever sees a single upload."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+import pytest
+import torch
+
+from isotropy.errors import DomainError, InfeasibleError
+from isotropy.federation import ClassStats, error_of, secure_stats
+from isotropy.federation import _secure as secure
+from isotropy.random import spawn
+
+DRAW = spawn(0, "secure")
+X = 3 * torch.randn(75, 6, generator=DRAW, dtype=torch.float64) + 40
+Y = torch.randint(0, 3, (75,), generator=DRAW)
+# The third site has one row, the fourth none.
+CLIENTS = [(X[:30], Y[:30]), (X[30:74], Y[30:74]), (X[74:], Y[74:]), (X[:0], Y[:0])]
+
+
+def test_sums_are_those_of_all_rows_within_their_budget() -> None:
+    exact = ClassStats.from_data(X, Y, classes=3)
+    found = secure_stats(CLIENTS, classes=3)
+    assert torch.equal(found.n, exact.n)
+    # The bar is 1e-4 of the scale; 40 bits give the budget, and from_sums is exact to 1e-10.
+    budget = error_of(4, 64.0)
+    assert budget < 1e-7
+    assert float((found.cov - exact.cov).abs().max()) < 4 * budget + 1e-9 * float(exact.cov.abs().max())
+    assert float((found.mean - exact.mean).abs().max()) < 4 * budget + 1e-9
+
+
+def test_an_upload_is_noise_and_says_nothing_of_its_rows() -> None:
+    wide = [(x.repeat(1, 4) + torch.arange(24), y) for x, y in CLIENTS]
+    _, seen = secure_stats(wide, classes=3, view=True)
+    _, again = secure_stats(wide, classes=3, view=True)
+    for name, words in seen.items():
+        # Fair bits: of 3 * (1 + 24 + 300) words of 64, a share is known to 0.5 / sqrt(62400) = 0.002.
+        bits = np.unpackbits(words.numpy().view(np.uint8))
+        assert bits.mean() == pytest.approx(0.5, abs=0.01), name
+        assert not torch.equal(words, again[name]), "masks are drawn anew"
+        assert float((words == again[name]).double().mean()) == 0
+    total = sum(words.numpy().view(np.uint64) for words in seen.values())
+    assert total[:3].tolist() == torch.bincount(Y, minlength=3).tolist(), "only the sum is what it was"
+
+
+def test_without_masks_the_same_view_would_give_a_site_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secure, "_mask", lambda key, length, purpose: np.zeros(length, np.uint64))
+    _, seen = secure_stats(CLIENTS, classes=3, view=True)
+    assert seen["client 0"][:3].tolist() == torch.bincount(Y[:30], minlength=3).tolist()
+
+
+def test_masks_come_from_the_key_and_the_purpose() -> None:
+    one = secure._mask(b"k" * 32, 5, b"centre")
+    assert one.tobytes() == hashlib.shake_256(b"k" * 32 + b"centre").digest(40)
+    assert not np.array_equal(one, secure._mask(b"k" * 32, 5, b"statistics"))
+    assert not np.array_equal(one, secure._mask(b"l" * 32, 5, b"centre"))
+
+
+def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DomainError, match="two sites with rows"):
+        secure_stats([CLIENTS[0], CLIENTS[3]], classes=3)
+    with pytest.raises(DomainError, match="rows of south beyond 5"):
+        secure_stats(CLIENTS[:2], classes=3, centre=X[:30].mean(0), reach=5.0, names=["north", "south"])
+    with pytest.raises(DomainError, match="reach=-1"):
+        secure_stats(CLIENTS[:2], classes=3, reach=-1.0)
+    monkeypatch.setattr(secure, "_MOST", 50)
+    with pytest.raises(InfeasibleError, match="74 rows in one sum"):
+        secure_stats(CLIENTS[:2], classes=3)
