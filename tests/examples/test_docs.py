@@ -33,6 +33,7 @@ TUTORIALS = (
     "graphs-piece-by-piece.md",
     "pictures.md",
     "many-owners.md",
+    "what-leaves-a-site.md",
     "equations.md",
     "bms3.md",
     "augmentation.md",

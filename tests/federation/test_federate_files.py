@@ -1,6 +1,7 @@
 """``isotropy federate``: three sites in, one classifier and a line for each out; what may not leave does not."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,10 @@ def test_with_a_budget_the_counts_are_noisy(folder: Path) -> None:
         ({"held_out": 1.5}, DomainError, "held_out=1.5"),
         ({"augment": {"mode": "smote"}}, SchemaError, "one of 'ggeur', 'matched'"),
         ({"rounds": "many"}, SchemaError, "a whole number"),
+        ({"privacy": {"epsilon": 1.0, "delta": 1e-5}}, SchemaError, "clip"),
+        ({"privacy": {"epsilon": 0, "delta": 1e-5, "clip": 1.0}}, DomainError, "epsilon=0"),
+        ({"algorithm": "scaffold", "optimizer": "adam"}, DomainError, 'scaffold with optimizer="adam"'),
+        ({"algorithm": "moon"}, DomainError, "moon with a head without a hidden layer"),
     ],
 )
 def test_refusals(folder: Path, change: dict[str, object], error: type[IsotropyError], words: str) -> None:
@@ -179,6 +184,18 @@ def test_modes_told_are_those_drawn(run: Path) -> None:
     told = json.loads((run / "result.json").read_text())
     # Class 3 is nowhere at northwind, which can only draw it from the Gaussian.
     assert told["modes"]["3"] == "gaussian/matched"
+
+
+def test_the_page_shows_that_the_published_way_is_wider_than_the_class(run: Path) -> None:
+    told = json.loads((run / "result.json").read_text())
+    ((where, laws),) = told["laws"].items()
+    assert re.fullmatch(r"class \d at \w+", where)
+    area = {name: (xx * yy - xy**2) ** 0.5 for name, (_, _, xx, xy, yy) in laws.items()}
+    # A variance of 400 draws is known to 7 %, an area to as much.
+    assert area["matched"] == pytest.approx(area["all sites"], rel=0.25)
+    assert area["gaussian"] == pytest.approx(area["all sites"], rel=0.25)
+    assert area["ggeur"] > 1.5 * area["all sites"]
+    assert "What each way draws" in (run / "report.html").read_text()
 
 
 def test_a_site_without_rows_is_refused_by_name(folder: Path) -> None:

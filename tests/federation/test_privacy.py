@@ -73,6 +73,14 @@ def test_a_large_budget_gives_the_exact_statistics() -> None:
     torch.testing.assert_close(found.cov, exact.cov, rtol=0, atol=0.05)
 
 
+def test_rows_are_pulled_to_within_the_clip() -> None:
+    x = torch.zeros(20, 3, dtype=torch.float64)
+    x[0, 0] = 1e6
+    found = private_stats(x, torch.zeros(20), classes=1, clip=2.0, epsilon=1e7, delta=0.5, generator=spawn(0, "noise"))
+    # One row of twenty at 2; the noise at this budget is a thousandth of the clip.
+    assert float(found.mean[0, 0]) == pytest.approx(0.1, abs=0.02)
+
+
 def test_little_budget_leaves_positive_covariances_and_few_directions() -> None:
     x, y = torch.randn(2000, 12, generator=spawn(0, "x")), torch.zeros(2000)
     x[:, 0] *= 6

@@ -61,7 +61,7 @@ def test_masks_come_from_the_key_and_the_purpose() -> None:
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DomainError, match="two sites with rows"):
         secure_stats([CLIENTS[0], CLIENTS[3]], classes=3)
-    with pytest.raises(DomainError, match="rows of south beyond 5"):
+    with pytest.raises(DomainError, match="rows of north beyond 5"):
         secure_stats(CLIENTS[:2], classes=3, centre=X[:30].mean(0), reach=5.0, names=["north", "south"])
     with pytest.raises(DomainError, match="reach=-1"):
         secure_stats(CLIENTS[:2], classes=3, reach=-1.0)

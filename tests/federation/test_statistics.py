@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError, ShapeError
-from isotropy.federation import ClassStats, GeometricShape
+from isotropy.federation import ClassStats, GeometricShape, GeometryGuidedAugmenter
 from isotropy.federation._factors import Factors
 from isotropy.random import spawn
 
@@ -176,3 +176,17 @@ def test_a_tight_class_far_from_the_centre_is_refused_beside_wide_ones() -> None
     s[0, 0] = torch.nan
     with pytest.raises(DomainError, match="NaN"):
         ClassStats.from_sums(n, s, Q)
+
+
+def test_class_one_is_not_classes_ten_to_nineteen() -> None:
+    draw = spawn(0, "twenty-one")
+    y = torch.arange(21).repeat_interleave(6)
+    x = 100.0 * y[:, None] + torch.randn(len(y), 3, generator=draw, dtype=torch.float64)
+    stats = sum(ClassStats.from_data(x[k::2], y[k::2], classes=21) for k in range(2))
+    for c in range(21):
+        torch.testing.assert_close(stats.mean[c], x[y == c].mean(0))
+        torch.testing.assert_close(stats.cov[c], torch.cov(x[y == c].T, correction=0))
+    more, labels, _ = GeometryGuidedAugmenter(stats.shapes(), 20).augment(x, y)
+    assert torch.bincount(labels).tolist() == [20] * 21
+    # Classes are a hundred apart, and spread by 1.
+    assert float((more - 100.0 * labels[:, None]).abs().max()) < 20

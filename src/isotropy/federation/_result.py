@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from isotropy.errors import counted
@@ -57,8 +57,8 @@ class Federation(Answer[SiteFinding]):
     ``classes`` and ``features`` are their numbers; ``rounds`` and ``losses`` (by site) tell the training. ``counts``
     are the rows of each class that a site released, 0 below ``min_count``; ``shapes`` says whether shapes agree;
     ``drawn`` counts the synthetic rows of each site, ``modes`` how each class was drawn; ``planes`` are the ellipses of
-    classes in the plane of their leading axes. ``data``, ``notes``, ``settings``, ``seconds``, ``seed``, ``date`` and
-    ``command`` say how it was asked.
+    classes in the plane of their leading axes, ``laws`` those of one class as each way of drawing makes it. ``data``,
+    ``notes``, ``settings``, ``seconds``, ``seed``, ``date`` and ``command`` say how it was asked.
     """
 
     kind: ClassVar[str] = "federation"
@@ -74,6 +74,9 @@ class Federation(Answer[SiteFinding]):
     drawn: Mapping[str, int]
     modes: Mapping[str, str]
     planes: Mapping[str, Mapping[str, tuple[float, ...]]]
+    laws: Mapping[str, Mapping[str, tuple[float, ...]]] = field(
+        default_factory=dict[str, Mapping[str, tuple[float, ...]]]
+    )
     seed: int = 0
 
     def title(self) -> str:
@@ -194,6 +197,17 @@ class Federation(Answer[SiteFinding]):
                     ylabel="second axis",
                     title=f"Class {c}: one standard deviation at each site",
                     half=True,
+                )
+            )
+        for where, laws in self.laws.items():
+            blocks.append(
+                Curves(
+                    [Curve(name, *_outline(ellipse)) for name, ellipse in laws.items()],
+                    xlabel="leading axis",
+                    ylabel="second axis",
+                    title=f"What each way draws: {where}, one standard deviation",
+                    caption="ggeur adds the spread of the class to that of the site's own rows; matched and gaussian "
+                    "have the spread that the class has over all sites.",
                 )
             )
         return blocks

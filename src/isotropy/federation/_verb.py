@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.federation._algorithms import State
+from isotropy.federation._choosing import MODES
 from isotropy.federation._federate import Federated, Round, Standing, federate, head_model, sites_of
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._on_flower import on_flower
@@ -32,6 +34,7 @@ from isotropy.study import answering, fingerprint
 STATE = "rounds.safetensors"
 RELEASED = "released.safetensors"
 ENGINES = ("local", "flower")
+DRAWS = 400  # of each way, for an ellipse that is known to some per cent
 Rows = tuple[Tensor, Tensor]
 
 
@@ -99,6 +102,7 @@ def federate_files(
             drawn={site.name: len(site.x) - site.real for site in found.clients},
             modes={} if augment is None else _modes(augment, train),
             planes=_planes(stats, pooled),
+            laws={} if augment is None or request.privacy is not None else _laws(augment, stats, pooled, train, seed),
             seed=seed,
         )
         answer.run.save(found.head)
@@ -240,6 +244,37 @@ def _planes(stats: dict[str, ClassStats], pooled: ClassStats) -> dict[str, dict[
             name: _ellipse((s.mean[c] - shape.mean) @ axes, axes.T @ s.cov[c] @ axes) for name, s in named.items()
         }
     return found
+
+
+def _laws(
+    augment: GeometryGuidedAugmenter,
+    stats: dict[str, ClassStats],
+    pooled: ClassStats,
+    train: dict[str, Rows],
+    seed: int,
+) -> dict[str, dict[str, tuple[float, ...]]]:
+    """The commonest class at the site that has most of it: how it spreads there and everywhere, and what each way of
+    drawing makes of it. Ellipses, no rows: draws about few rows would show them."""
+    c = int(pooled.n.argmax())
+    name = max(stats, key=lambda site: float(stats[site].n[c]))
+    shape = pooled.shapes(2)[c]
+    if len(shape.values) < 2:
+        return {}
+    x, y = train[name]
+    own = x[y == c]
+    found = {
+        "all sites": _ellipse(torch.zeros(2).double(), shape.vectors.T @ pooled.cov[c] @ shape.vectors),
+        name: _ellipse(
+            (stats[name].mean[c] - shape.mean) @ shape.vectors, shape.vectors.T @ stats[name].cov[c] @ shape.vectors
+        ),
+    }
+    for mode in MODES:
+        one = copy.copy(augment)
+        one.mode, one.target = mode, len(own) + DRAWS
+        drawn, labels, synthetic = one.augment(own, torch.full((len(own),), c), client=name, seed=seed)
+        seen = (drawn[synthetic & (labels == c)].double() - shape.mean) @ shape.vectors
+        found[mode] = _ellipse(seen.mean(0), torch.cov(seen.T, correction=0))
+    return {f"class {c} at {name}": found}
 
 
 def _ellipse(centre: Tensor, cov: Tensor) -> tuple[float, ...]:
