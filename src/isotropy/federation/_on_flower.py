@@ -52,7 +52,8 @@ MODULE = '''\
 
 from isotropy.federation.flower import client_app, server_app
 
-client, server = client_app(), server_app()
+client = client_app()
+server = server_app()
 '''
 _GRACE = 10.0  # seconds that processes get to end by themselves
 _PDEATHSIG = 1  # Linux: the signal that a process gets when its parent dies (prctl(2))
