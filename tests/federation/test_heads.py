@@ -9,6 +9,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import Ridge
 from sklearn.mixture import GaussianMixture
 
+from isotropy.data import load_office_caltech
 from isotropy.errors import DomainError
 from isotropy.federation import ClassStats, ccvr_head, lda_head, mixture_head, ridge_head, shape_similarity_test
 from isotropy.federation._similarity import ShapeSimilarity
