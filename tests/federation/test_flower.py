@@ -10,6 +10,7 @@ import sys
 import tomllib
 from importlib.metadata import requires
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,10 +18,11 @@ import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from safetensors.torch import load_file
 
 from isotropy.errors import DomainError, InfeasibleError, MissingExtraError, ShapeError
 from isotropy.federation import federate_files
-from isotropy.federation._flower import registered
+from isotropy.federation._flower import client_app, registered, server_app
 from isotropy.federation._on_flower import MODULE, PROJECT, left_of
 from isotropy.federation._preparing import packed, unpacked
 from isotropy.federation._protocol import Node, Tensors, coordinate, standing_of, standing_tensors
@@ -177,6 +179,38 @@ def test_processes_of_a_home_are_found_by_it_and_no_others(tmp_path: Path) -> No
         assert left_of(tmp_path / "other") == []
         process.terminate()
     assert left_of(tmp_path) == []
+
+
+# Warnings of packages of another environment than the suite's are not ours to mend.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
+def test_the_application_answers_messages_of_flower(folder: Path, tmp_path: Path) -> None:
+    flwr: Any = importlib.import_module("flwr.app")
+    path = request_of(folder, algorithm="scaffold")
+    config = {"config": str(path), "seed": 0, "wait": 5.0, "out": str(tmp_path / "out.safetensors")}
+
+    def context(node: int) -> Any:
+        place = {"site": "south"} if node == 22 else {"partition-id": 0}
+        return flwr.Context(1, node, place, flwr.RecordDict(), config)
+
+    contexts, client = {node: context(node) for node in (11, 22)}, client_app()
+
+    class Calls:
+        """A grid without a network: it hands messages over, the last first, as a network may."""
+
+        def get_node_ids(self) -> list[int]:
+            return list(contexts)
+
+        def send_and_receive(self, messages: list[Any], *, timeout: float) -> list[Any]:
+            return [client(one, contexts[one.metadata.dst_node_id]) for one in reversed(messages)]
+
+    server_app()(Calls(), context(0))
+    expected, _ = by_calls(path)
+    found = load_file(tmp_path / "out.safetensors")
+    assert torch.equal(found["w"], expected["w"])
+    kept = contexts[11].state["tensors"].to_torch_state_dict()
+    assert any(name.startswith("kept/") for name in kept), "a control variate stays in the state of its node"
+    assert not torch.equal(kept["kept/c_k"], contexts[22].state["tensors"].to_torch_state_dict()["kept/c_k"])
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 from isotropy.experiments.geometric_federated._config import (
@@ -104,9 +105,9 @@ def _best(
 
 
 def _closed(result: Scored, setting: str, value: float) -> float:
-    """The share of the gap between FedAvg and the head of all rows."""
+    """The share of the gap between FedAvg and the head of all rows; NaN where there is none."""
     start, end = (result.score(LABELS, setting, method).mean for method in (FEDAVG, POOLED))
-    return (value - start) / (end - start)
+    return (value - start) / (end - start) if end > start else math.nan
 
 
 def _winner(result: Scored, task: str, setting: str) -> str:
