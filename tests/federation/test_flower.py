@@ -186,6 +186,9 @@ def test_processes_of_a_home_are_found_by_it_and_no_others(tmp_path: Path) -> No
 @pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
 def test_the_application_answers_messages_of_flower(folder: Path, tmp_path: Path) -> None:
     flwr: Any = importlib.import_module("flwr.app")
+    task: Any = importlib.import_module("flwr.supercore.task_identity").TaskIdentity
+    # Which task it is, a process is told when it starts; messages name it.
+    task.run_id, task.node_id, task.task_id = 1, 0, 1
     path = request_of(folder, algorithm="scaffold")
     config = {"config": str(path), "seed": 0, "wait": 5.0, "out": str(tmp_path / "out.safetensors")}
 
