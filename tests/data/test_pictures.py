@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
+from data.picture_files import bomb, mislabelled, pixels, saved, torn
 from isotropy.data import Pictures, load, read_pictures
 from isotropy.errors import SchemaError
-from isotropy.random import spawn
-
-
-def pixels(height: int = 6, width: int = 6, channels: int = 3) -> np.ndarray:
-    values = torch.randint(0, 256, (height, width, channels), generator=spawn(0, "pixels", height, width, channels))
-    return values.to(torch.uint8).numpy()
-
-
-def saved(path: Path, array: np.ndarray, **options: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(array.squeeze(-1) if array.shape[-1] == 1 else array).save(path, **options)
-    return path
 
 
 @pytest.fixture
@@ -86,18 +73,9 @@ def test_unlike_pictures_are_refused_with_the_setting_that_makes_them_alike(fold
         read_pictures(folder, size=0)
 
 
-def bomb(path: Path) -> None:
-    """A PNG of one pixel whose head claims half a billion."""
-    head = struct.pack(">IIBBBBB", 20_000, 25_000, 8, 2, 0, 0, 0)
-    chunk = b"IHDR" + head
-    whole = saved(path, pixels(1, 1)).read_bytes()
-    path.write_bytes(whole[:12] + chunk + struct.pack(">I", zlib.crc32(chunk)) + whole[33:])
-
-
 def test_files_that_are_not_what_they_should_be_are_named_or_left_out(folder: Path, tmp_path: Path) -> None:
-    whole = (folder / "wave" / "0.png").read_bytes()
-    (folder / "wave" / "torn.png").write_bytes(whole[: len(whole) // 2])
-    saved(tmp_path / "other.jpg", pixels()).rename(folder / "wave" / "jpeg.png")
+    torn(folder / "wave" / "torn.png")
+    mislabelled(folder / "wave" / "jpeg.png")
     (folder / "wave" / "text.png").write_text("no picture")
     bomb(folder / "wave" / "bomb.png")
     Image.fromarray(np.zeros((6, 6), np.uint16)).save(folder / "ring" / "deep.png")

@@ -249,9 +249,8 @@ def blots() -> torch.Tensor:
 def test_classifiers_of_pictures_are_asked_between_cells_too(blots: torch.Tensor, tmp_path: Path) -> None:
     types = {"x": "Field(Scalar)", "y": "3*Scalar"}
     torch.manual_seed(0)
-    found = audit(
-        nn.Sequential(nn.Flatten(), nn.Linear(256, 3)).double(), blots, types, groups=["SO(2)", "D(4)"], progress=False
-    )
+    model = nn.Sequential(nn.Flatten(), nn.Linear(256, 3)).double()
+    found = audit(model, blots, types, groups=["SO(2)", "D(4)"], progress=False)
     turned, exact = found["SO(2)"], found["D(4)"]
     assert turned.floor is not None
     assert exact.floor is None
@@ -277,6 +276,11 @@ def test_classifiers_of_pictures_are_asked_between_cells_too(blots: torch.Tensor
     assert f"as it is: {worst.before}" in page
     assert {"floor", "floor_low", "floor_high"} <= set(found.rows()[0])
     assert Audit.from_json(found.to_json()) == found
+    # What is proposed runs, and does it as far as turns between cells can be undone.
+    build = found.next_steps[0]
+    assert build.startswith('isotropy.symmetrize(model, "SO(2)", rep_in="Field(Scalar)"')
+    made = eval(build, {"isotropy": isotropy, "model": model})
+    assert equivariance_error(made, "SO(2)", blots, Field(), 3 * Scalar, n=8).mean < 0.3 * turned.error.mean
 
 
 def test_errors_that_are_no_more_than_interpolation_charge_no_layer(blots: torch.Tensor) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import isotropy
+from data.picture_files import torn
 from discovery.picture_folders import arrows, write
 from isotropy.data import Pictures, load_pictures, read_pictures
 from isotropy.discovery import PictureDiscovery
@@ -32,13 +33,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("pictures")
     write(arrows(180, "turn"), root)
     (root / "notes.txt").write_text("no picture")
+    torn(root / "first" / "torn.png")
     return root
 
 
 @pytest.fixture(scope="module")
 def run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[PictureDiscovery, Path]:
     out = tmp_path_factory.mktemp("run") / "out"
-    found = isotropy.discover(read_pictures(folder), groups="SO(2)", quick=True, progress=False, out=out)
+    found = isotropy.discover(read_pictures(folder, skip=True), groups="SO(2)", quick=True, progress=False, out=out)
     return found, out
 
 
@@ -87,6 +89,7 @@ def test_three_columns_stand_in_the_result_and_the_report(run: tuple[PictureDisc
     assert found["SO(2)"].multipliers
     assert price_text(found["SO(2)"]) in page.split("</table>")[0]
     assert "no pictures of a class" in page
+    assert "first/torn.png: damaged" in page
     assert len(found["SO(2)"].multipliers[0]) > 10
     # A turn by half a circle tells the arrows wrongly, a small one does not.
     errors = dict(zip(found["SO(2)"].strengths, found["SO(2)"].errors_plain, strict=True))
@@ -102,7 +105,7 @@ def test_multipliers_of_unequal_epochs_have_a_mean(run: tuple[PictureDiscovery, 
 
 def test_a_finished_run_is_read_and_another_question_refused(run: tuple[PictureDiscovery, Path], folder: Path) -> None:
     found, out = run
-    pictures = read_pictures(folder)
+    pictures = read_pictures(folder, skip=True)
     again = isotropy.discover(pictures, groups="SO(2)", quick=True, progress=False, out=out, resume=True)
     assert replace(again, seconds=found.seconds) == found
     with pytest.raises(RunDirectoryError, match="seed"):

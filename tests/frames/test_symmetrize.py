@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy import symmetrize
 from isotropy.errors import DomainError, SchemaError
 from isotropy.frames import FrameAveraged, frame_of
 from isotropy.groups import parse
+from isotropy.measure import equivariance_error
 from isotropy.random import spawn
-from isotropy.reps import Cloud, Pairs, Point, Scalar, Vector
+from isotropy.reps import Cloud, Field, Pairs, Point, Scalar, Vector
 from isotropy.testing import assert_equivariant
 
 GROUPS = ["E(3)", "SE(3)", "O(3)", "SO(3)", "O(2)@z", "SO(2)@(1,2,2)", "T(3)", "Scale(3)", "Similarity(3)", "E(2)",
@@ -82,3 +83,25 @@ def test_refusals() -> None:
         frame_of("S(3) x GL+(2)")
     with pytest.raises(SchemaError, match="permutations of"):
         frame_of("S(3)", Scalar)
+
+
+@pytest.mark.parametrize(("name", "ratio"), [("C(4)", 1e-12), ("D(4)", 1e-12), ("SO(2)", 0.3), ("O(2)", 0.3)])
+def test_pictures_are_averaged_over_turns(name: str, ratio: float) -> None:
+    """Exact where cells go to cells; else what is left is interpolation, and what eight angles miss."""
+    r = torch.linspace(-1, 1, 16, dtype=torch.float64)
+    inside = (1 - r[:, None] ** 2 - r**2).clamp_min(0)
+    smooth = nn.Upsample((16, 16), mode="bicubic")
+    x, kernel = smooth(draw(6, 1, 4, 4)) * inside, smooth(draw(1, 3, 4, 4))[0]
+
+    def classify(x: Tensor) -> Tensor:
+        return torch.tanh((x * kernel).sum((-2, -1)) / 8)
+
+    model = symmetrize(classify, name, rep_in="Field(Scalar)", rep_out="3*Scalar")
+    made, plain = (equivariance_error(f, name, x, Field(), 3 * Scalar).mean for f in (model, classify))
+    assert made < ratio * plain
+
+
+@pytest.mark.parametrize("name", ["SE(2)", "T(2)", "Scale(2)", "GL+(2)"])
+def test_frames_of_points_are_not_taken_for_pictures(name: str) -> None:
+    with pytest.raises(DomainError, match=r"pictures.*MomentFrame"):
+        symmetrize(lambda x: x, name, rep_in="Field(Scalar)", rep_out="Scalar")

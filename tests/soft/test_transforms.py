@@ -75,6 +75,44 @@ def test_operations_on_bytes_are_those_of_pillow(name: str, channels: int) -> No
             assert torch.equal(found.round(), wanted), (name, value)
 
 
+def test_a_contrast_about_the_middle_grey_is_seen_by_this_test() -> None:
+    """The mutant: Pillow's own is about the mean grey of the picture."""
+    x = bytes_(1)
+    wanted = [np.array(pillow("contrast", picture(image), 0.1)) for image in x]
+    mutant = ((x.float() - 127.5) * 0.1 + 127.5).round()[:, 0].numpy()
+    assert all(np.abs(found - theirs).max() > 1 for found, theirs in zip(mutant[2:5], wanted[2:5], strict=True))
+
+
+def bilinear(image: np.ndarray, A: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """A square picture under u -> A u + shift, cell by cell: x to the right, y up, half sides, empty outside."""
+    n = len(image)
+    padded = np.pad(image, 1)
+    out = np.zeros_like(image)
+    for i, j in itertools.product(range(n), repeat=2):
+        u = np.linalg.solve(A, np.array([(2 * j + 1) / n - 1, 1 - (2 * i + 1) / n]) - shift)
+        column, row = ((u[0] + 1) * n - 1) / 2, ((1 - u[1]) * n - 1) / 2
+        k, l = math.floor(row), math.floor(column)
+        for a, b in itertools.product((k, k + 1), (l, l + 1)):
+            if -1 <= a <= n and -1 <= b <= n:
+                out[i, j] += (1 - abs(row - a)) * (1 - abs(column - b)) * padded[a + 1, b + 1]
+    return out
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rotate", 25.0), ("shear-x", 0.25), ("shear-y", -0.4), ("translate-x", 3.2)]
+)
+def test_geometric_operations_are_those_of_a_reference_warp(name: str, value: float) -> None:
+    """Specification 09 §5.7, to 1e-5."""
+    image = bytes_(1, side=20)[5, 0, :, :20].double() / 255
+    c, s = math.cos(math.radians(value)), math.sin(math.radians(value))
+    maps = {"rotate": [[c, -s], [s, c]], "shear-x": [[1, value], [0, 1]], "shear-y": [[1, 0], [value, 1]]}
+    by = [2 * value / 32, 0.0] if name == "translate-x" else [0.0, 0.0]
+    wanted = bilinear(image.numpy(), np.array(maps.get(name, [[1, 0], [0, 1]]), float), np.array(by))
+    found = OPERATIONS[name](image[None, None], torch.tensor([value], dtype=torch.float64))[0, 0]
+    assert np.abs(found.numpy() - wanted).max() < 1e-5
+    assert np.abs(wanted - image.numpy()).max() > 0.1
+
+
 def test_geometric_operations_are_affine_warps_of_pillow() -> None:
     """Whole pixels exactly; turns counter-clockwise as Pillow's bilinear ones inside; shears row by row."""
     x = bytes_(1, side=20)[5:, :, :, :20]
@@ -186,6 +224,8 @@ PUBLISHED = {
     8: (0.03302, 0.06605, 0.13207, 0.26295, 0.50591),
 }
 
+MEAN_LOSSES = {1: 0.62, 2: 0.84275, 4: 1.01571, 8: 1.08915}
+
 
 def table(x: Tensor, y: object) -> Tensor:
     return LOSSES[x[:, 0].long()]
@@ -207,7 +247,7 @@ def law_of(sampler: str, steps: int) -> np.ndarray:
     return law
 
 
-def seen(sampler: str, steps: int, n: int = 40_000) -> np.ndarray:
+def seen(sampler: str, steps: int, n: int = 200_000) -> np.ndarray:
     found = draw(table, torch.zeros(n, 1), None, States(), steps=steps, sampler=sampler, generator=generator(steps))
     assert torch.equal(found.loss, table(found.x, None))
     assert torch.equal(found.x[:, 0].long(), found.params.number)
@@ -216,15 +256,40 @@ def seen(sampler: str, steps: int, n: int = 40_000) -> np.ndarray:
 
 @pytest.mark.parametrize(("sampler", "steps"), [*(("mh", s) for s in PUBLISHED), ("sir", 2), ("sir", 4), ("worst", 3)])
 def test_draws_have_their_exact_law(sampler: str, steps: int) -> None:
-    """Specification 09 §5.1 and §5.2. The mutants l_old/l_new and "first state returned" have other laws by far."""
+    """Specification 09 §5.1 and §5.2."""
     law = law_of(sampler, steps)
+    counts = seen(sampler, steps)
     if sampler == "mh":
         assert np.allclose(law, PUBLISHED[steps], atol=5e-5)
-    counts = seen(sampler, steps)
+        assert counts @ LOSSES.numpy() / counts.sum() == pytest.approx(MEAN_LOSSES[steps], rel=5e-3)
+    assert drawn_from(counts, law)
+
+
+def drawn_from(counts: np.ndarray, law: np.ndarray) -> bool:
+    """Within four standard errors in every state, and by a chi-square of four degrees of freedom."""
     n = counts.sum()
-    assert (np.abs(counts / n - law) < 4 * np.sqrt(law * (1 - law) / n)).all()
-    # Chi-square of four degrees of freedom.
-    assert scipy.stats.chisquare(counts, law * n).pvalue > 1e-4
+    near = (np.abs(counts / n - law) < 4 * np.sqrt(law * (1 - law) / n)).all()
+    return bool(near) and scipy.stats.chisquare(counts, law * n).pvalue > 1e-4
+
+
+MUTANTS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "l_old / l_new": lambda old, new: np.minimum(1, old / new),
+    "accept if better": lambda old, new: (new > old).astype(float),
+    "the first state": lambda old, new: 0 * (old + new),
+    "always accepted": lambda old, new: 1 + 0 * (old + new),
+}
+
+
+@pytest.mark.parametrize("mutant", list(MUTANTS))
+def test_other_rules_of_acceptance_have_other_laws(mutant: str) -> None:
+    """What is drawn by each mutant of the chain is told from the law, and so would be a draw by it."""
+    r = np.random.default_rng(0)
+    l, state = LOSSES.numpy(), r.integers(5, size=40_000)
+    for _ in range(3):
+        proposal = r.integers(5, size=len(state))
+        taken = r.random(len(state)) < MUTANTS[mutant](l[state], l[proposal])
+        state = np.where(taken, proposal, state)
+    assert not drawn_from(np.bincount(state, minlength=5), law_of("mh", 4))
 
 
 def test_acceptance_is_that_of_the_chain() -> None:

@@ -13,7 +13,7 @@ def card(groups: Sequence[PictureFinding]) -> Table:
     """The table of the three columns."""
     grey = [i for i, f in enumerate(groups) if f.unreliable]
     notes = [f"{f.name}: {f.note}" for f in groups if f.note]
-    return Table(_COLUMNS, [_cells(f) for f in groups], grey=grey, title="Three questions", notes=notes)
+    return Table(_COLUMNS, [_cells(f) for f in groups], grey=grey, title="The answers", notes=notes)
 
 
 _COLUMNS = (
@@ -31,7 +31,6 @@ _COLUMNS = (
         explain="The strengths at which a network that is trained with the constraint stays within the tolerance of "
         "its error on unmoved pictures.",
     ),
-    Column("untrained", explain="The same of a network trained without the constraint.", terminal=False),
     Column(
         "multiplier",
         "number",
@@ -71,7 +70,6 @@ def _cells(f: PictureFinding) -> tuple[Cell, ...]:
         Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
         f.overlap,
         range_text(f.range),
-        range_text(f.range_plain),
         f.multiplier,
         price_text(f),
         Interval(f.cost_accuracy, f.cost_low, f.cost_high),

@@ -265,9 +265,15 @@ def _contradiction(
 
 
 def strip(x: Float[Tensor, "1 C H W"], motion: Motion) -> list[tuple[float, np.ndarray]]:
-    """One picture at five strengths, or fewer where there are fewer."""
-    count = len(motion.strengths)
-    chosen = sorted({round(k * (count - 1) / 4) for k in range(5)})
+    """One picture at five strengths, evenly spread on each side of the rest; by each element of a small group."""
+    strengths = np.asarray(motion.strengths)
+    low, high, rest = strengths.min(), strengths.max(), motion.rest
+    if motion.unit:
+        inside = low < rest < high
+        wanted = (low, (low + rest) / 2, rest, (rest + high) / 2, high) if inside else np.linspace(low, high, 5)
+        chosen = sorted({int(np.abs(strengths - s).argmin()) for s in wanted})
+    else:
+        chosen = list(range(min(len(strengths), SMALL)))
     return [
         (motion.strengths[k], (motion.moved(x, motion.strengths[k])[0] * 255).round().byte().numpy()) for k in chosen
     ]

@@ -8,8 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from isotropy.discovery._in_words import in_words
+from isotropy.discovery._picture_card import range_text
 from isotropy.discovery._picture_findings import PictureFinding, Shown
-from isotropy.errors import counted
+from isotropy.errors import IsotropyError, counted
+from isotropy.groups import parse
+from isotropy.groups.parts import matrix
 from isotropy.report import Bar, Bars, Block, Chip, Curve, Curves, Images, Picture
 
 
@@ -35,14 +39,9 @@ def said(groups: Sequence[PictureFinding], tolerance: float) -> Bars:
 
 def tolerated(f: PictureFinding, shown: Shown | None, tolerance: float, chance: float) -> list[Block]:
     """The error curve over its strip, for a candidate with an axis; elements as bars for a finite one."""
-    pictures = [] if shown is None else [(s, Picture(displayed(x), low=0, high=255)) for s, x in shown.strip]
     if not f.unit:
-        strip = (
-            [Images([p for _, p in pictures], title=f"{f.name}: one picture", half=True)] if len(pictures) > 1 else []
-        )
-        bars = [Bar("as they are" if k == 0 else f"moved {k}", e) for k, e in enumerate(f.errors)]
-        return [*strip, Bars(bars, title=f"{f.name}: held-out error of the constrained network", percent=True,
-                             xlabel="share of pictures told wrongly", half=True)]  # fmt: skip
+        return _element_by_element(f, shown)
+    pictures = [] if shown is None else [(s, Picture(displayed(x), low=0, high=255)) for s, x in shown.strip]
     half = [1.96 * math.sqrt(max(e * (1 - e), 0) / max(f.asked, 1)) for e in f.errors]
     ends = (
         [max(e - h, 0) for e, h in zip(f.errors, half, strict=True)],
@@ -57,10 +56,31 @@ def tolerated(f: PictureFinding, shown: Shown | None, tolerance: float, chance: 
             title=f.name, xlabel=f"strength, {f.unit}", ylabel="share of held-out pictures told wrongly", percent=True,
             shade=(f.range.low, f.range.high) if f.range is not None else None,
             levels=[("guessing", chance)], strip=pictures,
-            caption=f"Shaded: within {tolerance:.1%} of the error on unmoved pictures. Below: one picture of the "
-            "data at the strengths above it.",
+            caption=f"Shaded: within {tolerance:.1%} of the error on unmoved pictures; without the constraint that "
+            f"is {range_text(f.range_plain)}. Below: one picture of the data at the strengths above it.",
         )
     ]  # fmt: skip
+
+
+def _element_by_element(f: PictureFinding, shown: Shown | None) -> list[Block]:
+    """The error as bars, one for each element of a finite group, and a picture moved by each."""
+    words = _elements(f)
+    bars = [Bar(word, e) for word, e in zip(words, f.errors, strict=True)]
+    strip = [Picture(displayed(x), words[int(s)], 0, 255) for s, x in (() if shown is None else shown.strip)]
+    return [
+        *([Images(strip, title=f"{f.name}: one picture", half=True)] if len(strip) > 1 else []),
+        Bars(bars, title=f"{f.name}: held-out error of the constrained network", percent=True,
+             xlabel="share of pictures told wrongly", half=True),
+    ]  # fmt: skip
+
+
+def _elements(f: PictureFinding) -> list[str]:
+    """What each strength without a unit is, in words: elements of a group, or an operation that is done or not."""
+    try:
+        group = parse(f.name, degree=2)
+    except IsotropyError:
+        return ["not moved", f.name][: len(f.errors)]
+    return [in_words(matrix(g)) for g in group.elements()] if group.finite else ["not moved"]
 
 
 def multipliers(groups: Sequence[PictureFinding]) -> Curves:
