@@ -107,6 +107,15 @@ def test_an_average_over_angles_knows_fewer_directions_than_the_network() -> Non
     assert errors[1] < 0.6 * errors[0]
 
 
+@pytest.mark.parametrize("group", ["C(4)", "D(4)"])
+def test_layers_of_a_finite_group_take_all_its_elements(group: str) -> None:
+    network, _ = built("layers", Candidate(group, parse(group)), blots(6, 16).x, 2, 0)
+    network.eval()
+    with torch.no_grad():
+        error = equivariance_error(network, group, blots(6, 16).floats(), Field(), 2 * Scalar, n=8)
+    assert error.mean < 1e-5
+
+
 def test_what_does_not_exist_is_told_with_its_reason() -> None:
     x = blots(6).x
     shift = Candidate("T(2)", parse("T(2)"), (0.2, 0.2))

@@ -34,6 +34,7 @@ _AT_ONCE = 256
 _ERROR_ROWS, _ERROR_DRAWS = 64, 8
 _DRIVE = 6.0  # what a violation of 1 nat adds to the multiplier over the whole training, as for discover
 _SAMPLES, _DIMS = 6, (10,)  # elements and channels of the convolution: what two cores can train
+_WHOLE = 16  # elements of a finite group that are all taken: of fewer than all a convolution is not equivariant
 
 
 def train_pictures(
@@ -131,8 +132,10 @@ def built(
             torch.manual_seed(derive(seed, "layers"))
             # Large pictures are averaged over two by two cells first: a convolution of all elements is dear.
             stem = 2 if max(sides) > 20 else 1
+            order = group.order if group.finite else None
+            samples = order if order is not None and order <= _WHOLE else _SAMPLES
             return GroupResNet(
-                str(group), _DIMS, _SAMPLES, in_channels=channels, num_classes=classes, separable=True, stem=stem,
+                str(group), _DIMS, samples, in_channels=channels, num_classes=classes, separable=True, stem=stem,
                 head=64, dropout=0.0, resample="never",
             ), _as_it_is  # fmt: skip
     return plain, _as_it_is
