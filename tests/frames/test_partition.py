@@ -95,6 +95,25 @@ def test_what_is_refused(labels: Tensor, clouds: Segments | None, error: type[Ex
         Partition(labels, clouds)
 
 
+def test_cells_and_seeds_that_there_are_not() -> None:
+    two = Partition(torch.tensor([0, 1, 1]))
+    for into in ({0: 2}, {2: 0}, {-1: 0}):
+        with pytest.raises(DomainError, match="cells 0 to 1"):
+            two.merge(into)
+    with pytest.raises(DomainError, match="seeds 0 to 5; expected rows 0 to 4"):
+        voronoi_partition(cloud(5), 2, seeds=torch.tensor([0, 5]))
+    with pytest.raises(DomainError, match="seeds='random'"):
+        voronoi_partition(cloud(5), 2, seeds="random")
+    with pytest.raises(DomainError, match="cloud 1, which has no points"):
+        voronoi_partition(cloud(5), 2, Segments(torch.tensor([0, 0, 0, 2, 2]), 3))
+
+
+def test_gaps_in_labels_are_closed_and_remembered() -> None:
+    cells = Partition(torch.tensor([40, 7, 40, 9]))
+    assert cells.labels.tolist() == [2, 0, 2, 1]
+    assert cells.names.tolist() == [7, 9, 40]
+
+
 def test_seeds_of_ones_own_are_no_way_around_the_door() -> None:
     x = cloud(5)
     x[3, 1] = torch.nan

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from frames.bodies import person
-from isotropy.errors import DomainError, SchemaError, ShapeError
-from isotropy.frames import Partition, PCAFrame, PiecewiseLayer, piecewise_certificate, voronoi_partition
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
+from isotropy.frames import Certificate, Partition, PCAFrame, PiecewiseLayer, piecewise_certificate, voronoi_partition
 from isotropy.frames.piecewise._layer import _unit
 from isotropy.frames.piecewise._radial import RadialFrames
 from isotropy.groups import SO, E, O, homogeneous
@@ -237,6 +238,19 @@ def test_a_model_without_partitions_is_measured_and_not_bounded() -> None:
     assert float(found.measured.min()) > 0
 
 
+ONE = Partition(torch.zeros(5, dtype=torch.int64))
+
+
+def spoilt(n: int) -> Tensor:
+    x = draw(n, 3)
+    x[3, 1] = torch.nan
+    return x
+
+
+def certified(x: Tensor, g: Any, group: str = "E(3)") -> Certificate:
+    return piecewise_certificate(lambda z: z, x, ONE, g, group=group)
+
+
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
@@ -259,11 +273,26 @@ def test_a_model_without_partitions_is_measured_and_not_bounded() -> None:
             ShapeError,
             "4 points",
         ),
+        (lambda: layer(None, "Scalar")(draw(5, 2), None, ONE), ShapeError, r"\(5, 2\); expected \(N, 3\)"),
+        (lambda: layer(None, "Scalar")(spoilt(5), None, ONE), DomainError, "row 3"),
+        (lambda: layer(None, "Scalar")(torch.ones(5, 3).long(), None, ONE), DtypeError, "int64; expected float32"),
+        (lambda: layer(None, "Scalar")(draw(5, 3).half(), None, ONE), DtypeError, "float16; expected float32"),
+        (lambda: layer(None, "Scalar")(draw(5, 3).float(), None, ONE), DtypeError, "layer.to"),
+        (lambda: layer("Vector", "Scalar")(draw(5, 3), draw(5, 3).float(), ONE), DtypeError, "feats.to"),
+        (lambda: layer("Vector", "Scalar")(draw(5, 3), spoilt(5), ONE), DomainError, "features that are not .* row 3"),
+        (lambda: layer("Vector", "Scalar")(draw(5, 3), draw(4, 3), ONE), ShapeError, r"\(4, 3\); expected \(5, 3\)"),
+        (lambda: certified(draw(5, 3), 0), DomainError, "0 motions"),
+        (lambda: certified(draw(5, 3), []), DomainError, "0 motions"),
+        (lambda: certified(draw(5, 2), 1), ShapeError, r"\(5, 2\); expected \(N, 3\)"),
+        (lambda: certified(spoilt(5), 1), DomainError, "row 3"),
+        (lambda: certified(torch.ones(5, 3).long(), 1), DtypeError, "int64"),
         (
-            lambda: piecewise_certificate(lambda x: x, draw(4, 3), Partition(torch.zeros(4).long()), 0),
-            DomainError,
-            "0 mot",
+            lambda: certified(draw(5, 3), (torch.eye(3)[None].expand(2, 3, 3), torch.zeros(2, 3))),
+            ShapeError,
+            "R .1, 3, 3",
         ),
+        (lambda: certified(draw(5, 3), (2 * torch.eye(3)[None], torch.zeros(1, 3))), DomainError, "off by 3"),
+        (lambda: certified(draw(5, 3), 1, group="SL(3)"), DomainError, r"E\(3\), SE\(3\), O\(3\), SO\(3\)"),
     ],
 )
 def test_what_is_refused(call: object, error: type[Exception], said: str) -> None:

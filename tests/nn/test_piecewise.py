@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from frames.bodies import person
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.frames import Partition, piecewise_certificate
 from isotropy.groups import SO, O
 from isotropy.linalg import Segments
@@ -133,9 +133,64 @@ def test_losses() -> None:
         piecewise_loss(logits, trace, targets, truth, form="cubic")  # type: ignore[arg-type]
 
 
+SEVEN = torch.arange(21, dtype=torch.float64).view(7, 3).sin()
+
+
+def spoilt() -> Tensor:
+    x = SEVEN.clone()
+    x[4, 0] = torch.inf
+    return x
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "said"),
+    [
+        (lambda f: f(SEVEN[:, :2]), ShapeError, r"\(7, 2\); expected \(N, 3\)"),
+        (lambda f: f(spoilt()), DomainError, "row 4"),
+        (lambda f: f(SEVEN.long()), DtypeError, "int64"),
+        (lambda f: f(SEVEN.half()), DtypeError, "float16"),
+        (lambda f: f(SEVEN.float()), DtypeError, "float32 for weights torch.float64"),
+        (lambda f: f(SEVEN[:0]), DomainError, "cloud 0, which has no points"),
+        (lambda f: f(SEVEN, segments=Segments(torch.tensor([0] * 4 + [2] * 3), 3)), DomainError, "cloud 1, which has"),
+        (lambda f: f(SEVEN, segments=Segments(torch.tensor([0] * 4), 1)), ShapeError, "4 labels"),
+    ],
+)
+def test_clouds_that_are_refused(call: Any, error: type[Exception], said: str) -> None:
+    for f in (segmenter(), PiecewiseClassifier(3, cells=4, k_local=3).double()):
+        with pytest.raises(error, match=said):
+            call(f)
+
+
+def test_normals_that_are_refused_and_those_that_are_made_unit() -> None:
+    f = segmenter(normals=True)
+    for normals, error, said in (
+        (SEVEN[:5], ShapeError, r"normals of shape \(5, 3\); expected \(7, 3\)"),
+        (spoilt(), DomainError, "features that are not finite in row 4"),
+        (SEVEN.float(), DtypeError, "features torch.float32"),
+    ):
+        with pytest.raises(error, match=said):
+            f(SEVEN, normals)
+    unit = torch.nn.functional.normalize(SEVEN.cos(), dim=1)
+    with pytest.warns(UserWarning, match="divided by their length"):
+        assert torch.allclose(f(SEVEN, 2 * unit)[1][1].labels, f(SEVEN, unit)[1][1].labels)
+
+
+def test_targets_and_labels_of_another_length_are_refused() -> None:
+    with pytest.raises(ShapeError, match="parts of shape .6,. for 7 points"):
+        part_targets(SEVEN, torch.zeros(6, dtype=torch.int64))
+    logits, _, trace = segmenter()(SEVEN)
+    whole = torch.zeros(7, dtype=torch.int64)
+    for targets, labels in ((SEVEN[:6], whole), (SEVEN, whole[:6])):
+        with pytest.raises(ShapeError, match="one for each of 7 points"):
+            piecewise_loss(logits, trace, targets, labels)
+
+
 @pytest.mark.parametrize(
     ("call", "said"),
     [
+        (lambda: PiecewiseEncoder(variances=(0.0, 1.0, 1.0)), "variance=0.0"),
+        (lambda: PiecewiseEncoder(cells=0), "cells=0"),
+        (lambda: PiecewiseEncoder(k_local=0), "k_local=0"),
         (lambda: PiecewiseSegmenter(0), "num_classes=0"),
         (lambda: PiecewiseClassifier(4, size="large"), "size='large'"),
         (lambda: PiecewiseEncoder(size="big"), "size='big'"),  # type: ignore[arg-type]

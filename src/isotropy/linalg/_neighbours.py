@@ -106,22 +106,29 @@ def farthest_points(x: Tensor, k: int, segments: Segments | None = None) -> tupl
     return rows.to(x.device), Segments(sets.label[rows].to(x.device), count)
 
 
-def check_points(x: Tensor, segments: Segments | None = None) -> None:
-    """Raises ShapeError, DtypeError or DomainError for what are no points (N, d)."""
-    _centred(x, segments)
+def check_points(x: Tensor, segments: Segments | None = None, dim: int | None = None) -> None:
+    """Raises ShapeError, DtypeError or DomainError for what are no points (N, d), of d = ``dim`` where that is given.
+
+    >>> check_points(torch.zeros(4, 2), dim=3)
+    Traceback (most recent call last):
+    isotropy.errors.ShapeError: given x of shape (4, 2); expected (N, 3)
+    """
+    if x.ndim != 2 or (dim is not None and x.shape[1] != dim):
+        raise ShapeError(f"x of shape {tuple(x.shape)}", f"(N, {'d' if dim is None else dim})")
+    if segments is not None and len(segments.label) != len(x):
+        rows = counted(len(segments.label), "label")
+        raise ShapeError(f"x of shape {tuple(x.shape)} with {rows}", "one label for each row")
+    if x.dtype not in (torch.float32, torch.float64):
+        raise DtypeError(f"points of dtype {x.dtype}", "float32 or float64", "x.double()")
+    bad = (~x.detach().isfinite()).any(1).nonzero().flatten()
+    if len(bad):
+        raise DomainError(f"coordinates that are not finite in row {int(bad[0])}", "finite ones")
 
 
 def _centred(x: Tensor, segments: Segments | None) -> tuple[Any, Any]:
     """Points about the centroid of their segment, in float64, where nothing far from the origin is lost, and labels."""
-    if x.ndim != 2 or (segments is not None and len(segments.label) != len(x)):
-        rows = "" if segments is None else f" with {counted(len(segments.label), 'label')}"
-        raise ShapeError(f"x of shape {tuple(x.shape)}{rows}", "(N, d), one label for each row")
-    if x.dtype not in (torch.float32, torch.float64):
-        raise DtypeError(f"points of dtype {x.dtype}", "float32 or float64", "x.double()")
+    check_points(x, segments)
     y = x.detach().cpu().double()
-    bad = (~y.isfinite()).any(1).nonzero().flatten()
-    if len(bad):
-        raise DomainError(f"coordinates that are not finite in row {int(bad[0])}", "finite ones")
     sets = Segments.one(len(y)) if segments is None else segments.to("cpu")
     mean = sets.sum(y) / sets.sizes.clamp_min(1)[:, None]
     return (y - sets.gather(mean)).numpy(), sets.label.numpy()

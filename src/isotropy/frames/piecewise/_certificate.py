@@ -14,9 +14,12 @@ from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import check_group
 from isotropy.groups import Group, Haar, Measure, Window, homogeneous, parse
-from isotropy.linalg import Segments
+from isotropy.linalg import Segments, check_points
 from isotropy.random import spawn
 from isotropy.reps import Piecewise, Point, Rep, parse_type
+
+_ORTHOGONAL = 1e-5
+"""What R^T R may be off by: a product of two hundred turns in single precision is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +58,7 @@ class Certificate:
 
 def piecewise_certificate(
     f: Callable[..., Any],
-    x: Float[Tensor, "N 3"],
+    x: Tensor,
     partition: Partition,
     g: tuple[Tensor, Tensor] | Sequence[tuple[Tensor, Tensor]] | int = 8,
     *,
@@ -78,8 +81,8 @@ def piecewise_certificate(
     the cell of i move by one motion, that of its part, so its outputs do. At all other points the difference is at most
     2 M, by the triangle inequality.
 
-    Raises ShapeError and DomainError for what does not fit. Source: specification 06 §2.3; Atzmon et al., ICLR 2024,
-    bound lambda + delta instead, which is 1 as soon as one cell is impure.
+    Raises ShapeError, DtypeError and DomainError for what does not fit. Source: specification 06 §2.3; Atzmon et al.,
+    ICLR 2024, bound lambda + delta instead, which is 1 as soon as one cell is impure.
 
     >>> parts = Partition(torch.tensor([0, 0, 0, 1, 1, 1]))
     >>> x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -88,6 +91,7 @@ def piecewise_certificate(
     >>> piecewise_certificate(inwards, x, parts, rep_out="Vector")
     Certificate(measured ..., bound 0, 100% of the points exact)
     """
+    check_points(x, segments, dim=3)
     if len(partition.labels) != len(x):
         raise ShapeError(f"parts of {counted(len(partition.labels), 'point')} for {len(x)}", "one label for each point")
     out = None if rep_out is None else parse_type(rep_out)
@@ -183,10 +187,15 @@ def _motions(
         drawn: Any = (motions_of(group, size) ** K).draw(g, spawn(seed, "piecewise"))
         drawn = drawn if drawn.shape[-1] == 4 else homogeneous(drawn)
         return list(drawn.to(x))
+    if not len(g):
+        raise DomainError("0 motions", "1 or more")
     several = cast(list[tuple[Tensor, Tensor]], [g] if isinstance(g[0], Tensor) else list(g))
     for R, t in several:
         if R.shape != (K, 3, 3) or t.shape != (K, 3):
             raise ShapeError(f"a motion {tuple(R.shape)}, {tuple(t.shape)}", f"R ({K}, 3, 3) and t ({K}, 3)")
+        skewed = float((R.mT @ R - torch.eye(3).to(R)).abs().max())
+        if not skewed <= _ORTHOGONAL:
+            raise DomainError(f"R with R^T R off by {skewed:.1e}", "turns and mirrors of each part")
     return [homogeneous(R, t).to(x) for R, t in several]
 
 

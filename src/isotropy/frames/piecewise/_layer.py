@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
-from isotropy.linalg import Segments, neighbours
+from isotropy.linalg import Segments, check_points, neighbours
 from isotropy.reps import Point, Rep, Scalar, Vector, parse_type
 from isotropy.settings import Settled
 
@@ -37,8 +37,8 @@ class PiecewiseLayer(Settled):
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
 
     Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
-    Raises ShapeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024 (the layer
-    that they call phi_III, with frames in place of zeroed rows); specification 06 §2.3 to §2.5.
+    Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024 (the
+    layer that they call phi_III, with frames in place of zeroed rows); specification 06 §2.3 to §2.5.
 
     >>> layer = PiecewiseLayer(None, "2*Scalar + Vector", width=8)
     >>> x = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [5, 5, 5], [5, 5, 6]])
@@ -95,8 +95,11 @@ class PiecewiseLayer(Settled):
         return self.rep_out.scalars + 3 * self.rep_out.arrows + 3
 
     def forward(
-        self, x: Float[Tensor, "N 3"], feats: Float[Tensor, "N c"] | None, partition: Partition
+        self, x: Tensor, feats: Tensor | None, partition: Partition
     ) -> tuple[Float[Tensor, "N c_out"], Float[Tensor, "N 3"]]:
+        check_points(x, dim=3)
+        if x.dtype != self.near.weight.dtype:
+            raise DtypeError(f"points {x.dtype} for weights {self.near.weight.dtype}", "one dtype", "layer.to(x.dtype)")
         cells = partition.cells
         if len(cells.label) != len(x):
             raise ShapeError(
@@ -206,13 +209,16 @@ class _Layout:
         return self.names[name]
 
     def read(
-        self, x: Float[Tensor, "N 3"], feats: Float[Tensor, "N c"] | None
+        self, x: Float[Tensor, "N 3"], feats: Tensor | None
     ) -> tuple[Float[Tensor, "N a"], Float[Tensor, "N b 3"]]:
         given = x[:, :0] if feats is None else feats
-        if given.shape[1] != self.width:
+        if given.shape != (len(x), self.width):
             raise ShapeError(f"features of shape {tuple(given.shape)}", f"({len(x)}, {self.width}), of {self.rep}")
         if given.dtype != x.dtype:
-            raise ShapeError(f"points {x.dtype} with features {given.dtype}", "one dtype")
+            raise DtypeError(f"points {x.dtype} with features {given.dtype}", "one dtype", "feats.to(x.dtype)")
+        bad = (~given.detach().isfinite()).any(1).nonzero().flatten()
+        if len(bad):
+            raise DomainError(f"features that are not finite in row {int(bad[0])}", "finite ones")
         ordered = given[:, self.order.to(x.device)]
         return ordered[:, : self.scalars], ordered[:, self.scalars :].unflatten(1, (self.arrows, 3))
 

@@ -112,6 +112,8 @@ class Partition:
             to = into.to(to)
         else:
             for old, new in into.items():
+                if not 0 <= old < len(self):
+                    raise DomainError(f"cell {old} to be merged", f"one of the cells 0 to {len(self) - 1}")
                 to[old] = new
         if len(to) != len(self) or (len(to) and (int(to.min()) < 0 or int(to.max()) >= len(self))):
             raise DomainError(
@@ -148,6 +150,8 @@ def voronoi_partition(
     _refuse_empty(clouds)
     check_points(x, clouds)
     if isinstance(seeds, Tensor):
+        if len(seeds) and (int(seeds.min()) < 0 or int(seeds.max()) >= len(x)):
+            raise DomainError(f"seeds {int(seeds.min())} to {int(seeds.max())}", f"rows 0 to {len(x) - 1}")
         rows, of = seeds, Segments(clouds.label[seeds], clouds.count)
     elif seeds == "fps":
         if bool((clouds.sizes < k).any()):

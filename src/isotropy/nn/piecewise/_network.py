@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, voronoi_partition
-from isotropy.linalg import Segments
+from isotropy.linalg import Segments, check_points
 from isotropy.reps import Rep, Scalar, Vector
 from isotropy.settings import Settled
 
@@ -65,7 +65,8 @@ class PiecewiseEncoder(Settled):
     - ``normals``: whether normals are given. ``cells``, ``variances`` (in the square of the unit of the points) replace
       those of the size, ``k_local`` is that of the layers.
 
-    Raises DomainError and ShapeError for what does not fit. Source: Atzmon et al., ICLR 2024; specification 06 §2.5.
+    Raises DomainError, ShapeError, DtypeError for what does not fit. Source: Atzmon et al., ICLR 2024; specification
+    06 §2.5.
 
     >>> encoder = PiecewiseEncoder(size="small")
     >>> feats, cells, trace = encoder(torch.randn(50, 3, generator=torch.Generator().manual_seed(0)))
@@ -126,10 +127,13 @@ class PiecewiseEncoder(Settled):
         return {"group": self.group, "size": self.size, "cells": self.cells, "variances": list(self.variances)}
 
     def forward(
-        self, x: Float[Tensor, "N 3"], normals: Float[Tensor, "N 3"] | None = None, segments: Segments | None = None
+        self, x: Tensor, normals: Tensor | None = None, segments: Segments | None = None
     ) -> tuple[Float[Tensor, "N c"], list[Partition], PiecewiseTrace]:
         if (normals is None) == self.normals:
             raise ShapeError(f"normals={'None' if normals is None else 'given'}", f"normals={self.normals} as declared")
+        check_points(x, segments, dim=3)
+        if normals is not None and normals.shape != x.shape:
+            raise ShapeError(f"normals of shape {tuple(normals.shape)}", f"{tuple(x.shape)}, one for each point")
         clouds = Segments.one(len(x), x.device) if segments is None else segments
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "k=.* seeds for a cloud of")  # small clouds begin with single points
@@ -186,7 +190,7 @@ class PiecewiseSegmenter(_OnEncoder):
         return {"classes": self.num_classes}
 
     def forward(
-        self, x: Float[Tensor, "N 3"], normals: Float[Tensor, "N 3"] | None = None, segments: Segments | None = None
+        self, x: Tensor, normals: Tensor | None = None, segments: Segments | None = None
     ) -> tuple[Float[Tensor, "N classes"], list[Partition], PiecewiseTrace]:
         feats, cells, trace = self.encoder(x, normals, segments)
         logits, _ = self.decoder(x, feats, cells[-1])
@@ -219,7 +223,7 @@ class PiecewiseClassifier(_OnEncoder):
         return {"classes": self.num_classes}
 
     def forward(
-        self, x: Float[Tensor, "N 3"], normals: Float[Tensor, "N 3"] | None = None, segments: Segments | None = None
+        self, x: Tensor, normals: Tensor | None = None, segments: Segments | None = None
     ) -> tuple[Float[Tensor, "clouds classes"], list[Partition], PiecewiseTrace]:
         feats, cells, trace = self.encoder(x, normals, segments)
         numbers, _ = self.numbers(x, feats, cells[-1])
