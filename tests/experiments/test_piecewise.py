@@ -23,6 +23,7 @@ from isotropy.experiments.piecewise._config import FULL, Learning
 from isotropy.experiments.piecewise._learning import overlap
 from isotropy.experiments.piecewise._networks import METHODS, OURS, network
 from isotropy.experiments.piecewise._people import KINDS, recorded
+from isotropy.experiments.piecewise._portraits import SHOWN
 from isotropy.frames import Partition
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -54,6 +55,19 @@ def test_every_method_has_every_line_and_the_page_is_written(finished: Piecewise
     page = finished.report(tmp_path / "report.html").read_text()
     for word in ("E1: exactness", "E6: soft cells", "SMPL", "other data", "cells that have points"):
         assert word in page
+    for figure in ("A person in a pose never seen", "A room with other furniture, from above"):
+        for name in ("truth", *SHOWN):
+            assert f"{figure}: {name}" in page
+    assert "Cells of that person, to begin with: 6" in page
+
+
+def test_pictures_show_the_points_of_the_truth_and_of_cells(finished: PiecewiseFrames) -> None:
+    seen = {(trace.figure, trace.name): trace.columns for trace in finished.traces}
+    truth, ours = seen["person", "truth"], seen["person", OURS]
+    assert len(truth["said"]) == TINY.people.points
+    assert truth["up"] == ours["up"]
+    assert len(set(seen["person, cells", "to begin with"]["said"])) == TINY.people.cells
+    assert [name for figure, name in seen if figure == "person, cells"][1:] == [f"after layer {k}" for k in (1, 2, 3)]
 
 
 def test_what_must_hold_whatever_is_trained_holds(finished: PiecewiseFrames) -> None:

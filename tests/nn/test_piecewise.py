@@ -176,7 +176,7 @@ def test_normals_that_are_refused_and_those_that_are_made_unit() -> None:
 
 
 def test_targets_and_labels_of_another_length_are_refused() -> None:
-    with pytest.raises(ShapeError, match="parts of shape .6,. for 7 points"):
+    with pytest.raises(ShapeError, match=r"parts of shape \(6,\) for 7 points"):
         part_targets(SEVEN, torch.zeros(6, dtype=torch.int64))
     logits, _, trace = segmenter()(SEVEN)
     whole = torch.zeros(7, dtype=torch.int64)

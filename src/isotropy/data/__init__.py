@@ -63,6 +63,7 @@ from isotropy.data._registry import Verification as Verification
 from isotropy.data._registry import list_datasets as list_datasets
 from isotropy.data._registry import load as load
 from isotropy.data._registry import verify as verify
+from isotropy.data._rooms import ROOM_KINDS as ROOM_KINDS
 from isotropy.data._rooms import load_rooms as load_rooms
 from isotropy.data._rows import Clouds as Clouds
 from isotropy.data._rows import Rows as Rows

@@ -17,7 +17,7 @@ from isotropy.groups.parts import matrix
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 
-KINDS = ("floor", "wall", "table", "chair", "shelf", "lamp")
+ROOM_KINDS = ("floor", "wall", "table", "chair", "shelf", "lamp")
 _SIDE, _HEIGHT = 4.8, 2.4  # metres, of the room
 _PLACES = 9  # on a grid of three by three; a piece has one to itself
 _SHELL = 0.3  # of the points: floor and walls; by area alone they would have nine tenths
@@ -132,7 +132,7 @@ def _room(pieces: list[Solids], n: int, draw: torch.Generator, kind: int, *, har
     part = torch.arange(len(own)).repeat_interleave(torch.tensor(sizes))
     return PartClouds(
         torch.cat(x), torch.cat(normals), torch.cat(label), part, Segments.one(n), torch.tensor([kind]),
-        torch.stack(motions)[None], KINDS,
+        torch.stack(motions)[None], ROOM_KINDS,
     )  # fmt: skip
 
 

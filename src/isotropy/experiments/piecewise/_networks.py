@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from isotropy.experiments.peers import LABELLERS, Pooled
 from isotropy.experiments.piecewise._config import Learning
+from isotropy.frames import Partition
 from isotropy.linalg import Segments
 from isotropy.nn import PiecewiseClassifier, PiecewiseSegmenter, PiecewiseTrace, part_targets, piecewise_loss
 from isotropy.random import derive
@@ -24,19 +25,18 @@ _VOTES = 1.0
 
 
 class Piecewise(nn.Module):
-    """Ours on dense clouds as others are, with normals or without: logits; ``cells``, ``trace`` are the last ones."""
+    """Ours on dense clouds as others are, with or without normals: logits; ``partitions``, ``trace`` are the last ones."""
 
     def __init__(self, network: PiecewiseSegmenter | PiecewiseClassifier) -> None:
         super().__init__()
         self.network = network
-        self.cells: list[int] = []
+        self.partitions: list[Partition] = []
         self.trace: PiecewiseTrace | None = None
 
     def forward(self, x: Float[Tensor, "rows n d"]) -> Tensor:
         rows, n, _ = x.shape
         points, *normals = x.flatten(0, 1).split(3, 1)
-        logits, cells, self.trace = self.network(points, *normals, segments=clouds_of(rows, n))
-        self.cells = [len(layer) for layer in cells]
+        logits, self.partitions, self.trace = self.network(points, *normals, segments=clouds_of(rows, n))
         return logits.unflatten(0, (rows, n)) if isinstance(self.network, PiecewiseSegmenter) else logits
 
 

@@ -12,6 +12,7 @@ from isotropy.data import NARROW, WIDE, PartClouds, load_motion, load_people
 from isotropy.experiments.piecewise._config import PeoplePlan, SubjectsPlan
 from isotropy.experiments.piecewise._learning import learn, overlap, points_of, told, turned
 from isotropy.experiments.piecewise._networks import UNIT, Piecewise, network
+from isotropy.experiments.piecewise._portraits import portraits
 from isotropy.random import derive
 from isotropy.runs import Run
 from isotropy.study import job, size
@@ -23,6 +24,7 @@ _SIDED = KINDS.index("thigh")  # from here on there is one on each side
 _MOVING = {"131_01": (100, 700), "131_03": (200, 900)}  # frames in which it walks, hops
 _OTHERS = tuple(range(100, 105))  # subjects that nothing is learnt from
 _UNEVEN = 0.5
+_FRONT = (1, 2)  # axes of a humanoid seen from the front
 # Joints of the recorded skeleton by the kind of body of the humanoid that carries what they carry.
 _RECORDED = {
     "torso": ("Chest", "lowerneck", "Neck", "Head", "LeftCollar", "RightCollar"),
@@ -50,8 +52,10 @@ def people_job(run: Run, *, seed: int, method: str, plan: PeoplePlan) -> dict[st
     for name, (x, label) in sets.items():
         scores[name] = overlap(told(model, x), label, len(KINDS))
         if isinstance(model, Piecewise):
-            cells[name] = [count / _batch(len(x)) for count in model.cells]
-    return {"overlap": scores, "cells": cells, "parameters": size(model)}
+            cells[name] = [len(layer) / _batch(len(x)) for layer in model.partitions]
+    x, label = sets["unseen poses"]
+    seen = portraits("person", model, method, x[0], label[0], _FRONT)
+    return {"overlap": scores, "cells": cells, "parameters": size(model), "traces": seen}
 
 
 def _batch(rows: int) -> int:

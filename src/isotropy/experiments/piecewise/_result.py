@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from isotropy.study import Published, Scored, bars, curves, grid, quoted
+from isotropy.data import ROOM_KINDS
+from isotropy.experiments.piecewise._people import KINDS
+from isotropy.experiments.piecewise._portraits import growing_cells, likenesses
+from isotropy.study import Published, Traced, bars, curves, grid, quoted
 
 _SETS = ("poses as learnt", "unseen poses", "recorded hop")
 _COLUMNS = {name: name for each in _SETS for name in (each, f"{each}, turned")} | {"other density": "other density"}
 
 
 @dataclass(frozen=True, kw_only=True)
-class PiecewiseFrames(Scored):
+class PiecewiseFrames(Traced):
     """Networks that are exact part by part against networks that see the whole (specification 06 §4)."""
 
     kind: ClassVar[str] = "piecewise_frames"
@@ -32,11 +35,14 @@ class PiecewiseFrames(Scored):
             lambda found: f"Cells, {found['set']}",
             section="E2: bodies", xlabel="layer", ylabel="cells that have points, per cloud", half=True,
         ),
+        likenesses("person", KINDS, "A person in a pose never seen: {}", section="E2: bodies"),
+        growing_cells("person", "Cells of that person, {}", section="E2: bodies"),
         grid("E3", "Who it is, recognised in %", section="E3: subjects", caption="Bodies of equal volume."),
         grid(
             "E4", "Furniture from one scan", section="E4: rooms",
             caption="mIoU in %, and rooms of 8 with 80 or more; hard: pieces hang in the room, turned at will.",
         ),
+        likenesses("room", ROOM_KINDS, "A room with other furniture, from above: {}", section="E4: rooms"),
         grid("E1", "Largest relative error", section="E1: exactness", first="group", cost=False),
         *(
             curves(

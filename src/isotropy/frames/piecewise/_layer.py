@@ -37,8 +37,8 @@ class PiecewiseLayer(Settled):
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
 
     Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
-    Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024 (the
-    layer that they call phi_III, with frames in place of zeroed rows); specification 06 §2.3 to §2.5.
+    Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024
+    (the layer that they call phi_III, with frames in place of zeroed rows); specification 06 §2.3 to §2.5.
 
     >>> layer = PiecewiseLayer(None, "2*Scalar + Vector", width=8)
     >>> x = torch.tensor([[0.0, 0, 0], [1, 0, 0], [0, 2, 0], [5, 5, 5], [5, 5, 6]])
