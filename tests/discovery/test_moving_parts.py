@@ -15,6 +15,7 @@ from frames.bodies import machine, noisy, person
 from isotropy.cli import app
 from isotropy.data import load_motion
 from isotropy.discovery import MovingParts, moving_parts
+from isotropy.groups import SO
 from isotropy.report import Scatter
 from isotropy.study import load_run
 
@@ -71,6 +72,31 @@ def test_the_command(tmp_path: Path) -> None:
     assert (tmp_path / "run/partition.npz").is_file()
 
 
+def test_of_targets_that_come_along_every_part_is_asked(tmp_path: Path) -> None:
+    """The height of the second body counts, and where the first one is does not."""
+    draw = torch.Generator().manual_seed(0)
+    table, lamp = (torch.randn(n, 3, generator=draw, dtype=torch.float64) for n in (20, 12))
+
+    def posed(rows: int) -> torch.Tensor:
+        R = SO(3).sample(2 * rows, generator=draw, dtype=torch.float64)
+        assert isinstance(R, torch.Tensor)
+        t = 0.7 * torch.randn(2 * rows, 1, 3, generator=draw, dtype=torch.float64)
+        return torch.cat([table @ R[:rows].mT + t[:rows], lamp @ R[rows:].mT + t[rows:]], 1)
+
+    x = posed(300)
+    np.savez(tmp_path / "v.npz", views=posed(3).numpy(), x=x.numpy(), y=x[:, 20:, 2].mean(1).numpy())
+    run = str(tmp_path / "run")
+    shown = CliRunner().invoke(app, ["discover", str(tmp_path / "v.npz"), "--parts", "--quick", "--out", run])
+    assert shown.exit_code == 0, shown.output
+    assert "the target keeps SE(3) on part 1; it depends on where part 2 is" in " ".join(shown.output.split())
+    answer = load_run(tmp_path / "run")
+    assert isinstance(answer, MovingParts)
+    told = {one.name: one for one in answer.factors}
+    assert [name for name, one in told.items() if one.holds] == ["SE(3) on part 1", "T(3) on part 1"]
+    assert told["T(3) on part 2"].breaking.low > 0.01 > told["T(3) on part 1"].breaking.mean
+    assert "What the target keeps, part by part" in (tmp_path / "run/report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("arrays", "args", "said"),
     [
@@ -80,6 +106,10 @@ def test_the_command(tmp_path: Path) -> None:
         ({"a": np.zeros((2, 9, 3)), "b": np.zeros((2, 9, 3))}, [], "call the poses 'views'"),
         ({"views": np.full((2, 9, 3), np.nan)}, [], "pose 0, row 0"),
         ({"views": np.zeros((2, 9, 3))}, ["--groups", "SO(3)"], "--groups with --parts"),
+        ({"views": np.zeros((2, 9, 3))}, ["--quick"], "--quick with --parts"),
+        ({"views": np.zeros((2, 9, 3)), "x": np.zeros((4, 9, 3))}, [], "views and x"),
+        ({"views": np.zeros((2, 9, 3)), "x": np.zeros((4, 8, 3)), "y": np.zeros(4)}, [], "x of shape (4, 8, 3)"),
+        ({"views": np.zeros((2, 9, 3)), "x": np.zeros((4, 9, 3)), "y": np.zeros(5)}, [], "y of shape (5,) for 4 rows"),
         ({"views": np.zeros((2, 9, 3))}, ["--noise", "force=1"], "one number"),
         ({"views": np.zeros((2, 9, 3))}, ["--noise", "-1"], "noise=-1.0"),
     ],

@@ -82,10 +82,9 @@ def discover(
     """
     if parts:
         others: dict[str, Any] = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust}
-        others |= {"--quick": quick, "--seed": seed, "--engine": engine, "--workers": workers, "--address": address}
-        others |= {"--transforms": transforms}
+        others |= {"--engine": engine, "--workers": workers, "--address": address, "--transforms": transforms}
         said = [name for name, given in others.items() if given]
-        return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title)
+        return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title, quick, seed)
     if is_graphs(data):
         besides: dict[str, Any] = {"--schema": schema, "--noise": noise, "--time": time, "--robust": robust}
         besides |= {"--transforms": transforms, "--set": setting}
@@ -175,7 +174,7 @@ def _of_pictures(
 
 def _find_parts(
     data: str, others: list[str], settings: dict[str, object], noise: str | None, out: Path | None, resume: bool,
-    title: str | None,
+    title: str | None, quick: bool, seed: int,
 ) -> None:  # fmt: skip
     ask.check_run(out, resume)
     if others:
@@ -186,13 +185,19 @@ def _find_parts(
             raise ValueError(noise)
     except ValueError as error:
         raise SchemaError(f"--noise {noise} with --parts", "one number, in the unit of the points") from error
-    from isotropy.data import read_views
+    from isotropy.data import read_targets, read_views
     from isotropy.discovery import moving_parts
 
-    body = read_views(data, **settings)
+    body, targets = read_views(data, **settings), read_targets(data)
+    if targets is None and (quick or seed):
+        raise SchemaError(
+            f"{'--quick' if quick else '--seed'} with --parts", "x and y beside the views, about which it asks more",
+            "np.savez('views.npz', views=v, x=x, y=y)",
+        )  # fmt: skip
     known = (body.part, body.names) if body.names else None
     name = title or Path(data).stem
-    show_answer(moving_parts(body.views, noise=deviation, known=known, out=out, resume=resume, title=name))
+    run: dict[str, Any] = {"out": out, "resume": resume, "title": name}
+    show_answer(moving_parts(body.views, noise=deviation, known=known, targets=targets, quick=quick, seed=seed, **run))
     point(out)
 
 

@@ -85,6 +85,7 @@ from isotropy.data._tu import TU_NAMES as TU_NAMES
 from isotropy.data._tu import Graphs as Graphs
 from isotropy.data._tu import load_tu as load_tu
 from isotropy.data._tu import read_tu as read_tu
+from isotropy.data._views import read_targets as read_targets
 from isotropy.data._views import read_views as read_views
 from isotropy.data._warped import framed as framed
 from isotropy.data._warped import warped as warped

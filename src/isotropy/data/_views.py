@@ -48,6 +48,28 @@ def read_views(source: str | Path, **settings: object) -> Body:
     return Body(views, torch.zeros(views.shape[1], dtype=torch.int64), ())
 
 
+def read_targets(source: str | Path) -> tuple[Tensor, Tensor] | None:
+    """Copies ``x (rows, N, 3)`` of the body whose poses are the array "views" of an .npz, and a target ``y`` for each.
+
+    None where the file has neither. Raises SchemaError where it has one without the other.
+
+    >>> import tempfile
+    >>> file = Path(tempfile.mkdtemp()) / "poses.npz"
+    >>> np.savez(file, views=np.zeros((2, 5, 3)), x=np.zeros((9, 5, 3)), y=np.zeros(9))
+    >>> [tuple(one.shape) for one in read_targets(file)]
+    [(9, 5, 3), (9,)]
+    """
+    path = Path(source)
+    if path.suffix != ".npz" or not path.is_file():
+        return None
+    with open_archive(path) as archive:
+        names = {"x", "y"} & set(archive.files) if "views" in archive.files else set[str]()
+        if len(names) == 1:
+            raise SchemaError(f"{path.name} with views and {names.pop()}", "x and y, copies of the body and targets")
+        found = [np.asarray(archive[name]) for name in sorted(names)]
+    return tuple(torch.from_numpy(_numbers(path, array)) for array in found) if found else None  # type: ignore[return-value]
+
+
 def _settings(given: dict[str, object], read: dict[str, _Reader]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in given.items():

@@ -17,6 +17,7 @@ from isotropy.discovery._calculator import audit_calculator as audit_calculator
 from isotropy.discovery._conserved import Conserved as Conserved
 from isotropy.discovery._discover import discover as discover
 from isotropy.discovery._discover_graphs import discover_graphs as discover_graphs
+from isotropy.discovery._factors import FactorFinding as FactorFinding
 from isotropy.discovery._findings import Continuous as Continuous
 from isotropy.discovery._findings import GroupFinding as GroupFinding
 from isotropy.discovery._graph_result import GraphDiscovery as GraphDiscovery

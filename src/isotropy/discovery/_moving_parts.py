@@ -14,12 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.discovery._factors import FactorFinding, check_targets, factor_table, factors_of, kept
 from isotropy.errors import counted
 from isotropy.frames import Parts, discover_parts
 from isotropy.linalg import eigh, procrustes
 from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text, section
 from isotropy.storage import write_whole
-from isotropy.study import Answer, Finding, answering
+from isotropy.study import Answer, Finding, answering, fingerprint
 
 _SHOWN = 1500  # points of a picture
 _VIEWS = 6  # pictures
@@ -55,8 +56,8 @@ class MovingParts(Answer[Part]):
     ``group`` is what acts on it, part by part; ``undecided`` counts the points that no motion explains, or two nearly
     as well; ``noise`` is the standard deviation of a coordinate, given or estimated. ``label (N,)`` is the part of each
     point, from 0, and ``sure (N,)`` whether it is decided; both stand in ``partition.npz`` beside the report, which has
-    the ``pictures``. As every answer it tells its ``data``, ``settings``, ``notes``, ``seconds``, ``date`` and
-    ``command``.
+    the ``pictures``. Where targets came along, ``factors`` tells which of them the target keeps, part by part. As every
+    answer it tells its ``data``, ``settings``, ``notes``, ``seconds``, ``date`` and ``command``.
     """
 
     kind: ClassVar[str] = "moving_parts"
@@ -65,6 +66,7 @@ class MovingParts(Answer[Part]):
     group: str = ""
     undecided: int = 0
     noise: float = 0.0
+    factors: tuple[FactorFinding, ...] = ()
     pictures: tuple[Block, ...] = field(default=(), compare=False, metadata={"json": False})
     label: Any = field(default=None, compare=False, metadata={"json": False})
     sure: Any = field(default=None, compare=False, metadata={"json": False})
@@ -78,9 +80,10 @@ class MovingParts(Answer[Part]):
         if len(self.parts) == 1:
             return f"all {counted(many, 'point')} move as one body: nothing moves in parts"
         open_ = f"; {counted(self.undecided, 'point')} {_are(self.undecided)} open" if self.undecided else ""
+        told = kept(self.factors)
         return (
             f"{counted(len(self.parts), 'part')} move each by themselves: {self.group} acts on "
-            f"{counted(many, 'point')} part by part{open_}"
+            f"{counted(many, 'point')} part by part{open_}{'; ' if told else ''}{told}"
         )
 
     def summary(self) -> Table:
@@ -125,6 +128,7 @@ class MovingParts(Answer[Part]):
             ),
             *section("Poses", *self.pictures),
             *section("Parts", self.summary(), bars),
+            *(section("The target", factor_table(self.factors)) if self.factors else ()),
             *Text.with_care(self.notes),
             *section("How to read this", Text(_HOW_TO_READ, style="details")),
         ]
@@ -143,6 +147,9 @@ def moving_parts(
     *,
     noise: float | None = None,
     known: tuple[Tensor, Sequence[str]] | None = None,
+    targets: tuple[Tensor, Tensor] | None = None,
+    quick: bool = False,
+    seed: int = 0,
     out: str | Path | None = None,
     resume: bool = False,
     title: str = "",
@@ -153,7 +160,12 @@ def moving_parts(
     labels (N,) and names of parts that are known beforehand; they change nothing, and are told beside. With ``out``
     the directory gets result.json, report.html and partition.npz (``label``, ``sure``). ``title`` names the body.
 
-    Raises ShapeError, DomainError and DtypeError as ``isotropy.frames.discover_parts``, which does the work.
+    ``targets`` are copies ``x (rows, N, 3)`` of the body in many poses and numbers ``y (rows,)`` or (rows, q) that no
+    motion of the whole turns: ``discover`` is then asked, part by part, whether y stays the same wherever that part
+    alone is brought, with its ``quick`` look and its ``seed``.
+
+    Raises ShapeError, DomainError and DtypeError as ``isotropy.frames.discover_parts``, which does the work, and for
+    targets that do not fit.
 
     >>> x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     >>> x[40:] += 4.0
@@ -163,10 +175,17 @@ def moving_parts(
     (20, 90)
     """
     began = time.monotonic()
-    settings = {"noise": noise, "views": list(views.shape)}
+    settings: dict[str, Any] = {"noise": noise, "views": list(views.shape)}
+    if targets is not None:
+        check_targets(views, *targets)
+        settings |= {"targets": fingerprint(*targets), "quick": quick, "seed": seed}
     with answering(out, resume, settings, began=began) as answer:
         found = discover_parts(views, noise)
         told = _told(found, views.detach().cpu().double(), title, known)
+        if targets is not None:
+            x, y = (one.detach().cpu().double() for one in targets)
+            names = [part.name for part in told["parts"]]
+            told["factors"] = factors_of(x, y, found, views[0].detach().cpu(), names, quick=quick, seed=seed)
         told = MovingParts(**{**told, **answer.stamp()})
         if out is not None:
             write_whole(Path(out) / "partition.npz", _archive(label=told.label, sure=told.sure))

@@ -60,7 +60,7 @@ def plain_algebras(
     """
     d = basis.shape[-1] - affine
     to = torch.eye(d, dtype=basis.dtype) if to is None else to.to(basis)
-    yield from (_affine if affine else _linear)(basis, to)
+    return (_affine if affine else _linear)(basis, to)
 
 
 def _linear(A: Tensor, to: Tensor) -> Iterator[PlainAlgebra]:

@@ -25,7 +25,7 @@ _VOTES = 1.0
 
 
 class Piecewise(nn.Module):
-    """Ours on dense clouds as others are, with or without normals: logits; ``partitions``, ``trace`` are the last ones."""
+    """Ours on dense clouds as others are, with or without normals: logits; ``partitions``, ``trace`` are the last."""
 
     def __init__(self, network: PiecewiseSegmenter | PiecewiseClassifier) -> None:
         super().__init__()
