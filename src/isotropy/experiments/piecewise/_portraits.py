@@ -68,7 +68,8 @@ def growing_cells(figure: str, title: str, **block: Any) -> Callable[[Traced], I
 
 def _those(trace: Trace, label: int, called: str) -> Points:
     own = [row for row, said in enumerate(trace.columns["said"]) if said == label]
-    return Points(called, *([float(trace.columns[axis][row]) for row in own] for axis in ("across", "up")))
+    across, up = ([float(trace.columns[axis][row]) for row in own] for axis in ("across", "up"))
+    return Points(called, across, up)
 
 
 def _picture(clouds: list[Points], title: str, name: str, **block: Any) -> Scatter:
