@@ -29,9 +29,9 @@ _LANDMARKS = 4
 class FactorFinding(Finding):
     """Whether a target keeps ``group`` acting on one ``part`` while the others stay: as ``discover`` tells of a group.
 
-    ``name`` says both; ``verdict`` is one of those of ``discover``. ``breaking`` is a share of the signal, ``explained``
-    the share of its energy that the models explain, ``overlap`` how far moved rows lie among the rows; ``p_value`` is
-    of this factor alone.
+    ``name`` says both; ``verdict`` is one of those of ``discover``. ``breaking`` is a share of the signal,
+    ``explained`` the share of its energy that the models explain, ``overlap`` how far moved rows lie among the rows;
+    ``p_value`` is of this factor alone.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("verdict", "breaking", "explained")
