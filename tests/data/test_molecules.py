@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from isotropy.data import Molecules, load_molecules, read_molecules, read_xyz
+from isotropy.data import LabelsWarning, Molecules, load_molecules, read_molecules, read_xyz
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.linalg import Segments
 
@@ -147,8 +147,8 @@ def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("text", "error", "said"),
     [
-        (oxygen("energy=1", "pbe_forces"), SchemaError, "forces='pbe_forces'"),
-        (oxygen("free_energy=1"), SchemaError, "energy='free_energy'"),
+        (oxygen("pbe_energy=1 lda_energy=2"), SchemaError, "pbe_energy and lda_energy, which all look like energy"),
+        (oxygen("energy=1") + oxygen("E=2").replace("forces", "f"), SchemaError, "1 frame without .*: 1 "),
         (oxygen("energy=1") + oxygen("energy=nan"), DomainError, r"configurations 1 \(counted"),
         (oxygen("energy=1").replace("-2", "inf"), DomainError, "forces that are no finite"),
     ],
@@ -156,6 +156,87 @@ def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path) -
 def test_labels_are_not_dropped_silently(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
         read_molecules(labelled(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("energy", "forces"), [("dft_energy", "forces"), ("energy", "dft_forces"), ("free_energy", "f")]
+)
+def test_the_one_name_that_looks_like_a_label_is_taken_and_said(tmp_path: Path, energy: str, forces: str) -> None:
+    path = labelled(tmp_path, oxygen(f"{energy}=-7.25 energy_weight=2.0", forces) * 2)
+    kind, name = ("energy", energy) if energy != "energy" else ("forces", forces)
+    with pytest.warns(LabelsWarning, match=f"{kind} is read from '{name}'"):
+        found = read_molecules(path)
+    assert found.names[kind] == name
+    assert found.energies.tolist() == [-7.25] * 2
+    assert (found.forces is None) == (forces == "f")
+
+
+CELL = 'Lattice="3 0 0 0 4 0 0 0 5" pbc="T T F"'
+
+
+def copper(more: str, forces: bool = True) -> str:
+    columns, row = (":forces:R:3", " 1 2 3") if forces else ("", "")
+    return f"1\n{CELL} Properties=species:S:1:pos:R:3{columns} {more}\nCu 0.5 -1 -2{row}\n"
+
+
+def test_stresses_and_virials_in_their_order_and_sign(tmp_path: Path) -> None:
+    sheared = torch.tensor([[1.0, 6, 5], [6, 2, 4], [5, 4, 3]], dtype=torch.float64) / 100
+    nine = " ".join(str(v) for v in sheared.flatten().tolist())
+    whole = copper(f'energy=1 stress="{nine}"')
+    voigt = copper('energy=1 dft_stress="0.01 0.02 0.03 0.04 0.05 0.06"').replace("dft_stress", "REF_stress")
+    virial = copper(f'energy=1 virial="{" ".join(str(-60 * v) for v in sheared.flatten().tolist())}"')
+    for text in (whole, voigt, virial):
+        found = read_molecules(labelled(tmp_path, text))
+        assert found.stresses is not None
+        assert torch.allclose(found.stresses[0], sheared, atol=1e-15)
+    with pytest.warns(LabelsWarning, match=r"160\.2 GPa"):
+        read_molecules(labelled(tmp_path, copper('energy=1 stress="9 0 0 0 9 0 0 0 9"')))
+    with pytest.raises(DomainError, match=r"frame 1 .*not symmetric"):
+        read_molecules(labelled(tmp_path, whole + copper('energy=1 virial="0 1 0 0 0 0 0 0 0"')))
+    with pytest.raises(DomainError, match=r"frame 0 with a virial and no cell"):
+        read_molecules(labelled(tmp_path, copper('energy=1 virial="1 0 0 0 0 0 0 0 0"').replace("T T F", "F F F")))
+    with pytest.raises(SchemaError, match=r"stress of shape \(2,\) in frame 0"):
+        read_molecules(labelled(tmp_path, copper('energy=1 REF_stress="1 2"')))
+
+
+def test_labels_that_some_configurations_have_are_masked_and_atoms_are_wrapped(tmp_path: Path) -> None:
+    some = copper("energy=2 config_type=bulk") + copper("energy=4 config_type=slab", forces=False) + copper("E=3")
+    found = read_molecules(labelled(tmp_path, some))
+    assert found.labelled is not None
+    assert found.labelled.tolist() == [[True, True, False], [True, False, False], [False, True, False]]
+    assert found.energies.tolist() == [2.0, 4.0, 0.0]
+    assert found.positions[0].tolist() == [0.5, 3.0, -2.0]  # along what repeats alone
+    assert found.notes == ("3 atoms of 3 configurations lay outside of the cell and were wrapped into it",)
+    assert found.of_kind("slab").energies.tolist() == [4.0]
+    with pytest.raises(DomainError, match="one of bulk, slab"):
+        found.of_kind("surface")
+
+
+def test_energies_in_other_units_than_the_work_of_the_forces_are_told(tmp_path: Path) -> None:
+    def springs(unit: float) -> str:
+        text = ""
+        for k in range(8):
+            x = 0.1 * torch.tensor([k % 3, k % 5, k % 2]) + 0.5
+            row = " ".join(str(v) for v in [*x.tolist(), *(-2 * x).tolist()])
+            energy = float(x.square().sum()) / unit
+            text += f"1\n{CELL} Properties=species:S:1:pos:R:3:forces:R:3 energy={energy}\nCu {row}\n"
+        return text
+
+    read_molecules(labelled(tmp_path, springs(1.0)))
+    with pytest.warns(LabelsWarning, match=r"by 0\.0367 of the work .* 1 eV is 0\.0367 Hartree.*by 27\.2114"):
+        read_molecules(labelled(tmp_path, springs(27.211386)))
+
+
+def test_energies_of_the_size_of_all_electrons_in_hartree_are_told(tmp_path: Path) -> None:
+    with pytest.warns(LabelsWarning, match=r"-150\.3 .* some -147 Hartree or -4001 eV"):
+        read_molecules(labelled(tmp_path, oxygen("energy=-150.3")))
+    read_molecules(labelled(tmp_path, oxygen("energy=-4089.9")))
+
+
+def test_two_energies_of_one_free_atom_are_refused(tmp_path: Path) -> None:
+    free = "1\nProperties=species:S:1:pos:R:3 energy=-3.5 config_type=IsolatedAtom\nO 0 0 0\n"
+    with pytest.raises(DomainError, match=r"-3\.5 and -4\.5 eV \(frame 2\)"):
+        read_molecules(labelled(tmp_path, oxygen("energy=1") + free + free.replace("-3.5", "-4.5")))
 
 
 @pytest.mark.parametrize("before", ["id:I:1", "mass:R:1", "forces:R:3"])
@@ -176,7 +257,6 @@ def test_named_columns_of_extended_xyz_are_read_where_they_stand(tmp_path: Path,
         ("2\nenergy=1.0\nH 0 0 0\n", "configurations that ase can read"),
         ("1\nProperties=species:S:1:pos:R:3\nH 0 0 0\n", "without an energy"),
         ("", "ase can read|without a configuration"),
-        ("1\nProperties=species:S:1:pos:R:3:forces:R:3 energy=1.0\nH 0 0 0 0 0 0\n1\nenergy=1.0\nH 0 0 0\n", "for all"),
     ],
 )
 def test_files_that_are_something_else(tmp_path: Path, text: str, message: str) -> None:

@@ -4,6 +4,7 @@ from isotropy.data import synthetic as synthetic
 from isotropy.data import zoo as zoo
 from isotropy.data._batches import Batches as Batches
 from isotropy.data._batches import Moved as Moved
+from isotropy.data._boxes import Boxes as Boxes
 from isotropy.data._by_name import by_name as by_name
 from isotropy.data._by_name import times_of as times_of
 from isotropy.data._dataset import LEAST_UNITS as LEAST_UNITS
@@ -34,14 +35,14 @@ from isotropy.data._handwriting import read_svhn as read_svhn
 from isotropy.data._image_sets import PICTURE_SETS as PICTURE_SETS
 from isotropy.data._image_sets import load_pictures as load_pictures
 from isotropy.data._kinds import read_schema as read_schema
+from isotropy.data._labels import LabelsWarning as LabelsWarning
 from isotropy.data._mirror import DataNotFoundError as DataNotFoundError
 from isotropy.data._model_inputs import ModelInputs as ModelInputs
 from isotropy.data._model_inputs import picture_inputs as picture_inputs
 from isotropy.data._model_inputs import read_inputs as read_inputs
 from isotropy.data._model_inputs import with_types as with_types
-from isotropy.data._molecules import Boxes as Boxes
+from isotropy.data._molecule_sets import load_molecules as load_molecules
 from isotropy.data._molecules import Molecules as Molecules
-from isotropy.data._molecules import load_molecules as load_molecules
 from isotropy.data._molecules import read_molecules as read_molecules
 from isotropy.data._motion import Body as Body
 from isotropy.data._motion import Skeleton as Skeleton

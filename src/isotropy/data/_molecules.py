@@ -1,12 +1,10 @@
-"""Molecules with energies and forces: acetylacetone and 3-(benzyloxy)pyridin-2-amine, from molecular dynamics."""
+"""Configurations of atoms with energies, forces and stresses, and the files that hold them, read by ase."""
 
 from __future__ import annotations
 
 import io
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +13,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.data._labels import energies_of, forces_of, without_free_atoms
-from isotropy.data._mirror import File, locate
+from isotropy.data._boxes import Boxes
+from isotropy.data._label_units import warn_of_units
+from isotropy.data._labels import Labels, free_atoms, labels_of
 from isotropy.data._rows import Rows, along
 from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
 from isotropy.linalg import Segments
 from isotropy.random import spawn
+from isotropy.storage import no_file
 
-MOLECULES = File(
-    "05-gaunt-tensor-product/botnet_3bpa_acac.tar.xz",
-    "41bb1deaa375ed863d47dcdf14f87db7a8aa0fd61341fae2cce5e7a46fe2eae7",
-    "dataset_3BPA and dataset_acac of github.com/davkovacs/BOTNet-datasets at commit "
-    "29e6d467317e4b5967b7ea5cbee54de953fa0d45 (MIT), as one archive",
-)
-_FLAT = 1e-9  # the least singular value of unit vectors that span a box; files give cells to some eight digits
-
-
-@dataclass(frozen=True, eq=False)
-class Boxes(Segments):
-    """Segments of atoms, each in a box: rows of ``cell (B, 3, 3)`` are its vectors in Angstrom, ``pbc (B, 3)`` says
-    along which of them it repeats. Whoever looks for neighbours in these segments sees the images too.
-
-    Raises ShapeError, and DomainError for a box that repeats along vectors that are zero or dependent.
-
-    >>> along_x = torch.tensor([True, False, False])
-    >>> chain = Boxes(torch.tensor([0, 0]), 1, torch.diag(torch.tensor([4.0, 0, 0])), along_x)
-    >>> chain.cell.shape, chain.periodic.tolist()
-    (torch.Size([1, 3, 3]), [True])
-    """
-
-    cell: Float[Tensor, "*B 3 3"]
-    pbc: Bool[Tensor, "*P 3"]
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        shapes = (self.count, 3, 3), (self.count, 3)
-        if self.cell.shape not in ((3, 3), shapes[0]) or self.pbc.shape not in ((3,), shapes[1]):
-            given = f"a cell of shape {tuple(self.cell.shape)}, pbc of shape {tuple(self.pbc.shape)}"
-            raise ShapeError(given, f"(3, 3) and (3,), or ({self.count}, 3, 3) and ({self.count}, 3): one for each")
-        object.__setattr__(self, "cell", self.cell.expand(shapes[0]))
-        object.__setattr__(self, "pbc", self.pbc.expand(shapes[1]))
-        repeated = self.cell.detach().double() * self.pbc[..., None]
-        size = repeated.norm(dim=-1, keepdim=True)
-        rank = torch.linalg.matrix_rank(repeated / size.clamp_min(1e-300), tol=_FLAT)
-        wrong = (rank < self.pbc.sum(-1)).nonzero().flatten()[:5].tolist()
-        if wrong:
-            raise DomainError(
-                f"configurations {wrong} that repeat along vectors of their cell that are zero or dependent",
-                "three independent vectors, or pbc = False along the others",
-            )
-
-    @property
-    def periodic(self) -> Bool[Tensor, " B"]:
-        """Which configurations repeat at all."""
-        return self.pbc.any(-1)
-
-    def take(self, chosen: Int[Tensor, " T"]) -> tuple[Int[Tensor, " M"], Segments]:
-        rows, taken = super().take(chosen)
-        return rows, Boxes(taken.label, taken.count, self.cell[chosen], self.pbc[chosen])
-
-    def to(self, device: torch.device | str) -> Boxes:
-        return Boxes(self.label.to(device), self.count, self.cell.to(device), self.pbc.to(device))
+_INSIDE = 1e-6  # of a cell vector: what stands on the rim is inside
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,11 +30,15 @@ class Molecules(Rows):
     """B configurations of atoms, one after another: ``segments`` says which atom belongs to which.
 
     - ``numbers (N,)``: atomic numbers; ``positions (N, 3)`` in Angstrom.
-    - ``energies (B,)`` in eV and, where the source has them, ``forces (N, 3)`` in eV/Angstrom.
+    - ``energies (B,)`` in eV and, where the source has them, ``forces (N, 3)`` in eV/Angstrom and
+      ``stresses (B, 3, 3)`` in eV/Angstrom^3, with the sign of ase; ``labelled (B, 3)`` says of which configurations
+      these three are known (None: all that there are), and what is not known is 0.
     - ``isolated``: the energy of each free atom in eV, by atomic number.
     - ``temperature`` in kelvin, of the dynamics that drew them; ``name``.
     - ``cell (B, 3, 3)``, rows being its vectors in Angstrom, and ``pbc (B, 3)``, the directions in which it repeats:
       None where no configuration has a cell. With them ``segments`` are ``Boxes``.
+    - ``kind (B,)``: the number of the ``config_type`` of each configuration among ``kinds``, where the source has some.
+    - ``names``: what the source calls the labels; ``notes``: what was done to them.
 
     Raises ShapeError for parts that do not fit together, DomainError for cells that cannot repeat.
 
@@ -107,6 +58,12 @@ class Molecules(Rows):
     name: str = ""
     cell: Float[Tensor, "B 3 3"] | None = None
     pbc: Bool[Tensor, "B 3"] | None = None
+    stresses: Float[Tensor, "B 3 3"] | None = None
+    labelled: Bool[Tensor, "B 3"] | None = None
+    kind: Int[Tensor, " B"] | None = None
+    kinds: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict[str, str])
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         atoms, count = len(self.segments.label), self.segments.count
@@ -117,6 +74,9 @@ class Molecules(Rows):
                 raise ShapeError(f"{counted(rows, 'row')} of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
             raise ShapeError(counted(len(self.energies), "energy", "energies"), f"{count}, one for each configuration")
+        for part, value in {"stresses": self.stresses, "labelled": self.labelled, "kind": self.kind}.items():
+            if value is not None and len(value) != count:
+                raise ShapeError(f"{counted(len(value), 'row')} of {part}", f"{count}, one for each configuration")
         if isinstance(self.segments, Boxes):
             object.__setattr__(self, "cell", self.segments.cell)
             object.__setattr__(self, "pbc", self.segments.pbc)
@@ -136,6 +96,19 @@ class Molecules(Rows):
             table[number] = energy
         return self.segments.sum(table[self.numbers])
 
+    def of_kind(self, name: str) -> Molecules:
+        """The configurations of one ``config_type``; raises DomainError where there is none.
+
+        >>> one = Molecules(torch.tensor([1]), torch.zeros(1, 3), torch.zeros(1), Segments.one(1),
+        ...     kind=torch.tensor([0]), kinds=("bulk",))
+        >>> len(one.of_kind("bulk"))
+        1
+        """
+        if self.kind is None or name not in self.kinds:
+            known = ", ".join(self.kinds) or "none: the source names no config_type"
+            raise DomainError(f"config_type={name}", f"one of {known}")
+        return self[self.kind == self.kinds.index(name)]
+
     def parted(self, count: int, seed: int = 0) -> tuple[Molecules, Molecules]:
         """``count`` configurations drawn without replacement, and the others: training and validation.
 
@@ -147,93 +120,36 @@ class Molecules(Rows):
         return self[order[:count].sort().values], self[order[count:].sort().values]
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Where one set of configurations stands in the archive; ``rows`` of it where the file holds several."""
-
-    member: str
-    temperature: float | None = None
-    rows: tuple[int | None, int | None] = (None, None)
-
-
-_ISOLATED = {"acac": "dataset_acac/isolated_atoms.xyz", "3bpa": "dataset_3BPA/iso_atoms.xyz"}
-_MIXED = "dataset_3BPA/train_mixedT.xyz"
-_PARTS = {
-    "acac": {
-        "train_300K": _Part("dataset_acac/train_300K.xyz", 300.0),
-        "train_600K": _Part("dataset_acac/train_600K.xyz", 600.0),
-        "test_300K": _Part("dataset_acac/test_MD_300K.xyz", 300.0),
-        "test_600K": _Part("dataset_acac/test_MD_600K.xyz", 600.0),
-        "test_H_transfer": _Part("dataset_acac/test_H_transfer.xyz"),
-        "test_dihedral": _Part("dataset_acac/test_dihedral.xyz"),
-    },
-    # The file of mixed temperatures has no labels; its energies jump after rows 166 and 333.
-    "3bpa": {
-        "train_300K": _Part("dataset_3BPA/train_300K.xyz", 300.0),
-        "mixed_300K": _Part(_MIXED, 300.0, (0, 167)),
-        "mixed_600K": _Part(_MIXED, 600.0, (167, 334)),
-        "mixed_1200K": _Part(_MIXED, 1200.0, (334, 500)),
-    },
-}
-
-
-def load_molecules(name: str, part: str = "train_300K", *, dtype: torch.dtype = torch.float64) -> Molecules:
-    """Configurations of one molecule with energies and forces of density functional theory.
-
-    ``"acac"``, acetylacetone: train_300K and train_600K (500 each), test_300K and test_600K (650 each),
-    test_H_transfer (15) and test_dihedral (45), the last two without forces. ``"3bpa"``: train_300K (500) and, in
-    place of the published test sets, mixed_300K, mixed_600K, mixed_1200K (136, 167, 166): the blocks of its file of
-    mixed temperatures without the 31 configurations that are in train_300K. Energies are total ones in eV, hence
-    float64 unless asked otherwise. Found by ISOTROPY_DATA and known by its checksum.
-
-    Raises SchemaError for another name or part, DataNotFoundError, MissingExtraError without the extra [molecules].
-    Sources: Kovacs et al., J. Chem. Theory Comput. 2021 (3BPA); Batatia et al., arXiv 2205.06643 (AcAc).
-    """
-    parts = _PARTS.get(name, {})
-    if part not in parts:
-        known = ", ".join(parts) if parts else ", ".join(_PARTS)
-        raise SchemaError(f"the part {part!r} of {name}" if parts else f"the molecule {name!r}", f"one of {known}")
-    entry = parts[part]
-    path = locate(MOLECULES, of=name)
-    atoms = _read(path, entry.member)
-    if entry.member == _MIXED:
-        seen = np.array(energies_of(_read(path, parts["train_300K"].member)))
-        fresh = [bool(np.abs(seen - energy).min() > 1e-6) for energy in energies_of(atoms)]
-        block = slice(*entry.rows)
-        atoms = [one for one, new in zip(atoms[block], fresh[block], strict=True) if new]
-    free = _read(path, _ISOLATED[name])
-    isolated = {int(one.numbers[0]): energy for one, energy in zip(free, energies_of(free), strict=True)}
-    return _molecules(atoms, dtype, isolated=isolated, temperature=entry.temperature, name=f"{name} {part}")
-
-
 def read_molecules(
     path: str | Path,
     *,
     energy: str | None = None,
     forces: str | None = None,
+    stress: str | None = None,
     dtype: torch.dtype = torch.float64,
 ) -> Molecules:
-    """The configurations of a file in extended XYZ (or whatever ase reads), with energies, forces, cells and pbc.
+    """The configurations of a file in extended XYZ (or whatever ase reads), with labels, cells and pbc.
 
-    Labels are called ``energy`` and ``forces``, or ``REF_energy`` and ``REF_forces`` as trainers of force fields have
-    them, unless other names are given; ``forces=""`` goes without. Single atoms of ``config_type=IsolatedAtom`` are no
-    configurations: their energies are ``isolated``.
+    - ``energy`` (eV), ``forces`` (eV/Angstrom), ``stress`` (eV/Angstrom^3; a virial, in eV, where the name says so):
+      what the file calls its labels, by default ``energy`` or ``REF_energy`` and so on, else the one name that looks
+      like it, which a LabelsWarning tells; "" goes without. Configurations may have some of the three.
+    - Single atoms of ``config_type=IsolatedAtom`` are no configurations: their energies are ``isolated``.
+    - Atoms outside of their cell, along directions that repeat, are wrapped into it, which ``notes`` tells.
 
-    Raises SchemaError for a file that ase cannot read, that has no energies, or labels under names that were not
-    asked for, DomainError for labels that are not finite, MissingExtraError without [molecules].
+    Raises SchemaError for a file that ase cannot read, labels that cannot be told apart, configurations without any,
+    DomainError for labels that are not finite, MissingExtraError without [molecules]. Energies and forces that seem to
+    be in different units give a LabelsWarning.
     """
     where = Path(path)
-    frames, isolated = without_free_atoms(frames_of(where, where.name), energy)
-    return _molecules(frames, dtype, energy=energy, named=forces, isolated=isolated, name=where.stem)
-
-
-@lru_cache(maxsize=4)
-def _read(archive: Path, member: str) -> list[Any]:
-    with tarfile.open(archive, "r:xz") as tar:
-        file = tar.extractfile(member)
-        if file is None:
-            raise SchemaError(f"{archive.name} without {member}", "the file with that name")
-        return frames_of(io.StringIO(file.read().decode()), member, format="extxyz")
+    if not where.is_file():
+        raise no_file(where)
+    frames = frames_of(where, where.name)
+    chosen, isolated = free_atoms(frames, energy)
+    found = [frames[number] for number in chosen]
+    named = {"energy": energy, "forces": forces, "stress": stress}
+    labels = labels_of(found, **named, where=where.name, numbers=chosen)
+    warn_of_units(found, labels)
+    return made_of(found, dtype, labels, isolated=isolated, name=where.stem, notes=_wrapped(found))
 
 
 def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
@@ -253,20 +169,46 @@ def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) 
     return list(found)
 
 
-def _molecules(
-    frames: list[Any], dtype: torch.dtype, *, energy: str | None = None, named: str | None = None, **more: Any
-) -> Molecules:
-    energies, forces = energies_of(frames, energy), forces_of(frames, named)
+def made_of(frames: list[Any], dtype: torch.dtype, labels: Labels | None = None, **more: Any) -> Molecules:
+    """The configurations of frames of ase with their labels."""
+    labels = labels_of(frames) if labels is None else labels
+    forces, stresses, some = labels.forces, labels.stresses, labels.labelled
     cell = np.stack([one.cell.array for one in frames])
     pbc = np.stack([one.pbc for one in frames])
     boxed = bool(pbc.any() or cell.any())
+    types = [str(one.info.get("config_type", "")) for one in frames]
+    kinds = tuple(dict.fromkeys(types)) if any(types) else ()
+    whole = all(column.all() or not column.any() for column in some.T) and bool(some[:, 0].all())
     return Molecules(
         numbers=torch.from_numpy(np.concatenate([one.numbers for one in frames]).astype(np.int64)),
         positions=torch.from_numpy(np.concatenate([one.positions for one in frames])).to(dtype),
-        energies=torch.tensor(energies, dtype=dtype),
+        energies=torch.from_numpy(labels.energies).to(dtype),
         segments=Segments.from_sizes(torch.tensor([len(one) for one in frames])),
         forces=None if forces is None else torch.from_numpy(forces).to(dtype),
         cell=torch.from_numpy(cell).to(dtype) if boxed else None,
         pbc=torch.from_numpy(pbc) if boxed else None,
+        stresses=None if stresses is None else torch.from_numpy(stresses).to(dtype),
+        labelled=None if whole else torch.from_numpy(some),
+        kind=torch.tensor([kinds.index(each) for each in types]) if kinds else None,
+        kinds=kinds,
+        names=labels.names,
         **more,
     )
+
+
+def _wrapped(frames: list[Any]) -> tuple[str, ...]:
+    """Moves atoms into their cells, along what repeats, and says of how many."""
+    atoms = touched = 0
+    for one in frames:
+        if not one.pbc.any() or np.linalg.matrix_rank(one.cell.array[one.pbc]) < one.pbc.sum():
+            continue
+        parts = one.cell.scaled_positions(one.positions)
+        steps = np.where((parts < -_INSIDE) | (parts > 1 + _INSIDE), np.floor(parts), 0.0) * one.pbc
+        outside = steps.any(1)
+        if outside.any():
+            one.positions = one.positions - steps @ one.cell.array
+            atoms, touched = atoms + int(outside.sum()), touched + 1
+    if not atoms:
+        return ()
+    where = f"{counted(touched, 'configuration')} lay outside of the cell"
+    return (f"{counted(atoms, 'atom')} of {where} and {'was' if atoms == 1 else 'were'} wrapped into it",)

@@ -16,7 +16,7 @@ from isotropy.data._graph_lists import is_graph_file
 from isotropy.data._graphs import EXP, GRAPH8C, SR25
 from isotropy.data._handwriting import MNIST
 from isotropy.data._mirror import File, checksum, find
-from isotropy.data._molecules import MOLECULES
+from isotropy.data._molecule_sets import MOLECULES
 from isotropy.data._motion import CMU
 from isotropy.data._planets import Planets
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, EthUcyMotion, Photos

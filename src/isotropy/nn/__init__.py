@@ -10,11 +10,16 @@ from isotropy.nn._linear import EquivariantLinear as EquivariantLinear
 from isotropy.nn.force_field._batches import ConfigurationBatches as ConfigurationBatches
 from isotropy.nn.force_field._batches import Scales as Scales
 from isotropy.nn.force_field._calculator import ase_calculator as ase_calculator
+from isotropy.nn.force_field._committee import ForceFieldCommittee as ForceFieldCommittee
+from isotropy.nn.force_field._export import export_force_field as export_force_field
+from isotropy.nn.force_field._files import load_force_field as load_force_field
 from isotropy.nn.force_field._loss import EnergyForceErrors as EnergyForceErrors
 from isotropy.nn.force_field._loss import EnergyForceLoss as EnergyForceLoss
 from isotropy.nn.force_field._loss import force_field_errors as force_field_errors
 from isotropy.nn.force_field._model import GauntForceField as GauntForceField
 from isotropy.nn.force_field._neighbours import neighbour_list as neighbour_list
+from isotropy.nn.force_field._seen import Seen as Seen
+from isotropy.nn.force_field._seen import UnseenWarning as UnseenWarning
 from isotropy.nn.gaunt._coefficients import bracket_coefficient as bracket_coefficient
 from isotropy.nn.gaunt._coefficients import bracket_tensor as bracket_tensor
 from isotropy.nn.gaunt._coefficients import gaunt_coefficient as gaunt_coefficient

@@ -9,11 +9,16 @@ from isotropy.nn._copies import size as size
 from isotropy.nn._linear import balanced as balanced
 from isotropy.nn._linear import orthogonal as orthogonal
 from isotropy.nn.force_field._batches import free_energies as free_energies
+from isotropy.nn.force_field._batches import symbol as symbol
+from isotropy.nn.force_field._committee import WITHIN as WITHIN
+from isotropy.nn.force_field._committee import members_of as members_of
+from isotropy.nn.force_field._committee import spread_of as spread_of
 from isotropy.nn.force_field._interaction import DegreeLinear as DegreeLinear
 from isotropy.nn.force_field._interaction import Dense as Dense
 from isotropy.nn.force_field._interaction import ElementLinear as ElementLinear
 from isotropy.nn.force_field._interaction import Interaction as Interaction
 from isotropy.nn.force_field._interaction import RadialBasis as RadialBasis
+from isotropy.nn.force_field._loss import compared as compared
 from isotropy.nn.force_field._loss import predicted as predicted
 from isotropy.nn.gaunt._coefficients import inverse_root as inverse_root
 from isotropy.nn.gaunt._coefficients import variances as variances

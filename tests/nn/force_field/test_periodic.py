@@ -10,7 +10,14 @@ import torch
 from isotropy.data import Molecules, read_molecules
 from isotropy.errors import DomainError, ShapeError
 from isotropy.linalg import Segments
-from isotropy.nn import ConfigurationBatches, GauntForceField, ase_calculator, force_field_errors, neighbour_list
+from isotropy.nn import (
+    ConfigurationBatches,
+    EnergyForceLoss,
+    GauntForceField,
+    ase_calculator,
+    force_field_errors,
+    neighbour_list,
+)
 from isotropy.random import spawn
 
 ase = pytest.importorskip("ase")
@@ -170,3 +177,118 @@ def test_a_calculator_asks_in_eval_mode_and_leaves_every_part_in_its_own() -> No
     assert before[0]
     assert not any(seen)
     assert [part.training for part in model.modules()] == before
+
+
+SKEWED = torch.tensor([[2.6, 0, 0], [0.4, 2.9, 0], [-0.3, 0.5, 2.2]], dtype=torch.float64)
+SMALL = torch.tensor([[0, 1.9, 1.9], [1.9, 0, 1.9], [1.9, 1.9, 0]], dtype=torch.float64)
+
+
+def test_the_stress_is_the_slope_of_the_energy_by_a_strain() -> None:
+    """Skewed cells, and small ones in which atoms see many images of themselves, to 1e-6 of the largest component."""
+    model = force_field().eval()
+    two = torch.tensor([[0.1, 0, 0], [1.2, 1.3, 1.0]], dtype=torch.float64)
+    for cell, places in ((SKEWED, two), (SMALL, two[:1])):
+        numbers = torch.tensor([14, 32])[: len(places)]
+        energy, forces, stress = model.energy_forces_stress(places, numbers, cell=cell)
+        assert torch.equal(stress[0], stress[0].mT)
+        assert torch.equal(forces, model.energy_forces(places, numbers, cell=cell)[1])
+        along = torch.zeros(6, 3, 3, dtype=torch.float64)
+        for k, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))):
+            along[k, i, j] += 0.5
+            along[k, j, i] += 0.5
+        step = 1e-3
+        rungs = torch.tensor([-2.0, -1, 1, 2], dtype=torch.float64) * step
+        stretch = torch.eye(3, dtype=torch.float64) + rungs[:, None, None, None] * along  # (4, 6, 3, 3)
+        cells, atoms = (cell @ stretch).flatten(0, 1), (places @ stretch).flatten(0, 2)
+        batch = torch.arange(24).repeat_interleave(len(places))
+        reached = model.energy_forces(atoms, numbers.repeat(24), batch, cells)[0] - energy
+        one, two_, three, four = reached.unflatten(0, (4, 6))
+        slope = (one - 8 * two_ + 8 * three - four) / (12 * step * torch.linalg.det(cell).abs())
+        wanted = (stress[0] * along).sum((1, 2))
+        assert wanted.abs().max() > 1e-3
+        assert (slope - wanted).abs().max() < 1e-6 * wanted.abs().max()
+
+
+def test_stresses_of_a_batch_and_of_what_has_none() -> None:
+    model = force_field().eval()
+    places = torch.tensor([[0.1, 0, 0], [1.2, 1.3, 1.0], [0, 0, 0]], dtype=torch.float64)
+    batch, numbers, cells = torch.tensor([0, 0, 1]), torch.tensor([14, 32, 32]), torch.stack([SKEWED, SMALL])
+    both = model.predict(places, numbers, batch, cells, stressed=True)
+    assert both.stress is not None
+    alone = model.energy_forces_stress(places[2:], numbers[2:], cell=SMALL)[2]
+    assert torch.allclose(both.stress[1:], alone, atol=1e-14)
+    assert both.energies.shape == (3,)
+    assert torch.allclose(both.energy, torch.stack([both.energies[:2].sum(), both.energies[2]]))
+    with pytest.raises(DomainError, match=r"configurations \[0\] without a volume.*energy_forces"):
+        model.energy_forces_stress(places, numbers)
+    flat = SKEWED.clone()
+    flat[2] = 0
+    with pytest.raises(DomainError, match="without a volume"):
+        model.energy_forces_stress(places[:2], numbers[:2], cell=flat, pbc=(True, True, False))
+
+
+def test_the_calculator_tells_stresses_and_cells_relax_by_them() -> None:
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    model = force_field().eval()
+    atoms = ase.Atoms("SiGe", [[0.1, 0, 0], [1.2, 1.3, 1.0]], cell=SKEWED.numpy(), pbc=True)
+    atoms.calc = ase_calculator(model)
+    stress = model.energy_forces_stress(
+        torch.from_numpy(atoms.positions), torch.from_numpy(atoms.numbers), cell=SKEWED
+    )[2]
+    assert torch.allclose(torch.from_numpy(atoms.get_stress(voigt=False)), stress[0], atol=1e-14)
+    assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), abs=1e-10)
+    before = atoms.get_potential_energy(), abs(atoms.get_stress()).max()
+    BFGS(FrechetCellFilter(atoms), logfile=None).run(fmax=1e-4, steps=6)
+    assert atoms.get_potential_energy() < before[0]
+    assert abs(atoms.get_stress()).max() < before[1]
+    slab = ase.Atoms("Si2", [[0, 0, 0], [0, 0, 2.2]], cell=[3, 3, 0], pbc=(True, True, False))
+    slab.calc = ase_calculator(model)
+    slab.get_forces()
+    with pytest.raises(NotImplementedError):
+        slab.get_stress()
+
+
+def test_training_on_stresses_virials_and_labels_that_some_have(molecules: Molecules) -> None:
+    """The loss written out by hand, of energies without forces, forces without an energy, and one stress."""
+    model = force_field()
+    known = torch.tensor([[True, True, False], [False, True, False], [True, False, False], [True, True, True]])
+    given = Molecules(
+        molecules.numbers,
+        molecules.positions,
+        molecules.energies,
+        molecules.segments,
+        molecules.forces,
+        isolated=FREE,
+        stresses=0.01 * torch.ones(4, 3, 3, dtype=torch.float64),
+        labelled=known,
+    )
+    made = ConfigurationBatches.of(given, R_MAX, batch_size=4, shuffle=False, dtype=torch.float64)
+    (batch,) = made
+    energies, forces, slopes = model(
+        batch.positions, batch.numbers, batch.edges, batch.label, 4, batch.shifts, strained=True
+    )
+    sizes, volume = molecules.segments.sizes, 3 * 3.2 * 20
+    assert float(batch.volumes[3]) == pytest.approx(volume)
+    wanted = torch.where(known[:, 0], (energies - batch.energies) ** 2 / sizes, 0)
+    wanted += 7 * torch.where(known[:, 1], batch.segments.mean(((forces - batch.forces) ** 2).mean(-1)), 0)
+    off = (slopes[3] / volume - 0.01).square().mean()
+    wanted[3] += off * (11 + 13 * volume**2)
+    loss = EnergyForceLoss(1.0, 7.0, 11.0, 13.0)(model, batch)
+    assert torch.allclose(loss, wanted)
+    loss.sum().backward()
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    errors = force_field_errors(model, made)
+    assert errors.stress_rmse == pytest.approx(float(off.detach().sqrt()))
+    assert errors.energy_rmse == pytest.approx(
+        float((energies - batch.energies).detach()[known[:, 0]].square().mean().sqrt())
+    )
+    with pytest.raises(DomainError, match=r"without stresses.*stress=0\.0"):
+        EnergyForceLoss(stress=1.0)(model, next(iter(batches(molecules))))
+    with pytest.raises(ShapeError, match="2 rows of forces"):
+        ConfigurationBatches(*given_parts(molecules), torch.zeros(2, 3).double(), isolated=FREE, r_max=R_MAX)
+
+
+def given_parts(found: Molecules) -> tuple[torch.Tensor, torch.Tensor, Segments, torch.Tensor]:
+    return found.numbers, found.positions, found.segments, found.energies

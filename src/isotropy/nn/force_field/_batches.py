@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.data import Batches, Molecules, Rows, along
+from isotropy.data import Batches, Boxes, Molecules, Rows, along
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.linalg import Segments
-from isotropy.nn.force_field._neighbours import neighbour_list
+from isotropy.nn.force_field._neighbours import neighbour_list, volumes
 
 _SYMBOLS = re.findall(
     "[A-Z][a-z]?",
@@ -73,7 +74,8 @@ class Configurations(Rows):
 
     ``positions (N, 3)`` in Angstrom, atomic ``numbers (N,)``, ``edges (2, E)`` and, where something repeats, their
     ``shifts (E, 3)`` as ``neighbour_list`` gives them; ``segments``: the configuration of each atom; ``energies (B,)``
-    in eV above those of the free atoms, ``forces (N, 3)`` in eV/Angstrom.
+    in eV above those of the free atoms, ``forces (N, 3)`` in eV/Angstrom, ``stresses (B, 3, 3)`` in eV/Angstrom^3 with
+    the ``volumes (B,)`` of their cells. ``labelled (B, 3)`` says which of these three are known of each (None: all).
     """
 
     positions: Float[Tensor, "N 3"] = along("parts")
@@ -83,6 +85,18 @@ class Configurations(Rows):
     energies: Float[Tensor, " B"] = along("rows")
     forces: Float[Tensor, "N 3"] | None = along("parts", None)
     shifts: Float[Tensor, "E 3"] | None = along("edges", None)
+    stresses: Float[Tensor, "B 3 3"] | None = None
+    volumes: Float[Tensor, " B"] | None = None
+    labelled: Bool[Tensor, "B 3"] | None = None
+
+    def known(self, what: Literal["energy", "forces", "stress"]) -> Bool[Tensor, " B"]:
+        """Of which configurations the energy, the forces or the stress are known."""
+        held = {"energy": self.energies, "forces": self.forces, "stress": self.stresses}
+        if held[what] is None:
+            return torch.zeros(len(self), dtype=torch.bool, device=self.device)
+        if self.labelled is None:
+            return torch.ones(len(self), dtype=torch.bool, device=self.device)
+        return self.labelled[:, list(held).index(what)]
 
     @property
     def label(self) -> Int[Tensor, " N"]:
@@ -101,6 +115,8 @@ class ConfigurationBatches(Batches):
     - ``r_max``: how far edges reach, in Angstrom.
     - ``cell (3, 3)`` or ``(B, 3, 3)`` and ``pbc (3,)`` or ``(B, 3)``: what repeats, as ``neighbour_list`` takes it.
       ``segments`` of ``Molecules`` that were read with their cells bring them along.
+    - ``stresses (B, 3, 3)`` in eV/Angstrom^3, of configurations that repeat; ``labelled (B, 3)``: of which
+      configurations energy, forces and stress are known (None: all that are given).
     - ``batch_size``, ``seed``, ``shuffle`` as in ``isotropy.train.Batches``, which this is.
 
     Raises ShapeError, DomainError; KeyError for elements without a free energy.
@@ -114,7 +130,7 @@ class ConfigurationBatches(Batches):
         positions: Float[Tensor, "N 3"],
         segments: Segments,
         energies: Float[Tensor, " B"],
-        forces: Float[Tensor, "N 3"] | None = None,
+        forces: Float[Tensor, "M 3"] | None = None,
         *,
         isolated: Mapping[int, float],
         r_max: float,
@@ -124,7 +140,11 @@ class ConfigurationBatches(Batches):
         seed: int = 0,
         shuffle: bool = True,
         dtype: torch.dtype = torch.float32,
+        stresses: Float[Tensor, "B 3 3"] | None = None,
+        labelled: Bool[Tensor, "B 3"] | None = None,
     ) -> None:
+        if forces is not None and len(forces) != len(numbers):
+            raise ShapeError(f"{counted(len(forces), 'row')} of forces", f"{len(numbers)}, one for each atom")
         if not len(numbers) == len(positions) == len(segments.label) or len(energies) != segments.count:
             energies_given = counted(len(energies), "energy", "energies")
             given = f"{counted(len(numbers), 'number')}, {counted(len(positions), 'position')}, {energies_given}"
@@ -139,14 +159,19 @@ class ConfigurationBatches(Batches):
         free = free_energies(isolated, numbers).to(energies.device)
         edges, shifts = neighbour_list(positions, r_max, segments, cell, pbc)
         order = edges[1].argsort(stable=True)  # sorted by target, hence by configuration
+        size = None if stresses is None else _volumes(segments, cell, pbc, stresses, labelled)
+        above = energies.to(torch.float64) - segments.sum(free)
         rows = Configurations(
             positions.to(dtype),
             numbers,
             edges[:, order],
             Segments(segments.label, segments.count),
-            (energies.to(torch.float64) - segments.sum(free)).to(dtype),
+            (above if labelled is None else torch.where(labelled[:, 0], above, 0.0)).to(dtype),
             None if forces is None else forces.to(dtype),
             None if shifts is None else shifts[order].to(dtype),
+            None if stresses is None else stresses.to(dtype),
+            None if size is None else size.to(dtype),
+            labelled,
         )
         super().__init__(rows, batch_size, seed=seed, shuffle=shuffle)
 
@@ -181,6 +206,8 @@ class ConfigurationBatches(Batches):
             seed=seed,
             shuffle=shuffle,
             dtype=dtype,
+            stresses=molecules.stresses,
+            labelled=molecules.labelled,
         )
 
     @property
@@ -219,9 +246,33 @@ class Scales:
     def of(cls, batches: ConfigurationBatches) -> Scales:
         """Those of all configurations of the batches; a scale of 1 where there are no forces, or all are zero."""
         known = batches.data
-        rms = 0.0 if known.forces is None else float(known.forces.square().mean().sqrt())
+        pulled, bound = known.known("forces"), known.known("energy")
+        rms = 0.0
+        if known.forces is not None and bool(pulled.any()):
+            rms = float(known.forces[pulled[known.label]].square().mean().sqrt())
         return cls(
-            float((known.energies / known.segments.sizes).mean()),
+            float((known.energies / known.segments.sizes)[bound].mean()) if bool(bound.any()) else 0.0,
             rms if rms > 0 else 1.0,
             max(known.edges.shape[1] / max(len(known.positions), 1), 1.0),
         )
+
+
+def _volumes(
+    segments: Segments,
+    cell: Tensor | None,
+    pbc: tuple[bool, bool, bool] | Tensor | None,
+    stresses: Tensor,
+    labelled: Tensor | None,
+) -> Tensor:
+    """The volume of each configuration whose stress is known; 1 of the others, which nothing divides by."""
+    if isinstance(segments, Boxes):
+        cell, pbc = segments.cell, segments.pbc
+    known = torch.ones(len(stresses), dtype=torch.bool) if labelled is None else labelled[:, 2].cpu()
+    size = torch.ones(len(stresses), dtype=torch.float64)
+    if not bool(known.any()):
+        return size.to(stresses.device)
+    given = torch.zeros(3, 3) if cell is None else cell
+    boxes = given.detach().cpu().double().expand(segments.count, 3, 3)
+    along = torch.as_tensor((True, True, True) if pbc is None else pbc).cpu().expand(segments.count, 3)
+    size[known] = volumes(boxes[known], along[known], int(known.sum()))
+    return size.to(stresses.device)

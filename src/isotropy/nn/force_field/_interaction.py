@@ -161,11 +161,11 @@ class Interaction(Settled):
         source, target = edges
         # Channels last in memory, which is what the convolution works along; the views have them where they belong.
         R = self.radial(basis).unflatten(-1, (-1, h.shape[1])).mT
-        if len(R) < len(source):  # of pairs, which both edges of a pair share
+        if R.shape[0] < source.shape[0]:  # of pairs, which both edges of a pair share
             R = torch.cat([R.mT, R.mT]).mT
         sent = self.up(h).mT.contiguous().index_select(0, source).mT
         m = self.convolution(sent, vectors, R).mT
-        A = m.new_zeros(len(h), *m.shape[1:]).index_add(0, target, m).mT / self.average_neighbours
+        A = m.new_zeros(h.shape[0], *m.shape[1:]).index_add(0, target, m).mT / self.average_neighbours
         B = self.out(self.power(self.down(A), types))
         return B + self.alone(h, types)
 

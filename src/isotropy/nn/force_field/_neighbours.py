@@ -68,6 +68,31 @@ def neighbour_list(
     return Neighbours(both, torch.from_numpy(shifts).to(positions))
 
 
+def volumes(
+    cell: Float[Tensor, "*B 3 3"] | None,
+    pbc: tuple[bool, bool, bool] | Bool[Tensor, "*P 3"] | None,
+    count: int,
+) -> Float[Tensor, " B"]:
+    """The volume of each cell in Angstrom^3, by which slopes become stresses.
+
+    Raises DomainError, with the numbers of the configurations, where there is no volume or nothing repeats.
+
+    >>> volumes(2 * torch.eye(3), None, 2)
+    tensor([8., 8.])
+    """
+    given = torch.zeros(3, 3) if cell is None else cell
+    size = torch.linalg.det(given.detach().double()).abs().expand(count).to(given)
+    repeats = torch.as_tensor((True, True, True) if pbc is None else pbc).to(size.device).any(-1).expand(count)
+    wrong = ((size <= 0) | ~repeats).nonzero().flatten()[:5].tolist()
+    if wrong:
+        raise DomainError(
+            f"configurations {wrong} without a volume or a direction that repeats",
+            "a cell of three independent vectors, and pbc along one or more",
+            "a free molecule has no stress: ask energy_forces",
+        )
+    return size
+
+
 def _open(where: Any, label: Any, r_max: float) -> Any:
     """The pairs ``(E, 2)`` of configurations that do not repeat, sorted."""
     sets = Segments(torch.from_numpy(label), int(label.max(initial=-1)) + 1)
