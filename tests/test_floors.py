@@ -55,8 +55,10 @@ FLOORS: dict[str, set[str]] = {
     "study": BELOW_DISCOVERY,
     # Side by side: no question imports another.
     **dict.fromkeys(QUESTIONS, BELOW_STUDY),
+    # A force field is audited as any calculator is.
+    "forcefield": BELOW_STUDY | {"discovery"},
     "experiments": BELOW_STUDY | QUESTIONS | {"testing"},
-    "cli": BELOW_STUDY | QUESTIONS | {"testing", "experiments", "__init__"},
+    "cli": BELOW_STUDY | QUESTIONS | {"testing", "experiments", "forcefield", "__init__"},
     "__main__": {"cli"},
     # The roof imports lazily whatever it publishes.
     "__init__": {"discovery", "comparison", "frames", "study"},

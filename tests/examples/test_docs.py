@@ -24,6 +24,7 @@ TUTORIALS = (
     "make-any-model-symmetric.md",
     "frames.md",
     "products-on-the-sphere.md",
+    "from-xyz-to-dynamics.md",
     "training.md",
     "memory.md",
     "lenses.md",

@@ -5,6 +5,7 @@ from isotropy.cli import _audit as _audit
 from isotropy.cli import _bench as _bench
 from isotropy.cli import _datasets as _datasets
 from isotropy.cli import _federate as _federate
+from isotropy.cli import _forcefield as _forcefield
 from isotropy.cli import _frames as _frames
 from isotropy.cli import _graphs as _graphs
 from isotropy.cli import _questions as _questions

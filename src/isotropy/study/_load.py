@@ -25,6 +25,7 @@ _KINDS = {
     "comparison": ("isotropy.comparison", "Comparison"),
     "unfinished": ("isotropy.study", "Unfinished"),
     "symmetries": ("isotropy.physics", "Symmetries"),
+    "force_field": ("isotropy.forcefield", "ForceFieldReport"),
 }
 
 
