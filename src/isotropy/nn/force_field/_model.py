@@ -143,6 +143,7 @@ class GauntForceField(Settled, Constants):
             "neighbours": self.scales.neighbours,
             "r_max": self.r_max,
             "cutoff": self.cutoff,
+            "repulsion": None if self.repulsion is None else self.repulsion.begins,
             **self.degrees,
         }
 

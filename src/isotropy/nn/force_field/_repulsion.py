@@ -32,7 +32,7 @@ class Repulsion(Settled, Constants):
 
     >>> near = Repulsion([1], {"H-H": 1.0})(torch.tensor([[0.2], [1.0]]), torch.zeros(2, 2, dtype=torch.int64))
     >>> [round(value, 2) for value in near.tolist()]
-    [34.7, 0.0]
+    [33.24, 0.0]
     """
 
     def __init__(self, numbers: Sequence[int], begins: Mapping[str, float]) -> None:
@@ -44,13 +44,14 @@ class Repulsion(Settled, Constants):
             raise SchemaError(
                 given, f"distances in Angstrom for pairs of {', '.join(names)}, such as {names[0]}-{names[0]}"
             )
+        self.numbers = list(numbers)
         self.begins = {pair: float(begins[pair]) for pair in sorted(begins)}
         table = [[self.begins.get("-".join(sorted((a, b))), 0.0) for b in names] for a in names]
         self.constant("reach", torch.tensor(table, dtype=torch.float64))
         self.constant("Z", torch.tensor(numbers, dtype=torch.float64))
 
     def settings(self) -> dict[str, Any]:
-        return {"begins": self.begins}
+        return {"numbers": self.numbers, "begins": self.begins}
 
     def forward(self, length: Float[Tensor, "E 1"], types: Int[Tensor, "2 E"]) -> Float[Tensor, " E"]:
         """The energy in eV of each pair, at a distance in Angstrom; ``types``: the places of both elements."""
