@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,7 +13,6 @@ import torch
 from isotropy.errors import DomainError, MissingExtraError
 from isotropy.random import spawn
 
-Ensemble = Literal["nve", "nvt", "npt"]
 _DAMPING = 100.0  # femtoseconds of a thermostat, ten times that of a barostat: ase's advice
 _HYDROGEN, _STEP = 0.5, 1.0  # femtoseconds: the fastest bonds turn in 9, those without hydrogen in 20
 
@@ -56,7 +55,7 @@ def moving(
     *,
     step: float | None = None,
     temperature: float = 300.0,
-    ensemble: Ensemble = "nve",
+    ensemble: str = "nve",
     pressure: float = 0.0,
     every: int = 10,
     seed: int = 0,

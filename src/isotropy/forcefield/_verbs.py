@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from isotropy.data import Molecules
 from isotropy.errors import DomainError, SchemaError
-from isotropy.forcefield._dynamics import Ensemble, Motion, moving
+from isotropy.forcefield._dynamics import Motion, moving
 from isotropy.forcefield._frames import Frames, Keys, prepared
 from isotropy.forcefield._look import batched, calibrated, look
 from isotropy.forcefield._recipe import Recipe
@@ -155,7 +155,7 @@ def run_dynamics(
     out: str | Path | None = None,
     step: float | None = None,
     temperature: float = 300.0,
-    ensemble: Ensemble = "nve",
+    ensemble: str = "nve",
     pressure: float = 0.0,
     every: int = 10,
     seed: int = 0,
