@@ -122,6 +122,11 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
     "scale": (field, lambda: field(scales=Scales(scale=2.0)), "scale = 2.0"),
     "shift": (field, lambda: field(scales=Scales(shift=-4.0)), "shift = -4.0"),
     "neighbours": (field, lambda: field(scales=Scales(neighbours=9.0)), "neighbours = 9.0"),
+    "repulsion": (
+        lambda: field(repulsion={"H-H": 0.7}),
+        lambda: field(repulsion={"H-H": 0.8}),
+        r"repulsion = \{'H-H': 0\.8\}",
+    ),
     "basis": (lambda: RadialBasis(5.0, 8), lambda: RadialBasis(4.0, 8), "r_max = 4.0"),
     "group": (
         lambda: EquivariantLinear("Vector", "Vector", "O(3)"),
@@ -368,6 +373,8 @@ FREE_OF_SETTINGS = {
     "BatchNorm": "widths are shapes, its averages are in the state",
     "Constants": "a base",
     "Operation": "a base",
+    "Standalone": "its model tells",
+    "ForceFieldCommittee": "its members tell; factors scale what they tell of each other alone",
     "Program": "a program of others, loaded with its weights",
     "Dense": "widths are shapes",
     "Coupling": "what it couples is given",
