@@ -18,6 +18,8 @@ from isotropy.storage import write_whole
 TAKES = "positions (N, 3) in Angstrom, numbers (N,), edges (2, E) from source to target, shifts (E, 3) in Angstrom"
 GIVES = "energy () in eV, float64; forces (N, 3) in eV/Angstrom; virial (3, 3) in eV: stress = virial / volume"
 
+_ATOMS = 61
+
 
 class Standalone(nn.Module):
     """One configuration, ``(positions, numbers, edges, shifts) -> (energy, forces, virial)``, free atoms included."""
@@ -54,10 +56,13 @@ def export_force_field(model: GauntForceField | ForceFieldCommittee, path: str |
     where = Path(path)
     like = model.embedding
     few = min(model.isolated)
-    # Any three atoms: what is traced depends on no number but their count, which is declared to vary.
-    places = torch.tensor([[0.0, 0, 0], [0.9, 0.1, 0.2], [0.1, 1.1, -0.3]]).to(like)
-    edges = torch.tensor([[0, 1, 0, 2, 1, 2], [1, 0, 2, 0, 2, 1]], device=like.device)
-    given = (places, torch.full((3,), few, device=like.device), edges, torch.zeros(6, 3).to(like))
+    # A ring of atoms, each with two neighbours. Tracing takes sizes that are equal for the same one: theirs are no size
+    # of a weight.
+    turn = torch.arange(_ATOMS, dtype=torch.float64) * (2 * torch.pi / _ATOMS)
+    places = (_ATOMS / 6 * torch.stack([turn.cos(), turn.sin(), 0 * turn], 1)).to(like)
+    here = torch.arange(_ATOMS, device=like.device)
+    edges = torch.stack([torch.cat([here, here.roll(-1)]), torch.cat([here.roll(-1), here])])
+    given = (places, torch.full_like(here, few), edges, torch.zeros(2 * _ATOMS, 3).to(like))
     atoms, pairs = torch.export.Dim("atoms", min=1), torch.export.Dim("edges", min=0)
     shapes = {0: atoms}, {0: atoms}, {1: pairs}, {0: pairs}
     with evaluating(model):
