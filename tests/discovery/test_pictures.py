@@ -17,7 +17,8 @@ from isotropy.data import Pictures, load_pictures, read_pictures
 from isotropy.discovery import PictureDiscovery
 from isotropy.discovery._motions import motion_from, motions_of, spelt, within
 from isotropy.discovery._picture_card import price_text
-from isotropy.discovery._picture_report import multipliers
+from isotropy.discovery._picture_jobs import strip
+from isotropy.discovery._picture_report import _elements, multipliers
 from isotropy.discovery._thirds import thirds
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Window, parse
@@ -99,6 +100,9 @@ def test_three_columns_stand_in_the_result_and_the_report(run: tuple[PictureDisc
 def test_multipliers_of_unequal_epochs_have_a_mean(run: tuple[PictureDiscovery, Path]) -> None:
     """Thirds of 193 pictures make two batches and one."""
     one = replace(run[0]["SO(2)"], multipliers=((0.0, 1.0, 2.0), (0.0, 2.0), (0.0, 3.0)))
+    words = _elements(replace(one, name="D(4)", errors=(0.0,) * 8))
+    assert words[:2] == ["not moved", "turned by 90 degrees"]
+    assert sum(word.startswith("mirrored") for word in words) == 4
     (curve,) = multipliers([one]).curves
     assert [round(v, 6) for v in curve.y] == [0.0, 1.166667, 2.333333]
 
@@ -148,6 +152,14 @@ def test_candidates_have_strengths_about_their_rest() -> None:
     [declared] = motions_of([window], None, 1)
     assert declared.strengths[-1] == pytest.approx(1.2214, abs=1e-3)
     assert motion_from(spelt(declared), 1).strengths == declared.strengths
+
+
+def test_strips_show_both_sides_of_the_rest_and_every_element_of_a_small_group() -> None:
+    x = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    sizes, whole = motions_of("Scale,D(4)", None, 1)
+    assert [round(strength, 1) for strength, _ in strip(x, sizes)] == [0.5, 0.7, 1.0, 1.5, 2.0]
+    moved = [picture for _, picture in strip(x, whole)]
+    assert len({picture.tobytes() for picture in moved}) == 8
 
 
 def test_ranges_have_no_gap() -> None:
