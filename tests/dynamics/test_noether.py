@@ -227,6 +227,31 @@ def test_velocities_that_are_not_the_derivative_are_refused(noise: float, factor
     moments_of(Kepler(tracks=8, noise=noise))
 
 
+@pytest.mark.parametrize("noise", [0.0, 0.02])
+@pytest.mark.parametrize("factor", [3.6, 0.5, -1.0])
+def test_accelerations_that_are_not_the_derivative_are_refused(noise: float, factor: float) -> None:
+    data = Kepler(tracks=8, noise=noise).dataset()
+    assert data.time is not None
+    with pytest.raises(DomainError, match=r"accelerations whose integral misses the velocities by \d.*at most \d"):
+        Trajectories.of(data.time, data.x[:, :2], data.x[:, 2:], factor * data.y, data.cluster)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["accelerations", "without"])
+def test_tracks_of_two_points_pass_and_their_units_count(given: bool) -> None:
+    data = Kepler(tracks=8).dataset()
+    assert data.time is not None
+    assert data.cluster is not None
+    place = torch.arange(data.rows) % 40
+    rows = (place < 2) | (data.cluster > 1)  # two tracks of two points beside whole ones
+    for kept in (rows, place < 2):
+        t, (q, v), a, track = data.time[kept], data.x[kept].split(2, 1), data.y[kept], data.cluster[kept]
+        moments = Trajectories.of(t, q, v, a if given else None, track)
+        assert int(moments.tracks.sizes.min()) == 2
+        assert float((moments.a - a).abs().max()) < 0.2  # of 1: chords where nothing was given
+        with pytest.raises(DomainError, match="velocities whose integral misses the positions"):
+            Trajectories.of(t, q, 3.6 * v, 3.6 * a if given else None, track)
+
+
 def test_coarse_steps_of_true_velocities_pass() -> None:
     assert moments_of(Kepler(tracks=8, steps=8, span=6.0)).count == 8
 

@@ -48,15 +48,16 @@ class Trajectories:
         """Moments in any order, of the tracks that ``track`` numbers; accelerations are read off velocities if missing.
 
         Raises ShapeError for tracks of one moment, DomainError for times that repeat in a track and for velocities that
-        are not the derivative of the positions to the accuracy of the time step.
+        are not the derivative of the positions, or accelerations that are not that of the velocities, to the accuracy
+        of the time step.
 
         >>> t = torch.linspace(0, 1, 9, dtype=torch.float64)
         >>> fall = Trajectories.of(t, t[:, None] ** 2, 2 * t[:, None])
         >>> len(fall.t), fall.a[4].round(decimals=6).tolist()
         (9, [2.0])
         """
-        if not all(bool(part.isfinite().all()) for part in (t, q, v)):
-            raise DomainError("moments with NaN or infinite numbers", "finite times, positions and velocities")
+        if not all(bool(part.isfinite().all()) for part in (t, q, v, *(() if a is None else (a,)))):
+            raise DomainError("moments with NaN or infinite numbers", "finite times, positions, velocities, ...")
         label = torch.zeros(len(t), dtype=torch.long) if track is None else track
         label = torch.unique(label, return_inverse=True)[1]
         order = torch.from_numpy(np.lexsort((t.numpy(), label.numpy())))
@@ -66,7 +67,9 @@ class Trajectories:
         _increasing(t, tracks)
         read = a[order] if a is not None else _derivative(t, v, tracks)
         found = cls(t, q, v, read, tracks, order)
-        found._follow()
+        found._follow("velocities", "positions", v, q, read, found.noise)
+        if a is not None:
+            found._follow("accelerations", "velocities", read, v, _derivative(t, read, tracks), found.noise_of_rates)
         return found
 
     @classmethod
@@ -114,6 +117,11 @@ class Trajectories:
             _roughness(self.t, self.v, self.a, self.tracks),
         )
 
+    @cached_property
+    def noise_of_rates(self) -> tuple[float, float]:
+        """The same of velocities and of accelerations; of these beside their neighbours alone."""
+        return self.noise[1], _roughness(self.t, self.a, None, self.tracks)
+
     def roughness_of_a(self) -> float:
         """The share of the accelerations that is not smooth in time: their noise, from above."""
         return (
@@ -132,37 +140,44 @@ class Trajectories:
         """The largest |f(t) - f(0)| on each track, of values ``f (N,)``."""
         return self.tracks.max((tracks - tracks[self.first][self.tracks.label]).abs())
 
-    def _follow(self) -> None:
-        """Raises DomainError for velocities that are not the derivative of the positions, to what the steps allow."""
-        slope = _derivative(self.t, self.v, self.tracks)
-        went, left = self._travelled(self.v, slope)
-        off = float((self.q - self.q[self.first][self.tracks.label] - went).square().mean().sqrt())
-        (rough, fast), k = self.noise, self.steps
+    def _follow(self, rates: str, places: str, f: Tensor, of: Tensor, slope: Tensor, noise: tuple[float, float]) -> None:
+        """Raises DomainError for rates ``f (N, d)``, whose own derivative is ``slope``, that are not the derivative of
+        the places ``of (N, d)``, to what the steps and the ``noise`` of both allow."""
+        went, left = self._travelled(f, slope)
+        off = float((of - of[self.first][self.tracks.label] - went).square().mean().sqrt())
+        (rough, fast), k = noise, self.steps
         long = self.t - self.t[self.first][self.tracks.label]
         step = float((self.t[k + 1] - self.t[k]).median())
-        noise = (2 * rough**2 + fast**2 * step * float(long.mean())) ** 0.5
-        allowed = _ALLOWED * (noise + left) + 1e-9 * float(self.q.square().mean().sqrt())
+        by_noise = (2 * rough**2 + fast**2 * step * float(long.mean())) ** 0.5
+        allowed = _ALLOWED * (by_noise + left) + 1e-9 * float(of.square().mean().sqrt())
         if off > allowed:
             raise DomainError(
-                f"velocities whose integral misses the positions by {off:.3g} (root mean square): they are not the "
-                "derivative of the positions",
+                f"{rates} whose integral misses the {places} by {off:.3g} (root mean square): they are not the "
+                f"derivative of the {places}",
                 f"at most {allowed:.3g}, which time steps of {step:.3g} and the noise of the data leave",
-                "give positions, velocities and times in one system of units, columns in the same order",
+                f"give {places}, {rates} and times in one system of units, columns in the same order",
             )
 
-    def _travelled(self, v: Float[Tensor, "N d"], a: Float[Tensor, "N d"]) -> tuple[Float[Tensor, "N d"], float]:
-        """The integral of v since the first moment of a track, by the trapezoid rule with its first correction, and
-        how much (root mean square) the rule without it would have missed: the accuracy of the time step."""
+    def _travelled(self, f: Float[Tensor, "N d"], slope: Float[Tensor, "N d"]) -> tuple[Float[Tensor, "N d"], float]:
+        """The integral of f since the first moment of a track, by the trapezoid rule with its first correction, and
+        how much (root mean square) the rule without it would have missed: the accuracy of the time step.
+
+        The slope between two moments is no better known than that of their chord; where these are the whole track, the
+        rule may miss what it would if the slope changed by itself over the step.
+        """
         k = self.steps
         h = (self.t[k + 1] - self.t[k])[:, None]
-        correction = torch.zeros_like(v)
-        correction[k + 1] = h.square() / 12 * (a[k + 1] - a[k])
-        area = torch.zeros_like(v)
-        area[k + 1] = h * (v[k] + v[k + 1]) / 2
+        correction = torch.zeros_like(f)
+        correction[k + 1] = h.square() / 12 * (slope[k + 1] - slope[k])
+        area = torch.zeros_like(f)
+        area[k + 1] = h * (f[k] + f[k + 1]) / 2
         summed, missed = area.cumsum(0), correction.cumsum(0)
         begin = self.first[self.tracks.label]
         missed = missed - missed[begin]
-        return summed - summed[begin] - missed, float(missed.square().mean().sqrt())
+        left = missed.clone()
+        pair = ((self.tracks.sizes[self.tracks.label[k]] == 2)[:, None] & (correction[k + 1] == 0)).to(f)
+        left[k + 1] += pair * h / 12 * (f[k + 1] - f[k])
+        return summed - summed[begin] - missed, float(left.square().mean().sqrt())
 
 
 def _several(tracks: Segments) -> None:
@@ -180,26 +195,24 @@ def _increasing(t: Tensor, tracks: Segments) -> None:
         raise DomainError(f"the time {float(t[twice[0]]):g} twice in track {where}", "each moment of a track once")
 
 
-def _windows(tracks: Segments, width: int) -> tuple[Int[Tensor, " N"], int]:
-    """The first of ``width`` moments of its own track about each moment, where tracks are long enough."""
-    width = min(width, int(tracks.sizes.min()))
-    begin = tracks.ptr[:-1][tracks.label]
-    end = tracks.ptr[1:][tracks.label]
-    middle = torch.arange(len(tracks.label)) - width // 2
-    return torch.minimum(torch.maximum(middle, begin), end - width), width
-
-
 def _derivative(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> Float[Tensor, "N d"]:
-    """The derivative of the polynomial through the moments about each one."""
-    start, width = _windows(tracks, _STENCIL)
-    near = start[:, None] + torch.arange(width)
-    away = t[near] - t[:, None]
-    unit = away.abs().amax(1, keepdim=True)
-    powers = (away / unit)[:, None, :] ** torch.arange(width)[:, None]  # (N, power, node)
-    wanted = torch.zeros(len(t), width, 1, dtype=t.dtype)
-    wanted[:, 1] = 1 / unit
-    weights = torch.linalg.solve(powers, wanted)[..., 0]
-    return torch.einsum("nk,nkd->nd", weights, f[near])
+    """The derivative of the polynomial through the moments about each one: five, or the whole track if it is shorter.
+    """
+    found = torch.empty_like(f)
+    widths = tracks.sizes.clamp_max(_STENCIL)[tracks.label]
+    begin, end = tracks.ptr[:-1][tracks.label], tracks.ptr[1:][tracks.label]
+    for width in widths.unique().tolist():
+        rows = (widths == width).nonzero()[:, 0]
+        start = torch.minimum(torch.maximum(rows - width // 2, begin[rows]), end[rows] - width)
+        near = start[:, None] + torch.arange(width)
+        away = t[near] - t[rows][:, None]
+        unit = away.abs().amax(1, keepdim=True)
+        powers = (away / unit)[:, None, :] ** torch.arange(width)[:, None]  # (n, power, node)
+        wanted = torch.zeros(len(rows), width, 1, dtype=t.dtype)
+        wanted[:, 1] = 1 / unit
+        weights = torch.linalg.solve(powers, wanted)[..., 0]
+        found[rows] = torch.einsum("nk,nkd->nd", weights, f[near])
+    return found
 
 
 def _roughness(t: Tensor, f: Float[Tensor, "N d"], slope: Float[Tensor, "N d"] | None, tracks: Segments) -> float:

@@ -116,7 +116,8 @@ def _all_at(exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], points: Arra
 
 
 def _snapped(basis: Array) -> Solutions:
-    """The reduced echelon form of the rows, pivots by size, its entries as fractions."""
+    """The span of the rows as fractions: reduced by the largest pivots, snapped, and written in its one echelon form.
+    """
     rows = np.array(basis)
     for at in range(len(rows)):
         flat = int(np.argmax(np.abs(rows[at:] / np.abs(rows).max(axis=1, keepdims=True)[at:])))
@@ -135,5 +136,24 @@ def _snapped(basis: Array) -> Solutions:
         raise SymmetryError(
             "symmetries whose coefficients are no small fractions", f"denominators up to {_LARGEST}", hint
         )
-    short = sorted(exact, key=lambda row: (sum(1 for v in row if v), [not v for v in row]))  # translations first
-    return tuple(tuple(row) for row in short)
+    # Entries of one size are pivots by chance, so that signs and factors would differ from run to run.
+    short = sorted(_echelon(exact), key=lambda row: (sum(1 for v in row if v), [not v for v in row]))
+    return tuple(tuple(row) for row in short)  # translations first
+
+
+def _echelon(rows: list[list[Fraction]]) -> list[list[Fraction]]:
+    """The reduced echelon form from the last column on, as ``rational_nullspace`` gives it: a 1 ends each row, and the
+    others are 0 there. It depends on the span alone."""
+    kept: list[list[Fraction]] = []
+    for column in reversed(range(len(rows[0]) if rows else 0)):
+        at = next((k for k, row in enumerate(rows) if row[column]), None)
+        if at is None:
+            continue
+        pivot = rows.pop(at)
+        pivot = [value / pivot[column] for value in pivot]
+        rows, kept = (
+            [[v - row[column] * p for v, p in zip(row, pivot, strict=True)] if row[column] else row for row in part]
+            for part in (rows, kept)
+        )
+        kept.append(pivot)
+    return kept
