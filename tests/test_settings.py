@@ -406,6 +406,7 @@ FREE_OF_SETTINGS = {
     "OnGraphs": "a model of others, as it is",
     "OneColumn": "a model of others, as it is",
     "Features": "all its numbers are in its state",
+    "LagrangianNetwork": "all its numbers are in its state",
     "Mechanical": "all its numbers are in its state",
 }
 

@@ -7,12 +7,17 @@ from collections.abc import Sequence
 import torch
 
 from isotropy.discovery._conserved import Conserved, Motions
-from isotropy.dynamics import Quantity, Trajectories
+from isotropy.dynamics import Fit, Quantity, Trajectories
 from isotropy.report import Block, Chip, Column, Curve, Curves, Interval, Table, Text, Tone
 
 _TRACKS = 10
 _NO_SYMMETRY = "a generator that is no symmetry"
 _POINTS = 120  # of a curve; more would not be seen
+_OTHERS = (
+    "Lagrangians of another form, such as those of magnetic forces and of masses that vary, were not tried: many fit, and "
+    "networks that tell them apart take minutes to train. isotropy.dynamics.fit_network(moments) learns one, "
+    "laws_of(moments, lagrangian=...) says what it conserves."
+)
 _CHIPS = {
     "conserved": Chip(
         "conserved", "holds", "●", "It drifts no more than noise explains, or a hundred times less than the floor."
@@ -93,11 +98,13 @@ def _fit(motions: Motions | None) -> list[str]:
     if motions is None:
         return []
     laws = motions.laws
+    assert isinstance(laws.fit, Fit), "discover learns no other Lagrangian by itself"
     mass = "; ".join(" ".join(f"{entry:.3g}" for entry in row) for row in laws.fit.lagrangian.mass.tolist())
     word = "hold" if laws.holds else "do not hold"
     return [
         f"The equations of L = v M v / 2 - V(q), M = [{mass}], {word}: {laws.fit.left:.2g} of the accelerations held "
-        f"out are left unexplained, where {laws.noise:.2g} of them is not smooth in time."
+        f"out are left unexplained, where {laws.noise:.2g} of them is not smooth in time.",
+        *([] if laws.holds else [_OTHERS]),
     ]
 
 

@@ -14,9 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.func import jvp
 
+from isotropy.dynamics._divergence import change_of, terms_of
+from isotropy.dynamics._lagrangian import Lagrangian, equations, euler
 from isotropy.dynamics._mechanical import Mechanical, weights_of
 from isotropy.dynamics._noether import PointGenerator
 from isotropy.linalg import sym_invsqrt, sym_sqrt
+from isotropy.random import spawn
 
 SYMMETRIC = 0.02
 """A direction is a symmetry of the equations while it changes a smaller share of the accelerations, per displacement
@@ -67,6 +70,33 @@ class Directions:
         unit = (a @ root * weight).square().sum() / n
         E, B, K = torch.stack(changed, 1), torch.stack(moved, 1), torch.stack(kinetic, 1)
         return cls(d, size, E.mT @ E / (n * unit), K.mT @ K / n, B.mT @ B / n)
+
+    @classmethod
+    def of_any(
+        cls, L: Lagrangian, q: Float[Tensor, "n d"], v: Float[Tensor, "n d"], a: Float[Tensor, "n d"]
+    ) -> Directions:
+        """Of a Lagrangian of any form, where the motions are, with the accelerations ``a`` of the moments dealt anew
+        for the test of the action (``divergence_defect``), whose squares stand in the place of kinetic energies."""
+        d, n = q.shape[1], len(q)
+        own, by_q, by_v = _linearised(L, q, v)
+        weight = weights_of(own)[:, None]
+        size = float((q - q.mean(0)).square().mean().sqrt())
+        mixed = a[torch.randperm(n, generator=spawn(0, "divergence"))]
+        unit = terms_of(L, q, v, mixed)
+        changed: list[Tensor] = []
+        moved: list[Tensor] = []
+        action: list[Tensor] = []
+        for c in torch.eye(d * d + d + 1, dtype=q.dtype):
+            g = generator_of(c, d, size)
+            shift, turned = g.shift(q), v @ g.A.mT - g.dilation * v
+            # The flow of the generator carries a(q, v) along; what is left beside its own change is broken.
+            along = torch.einsum("nij,nj->ni", by_q, shift) + torch.einsum("nij,nj->ni", by_v, turned)
+            changed.append(((own @ g.A.mT - 2 * g.dilation * own - along) * weight).flatten())
+            moved.append(torch.cat([shift.flatten() / size, q.new_full((1,), g.dilation * n**0.5)]))
+            action.append(euler(change_of(L, g), q, v, mixed).flatten() / unit)
+        E, B, K = (torch.stack(part, 1) for part in (changed, moved, action))
+        share = float((own * weight).square().sum()) / n
+        return cls(d, size, E.mT @ E / (n * share), K.mT @ K / n, B.mT @ B / n)
 
     @cached_property
     def _frame(self) -> Float[Tensor, "D r"]:
@@ -154,6 +184,18 @@ class Directions:
 
 
 Named = tuple[str, PointGenerator]
+
+
+def _linearised(L: Lagrangian, q: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The accelerations (n, d) that L gives, and their derivatives (n, d, d) by positions and by velocities."""
+    q, v = q.detach().requires_grad_(), v.detach().requires_grad_()
+    a = equations(L, q, v).accelerations
+    rows = [
+        torch.autograd.grad(a[:, i].sum(), (q, v), retain_graph=True, allow_unused=True, materialize_grads=True)
+        for i in range(a.shape[1])
+    ]
+    by_q, by_v = (torch.stack(part, 1) for part in zip(*rows, strict=True))
+    return a.detach(), by_q, by_v
 
 
 def generator_of(c: Float[Tensor, " D"], d: int, size: float) -> PointGenerator:

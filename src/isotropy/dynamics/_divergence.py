@@ -33,14 +33,19 @@ def divergence_defect(L: Lagrangian, generator: PointGenerator, q: Rows, v: Rows
     other = torch.randperm(len(a), generator=spawn(seed, "divergence"))
     given = [part.detach() for part in (q, v, a[other])]
 
+    left = euler(change_of(L, generator), *given).square().sum(-1).mean().sqrt()
+    return float(left) / (_size(generator, q) * terms_of(L, *given))
+
+
+def change_of(L: Lagrangian, generator: PointGenerator) -> Lagrangian:
+    """pr v(L) + L dxi/dt, a function of positions and velocities as L is."""
+
     def changed(q: Tensor, v: Tensor) -> Tensor:
-        """pr v(L) + L dxi/dt."""
         along = (generator.shift(q), v @ generator.A.mT.to(v) - generator.dilation * v)
         moved: Tensor = jvp(lambda q, v: value(L, q, v), (q, v), along)[1]
         return moved + generator.dilation * value(L, q, v)
 
-    left = euler(changed, *given).square().sum(-1).mean().sqrt()
-    return float(left) / (_size(generator, q) * _terms(L, *given))
+    return changed
 
 
 def _size(generator: PointGenerator, q: Rows) -> float:
@@ -50,7 +55,7 @@ def _size(generator: PointGenerator, q: Rows) -> float:
     return max(float((moved / spread).sqrt()), abs(generator.dilation), 1e-300)
 
 
-def _terms(L: Lagrangian, q: Rows, v: Rows, a: Rows) -> float:
+def terms_of(L: Lagrangian, q: Rows, v: Rows, a: Rows) -> float:
     """The root mean square of what E(L) is made of: dL/dq and d/dt dL/dv."""
     whole = euler(L, q, v, a)
     still = euler(L, q, torch.zeros_like(v), torch.zeros_like(a))

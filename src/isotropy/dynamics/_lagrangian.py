@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.func import grad, hessian, jacfwd, jvp, vmap
+from torch.func import grad, jvp
 
 Lagrangian = Callable[[Tensor, Tensor], Tensor]
 """L(q (B, d), v (B, d)) -> (B,) or (B, 1), each row by itself: a module, trained or not, or any such function."""
@@ -47,6 +48,37 @@ def euler(L: Lagrangian, q: Rows, v: Rows, a: Rows) -> Rows:
     return (by_q - jvp(momenta, (q, v), (v, a))[1]).detach()
 
 
+@dataclass(frozen=True, eq=False)
+class Equations:
+    """E(L) = 0 solved for the ``accelerations (B, d)``; ``mass[b, i, j]`` is d2L/dv_i dv_j, ``mixed`` d2L/dv_i dq_j."""
+
+    accelerations: Rows
+    mass: Float[Tensor, "B d d"]
+    mixed: Float[Tensor, "B d d"]
+
+
+def equations(L: Lagrangian, q: Rows, v: Rows) -> Equations:
+    """The equations of motion of each row, where d2L/dv2 is regular; gradients pass to what L depends on, for training.
+
+    Each column of the momenta is derived once for all rows: several times faster than Hessians row by row.
+    """
+    with torch.enable_grad():
+        q, v = (part if part.requires_grad else part.detach().requires_grad_() for part in (q, v))
+        force, p = _derived(value(L, q, v), q, v)
+        both = [_derived(p[:, j], q, v) for j in range(q.shape[1])]
+        mixed, mass = (torch.stack(part, 1) for part in zip(*both, strict=True))
+        a = torch.linalg.solve(mass, force - (mixed @ v[..., None])[..., 0])
+    return Equations(a, mass, mixed)
+
+
+def _derived(f: Float[Tensor, " B"], q: Rows, v: Rows) -> tuple[Rows, Rows]:
+    """The derivatives of f by q and by v, of each row; zero where it does not depend on them."""
+    if not f.requires_grad:
+        return torch.zeros_like(q), torch.zeros_like(v)
+    by_q, by_v = torch.autograd.grad(f.sum(), (q, v), create_graph=True, allow_unused=True, materialize_grads=True)
+    return by_q, by_v
+
+
 def accelerations(L: Lagrangian, q: Rows, v: Rows) -> Rows:
     """The a that solves E(L) = 0, where d2L/dv2 is regular; gradients pass through, for training on it.
 
@@ -55,13 +87,4 @@ def accelerations(L: Lagrangian, q: Rows, v: Rows) -> Rows:
     >>> accelerations(spring, torch.tensor([[1.0, 0.5]]), torch.zeros(1, 2)).tolist()
     [[-4.0, -2.0]]
     """
-
-    def single(q: Tensor, v: Tensor) -> Tensor:
-        return value(L, q[None], v[None])[0]
-
-    def solved(q: Tensor, v: Tensor) -> Tensor:
-        mass = hessian(single, argnums=1)(q, v)
-        mixed = jacfwd(grad(single, argnums=1), argnums=0)(q, v)
-        return torch.linalg.solve(mass, grad(single)(q, v) - mixed @ v)
-
-    return vmap(solved)(q, v)
+    return equations(L, q, v).accelerations

@@ -8,11 +8,13 @@ from typing import Literal
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.dynamics._algebra import Directions, natural_generators
 from isotropy.dynamics._drift import Drift
-from isotropy.dynamics._mechanical import Fit, fit_mechanical
+from isotropy.dynamics._lagrangian import equations
+from isotropy.dynamics._mechanical import Fit, fit_mechanical, weights_of
+from isotropy.dynamics._network import unexplained
 from isotropy.dynamics._noether import PointGenerator, Quantity
 from isotropy.dynamics._trajectories import Trajectories
 from isotropy.errors import DomainError, ShapeError
@@ -53,24 +55,37 @@ class Law:
 
 
 @dataclass(frozen=True, eq=False)
+class Given:
+    """A Lagrangian that was given, and the share of all accelerations that its equations leave."""
+
+    lagrangian: nn.Module
+    left: float
+
+
+@dataclass(frozen=True, eq=False)
 class Laws:
     """The ``laws`` of some motions, the Lagrangian they come from and whether its equations ``hold``; ``noise`` is the
     share of the accelerations that is not smooth, ``wrong`` the quantity of the floor."""
 
     laws: tuple[Law, ...]
-    fit: Fit
+    fit: Fit | Given
     holds: bool
     noise: float
     wrong: Quantity
 
 
 def laws_of(
-    moments: Trajectories, supported: Mapping[str, Sequence[PointGenerator]] | None = None, *, seed: int = 0
+    moments: Trajectories,
+    supported: Mapping[str, Sequence[PointGenerator]] | None = None,
+    *,
+    lagrangian: nn.Module | None = None,
+    seed: int = 0,
 ) -> Laws:
     """Every affine symmetry of the equations of motion, and translation of time, with its quantity and a verdict.
 
     ``supported`` are generators that other evidence holds for symmetries, by the name of their group. Each quantity is
-    listed once, functions of others not at all.
+    listed once, functions of others not at all. ``lagrangian`` is one of any form, such as that of ``fit_network``;
+    without it v M v / 2 - V(q) is fitted.
 
     Raises ShapeError for one trajectory, DomainError for motions along straight lines at equal speed.
 
@@ -82,18 +97,23 @@ def laws_of(
     """
     check_motions(moments)
     few = _thinned(moments, seed)
-    fit = fit_mechanical(few, seed=seed)
-    parts = [few.take(torch.arange(k, few.count, 2)) for k in (0, 1)]
-    halves = [fit_mechanical(part, smooth=fit.smooth, seed=seed) for part in parts]
     noise = moments.roughness_of_a()  # of the steps that there are: those of thinned moments are longer
+    halves: list[tuple[Fit, Directions]] = []
+    if lagrangian is None:
+        fit = fit_mechanical(few, seed=seed)
+        mass, directions = fit.lagrangian.mass, Directions.of(fit.lagrangian, few.q, few.v)
+        for k in (0, 1):
+            half = fit_mechanical(few.take(torch.arange(k, few.count, 2)), smooth=fit.smooth, seed=seed)
+            halves.append((half, Directions.of(half.lagrangian, few.q, few.v)))
+    else:
+        fit = Given(lagrangian, unexplained(lagrangian, few.q, few.v, few.a, weights_of(few.a)))
+        mass = equations(lagrangian, few.q, few.v).mass.detach().mean(0)
+        directions = Directions.of_any(lagrangian, few.q, few.v, few.a)
     holds = fit.left < min(_HOLDS + _NOISES * noise, _EQUATIONS)
-    directions = Directions.of(fit.lagrangian, few.q, few.v)
     wrong = Quantity(fit.lagrangian, directions.wrong)
     floor = wrong.drift(moments)
-    judge = _Judge(
-        moments, fit, halves, [Directions.of(half.lagrangian, few.q, few.v) for half in halves], floor, holds, seed
-    )
-    natural = natural_generators(fit.lagrangian.mass)
+    judge = _Judge(moments, fit, halves, floor, holds, seed)
+    natural = natural_generators(mass)
     given = [(group, g) for group, listed in (supported or {}).items() for g in listed]
     later = PointGenerator.later(moments.q.shape[1])
     found = [judge.law("energy", "time", later, variational=True)]
@@ -137,9 +157,8 @@ def _leaves(q: Float[Tensor, "n d"], g: PointGenerator) -> bool:
 @dataclass(frozen=True, eq=False)
 class _Judge:
     moments: Trajectories
-    fit: Fit
-    halves: Sequence[Fit]
-    directions: Sequence[Directions]
+    fit: Fit | Given
+    halves: Sequence[tuple[Fit, Directions]]
     floor: Drift
     holds: bool
     seed: int
@@ -157,7 +176,7 @@ class _Judge:
         verdict = self._verdict(drift, expected, variational and not decays)
         return Law(name, group, g, J, drift, self.floor, expected, verdict)
 
-    def _quantity(self, fit: Fit, g: PointGenerator, variational: bool) -> Quantity:
+    def _quantity(self, fit: Fit | Given, g: PointGenerator, variational: bool) -> Quantity:
         """That of a generator; of one that may change the action by a multiple of the time, with that gain."""
         J = Quantity(fit.lagrangian, g)
         return J.gaining(self.moments) if variational and not g.tau and not g.dilation else J
@@ -170,10 +189,10 @@ class _Judge:
         jitter = J.jitter(self.moments, self.moments.noise)
         drawn = jitter * torch.randn(len(jitter), generator=spawn(self.seed, "jitter"), dtype=jitter.dtype)
         by_noise = 0.0 if trend(self.moments, J.of(self.moments)) > _TREND else float(self.moments.moved(drawn).mean())
-        if not variational:
+        if not variational or not self.halves:
             return by_noise / unit
         both: list[Tensor] = []
-        for half, directions in zip(self.halves, self.directions, strict=True):
+        for half, directions in self.halves:
             near = g if g.tau else directions.nearest(g, directions.variational)
             both.append(self._quantity(half, near or g, variational).of(self.moments))
         by_fit = float(self.moments.moved(both[0] - both[1]).mean())
