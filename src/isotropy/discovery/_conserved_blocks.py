@@ -14,9 +14,9 @@ _TRACKS = 10
 _NO_SYMMETRY = "a generator that is no symmetry"
 _POINTS = 120  # of a curve; more would not be seen
 _OTHERS = (
-    "Lagrangians of another form, such as those of magnetic forces and of masses that vary, were not tried: many fit, and "
-    "networks that tell them apart take minutes to train. isotropy.dynamics.fit_network(moments) learns one, "
-    "laws_of(moments, lagrangian=...) says what it conserves."
+    "Lagrangians of another form, as of magnetic forces or of masses that vary, were not tried: a network that learns "
+    "one trains for a minute or more, and tells what it conserves less surely. isotropy.dynamics.fit_network(moments) "
+    "learns it, laws_of(moments, lagrangian=...) says what it conserves."
 )
 _CHIPS = {
     "conserved": Chip(

@@ -140,7 +140,9 @@ class Trajectories:
         """The largest |f(t) - f(0)| on each track, of values ``f (N,)``."""
         return self.tracks.max((tracks - tracks[self.first][self.tracks.label]).abs())
 
-    def _follow(self, rates: str, places: str, f: Tensor, of: Tensor, slope: Tensor, noise: tuple[float, float]) -> None:
+    def _follow(
+        self, rates: str, places: str, f: Tensor, of: Tensor, slope: Tensor, noise: tuple[float, float]
+    ) -> None:
         """Raises DomainError for rates ``f (N, d)``, whose own derivative is ``slope``, that are not the derivative of
         the places ``of (N, d)``, to what the steps and the ``noise`` of both allow."""
         went, left = self._travelled(f, slope)
@@ -196,8 +198,7 @@ def _increasing(t: Tensor, tracks: Segments) -> None:
 
 
 def _derivative(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> Float[Tensor, "N d"]:
-    """The derivative of the polynomial through the moments about each one: five, or the whole track if it is shorter.
-    """
+    """The derivative of the polynomial through the moments about each one: five, or the whole track if it is shorter."""
     found = torch.empty_like(f)
     widths = tracks.sizes.clamp_max(_STENCIL)[tracks.label]
     begin, end = tracks.ptr[:-1][tracks.label], tracks.ptr[1:][tracks.label]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from isotropy.experiments.asymptotic_symmetries._config import (
     CATALOGUE,
     CONES,
     ENERGY,
+    LEARNED,
     LEVELS,
     MATCHING,
     ORBITS,
+    PLANETS,
     SOLUTION,
 )
+from isotropy.experiments.asymptotic_symmetries._motions import INNER, VERDICTS
+from isotropy.experiments.asymptotic_symmetries._motions import PLANETS as NAMES
 from isotropy.experiments.asymptotic_symmetries._trials import LEFT
 from isotropy.study import Claim, Scored, Value, at_least, at_most, each, of
 
@@ -39,6 +45,22 @@ def _c2(G: str) -> Value[Scored]:
     return Value(lambda result: abs(value(result) - 3), value.tasks)
 
 
+def _judged(task: str, word: str, wanted: set[str]) -> Callable[[Scored], bool]:
+    """Whether these quantities, and no others, have this verdict."""
+
+    def holds(result: Scored) -> bool:
+        lines = [line for line in result.scores if line.task == task and line.unit == "verdict"]
+        return {line.method for line in lines if line.mean == VERDICTS[word]} == wanted
+
+    return holds
+
+
+def _third_law(result: Scored) -> bool:
+    return abs(result.score(PLANETS, "period by semi-major axis", "inner five").mean - 1.5) < 1e-3
+
+
+_ECLIPTIC = {"angular momentum about x", "angular momentum about y"}
+
 _DESCENT = "descent from Theta = {}"
 
 CLAIMS: tuple[Claim[Scored], ...] = (
@@ -65,4 +87,23 @@ CLAIMS: tuple[Claim[Scored], ...] = (
             of(MATCHING, "matching after the group, or before", "antipodal"), 1e-6),
     Claim("E5: a cone deflects null lines by pi / sqrt(-Theta) - pi, to 1e-4", _deflections, tasks=frozenset({CONES})),
     Claim("E5: lines end at the antipode without a cone, and miss it with one", _cones, tasks=frozenset({CONES})),
+    at_most("E6: |q x v| of each planet is constant to 2e-3, heliocentric",
+            each(PLANETS, "|q x v|, wander", NAMES), 2e-3),
+    at_most("E6: that of Mercury to 1e-5", of(PLANETS, "|q x v|, wander", "Mercury"), 1e-5),
+    at_most("E6: the energy to 4e-3", each(PLANETS, "energy, wander", NAMES), 4e-3),
+    at_most("E6: the Runge-Lenz vector of the inner five to 1e-3",
+            each(PLANETS, "Runge-Lenz vector, wander", INNER), 1e-3),
+    Claim("E6: period against semi-major axis has exponent 1.500 +- 0.001", _third_law, tasks=frozenset({PLANETS})),
+    Claim("E6: energy and the angular momentum across the ecliptic are conserved, nothing else is called so",
+          _judged(PLANETS, "conserved", {"energy", "angular momentum about z"}), tasks=frozenset({PLANETS})),
+    Claim("E6: eight orbits in nearly one plane leave the other two components undecided",
+          _judged(PLANETS, "undecided", _ECLIPTIC), tasks=frozenset({PLANETS})),
+    Claim("E6: scaling is a symmetry of the equations only",
+          _judged(PLANETS, "symmetry of the equations only", {"dilation"}), tasks=frozenset({PLANETS})),
+    at_least("E7: the rotation is found in the network", of(LEARNED, "rotation among the symmetries of the network",
+             "network"), 1),
+    at_least("E7: its quantity ranks orbits as the angular momentum does, above 0.999",
+             of(LEARNED, "rank correlation with the angular momentum", "network"), 0.999),
+    at_least("E7: a wrong generator drifts 20 times more", of(LEARNED, "wrong generator over rotation", "network"), 20),
+    at_least("E7: the bound covers every orbit", of(LEARNED, "orbits that the bound covers", "network"), 1),
 )  # fmt: skip

@@ -11,7 +11,8 @@ from isotropy.study import Published, Scored, numbers, quoted
 
 @dataclass(frozen=True, kw_only=True)
 class AsymptoticSymmetries(Scored):
-    """Symmetries of equations, BMS3 on the solutions of 2+1 gravity, energy on orbits, matching (04 §4)."""
+    """Symmetries of equations, BMS3 on the solutions of 2+1 gravity, energy on orbits, matching, planets, a
+    learned Lagrangian (04 §4)."""
 
     kind: ClassVar[str] = "asymptotic_symmetries"
     heading = "Symmetries at infinity"

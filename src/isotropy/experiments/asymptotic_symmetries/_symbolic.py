@@ -26,13 +26,15 @@ from isotropy.random import spawn
 from isotropy.runs import Run
 from isotropy.study import Outcome, job
 
+ANSATZE = {"full": Ansatz(2), "linear": Ansatz(2, phi="linear"), "base": Ansatz(2, phi="linear", xi="base")}
+
 
 @job
 def catalogue_job(run: Run, *, seed: int, system: str) -> Outcome:
     """The dimension of one algebra, and what the literature says."""
     text, phi, known = SYSTEMS[system]
     find = point_symmetries if "=" in text else variational_symmetries
-    algebra = find(text, ansatz=Ansatz(2, phi="linear") if phi == "linear" else 2)
+    algebra = find(text, ansatz=ANSATZE[phi])
     return {"dimension": algebra.dim, "known": known, "simple part": algebra.levi.semisimple}
 
 

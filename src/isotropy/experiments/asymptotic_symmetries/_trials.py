@@ -9,17 +9,20 @@ from isotropy.experiments.asymptotic_symmetries._config import (
     CATALOGUE,
     CONES,
     ENERGY,
+    LEARNED,
     LEVELS,
     MATCHING,
     ORBITS,
+    PLANETS,
     SOLUTION,
     SYSTEMS,
     Config,
 )
 from isotropy.experiments.asymptotic_symmetries._matching import cone_job, matching_job
+from isotropy.experiments.asymptotic_symmetries._motions import laws_told, learned_job, planets_job, planets_told
 from isotropy.experiments.asymptotic_symmetries._orbits import energy_job, orbits_job, variation_job
 from isotropy.experiments.asymptotic_symmetries._symbolic import catalogue_job, central_job, solution_job
-from isotropy.study import Trial
+from isotropy.study import Outcome, Trial
 
 LEFT = {
     "Ricci tensor, future": "future",
@@ -34,7 +37,7 @@ LEFT = {
 
 
 def trials(config: Config) -> Iterator[Trial]:
-    """E1 to E5 of specification 04 §4."""
+    """E1 to E7 of specification 04 §4."""
     N = config.samples
     for system in SYSTEMS:
         told = {("dimension", "number"): "dimension", ("literature", "number"): "known"}
@@ -78,3 +81,20 @@ def trials(config: Config) -> Iterator[Trial]:
         }
         given = {"theta": theta, "reach": config.reach, "samples": N}
         yield from config.trials(cone_job, CONES, f"Theta = {theta:g}", told, **given)
+    yield from config.trials(planets_job, PLANETS, "", planets_told, steps=config.moments)
+    yield from config.trials(learned_job, LEARNED, "", _learned, tracks=config.orbits, steps=config.training)
+
+
+def _learned(outcome: Outcome) -> dict[tuple[str, str], Any]:
+    told = {
+        ("accelerations held out, unexplained", "share"): "left",
+        ("rotation among the symmetries of the network", "number"): "found",
+        ("rank correlation with the angular momentum", "rank"): "rank",
+        ("rank correlation with the energy", "rank"): "rank of energy",
+        ("drift", "deviations"): "drift",
+        ("drift of a wrong generator", "deviations"): "floor",
+        ("wrong generator over rotation", "times"): "times",
+        ("orbits that the bound covers", "share"): "covered",
+        ("time by length of the dilation", "exponent"): "exponent",
+    }
+    return {key: {"network": outcome[name]} for key, name in told.items()} | laws_told(outcome)
