@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from isotropy.data import load
-from isotropy.data.synthetic import Kepler, Motion, Oscillator
-from isotropy.dynamics import Laws, PointGenerator, Trajectories, laws_of, trajectories_of
+from isotropy.data.synthetic import Kepler, Motion, Oscillator, integrated
+from isotropy.dynamics import Laws, PointGenerator, Trajectories, fit_network, laws_of, trajectories_of
+from isotropy.dynamics._algebra import Directions
+from isotropy.dynamics._lagrangian import equations
 from isotropy.errors import DomainError, ShapeError
 from isotropy.physics import point_symmetries, variational_symmetries
 from isotropy.random import spawn
@@ -130,6 +133,58 @@ def test_what_other_evidence_supports_and_motions_do_not_is_not_conserved() -> N
     moments, _ = looked(SPRINGS)
     found = laws_of(moments, {"SO(2)": [PointGenerator.of([[0.0, -1.0], [1.0, 0.0]])]})
     assert verdicts(found)["generator of SO(2)"] != "conserved"
+
+
+# Lagrangians of any form.
+class Charge(nn.Module):
+    """A charge in a uniform magnetic field of strength 1.5, in the gauge A = B (0, x), and a spring."""
+
+    def forward(self, q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return (v.square() - q.square()).sum(-1) / 2 + 1.5 * q[..., 0] * v[..., 1]
+
+
+@pytest.fixture(scope="module")
+def charges() -> Trajectories:
+    q, v = torch.randn(2, 16, 2, generator=spawn(0, "charges"), dtype=torch.float64)
+    t = torch.linspace(0, 3, 20, dtype=torch.float64)
+
+    def pulled(q: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        return 1.5 * torch.stack([v[..., 1], -v[..., 0]], -1) - q
+
+    where, fast = integrated(pulled, q, v, t)
+    return Trajectories.dense((t, where, fast), pulled(where, fast))
+
+
+def test_a_magnetic_force_has_no_mechanical_lagrangian_and_one_that_is_given(charges: Trajectories) -> None:
+    assert not laws_of(charges).holds
+    found = laws_of(charges, lagrangian=Charge())
+    assert found.holds
+    assert found.fit.left < 1e-12
+    assert verdicts(found)["energy"] == "conserved"
+    # The gauge hides the rotation, whose quantity is no longer p . A q alone: it moves by a function of q.
+    turn = PointGenerator.of([[0.0, -1.0], [1.0, 0.0]])
+    assert Directions.of_any(Charge(), charges.q, charges.v, charges.a).keeps(turn, action=True)
+
+
+def test_a_given_mechanical_lagrangian_has_the_laws_of_the_fitted_one() -> None:
+    moments, found = looked(HIDDEN)
+    again = laws_of(moments, lagrangian=found.fit.lagrangian)
+    assert verdicts(again) == verdicts(found)
+    scaling = again.laws[2].generator
+    assert float(scaling.A.diagonal().mean()) / scaling.dilation == pytest.approx(2 / 3, abs=0.005)
+
+
+def test_a_network_learns_accelerations_and_its_masses_stay_even() -> None:
+    moments, _ = looked(SPRINGS)
+    state = torch.random.get_rng_state()
+    found = fit_network(moments, width=16, steps=250)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert found.left < 0.2 < fit_network(moments, width=16, steps=1).left
+    mass = equations(found.lagrangian, moments.q, moments.v).mass.detach()
+    assert float((mass - mass.mean(0)).square().mean().sqrt()) < 0.2
+    assert float(mass.mean(0).trace()) == pytest.approx(2, abs=0.05)
+    twice = [fit_network(moments, width=16, steps=3).lagrangian(moments.q, moments.v) for _ in range(2)]
+    assert torch.equal(*twice)
 
 
 # Real motions.

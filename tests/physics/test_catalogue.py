@@ -13,6 +13,7 @@ from equations_known import ACTIONS, MORE, TABLE, Case
 from isotropy.errors import SchemaError
 from isotropy.groups import LieAlgebra
 from isotropy.physics import Ansatz, VectorField, point_symmetries, symmetries, variational_symmetries
+from isotropy.physics._random import _snapped
 from isotropy.physics.parts import Solved, put, read_formulas, symbols_in
 
 KEPT = ("exp", "sin", "sqrt")
@@ -89,6 +90,8 @@ def test_both_routes_find_one_algebra() -> None:
         assert drawn.gap > 1e9
         assert exact.gap == float("inf")
         assert exact.levi == drawn.levi
+        # One basis of one span, with its signs, whatever rounding makes the larger of two equal entries.
+        assert {str(field) for field in exact.realisation or ()} == {str(field) for field in drawn.realisation or ()}
 
 
 EULER = "u_t + u*u_x + v*u_y + p_x = {}; v_t + u*v_x + v*v_y + p_y = {}; u_x + v_y = 0"
@@ -154,3 +157,11 @@ def test_an_ansatz_that_is_too_small_says_so() -> None:
     assert (oscillator.dim, oscillator.is_closed(), oscillator.complete) == (2, True, None)
     assert "--basis" in oscillator.note
     assert symmetries("q'' = -q").headline() == "2 symmetries of the equation; sought in fields of degree 2."
+
+
+def test_the_basis_depends_on_the_span_alone() -> None:
+    basis = np.array([[0, 1.0, -1, 0, 0], [2, 0, 0, 0, 3], [0, 0, 0, 1, 1]])
+    turns = np.linalg.qr(np.random.default_rng(0).normal(size=(8, 3, 3)))[0]
+    found = {_snapped(turn @ basis) for turn in turns}
+    assert len(found) == 1
+    assert all(row[max(k for k, value in enumerate(row) if value)] == 1 for row in found.pop())

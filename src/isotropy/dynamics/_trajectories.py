@@ -198,7 +198,7 @@ def _increasing(t: Tensor, tracks: Segments) -> None:
 
 
 def _derivative(t: Tensor, f: Float[Tensor, "N d"], tracks: Segments) -> Float[Tensor, "N d"]:
-    """The derivative of the polynomial through the moments about each one: five, or the whole track if it is shorter."""
+    """The derivative of the polynomial through the moments about each one: five, or all of a shorter track."""
     found = torch.empty_like(f)
     widths = tracks.sizes.clamp_max(_STENCIL)[tracks.label]
     begin, end = tracks.ptr[:-1][tracks.label], tracks.ptr[1:][tracks.label]

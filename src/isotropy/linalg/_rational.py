@@ -34,9 +34,21 @@ def rational_nullspace(rows: Sequence[SparseRow], n: int) -> tuple[tuple[Fractio
     >>> rational_nullspace([{0: 1, 1: 2}, {0: 2, 1: 4}], 3)
     ((Fraction(-2, 1), Fraction(1, 1), Fraction(0, 1)), (Fraction(0, 1), Fraction(0, 1), Fraction(1, 1)))
     """
+    left, zero = _without_zeros(rows, n)
+    kept = [column for column in range(n) if column not in zero]
+    place = {column: number for number, column in enumerate(kept)}
+    found = _nullspace([{place[column]: value for column, value in row.items()} for row in left], len(kept))
+    if not zero:
+        return found
+    return tuple(tuple(one[place[column]] if column in place else Fraction(0) for column in range(n)) for one in found)
+
+
+def _nullspace(rows: Sequence[SparseRow], n: int) -> tuple[tuple[Fraction, ...], ...]:
     if n == 0:
         return ()
     integers = _primitive(rows, n)
+    if not integers:
+        return tuple(tuple(Fraction(i == k) for k in range(n)) for i in range(n))
     primes = _primes()
     echelon = _reduce(integers, n, next(primes))
     while True:
@@ -45,6 +57,25 @@ def rational_nullspace(rows: Sequence[SparseRow], n: int) -> tuple[tuple[Fractio
         if _solve(integers, solutions):
             return solutions
         echelon = _reduce(integers, n, next(primes))  # the prime divided a minor: some row only seemed dependent
+
+
+def _without_zeros(rows: Sequence[SparseRow], n: int) -> tuple[list[SparseRow], set[int]]:
+    """The rows without unknowns that must be zero, because a row holds nothing else, and these unknowns.
+
+    Half of all determining equations say no more than that.
+    """
+    for row in rows:
+        if any(not 0 <= column < n for column in row):
+            raise DomainError(f"columns {sorted(row)}", f"0 ... {n - 1}")
+    left: list[SparseRow] = [{column: value for column, value in row.items() if value} for row in rows]
+    zero = set[int]()
+    while True:
+        lone = {column for row in left if len(row) == 1 for column in row}
+        if not lone:
+            return left, zero
+        zero |= lone
+        left = [{c: value for c, value in row.items() if c not in lone} for row in left if len(row) > 1]
+        left = [row for row in left if row]
 
 
 def independent_rows(rows: Sequence[SparseRow], n: int) -> tuple[int, ...]:

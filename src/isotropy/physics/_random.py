@@ -116,7 +116,7 @@ def _all_at(exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], points: Arra
 
 
 def _snapped(basis: Array) -> Solutions:
-    """The span of the rows as fractions: reduced by the largest pivots, snapped, and written in its one echelon form."""
+    """The span of the rows as fractions: reduced by the largest pivots, snapped, then in its one echelon form."""
     rows = np.array(basis)
     for at in range(len(rows)):
         flat = int(np.argmax(np.abs(rows[at:] / np.abs(rows).max(axis=1, keepdims=True)[at:])))
