@@ -80,3 +80,23 @@ def test_supernovae_are_compared_with_and_without_systematics(real_data: Path, t
     printed = script(FOLDER / "supernovae.py", folder=tmp_path, strict=True)
     assert printed.count("if M = -19.35") == 4
     assert printed.count("b1=2.0, b2=2.0") + printed.count("FlatLambdaCDM over") == 2 or "fixed by hand" in printed
+
+
+def test_a_formula_gives_its_symmetries_and_currents(tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "symmetries_of_a_formula.py", folder=tmp_path, strict=True)
+    assert "3 symmetries of the equations, 2 of the action" in printed
+    assert printed.count("(proved: True)") == 2
+    assert "-y*∂_x + x*∂_y" in printed
+
+
+def test_recorded_tracks_give_what_is_conserved(tmp_path: Path, script: Script) -> None:
+    without, with_friction = script(FOLDER / "what_is_conserved.py", folder=tmp_path, strict=True).split("friction 0.1")
+    assert [line.split()[-5] for line in without.splitlines()[1:3]] == ["conserved", "conserved"]
+    assert " conserved" not in with_friction
+
+
+def test_bms3_is_held(tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "hold_bms3.py", folder=tmp_path, strict=True)
+    assert "exceptional, still flat" in printed
+    assert "('P', 0): 4" in printed
+    assert printed.strip().endswith("True")
