@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 pytest.importorskip("astropy")  # E6
 
 TINY = Config(
-    samples=64, elements=4, steps=40, functions=4, cones=(-0.64,), reach=1e5, moments=300, orbits=8, training=40,
+    samples=64, elements=4, steps=40, functions=4, cones=(-0.64,), reach=1e5, orbits=8, training=40,
     engine="serial",
 )  # fmt: skip
 
