@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.data import Batches
 from isotropy.dynamics._lagrangian import equations
 from isotropy.dynamics._mechanical import held_out, weights_of
 from isotropy.dynamics._trajectories import Trajectories
 from isotropy.random import derive
-from isotropy.train import Batches, Cosine, fit
 
 _RATE, _CLIP, _BATCH = 1e-2, 1.0, 128
 _EVEN = 0.1  # of a share of the accelerations: how much masses that vary, and a gauge, weigh beside it
@@ -70,6 +70,8 @@ def fit_network(moments: Trajectories, *, width: int = 48, steps: int = 3000, se
     >>> fit_network(moments, width=8, steps=3).lagrangian(moments.q, moments.v).shape
     torch.Size([100])
     """
+    from isotropy.train import Cosine, fit  # whoever discovers trains nothing here, and does not wait for it
+
     q, v, a = moments.q, moments.v, moments.a
     held, weight = held_out(moments), weights_of(a)
     with torch.random.fork_rng(devices=[]):
