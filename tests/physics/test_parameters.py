@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from isotropy.errors import AmbiguousRankError, DomainError, DtypeError, ShapeError
-from isotropy.physics import AffineField, orbit_proposal, parameter_symmetries, sloppy_directions
+from isotropy.errors import AmbiguousRankError, DomainError, DtypeError, IsotropyError, ShapeError
+from isotropy.physics import AffineField, orbit_proposal, orbit_redraw, parameter_symmetries, sloppy_directions
 
 T = torch.linspace(0.1, 3.0, 12, dtype=torch.float64)
 
@@ -139,6 +139,42 @@ def test_moves_along_orbits_keep_the_measure() -> None:
             at = np.where(accept[:, None], new, at)
         assert abs(at.mean() - 0.5) < 4 / math.sqrt(12 * 4000)
         assert abs((at < 0.1).mean() - 0.1) < 4 * math.sqrt(0.09 / 4000)
+
+
+@pytest.mark.parametrize("log", [(), (0,)])
+def test_draws_along_an_orbit_are_from_the_prior_there(log: tuple[int, ...]) -> None:
+    """A scaling of (0, 1): one step from anywhere stays uniform there and forgets where it was."""
+    A, b = (torch.ones(1, 1), torch.zeros(1)) if not log else (torch.zeros(1, 1), torch.ones(1))
+    inside = lambda x: np.where((x[:, 0] > 0) & (x[:, 0] < 1), 0.0, -np.inf)  # noqa: E731
+    redraw = orbit_redraw([AffineField(A.double(), b.double(), log)], inside, 8.0, points=64)
+    random = np.random.RandomState(0)
+    start = random.uniform(0, 1, (4000, 1))
+    at = start
+    for _ in range(4):
+        at, change = redraw(at, random)
+        assert not change.any()
+    for power in (1, 2, 5):  # moments of the uniform law
+        sd = math.sqrt((1 / (2 * power + 1) - 1 / (power + 1) ** 2) / 4000)
+        assert abs((at**power).mean() - 1 / (power + 1)) < 4 * sd
+    assert abs(np.corrcoef(start[:, 0], at[:, 0])[0, 1]) < 4 / math.sqrt(4000)
+
+
+def test_draws_along_two_orbits_keep_what_is_seen_and_tell_the_prior() -> None:
+    """A slope on the prior: its change is told, the combination that data see stays."""
+    shear = AffineField(torch.zeros(3, 3).double(), torch.tensor([1.0, -1.0, 0.0]).double())
+    stretch = AffineField(torch.diag(torch.tensor([0.0, 0.0, 1.0]).double()), torch.zeros(3).double())
+    log_prior = lambda x: -(x**2).sum(1) / 2  # noqa: E731
+    random = np.random.RandomState(1)
+    start = random.standard_normal((3000, 3))
+    at, change = orbit_redraw([shear, stretch], log_prior, [6.0, 4.0])(start, random)
+    np.testing.assert_allclose(at[:, 0] + at[:, 1], start[:, 0] + start[:, 1], atol=1e-12)
+    np.testing.assert_allclose(change, log_prior(at) - log_prior(start), atol=1e-12)
+    assert (np.sign(at[:, 2]) == np.sign(start[:, 2])).all()
+    for column in at.T:
+        assert abs(column.var() - 1) < 5 * math.sqrt(2 / 3000)
+    for bad, wide, said in (((), [], "0 fields"), ((shear,), [1.0, 2.0], "2 widths"), ((shear, stretch), 0.0, "width 0")):
+        with pytest.raises(IsotropyError, match=said):
+            orbit_redraw(bad, log_prior, wide)
 
 
 @pytest.mark.parametrize(

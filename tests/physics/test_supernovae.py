@@ -13,6 +13,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, SchemaError
 from isotropy.optics import canonicalise
 from isotropy.physics.cosmology import LIGHT, DilatonVSL, FlatLambdaCDM, PowerLaw, RhCt
+from isotropy.physics.parameters import AffineField
 from isotropy.physics.supernovae import (
     Fixed,
     Gaussian,
@@ -311,6 +312,27 @@ def test_chains_have_the_means_of_quadrature(bins: SNSample) -> None:
     assert chain.rhat["Om"] < 1.01
     offsets = lik.best_offset(model, grid)
     assert abs(chain.samples["offset"].mean() - float(weight @ offsets)) < 0.1 * chain.samples["offset"].std()
+
+
+def test_the_ridge_is_sampled_along_its_orbit(bins: SNSample) -> None:
+    """Data see mu (1 + zeta) alone: the chain has the means of quadrature, and forgets its orbit in a few steps."""
+    lik, model = SNLikelihood(bins, "stat+sys"), PowerLaw()
+    hyperbola = AffineField(torch.tensor([[-1.0, 0.0], [0.0, 1.0]]).double(), torch.tensor([0.0, 1.0]).double())
+    chain = lik.mcmc(model, walkers=32, steps=700, burn=100, seed=1, orbits=[hyperbola])
+    mu = torch.linspace(0.1, 3.0, 400, dtype=torch.float64)[:, None]
+    stretch = torch.linspace(0.1, 4.0, 400, dtype=torch.float64)
+    product = torch.linspace(0.8, 3.5, 2000, dtype=torch.float64)
+    chi2 = lik.chi2(model, torch.stack([product, torch.zeros_like(product)], 1))
+    weight = np.exp(
+        -(np.interp((mu * stretch).numpy(), product.numpy(), chi2.numpy(), 1e9, 1e9) - chi2.min().item()) / 2
+    )
+    weight /= weight.sum()
+    for name, values in (("mu", mu.numpy()), ("zeta", stretch.numpy() - 1)):
+        mean = float((weight * values).sum())
+        sd = math.sqrt(float((weight * (values - mean) ** 2).sum()))
+        assert chain.tau[name] < 5
+        assert abs(chain.samples[name].mean() - mean) < 4 * sd / math.sqrt(chain.ess[name])
+        assert chain.samples[name].std() == pytest.approx(sd, rel=0.05)
 
 
 def test_a_chain_that_is_too_short_says_so(bins: SNSample) -> None:

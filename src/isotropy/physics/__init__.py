@@ -20,6 +20,7 @@ from isotropy.physics.bms3 import match_past_future as match_past_future
 from isotropy.physics.bms3 import vacuum_fingerprint as vacuum_fingerprint
 from isotropy.physics.parameters import AffineField as AffineField
 from isotropy.physics.parameters import orbit_proposal as orbit_proposal
+from isotropy.physics.parameters import orbit_redraw as orbit_redraw
 from isotropy.physics.parameters import parameter_symmetries as parameter_symmetries
 from isotropy.physics.parameters import sloppy_directions as sloppy_directions
 from isotropy.physics.parameters import which_parameters as which_parameters

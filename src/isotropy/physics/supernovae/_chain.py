@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError, counted
 from isotropy.physics.cosmology import Cosmology
-from isotropy.physics.parameters import orbit_proposal
+from isotropy.physics.parameters import AffineField, orbit_redraw
 from isotropy.physics.supernovae._asked import Likelihood, box, defined
 from isotropy.physics.supernovae._fit import starts
 
@@ -46,8 +46,8 @@ def sampled(
     steps: int = 3000,
     burn: int = 500,
     seed: int = 0,
-    orbits: Sequence[Any] = (),
-    width: float = 1.0,
+    orbits: Sequence[AffineField] = (),
+    width: float | None = None,
 ) -> Chain:
     """See ``SNLikelihood.mcmc``."""
     try:
@@ -61,6 +61,12 @@ def sampled(
     if not 0 <= burn < steps:
         raise DomainError(f"burn={burn} of {steps} steps", "a burn-in shorter than the chain")
 
+    def log_prior(positions: Draws) -> Draws:
+        theta = torch.from_numpy(np.ascontiguousarray(positions))
+        inside = ((theta > low) & (theta < high)).all(1)
+        inside[inside.clone()] = model.admissible(lik.sample.z_cmb, theta[inside])
+        return np.where(inside.numpy(), 0.0, -np.inf)
+
     def log_prob(positions: Draws) -> Draws:
         theta = torch.from_numpy(np.ascontiguousarray(positions))
         found = torch.full((len(theta),), -torch.inf, dtype=torch.float64)
@@ -71,10 +77,10 @@ def sampled(
 
     random = np.random.RandomState(seed)
     begin = _begin(lik, model, low.numpy(), high.numpy(), walkers, random, seed)
-    moves: Any = None
+    moves: Any = emcee.moves.StretchMove()
     if orbits:
-        proposal: Any = orbit_proposal(orbits, width)
-        moves = [(emcee.moves.StretchMove(), 0.5), (emcee.moves.MHMove(proposal, ndim=k), 0.5)]
+        widths = [4 * _inside(field, begin, log_prior) if width is None else width for field in orbits]
+        moves = _ThenAlong(moves, orbit_redraw(orbits, log_prior, widths))
     sampler: Any = emcee.EnsembleSampler(walkers, k, log_prob, vectorize=True, moves=moves)
     sampler.run_mcmc(emcee.State(begin, random_state=random.get_state()), steps)
     chain: Draws = sampler.get_chain(discard=burn)
@@ -85,19 +91,44 @@ def sampled(
         told = f"{counted(len(chain), 'step')} for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
-    offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(flat).split(20_000)]
+    distinct, where = np.unique(flat, axis=0, return_inverse=True)  # a walker that stays is computed once
+    offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(distinct).split(2_000)]
     prior = getattr(lik, "offset", "")
     # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
     held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
     spread = random.standard_normal(len(flat)) / np.sqrt(lik.E + held)
     columns = {name: flat[:, at] for at, name in enumerate(names)}
     return Chain(
-        {**columns, "offset": torch.cat(offsets).numpy() + spread},
+        {**columns, "offset": torch.cat(offsets).numpy()[where.reshape(-1)] + spread},
         dict(zip(names, map(float, tau), strict=True)),
         {name: split_rhat(chain[:, :, at]) for at, name in enumerate(names)},
         {name: float(flat.shape[0] / tau[at]) for at, name in enumerate(names)},
         float(np.mean(sampler.acceptance_fraction)),
     )
+
+
+class _ThenAlong:
+    """A move of emcee, then a draw along the orbits: the likelihood is what it was, so only the prior is asked."""
+
+    def __init__(self, move: Any, redraw: Any) -> None:
+        self.move, self.redraw = move, redraw
+
+    def propose(self, model: Any, state: Any) -> tuple[Any, Any]:
+        state, accepted = self.move.propose(model, state)
+        state.coords, change = self.redraw(state.coords, model.random)
+        state.log_prob = state.log_prob + change
+        return state, accepted
+
+    def tune(self, state: Any, accepted: Any) -> None:
+        """As emcee asks of a move; there is nothing to tune."""
+
+
+def _inside(field: AffineField, begin: Draws, log_prior: Callable[[Draws], Draws]) -> float:
+    """How long an orbit stays inside the prior, to a factor of two: the longest of those through the walkers."""
+    times = 2.0 ** torch.arange(-20, 11, dtype=torch.float64)
+    ends = field.flow(torch.from_numpy(begin)[:, None], torch.cat([times, -times]))
+    kept = np.isfinite(log_prior(ends.reshape(-1, begin.shape[1]).numpy())).reshape(len(begin), -1).any(0)
+    return max((float(t) for t, one in zip(times.repeat(2), kept, strict=True) if one), default=float(times[0]))
 
 
 def _begin(lik: Likelihood, model: Cosmology, low: Draws, high: Draws, walkers: int, random: Any, seed: int) -> Draws:

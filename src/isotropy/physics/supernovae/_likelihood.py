@@ -13,6 +13,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError
 from isotropy.physics.cosmology import LIGHT, Cosmology
+from isotropy.physics.parameters import AffineField
 from isotropy.physics.supernovae._chain import Chain, sampled
 from isotropy.physics.supernovae._evidence import Evidence, evidence
 from isotropy.physics.supernovae._fit import Fit, Profile, best_fit, profile
@@ -189,13 +190,14 @@ class SNLikelihood:
         steps: int = 3000,
         burn: int = 500,
         seed: int = 0,
-        orbits: Sequence[Any] = (),
-        width: float = 1.0,
+        orbits: Sequence[AffineField] = (),
+        width: float | None = None,
     ) -> Chain:
         """A chain of emcee over flat ``priors`` (by default the model's), all walkers in one batch.
 
-        ``orbits`` are fields of ``parameter_symmetries``, along which every second step moves for a time of spread
-        ``width``. Warns (ConvergenceWarning) where a chain is shorter than 50 autocorrelation times.
+        ``orbits`` are fields of ``parameter_symmetries``: after each step walkers are drawn anew along them, from the
+        prior, at no cost of likelihoods (``orbit_redraw``; ``width`` is by default four times as long as an orbit stays
+        inside the priors). Warns (ConvergenceWarning) where a chain is shorter than 50 autocorrelation times.
         """
         return sampled(
             self, model, priors, walkers=walkers, steps=steps, burn=burn, seed=seed, orbits=orbits, width=width
