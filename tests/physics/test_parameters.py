@@ -172,7 +172,11 @@ def test_draws_along_two_orbits_keep_what_is_seen_and_tell_the_prior() -> None:
     assert (np.sign(at[:, 2]) == np.sign(start[:, 2])).all()
     for column in at.T:
         assert abs(column.var() - 1) < 5 * math.sqrt(2 / 3000)
-    for bad, wide, said in (((), [], "0 fields"), ((shear,), [1.0, 2.0], "2 widths"), ((shear, stretch), 0.0, "width 0")):
+    for bad, wide, said in (
+        ((), [], "0 fields"),
+        ((shear,), [1.0, 2.0], "2 widths"),
+        ((shear, stretch), 0.0, "width 0"),
+    ):
         with pytest.raises(IsotropyError, match=said):
             orbit_redraw(bad, log_prior, wide)
 

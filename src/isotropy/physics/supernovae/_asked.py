@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import DomainError, SchemaError
 from isotropy.physics.cosmology import Cosmology
+
+Draws = NDArray[np.float64]
 
 
 @runtime_checkable
@@ -59,3 +63,16 @@ def defined(lik: Likelihood, model: Cosmology, params: Tensor, read: str, outsid
         with torch.no_grad():
             values[inside] = getattr(lik, read)(model, params[inside])
     return values
+
+
+def posterior(lik: Likelihood, model: Cosmology, draws: Draws, random: np.random.RandomState) -> dict[str, Draws]:
+    """Draws (n, k) of the parameters by name, and of the offset, which is Gaussian for each of them."""
+    distinct, where = np.unique(draws, axis=0, return_inverse=True)  # a walker that stays is computed once
+    with torch.no_grad():
+        best = torch.cat([lik.best_offset(model, part) for part in torch.from_numpy(distinct).split(2_000)])
+    prior = getattr(lik, "offset", "")
+    # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
+    held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
+    spread = random.standard_normal(len(draws)) / np.sqrt(lik.E + held)
+    columns = {name: draws[:, at] for at, name in enumerate(model.parameters)}
+    return {**columns, "offset": best.numpy()[where.reshape(-1)] + spread}

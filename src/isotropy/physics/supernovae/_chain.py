@@ -9,15 +9,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError, counted
 from isotropy.physics.cosmology import Cosmology
 from isotropy.physics.parameters import AffineField, orbit_redraw
-from isotropy.physics.supernovae._asked import Likelihood, box, defined
+from isotropy.physics.supernovae._asked import Draws, Likelihood, box, defined, posterior
 from isotropy.physics.supernovae._fit import starts
-
-Draws = NDArray[np.float64]
 
 ENOUGH = 50
 """Autocorrelation times that a chain needs before emcee trusts its own estimate of them."""
@@ -91,15 +88,8 @@ def sampled(
         told = f"{counted(len(chain), 'step')} for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
-    distinct, where = np.unique(flat, axis=0, return_inverse=True)  # a walker that stays is computed once
-    offsets = [lik.best_offset(model, part).detach() for part in torch.from_numpy(distinct).split(2_000)]
-    prior = getattr(lik, "offset", "")
-    # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
-    held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
-    spread = random.standard_normal(len(flat)) / np.sqrt(lik.E + held)
-    columns = {name: flat[:, at] for at, name in enumerate(names)}
     return Chain(
-        {**columns, "offset": torch.cat(offsets).numpy()[where.reshape(-1)] + spread},
+        posterior(lik, model, flat, random),
         dict(zip(names, map(float, tau), strict=True)),
         {name: split_rhat(chain[:, :, at]) for at, name in enumerate(names)},
         {name: float(flat.shape[0] / tau[at]) for at, name in enumerate(names)},

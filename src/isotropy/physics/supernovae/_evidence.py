@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, InfeasibleError, MissingExtraError
 from isotropy.physics.cosmology import Cosmology
-from isotropy.physics.supernovae._asked import Likelihood, box, defined
+from isotropy.physics.supernovae._asked import Draws, Likelihood, box, defined, posterior
 
 _NODES = 8  # of Gauss-Legendre in each panel
 _PANELS = {1: (32, 512), 2: (12, 48), 3: (6, 12)}  # first and last number of panels on a side, doubled until two agree
@@ -23,11 +23,15 @@ _AGREE = 1e-6
 
 @dataclass(frozen=True)
 class Evidence:
-    """``log_z`` with its ``error`` (numerical, one standard deviation where it is drawn), and how it was found."""
+    """``log_z`` with its ``error`` (numerical, one standard deviation where it is drawn), and how it was found.
+
+    ``samples`` (n,) of each parameter and of the ``offset`` are what ``draws`` asked for: of all modes, by their mass.
+    """
 
     log_z: float
     error: float
     method: str
+    samples: Mapping[str, Draws] = field(default_factory=dict[str, Draws])
 
 
 def evidence(
@@ -38,6 +42,8 @@ def evidence(
     method: Literal["quadrature", "nested"] = "quadrature",
     seed: int = 0,
     live: int = 500,
+    panels: int | None = None,
+    draws: int = 0,
 ) -> Evidence:
     """See ``SNLikelihood.evidence``."""
     if method not in ("quadrature", "nested"):
@@ -47,20 +53,42 @@ def evidence(
     if not k:
         return Evidence(float(lik.log_likelihood(model)), 0.0, "no free parameter")
     if method == "nested":
+        if draws:
+            raise DomainError(f"draws={draws} of nested sampling", "method='quadrature'", "or a chain: mcmc")
         return _nested(lik, model, low.numpy(), high.numpy(), seed, live)
     if k > 3:
         raise DomainError(f"quadrature over {k} parameters", "at most 3", 'method="nested"')
-    panels, most = _PANELS[k]
-    found, apart = _quadrature(lik, model, low, high, panels), math.inf
-    while panels < most and apart >= _AGREE:
-        panels *= 2
-        finer = _quadrature(lik, model, low, high, panels)
-        found, apart = finer, abs(finer - found)
-    return Evidence(found, apart, "quadrature")
+    first, last = _PANELS[k] if panels is None else (max(panels // 2, 1), panels)
+    nodes, weights = _quadrature(lik, model, low, high, first)
+    found, apart = float(weights.logsumexp(0)), math.inf
+    while first < last and apart >= _AGREE:
+        first *= 2
+        nodes, weights = _quadrature(lik, model, low, high, first)
+        before, found = found, float(weights.logsumexp(0))
+        apart = abs(found - before)
+    samples = _drawn(lik, model, nodes, weights, draws, seed) if draws else {}
+    return Evidence(found, apart, "quadrature", samples)
 
 
-def _quadrature(lik: Likelihood, model: Cosmology, low: Tensor, high: Tensor, panels: int) -> float:
-    """ln of the mean likelihood over the box, Gauss-Legendre in equal panels of each side."""
+def _drawn(
+    lik: Likelihood, model: Cosmology, nodes: Tensor, weights: Tensor, draws: int, seed: int
+) -> dict[str, Draws]:
+    """Nodes by their weights, each moved at random within what it stands for, where the model is defined there."""
+    random = np.random.RandomState(seed)
+    mass = weights.softmax(0).numpy()
+    chosen = nodes.numpy()[random.choice(len(mass), draws, p=mass / mass.sum())]
+    moved = np.empty_like(chosen)
+    for at, column in enumerate(nodes.numpy().T):
+        sides = np.unique(column)
+        middles = np.concatenate([sides[:1], (sides[1:] + sides[:-1]) / 2, sides[-1:]])
+        rank = np.searchsorted(sides, chosen[:, at])
+        moved[:, at] = random.uniform(middles[rank], middles[rank + 1])
+    defined_there = model.admissible(lik.sample.z_cmb, torch.from_numpy(moved)).numpy()
+    return posterior(lik, model, np.where(defined_there[:, None], moved, chosen), random)
+
+
+def _quadrature(lik: Likelihood, model: Cosmology, low: Tensor, high: Tensor, panels: int) -> tuple[Tensor, Tensor]:
+    """Gauss-Legendre in equal panels of each side of the box: nodes (n, k), logarithms of prior mass x likelihood."""
     x, w = np.polynomial.legendre.leggauss(_NODES)
     edges = np.arange(panels)[:, None]
     nodes = torch.from_numpy(((edges + (x + 1) / 2) / panels).ravel())
@@ -68,10 +96,9 @@ def _quadrature(lik: Likelihood, model: Cosmology, low: Tensor, high: Tensor, pa
     k = len(low)
     grid = torch.cartesian_prod(*([nodes] * k)).reshape(-1, k)
     mass = torch.cartesian_prod(*([weights] * k)).reshape(-1, k).prod(1)
-    parts = [
-        defined(lik, model, part, "log_likelihood", -torch.inf) for part in (low + (high - low) * grid).split(2000)
-    ]
-    return float(torch.logsumexp(torch.cat(parts) + mass.log(), 0))
+    points = low + (high - low) * grid
+    parts = [defined(lik, model, part, "log_likelihood", -torch.inf) for part in points.split(2000)]
+    return points, torch.cat(parts) + mass.log()
 
 
 def _nested(

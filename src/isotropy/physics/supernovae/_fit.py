@@ -169,10 +169,18 @@ def starts(lik: Likelihood, model: Cosmology, seed: int) -> list[Vector]:
     return [points[at].numpy() for at in chosen]
 
 
-def best_fit(lik: Likelihood, model: Cosmology, *, intervals: bool = True, seed: int = 0) -> Fit:
+def best_fit(
+    lik: Likelihood,
+    model: Cosmology,
+    *,
+    intervals: bool = True,
+    seed: int = 0,
+    start: Mapping[str, float] | None = None,
+) -> Fit:
     """See ``SNLikelihood.fit``."""
     work = _Descent(lik, model)
-    ends = sorted((work.minimise(start) for start in starts(lik, model, seed)), key=lambda end: end[1])
+    begin = starts(lik, model, seed) if start is None else [_start(model, start)]
+    ends = sorted((work.minimise(x) for x in begin), key=lambda end: end[1])
     kept = _modes(lik, model, ends)
     x, least = kept[0]
     modes = tuple(_mode(lik, model, work, *one) for one in kept)
@@ -187,6 +195,13 @@ def best_fit(lik: Likelihood, model: Cosmology, *, intervals: bool = True, seed:
     return Fit(
         model.name, best.params, best.chi2, best.offset, spread, errors, modes, model.fixed, evaluations=work.count
     )
+
+
+def _start(model: Cosmology, start: Mapping[str, float]) -> Vector:
+    if set(start) != set(model.parameters):
+        free = ", ".join(model.parameters) or "none"
+        raise SchemaError(f"a start at {', '.join(start) or 'nothing'}", f"the free parameters of {model.name}: {free}")
+    return np.array([start[name] for name in model.parameters], dtype=np.float64)
 
 
 def _mode(lik: Likelihood, model: Cosmology, work: _Descent, x: Vector, chi2: float) -> Mode:

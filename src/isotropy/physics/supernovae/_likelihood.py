@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -170,12 +170,15 @@ class SNLikelihood:
         spread = noise * self.sample.err if self.cholesky is None else noise @ self.cholesky.mT
         return self.magnitudes(model, params) + spread
 
-    def fit(self, model: Cosmology, *, intervals: bool = True, seed: int = 0) -> Fit:
+    def fit(
+        self, model: Cosmology, *, intervals: bool = True, seed: int = 0, start: Mapping[str, float] | None = None
+    ) -> Fit:
         """The best parameters within the model's priors, from several starts, with the intervals where chi2 is 1 more.
 
-        ``Fit.modes`` are all minima that ridges do not connect. ``intervals=False`` leaves the errors out.
+        ``Fit.modes`` are all minima that ridges do not connect. ``intervals=False`` leaves the errors out; ``start``
+        descends from there alone, and may end in a lesser mode. Raises SchemaError where it names other parameters.
         """
-        return best_fit(self, model, intervals=intervals, seed=seed)
+        return best_fit(self, model, intervals=intervals, seed=seed, start=start)
 
     def profile(self, model: Cosmology, name: str, values: Sequence[float] | Tensor | None = None) -> Profile:
         """The least chi2 for each value of one parameter (by default 41 about the best), the others fitted."""
@@ -211,13 +214,17 @@ class SNLikelihood:
         method: Literal["quadrature", "nested"] = "quadrature",
         seed: int = 0,
         live: int = 500,
+        panels: int | None = None,
+        draws: int = 0,
     ) -> Evidence:
         """ln Z under flat ``priors``: the normalised Gaussian, a free offset with a flat, improper measure.
 
         Differences between models that share the sample and the treatment of the offset have a meaning, single values
-        have none. "quadrature" for at most three free parameters, "nested" is dynesty with ``live`` points.
+        have none. "quadrature" for at most three free parameters, with ``draws`` of the posterior if asked: unlike a
+        chain it misses no mode that is wider than its nodes, 8 in each of ``panels`` on a side (by default doubled
+        until two agree). "nested" is dynesty with ``live`` points.
         """
-        return evidence(self, model, priors, method=method, seed=seed, live=live)
+        return evidence(self, model, priors, method=method, seed=seed, live=live, panels=panels, draws=draws)
 
 
 def _factor(C: Tensor, name: str) -> Tensor:
