@@ -21,10 +21,12 @@ from isotropy.report import (
     BlockError,
     Chip,
     Column,
+    Corner,
     Curve,
     Curves,
     Images,
     Lattice,
+    Marked,
     Memory,
     Node,
     NodeLink,
@@ -52,6 +54,8 @@ def every_kind(name: str) -> list[Block]:
         Bars((Bar(name, 0.1, 0.0, 0.2, 0.3, 0.1),), xlabel=name, band=(0, 0.1), band_label=name, **words),
         Curves((Curve(name, [0, 1], [0, 1]),), xlabel=name, ylabel=name, marks=((name, 0.5),), **words),
         Scatter((Points(name, [0], [1], labels=[name]),), xlabel=name, ylabel=name, **words),
+        Curves((Curve(name, [0, 1], [0, 1]),), above=Curves((Curve(name, [0, 1], [5, 6]),), ylabel=name), **words),
+        Corner((name, "b"), ([0, 1], [2, 3]), (Marked(name, (0.5, 2.5), "broken"),), **words),
         Images((Picture(np.eye(3), name),), **words),
         Lattice((Node(name, 0.5, name), Node("H", None)), (("H", name),), **words),
         NodeLinks((Together((NodeLink(((0.0, 0.0),), (), name),), name),), (name,), **words),
@@ -218,6 +222,9 @@ def test_empty_and_missing_figures_are_drawn(tmp_path: Path) -> None:
         Curves((Curve("a", [0.0, 1.0], [nan, nan]),), ylog=True),
         Curves((Curve("a", [1.0], [0.0]),), angle=True),
         Scatter((Points("a", [], []),), diagonal=True, percent=True),
+        Corner((), ()),
+        Corner(("a", "b"), ([nan], [1.0]), (Marked("m", (nan, 1.0)),)),
+        Curves((), above=Curves(())),
         Images(()),
         Images((Picture(np.full((2, 2), nan)), Picture(np.zeros((2, 2, 3), dtype=np.uint8)))),
         Lattice(()),
@@ -229,6 +236,15 @@ def test_empty_and_missing_figures_are_drawn(tmp_path: Path) -> None:
         Text(""),
     ]
     assert not Elements(write_html("x", blocks, tmp_path).read_text()).open
+
+
+def test_corners_of_other_sizes_are_refused() -> None:
+    with pytest.raises(ShapeError, match="1 column of draws"):
+        Corner(("a", "b"), ([0.0],))
+    with pytest.raises(ShapeError, match="3 columns of best"):
+        Corner(("a",), ([0.0],), (Marked("best", (1, 2, 3)),))
+    with pytest.raises(ShapeError, match="one length"):
+        Corner(("a", "b"), ([0.0], [1.0, 2.0]))
 
 
 def test_links_of_other_nodes_are_refused() -> None:

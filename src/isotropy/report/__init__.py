@@ -22,6 +22,8 @@ from isotropy.report._blocks import Span as Span
 from isotropy.report._blocks import Table as Table
 from isotropy.report._blocks import Text as Text
 from isotropy.report._blocks import section as section
+from isotropy.report._corner import Corner as Corner
+from isotropy.report._corner import Marked as Marked
 from isotropy.report._format import cell_text as cell_text
 from isotropy.report._format import number_text as number_text
 from isotropy.report._node_links import NodeLink as NodeLink

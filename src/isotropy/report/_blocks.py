@@ -271,7 +271,8 @@ class Curves(Block):
     ``xlabel``, ``ylabel`` name the axes; ``xlog``, ``ylog`` make them logarithmic; ``percent`` writes y as per cent;
     ``angle`` says that x is in radians, and writes it in degrees. ``shade`` is a stretch of x, ``levels`` are labelled
     dashed lines at values of y, ``strip`` are pictures that stand under their x, ``points`` are measurements with their
-    intervals, drawn over the lines.
+    intervals, drawn over the lines. ``above`` is a second panel over the same x, such as the values whose residuals
+    these are, with the same labels in the same order.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -289,6 +290,7 @@ class Curves(Block):
     levels: Sequence[tuple[str, Number]] = ()
     strip: Sequence[tuple[Number, Picture]] = ()
     points: Sequence[Points] = ()
+    above: Curves | None = None
 
 
 @dataclass(frozen=True)

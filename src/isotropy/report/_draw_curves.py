@@ -26,6 +26,20 @@ _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anc
 def draw_curves(block: Curves, width: Width) -> Figure:
     """Lines with bands; each line differs from the others in its colour and in its dashes."""
     figure, axes, columns = _axes(block, width, [one.label for one in (*block.curves, *block.points) if one.label])
+    _lines(axes, block)
+    if block.above is not None:
+        upper = figure.axes[0]
+        _lines(upper, block.above)
+        upper.sharex(axes)
+        upper.tick_params(labelbottom=False)
+    if block.strip:
+        _draw_strip(figure.axes[1], axes, block.strip)
+    _legend(figure, axes, width, columns)
+    return figure
+
+
+def _lines(axes: Axes, block: Curves) -> None:
+    """One panel: its lines, points and marks."""
     for number, curve in enumerate(block.curves):
         colour = _colour(curve.tone, number)
         x = np.asarray(curve.x, dtype=float)
@@ -57,10 +71,6 @@ def draw_curves(block: Curves, width: Width) -> Figure:
         axes.yaxis.set_major_formatter(numbers(percent=True))
     if not block.ylog:
         _floor_at_zero(axes, [float(v) for curve in block.curves for v in (*curve.y, *(curve.low or ()))])
-    if block.strip:
-        _draw_strip(figure.axes[1], axes, block.strip)
-    _legend(figure, axes, width, columns)
-    return figure
 
 
 def _draw_strip(below: Axes, axes: Axes, strip: Sequence[tuple[Number, Picture]]) -> None:
@@ -155,9 +165,15 @@ def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple
     widest = max((text_width(label, SMALL) for label in labels), default=0.0)
     columns = min(max(int((PIXELS[width] - 30) // (widest + 62)), 1), 5)
     strip = _STRIP_PIXELS if isinstance(block, Curves) and block.strip else 0.0
-    figure = canvas(PIXELS[width], _HEIGHT[width] + strip + _LEGEND_LINE * math.ceil(len(labels) / columns))
+    above = block.above if isinstance(block, Curves) else None
+    upper = 0.8 * _HEIGHT[width] if above is not None else 0.0
+    figure = canvas(PIXELS[width], _HEIGHT[width] + upper + strip + _LEGEND_LINE * math.ceil(len(labels) / columns))
     figure.set_layout_engine("constrained", h_pad=0.06, w_pad=0.06)
-    if strip:
+    if above is not None:
+        grid = figure.add_gridspec(2, 1, height_ratios=(upper, _HEIGHT[width]))
+        _dress(figure.add_subplot(grid[0]), above.ylabel, width)
+        axes = named = figure.add_subplot(grid[1])
+    elif strip:
         grid = figure.add_gridspec(2, 1, height_ratios=(_HEIGHT[width] - 40, strip))
         axes, named = figure.add_subplot(grid[0]), figure.add_subplot(grid[1])
         named.set(xticks=[], yticks=[])
@@ -165,15 +181,19 @@ def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple
     else:
         axes = named = figure.add_subplot()
     named.set_xlabel(wrap(block.xlabel, PIXELS[width] - 90), labelpad=6)
-    if block.ylabel:
+    _dress(axes, block.ylabel, width)
+    return figure, axes, columns
+
+
+def _dress(axes: Axes, ylabel: str, width: Width) -> None:
+    if ylabel:
         # Upright above the axis: a title on its side is read last or not at all.
         size = SMALL + 0.5
-        title = wrap(block.ylabel, PIXELS[width] - 90, size)
+        title = wrap(ylabel, PIXELS[width] - 90, size)
         axes.set_title(title, loc="left", fontsize=size, color=light("muted"), pad=10)
     axes.xaxis.set_major_locator(MaxNLocator(6 if width == "wide" else 4))
     axes.yaxis.set_major_locator(MaxNLocator(5))
     quiet(axes)
-    return figure, axes, columns
 
 
 def _colour(tone: Tone | None, number: int) -> str:
@@ -248,6 +268,7 @@ def _legend(figure: Figure, axes: Axes, width: Width, columns: int, markers: flo
 
 def describe_curves(block: Curves) -> str:
     """The curves in words: where each starts and ends, and its range."""
+    above = f"{describe_curves(block.above)} Below: " if block.above is not None else ""
     parts: list[str] = []
     form = "percent" if block.percent else "number"
     for curve in block.curves:
@@ -255,7 +276,7 @@ def describe_curves(block: Curves) -> str:
         if known:
             low, high, last = (number_text(v, form) for v in (min(known), max(known), known[-1]))
             parts.append(f"{curve.label or 'the curve'} runs from {low} to {high} and ends at {last}")
-    return f"Curves of {block.ylabel or block.title} over {block.xlabel}: " + "; ".join(parts) + "."
+    return f"{above}Curves of {block.ylabel or block.title} over {block.xlabel}: " + "; ".join(parts) + "."
 
 
 def describe_scatter(block: Scatter) -> str:

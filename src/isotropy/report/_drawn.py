@@ -11,7 +11,9 @@ from PIL import Image
 
 from isotropy.errors import counted
 from isotropy.report._blocks import Bars, Block, Curves, Images, Lattice, Memory, Picture, Scatter
+from isotropy.report._corner import Corner
 from isotropy.report._draw_bars import describe_bars, draw_bars
+from isotropy.report._draw_corner import describe_corner, draw_corner
 from isotropy.report._draw_curves import describe_curves, describe_scatter, draw_curves, draw_scatter
 from isotropy.report._draw_lattice import describe_lattice, draw_lattice
 from isotropy.report._draw_memory import describe_memory, draw_memory
@@ -56,6 +58,7 @@ _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Fig
     Bars: (describe_bars, draw_bars),
     Curves: (describe_curves, draw_curves),
     Scatter: (describe_scatter, draw_scatter),
+    Corner: (describe_corner, draw_corner),
     Lattice: (describe_lattice, draw_lattice),
     Images: (describe_images, draw_images),
     Memory: (describe_memory, draw_memory),
@@ -63,7 +66,7 @@ _KINDS: dict[type[Block], tuple[Callable[[Any], str], Callable[[Any, Width], Fig
 }
 
 
-def drawn(block: Bars | Curves | Scatter | Lattice | Images | Memory | NodeLinks, name: str) -> Drawing:
+def drawn(block: Bars | Curves | Scatter | Lattice | Images | Memory | NodeLinks | Corner, name: str) -> Drawing:
     """The figure, with what it says in words."""
     describe, draw = next(pair for kind, pair in _KINDS.items() if isinstance(block, kind))
     words = block.alt or describe(block)

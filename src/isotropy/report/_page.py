@@ -31,6 +31,7 @@ from isotropy.report._blocks import (
     Table,
     Text,
 )
+from isotropy.report._corner import Corner
 from isotropy.report._format import cell_text, interval_text, number_text
 from isotropy.report._node_links import NodeLinks
 from isotropy.report._verdicts import PALETTE, Chip
@@ -224,8 +225,8 @@ def _view(block: Block, name: str) -> _View:
         return _View("table", block, name)
     if isinstance(block, Matrix):
         return _View("matrix", block, name)
-    if not isinstance(block, Bars | Curves | Scatter | Lattice | Images | Memory | NodeLinks):
-        known = "Text, Table, Matrix, Bars, Curves, Scatter, Images, Lattice, Memory or NodeLinks"
+    if not isinstance(block, Bars | Curves | Scatter | Lattice | Images | Memory | NodeLinks | Corner):
+        known = "Text, Table, Matrix, Bars, Curves, Scatter, Images, Lattice, Memory, NodeLinks or Corner"
         raise BlockError(type(block).__name__, known)
     # matplotlib is a second of imports, and most reports are read at a terminal.
     from isotropy.report._drawn import data_uri, drawn
