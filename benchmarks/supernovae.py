@@ -18,7 +18,7 @@ from scipy.optimize import minimize
 from isotropy.errors import ConvergenceWarning
 from isotropy.physics.cosmology import DilatonVSL, FlatLambdaCDM, PowerLaw
 from isotropy.physics.parameters import parameter_symmetries
-from isotropy.physics.supernovae import SNLikelihood, SNSample, load_sample
+from isotropy.physics.supernovae import SNLikelihood, SNSample, correlated, load_sample
 
 POINTS, FEW = 5000, 100
 
@@ -128,8 +128,6 @@ def chains() -> None:
 
 
 def ridge() -> None:
-    from emcee.autocorr import integrated_time
-
     lik, model = SNLikelihood(load_sample("pantheon")), PowerLaw()
     draw = torch.Generator().manual_seed(0)
     thetas = torch.rand(12, 2, generator=draw, dtype=torch.float64) + torch.tensor([0.4, 0.1], dtype=torch.float64)
@@ -142,7 +140,7 @@ def ridge() -> None:
             chain = lik.mcmc(model, walkers=64, steps=2000, burn=400, orbits=orbits)
         spent = time.process_time() - began
         product = chain.samples["mu"] * (1 + chain.samples["zeta"])
-        seen = len(product) / float(integrated_time(product.reshape(-1, 64)[:, :, None], quiet=True, tol=0)[0])
+        seen = len(product) / correlated(product.reshape(-1, 64))
         rates.append((min(chain.ess.values()) / spent, min(*chain.ess.values(), seen) / spent))
         print(f"ridge, {name}: {rates[-1][0]:.0f} effective samples per second of mu and zeta, the worse;", end=" ")
         print(f"{rates[-1][1]:.0f} of these and mu (1 + zeta)")

@@ -28,7 +28,8 @@ SAMPLES = (
 @dataclass(frozen=True)
 class Plan:
     """Chains of ``walkers`` x ``steps`` without the first ``burn``; ``live`` points; ``mocks`` draws; lowest redshift
-    ``least`` of the samples with diagonal errors, whose peculiar velocities are not in them."""
+    ``least`` of the samples with diagonal errors, whose peculiar velocities are not in them; ``panels`` on a side of
+    the quadrature over three parameters, and ``draws`` of that posterior."""
 
     walkers: int = 64
     steps: int = 3000
@@ -36,6 +37,8 @@ class Plan:
     live: int = 200
     mocks: int = 200
     least: float = 0.01
+    panels: int = 6
+    draws: int = 4000
 
 
 @dataclass(frozen=True)
@@ -47,4 +50,4 @@ class Config(Configuration):
 
 
 SMALL = Config()
-FULL = Config(plan=Plan(walkers=128, steps=20000, burn=1000, live=1000, mocks=1000))
+FULL = Config(plan=Plan(walkers=128, steps=20000, burn=1000, live=1000, mocks=1000, panels=12, draws=20000))

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
+
 from isotropy.experiments.varying_speed_of_light._config import (
     BINS,
     EVIDENCE,
@@ -17,8 +19,9 @@ from isotropy.experiments.varying_speed_of_light._config import (
     TABLE,
     VSL,
 )
+from isotropy.physics.cosmology import DilatonVSL
 from isotropy.physics.supernovae import SCALE, strength
-from isotropy.report import Block, Column, Curve, Curves, Points, Scatter, Table, Text
+from isotropy.report import Block, Column, Corner, Curve, Curves, Marked, Points, Scatter, Table, Text
 from isotropy.study import Published, Trace, Traced, numbers, quoted
 
 MODELS = (VSL, LCDM, PLAIN)
@@ -51,7 +54,7 @@ def sentences(result: Any) -> Iterator[Block]:
     if gain is not None and modes is not None and low is not None and high is not None:
         said.append(
             f"b1 and b2 were fixed by hand, after looking at the data: free, chi2 falls by {gain:.2f} more, there are "
-            f"{modes:.0f} modes, and H0 at M = -19.35 lies between {low:.1f} and {high:.1f} (95 %)."
+            f"{modes:.0f} modes, and H0 at M = -19.35 lies between {low:.1f} and {high:.1f} (95 % of the posterior)."
         )
     differences = {m: read(EVIDENCE, "ln Z, VSL with F(z) above flat LambdaCDM", m) for m in map(", ".join, SAMPLES)}
     one, other = differences["pantheon-binned, stat"], differences["pantheon-binned, stat+sys"]
@@ -106,43 +109,60 @@ def honest(result: Any) -> Iterator[Block]:
 
 
 def hubble(result: Any) -> Iterator[Block]:
-    """Magnitudes above those of F = 1, models and binned data, one figure for each sample."""
+    """Magnitudes of models and data, and below what is left of them without F = 1: one figure for each sample."""
     for data in _of(result, "points"):
         lines = [t for t in _of(result, "lines") if t.name.startswith(f"{data.name}|")]
-        curves = [Curve(t.name.partition("|")[2], t.columns["z"], t.columns["m"]) for t in lines]
         m, sd = data.columns["m"], data.columns["sd"]
         low, high = [a - b for a, b in zip(m, sd, strict=True)], [a + b for a, b in zip(m, sd, strict=True)]
+        raised = [_raised(one.columns["z"], one.columns["m"]) for one in (*lines, data)]
+        names = [t.name.partition("|")[2] for t in lines]
         yield Curves(
-            curves, points=[Points("binned means", data.columns["z"], m, low, high)], xlog=True, xlabel="redshift",
-            ylabel="magnitude less 5 log10 of the distance of F = 1", section="Hubble diagrams", title=data.name,
-            caption="Weighted means in bins of ln z, 68 % intervals; the offset of each model is its best.", half=True,
+            [Curve(name, t.columns["z"], t.columns["m"]) for name, t in zip(names, lines, strict=True)],
+            points=[Points("binned medians", data.columns["z"], m, low, high)], xlog=True, xlabel="redshift",
+            ylabel="less 5 log10 of the distance of F = 1", section="Hubble diagrams", title=data.name,
+            above=Curves([Curve(name, t.columns["z"], y) for name, t, y in zip(names, lines, raised, strict=False)],
+                         points=[Points("binned medians", data.columns["z"], raised[-1])], xlog=True,
+                         ylabel="magnitude"),
+            caption="Medians in bins of ln z, 68 % intervals; the offset of each model is its best.", half=True,
             name=f"hubble-{data.name.replace(', ', '-').replace('+', '-')}",
         )  # fmt: skip
 
 
-PAIRS = (("F_inf", "b1"), ("F_inf", "b2"), ("b1", "b2"), ("F_inf", "H0"), ("b1", "H0"), ("b2", "H0"))
+def _raised(z: Sequence[float], m: Sequence[float]) -> list[float]:
+    """Magnitudes, from what lies above 5 log10 of the distance of F = 1."""
+    distance = DilatonVSL(1.0).dl_hat(torch.tensor(z, dtype=torch.float64))[0]
+    return (torch.tensor(m, dtype=torch.float64) + 5 * distance.log10()).tolist()
 
 
 def corner(result: Any) -> Iterator[Block]:
     """The posterior of F_inf, b1, b2 and H0 in pairs, with every mode and the published point."""
     hand = {trace.name: trace for trace in _of(result, "by hand")}
     modes = {trace.name: trace for trace in _of(result, "modes")}
+    keys = ("F_inf", "b1", "b2", "H0")
     for draws in _of(result, "draws"):
         named, point = modes[draws.name].columns, hand[draws.name].columns
-        for x, y in PAIRS:
-            yield Scatter(
-                [Points("draws", draws.columns[x], draws.columns[y], tone="silent"),
-                 Points("modes", named[x], named[y], tone="broken"),
-                 Points("b1 = b2 = 2", point[x], point[y], tone="holds")],
-                xlabel=x, ylabel=y, section="b1 and b2 free", title=f"{draws.name}: {x} and {y}", half=True,
-                name=f"corner-{draws.name.split(',')[0]}-{x}-{y}",
-            )  # fmt: skip
-        keys = ("F_inf", "b1", "b2", "H0", "chi2")
-        columns = [Column(key if key != "chi2" else "chi2 above the best", "number") for key in keys]
-        rows = list(zip(*(named[key] for key in keys), strict=True))
+        rows = list(zip(*(named[key] for key in (*keys, "chi2")), strict=True))
+        marked = [
+            Marked(f"mode {i}: chi2 {row[-1]:+.2f}", row[:-1], "broken" if i == 1 else "plain")
+            for i, row in enumerate(rows, start=1)
+        ]
+        published = [(row.task, row.setting, row.method, row.number) for row in result.published.rows]
+        told = {setting: number for task, setting, method, number in published if (task, method) == (TABLE, VSL)}
+        if draws.name == "pantheon, stat":
+            printed = (told["F_inf"], 2.0, 2.0, told["H0 at M = -19.35"])
+            marked.append(Marked("published: b1 = b2 = 2", printed, "holds"))
+        else:
+            marked.append(Marked("b1 = b2 = 2", [point[key][0] for key in keys], "holds"))
+        short = draws.name.split(",")[0]
+        yield Corner(
+            (*keys[:3], "H0 at M = -19.35"), [draws.columns[key] for key in keys], marked, section="b1 and b2 free",
+            title=f"{draws.name}: the whole posterior", name=f"corner-{short}",
+            caption="Draws by quadrature over the priors F_inf in (0.8, 1.1), b1 and b2 in (0, 6); modes are minima of "
+            "chi2, told above the best.",
+        )  # fmt: skip
+        columns = [Column(key if key != "chi2" else "chi2 above the best", "number") for key in (*keys, "chi2")]
         yield Table([Column("mode"), *columns], [(str(i + 1), *row) for i, row in enumerate(rows)],
-                    section="b1 and b2 free", title=f"Modes, {draws.name}",
-                    name=f"modes-{draws.name.split(',')[0]}")  # fmt: skip
+                    section="b1 and b2 free", title=f"Modes, {draws.name}", name=f"modes-{short}")  # fmt: skip
 
 
 def rates(result: Any) -> Iterator[Block]:
@@ -168,17 +188,24 @@ def ridge(result: Any) -> Iterator[Block]:
                       title="The ridge, and the field along it", name="ridge")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     for trace in _of(result, "spectrum"):
-        names = [name for name in trace.columns if name != "value"]
-        top = max(trace.columns["value"])
-        for i, value in enumerate(trace.columns["value"]):
-            kind = "exact" if value < 1e-6 * top else "sloppy" if value < 0.05 * top else "measured"
+        names, values = [name for name in trace.columns if name != "value"], trace.columns["value"]
+        top = max(values)
+        kinds = ["exact" if v < 1e-6 * top else "sloppy" if v < 0.1 * top else "measured" for v in values]
+        for i, (value, kind) in enumerate(zip(values, kinds, strict=True)):
             parts = " ".join(f"{trace.columns[name][i]:+.2f} {name}" for name in names)
             rows.append((trace.name, kind, value, parts))
+        ranks = list(range(1, len(values) + 1))
+        yield Curves(
+            (), points=[Points("singular values", ranks, [max(v, 1e-17 * top) for v in values])], ylog=True, half=True,
+            marks=[(kind, rank) for kind, rank in zip(kinds, ranks, strict=True)], xlabel="direction, stiff ones first",
+            ylabel="standard deviations per unit step", section="Symmetries of the parameters",
+            title=f"Spectrum of {trace.name}", name=f"spectrum-{trace.name.replace(', ', '-')}",
+        )  # fmt: skip
     if rows:
         columns_ = (Column("parameters"), Column("direction"), Column("singular value", "number"), Column("parts"))
         yield Table(columns_, rows, section="Symmetries of the parameters", title="What the data see",
                     caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units "
-                    "of their priors. Exact: below 1e-6 of the largest; sloppy: below a twentieth.",
+                    "of their priors. Exact: below 1e-6 of the largest; sloppy: below a tenth.",
                     name="spectrum")  # fmt: skip
 
 

@@ -15,13 +15,14 @@ from torch import Tensor
 
 from isotropy.errors import ConvergenceWarning
 from isotropy.experiments.varying_speed_of_light._config import LCDM, PLAIN, VSL, M, Plan
-from isotropy.physics.cosmology import LIGHT, Cosmology, DilatonVSL, FlatLambdaCDM, PowerLaw, RhCt
-from isotropy.physics.parameters import AffineField, parameter_symmetries, sloppy_directions
+from isotropy.physics.cosmology import LIGHT, Cosmology, DilatonVSL, FlatLambdaCDM, FlatwCDM, PowerLaw, RhCt
+from isotropy.physics.parameters import AffineField, Sloppy, parameter_symmetries, sloppy_directions
 from isotropy.physics.supernovae import (
     SampleWarning,
     SNLikelihood,
     SNSample,
     compared,
+    correlated,
     h0_in_bins,
     load_sample,
 )
@@ -79,7 +80,7 @@ def curve(model: Cosmology, params: Mapping[str, float], offset: float) -> dict[
 
 
 def residuals(sample: SNSample, cov: str) -> dict[str, list[float]]:
-    """Weighted means of magnitudes in twenty bins of ln z, as they lie above 5 log10 of the F = 1 distance."""
+    """Medians of magnitudes in twenty bins of ln z, as they lie above 5 log10 of the F = 1 distance, at median z."""
     edges = torch.logspace(-2, math.log10(2.4), 21, dtype=torch.float64)
     plain = sample.mb - 5 * DilatonVSL(1.0).dl_hat(sample.z_cmb, sample.hel)[0].log10()
     variance = sample.err.square()
@@ -88,12 +89,14 @@ def residuals(sample: SNSample, cov: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"z": [], "m": [], "sd": []}
     for low, high in pairwise(edges.tolist()):
         inside = (sample.z_cmb >= low) & (sample.z_cmb < high)
-        if bool(inside.any()):
-            w = 1 / variance[inside]
-            found["z"].append(float((w * sample.z_cmb[inside].log()).sum() / w.sum()))
-            found["m"].append(float((w * plain[inside]).sum() / w.sum()))
-            found["sd"].append(float(w.sum() ** -0.5))
-    return found | {"z": [math.exp(z) for z in found["z"]]}
+        count = int(inside.sum())
+        if count:
+            # The median of many Gaussian values varies by sqrt(pi / 2) more than the mean; of two it is the mean.
+            wider = math.sqrt(math.pi / 2) if count > 2 else 1.0
+            found["z"].append(float(np.median(sample.z_cmb[inside].numpy())))
+            found["m"].append(float(np.median(plain[inside].numpy())))
+            found["sd"].append(wider * float((1 / variance[inside]).sum() ** -0.5))
+    return found
 
 
 @job
@@ -101,28 +104,26 @@ def free_job(run: Run, *, seed: int, sample: str, cov: str, plan: Plan) -> Outco
     """X3: F_inf, b1 and b2 free over the whole posterior; every mode with its H0, and what H0 the posterior holds."""
     lik, model = SNLikelihood(sample_of(sample, plan.least), cov), DilatonVSL(b1=None, b2=None)
     fit = lik.fit(model, intervals=False, seed=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # tau and R-hat stand in the table
-        chain = lik.mcmc(model, walkers=plan.walkers, steps=plan.steps, burn=plan.burn, seed=seed)
-    h0 = LIGHT * 10 ** (-(chain.samples["offset"] - 25 - M) / 5)
+    # By quadrature: a chain that begins in one mode does not tell how much of the posterior is in the other.
+    posterior = lik.evidence(model, panels=plan.panels, draws=plan.draws, seed=seed)
+    samples = posterior.samples
+    h0 = LIGHT * 10 ** (-(samples["offset"] - 25 - M) / 5)
     low, middle, high = np.quantile(h0, [0.025, 0.5, 0.975]).tolist()
     near = [mode for mode in fit.modes if mode.chi2 < fit.chi2 + 4]  # within two standard deviations of the best
     rates = [mode.h0(M=M) for mode in near]
     hand = DilatonVSL()
     by_hand = lik.fit(hand, intervals=False, seed=seed)
-    count = len(h0)
-    thin = np.random.default_rng(seed).choice(count, min(1500, count), replace=False)
-    draws = {name: chain.samples[name][thin].tolist() for name in model.parameters} | {"H0": h0[thin].tolist()}
-    z = {} if len(lik.sample) > 100 else {"log_z": lik.evidence(model).log_z, "log_z_by_hand": lik.evidence(hand).log_z}
+    draws = {name: samples[name].tolist() for name in model.parameters} | {"H0": h0.tolist()}
     label = f"{sample}, {cov}"
     modes = [{**mode.params, "H0": mode.h0(M=M), "chi2": mode.chi2 - fit.chi2} for mode in fit.modes]
     point = {"F_inf": by_hand.params["F_inf"], "b1": 2.0, "b2": 2.0, "H0": by_hand.h0(M=M)}
     return {
-        **z, "chi2": fit.chi2, "by_hand": by_hand.chi2, "gain": by_hand.chi2 - fit.chi2,
+        "chi2": fit.chi2, "by_hand": by_hand.chi2, "gain": by_hand.chi2 - fit.chi2,
         "spread": max(rates) - min(rates),
         "count": len(fit.modes),
         "h0_low": low, "h0_median": middle, "h0_high": high,
-        "tau": max(chain.tau.values()), "rhat": max(chain.rhat.values()), "length": plan.steps - plan.burn,
+        "rising": float((samples["F_inf"] > 1).mean()),
+        "log_z": posterior.log_z, "log_z_error": posterior.error, "log_z_by_hand": lik.evidence(hand, seed=seed).log_z,
         "traces": [
             {"figure": "draws", "name": label, "columns": draws},
             {"figure": "modes", "name": label, "columns": {key: [m[key] for m in modes] for key in modes[0]}},
@@ -168,15 +169,16 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
     thetas = torch.rand(12, 2, generator=draw, dtype=torch.float64) + torch.tensor([0.4, 0.1], dtype=torch.float64)
     found = parameter_symmetries(magnitudes, thetas)
     fields: list[AffineField] = list(found.realisation or ())
+    flat = torch.tensor([0.5, -1.0], dtype=torch.float64)  # to Om in (0.2, 0.7) and w in (-1.1, -0.1)
     others = [
         parameter_symmetries(lambda theta: lik.residuals(FlatLambdaCDM(), theta[None])[0], thetas[:, :1] * 0.5).dim,
+        parameter_symmetries(lambda theta: lik.residuals(FlatwCDM(), theta[None])[0], thetas * flat).dim,
         _of_rates(lik, draw),
     ]
     fit = lik.fit(model, intervals=False, seed=seed)
     best = torch.tensor(list(fit.params.values()), dtype=torch.float64)
-    sloppy = sloppy_directions(
-        lambda theta: lik.magnitudes(model, theta[None])[0], best, weights=W, project="offset"
-    ).singular_values
+    ridge = sloppy_directions(lambda theta: lik.magnitudes(model, theta[None])[0], best, weights=W, project="offset")
+    sloppy = ridge.singular_values
     free = DilatonVSL(b1=None, b2=None)
     free_fit = lik.fit(free, intervals=False, seed=seed)
     ranked = sloppy_directions(
@@ -188,14 +190,15 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
         warnings.simplefilter("ignore", ConvergenceWarning)
         for name, orbits in (("plain", ()), ("orbits", fields)):
             began = time.process_time()
-            chain = lik.mcmc(
-                model, walkers=plan.walkers, steps=plan.steps, burn=plan.burn, seed=seed, orbits=orbits, width=1.0
-            )
+            chain = lik.mcmc(model, walkers=plan.walkers, steps=plan.steps, burn=plan.burn, seed=seed, orbits=orbits)
             spent = time.process_time() - began
-            thin = np.random.default_rng(seed).choice(len(chain.samples["mu"]), 800, replace=False)
+            mu, zeta = chain.samples["mu"], chain.samples["zeta"]
+            thin = np.random.default_rng(seed).choice(len(mu), min(800, len(mu)), replace=False)
+            seen = len(mu) / correlated((mu * (1 + zeta)).reshape(-1, plan.walkers))
             rates[name] = {
                 "ess_per_second": min(chain.ess.values()) / spent, "tau": max(chain.tau.values()),
-                "draws": {one: chain.samples[one][thin].tolist() for one in ("mu", "zeta")},
+                "all_per_second": min(*chain.ess.values(), seen) / spent,
+                "draws": {"mu": mu[thin].tolist(), "zeta": zeta[thin].tolist()},
             }  # fmt: skip
     at = torch.stack([fields[0].flow(best, t) for t in torch.linspace(-1.0, 1.0, 9).tolist()]) if fields else best[None]
     ends = torch.stack([p + 0.25 * fields[0](p) for p in at]) if fields else at
@@ -206,18 +209,24 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
         "moved": float((magnitudes(fields[0].flow(best, 0.7)) - magnitudes(best)).abs().max()) if fields else 1.0,
         "plain_ess": rates["plain"]["ess_per_second"], "orbits_ess": rates["orbits"]["ess_per_second"],
         "faster": rates["orbits"]["ess_per_second"] / rates["plain"]["ess_per_second"],
+        "faster_all": rates["orbits"]["all_per_second"] / rates["plain"]["all_per_second"],
         "steps": rates["plain"]["tau"] / rates["orbits"]["tau"],
         "unseen": float(sloppy[1] / sloppy[0]),
         "traces": [
             {"figure": "ridge", "name": name, "columns": rates[name]["draws"]} for name in rates
         ] + [
             {"figure": "arrows", "name": "field", "columns": {key: part.tolist() for key, part in arrows.items()}},
-            {"figure": "spectrum", "name": "mu, zeta", "columns": {"value": sloppy.tolist()}},
-            {"figure": "spectrum", "name": "F_inf, b1, b2", "columns": {"value": ranked.singular_values.tolist(),
-             **{n: ranked.directions[:, i].tolist() for i, n in enumerate(free.parameters)}}},
+            _spectrum(model, ridge), _spectrum(free, ranked),
         ],
         "parameters": 2,
     }  # fmt: skip
+
+
+def _spectrum(model: Cosmology, found: Sloppy) -> dict[str, Any]:
+    """The trace of a spectrum: each singular value with the parts of its direction."""
+    parts = {name: found.directions[:, at].tolist() for at, name in enumerate(model.parameters)}
+    columns = {"value": found.singular_values.tolist(), **parts}
+    return {"figure": "spectrum", "name": ", ".join(model.parameters), "columns": columns}
 
 
 def _of_rates(lik: SNLikelihood, draw: torch.Generator) -> int:

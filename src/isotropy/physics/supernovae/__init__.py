@@ -4,6 +4,7 @@ from isotropy.physics.supernovae._bins import h0_in_bins as h0_in_bins
 from isotropy.physics.supernovae._bins import marginal_by_integral as marginal_by_integral
 from isotropy.physics.supernovae._bins import offset_frame as offset_frame
 from isotropy.physics.supernovae._chain import Chain as Chain
+from isotropy.physics.supernovae._chain import correlated as correlated
 from isotropy.physics.supernovae._chain import split_rhat as split_rhat
 from isotropy.physics.supernovae._compare import SCALE as SCALE
 from isotropy.physics.supernovae._compare import Compared as Compared

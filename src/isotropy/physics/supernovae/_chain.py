@@ -81,16 +81,16 @@ def sampled(
     sampler: Any = emcee.EnsembleSampler(walkers, k, log_prob, vectorize=True, moves=moves)
     sampler.run_mcmc(emcee.State(begin, random_state=random.get_state()), steps)
     chain: Draws = sampler.get_chain(discard=burn)
-    tau = emcee.autocorr.integrated_time(chain, quiet=True, tol=0)
+    tau = [correlated(chain[:, :, at]) for at in range(k)]
     names = model.parameters
-    if len(chain) < ENOUGH * float(tau.max()):
-        worst = names[int(tau.argmax())]
-        told = f"{counted(len(chain), 'step')} for an autocorrelation time of {tau.max():.0f} ({worst}): run more steps"
+    if len(chain) < ENOUGH * max(tau):
+        worst = names[tau.index(max(tau))]
+        told = f"{counted(len(chain), 'step')} for an autocorrelation time of {max(tau):.0f} ({worst}): run more steps"
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
     return Chain(
         posterior(lik, model, flat, random),
-        dict(zip(names, map(float, tau), strict=True)),
+        dict(zip(names, tau, strict=True)),
         {name: split_rhat(chain[:, :, at]) for at, name in enumerate(names)},
         {name: float(flat.shape[0] / tau[at]) for at, name in enumerate(names)},
         float(np.mean(sampler.acceptance_fraction)),
@@ -134,6 +134,19 @@ def _begin(lik: Likelihood, model: Cosmology, low: Draws, high: Draws, walkers: 
         found = np.concatenate([found, tried[kept]])
         scale *= 0.7
     return found[:walkers]
+
+
+def correlated(chain: Draws) -> float:
+    """The autocorrelation time, in steps, of one quantity along a chain (steps, walkers): draws over it are the ESS.
+
+    Source: Goodman and Weare 2010, as emcee estimates it.
+
+    >>> 0.9 < correlated(np.random.default_rng(0).standard_normal((1000, 8))) < 1.1
+    True
+    """
+    from emcee.autocorr import integrated_time
+
+    return float(integrated_time(chain[:, :, None], quiet=True, tol=0)[0])
 
 
 def split_rhat(chain: Draws) -> float:
