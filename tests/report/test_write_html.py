@@ -54,6 +54,7 @@ def every_kind(name: str) -> list[Block]:
         Bars((Bar(name, 0.1, 0.0, 0.2, 0.3, 0.1),), xlabel=name, band=(0, 0.1), band_label=name, **words),
         Curves((Curve(name, [0, 1], [0, 1]),), xlabel=name, ylabel=name, marks=((name, 0.5),), **words),
         Scatter((Points(name, [0], [1], labels=[name]),), xlabel=name, ylabel=name, **words),
+        Scatter((Points(name, [0, 1], [1e-9, 1]),), ylog=True, ticks=(name, name), **words),
         Curves((Curve(name, [0, 1], [0, 1]),), above=Curves((Curve(name, [0, 1], [5, 6]),), ylabel=name), **words),
         Corner((name, "b"), ([0, 1], [2, 3]), (Marked(name, (0.5, 2.5), "broken"),), **words),
         Images((Picture(np.eye(3), name),), **words),

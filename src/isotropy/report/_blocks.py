@@ -308,8 +308,9 @@ class Points(_Series):
 class Scatter(Block):
     """``clouds`` of points on common axes; ``diagonal`` draws y = x (found against true), ``ticks`` name x = 0, 1, ...
 
-    ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent. ``plane`` shows a picture of bodies:
-    equal scales, no axes, fine points, a colour for each of many clouds. ``arrows`` are each (x, y, to x, to y).
+    ``xlabel``, ``ylabel`` name the axes; ``percent`` writes shares as per cent, ``ylog`` y by powers of ten. ``plane``
+    shows a picture of bodies: equal scales, no axes, fine points, a colour for each of many clouds. ``arrows`` are each
+    (x, y, to x, to y).
 
     >>> Scatter((Points("found", [0.1], [0.12]),), xlabel="true", ylabel="found", diagonal=True).diagonal
     True
@@ -321,6 +322,7 @@ class Scatter(Block):
     diagonal: bool = False
     percent: bool = False
     ticks: Sequence[str] = ()
+    ylog: bool = False
     plane: bool = False
     arrows: Sequence[tuple[float, float, float, float]] = ()
 

@@ -101,6 +101,8 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     for number, cloud in enumerate(block.clouds):
         _cloud(axes, cloud, number)
     _draw_arrows(axes, block)
+    if block.ylog:
+        _log_axis(axes, "y")
     if block.percent:
         axes.yaxis.set_major_formatter(numbers(percent=True))
         if block.diagonal:

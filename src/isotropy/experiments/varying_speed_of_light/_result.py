@@ -142,10 +142,7 @@ def corner(result: Any) -> Iterator[Block]:
     for draws in _of(result, "draws"):
         named, point = modes[draws.name].columns, hand[draws.name].columns
         rows = list(zip(*(named[key] for key in (*keys, "chi2")), strict=True))
-        marked = [
-            Marked(f"mode {i}: chi2 {row[-1]:+.2f}", row[:-1], "broken" if i == 1 else "plain")
-            for i, row in enumerate(rows, start=1)
-        ]
+        marked = [Marked(f"mode {i}: chi2 {row[-1]:+.2f}", row[:-1], "broken") for i, row in enumerate(rows, start=1)]
         published = [(row.task, row.setting, row.method, row.number) for row in result.published.rows]
         told = {setting: number for task, setting, method, number in published if (task, method) == (TABLE, VSL)}
         if draws.name == "pantheon, stat":
@@ -188,17 +185,16 @@ def ridge(result: Any) -> Iterator[Block]:
                       title="The ridge, and the field along it", name="ridge")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
     for trace in _of(result, "spectrum"):
-        names, values = [name for name in trace.columns if name != "value"], trace.columns["value"]
+        values = trace.columns["value"]
         top = max(values)
         kinds = ["exact" if v < 1e-6 * top else "sloppy" if v < 0.1 * top else "measured" for v in values]
         for i, (value, kind) in enumerate(zip(values, kinds, strict=True)):
-            parts = " ".join(f"{trace.columns[name][i]:+.2f} {name}" for name in names)
-            rows.append((trace.name, kind, value, parts))
-        ranks = list(range(1, len(values) + 1))
-        yield Curves(
-            (), points=[Points("singular values", ranks, [max(v, 1e-17 * top) for v in values])], ylog=True, half=True,
-            marks=[(kind, rank) for kind, rank in zip(kinds, ranks, strict=True)], xlabel="direction, stiff ones first",
-            ylabel="standard deviations per unit step", section="Symmetries of the parameters",
+            rows.append((trace.name, kind, value, _parts(trace, i)))
+        ticks = [f"{kind}: {_parts(trace, i, 0.3)}" for i, kind in enumerate(kinds)]
+        ranks = list(range(len(values)))
+        yield Scatter(
+            [Points("singular values", ranks, [max(v, 1e-17 * top) for v in values])], ylog=True, ticks=ticks,
+            ylabel="standard deviations per unit step", section="Symmetries of the parameters", half=True,
             title=f"Spectrum of {trace.name}", name=f"spectrum-{trace.name.replace(', ', '-')}",
         )  # fmt: skip
     if rows:
@@ -207,6 +203,12 @@ def ridge(result: Any) -> Iterator[Block]:
                     caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units "
                     "of their priors. Exact: below 1e-6 of the largest; sloppy: below a tenth.",
                     name="spectrum")  # fmt: skip
+
+
+def _parts(trace: Trace, number: int, least: float = 0.0) -> str:
+    """A direction in words: its components of ``least`` size at least."""
+    found = [(name, column[number]) for name, column in trace.columns.items() if name != "value"]
+    return " ".join(f"{value:+.2f} {name}" for name, value in found if abs(value) >= least)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,8 +200,11 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
                 "all_per_second": min(*chain.ess.values(), seen) / spent,
                 "draws": {"mu": mu[thin].tolist(), "zeta": zeta[thin].tolist()},
             }  # fmt: skip
-    at = torch.stack([fields[0].flow(best, t) for t in torch.linspace(-1.0, 1.0, 9).tolist()]) if fields else best[None]
-    ends = torch.stack([p + 0.25 * fields[0](p) for p in at]) if fields else at
+    at = fields[0].flow(best, torch.linspace(-6.0, 6.0, 25, dtype=torch.float64)) if fields else best[None]
+    ends = fields[0].flow(at, 0.3) if fields else at
+    low, high = torch.tensor([model.priors[name] for name in model.parameters], dtype=torch.float64).unbind(1)
+    inside = ((torch.minimum(at, ends) > low) & (torch.maximum(at, ends) < high)).all(1)
+    at, ends = at[inside], ends[inside]
     arrows = {"x": at[:, 0], "y": at[:, 1], "to_x": ends[:, 0], "to_y": ends[:, 1]}
     return {
         "fields": found.dim, "gap": min(found.gap, 1e300), "others": max(others),
