@@ -12,8 +12,8 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, SchemaError
 from isotropy.optics import canonicalise
-from isotropy.physics.cosmology import LIGHT, DilatonVSL, FlatLambdaCDM, PowerLaw, RhCt
-from isotropy.physics.parameters import AffineField
+from isotropy.physics.cosmology import LIGHT, Cosmology, DilatonVSL, FlatLambdaCDM, FlatwCDM, PowerLaw, RhCt
+from isotropy.physics.parameters import AffineField, parameter_symmetries
 from isotropy.physics.supernovae import (
     Fixed,
     Gaussian,
@@ -286,6 +286,63 @@ def test_evidence_by_quadrature_is_the_integral(bins: SNSample) -> None:
     # Three parameters: a plane of b2 = 2 in the limit of a narrow prior has the evidence of the fixed one.
     free, box = DilatonVSL(b1=None, b2=None), {"F_inf": (0.8, 1.1), "b1": (1.999, 2.001), "b2": (1.999, 2.001)}
     assert lik.evidence(free, box).log_z == pytest.approx(lik.evidence(DilatonVSL()).log_z, abs=1e-3)
+
+
+def test_draws_by_quadrature_are_of_the_posterior_and_of_all_its_modes(bins: SNSample) -> None:
+    lik = SNLikelihood(bins, "stat+sys")
+    grid = torch.linspace(0, 1, 4001, dtype=torch.float64)[1:, None]
+    weight = (-lik.chi2(FlatLambdaCDM(), grid) / 2).softmax(0)
+    mean = float(weight @ grid[:, 0])
+    sd = float(weight @ (grid[:, 0] - mean).square()) ** 0.5
+    found = lik.evidence(FlatLambdaCDM(), draws=2000)
+    assert abs(found.samples["Om"].mean() - mean) < 4 * sd / 2000**0.5
+    assert found.samples["Om"].std() == pytest.approx(sd, rel=0.08)
+    model = PowerLaw()  # of a ridge every part: mu (1 + zeta) is as narrow everywhere
+    wide = lik.evidence(model, panels=8, draws=2000)
+    product = wide.samples["mu"] * (1 + wide.samples["zeta"])
+    assert wide.samples["zeta"].std() > 0.5
+    assert product.std() < 0.15
+    assert lik.evidence(model, panels=8).log_z == wide.log_z
+    with pytest.raises(DomainError, match="draws=5"):
+        lik.evidence(model, method="nested", draws=5)
+
+
+def test_a_fit_from_one_start_ends_in_its_own_mode(bins: SNSample) -> None:
+    lik, model = SNLikelihood(bins, "stat+sys"), DilatonVSL(b1=None, b2=None)
+    falls = lik.fit(model, intervals=False, start={"F_inf": 0.93, "b1": 2.0, "b2": 2.0})
+    rises = lik.fit(model, intervals=False, start={"F_inf": 1.03, "b1": 4.5, "b2": 1.0})
+    assert falls.params["F_inf"] < 1 < rises.params["F_inf"]
+    assert abs(falls.h0(M=M) - rises.h0(M=M)) > 5
+    assert falls.evaluations < 100
+    with pytest.raises(SchemaError, match="F_inf, b1, b2"):
+        lik.fit(model, start={"F_inf": 0.9})
+
+
+@pytest.mark.parametrize(
+    ("model", "low", "high", "dim"),
+    [
+        (FlatLambdaCDM(), [0.2], [0.6], 0),
+        (FlatwCDM(), [0.2, -1.1], [0.6, -0.4], 0),
+        (DilatonVSL(), [0.9], [1.0], 0),
+        (PowerLaw(), [0.4, 0.1], [1.4, 1.1], 1),
+    ],
+)
+def test_which_parameters_supernovae_see(
+    bins: SNSample, model: Cosmology, low: list[float], high: list[float], dim: int
+) -> None:
+    """B8: exactly as many fields as the models have, with a gap, and predictions stay at points that found none."""
+    lik = SNLikelihood(bins, "stat+sys")
+    seen = lambda theta: lik.residuals(model, theta[None])[0]  # noqa: E731
+    draw = torch.Generator().manual_seed(0)
+    a, b = torch.tensor(low).double(), torch.tensor(high).double()
+    thetas = a + (b - a) * torch.rand(12, len(low), generator=draw, dtype=torch.float64)
+    found = parameter_symmetries(seen, thetas)
+    assert (found.dim, found.gap > 1e6) == (dim, True)
+    for field in found.realisation or ():
+        for theta in a + (b - a) * torch.rand(3, len(low), generator=draw, dtype=torch.float64):
+            moved = field.flow(theta, 0.4)
+            assert float((moved - theta).abs().max()) > 0.01
+            torch.testing.assert_close(seen(moved), seen(theta), rtol=0, atol=1e-8)
 
 
 @pytest.mark.slow
