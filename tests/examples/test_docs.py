@@ -52,6 +52,10 @@ def test_the_blocks_of_a_tutorial_run(page: str, tmp_path: Path, script: Script)
     script(tmp_path / "page.py", folder=tmp_path)
 
 
+def test_the_page_of_the_supernovae_runs(real_data: Path, tmp_path: Path, script: Script) -> None:
+    test_the_blocks_of_a_tutorial_run("what-the-supernovae-say.md", tmp_path, script)
+
+
 @pytest.mark.slow
 def test_the_blocks_of_the_comparison_run(tmp_path: Path, script: Script) -> None:
     test_the_blocks_of_a_tutorial_run("compare.md", tmp_path, script)
