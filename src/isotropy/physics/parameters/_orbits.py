@@ -74,7 +74,7 @@ def orbit_redraw(
     >>> bool(np.abs(new).max() < 1)
     True
     """
-    widths = [width] * len(fields) if isinstance(width, float) else list(width)
+    widths = [width] * len(fields) if isinstance(width, float | int) else list(width)
     _refuse(fields, min(widths, default=0.0))
     if len(widths) != len(fields):
         raise ShapeError(f"{counted(len(widths), 'width')} for {counted(len(fields), 'field')}", "one for each")

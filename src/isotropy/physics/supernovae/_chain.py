@@ -117,8 +117,9 @@ def _inside(field: AffineField, begin: Draws, log_prior: Callable[[Draws], Draws
     """How long an orbit stays inside the prior, to a factor of two: the longest of those through the walkers."""
     times = 2.0 ** torch.arange(-20, 11, dtype=torch.float64)
     ends = field.flow(torch.from_numpy(begin)[:, None], torch.cat([times, -times]))
-    kept = np.isfinite(log_prior(ends.reshape(-1, begin.shape[1]).numpy())).reshape(len(begin), -1).any(0)
-    return max((float(t) for t, one in zip(times.repeat(2), kept, strict=True) if one), default=float(times[0]))
+    inside = np.isfinite(log_prior(ends.reshape(-1, begin.shape[1]).numpy())).reshape(len(begin), -1)
+    reached = times.repeat(2)[torch.from_numpy(np.asarray(inside.any(0)))]
+    return float(reached.max()) if len(reached) else float(times[0])
 
 
 def _begin(lik: Likelihood, model: Cosmology, low: Draws, high: Draws, walkers: int, random: Any, seed: int) -> Draws:
