@@ -68,6 +68,7 @@ from isotropy.nn import (
 from isotropy.nn.gaunt._engine import SphereProduct
 from isotropy.nn.parts import RadialBasis
 from isotropy.random import spawn
+from isotropy.represent import HyperPredictor, SmallEncoder, SplitEncoder
 from isotropy.settings import Settled
 from isotropy.soft import SoftEMLP, SoftMLP
 from isotropy.soft._layers import SoftNetwork
@@ -259,6 +260,16 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
         "weights = none",
     ),
     "noise": (lambda: ProbabilisticFrame("O(3)"), lambda: ProbabilisticFrame("O(3)", scale=2.0), "scale = 2.0"),
+    "halves": (
+        lambda: SplitEncoder(SmallEncoder(8), 4, 4, ()),
+        lambda: SplitEncoder(SmallEncoder(8), 5, 3, ()),
+        "d_inv = 5",
+    ),
+    "side of the turn": (
+        lambda: HyperPredictor(9, kind="homomorphism"),
+        lambda: HyperPredictor(9, kind="homomorphism", pose="world"),
+        "pose = world",
+    ),
     "slope": (lambda: VectorNeurons(), lambda: VectorNeurons(slope=0.5), "slope = 0.5"),
 }
 
@@ -327,6 +338,7 @@ _WEIGHTS = {
     *("generator", "init", "leak", "bias", "rule", "ch", "channels", "depth", "radial", "readout", "interactions"),
     *("n_basis", "n_types", "factors", "rank", "shared", "include_odd", "channels_in", "channels_out", "width"),
     *("c_in", "c_out", "in_channels", "dims", "head", "layers", "fan", "original", "out"),
+    *("proj", "dim", "hidden"),
 }
 # modules that tell for themselves, or people's own;
 _PARTS = {"backbone", "net", "phi", "rho", "coords", "kernel"}
@@ -407,6 +419,8 @@ FREE_OF_SETTINGS = {
     "OneColumn": "a model of others, as it is",
     "Features": "all its numbers are in its state",
     "LagrangianNetwork": "all its numbers are in its state",
+    "SmallEncoder": "widths are shapes",
+    "ResNet18": "its stems have other shapes",
     "Mechanical": "all its numbers are in its state",
 }
 

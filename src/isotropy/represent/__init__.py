@@ -1,0 +1,33 @@
+"""Representations that keep what moved: half of the features recognises, half tells the pose."""
+
+from isotropy.data.render import latents as latents
+from isotropy.represent._directions import Directions as Directions
+from isotropy.represent._directions import best_predictor as best_predictor
+from isotropy.represent._directions import directions as directions
+from isotropy.represent._encoder import ResNet18 as ResNet18
+from isotropy.represent._encoder import SmallEncoder as SmallEncoder
+from isotropy.represent._encoder import Split as Split
+from isotropy.represent._encoder import SplitEncoder as SplitEncoder
+from isotropy.represent._features import features as features
+from isotropy.represent._features import rank_me as rank_me
+from isotropy.represent._group_law import GroupLaw as GroupLaw
+from isotropy.represent._group_law import group_law_report as group_law_report
+from isotropy.represent._losses import NTXent as NTXent
+from isotropy.represent._losses import SplitLoss as SplitLoss
+from isotropy.represent._losses import VICRegLoss as VICRegLoss
+from isotropy.represent._losses import covariance as covariance
+from isotropy.represent._losses import variance as variance
+from isotropy.represent._methods import METHODS as METHODS
+from isotropy.represent._methods import Plan as Plan
+from isotropy.represent._predictor import HyperPredictor as HyperPredictor
+from isotropy.represent._probes import colour_probe as colour_probe
+from isotropy.represent._probes import linear_probe as linear_probe
+from isotropy.represent._probes import rotation_probe as rotation_probe
+from isotropy.represent._retrieval import Retrieval as Retrieval
+from isotropy.represent._retrieval import pre as pre
+from isotropy.represent._retrieval import retrieval as retrieval
+from isotropy.represent._scores import RotationScores as RotationScores
+from isotropy.represent._scores import rotation_scores as rotation_scores
+from isotropy.represent._training import CollapseWarning as CollapseWarning
+from isotropy.represent._training import Trained as Trained
+from isotropy.represent._training import train_representation as train_representation

@@ -1,0 +1,44 @@
+"""What an encoder says of every view of every object, and how many directions of it are alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.data.render import MultiViewDataset
+from isotropy.modes import evaluating
+from isotropy.represent._encoder import Split
+
+
+@torch.no_grad()
+def features(encoder: Any, dataset: MultiViewDataset, batch: int = 512) -> Split:
+    """Representations and embeddings ``(n_obj, n_view, .)`` of all views, the encoder in eval mode meanwhile.
+
+    ``encoder`` is a `SplitEncoder`. It comes back as it was, batch statistics included.
+    """
+
+    def said() -> Iterator[Split]:
+        for images in dataset.images.flatten(0, 1).split(batch):
+            yield encoder(images)
+
+    with evaluating(encoder):
+        parts = list(said())
+    shape = dataset.images.shape[:2]
+    return Split(*(torch.cat(part).unflatten(0, shape) for part in zip(*parts, strict=True)))
+
+
+def rank_me(x: Float[Tensor, "... d"]) -> float:
+    """The effective rank of features: the exponential of the entropy of their singular values; at most d.
+
+    Source: Garrido, Balestriero, Najman and LeCun, RankMe, ICML 2023.
+
+    >>> round(rank_me(torch.eye(5)), 3), round(rank_me(torch.ones(5, 3)), 3)
+    (5.0, 1.0)
+    """
+    values = torch.linalg.svdvals(x.flatten(0, -2).double())
+    share = values / values.sum() + 1e-7
+    return float(torch.exp(-(share * share.log()).sum()))

@@ -1,0 +1,66 @@
+"""How well a pose is told: scores of quaternions, with the floor that a constant answer reaches beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from isotropy.errors import DomainError, ShapeError
+
+TINY = 1e-20  # of a squared deviation: rounding, squared
+
+
+@dataclass(frozen=True)
+class RotationScores:
+    """``pooled`` R2, about one mean of all components, and its ``floor``, that of the best constant; ``component`` R2,
+    about the mean of each, with floor 0; and the median ``angle`` in degrees between told and true rotations.
+
+    >>> q = torch.nn.functional.normalize(torch.randn(50, 4, dtype=torch.float64), dim=1)
+    >>> perfect, constant = rotation_scores(q, q), rotation_scores(q, q.mean(0).expand(50, 4))
+    >>> perfect.pooled, round(constant.component, 6), constant.pooled == constant.floor
+    (1.0, 0.0, True)
+    """
+
+    pooled: float
+    component: float
+    angle: float
+    floor: float
+
+    def __str__(self) -> str:
+        pooled = f"R2 {self.component:.3f} by component, {self.pooled:.3f} pooled (a constant has {self.floor:.3f})"
+        return f"{pooled}, {self.angle:.1f} degrees"
+
+
+def rotation_scores(target: Float[Tensor, "n 4"], predicted: Float[Tensor, "n 4"]) -> RotationScores:
+    """Scores of predicted quaternions ``(x, y, z, w)``, which need not be of unit length.
+
+    ``component`` says how much better than the best constant: (pooled - floor) / (1 - floor). Raises ShapeError, and
+    DomainError where the targets do not vary. Source: specification 14 §2.5.
+    """
+    if target.shape != predicted.shape or target.dim() != 2:
+        raise ShapeError(f"quaternions {tuple(target.shape)} and {tuple(predicted.shape)}", "(n, 4) and (n, 4)")
+    target, predicted = target.double(), predicted.double()
+    error = (target - predicted).square().sum()
+    about_each = (target - target.mean(0)).square().sum()
+    about_one = (target - target.mean()).square().sum()
+    if float(about_each) <= TINY * target.numel():
+        raise DomainError("rotations that are all the same", "some that vary, to be told apart")
+    length = predicted.norm(dim=1).clamp_min(1e-12)
+    cosine = ((target * predicted).sum(1) / length).abs().clamp(max=1)
+    return RotationScores(
+        float(1 - error / about_one),
+        float(1 - error / about_each),
+        float(torch.rad2deg(2 * cosine.acos()).median()),
+        float(1 - about_each / about_one),
+    )
+
+
+def r2(target: Float[Tensor, "n k"], predicted: Float[Tensor, "n k"]) -> float:
+    """The coefficient of determination about the mean of each component, all components together; a constant has 0."""
+    error, spread = (target - predicted).square().sum(), (target - target.mean(0)).square().sum()
+    if float(spread) <= TINY * target.numel():
+        raise DomainError("targets that are all the same", "some that vary")
+    return float(1 - error / spread)
