@@ -41,6 +41,7 @@ TUTORIALS = (
     "which-parameters.md",
     "scaling.md",
     "simulators.md",
+    "keep-what-moved.md",
 )
 
 

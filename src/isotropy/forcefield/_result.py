@@ -69,7 +69,7 @@ class ForceFieldReport(Answer[SetErrors]):
         drift = (
             "" if self.motion is None else f" Dynamics at constant energy drift by {self.motion.drift:.2g} meV/atom/ps."
         )
-        laws = f" {len(self.broken)} laws of potentials fail: {', '.join(self.broken)}." if self.broken else ""
+        laws = f" Laws of potentials that fail: {', '.join(self.broken)}." if self.broken else ""
         return f"{last.name.capitalize()}: {told} (rms errors of energy, forces, stress where known).{drift}{laws}"
 
     @property

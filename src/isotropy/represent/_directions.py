@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.render import latents as views
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.linalg import eigh
 from isotropy.represent._predictor import HyperPredictor
 from isotropy.reps import wigner_blocks
@@ -93,7 +93,11 @@ def best_predictor(
     g = views.relative(l1, l2, group_input, pose, warn=False)
     rows = (g[:, :, None] * y[:, None]).flatten(1)  # (pairs, k d)
     if len(rows) < rows.shape[1]:
-        raise ShapeError(f"{len(rows)} pairs for {rows.shape[1]} unknowns", "more of them", "take fewer features")
+        raise ShapeError(
+            f"{counted(len(rows), 'pair')} for {counted(rows.shape[1], 'unknown')}",
+            "more of them",
+            "take fewer features",
+        )
     gram = rows.mT @ rows
     gram = gram + penalty * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
     maps = torch.linalg.solve(gram, rows.mT @ target).unflatten(0, (g.shape[1], d))  # (k, in, out)

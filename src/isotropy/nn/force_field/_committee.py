@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, counted
 from isotropy.nn.force_field._model import GauntForceField
 from isotropy.nn.force_field._prediction import Prediction
 from isotropy.nn.force_field._saving import write_force_field
@@ -42,7 +42,7 @@ class ForceFieldCommittee(nn.Module):
     def __init__(self, members: Sequence[GauntForceField], factors: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()
         if len(members) < 2 or len({(one.r_max, tuple(one.isolated)) for one in members}) > 1:
-            raise DomainError(f"{len(members)} members", "two or more, of the same elements and r_max")
+            raise DomainError(counted(len(members), "member"), "two or more, of the same elements and r_max")
         self.members = nn.ModuleList(members)
         self.factors = float(factors[0]), float(factors[1])
 

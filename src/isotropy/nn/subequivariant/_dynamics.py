@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.linalg import Segments, neighbours
 from isotropy.nn.subequivariant._linear import SubequivariantLinear
 from isotropy.settings import Settled
@@ -96,7 +96,9 @@ class SubequivariantDynamics(Settled):
         if not bool(g.norm() > 0):
             raise DomainError("gravity zero", "a direction that is down", "fixed=0 in layers of your own gives O(3)")
         if len(objects) != len(x):
-            raise ShapeError(f"{len(objects)} labels of objects for {len(x)} particles", "one for each")
+            raise ShapeError(
+                f"{counted(len(objects), 'label')} of objects for {counted(len(x), 'particle')}", "one for each"
+            )
         _, label = objects.unique(return_inverse=True)
         of = Segments(label, int(label.max()) + 1)
         height = -(x @ g / g.norm())[:, None]
