@@ -196,6 +196,17 @@ def test_accelerations_solve_the_equations(orbits: Trajectories) -> None:
     assert torch.allclose(accelerations(kepler, orbits.q, orbits.v), orbits.a, atol=1e-9)
 
 
+def test_accelerations_keep_no_graph_unless_one_is_asked_for(orbits: Trajectories) -> None:
+    q, v = orbits.q[:5], orbits.v[:5]
+    assert not accelerations(kepler, q, v).requires_grad
+    net = Net()
+    with torch.no_grad():
+        assert not accelerations(net, q, v).requires_grad
+    assert accelerations(net, q, v).requires_grad
+    rows = torch.func.vmap(lambda q, v: accelerations(kepler, q[None], v[None])[0])(q, v)
+    assert torch.allclose(rows, orbits.a[:5], atol=1e-9)
+
+
 # What is recorded.
 def test_rows_may_come_in_any_order_and_steps_may_differ() -> None:
     t = torch.cumsum(torch.rand(40, generator=spawn(0, "t"), dtype=torch.float64) * 0.2 + 0.02, 0)
@@ -234,6 +245,13 @@ def test_accelerations_that_are_not_the_derivative_are_refused(noise: float, fac
     assert data.time is not None
     with pytest.raises(DomainError, match=r"accelerations whose integral misses the velocities by \d.*at most \d"):
         Trajectories.of(data.time, data.x[:, :2], data.x[:, 2:], factor * data.y, data.cluster)
+
+
+def test_accelerations_of_a_sensor_that_is_a_per_cent_off_pass() -> None:
+    data = Kepler(tracks=8).dataset()
+    assert data.time is not None
+    moments = Trajectories.of(data.time, data.x[:, :2], data.x[:, 2:], 1.01 * data.y, data.cluster)
+    assert torch.equal(moments.a, 1.01 * data.y[moments.order])
 
 
 @pytest.mark.parametrize("given", [True, False], ids=["accelerations", "without"])

@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.varying_speed_of_light import SMALL, Config, trials
+from isotropy.experiments.varying_speed_of_light._science import _sd_of_median
+from isotropy.random import spawn
 from isotropy.report import Text
 from isotropy.runs import Run
 from isotropy.study import Scored
@@ -47,6 +50,14 @@ def test_sentences_have_the_numbers_of_the_run(found: Scored) -> None:
     moved = tuple(replace(s, values=tuple(v + 1 for v in s.values)) for s in found.scores)
     other = "\n".join(block.body for block in replace(found, scores=moved).blocks() if isinstance(block, Text))
     assert f"H0 needs M: {H0 + 1:.2f}" in other
+
+
+@pytest.mark.parametrize("n", [1, 2, 101])
+def test_errors_of_medians_are_those_of_draws(n: int) -> None:
+    sd = torch.logspace(-1, 0, n, dtype=torch.float64)  # errors that differ tenfold: weighing them would say less
+    draws = sd * torch.randn(4001, n, generator=spawn(n, "medians"), dtype=torch.float64)
+    medians = draws.median(1).values if n % 2 else draws.mean(1)
+    assert _sd_of_median(sd) == pytest.approx(float(medians.std()), rel=0.05)  # four standard errors
 
 
 def test_every_part_has_its_jobs_and_others_numbers_are_marked() -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import NotADiffeomorphism
 from isotropy.physics import BMS3, Aspects, NumericMetric, match_past_future, vacuum_fingerprint
-from isotropy.physics.bms3 import PrecisionWarning, antipodal
+from isotropy.physics.bms3 import PrecisionWarning, antipodal, monodromy
 from isotropy.testing import check_group
 
 N = 128
@@ -197,6 +197,16 @@ def test_invariants_have_gradients() -> None:
     theta, xi = smooth(2, 0.3, 3, samples=16) - 0.5, smooth(2, 0.3, 4, samples=16)
     inputs = (theta.requires_grad_(), xi.requires_grad_())
     assert torch.autograd.gradcheck(lambda a, b: tuple(Aspects(a, b).invariants()), inputs, fast_mode=True)
+
+
+def test_derivatives_of_the_trace_are_exact_at_zero() -> None:
+    """Of constant Theta = x the trace is 2 cosh(pi sqrt(x)): its k-th derivative at 0 is 2 pi^2k k! / (2k)!."""
+    x = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    derivative = monodromy(x.expand(16)).diagonal().sum()
+    for k in (1, 2, 3):
+        (derivative,) = torch.autograd.grad(derivative, x, create_graph=True)
+        exact = 2 * math.pi ** (2 * k) * math.factorial(k) / math.factorial(2 * k)
+        assert derivative.item() == pytest.approx(exact, rel=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -392,6 +392,23 @@ def test_the_ridge_is_sampled_along_its_orbit(bins: SNSample) -> None:
         assert chain.samples[name].std() == pytest.approx(sd, rel=0.05)
 
 
+def test_orbits_that_are_no_symmetry_are_refused(bins: SNSample) -> None:
+    shift = AffineField(torch.zeros(1, 1).double(), torch.ones(1).double())
+    with pytest.raises(DomainError, match=r"log likelihood moves by \d.*exact symmetries.*parameter_symmetries"):
+        SNLikelihood(bins).mcmc(FlatLambdaCDM(), walkers=8, steps=20, burn=5, orbits=[shift])
+
+
+def test_panels_are_as_many_as_asked_and_evidences_compare(bins: SNSample) -> None:
+    lik, model = SNLikelihood(bins), FlatLambdaCDM()
+    five, ten = lik.evidence(model, panels=5), lik.evidence(model, panels=10, draws=3)
+    assert ten.error == abs(ten.log_z - five.log_z)
+    assert ten == lik.evidence(model, panels=10, draws=3)
+    assert len({ten, five}) == 2
+    for panels in (1, 0, -4):
+        with pytest.raises(DomainError, match=f"panels={panels}"):
+            lik.evidence(model, panels=panels)
+
+
 def test_a_chain_that_is_too_short_says_so(bins: SNSample) -> None:
     from isotropy.errors import ConvergenceWarning
 

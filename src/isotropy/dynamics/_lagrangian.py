@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.func import grad, jvp
+from torch.func import grad, jvp, vmap
 
 Lagrangian = Callable[[Tensor, Tensor], Tensor]
 """L(q (B, d), v (B, d)) -> (B,) or (B, 1), each row by itself: a module, trained or not, or any such function."""
@@ -80,11 +80,21 @@ def _derived(f: Float[Tensor, " B"], q: Rows, v: Rows) -> tuple[Rows, Rows]:
 
 
 def accelerations(L: Lagrangian, q: Rows, v: Rows) -> Rows:
-    """The a that solves E(L) = 0, where d2L/dv2 is regular; gradients pass through, for training on it.
+    """The a that solves E(L) = 0, where d2L/dv2 is regular; gradients and transforms of torch.func pass through.
 
     >>> def spring(q, v):
     ...     return (v.square() - 4 * q.square()).sum(-1) / 2
     >>> accelerations(spring, torch.tensor([[1.0, 0.5]]), torch.zeros(1, 2)).tolist()
     [[-4.0, -2.0]]
     """
-    return equations(L, q, v).accelerations
+    force = grad(lambda u: value(L, u, v).sum())(q)
+
+    def momenta(q: Tensor, v: Tensor) -> Tensor:
+        return grad(lambda w: value(L, q, w).sum())(v)
+
+    def column(e: Tensor) -> Tensor:
+        return jvp(lambda w: momenta(q, w), (v,), (e.expand_as(v),))[1]
+
+    mass = vmap(column, out_dims=2)(torch.eye(q.shape[1], dtype=v.dtype, device=v.device))
+    drift = jvp(lambda u: momenta(u, v), (q,), (v,))[1]
+    return torch.linalg.solve(mass, force - drift)

@@ -15,6 +15,8 @@ from isotropy.linalg import Segments
 
 _NEIGHBOURS = 3  # on either side: interpolation through six is exact to the sixth order of the step
 _STENCIL = 5  # moments that a derivative is read from: exact to the fourth order of the step
+# Of the way travelled: sensors are biased by a per cent or two, while units are off by a tenth (yards) or more.
+_BIAS = 0.05
 _ALLOWED = 2.0  # times what steps and noise leave: a mean square over eight tracks is hardly ever so far off
 
 Dense = tuple[Tensor, Tensor, Tensor]
@@ -49,7 +51,7 @@ class Trajectories:
 
         Raises ShapeError for tracks of one moment, DomainError for times that repeat in a track and for velocities that
         are not the derivative of the positions, or accelerations that are not that of the velocities, to the accuracy
-        of the time step.
+        of the time step and a bias of 5 per cent.
 
         >>> t = torch.linspace(0, 1, 9, dtype=torch.float64)
         >>> fall = Trajectories.of(t, t[:, None] ** 2, 2 * t[:, None])
@@ -144,19 +146,20 @@ class Trajectories:
         self, rates: str, places: str, f: Tensor, of: Tensor, slope: Tensor, noise: tuple[float, float]
     ) -> None:
         """Raises DomainError for rates ``f (N, d)``, whose own derivative is ``slope``, that are not the derivative of
-        the places ``of (N, d)``, to what the steps and the ``noise`` of both allow."""
+        the places ``of (N, d)``, to what the steps, the ``noise`` of both and a bias allow."""
         went, left = self._travelled(f, slope)
         off = float((of - of[self.first][self.tracks.label] - went).square().mean().sqrt())
         (rough, fast), k = noise, self.steps
         long = self.t - self.t[self.first][self.tracks.label]
         step = float((self.t[k + 1] - self.t[k]).median())
         by_noise = (2 * rough**2 + fast**2 * step * float(long.mean())) ** 0.5
-        allowed = _ALLOWED * (by_noise + left) + 1e-9 * float(of.square().mean().sqrt())
+        biased = _BIAS * float(went.square().mean().sqrt())
+        allowed = _ALLOWED * (by_noise + left) + biased + 1e-9 * float(of.square().mean().sqrt())
         if off > allowed:
             raise DomainError(
                 f"{rates} whose integral misses the {places} by {off:.3g} (root mean square): they are not the "
                 f"derivative of the {places}",
-                f"at most {allowed:.3g}, which time steps of {step:.3g} and the noise of the data leave",
+                f"at most {allowed:.3g}, which time steps of {step:.3g}, noise and a bias of {_BIAS:.0%} leave",
                 f"give {places}, {rates} and times in one system of units, columns in the same order",
             )
 

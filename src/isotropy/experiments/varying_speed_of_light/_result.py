@@ -187,7 +187,7 @@ def ridge(result: Any) -> Iterator[Block]:
     for trace in _of(result, "spectrum"):
         values = trace.columns["value"]
         top = max(values)
-        kinds = ["exact" if v < 1e-6 * top else "sloppy" if v < 0.1 * top else "measured" for v in values]
+        kinds = ["exact" if v < 1e-6 * top else "sloppy" if v < 0.05 * top else "measured" for v in values]
         for i, (value, kind) in enumerate(zip(values, kinds, strict=True)):
             rows.append((trace.name, kind, value, _parts(trace, i)))
         ticks = [f"{kind}: {_parts(trace, i, 0.3)}" for i, kind in enumerate(kinds)]
@@ -201,7 +201,7 @@ def ridge(result: Any) -> Iterator[Block]:
         columns_ = (Column("parameters"), Column("direction"), Column("singular value", "number"), Column("parts"))
         yield Table(columns_, rows, section="Symmetries of the parameters", title="What the data see",
                     caption="Standard deviations per unit step, the offset projected out; for F_inf, b1, b2 in units "
-                    "of their priors. Exact: below 1e-6 of the largest; sloppy: below a tenth.",
+                    "of their priors. Exact: below 1e-6 of the largest; sloppy: below 5 %.",
                     name="spectrum")  # fmt: skip
 
 

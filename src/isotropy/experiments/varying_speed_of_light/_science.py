@@ -89,14 +89,22 @@ def residuals(sample: SNSample, cov: str) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {"z": [], "m": [], "sd": []}
     for low, high in pairwise(edges.tolist()):
         inside = (sample.z_cmb >= low) & (sample.z_cmb < high)
-        count = int(inside.sum())
-        if count:
-            # The median of many Gaussian values varies by sqrt(pi / 2) more than the mean; of two it is the mean.
-            wider = math.sqrt(math.pi / 2) if count > 2 else 1.0
+        if bool(inside.any()):
             found["z"].append(float(np.median(sample.z_cmb[inside].numpy())))
             found["m"].append(float(np.median(plain[inside].numpy())))
-            found["sd"].append(wider * float((1 / variance[inside]).sum() ** -0.5))
+            found["sd"].append(_sd_of_median(variance[inside].sqrt()))
     return found
+
+
+def _sd_of_median(sd: Tensor) -> float:
+    """The standard deviation of the plain median of independent Gaussian values of one mean, asymptotic beyond two.
+
+    It is 1 / (2 sqrt(n) f) for a mean density f at the centre. Source: Serfling, Approximation Theorems, 1980, §2.3.
+    """
+    n = len(sd)
+    if n <= 2:  # the median is the mean
+        return float(sd.square().sum().sqrt()) / n
+    return math.sqrt(math.pi / 2 * n) / float((1 / sd).sum())
 
 
 @job

@@ -19,8 +19,11 @@ from isotropy.physics.supernovae._fit import starts
 ENOUGH = 50
 """Autocorrelation times that a chain needs before emcee trusts its own estimate of them."""
 
+_MOVED = 1e-3  # of ln L along an orbit: weights as far off in proportion are below what a million draws resolve
+_ASKED = 8  # walkers whose orbits are followed before the first step: 62 likelihoods each at most
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Chain:
     """``samples`` (n,) of each parameter and of the ``offset``, burn-in left out; ``tau`` in steps, split ``rhat``.
 
@@ -76,6 +79,8 @@ def sampled(
     begin = _begin(lik, model, low.numpy(), high.numpy(), walkers, random, seed)
     moves: Any = emcee.moves.StretchMove()
     if orbits:
+        for field in orbits:
+            _refuse_moving(field, begin[:_ASKED], log_prob)
         widths = [4 * _inside(field, begin, log_prior) if width is None else width for field in orbits]
         moves = _ThenAlong(moves, orbit_redraw(orbits, log_prior, widths))
     sampler: Any = emcee.EnsembleSampler(walkers, k, log_prob, vectorize=True, moves=moves)
@@ -115,11 +120,30 @@ class _ThenAlong:
 
 def _inside(field: AffineField, begin: Draws, log_prior: Callable[[Draws], Draws]) -> float:
     """How long an orbit stays inside the prior, to a factor of two: the longest of those through the walkers."""
-    times = 2.0 ** torch.arange(-20, 11, dtype=torch.float64)
-    ends = field.flow(torch.from_numpy(begin)[:, None], torch.cat([times, -times]))
-    inside = np.isfinite(log_prior(ends.reshape(-1, begin.shape[1]).numpy())).reshape(len(begin), -1)
-    reached = times.repeat(2)[torch.from_numpy(np.asarray(inside.any(0)))]
-    return float(reached.max()) if len(reached) else float(times[0])
+    inside = np.isfinite(_along(field, begin, log_prior))
+    reached = _TIMES.abs()[torch.from_numpy(np.asarray(inside.any(0)))]
+    return float((reached if len(reached) else _TIMES.abs().min()).max())
+
+
+_TIMES = torch.cat([2.0 ** torch.arange(-20, 11), -(2.0 ** torch.arange(-20, 11))]).double()
+
+
+def _along(field: AffineField, begin: Draws, log: Callable[[Draws], Draws]) -> Draws:
+    """A logarithm at ``_TIMES`` of the orbits through positions (w, k), as (w, times)."""
+    ends = field.flow(torch.from_numpy(begin)[:, None], _TIMES)
+    return log(ends.reshape(-1, begin.shape[1]).numpy()).reshape(len(begin), -1)
+
+
+def _refuse_moving(field: AffineField, begin: Draws, log_prob: Callable[[Draws], Draws]) -> None:
+    """Raises DomainError where ln L moves along the orbits inside the prior: their draws would not be the posterior."""
+    there = _along(field, begin, log_prob)
+    moved = np.where(np.isfinite(there), np.abs(there - log_prob(begin)[:, None]), 0.0).max()
+    if moved > _MOVED:
+        raise DomainError(
+            f"orbits along which the log likelihood moves by {moved:.3g} inside the priors",
+            f"exact symmetries: at most {_MOVED:g}",
+            "take the fields that isotropy.physics.parameters.parameter_symmetries finds, or leave orbits out",
+        )
 
 
 def _begin(lik: Likelihood, model: Cosmology, low: Draws, high: Draws, walkers: int, random: Any, seed: int) -> Draws:

@@ -17,7 +17,7 @@ from isotropy.physics.cosmology import Cosmology
 from isotropy.physics.supernovae._asked import Draws, Likelihood, box, defined, posterior
 
 _NODES = 8  # of Gauss-Legendre in each panel
-_PANELS = {1: (32, 512), 2: (12, 48), 3: (6, 12)}  # first and last number of panels on a side, doubled until two agree
+_PANELS = {1: (32, 64, 128, 256, 512), 2: (12, 24, 48), 3: (6, 12)}  # on a side, one after another until two agree
 _AGREE = 1e-6
 
 
@@ -31,7 +31,7 @@ class Evidence:
     log_z: float
     error: float
     method: str
-    samples: Mapping[str, Draws] = field(default_factory=dict[str, Draws])
+    samples: Mapping[str, Draws] = field(default_factory=dict[str, Draws], compare=False)
 
 
 def evidence(
@@ -58,14 +58,17 @@ def evidence(
         return _nested(lik, model, low.numpy(), high.numpy(), seed, live)
     if k > 3:
         raise DomainError(f"quadrature over {k} parameters", "at most 3", 'method="nested"')
-    first, last = _PANELS[k] if panels is None else (max(panels // 2, 1), panels)
-    nodes, weights = _quadrature(lik, model, low, high, first)
+    if panels is not None and panels < 2:
+        raise DomainError(f"panels={panels}", "2 or more, since the error is the difference from half as many")
+    few, *more = _PANELS[k] if panels is None else ((panels + 1) // 2, panels)
+    nodes, weights = _quadrature(lik, model, low, high, few)
     found, apart = float(weights.logsumexp(0)), math.inf
-    while first < last and apart >= _AGREE:
-        first *= 2
-        nodes, weights = _quadrature(lik, model, low, high, first)
+    for sides in more:
+        nodes, weights = _quadrature(lik, model, low, high, sides)
         before, found = found, float(weights.logsumexp(0))
         apart = abs(found - before)
+        if apart < _AGREE:
+            break
     samples = _drawn(lik, model, nodes, weights, draws, seed) if draws else {}
     return Evidence(found, apart, "quadrature", samples)
 
