@@ -159,6 +159,20 @@ def test_the_group_law_is_exact_before_and_after_training(pose: str) -> None:
     assert exact.rep.dim(SO(3)) == 12
 
 
+@pytest.mark.parametrize("colour", [True, "raw"])
+def test_the_group_law_of_a_simulator_that_takes_hues_is_that_where_they_stay(colour: latents.Colour) -> None:
+    plain, hued = HyperPredictor(5, "matrix").double(), HyperPredictor(5, "matrix", colour=colour).double()
+    with torch.no_grad():
+        # One map for each number in g; those of the hues count where they stay only as cosines, which are 1 then.
+        maps = hued.maps.weight.unflatten(0, (5, 5))
+        maps[..., :9], maps[..., 9:] = plain.maps.weight.unflatten(0, (5, 5)), 0
+        if colour is True:
+            maps[..., 9], maps[..., 10] = torch.eye(5), -torch.eye(5)
+        else:
+            maps[..., 9:] = 1
+    assert group_law_report(hued) == pytest.approx(group_law_report(plain), abs=1e-12)
+
+
 def test_no_matrix_is_made_for_every_row() -> None:
     from torch.profiler import ProfilerActivity, profile
 

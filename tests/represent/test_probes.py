@@ -12,6 +12,7 @@ from isotropy.random import spawn
 from isotropy.represent import (
     METHODS,
     CollapseWarning,
+    HyperPredictor,
     SmallEncoder,
     SplitEncoder,
     colour_probe,
@@ -98,6 +99,46 @@ def test_retrieval_of_an_oracle_of_noise_and_of_a_constant(poses: Tensor) -> Non
     assert pre(oracle[:1], poses[:1], exact, gallery=other) > 1e-3, "the target itself is not there"
 
 
+def test_retrieval_asks_a_predictor_in_its_own_words(poses: Tensor) -> None:
+    few = poses[:4, :6]
+    y = torch.randn(4, 6, 5, generator=spawn(0, "y"))
+    predictor = HyperPredictor(5, "irreps", pose="world", colour="raw")
+    told = retrieval(y, few, predictor, "irreps", "world", colour="raw")
+    assert retrieval(y, few, predictor) == told
+    assert pre(y, few, predictor) == pre(y, few, predictor, "irreps", "world", colour="raw")
+    for other in ({"group_input": "matrix"}, {"pose": "object"}, {"colour": False}):
+        for ask in (retrieval, pre):
+            with pytest.raises(SchemaError, match="as of the predictor; leave"):
+                ask(y, few, predictor, **other)  # type: ignore[arg-type]
+
+
+def test_embeddings_that_are_not_finite_are_no_perfect_ones(poses: Tensor) -> None:
+    few = poses[:4, :6]
+    y = torch.randn(4, 6, 5, generator=spawn(0, "y"))
+    broken = y.index_fill(2, torch.tensor([1]), torch.nan)
+    for ask in (retrieval, pre):
+        with pytest.raises(DomainError, match="given embeddings that are not finite"):
+            ask(broken, few, lambda y, g: y.nan_to_num())
+        with pytest.raises(DomainError, match="carried embeddings"):
+            ask(y, few, lambda y, g: y / 0)
+        with pytest.raises(ShapeError, match="n_obj"):
+            ask(y[0], few, exact)
+    with pytest.raises(DomainError, match="of the gallery"):
+        pre(y, few, lambda y, g: y, gallery=(broken, few))
+    with pytest.raises(DomainError, match="features that are not finite"):
+        linear_probe(broken, torch.arange(4) % 2, (torch.arange(3), torch.arange(3, 4)))
+
+
+def test_a_column_that_is_dead_in_training_tells_nothing_in_judging(poses: Tensor) -> None:
+    noise = torch.randn(OBJECTS, 8, 3, generator=spawn(0, "noise"))
+    dead = torch.full((OBJECTS, 8, 1), 0.1)
+    awake = dead.clone()
+    awake[PARTED[1]] = torch.randn(15, 8, 1, generator=spawn(0, "awake"))
+    asked = (poses[:, :8], PARTED)
+    told = [rotation_probe(torch.cat([noise, last], 2), *asked, epochs=2, width=8).component for last in (dead, awake)]
+    assert told[0] == told[1] > -10
+
+
 def test_classes_are_read_from_features_that_have_them(poses: Tensor) -> None:
     labels = torch.arange(OBJECTS) % 3
     noise = torch.randn(OBJECTS, 8, 5, generator=spawn(0, "noise"))
@@ -116,7 +157,7 @@ def tiny() -> MultiViewDataset:
     poses = latents.sample(24, generator=spawn(0, "tiny")).reshape(8, 3, 7)
     shown = (40 * (poses[..., [0, 3, 6]] + 2)).round().to(torch.uint8)[..., None, None]
     noise = torch.randint(20, (8, 3, 3, 16, 16), generator=spawn(0, "pixels"), dtype=torch.uint8)
-    return MultiViewDataset(shown + noise, poses, torch.arange(8) % 2)
+    return MultiViewDataset(shown + noise, poses, torch.arange(8) % 2, torch.arange(8))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -135,6 +176,26 @@ def test_every_method_trains_and_repeats_itself(method: str, tiny: MultiViewData
     again, other = trained(), trained(seed=1)
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+@pytest.mark.parametrize("method", ["split", "equimod", "equimod-linear", "only-equivariance", "sen"])
+def test_what_is_embedded_for_the_predictor_was_trained_with_it(method: str, tiny: MultiViewDataset) -> None:
+    class Means(nn.Module):
+        """Without a weight, so that nothing but what is behind it can be trained."""
+
+        width = 6
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.cat([x.mean((2, 3)), x.std((2, 3))], 1)
+
+    still, moved = (
+        train_representation(tiny, method, steps=2, batch=4, embedding=9, d_inv=2, rate=rate, backbone=Means())
+        for rate in (0.0, 1e-2)
+    )
+    y = moved.embed(tiny)
+    assert y.shape == (8, 3, 9)
+    assert not torch.allclose(y, still.embed(tiny), atol=1e-3)
+    assert 0 < retrieval(y, tiny.latents, moved.predictor).mrr <= 1  # type: ignore[arg-type]
 
 
 def test_encoders_come_back_as_they_were_and_collapse_is_said(tiny: MultiViewDataset) -> None:
@@ -167,5 +228,7 @@ def test_what_cannot_be_trained_is_refused(tiny: MultiViewDataset) -> None:
         train_representation(tiny, steps=1, batch=4, validation=tiny)
     with pytest.raises(DomainError, match="2 to 8, one pair of each object"):
         train_representation(tiny, steps=1)
+    with pytest.raises(SchemaError, match="best_predictor"):
+        train_representation(tiny, "simclr", steps=1, batch=4, embedding=4).embed(tiny)
     with pytest.warns(latents.SameViewWarning):
         latents.relative(tiny.latents[:, 0], tiny.latents[:, 0])

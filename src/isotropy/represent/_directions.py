@@ -65,7 +65,7 @@ def directions(features: Tensor, latents: Tensor, degree: int = 2) -> Directions
     found = eigh(spread)
     axes = (white @ found.vectors).mT.flip(0)
     i, j = torch.triu_indices(x.shape[1], x.shape[1], 1)
-    R = views.relative_rotation(latents[:, i], latents[:, j]).flatten(0, 1)
+    R = views.relative_rotation(latents[:, i].double(), latents[:, j].double()).flatten(0, 1)
     shapes = torch.stack([D.diagonal(dim1=-2, dim2=-1).mean(-1) for D in wigner_blocks(degree, R)], 1)
     z = x @ axes.mT
     products = (z[:, i] * z[:, j]).flatten(0, 1)
@@ -88,7 +88,8 @@ def best_predictor(
     """
     x = features.detach().double()
     d = x.shape[-1]
-    pairs = [(x, x.roll(-s, 1), latents, latents.roll(-s, 1)) for s in range(1, x.shape[1])]
+    poses = latents.double()
+    pairs = [(x, x.roll(-s, 1), poses, poses.roll(-s, 1)) for s in range(1, x.shape[1])]
     y, target, l1, l2 = (torch.cat([pair[k].flatten(0, 1) for pair in pairs]) for k in range(4))
     g = views.relative(l1, l2, group_input, pose, warn=False)
     rows = (g[:, :, None] * y[:, None]).flatten(1)  # (pairs, k d)

@@ -25,9 +25,9 @@ class GroupLaw(NamedTuple):
 def group_law_report(predictor: Any, n: int = 16, seed: int = 0) -> GroupLaw:
     """How far a predictor's matrices are from a group's, as mean Frobenius norms over sqrt(D): 0 is exact.
 
-    ``predictor`` has ``matrix``, ``group_input``, ``pose`` and ``dim``. Over ``n`` pairs of Haar rotations, in the
-    dtype of its weights: the identity, W(g^-1) W(g), the composition in the order of ``pose``, and W^T W, each less
-    what it has to be. Raises SchemaError for kinds that are no matrices.
+    ``predictor`` has ``matrix``, ``group_input``, ``pose``, ``colour`` and ``dim``. Over ``n`` pairs of Haar rotations
+    that leave hues as they are, in the dtype of its weights: the identity, W(g^-1) W(g), the composition in the order
+    of ``pose``, and W^T W, each less what it has to be. Raises SchemaError for kinds that are no matrices.
 
     >>> from isotropy.represent import HyperPredictor
     >>> exact = HyperPredictor(9, kind="homomorphism").double()
@@ -41,7 +41,7 @@ def group_law_report(predictor: Any, n: int = 16, seed: int = 0) -> GroupLaw:
     both = first @ second if predictor.pose == "object" else second @ first
 
     def W(R: Tensor) -> Tensor:
-        return predictor.matrix(latents.encode(R, predictor.group_input).to(dtype))
+        return predictor.matrix(latents.encode(R, predictor.group_input, predictor.colour).to(dtype))
 
     def size(x: Tensor) -> float:
         return float(torch.linalg.matrix_norm(x).mean()) / predictor.dim**0.5

@@ -13,6 +13,8 @@ from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.random import spawn
 from isotropy.represent._scores import RotationScores, r2, rotation_scores
 
+_DEAD = 1e-6  # of the largest deviation: some roundings of single precision, which leave nothing to tell below them
+
 Parted = tuple[Tensor, Tensor]
 """Numbers of the objects to learn from, and of those to judge on."""
 
@@ -121,6 +123,8 @@ def _checked(features: Tensor, objects: Parted) -> Parted:
     learn, judge = objects
     if features.dim() != 3 or features.shape[1] < 2:
         raise ShapeError(f"features {tuple(features.shape)}", "(n_obj, n_view, d), at least two views")
+    if not bool(features.isfinite().all()):
+        raise DomainError("features that are not finite", "finite numbers")
     shared = learn[torch.isin(learn, judge)]
     if len(shared):
         raise SchemaError(f"{counted(len(shared), 'object')} to learn from and to judge on", "objects on one side")
@@ -130,6 +134,12 @@ def _checked(features: Tensor, objects: Parted) -> Parted:
 
 
 def _standardised(features: Tensor, learn: Tensor) -> Tensor:
-    """By the means and deviations of what is learned from; columns that do not vary stay at 0."""
-    rows = features[learn].flatten(0, 1)
-    return ((features - rows.mean(0)) / rows.std(0).clamp_min(1e-6)).detach().float()
+    """By the means and deviations of what is learned from; columns that do not vary there are 0 everywhere.
+
+    Of such a column nothing can be learned, and where it varies for the objects judged on it would be huge.
+    """
+    x = features.detach().double()
+    rows = x[learn].flatten(0, 1)
+    deviation = rows.std(0)
+    alive = deviation > _DEAD * deviation.max()
+    return torch.where(alive, (x - rows.mean(0)) / deviation, 0.0).float()

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from isotropy.data.render import MultiViewDataset, Pairs, check_apart
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, SchemaError
+from isotropy.modes import evaluating
 from isotropy.represent._encoder import SmallEncoder, SplitEncoder
+from isotropy.represent._features import features
 from isotropy.represent._losses import Terms, variance
 from isotropy.represent._methods import Plan, find_method
 from isotropy.represent._predictor import HyperPredictor
@@ -31,11 +34,32 @@ class CollapseWarning(UserWarning):
 
 @dataclass(frozen=True)
 class Trained:
-    """The encoder, the predictor (None for methods without one), and the history with each term by name."""
+    """The encoder, the predictor (None for methods without one), and the history with each term by name.
+
+    ``head``: what the predictor's embedding is made by of the whole representation, in methods after EquiMod; None
+    where that embedding is the encoder's own, ``emb_equi``.
+    """
 
     encoder: SplitEncoder
     predictor: HyperPredictor | None
     history: History
+    head: nn.Module | None = None
+
+    @torch.no_grad()
+    def embed(self, dataset: MultiViewDataset, batch: int = 512) -> Float[Tensor, "n v D"]:
+        """What the predictor acts on, of every view: the embeddings that ``retrieval`` and ``pre`` ask for.
+
+        Everything in eval mode meanwhile. Raises SchemaError for methods without a predictor, in which no embedding was
+        trained to be moved.
+        """
+        if self.predictor is None:
+            hint = "take features(trained.encoder, dataset), and best_predictor of some of them"
+            raise SchemaError("embeddings for a predictor that the method does not have", "a method with one", hint)
+        said = features(self.encoder, dataset, batch)
+        if self.head is None:
+            return said.emb_equi
+        with evaluating(self.head):
+            return self.head(said.rep.flatten(0, 1)).unflatten(0, said.rep.shape[:2])
 
 
 def train_representation(
@@ -112,7 +136,7 @@ def train_representation(
     model.eval()
     _warn_of_collapse(encoder, dataset, batch)
     predictor = parts.get("predictor")
-    return Trained(encoder, predictor if isinstance(predictor, HyperPredictor) else None, history)
+    return Trained(encoder, predictor if isinstance(predictor, HyperPredictor) else None, history, parts.get("head"))
 
 
 def _warn_of_collapse(encoder: SplitEncoder, dataset: MultiViewDataset, batch: int) -> None:

@@ -137,6 +137,14 @@ def test_silhouettes_are_those_of_another_renderer(views: Tensor, real_data: Pat
     assert float((scene.depth(views[:3]) - depth)[both].abs().quantile(0.95)) < 0.01
 
 
+def test_the_other_renderer_has_a_buffer_for_large_pictures(thing: Mesh) -> None:
+    mujoco = pytest.importorskip("mujoco")
+    from isotropy.data.render._mujoco import _stage
+
+    buffer = _stage(mujoco, *thing, 2048).vis.global_
+    assert min(buffer.offwidth, buffer.offheight) >= 2048
+
+
 def test_meshes_that_are_none_are_refused() -> None:
     one = torch.eye(3)
     for mesh, error, said in (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,9 @@ def test_no_instance_is_in_both_parts(both: Both) -> None:
     check_apart(train, validation)
     with pytest.raises(SchemaError, match="1 instance in training and in validation, such as 4"):
         check_apart(replace(train, instances=torch.tensor([0, 1, 2, 4, 5, 6, 7, 8])), validation)
+    check_apart(replace(train, instances=None), replace(validation, instances=None))  # not known
+    with pytest.raises(ShapeError, match="2 instances"):
+        replace(train, instances=torch.arange(2))
 
 
 def test_on_disk_is_the_same_and_is_continued_where_it_broke_off(
@@ -52,12 +56,37 @@ def test_on_disk_is_the_same_and_is_continued_where_it_broke_off(
     assert drawn == [0, 1, 1], "the first family is not drawn again"
     make_3diebench_small(**SIZES, folder=tmp_path)  # type: ignore[arg-type]
     assert drawn == [0, 1, 1], "nothing is"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["plan.json", "train.npy", "validation.npy"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "plan.json", "train.npy", "validation.npy"]
     for ours, theirs in zip(both, (train, validation), strict=True):
         assert torch.equal(ours.images, theirs.images)
         assert torch.equal(ours.latents, theirs.latents)
     with pytest.raises(SchemaError, match="another data set"):
         make_3diebench_small(**{**SIZES, "seed": 1}, folder=tmp_path)  # type: ignore[arg-type]
+
+
+def test_of_two_that_draw_into_one_folder_the_second_waits(
+    both: Both, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, drawn, second = small._family, [], []
+
+    def make() -> None:
+        second.append(make_3diebench_small(**SIZES, folder=tmp_path)[0])  # type: ignore[arg-type]
+
+    other = threading.Thread(target=make)
+
+    def begins_the_other(plan: object, number: int) -> torch.Tensor:
+        drawn.append(number)
+        if len(drawn) == 1:
+            other.start()
+            other.join(0.3)  # long enough to draw as well, if it did not wait
+        return whole(plan, number)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(small, "_family", begins_the_other)
+    first, _ = make_3diebench_small(**SIZES, folder=tmp_path)  # type: ignore[arg-type]
+    other.join()
+    assert drawn == [0, 1]
+    assert torch.equal(first.images, both[0].images)
+    assert torch.equal(second[0].images, both[0].images)
 
 
 def test_a_split_without_objects_on_a_side_is_refused() -> None:
@@ -120,6 +149,10 @@ def test_the_published_layout_is_read(tmp_path: Path, both: Both) -> None:
     assert read.images.shape == (3, 2, 3, 8, 8)
     assert read.labels.tolist() == [0, 0, 1]
     assert read.latents[2, 1].tolist() == [1, 2, 3, 4, 5, 6, 7]
+    check_apart(read[:2], read[2:])
+    assert len(set(read.instances.tolist())) == 3  # type: ignore[union-attr]
+    with pytest.raises(SchemaError, match=r"1 instance in training.*instances="):
+        check_apart(read[1:2], read_3diebench(tmp_path, size=8, n_views=2)[1:])
     assert read.images[0].flatten(1).double().mean(1).round().tolist() == [40, 80]
     (tmp_path / "a" / "y" / "latent_1.npy").write_bytes(b"no array")
     with pytest.raises(SchemaError, match=r"view 1 of .*y, which cannot be read"):
@@ -149,6 +182,10 @@ def test_group_elements_of_two_views() -> None:
         encoded = latents.encode(latents.decode(quat, "quat"), name)
         assert torch.allclose(encoded, latents.encode(latents.decode(-quat, "quat"), name), atol=1e-12)
         assert torch.allclose(latents.relative(one, other, name), encoded, atol=1e-12)
+        for colour in (True, "raw"):
+            still = torch.cat([other[:, :3], one[:, 3:]], 1)
+            same = latents.encode(latents.decode(encoded, name), name, colour)  # type: ignore[arg-type]
+            assert torch.allclose(latents.relative(one, still, name, colour=colour), same, atol=1e-12)  # type: ignore[arg-type]
         assert torch.allclose(latents.decode(encoded, name), latents.relative_rotation(one, other), atol=1e-12)
     assert (
         latents.relative(one, other, "irreps", colour=True).shape == (200, latents.width("irreps", True)) == (200, 39)

@@ -10,13 +10,15 @@ from torch import Tensor
 
 from isotropy.data.render._multi_view import MultiViewDataset
 from isotropy.errors import SchemaError
+from isotropy.random import derive
 
 
 def read_3diebench(folder: str | Path, size: int | None = None, n_views: int | None = None) -> MultiViewDataset:
     """Objects of ``<synset>/<object>/image_k.jpg`` and ``latent_k.npy``, classes in the order of their names.
 
-    ``size`` shrinks pictures to so many pixels, ``n_views`` keeps the first views of each object. Raises SchemaError
-    for folders of another form, objects with unequal numbers of views, and files that cannot be read.
+    ``size`` shrinks pictures to so many pixels, ``n_views`` keeps the first views of each object. Numbers of instances
+    are made of ``<synset>/<object>``, and so the same in every folder. Raises SchemaError for folders of another form,
+    objects with unequal numbers of views, and files that cannot be read.
     """
     from PIL import Image
 
@@ -49,4 +51,5 @@ def read_3diebench(folder: str | Path, size: int | None = None, n_views: int | N
             f"objects with pictures of shapes {sorted(shapes)}", "as many views of one size", "give size= and n_views="
         )
     labels = torch.tensor([classes[path.parent.name] for path in objects])
-    return MultiViewDataset(torch.stack(images), torch.stack(latents), labels)
+    instances = torch.tensor([derive(0, "instance", path.parent.name, path.name) for path in objects])
+    return MultiViewDataset(torch.stack(images), torch.stack(latents), labels, instances)

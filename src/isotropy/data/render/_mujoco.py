@@ -24,7 +24,7 @@ def looked(
     """Silhouettes and depths of a mesh turned by each R; raises MissingExtraError, and NoGLError without a library."""
     os.environ.setdefault("MUJOCO_GL", "egl")
     mujoco = _mujoco()
-    model, turned = _stage(mujoco, vertices, faces), np.zeros(4)
+    model, turned = _stage(mujoco, vertices, faces, size), np.zeros(4)
     data, geom = mujoco.MjData(model), model.geom("object").id
     try:
         renderer = mujoco.Renderer(model, size, size)
@@ -51,11 +51,11 @@ def looked(
     return torch.stack(masks), torch.stack(depths)
 
 
-def _stage(mujoco: Any, vertices: Tensor, faces: Tensor) -> Any:
-    """The mesh on a body that is moved by hand, the floor and the camera."""
+def _stage(mujoco: Any, vertices: Tensor, faces: Tensor, size: int) -> Any:
+    """The mesh on a body that is moved by hand, the floor and the camera; a buffer for pictures of ``size``."""
     spec = mujoco.MjSpec()
     spec.visual.map.znear, spec.visual.map.zfar = 0.01, 50.0
-    spec.visual.global_.offwidth = spec.visual.global_.offheight = 1024
+    spec.visual.global_.offwidth = spec.visual.global_.offheight = size
     spec.add_mesh(
         name="object",
         uservert=vertices.flatten().numpy(),

@@ -30,17 +30,17 @@ class Pairs(NamedTuple):
 class MultiViewDataset(Rows):
     """Objects (the rows) in views: ``images (n_obj, n_view, 3, S, S)``, ``latents (n_obj, n_view, 7)``.
 
-    ``labels (n_obj,)`` are their classes, ``instances (n_obj,)`` numbers that tell one object from another, so that no
-    object is both learned from and judged on (``check_apart``). Images are uint8, or floats in [0, 1]; they may lie on
-    disk, memory-mapped.
+    ``labels (n_obj,)`` are their classes, ``instances (n_obj,)`` numbers that tell objects apart, over sets, so
+    that no object is both learned from and judged on (``check_apart``); None where they are not known. Images are
+    uint8, or floats in [0, 1]; they may lie on disk, memory-mapped.
 
     Raises ShapeError for sizes that do not fit or fewer than two views, DomainError for latents that are not finite or
     images out of range, DtypeError.
 
     >>> images, draw = torch.zeros(5, 3, 3, 8, 8, dtype=torch.uint8), torch.Generator().manual_seed(0)
     >>> five = MultiViewDataset(images, views.sample(15, generator=draw).reshape(5, 3, 7), torch.zeros(5).long())
-    >>> [len(pair.x1) for pair in five.pairs(2, draw)], five[:2].instances.tolist()
-    ([2, 2, 1], [0, 1])
+    >>> [len(pair.x1) for pair in five.pairs(2, draw)], len(five[:2])
+    ([2, 2, 1], 2)
     """
 
     images: Tensor
@@ -50,17 +50,14 @@ class MultiViewDataset(Rows):
 
     def __post_init__(self) -> None:
         images, latents = self.images, self.latents
-        if self.instances is None:
-            object.__setattr__(self, "instances", torch.arange(len(images)))
-        assert self.instances is not None
         if images.dim() != 5 or images.shape[2] != 3 or latents.shape != (*images.shape[:2], 7):
             given = f"images {tuple(images.shape)} and latents {tuple(latents.shape)}"
             raise ShapeError(given, "(n_obj, n_view, 3, S, S) and (n_obj, n_view, 7)")
         if images.shape[1] < 2:
             raise ShapeError(f"objects with {counted(images.shape[1], 'view')}", "at least two, to make a pair")
-        if len(self.labels) != len(images) or len(self.instances) != len(images):
-            given = f"{counted(len(self.labels), 'label')} and {counted(len(self.instances), 'instance')}"
-            raise ShapeError(given, f"{len(images)}, one for each object")
+        for name, numbers in (("label", self.labels), ("instance", self.instances)):
+            if numbers is not None and len(numbers) != len(images):
+                raise ShapeError(counted(len(numbers), name), f"{len(images)}, one for each object")
         views.check(latents)
         check_images(images)
 
@@ -94,13 +91,14 @@ class MultiViewDataset(Rows):
 
 
 def check_apart(train: MultiViewDataset, validation: MultiViewDataset) -> None:
-    """Raises SchemaError where an instance is in both."""
-    assert train.instances is not None
-    assert validation.instances is not None
+    """Raises SchemaError where an instance is in both; sets whose instances are not known are taken to be apart."""
+    if train.instances is None or validation.instances is None:
+        return
     both = train.instances[torch.isin(train.instances, validation.instances)]
     if len(both):
         given = f"{counted(len(both), 'instance')} in training and in validation, such as {int(both[0])}"
-        raise SchemaError(given, "objects that are in one of them", "split by instance, not by view")
+        hint = "split by instance, not by view; instances= says which object is which"
+        raise SchemaError(given, "objects that are in one of them", hint)
 
 
 def check_images(images: Tensor) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import filelock
 import numpy as np
 import torch
 from torch import Tensor
@@ -52,7 +53,8 @@ def make_3diebench_small(
     Split by instance: the last ``validation`` of each family's are never seen in training. ``vary`` names the latents
     that do (all by default): ("c",) is the ladder's level 0, ("a", "b", "c") its level 1. ``symmetric`` takes surfaces
     of revolution and prisms, of which a pose is not told. With a ``folder`` pictures are written there, family by
-    family, each file whole or not at all, and memory-mapped; what is there already is not drawn again.
+    family, each file whole or not at all, and memory-mapped; what is there already is not drawn again, and who else
+    draws into the folder is waited for.
 
     Raises DomainError for a split without objects on either side, SchemaError for a folder of another data set,
     MissingExtraError without the extra [render].
@@ -113,7 +115,16 @@ def _in_memory(plan: _Plan, rows: dict[str, range]) -> dict[str, Tensor]:
 
 
 def _on_disk(plan: _Plan, rows: dict[str, range], folder: Path) -> dict[str, Tensor]:
-    """The same, memory-mapped: one file for each family first, which are then joined, part by part, and removed."""
+    """The same, memory-mapped; of several processes one draws and the others wait for it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(folder / ".lock"):
+        files = _drawn(plan, rows, folder)
+    # Copy on write: torch wants memory that could be written to, and the file is never touched.
+    return {part: torch.from_numpy(np.load(file, mmap_mode="c")) for part, file in files.items()}
+
+
+def _drawn(plan: _Plan, rows: dict[str, range], folder: Path) -> dict[str, Path]:
+    """The files of the parts: one for each family first, which are then joined, part by part, and removed."""
     told = json.dumps({**asdict(plan), "rows": {part: len(kept) for part, kept in rows.items()}}, sort_keys=True)
     card = folder / "plan.json"
     if card.exists() and card.read_text() != told:
@@ -130,8 +141,7 @@ def _on_disk(plan: _Plan, rows: dict[str, range], folder: Path) -> dict[str, Ten
             write_whole(file, lambda draft, kept=rows[part]: _join(shards, kept, draft))
     for shard in shards:
         shard.unlink(missing_ok=True)
-    # Copy on write: torch wants memory that could be written to, and the file is never touched.
-    return {part: torch.from_numpy(np.load(file, mmap_mode="c")) for part, file in files.items()}
+    return files
 
 
 def _join(shards: list[Path], kept: range, draft: Path) -> None:

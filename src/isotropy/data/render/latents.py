@@ -110,13 +110,19 @@ def relative(
     return torch.cat([numbers, *_hues(first, second, colour)], -1)
 
 
-def encode(R: Float[Tensor, "... 3 3"], group_input: str = "irreps") -> Float[Tensor, "... k"]:
-    """Rotations as the numbers of ``group_input``; "quat" as "quat_canonical", as a matrix knows no sign."""
+def encode(R: Float[Tensor, "... 3 3"], group_input: str = "irreps", colour: Colour = False) -> Float[Tensor, "... k"]:
+    """Rotations as the numbers of ``group_input``; "quat" as "quat_canonical", as a matrix knows no sign.
+
+    ``colour`` appends the numbers of hues that do not change.
+    """
     if width(group_input) == 4:
-        return matrix_to_quaternion(R)
-    if group_input == "matrix":
-        return R.flatten(-2)
-    return torch.cat([block.flatten(-2) for block in wigner_blocks(DEGREE, R)], -1)
+        numbers = matrix_to_quaternion(R)
+    elif group_input == "matrix":
+        numbers = R.flatten(-2)
+    else:
+        numbers = torch.cat([block.flatten(-2) for block in wigner_blocks(DEGREE, R)], -1)
+    still = R.new_zeros(*R.shape[:-2], len(NAMES))
+    return torch.cat([numbers, *_hues(still, still, colour)], -1)
 
 
 def decode(g: Float[Tensor, "... k"], group_input: str = "irreps") -> Float[Tensor, "... 3 3"]:
