@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from isotropy.control import HELD_OUT, LimbGraph, bodies, make_locomotion
+from isotropy.control._mirror import mirror_of
+from isotropy.control._moves import Move
 from isotropy.errors import DomainError, MorphologyError, ShapeError
 from isotropy.nn.parts import LimbTree
 
@@ -99,6 +101,45 @@ def test_sides_are_found_by_geometry() -> None:
     lame = mujoco.MjModel.from_xml_string(_files()["walker_7_full"])
     lame.dof_damping[8] *= 1.5
     assert isinstance(LimbGraph.from_mjcf(lame).mirror, str)
+
+
+CROSS = """<mujoco><worldbody><geom type="plane" size="5 5 .1"/><body name="trunk" pos="0 0 1"><freejoint/>
+<geom size=".1"/>{}</body></worldbody><actuator>{}</actuator></mujoco>"""
+
+
+def paired(joint: str, motors: str = '<motor joint="k{}"/>') -> mujoco.MjModel:
+    """A trunk with a leg on each side, whose axes are axial images of each other."""
+    legs = "".join(
+        f'<body name="leg{s}" pos="0 {y} 0">{joint.format(s, a)}<geom size=".1" pos="0 0 -.4"/></body>'
+        for s, y, a in (("l", 0.2, 1), ("r", -0.2, -1))
+    )
+    return mujoco.MjModel.from_xml_string(CROSS.format(legs, "".join(motors.format(s, s) for s in "lr")))
+
+
+def test_two_motors_of_other_laws_on_one_joint_are_told_apart() -> None:
+    two = '<motor joint="k{}"/><position joint="k{}" kp="30"/>'
+    mirror = mirror_of(paired('<joint name="k{0}" axis="{1} 0 0"/>', two))
+    assert not isinstance(mirror, str)
+    assert mirror.motors.tolist() == [2, 3, 0, 1]
+    assert mirror_of(paired('<joint name="k{0}" type="ball"/>')) == "body legl"
+
+
+def test_angles_are_told_from_where_a_joint_rests() -> None:
+    """Hinges about one axis on both sides, at rest at 0.5: the image of 0.5 + q is 0.5 - q."""
+    model = paired('<joint name="k{0}" axis="0 0 1" ref="0.5"/>')
+    mirror = mirror_of(model)
+    assert not isinstance(mirror, str)
+    q, v = model.qpos0.copy(), np.zeros(model.nv)
+    q[7:] += (0.2, 0.0)
+    moved, _ = Move(0.0, mirror).state(model, q, v)
+    np.testing.assert_allclose(moved[7:] - model.qpos0[7:], (0.0, -0.2), atol=1e-12)
+
+
+def test_a_model_of_your_own_is_left_as_it_is() -> None:
+    model = mujoco.MjModel.from_xml_string(body())
+    one, two = make_locomotion(model), make_locomotion(model, cone="pyramidal")
+    assert one.unwrapped.model.opt.cone != two.unwrapped.model.opt.cone
+    assert model.opt.disableflags == 0
 
 
 def _files() -> dict[str, str]:

@@ -87,6 +87,9 @@ def audit(
     """
     check_run(out, resume)
     if env is not None:
+        others = {"--schema": schema, "--memory": memory, "--blocks": blocks, "--piecewise": piecewise}
+        for option in (option for option, given in others.items() if given):
+            raise SchemaError(f"{option} with --env", "one of the two")
         _environment(env, model, group, setting, seed, out, resume)
         return
     if model is None or data is None:

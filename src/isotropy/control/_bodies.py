@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tarfile
 from functools import cache
 from importlib import resources
@@ -50,7 +51,7 @@ def model_of(body: Any) -> tuple[str, Any]:
     ('walker_7_full', 7, 18)
     """
     if isinstance(body, mujoco.MjModel):
-        return "body", body
+        return "body", copy.copy(body)  # an environment sets cones and flags: those of its own
     name = str(body)
     if name in _files():
         return name, mujoco.MjModel.from_xml_string(_files()[name])

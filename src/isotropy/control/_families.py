@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from isotropy.control._bodies import bodies
+
 _FAR = 100.0  # of a coordinate or a velocity: the simulation has blown up
 _REST = 0.005  # how far resting poses and velocities are drawn apart
 
@@ -81,16 +83,17 @@ FAMILIES = {
 
 
 def family_of(name: str, model: Any) -> Family:
-    """The rules of a body: its family's, by the first word of its name; else those of ``any_body``."""
-    return FAMILIES.get(name.split("_")[0]) or any_body(model)
+    """The rules of a body: its family's for those of the benchmark, else those of ``any_body``."""
+    return FAMILIES[name.split("_")[0]] if name in bodies() else any_body(model)
 
 
 def any_body(model: Any) -> Family:
     """Rules for a body of one's own: alive while its torso is above half its resting height and leans below 1 rad."""
     resting = float(model.qpos0[2])
+    lowest = resting / 2 if resting > 0 else -np.inf  # where the floor is not known, falling is leaning
 
     def fallen(state: Any, names: tuple[str, ...]) -> bool:
         up = Upright.of(state)
-        return up.height <= resting / 2 or up.tilt >= 1.0
+        return up.height <= lowest or up.tilt >= 1.0
 
     return Family(False, 1.0, fallen, _near_rest)

@@ -30,12 +30,11 @@ _CONES = {"elliptic": "mjCONE_ELLIPTIC", "pyramidal": "mjCONE_PYRAMIDAL"}
 class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     """The body ``model`` in the state ``data`` of MuJoCo, its ``graph`` of limbs, and the ``target (2,)`` in metres.
 
+    ``action_motors`` says which motor each number of a flat action drives, -1 where none.
     Made by ``make_locomotion``, which cuts episodes off. Rewards are those of the family (hoppers, walkers, humanoids,
     cheetahs): metres a second towards the target, for all but hoppers also along the torso's heading, 1 for being
     alive (not cheetahs), less 0.001 times the squared controls.
     """
-
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 125}  # noqa: RUF012  gymnasium's own name
 
     def __init__(
         self,
@@ -46,6 +45,8 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         render_mode: str | None = None,
     ) -> None:
         _one_of(target=(target, ("direction", "point")), cone=(cone, tuple(_CONES)), clip=(clip, ("norm", "component")))
+        if render_mode not in (None, "rgb_array"):
+            raise DomainError(f"render_mode {render_mode!r}", "'rgb_array' or None")
         self.name, self.model = model_of(body)
         self.graph = LimbGraph.from_mjcf(self.model)
         _check_gravity(self.model)
@@ -59,6 +60,8 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         n = len(self.graph.names)
         self._driven = self.graph.motors.numpy() >= 0
         self._motor = self.graph.motors.numpy()[self._driven]
+        self.action_motors = self.graph.motors.numpy().reshape(-1)
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1 / self.dt)}
         box = gymnasium.spaces.Box
         self.observation_space = gymnasium.spaces.Dict({"limbs": box(-np.inf, np.inf, (n, WIDTH), np.float64)})
         self.action_space = box(-1.0, 1.0, (n, 3), np.float64)
@@ -77,8 +80,8 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         q, v = self.family.rest(self.model, self.np_random)
         yaw = self.np_random.uniform(-np.pi, np.pi)
         q[3:7] = np.cos(yaw / 2), 0.0, 0.0, np.sin(yaw / 2)
+        self.set_state(q, v)
         self.target = self._drawn()
-        self.set_state(q, v, self.target)
         return self.observe(), {}
 
     def step(
@@ -116,12 +119,6 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         controls = np.zeros(self.model.nu)
         controls[self._motor] = u.reshape(n, 3)[self._driven].clip(-1.0, 1.0)
         return controls
-
-    def torques(self, controls: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The action (limbs, 3) that ``controls`` makes these controls of."""
-        action = np.zeros((len(self.graph.names), 3))
-        action[self._driven] = controls[self._motor]
-        return action
 
     def observe(self) -> dict[str, NDArray[np.float64]]:
         """The limbs as they are now, ``{"limbs": (limbs, 41)}``."""
@@ -165,10 +162,12 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         if self._picture is None:
             try:
                 self._picture = mujoco.Renderer(self.model, 480, 640)
-            except mujoco.FatalError as wrong:
+            except Exception as wrong:  # each library has errors of its own
                 raise IsotropyError(
-                    "no GL library to draw with", "one that MuJoCo finds", "MUJOCO_GL=egl, or report's film of capsules"
-                ) from wrong
+                    f"no GL library that starts ({wrong})", "one that MuJoCo finds",
+                    "set MUJOCO_GL=egl or MUJOCO_GL=osmesa before Python starts",
+                ) from wrong  # fmt: skip
+        mujoco.mj_camlight(self.model, self.data)
         self._picture.update_scene(self.data)
         return self._picture.render()
 

@@ -112,6 +112,8 @@ class _Pose:
             return 0.0
         if kind == mujoco.mjtJoint.mjJNT_FREE:
             return 1.0
+        if kind == mujoco.mjtJoint.mjJNT_BALL:
+            return 0.0  # no angle of its own to give to a twin
         hinge = kind == mujoco.mjtJoint.mjJNT_HINGE
         along = float(M @ self.axes[j] @ self.axes[k]) * (-1.0 if hinge else 1.0)
         at = not hinge or bool(np.abs(M @ self.anchors[j] - self.anchors[k]).max() < _TOL)
@@ -120,23 +122,29 @@ class _Pose:
 
 
 def _ranges(model: Any, j: int, k: int, sign: float) -> bool:
-    low, high = model.jnt_range[j]
-    image = (low, high) if sign > 0 else (-high, -low)
+    """Whether joint k may move where the image of joint j may, told from where each rests."""
+    own, other = (model.jnt_range[i] - model.qpos0[model.jnt_qposadr[i]] for i in (j, k))
+    image = own if sign > 0 else -own[::-1]
     same = bool(model.jnt_limited[j] == model.jnt_limited[k])
-    return same and (not model.jnt_limited[j] or np.allclose(image, model.jnt_range[k], atol=_TOL))
+    return same and (not model.jnt_limited[j] or np.allclose(image, other, atol=_TOL))
 
 
 def _motors(
     model: Any, joints: NDArray[np.int64], signs: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]] | str:
-    drives = {int(model.actuator_trnid[a, 0]): a for a in range(model.nu)}
-    motors, turned = np.arange(model.nu), np.ones(model.nu)
-    for joint, motor in drives.items():
-        twin = drives.get(int(joints[joint]))
-        own = model.actuator_gear[motor, 0]
-        other = np.nan if twin is None else model.actuator_gear[twin, 0]
-        if twin is None or not np.isclose(abs(own), abs(other), rtol=_TOL):
-            return f"motor {name_of(model, 'ACTUATOR', motor)}"
-        motors[motor] = twin
-        turned[motor] = signs[joint] * (np.sign(own * other) or 1.0)
+    """The twin of each motor, one of the same laws on the twin of its joint, and the sign of its control."""
+    laws = np.concatenate([model.actuator_gainprm, model.actuator_biasprm, model.actuator_ctrlrange], 1)
+    motors, turned = np.full(model.nu, -1), np.ones(model.nu)
+    for a in range(model.nu):
+        joint = int(model.actuator_trnid[a, 0])
+        if model.actuator_trntype[a] != mujoco.mjtTrn.mjTRN_JOINT:
+            return f"motor {name_of(model, 'ACTUATOR', a)}, which drives no joint,"
+        for b in set(range(model.nu)) - set(motors.tolist()):
+            on = model.actuator_trntype[b] == mujoco.mjtTrn.mjTRN_JOINT and model.actuator_trnid[b, 0] == joints[joint]
+            pull, other = model.actuator_gear[a, 0], model.actuator_gear[b, 0]
+            if on and np.isclose(abs(pull), abs(other), rtol=_TOL) and np.allclose(laws[a], laws[b], rtol=_TOL):
+                motors[a], turned[a] = b, signs[joint] * (np.sign(pull * other) or 1.0)
+                break
+        else:
+            return f"motor {name_of(model, 'ACTUATOR', a)}"
     return motors, turned

@@ -93,6 +93,7 @@ class Move:
         moved, rates = q.copy(), v.copy()
         for j, (twin, sign) in enumerate(zip(self.mirror.joints, self.mirror.signs, strict=True)):
             if model.jnt_type[j] != mujoco.mjtJoint.mjJNT_FREE:
-                moved[model.jnt_qposadr[twin]] = sign * q[model.jnt_qposadr[j]]
+                own, other = model.jnt_qposadr[j], model.jnt_qposadr[twin]
+                moved[other] = model.qpos0[other] + sign * (q[own] - model.qpos0[own])
                 rates[model.jnt_dofadr[twin]] = sign * v[model.jnt_dofadr[j]]
         return moved, rates

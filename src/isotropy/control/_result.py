@@ -18,7 +18,6 @@ _COLUMNS = (
     Column("ends apart", "percent"),
     Column("breaks"),
 )
-_SEEN = 1e-5  # of an entry of an observation: bodies within rounding of each other have rates and forces this near
 _NONE = "none"
 
 
@@ -28,7 +27,7 @@ class MoveFinding:
     and the share of steps with another ``termination``.
 
     ``rounding`` is what a change of the start in its last digit becomes; ``dynamics_holds``, ``reward_holds`` and
-    ``termination_holds`` say whether nothing goes beyond it;
+    ``termination_holds`` say whether nothing goes beyond it in the ``judged`` first steps, after which it is visible;
     ``observation`` has the largest change of each entry; ``curve`` and ``floor`` are metres at each ``every``-th step.
     """
 
@@ -40,6 +39,7 @@ class MoveFinding:
     dynamics_holds: bool
     reward_holds: bool
     termination_holds: bool
+    judged: int
     observation: tuple[float, ...]
     curve: tuple[float, ...]
     floor: tuple[float, ...]
@@ -97,7 +97,7 @@ class SimulatorSymmetry(Answer[MoveFinding]):
     @property
     def changing(self) -> tuple[str, ...]:
         """The entries of the observation that change under turns."""
-        return tuple(name for name, size in zip(self.entries, self.observation, strict=True) if size > _SEEN)
+        return tuple(name for name, size in zip(self.entries, self.observation, strict=True) if size > 0)
 
     @property
     def verdict(self) -> str:
@@ -108,7 +108,7 @@ class SimulatorSymmetry(Answer[MoveFinding]):
         """The largest group under which these parts hold: O(2)@z, SO(2)@z, C(4)@z, C(2)@z, the mirror, or none."""
         held = {move.name: all(getattr(move, f"{part}_holds") for part in parts) for move in self.moves}
         mirror = held.pop("mirror", False)
-        if all(held.values()) and self.group != "C(4)@z":
+        if all(held.values()) and any(name.endswith(" rad") for name in held):  # not by quarters alone
             return "O(2)@z" if mirror else "SO(2)@z"
         if held.get("turn by 90°"):
             return "D(4)@z" if mirror else "C(4)@z"
@@ -122,21 +122,28 @@ class SimulatorSymmetry(Answer[MoveFinding]):
     def headline(self) -> str:
         """The answer in a sentence."""
         kept = {_NONE: "no turn about the vertical", "O(1)@y": "the mirror O(1)@y"}.get(self.verdict, self.verdict)
-        said = f"{self.env} keeps {kept} in all that it does over {self.steps} steps"
+        said = f"{self.env} keeps {kept} in all that it does"
         parts = {part: self.surviving(part) for part in ("dynamics", "reward", "termination")}
         if len(set(parts.values())) == 1:
             return f"{said}."
         return f"{said}; by itself, {', '.join(f'{part} keeps {alone}' for part, alone in parts.items())}."
 
     @property
+    def _horizon(self) -> list[str]:
+        judged = min(move.judged for move in self.moves)
+        if judged == self.steps:
+            return []
+        return [f"Judged over the first {judged} steps: after them rounding alone moves the bodies visibly."]
+
+    @property
     def sentences(self) -> Sequence[str]:
-        changing = self.changing
+        changing, more = self.changing, [*self._horizon, *self.notes]
         if not changing:
-            return [self.headline(), "No entry of the observation changes under turns.", *self.notes]
+            return [self.headline(), "No entry of the observation changes under turns.", *more]
         shown = ", ".join(changing[:12]) + (f" and {len(changing) - 12} more" if len(changing) > 12 else "")
         of = counted(len(self.entries), "entry", "entries")
         said = f"Under turns {len(changing)} of {of} of the observation change: {shown}."
-        return [self.headline(), said, *self.notes]
+        return [self.headline(), said, *more]
 
     def summary(self) -> Table:
         rows = [[m.name, m.dynamics, m.rounding, m.reward, m.termination, m.broken] for m in self.moves]

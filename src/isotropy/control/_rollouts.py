@@ -17,7 +17,7 @@ from isotropy.errors import SchemaError, counted
 
 @dataclass(frozen=True)
 class Rollout:
-    """Positions of bodies ``x (steps, bodies, 3)``, rewards and ends ``(steps,)``, observations ``(steps + 1, n)``."""
+    """Positions of bodies ``x (steps, bodies, 3)``, rewards and ends ``(steps,)``, observations ``(steps, n)``."""
 
     x: NDArray[np.float64]
     reward: NDArray[np.float64]
@@ -44,14 +44,11 @@ class Stage:
         self.actions = draw.uniform(low, high, shape).astype(env.action_space.dtype)
         self._reset()
         self.start: Coordinates = self.data.qpos.copy(), self.data.qvel.copy()
-        self.target = self._target()
 
     def play(self, move: Move, start: Coordinates | None = None) -> Rollout:
         """What happens from the moved start, with the moved controls."""
         self._reset()
-        self._put(*move.state(self.model, *(start or self.start)))
-        if self.target is not None:
-            self.inner.target = move.matrix[: len(self.target), : len(self.target)] @ self.target
+        self._begin(move, *(start or self.start))
         x, rewards, ends, seen = [], [], [], []
         for action in self.actions:
             observation, reward, ended, _, _ = self.env.step(self._moved(move, action))
@@ -70,27 +67,36 @@ class Stage:
         return q + eps * (1 + np.abs(q)) * draw.choice((-1, 1), q.shape), v + eps * draw.choice((-1, 1), v.shape)
 
     def _moved(self, move: Move, action: NDArray[Any]) -> NDArray[Any]:
+        """The action whose motors pull as the moved ones would: number by number, in the form that wrappers take."""
         if move.mirror is None:
             return action
-        if hasattr(self.inner, "torques"):
-            return self.inner.torques(move.controls(self.inner.controls(action)))
-        if action.size != self.model.nu:
-            raise SchemaError(f"actions of {counted(action.size, 'number')}", f"{self.model.nu}, one for each motor")
-        return move.controls(action.reshape(-1)).reshape(action.shape).astype(action.dtype)
+        told = getattr(self.inner, "action_motors", np.arange(action.size))
+        if len(told) != action.size or not set(range(self.model.nu)) <= set(told.tolist()):
+            raise SchemaError(
+                f"actions of {counted(action.size, 'number')} for {counted(self.model.nu, 'motor')}",
+                "one for each", "env.unwrapped.action_motors says which motor each drives",
+            )  # fmt: skip
+        place = {int(motor): k for k, motor in enumerate(told) if motor >= 0}
+        moved = action.reshape(-1).copy()
+        for motor, k in place.items():
+            twin, sign = int(move.mirror.motors[motor]), move.mirror.motor_signs[motor]
+            moved[place[twin]] = sign * action.reshape(-1)[k]
+        return moved.reshape(action.shape)
 
     def _reset(self) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # gymnasium's, of spaces and of steps beyond an end
             self.env.reset(seed=self.seed)
 
-    def _put(self, q: NDArray[np.float64], v: NDArray[np.float64]) -> None:
+    def _begin(self, move: Move, q: NDArray[np.float64], v: NDArray[np.float64]) -> None:
+        """The moved start; an environment that keeps more than bodies, a target say, moves it by its own ``move``."""
+        own = getattr(self.inner, "move", None)
+        q, v = (q, v) if callable(own) else move.state(self.model, q, v)
         self.data.qpos[:], self.data.qvel[:] = q, v
         self.data.qacc_warmstart[:] = 0.0  # the solver begins from nothing, as in a fresh scene
         mujoco.mj_forward(self.model, self.data)
-
-    def _target(self) -> NDArray[np.float64] | None:
-        target = getattr(self.inner, "target", None)
-        return None if target is None else np.asarray(target, np.float64).copy()
+        if callable(own):
+            own(move)
 
     def _flat(self, observation: Any) -> NDArray[np.float64]:
         flat = gymnasium.spaces.flatten(self.env.observation_space, observation)

@@ -19,7 +19,11 @@ from isotropy.study import answering
 
 GROUPS = ("SO(2)@z", "O(2)@z", "C(4)@z")
 _ABOVE = 1e3  # times what rounding becomes in the same engine: more than that is no rounding
-_FLOOR = 1e-10  # of the size of the body, and of the largest reward: less is not looked at
+_FLOOR = 1e-10  # of the size of the body, of the largest reward and of an entry: less is not looked at
+_VISIBLE = 1e-6  # of the size of the body: once rounding has grown to that, nothing is told from it
+# Times what the bodies' difference is worth, as rounding shows it: a steady push is worth ten times more than shaking,
+# and ten times for the scatter of that; less of a reward's difference comes from theirs.
+_EXPLAINED = 100.0
 _POINTS = 100  # of a curve in the report
 
 
@@ -89,20 +93,21 @@ def _moves(model: Any, group: str, angles: tuple[float, ...]) -> tuple[dict[str,
 
 def _told(angle: float) -> str:
     quarters = angle / (math.pi / 2)
-    return f"{90 * round(quarters)}°" if math.isclose(quarters, round(quarters), abs_tol=1e-9) else f"{angle:.3g} rad"
+    return f"{90 * round(quarters)}°" if math.isclose(quarters, round(quarters), abs_tol=1e-9) else f"{angle:.6g} rad"
 
 
 def _finding(label: str, move: Move, base: Rollout, shaken: Rollout, moved: Rollout, size: float) -> MoveFinding:
     apart = _largest(moved.x - np.stack([move.bodies(x) for x in base.x]))
-    rounding = np.maximum.accumulate(_largest(shaken.x - base.x))
-    reward = np.abs(moved.reward - base.reward)
-    paid = np.maximum.accumulate(np.abs(shaken.reward - base.reward))
-    scale = float(np.abs(base.reward).max())
+    own = _largest(shaken.x - base.x)
+    rounding = np.maximum.accumulate(own)
+    seen = slice(0, int((rounding < _VISIBLE * size).sum()))
+    reward, paid = np.abs(moved.reward - base.reward), np.abs(shaken.reward - base.reward)
+    # What a metre of the bodies is worth, as rounding shows it: a reward follows them, and is no more broken than they.
+    worth = float((paid / np.maximum(own, np.finfo(np.float64).tiny))[own > 0].max(initial=0.0))
+    scale = max(float(np.abs(base.reward).max()), 1.0)
+    allowed = _ABOVE * np.maximum.accumulate(paid) + _EXPLAINED * worth * apart + _FLOOR * scale
     differ = moved.ended != base.ended
-    # Where the engine has made more of rounding than that, an end a step sooner says nothing.
-    told = differ & (rounding < _FLOOR * size * _ABOVE)
-    together = apart <= _FLOOR * size * _ABOVE  # beyond that, entries differ because the bodies do
-    seen = np.abs(moved.seen - base.seen)[: max(1, int(together.argmin() if not together.all() else len(together)))]
+    together = np.maximum.accumulate(np.maximum(apart, rounding)) < _FLOOR * size * _ABOVE
     every = max(1, len(apart) // _POINTS)
     return MoveFinding(
         name=label,
@@ -110,14 +115,23 @@ def _finding(label: str, move: Move, base: Rollout, shaken: Rollout, moved: Roll
         rounding=float(rounding[-1]),
         reward=float(reward.max()),
         termination=float(differ.mean()),
-        dynamics_holds=bool((apart <= _ABOVE * rounding + _FLOOR * size).all()),
-        reward_holds=bool((reward <= _ABOVE * paid + _FLOOR * max(scale, 1.0)).all()),
-        termination_holds=not bool(told.any()),
-        observation=tuple(seen.max(0).tolist()),
+        dynamics_holds=bool((apart <= _ABOVE * rounding + _FLOOR * size)[seen].all()),
+        reward_holds=bool((reward <= allowed)[seen].all()),
+        termination_holds=not bool((differ & together).any()),
+        judged=seen.stop,
+        observation=_entries(base, shaken, moved, max(1, int(together.sum()))),
         curve=tuple(apart[::every].tolist()),
         floor=tuple(rounding[::every].tolist()),
         every=every,
     )
+
+
+def _entries(base: Rollout, shaken: Rollout, moved: Rollout, steps: int) -> tuple[float, ...]:
+    """The largest change of each entry while the bodies are together; 0 where rounding explains it."""
+    change = np.abs(moved.seen - base.seen)[:steps].max(0)
+    rounding = np.abs(shaken.seen - base.seen)[:steps].max(0)
+    told = change > _ABOVE * (rounding + _FLOOR * np.abs(base.seen[:steps]).max(0))
+    return tuple(np.where(told, change, 0.0).tolist())
 
 
 def _largest(difference: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -202,6 +202,16 @@ def test_bodies_of_one_batch_have_trees_of_their_own() -> None:
     assert relative(u[1:, :3], p(obs[1:, :3], small)) < 1e-12
 
 
+def test_one_padded_body_acts_and_trees_must_fit_rows() -> None:
+    small, p = LimbTree(torch.tensor([-1, 0, 1])), policy()
+    obs, mask = limbs(1), torch.tensor([[True] * 3 + [False] * 2])
+    assert relative(p(obs, [small], mask)[:, :3], p(obs[:, :3], small)) < 1e-12
+    with pytest.raises(ShapeError, match="1 tree for 2 rows"):
+        p(limbs(2), [small], mask.expand(2, 5))
+    with pytest.raises(ShapeError, match="mask"):
+        p(obs, [small])
+
+
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(DomainError, match="group"):
         SubequivariantPolicy(group="O(3)")

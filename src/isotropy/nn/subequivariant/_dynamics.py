@@ -54,7 +54,8 @@ class SubequivariantDynamics(Settled):
     (z = 0, the plane that ``gravity`` is normal to) are seen.
 
     - ``hidden``: numbers of a node, beside its vectors.
-    - ``radius``: metres within which particles of two objects are in contact, and those of one are neighbours.
+    - ``radius``: metres within which particles of two objects are in contact; those of one are neighbours within twice
+      as many.
     - ``dt``: seconds of a frame.
     - ``norm``: "bounded" or "l2" as in SubequivariantLinear; the second has a scale symmetry that physics has not.
     - ``passes``: how often messages go round, with the same weights.

@@ -85,7 +85,7 @@ class _Limbs(Settled):
         h = self.root * self.scalars(h0)
         bias = None
         if self.tables is not None and self.bias is not None:
-            places, twins, relation = placed(graph, obs.shape[1], obs)
+            places, twins, relation = placed(graph, obs.shape[1], obs, mask is not None)
             h = h + self._place(self.tables, places, twins)
             bias = self.bias(relation).movedim(-1, 1)
         for k, layer in enumerate(self.layers):
@@ -164,19 +164,24 @@ class SubequivariantCritic(_Limbs):
 
 
 def placed(
-    graph: Graph, limbs: int, like: Tensor
+    graph: Graph, limbs: int, like: Tensor, masked: bool
 ) -> tuple[Int[Tensor, "trees limbs 3"], Int[Tensor, "trees limbs 3"], Float[Tensor, "trees limbs limbs 3"]]:
     """Traversals of the trees, those of the twins of limbs, and relations, padded with zeros to so many limbs.
 
-    Raises ShapeError for trees with more limbs, for one tree with fewer, and for more limbs than there are places.
+    Raises ShapeError for trees with more limbs, with fewer and no mask, and for more limbs than there are places.
     """
-    trees = [graph] if isinstance(graph, LimbTree) else list(graph)
+    one = isinstance(graph, LimbTree)
+    trees = [graph] if one else list(graph)
+    if not one and len(trees) != len(like):
+        raise ShapeError(
+            f"{counted(len(trees), 'tree')} for {counted(len(like), 'row')}", "one for all, or one for each"
+        )
     places = torch.zeros(len(trees), limbs, 3, dtype=torch.long)
     twins = places.clone()
     relation = torch.zeros(len(trees), limbs, limbs, 3, dtype=torch.float64)
     for k, tree in enumerate(trees):
         n = len(tree.parents)
-        if n > limbs or (n < limbs and len(trees) == 1):
+        if n > limbs or (n < limbs and (one or not masked)):
             raise ShapeError(
                 f"a tree of {counted(n, 'limb')} for {limbs}", f"{limbs}, or a tree for each row and a mask"
             )
