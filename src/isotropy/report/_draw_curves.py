@@ -20,6 +20,7 @@ from isotropy.report._verdicts import DASHES, SERIES, Tone, light
 _HEIGHT: dict[Width, float] = {"wide": 300.0, "half": 270.0, "narrow": 270.0}
 _LEGEND_LINE = 21.0
 _DIAGONAL = "found = true"
+_TICK = 180.0  # pixels of the name of a tick: slanted, it takes half of that below the axis
 _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
 
 
@@ -110,8 +111,9 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
     if block.ticks:
-        crowded = sum(text_width(name, SMALL) + 12 for name in block.ticks) > PIXELS[width] - 90
-        axes.set_xticks(range(len(block.ticks)), block.ticks, **(_SLANTED if crowded else {}))
+        names = [shorten(name, _TICK, SMALL) for name in block.ticks]
+        crowded = sum(text_width(name, SMALL) + 12 for name in names) > PIXELS[width] - 90
+        axes.set_xticks(range(len(names)), names, **(_SLANTED if crowded else {}))
         axes.set_xlim(-0.5, len(block.ticks) - 0.5)
     for cloud in block.clouds:
         _name_points(axes, cloud)
