@@ -37,6 +37,7 @@ def filling(p: int) -> float:
     sites = [rows(p, ROWS * CLASSES, f"site {k}") for k in range(SITES)]
     pooled = functools.reduce(operator.add, (ClassStats.from_data(x.double(), y, classes=CLASSES) for x, y in sites))
     shapes = pooled.shapes()
+    covariances = pooled.cov
     need = TARGET - ROWS
     draw = spawn(0, "bare")
 
@@ -48,14 +49,14 @@ def filling(p: int) -> float:
     def bare() -> None:
         roots = []
         for c in range(CLASSES):
-            found = eigh(pooled.cov[c])
+            found = eigh(covariances[c])
             roots.append(found.vectors * found.values.clamp_min(0).sqrt())
         for _ in range(SITES):
             for root in roots:
                 torch.randn(need, p, generator=draw, dtype=torch.float64) @ root.T
 
     def published() -> None:
-        cov = pooled.cov[0]
+        cov = covariances[0]
         for _ in range(100):
             values, vectors = torch.linalg.eigh(cov)
             whole = (vectors * values.clamp_min(0)) @ vectors.T + 1e-6 * torch.eye(p, dtype=cov.dtype)

@@ -34,10 +34,11 @@ from isotropy.experiments.geometric_federated._config import (
     OWN,
     POOLED,
 )
+from isotropy.experiments.geometric_federated._features import own_features
 from isotropy.experiments.geometric_federated._jobs import Rows, Tests, digits, kinds, office
 from isotropy.experiments.geometric_federated._methods import head_of
 from isotropy.federation import ClassStats, ridge_head
-from isotropy.runs import Run
+from isotropy.runs import Job, Run
 from isotropy.study import Score
 
 QUICK = Schedule(rounds=1, epochs=1, target=8, more_rounds=2, more_epochs=1)
@@ -132,6 +133,47 @@ def test_claims_fail_on_numbers_that_are_bad() -> None:
     good = judged({FEDAVG: 0.6, MORE: 0.65, POOLED: 0.9, **dict.fromkeys(MODES, 0.88)})
     missed = [text for text, held in good.items() if not held and "domains are nearer" not in text]
     assert [text for text in missed if "grows as alpha" not in text and "no single mode" not in text] == []
+
+
+def test_domains_of_any_numbers_and_names(tmp_path: Path) -> None:
+    x, y = np.ones((6, 2)), np.arange(6) % 2
+    for domain, names in (
+        (np.array([1, 1, 4, 4, 4, 9]), ("domain 1", "domain 4", "domain 9")),
+        (np.array(["a", "a", "b", "b", "b", "c"]), ("domain a", "domain b", "domain c")),
+    ):
+        np.savez(tmp_path / "some.npz", x=x, y=y, domain=domain)
+        found = own_features(str(tmp_path / "some.npz"))
+        assert found.domains == names
+        assert found.domain.tolist() == [0, 0, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"y": np.array([0, -1, 1])}, "labels y of int64 such as -1"),
+        ({"y": np.array(["a", "b", "c"])}, "labels y of <U1"),
+        ({"y": np.array([0.5, 1.0, 0.0])}, "labels y of float64"),
+        ({"y": np.arange(4)}, r"y \(4,\)"),
+        ({"x": np.array([["a"], ["b"], ["c"]])}, r"x \(3, 1\) of <U1"),
+        ({"domain": np.arange(2)}, r"domain \(2,\)"),
+    ],
+)
+def test_arrays_that_are_no_features_and_labels_are_refused(
+    arrays: dict[str, np.ndarray], words: str, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "some.npz", **{"x": np.ones((3, 2)), "y": np.arange(3), **arrays})
+    with pytest.raises(SchemaError, match=words):
+        own_features(str(tmp_path / "some.npz"))
+
+
+def test_what_is_kept_of_features_is_not_told_of_others(tmp_path: Path) -> None:
+    config = replace(TINY, features=str(tmp_path / "some.npz"), parts=(OWN,))
+
+    def jobs(x: np.ndarray) -> list[Job]:
+        np.savez(tmp_path / "some.npz", x=x, y=np.arange(6) % 2)
+        return [trial.job for trial in GEOMETRIC_FEDERATED.trials(config) if trial.task == OWN]
+
+    assert jobs(np.ones((6, 2))) == jobs(np.ones((6, 2))) != jobs(np.zeros((6, 2)))
 
 
 def test_a_file_without_labels_is_refused(tmp_path: Path) -> None:

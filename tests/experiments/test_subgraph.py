@@ -33,6 +33,15 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> SubgraphResult:
     return SUBGRAPH.run(TINY, Run(tmp_path_factory.mktemp("subgraph") / "run"))
 
 
+def test_networks_on_subgraphs_have_the_dropout_that_was_measured_and_others_theirs() -> None:
+    graphs = load_tu("MUTAG")
+    shares = {
+        method: {one.p for one in learner(method, graphs, TINY.training).modules() if isinstance(one, torch.nn.Dropout)}
+        for method in (OURS, "GIN")
+    }
+    assert shares == {OURS: {0.0}, "GIN": {0.5}}
+
+
 def test_every_method_has_its_lines_and_pairs_stay_together_where_they_must(found: SubgraphResult) -> None:
     assert {line.method for line in found.scores if line.task == "accuracy"} == {*METHODS, SHUFFLED}
     for way, counts in TOGETHER.items():

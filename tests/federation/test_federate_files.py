@@ -1,6 +1,7 @@
 """``isotropy federate``: three sites in, one classifier and a line for each out; what may not leave does not."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from isotropy.cli import app
 from isotropy.errors import DomainError, IsotropyError, SchemaError
 from isotropy.federation import Plan, _rounds, federate_files
 from isotropy.random import spawn
-from isotropy.runs import Run
+from isotropy.runs import Run, RunDirectoryError
 
 SITES = {"northwind": [60, 50, 4, 0], "southgate": [0, 30, 70, 25], "eastlake": [30, 0, 20, 60]}
 REQUEST = {
@@ -178,6 +179,21 @@ def test_noise_is_kept_for_resuming_and_not_to_be_drawn_again(
     again = load_file(folder / "others" / "released.safetensors")
     assert other.seed == found.seed
     assert not np.array_equal(again["0/mean"], kept["0/mean"])
+
+
+def test_a_private_run_is_not_resumed_over_other_files(folder: Path) -> None:
+    budget = {"epsilon": 5.0, "delta": 1e-5, "clip": 8.0}
+    (folder / "copy.npz").write_bytes((folder / "eastlake.npz").read_bytes())
+    clients = [REQUEST["clients"][0], {"name": "eastlake", "features": "copy.npz"}]
+    (folder / "replaced.yaml").write_text(
+        yaml.safe_dump({**REQUEST, "clients": clients, "rounds": 1, "privacy": budget})
+    )
+    federate_files(folder / "replaced.yaml", out=folder / "replaced")
+    federate_files(folder / "replaced.yaml", out=folder / "replaced", resume=True)
+    later = (folder / "copy.npz").stat().st_mtime_ns + 1_000_000
+    os.utime(folder / "copy.npz", ns=(later, later))
+    with pytest.raises(RunDirectoryError, match="written_ns"):
+        federate_files(folder / "replaced.yaml", out=folder / "replaced", resume=True)
 
 
 def test_modes_told_are_those_drawn(run: Path) -> None:

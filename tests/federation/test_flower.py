@@ -100,6 +100,27 @@ def test_messages_give_what_the_engine_in_process_gives(
     assert shares == pytest.approx({site.name: site.together.mean for site in found.sites})
 
 
+def test_a_site_answers_once_and_in_any_order(folder: Path) -> None:
+    request = read_request(request_of(folder, augment=None))
+
+    def told(answering: list[int]) -> Tensors:
+        nodes = [Node(request, folder, k, 0) for k in answering]
+        memories: list[Tensors] = [{} for _ in nodes]
+        standing, _ = coordinate(
+            lambda kind, tensors, numbers: [
+                node.answer(kind, tensors, numbers, memory) for node, memory in zip(nodes, memories, strict=True)
+            ],
+            request, 0,
+        )  # fmt: skip
+        return standing_tensors(standing)
+
+    assert torch.equal(told([1, 0])["w"], told([0, 1])["w"])
+    with pytest.raises(InfeasibleError, match="2 answers to 'query', none of south and several of north"):
+        told([0, 0])
+    with pytest.raises(InfeasibleError, match="1 answer to 'query', none of north"):
+        told([1])
+
+
 def test_statistics_travel_whole_as_matrices_and_as_factors() -> None:
     draw = spawn(0, "packed")
     for n, p in ((40, 3), (6, 9)):
@@ -110,6 +131,8 @@ def test_statistics_travel_whole_as_matrices_and_as_factors() -> None:
         assert torch.equal(again.n, stats.n)
         assert torch.equal(again.cov, stats.cov)
         assert torch.equal((again + again).between, (stats + stats).between)
+        axes = torch.linalg.qr(torch.randn(p, 2, generator=draw).double()).Q
+        torch.testing.assert_close(stats.along(1, axes), axes.T @ stats.cov[1] @ axes)
 
 
 def test_a_server_waits_for_its_sites_and_refuses_fewer_or_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,7 +227,7 @@ def test_the_application_answers_messages_of_flower(folder: Path, tmp_path: Path
         def get_node_ids(self) -> list[int]:
             return list(contexts)
 
-        def send_and_receive(self, messages: list[Any], *, timeout: float) -> list[Any]:
+        def send_and_receive(self, messages: list[Any], *, timeout: None) -> list[Any]:
             return [client(one, contexts[one.metadata.dst_node_id]) for one in reversed(messages)]
 
     server_app()(Calls(), context(0))

@@ -25,7 +25,7 @@ def test_sums_are_those_of_all_rows_within_their_budget() -> None:
     found = secure_stats(CLIENTS, classes=3)
     assert torch.equal(found.n, exact.n)
     # The bar is 1e-4 of the scale; 40 bits give the budget, and from_sums is exact to 1e-10.
-    budget = error_of(4, 64.0)
+    budget = error_of(4, 64.0, 75)
     assert budget < 1e-7
     assert float((found.cov - exact.cov).abs().max()) < 4 * budget + 1e-9 * float(exact.cov.abs().max())
     assert float((found.mean - exact.mean).abs().max()) < 4 * budget + 1e-9
@@ -56,6 +56,49 @@ def test_masks_come_from_the_key_and_the_purpose() -> None:
     assert one.tobytes() == hashlib.shake_256(b"k" * 32 + b"centre").digest(40)
     assert not np.array_equal(one, secure._mask(b"k" * 32, 5, b"statistics"))
     assert not np.array_equal(one, secure._mask(b"l" * 32, 5, b"centre"))
+
+
+def test_masks_of_one_call_say_nothing_of_the_next() -> None:
+    _, before = secure_stats(CLIENTS, classes=3, view=True, centre=40.0, reach=32.0)
+    _, after = secure_stats([(X[1:30], Y[1:30]), *CLIENTS[1:]], classes=3, view=True, centre=40.0, reach=32.0)
+    # Of the same pads the difference would be the row that is gone: small numbers, and at most one class of it.
+    difference = after["client 0"] - before["client 0"]
+    assert int((difference == 0).sum()) == 0
+    assert int((difference[:3].abs() <= 1).sum()) == 0
+
+
+def test_a_public_reach_is_all_that_bounds_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float | None] = []
+    reach_of = secure._reach
+
+    def seen(offsets: dict[str, torch.Tensor], reach: float | None) -> float:
+        asked.append(reach)
+        return reach_of(offsets, reach)
+
+    monkeypatch.setattr(secure, "_reach", seen)
+    found = secure_stats(CLIENTS, classes=3, reach=128.0)
+    assert asked == [128.0, 256.0], "about the origin, then about a mean within it"
+    exact = ClassStats.from_data(X, Y, classes=3)
+    assert float((found.cov - exact.cov).abs().max()) < 4 * error_of(4, 256.0, 75) + 1e-9 * float(exact.cov.abs().max())
+
+
+def test_a_row_so_far_out_that_it_hides_a_class_is_refused() -> None:
+    # Squares of a row at 1e5 leave steps of 1e-2 for sums that are about 25.
+    far, here = torch.full((1, 6), 1e5, dtype=torch.float64), torch.zeros(1, dtype=torch.int64)
+    assert float(ClassStats.from_data(X, Y, classes=3).cov[1].diagonal().mean()) < 15
+    sites = [(torch.cat([X[:30], far]), torch.cat([Y[:30], here])), *CLIENTS[1:]]
+    with pytest.raises(DomainError, match=r"class 1 with sums of squares of .*look for an outlier, clip rows"):
+        secure_stats(sites, classes=3, centre=40.0)
+    with pytest.raises(DomainError, match="look for an outlier"):
+        secure_stats([(torch.cat([X[:30], 1e4 * far]), torch.cat([Y[:30], here])), *CLIENTS[1:]], classes=3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_rows_that_are_all_their_mean_have_no_spread() -> None:
+    same = torch.full((4, 2), 3.0, dtype=torch.float64)
+    found = secure_stats([(same, torch.zeros(4)), (same, torch.zeros(4))], classes=1, centre=3.0)
+    assert found.n.tolist() == [8.0]
+    assert not found.cov.any()
 
 
 def test_refusals(monkeypatch: pytest.MonkeyPatch) -> None:

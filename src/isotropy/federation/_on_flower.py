@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def _home() -> Generator[Path]:
 @contextmanager
 def _superlink(home: Path) -> Generator[dict[str, str]]:
     """A superlink on free ports, and the environment in which its command finds it."""
-    port, control = _free_port(), _free_port()
+    port, control = _free_ports(2)
     (home / "config.toml").write_text(
         f'[superlink]\ndefault = "own"\n\n[superlink.own]\naddress = "127.0.0.1:{port}"\ninsecure = true\n'
     )
@@ -185,10 +185,13 @@ def _program(name: str) -> str:
     return str(beside) if beside.exists() else name
 
 
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """So many different ones: each is held until all are found."""
+    with ExitStack() as stack:
+        held = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [int(one.getsockname()[1]) for one in held]
 
 
 def _die_with_parent() -> None:

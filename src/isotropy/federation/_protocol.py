@@ -15,7 +15,7 @@ from typing import Literal, cast
 import torch
 from torch import Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, InfeasibleError, counted
 from isotropy.federation._algorithms import ALGORITHMS, Upload
 from isotropy.federation._checks import same_width
 from isotropy.federation._federate import Round, Standing, head_model, sites_of
@@ -33,7 +33,7 @@ Tensors = dict[str, Tensor]
 Numbers = dict[str, float]
 Parcel = tuple[Tensors, Numbers]
 Ask = Callable[[Kind, Tensors, Numbers], list[Parcel]]
-"""Sends one message to every site; the answers come in the order in which the request names the sites."""
+"""Sends one message to every site; the answers come in any order, each with the number of its ``site``."""
 
 
 @dataclass(frozen=True)
@@ -83,27 +83,46 @@ def coordinate(ask: Ask, request: Request, seed: int) -> tuple[Standing, dict[st
     """The server's side from the first question to the last round, and what each site then told right of its rows.
 
     Raises DomainError for what needs more than these messages: a budget of privacy, whose noise a site must draw once
-    and keep, and mode="auto", which asks about rows held out.
+    and keep, and mode="auto", which asks about rows held out. Raises InfeasibleError, with their names, for sites that
+    do not answer and for several answers of one.
     """
     refuse_unsupported(request)
     names = [client.name for client in request.clients]
-    stats = dict(zip(names, (unpacked(tensors) for tensors, _ in ask("query", {}, {})), strict=True))
+
+    def every(kind: Kind, tensors: Tensors, numbers: Numbers) -> list[Parcel]:
+        return _in_order(ask(kind, tensors, numbers), names, kind)
+
+    stats = dict(zip(names, (unpacked(tensors) for tensors, _ in every("query", {}, {})), strict=True))
     same_width({name: one.width for name, one in stats.items()})
     pooled = cast(ClassStats, sum(stats.values()))
-    ask("query.shapes", packed(pooled), {})
+    every("query.shapes", packed(pooled), {})
     plan = request.plan
     server = begin(head_model(request.head, pooled.width, pooled.dtype, request.classes, seed), plan)
     history: list[Round] = []
     for _ in range(request.rounds):
         began = time.perf_counter()
         sent = {f"state/{name}": value for name, value in ALGORITHMS[plan.algorithm].send(server.state).items()}
-        answers = ask("train", {"w": server.w, **sent}, {"round": float(server.round)})
+        answers = every("train", {"w": server.w, **sent}, {"round": float(server.round)})
         uploads = [Upload(tensors["w"], numbers["n"], _under("extra", tensors)) for tensors, numbers in answers]
         server = aggregate(server, uploads, plan, len(answers))
         losses = {name: numbers["loss"] for name, (_, numbers) in zip(names, answers, strict=True)}
         history.append(Round(server.round, losses, None, time.perf_counter() - began))
-    told = [(int(numbers["right"]), int(numbers["held"])) for _, numbers in ask("evaluate", {"w": server.w}, {})]
+    told = [(int(numbers["right"]), int(numbers["held"])) for _, numbers in every("evaluate", {"w": server.w}, {})]
     return Standing(server, tuple({} for _ in names), tuple(history)), dict(zip(names, told, strict=True))
+
+
+def _in_order(answers: list[Parcel], names: list[str], kind: Kind) -> list[Parcel]:
+    """The answers in the order of the ``names``: one of each site, neither more nor fewer."""
+    told = [int(numbers["site"]) for _, numbers in answers]
+    if sorted(told) != list(range(len(names))):
+        missing = [name for k, name in enumerate(names) if k not in told]
+        doubled = [name for k, name in enumerate(names) if told.count(k) > 1]
+        wrong = [f"{said} of {', '.join(some)}" for said, some in (("none", missing), ("several", doubled)) if some]
+        raise InfeasibleError(
+            f"{counted(len(told), 'answer')} to {kind!r}, {' and '.join(wrong) or 'some of no site of the request'}",
+            "one answer of every site", "give each node a site= of its own in its configuration",
+        )  # fmt: skip
+    return [answer for _, answer in sorted(zip(told, answers, strict=True), key=lambda pair: pair[0])]
 
 
 def refuse_unsupported(request: Request) -> None:

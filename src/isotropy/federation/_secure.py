@@ -25,17 +25,19 @@ Keys = Callable[[int, int], bytes]
 _BITS = 40
 """Numbers are whole multiples of 2^-40 of their bound: sums of 2^23 rows stay within 63 bits and a sign."""
 _MOST = 2 ** (63 - _BITS)
+_COARSE = 1e-4
+"""The relative error that a variance may have: 5,000 rows leave it unknown by two hundred times as much."""
 
 
 @overload
 def secure_stats(
     clients: Sequence[Rows], *, classes: int, view: Literal[False] = False, centre: Tensor | float | None = None,
-    reach: float | None = None, names: Sequence[str] | None = None, keys: Keys | None = None,
+    reach: float | None = None, names: Sequence[str] | None = None,
 ) -> ClassStats: ...  # fmt: skip
 @overload
 def secure_stats(
     clients: Sequence[Rows], *, classes: int, view: Literal[True], centre: Tensor | float | None = None,
-    reach: float | None = None, names: Sequence[str] | None = None, keys: Keys | None = None,
+    reach: float | None = None, names: Sequence[str] | None = None,
 ) -> tuple[ClassStats, dict[str, Tensor]]: ...  # fmt: skip
 def secure_stats(
     clients: Sequence[Rows],
@@ -45,24 +47,25 @@ def secure_stats(
     centre: Tensor | float | None = None,
     reach: float | None = None,
     names: Sequence[str] | None = None,
-    keys: Keys | None = None,
 ) -> ClassStats | tuple[ClassStats, dict[str, Tensor]]:
     """ClassStats of the rows of all sites, from (n, s, Q) that a server can only add up; or with its ``view`` of each.
 
     A site writes n, s/R and Q/R^2 as whole multiples of 2^-40, modulo 2^64, and adds a mask for each other site, which
-    that one subtracts: an upload by itself is uniform noise. Sums are exact to ``error_of`` a number, far below
-    rounding of most features. What is *not* hidden: the sum itself, which of two sites tells each the other's; and
-    anything from a server in league with all other sites. Every site has to answer: there is no recovery of a site
-    that drops out (SecAgg+ shares its keys for that).
+    that one subtracts: an upload by itself is uniform noise. Sums are exact to ``error_of`` a number. What is *not*
+    hidden: the sum itself, which of two sites tells each the other's; and anything from a server in league with all
+    other sites. Every site has to answer: there is no recovery of a site that drops out (SecAgg+ shares its keys for
+    that).
 
     - ``centre (p,)``: public; without one, the mean of all rows, from an earlier round of masked sums.
-    - ``reach`` R: a public bound on a row's distance from the centre; without one, the power of two above the largest
-      at any site, which tells as much.
-    - ``keys``: the secret of 32 bytes that two sites share. Here, in one process, the operating system draws one for
-      each pair; between machines it comes from an exchange of keys. For tests.
+    - ``reach`` R: a public bound on a row's distance from the centre, or from the origin where no centre is given;
+      without one, the power of two above the largest at any site, which tells as much.
 
-    Raises DomainError with the site for rows beyond ``reach``, and for fewer than two sites with rows; InfeasibleError
-    for more than 2^23 rows. Source: Bonawitz et al., CCS 2017, without its recovery of sites that drop out.
+    The secret of 32 bytes that two sites share masks once: the operating system draws them anew in each call. Between
+    machines they come from an exchange of keys.
+
+    Raises DomainError with the site for rows beyond ``reach``, for fewer than two sites with rows, and for a class that
+    spreads so little beside R that its covariance would be rounding; InfeasibleError for more than 2^23 rows. Source:
+    Bonawitz et al., CCS 2017, without its recovery of sites that drop out.
 
     >>> from isotropy.random import spawn
     >>> x, y = torch.randn(90, 3, generator=spawn(0, "x")), torch.arange(90) % 2
@@ -79,16 +82,19 @@ def secure_stats(
     if rows >= _MOST:
         raise InfeasibleError(f"{rows} rows in one sum", f"fewer than {_MOST}", "add up parts, or take rank= of each")
     sites = one_dtype(sites)
-    shared = keys or _drawn(len(sites))
+    shared = _drawn(len(sites))
     if centre is None:
-        centre = _common_mean(sites, shared)
+        centre = _common_mean(sites, shared, reach)
+        # The mean is no farther from the origin than the farthest row.
+        reach = None if reach is None else 2 * reach
     c = torch.as_tensor(centre, dtype=torch.float64)
     R = _reach({name: x.double() - c for name, (x, _) in sites.items()}, reach)
+    unit = R or 1.0  # where all rows are the centre, sums are 0 in any unit
     uploads: dict[str, Words] = {}
     for k, (name, (x, y)) in enumerate(sites.items()):
         sums = ClassStats.from_data(x.double(), y, classes=classes, site=name).to_sums(c)
         upper = torch.triu_indices(width, width)
-        told = torch.cat([(sums.s / R).flatten(), (sums.Q / R**2)[:, upper[0], upper[1]].flatten()])
+        told = torch.cat([(sums.s / unit).flatten(), (sums.Q / unit**2)[:, upper[0], upper[1]].flatten()])
         words = np.concatenate([sums.n.numpy().astype(np.int64).view(np.uint64), _whole(told)])
         uploads[name] = _masked(words, k, len(sites), shared, b"statistics")
     total = _total(uploads.values())
@@ -96,25 +102,44 @@ def secure_stats(
     s, Q = torch.from_numpy(_numbers(total[classes:])).split([classes * width, classes * (width * (width + 1) // 2)])
     square = torch.zeros(classes, width, width, dtype=torch.float64)
     a, b = torch.triu_indices(width, width)
-    square[:, a, b] = square[:, b, a] = Q.reshape(classes, -1) * R**2
+    square[:, a, b] = square[:, b, a] = Q.reshape(classes, -1) * unit**2
     dtype = next(x.dtype for x, _ in sites.values())
-    whole = ClassStats.from_sums(n, s.reshape(classes, width) * R, square, centre=c)
+    whole = ClassStats.from_sums(n, s.reshape(classes, width) * unit, square, centre=c)
+    # Of Q, and twice that of s s^T / n, since s / n is at most R.
+    _refuse_coarse(whole, 3 * error_of(len(sites), R, rows), R)
     found = ClassStats(whole.moments, dtype)
     return (found, {name: torch.from_numpy(words.view(np.int64)) for name, words in uploads.items()}) if view else found
 
 
-def error_of(sites: int, reach: float) -> float:
-    """The most that a sum of second moments of so many sites is off by: half a step each.
+def error_of(sites: int, reach: float, rows: int) -> float:
+    """The most that a sum of second moments is off by: half a step for each of the ``sites``, and rounding in float64.
 
-    >>> error_of(5, 8.0) < 2e-10
+    Rounding, at a site and of the sum, is 2^-53 of what is added up, ``rows`` times ``reach**2`` at most.
+
+    >>> error_of(5, 8.0, 1000) < 2e-10
     True
     """
-    return sites * reach**2 * 2.0 ** -(_BITS + 1)
+    return reach**2 * (sites * 2.0 ** -(_BITS + 1) + rows * 2.0**-52)
 
 
-def _common_mean(sites: Mapping[str, Rows], keys: Keys) -> Tensor:
+def _refuse_coarse(found: ClassStats, error: float, reach: float) -> None:
+    """Raises DomainError for a class whose scatter, a column, is not far above the ``error`` of its sums."""
+    scatter = found.dense.scatter.diagonal(dim1=1, dim2=2).mean(1)
+    # One row has no scatter.
+    bad = (found.n > 1) & (error > _COARSE * scatter)
+    if bool(bad.any()):
+        worst = int(bad.nonzero()[0])
+        raise DomainError(
+            f"class {worst} with sums of squares of {float(scatter[worst]):.3g} about its mean, exact to {error:.3g}",
+            f"sums that are exact to {_COARSE:g} of what is to be told",
+            f"rows reach {reach:.3g} from the centre, and the farthest sets the step: look for an outlier, clip rows, "
+            "or give a smaller reach=",
+        )
+
+
+def _common_mean(sites: Mapping[str, Rows], keys: Keys, reach: float | None) -> Tensor:
     """The mean of all rows, from masked numbers and sums about the origin."""
-    R = _reach({name: x.double() for name, (x, _) in sites.items()}, None)
+    R = _reach({name: x.double() for name, (x, _) in sites.items()}, reach) or 1.0
     uploads: list[Words] = []
     for k, (x, _) in enumerate(sites.values()):
         words = np.concatenate([np.array([len(x)], np.uint64), _whole(x.double().sum(0) / R)])
@@ -124,11 +149,11 @@ def _common_mean(sites: Mapping[str, Rows], keys: Keys) -> Tensor:
 
 
 def _reach(offsets: Mapping[str, Tensor], reach: float | None) -> float:
-    """A bound on the length of all rows, a power of two where none is given."""
+    """A bound on the length of all rows: where none is given a power of two, or 0 where all are 0."""
     lengths = {name: x.norm(dim=1) for name, x in offsets.items() if len(x)}
     if reach is None:
         most = max(float(length.max()) for length in lengths.values())
-        return 2.0 ** math.ceil(math.log2(max(most, 1e-300)) + 1e-9)
+        return 2.0 ** math.ceil(math.log2(most) + 1e-9) if most else 0.0
     if not 0 < reach < math.inf:
         raise DomainError(f"reach={reach}", "a distance above 0 that no row exceeds")
     for name, length in lengths.items():

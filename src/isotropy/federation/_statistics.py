@@ -107,7 +107,8 @@ class ClassStats:
             raise DomainError(
                 f"class {worst} at {float(offset[worst].norm()):.3g} from the centre, spread {size:.3g}",
                 f"covariances that are exact to {_EXACT:g}",
-                "take a centre near the mean of all rows, such as one earlier round of means finds",
+                "take a centre near the mean of all rows, such as one earlier round of means finds; where it is one, "
+                "look for an outlier, which moves the mean, or clip rows",
             )
         mean = (offset + torch.as_tensor(centre, dtype=torch.float64)) * (n > 0)[:, None]
         scatter = n[:, None, None] * (cov + cov.mT) / 2
@@ -145,6 +146,13 @@ class ClassStats:
     @property
     def between(self) -> Float[Tensor, "C p p"]:
         return self.dense.between
+
+    def along(self, c: int, axes: Float[Tensor, "p q"]) -> Float[Tensor, "q q"]:
+        """The covariance of class ``c`` along some axes; of factors no matrix of p x p is formed."""
+        if isinstance(self.moments, Factors):
+            rows = self.moments.rows(c, "all") @ axes
+            return rows.T @ rows
+        return axes.T @ self.moments.scatter[c] @ axes / self.n[c].clamp_min(1.0)
 
     def __add__(self, other: ClassStats) -> ClassStats:
         a, b = self.moments, other.moments

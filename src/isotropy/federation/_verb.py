@@ -23,6 +23,7 @@ from isotropy.federation._protocol import refuse_unsupported
 from isotropy.federation._request import Request, read_request, read_sites
 from isotropy.federation._result import Federation, ShapesSeen, SiteFinding
 from isotropy.federation._rounds import Server
+from isotropy.federation._shapes import ClassShapes
 from isotropy.federation._similarity import similarity_of_stats
 from isotropy.federation._statistics import ClassStats
 from isotropy.federation._weights import load
@@ -66,13 +67,7 @@ def federate_files(
     settings = {
         "config": asdict(request),
         "seed": seed,
-        # Under a budget of privacy nothing that is computed from the rows without noise is kept, a digest neither: who
-        # guesses a row could check the guess.
-        **(
-            {}
-            if request.privacy is not None
-            else {"sha256": fingerprint(*(part for pair in rows.values() for part in pair))}
-        ),
+        **_files_known_by(request, path.parent, rows),
         **({} if engine == "local" else {"engine": engine}),
     }
     with answering(out, resume, settings) as answer:
@@ -110,6 +105,17 @@ def federate_files(
         # Weights and what sites keep for themselves serve to go on with, and no longer.
         (answer.run.path / STATE).unlink(missing_ok=True)
         return written
+
+
+def _files_known_by(request: Request, folder: Path, rows: dict[str, Rows]) -> dict[str, Any]:
+    """By what a resumed run knows that it has the files that it began with.
+
+    Under a budget of privacy nothing that is computed from the rows without noise is kept, a digest neither: who
+    guesses a row could check the guess. There it is when each file was last written.
+    """
+    if request.privacy is None:
+        return {"sha256": fingerprint(*(part for pair in rows.values() for part in pair))}
+    return {"written_ns": {one.name: (folder / one.features).stat().st_mtime_ns for one in request.clients}}
 
 
 def _statistics(request: Request, train: dict[str, Rows], run: Run) -> dict[str, ClassStats]:
@@ -240,9 +246,7 @@ def _planes(stats: dict[str, ClassStats], pooled: ClassStats) -> dict[str, dict[
             continue
         axes = shape.vectors
         named = {**{name: s for name, s in stats.items() if float(s.n[c]) > 1}, "all sites": pooled}
-        found[str(c)] = {
-            name: _ellipse((s.mean[c] - shape.mean) @ axes, axes.T @ s.cov[c] @ axes) for name, s in named.items()
-        }
+        found[str(c)] = {name: _ellipse((s.mean[c] - shape.mean) @ axes, s.along(c, axes)) for name, s in named.items()}
     return found
 
 
@@ -263,16 +267,15 @@ def _laws(
     x, y = train[name]
     own = x[y == c]
     found = {
-        "all sites": _ellipse(torch.zeros(2).double(), shape.vectors.T @ pooled.cov[c] @ shape.vectors),
-        name: _ellipse(
-            (stats[name].mean[c] - shape.mean) @ shape.vectors, shape.vectors.T @ stats[name].cov[c] @ shape.vectors
-        ),
+        "all sites": _ellipse(torch.zeros(2).double(), pooled.along(c, shape.vectors)),
+        name: _ellipse((stats[name].mean[c] - shape.mean) @ shape.vectors, stats[name].along(c, shape.vectors)),
     }
     for mode in MODES:
         one = copy.copy(augment)
         one.mode, one.target = mode, len(own) + DRAWS
-        drawn, labels, synthetic = one.augment(own, torch.full((len(own),), c), client=name, seed=seed)
-        seen = (drawn[synthetic & (labels == c)].double() - shape.mean) @ shape.vectors
+        one.shapes = ClassShapes({c: augment.shapes[c]}, augment.shapes.classes)  # nothing of the others is drawn
+        drawn, _, synthetic = one.augment(own, torch.full((len(own),), c), client=name, seed=seed)
+        seen = (drawn[synthetic].double() - shape.mean) @ shape.vectors
         found[mode] = _ellipse(seen.mean(0), torch.cov(seen.T, correction=0))
     return {f"class {c} at {name}": found}
 

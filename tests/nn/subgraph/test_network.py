@@ -206,6 +206,26 @@ def test_an_empty_graph_reads_zero_and_says_so() -> None:
     assert bool((y[0] != 0).any())
 
 
+@pytest.mark.parametrize("head", [(), (5,)], ids=str)
+def test_dropout_acts_with_every_head_and_in_training_alone(head: tuple[int, ...], small: Graphs) -> None:
+    net = SubgraphNetwork(3, 2, 2, hidden=(4,), head=head, dropout=0.5)
+
+    def answers() -> Tensor:
+        return net(small.x, small.edge_index, small.edge_attr, small.batch)
+
+    assert not torch.equal(answers(), answers())
+    net.eval()
+    assert torch.equal(answers(), answers())
+
+
+def test_a_single_node_is_no_batch_to_train_a_norm_on() -> None:
+    net = SubgraphNetwork(1, 0, 2, hidden=(4,), head=(), norm="batch")
+    alone = torch.ones(1, 1), torch.empty(2, 0, dtype=torch.int64)
+    with pytest.raises(DomainError, match=r"one row in a batch.*drop a last batch of a single graph"):
+        net(*alone)
+    assert net.eval()(*alone).shape == (1, 2)
+
+
 def test_features_that_do_not_fit_are_refused(small: Graphs) -> None:
     net = network(small)
     with pytest.raises(ShapeError, match=r"node features \(13, 2\); expected 3"):

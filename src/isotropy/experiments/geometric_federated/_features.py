@@ -17,6 +17,7 @@ from isotropy.data import Domains, load_handwriting, load_pictures
 from isotropy.data.parts import open_archive
 from isotropy.errors import SchemaError
 from isotropy.random import spawn
+from isotropy.study import fingerprint
 
 SIDE = 16
 KINDS_NAMES = ("printed", "scikit-learn", "MNIST")
@@ -53,7 +54,7 @@ def three_kinds(counts: tuple[int, ...], seed: int) -> Domains:
         pictures.append(functional.interpolate(some.floats(), (SIDE, SIDE), mode="bilinear", antialias=smooth))
         labels.append(some.y)
     of = torch.arange(3).repeat_interleave(torch.tensor([len(part) for part in labels]))
-    x = torch.cat([random_features(part / part.amax()) for part in pictures])
+    x = torch.cat([random_features(part) for part in pictures])
     return Domains(x, torch.cat(labels), of, tuple("0123456789"), KINDS_NAMES)
 
 
@@ -67,17 +68,33 @@ def random_features(x: Float[Tensor, "n 1 s s"]) -> Float[Tensor, "n q"]:
 
 
 def own_features(file: str) -> Domains:
-    """A user's features: x (n, p), y (n,) from 0, and domain (n,) or none, all in one archive."""
+    """A user's features: x (n, p), y (n,) from 0, and domain (n,), numbers or names, or none, all in one archive.
+
+    Raises SchemaError for other arrays.
+    """
     with open_archive(Path(file)) as archive:
         kept: dict[str, Any] = {name: archive[name] for name in ("x", "y", "domain") if name in archive.files}
     if not {"x", "y"} <= set(kept):
         raise SchemaError(
             f"{file} without arrays x and y", "x (n, p), y (n,) and, where there are domains, domain (n,)"
         )
-    y = torch.from_numpy(kept["y"].astype(np.int64))
-    of = torch.from_numpy(kept["domain"].astype(np.int64)) if "domain" in kept else torch.zeros_like(y)
-    names = tuple(f"domain {d}" for d in range(int(of.max()) + 1))
-    return Domains(torch.from_numpy(kept["x"].astype(np.float32)), y, of, (), names)
+    x, y = kept["x"], kept["y"]
+    domain = kept.get("domain", np.zeros(len(y), np.int64))
+    if x.ndim != 2 or x.dtype.kind not in "fiu" or y.shape != (len(x),) or domain.shape != (len(x),) or not len(x):
+        given = f"{file} with x {x.shape} of {x.dtype}, y {y.shape}, domain {domain.shape}"
+        raise SchemaError(given, "numbers x (n, p), and y (n,) and domain (n,) of as many rows, one at least")
+    if y.dtype.kind not in "iu" or y.min() < 0:
+        given = f"{file} with labels y of {y.dtype}{'' if y.dtype.kind not in 'iu' else f' such as {y.min()}'}"
+        raise SchemaError(given, "whole numbers from 0", "np.unique(y, return_inverse=True)[1] numbers them")
+    values, of = np.unique(domain, return_inverse=True)
+    names = tuple(f"domain {value}" for value in values)
+    labels = torch.from_numpy(y.astype(np.int64))
+    return Domains(torch.from_numpy(x.astype(np.float32)), labels, torch.from_numpy(of.astype(np.int64)), (), names)
+
+
+def digest_of(data: Domains) -> str:
+    """By what a run knows a user's features."""
+    return fingerprint(data.x, data.y, data.domain)
 
 
 def _printed(count: int, seed: int) -> tuple[Float[Tensor, "n 1 s s"], Tensor]:

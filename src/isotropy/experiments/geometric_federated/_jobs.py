@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from isotropy.data import Domains, load_office_caltech
+from isotropy.errors import SchemaError
 from isotropy.experiments.geometric_federated._config import DigitsPlan, KindsPlan, OfficePlan, OwnPlan, Schedule
 from isotropy.experiments.geometric_federated._features import (
+    digest_of,
     handwriting,
     own_features,
     principal,
@@ -45,9 +47,13 @@ def kinds_job(run: Run, *, seed: int, method: str, plan: KindsPlan) -> dict[str,
 
 
 @job
-def own_job(run: Run, *, seed: int, method: str, file: str, plan: OwnPlan) -> dict[str, Any]:
-    """A user's features."""
+def own_job(run: Run, *, seed: int, method: str, file: str, sha256: str, plan: OwnPlan) -> dict[str, Any]:
+    """A user's features, those with this digest: what is kept of a job is known by its arguments."""
     data = own_features(file)
+    if digest_of(data) != sha256:
+        raise SchemaError(
+            f"{file}, changed while the experiment ran", "the features that it began with", "run it again"
+        )
     clients, tests = own(data, plan, seed)
     return _told(method, clients, tests, int(data.y.max()) + 1, plan.schedule, seed)
 

@@ -7,6 +7,7 @@ from itertools import product
 from typing import Any
 
 from isotropy.experiments.geometric_federated._config import KINDS, LABELS, METHODS, OFFICE, OWN, Config
+from isotropy.experiments.geometric_federated._features import digest_of, own_features
 from isotropy.experiments.geometric_federated._jobs import digits_job, kinds_job, office_job, own_job
 from isotropy.study import Outcome, Trial
 
@@ -24,8 +25,11 @@ def trials(config: Config) -> Iterator[Trial]:
     for method in METHODS:
         given = {"method": method, "plan": config.kinds, "seeds": config.seeds}
         yield from config.trials(kinds_job, KINDS, method, _by_domain("digits"), **given)
-    for method in METHODS if config.features else ():
-        given = {"method": method, "file": config.features, "plan": config.own}
+    if not config.features:
+        return
+    known = digest_of(own_features(config.features))
+    for method in METHODS:
+        given = {"method": method, "file": config.features, "sha256": known, "plan": config.own}
         yield from config.trials(own_job, OWN, method, _by_domain("own"), seeds=config.seeds, **given)
 
 

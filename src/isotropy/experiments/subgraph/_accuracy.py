@@ -45,7 +45,7 @@ def learner(method: str, graphs: Graphs, plan: Training) -> Learner:
     else:
         network = SubgraphNetwork(
             features, 0, classes, (plan.width,) * plan.layers, policy="graph" if whole else "ego", head=plan.head,
-            dropout=float(plan.dropout), norm=None if plan.norm == "none" else plan.norm, jumping=plan.jumping,
+            dropout=float(plan.head_dropout), norm=None if plan.norm == "none" else plan.norm, jumping=plan.jumping,
         )  # fmt: skip
     return Learner(network, graphs, s)
 

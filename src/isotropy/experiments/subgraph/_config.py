@@ -23,12 +23,12 @@ class Training:
     After ``drop`` more epochs the rate is a hundredth, and so on. ``folds`` keeps the first so many, of which the
     ``control`` with shuffled labels takes at most so many, 0 for none. Networks on subgraphs have a ``norm`` behind
     each layer, "graph", "batch" or "none"; ``jumping`` reads out every layer; ``head`` are the widths behind the
-    readout. ``average`` is the decay of the moving average of weights that is judged, 0 for none. One further fold
-    validates: the epoch that is best on it gives the *nested* accuracy. With ``shuffle`` labels are exchanged among the
-    training graphs.
+    readout, with ``head_dropout``; ``dropout`` is that of the networks of others. ``average`` is the decay of the
+    moving average of weights that is judged, 0 for none. One further fold validates: the epoch that is best on it gives
+    the *nested* accuracy. With ``shuffle`` labels are exchanged among the training graphs.
 
-    Parameters: ``epochs, batch, width, layers, rate, drop, dropout, norm, jumping, head, average, folds, control,
-    shuffle``.
+    Parameters: ``epochs, batch, width, layers, rate, drop, dropout, norm, jumping, head, head_dropout, average, folds,
+    control, shuffle``.
     """
 
     epochs: int = 40
@@ -41,6 +41,7 @@ class Training:
     norm: Literal["graph", "batch", "none"] = "batch"
     jumping: bool = True
     head: tuple[int, ...] = ()
+    head_dropout: Number = 0.0
     average: Number = 0.0
     folds: int = 10
     control: int = 3

@@ -35,7 +35,8 @@ class SubgraphNetwork(Settled):
     inside subgraphs; ``cache``, whether repeated subgraphs are computed once; ``readout``, "mean" or "sum";
     ``reduce`` and ``norm``, as in `SubgraphLayer`; ``jumping``, whether the input and every layer are read out, side by
     side (jumping knowledge, Xu et al., ICML 2018), not the last layer alone; ``head``, widths behind the readout, with
-    ``dropout``; ``direction`` of edges; ``memory``, bytes beyond which a batch is refused before anything is allocated.
+    ``dropout`` behind each, or behind the readout itself where there are none; ``direction`` of edges; ``memory``,
+    bytes beyond which a batch is refused before anything is allocated.
 
     Raises ShapeError for other numbers of features, DomainError for NaN, InfeasibleError beyond ``memory``; warns
     where a graph has no nodes (its readout is 0). Source: Mitton, Murray-Smith, arXiv 2111.11840.
@@ -98,7 +99,7 @@ class SubgraphNetwork(Settled):
         read = hidden[-1] + (sum(hidden) if jumping else 0)
         for before, after in zip([read, *head], [*head, out], strict=False):
             steps += [nn.Linear(before, after), nn.ELU(), nn.Dropout(dropout)]
-        self.head = nn.Sequential(*steps[:-2])
+        self.head = nn.Sequential(*(steps[:-2] if head else [nn.Dropout(dropout), steps[0]]))
 
     def settings(self) -> dict[str, Any]:
         names = ("node_features", "edge_features", "k", "policy", "root", "readout", "direction", "reduce")

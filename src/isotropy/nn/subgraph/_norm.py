@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from isotropy.errors import DomainError
 from isotropy.linalg import Segments
 
 _EPS = 1e-5  # below it a channel counts as constant over its graph: as in batch normalisation
@@ -40,6 +41,7 @@ class BatchNorm(nn.Module):
     """Batch normalisation of the rows of all graphs together: how large a graph's features are is kept.
 
     In training a graph's features depend on the others of its batch; in evaluation they do not. ``x (N, C)`` -> (N, C).
+    Raises DomainError for a single row in training.
     Source: Ioffe, Szegedy, ICML 2015; in networks on graphs, Xu et al., ICLR 2019.
 
     >>> BatchNorm(1)(torch.tensor([[1.0], [3.0]]), Segments.from_sizes(torch.tensor([2])))[:, 0].round().tolist()
@@ -51,6 +53,11 @@ class BatchNorm(nn.Module):
         self.rows = nn.BatchNorm1d(channels)
 
     def forward(self, x: Float[Tensor, "N C"], segments: Segments) -> Float[Tensor, "N C"]:
+        if self.training and len(x) == 1:
+            raise DomainError(
+                "one row in a batch that is normalised in training", "two at least: one is its own mean",
+                'drop a last batch of a single graph, or take norm="graph"',
+            )  # fmt: skip
         return self.rows(x)
 
 
