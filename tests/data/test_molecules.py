@@ -149,6 +149,8 @@ def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path) -
     [
         (oxygen("pbe_energy=1 lda_energy=2"), SchemaError, "pbe_energy and lda_energy, which all look like energy"),
         (oxygen("energy=1") + oxygen("E=2").replace("forces", "f"), SchemaError, "1 frame without .*: 1 "),
+        (oxygen("energy=1 REF_energy=2"), SchemaError, "energy and REF_energy of frame 0, which differ"),
+        (oxygen("energy=1") + oxygen("REF_energy=2"), SchemaError, "energy in frame 0 and REF_energy in frame 1"),
         (oxygen("energy=1") + oxygen("energy=nan"), DomainError, r"configurations 1 \(counted"),
         (oxygen("energy=1").replace("-2", "inf"), DomainError, "forces that are no finite"),
     ],
@@ -171,6 +173,33 @@ def test_the_one_name_that_looks_like_a_label_is_taken_and_said(tmp_path: Path, 
     assert (found.forces is None) == (forces == "f")
 
 
+def test_two_usual_names_that_may_be_two_theories(tmp_path: Path) -> None:
+    with pytest.warns(LabelsWarning, match="energy from 'energy', forces from 'REF_forces': .* two theories"):
+        read_molecules(labelled(tmp_path, oxygen("energy=1", "REF_forces")))
+    assert read_molecules(labelled(tmp_path, oxygen("energy=1 REF_energy=1"))).energies.tolist() == [1.0]
+    both = labelled(tmp_path, oxygen("energy=1 REF_energy=2"))
+    assert read_molecules(both, energy="REF_energy").energies.tolist() == [2.0]
+
+
+def test_free_atoms_without_energies_and_the_numbers_of_frames(tmp_path: Path) -> None:
+    free = "1\nProperties=species:S:1:pos:R:3 energy=-3.5 config_type=IsolatedAtom\nO 0 0 0\n"
+    path = labelled(tmp_path, free + oxygen("energy=-7.25") * 2)
+    found = read_molecules(path, energy="")
+    assert found.isolated == {}
+    assert found[1:].frame is not None
+    assert found[1:].frame.tolist() == [2]
+    flat = oxygen('energy=1 Lattice="0 0 0 0 4 0 0 0 5" pbc="T T F"')
+    with pytest.raises(DomainError, match="frame 1 that repeats along"):
+        read_molecules(labelled(tmp_path, free + flat))
+
+
+def test_one_cell_for_all_is_that_of_each(ragged: Molecules) -> None:
+    given = ragged.numbers, ragged.positions, ragged.energies, ragged.segments
+    found = Molecules(*given, cell=4 * torch.eye(3)[None].expand(3, 3, 3))
+    assert found[1:].pbc is not None
+    assert found[1:].pbc.tolist() == [[True] * 3] * 2
+
+
 CELL = 'Lattice="3 0 0 0 4 0 0 0 5" pbc="T T F"'
 
 
@@ -183,7 +212,7 @@ def test_stresses_and_virials_in_their_order_and_sign(tmp_path: Path) -> None:
     sheared = torch.tensor([[1.0, 6, 5], [6, 2, 4], [5, 4, 3]], dtype=torch.float64) / 100
     nine = " ".join(str(v) for v in sheared.flatten().tolist())
     whole = copper(f'energy=1 stress="{nine}"')
-    voigt = copper('energy=1 dft_stress="0.01 0.02 0.03 0.04 0.05 0.06"').replace("dft_stress", "REF_stress")
+    voigt = copper('REF_energy=1 REF_stress="0.01 0.02 0.03 0.04 0.05 0.06"', forces=False)
     virial = copper(f'energy=1 virial="{" ".join(str(-60 * v) for v in sheared.flatten().tolist())}"')
     for text in (whole, voigt, virial):
         found = read_molecules(labelled(tmp_path, text))
@@ -195,8 +224,10 @@ def test_stresses_and_virials_in_their_order_and_sign(tmp_path: Path) -> None:
         read_molecules(labelled(tmp_path, whole + copper('energy=1 virial="0 1 0 0 0 0 0 0 0"')))
     with pytest.raises(DomainError, match=r"frame 0 with a virial and no cell"):
         read_molecules(labelled(tmp_path, copper('energy=1 virial="1 0 0 0 0 0 0 0 0"').replace("T T F", "F F F")))
+    with pytest.raises(SchemaError, match="stress and virial of frame 0, which differ"):
+        read_molecules(labelled(tmp_path, whole.replace("energy=1", 'energy=1 virial="60 0 0 0 0 0 0 0 0"')))
     with pytest.raises(SchemaError, match=r"stress of shape \(2,\) in frame 0"):
-        read_molecules(labelled(tmp_path, copper('energy=1 REF_stress="1 2"')))
+        read_molecules(labelled(tmp_path, copper('REF_energy=1 REF_stress="1 2"', forces=False)))
 
 
 def test_labels_that_some_configurations_have_are_masked_and_atoms_are_wrapped(tmp_path: Path) -> None:

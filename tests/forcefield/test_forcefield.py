@@ -27,9 +27,11 @@ from isotropy.forcefield import (
     run_dynamics,
     train_force_field,
 )
+from isotropy.forcefield._frames import shared, tensors_of
+from isotropy.forcefield._train import batches_of, loss_of, repelling, started
 from isotropy.linalg import Segments
-from isotropy.nn import ForceFieldCommittee, GauntForceField, ase_calculator, load_force_field
-from isotropy.study import load_run
+from isotropy.nn import ForceFieldCommittee, GauntForceField, Seen, ase_calculator, load_force_field
+from isotropy.study import fingerprint, load_run
 
 pytest.importorskip("ase")
 TINY = Recipe(channels=2, L_filter=1, order=2, interactions=1, r_max=3.2, batch=4, rate=0.02)
@@ -248,6 +250,109 @@ def test_an_evaluation_says_what_training_never_showed(folder: Path, trained: Fo
     found = evaluate_force_field(folder / "run", written(tmp_path / "near.xyz", [near]), out=tmp_path / "out")
     assert any("(Cu-Cu) are 0.90 A apart" in note for note in found.notes)
     assert json.loads((tmp_path / "out/result.json").read_text())["kind"] == "force_field"
+
+
+def test_labels_that_only_one_part_has(folder: Path, tmp_path: Path) -> None:
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    bare = copper(3, 7)
+    for atoms in bare:
+        atoms.calc = SinglePointCalculator(atoms, energy=atoms.calc.results["energy"])
+    frames = prepared(folder / "data.xyz", str(written(tmp_path / "bare.xyz", bare)))
+    assert any("no forces and no stresses" in note for note in frames.notes)
+    loss = loss_of(frames, TINY)
+    assert (loss.forces, loss.stress) == (TINY.forces, TINY.stress)
+    held = batches_of(frames, frames.valid, TINY)
+    model = started(frames, batches_of(frames, frames.train, TINY, 0), TINY, 0)
+    assert all(loss(model, batch).isfinite().all() for batch in held)
+    assert set(look(model, frames.valid).rmse) == {"energy"}
+
+
+def test_a_repulsion_begins_no_farther_than_a_bond() -> None:
+    far = Seen(5.0, ("H", "O"), {"H-H": 4.0, "O-O": 1.2}, 1, 1)
+    assert repelling(far, [1, 8]) == pytest.approx({"H-H": 0.62, "H-O": 0.97, "O-O": 1.2})
+
+
+def test_all_that_is_learned_is_in_the_fingerprint(folder: Path) -> None:
+    frames = prepared(folder / "data.xyz")
+    assert frames.train.forces is not None
+    for other in (
+        replace(frames, train=replace(frames.train, forces=frames.train.forces + 1)),
+        replace(frames, isolated={29: 7.0}),
+    ):
+        assert fingerprint(*tensors_of(other)) != fingerprint(*tensors_of(frames))
+
+
+def test_a_box_that_does_not_repeat_is_none() -> None:
+    given = torch.tensor([1]), torch.zeros(1, 3), torch.zeros(1), Segments.one(1)
+    boxed = Molecules(*given, cell=torch.zeros(1, 3, 3), pbc=torch.zeros(1, 3, dtype=torch.bool))
+    assert shared(Molecules(*given), boxed) == 1
+    crystal = Molecules(*given, cell=4 * torch.eye(3)[None])
+    assert shared(Molecules(*given), crystal) == 0
+
+
+def test_patience_waits_for_validations(folder: Path, tmp_path: Path) -> None:
+    """More epochs than validations: some are never looked at."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isotropy.forcefield._train._LOOKS", 2)
+        given = {"epochs": 8, "recipe": replace(TINY, patience=1), "dynamics": 0, "audit": False}
+        found = train_force_field(folder / "data.xyz", out=tmp_path / "run", **given)  # type: ignore[arg-type]
+    assert found.steps == 8 * 5
+    assert all(value is not None for value in found.curves[0]["validation"])
+
+
+def test_pressure_shrinks_the_cell() -> None:
+    from ase.build import bulk
+    from ase.calculators.emt import EMT
+
+    ends: list[float] = []
+    for pressure in (-20.0, 20.0):
+        atoms: Any = bulk("Cu", cubic=True)
+        atoms.calc = EMT()
+        ends.append(moving(atoms, 30, ensemble="npt", pressure=pressure, temperature=100, every=30).volume[-1])
+    assert ends[1] < ends[0]
+
+
+def test_precisions_that_round_the_geometry_are_refused() -> None:
+    with pytest.raises(DomainError, match="precision='bf16-mixed'"):
+        Recipe(precision="bf16-mixed")
+
+
+def test_an_atom_by_itself_rests_and_the_last_step_is_told() -> None:
+    from ase import Atoms
+    from ase.calculators.emt import EMT
+
+    alone = moving(Atoms("Cu", calculator=EMT()), 5, every=10)
+    assert alone.femtoseconds == (0.0, 5.0)
+    assert alone.kinetic == (0.0, 0.0)
+    assert alone.drift == 0
+
+
+def test_forces_of_one_size_are_one_row(folder: Path, trained: ForceFieldReport) -> None:
+    molecules = read_molecules(folder / "test.xyz")
+    alike = replace(molecules, forces=torch.ones_like(molecules.positions))
+    found = look(load_force_field(folder / "run"), alike)
+    assert [size.atoms for size in found.by_size] == [24]
+
+
+def test_frames_stay_where_dynamics_end_with_an_error(folder: Path, trained: ForceFieldReport, tmp_path: Path) -> None:
+    way = tmp_path / "way.xyz"
+    record = GauntForceField.predict_graph
+    calls = iter(range(100))
+
+    def fails(*given: Any) -> Any:
+        if next(calls) > 6:
+            raise DomainError("enough", "less")
+        return record(*given)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GauntForceField, "predict_graph", fails)
+        with pytest.raises(DomainError, match="enough"):
+            run_dynamics(folder / "run", folder / "test.xyz", 50, out=way, every=1)
+    left = read_molecules(way)
+    assert 1 < len(left) < 50
+    assert left.forces is not None
+    assert float(left.forces.abs().max()) > 0
 
 
 @pytest.mark.slow

@@ -37,8 +37,7 @@ def warn_of_units(frames: list[Any], labels: Labels) -> None:
             LabelsWarning,
             stacklevel=3,
         )
-        return
-    if slope is not None:
+    elif slope is not None:
         for unit, size in _UNITS.items():
             if 1 / _NEAR < slope * size < _NEAR:
                 warnings.warn(

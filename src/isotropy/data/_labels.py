@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -59,12 +60,14 @@ def labels_of(
 
     ``numbers`` are those of the frames in their file. Virials become stresses, over minus the volume.
 
-    Raises SchemaError where nothing is labelled, for names that nothing has, several that look alike, frames without
-    any label, and shapes that do not fit; DomainError for NaN and infinity, and stresses of what has no volume.
+    Raises SchemaError where nothing is labelled, for names that nothing has, several that look alike, usual names that
+    differ in what they say or stand in different frames, frames without any label, and shapes that do not fit;
+    DomainError for NaN and infinity, and stresses of what has no volume.
     """
     at = list(range(len(frames))) if numbers is None else list(numbers)
     asked = {"energy": energy, "forces": forces, "stress": stress}
     names = {kind: _names(frames, kind, given) for kind, given in asked.items()}
+    _refuse_two_levels(frames, {kind: names[kind] for kind in LABELS if asked[kind] is None}, at)
     found = {kind: [_of(atoms, kind, names[kind], at[k]) for k, atoms in enumerate(frames)] for kind in LABELS}
     labelled = np.array([[value is not None for value in found[kind]] for kind in LABELS]).T.reshape(len(frames), 3)
     _refuse_unlabelled(frames, labelled, where, at)
@@ -97,6 +100,9 @@ def free_atoms(frames: Sequence[Any], energy: str | None = None) -> tuple[list[i
     free = [len(atoms) == 1 and atoms.info.get("config_type") == _ISOLATED for atoms in frames]
     if all(free) or not any(free):
         return list(range(len(frames))), {}
+    rest = [number for number, is_free in enumerate(free) if not is_free]
+    if energy == "":
+        return rest, {}
     alone = [number for number, is_free in enumerate(free) if is_free]
     known = labels_of([frames[k] for k in alone], energy=energy, forces="", stress="", numbers=alone)
     isolated: dict[int, float] = {}
@@ -108,7 +114,7 @@ def free_atoms(frames: Sequence[Any], energy: str | None = None) -> tuple[list[i
                 "one energy for each element",
                 "leave one of the frames out",
             )
-    return [number for number, is_free in enumerate(free) if not is_free], isolated
+    return rest, isolated
 
 
 def _names(frames: Sequence[Any], kind: str, given: str | None) -> tuple[str, ...]:
@@ -137,6 +143,45 @@ def _names(frames: Sequence[Any], kind: str, given: str | None) -> tuple[str, ..
             stacklevel=4,
         )
     return tuple(alike)
+
+
+def _refuse_two_levels(frames: Sequence[Any], names: Mapping[str, Sequence[str]], at: Sequence[int]) -> None:
+    """``energy`` and ``REF_energy`` may come from two theories: refused where they differ or stand in different frames;
+    a LabelsWarning where energies have only the one kind of name, and forces or stresses only the other."""
+    # Names that only look alike were told already.
+    usual = {kind: some for kind, some in names.items() if some and set(some) <= set(_USUAL[kind])}
+    families = {kind: {_family(name) for name in some} for kind, some in usual.items()}
+    for kind, some in usual.items():
+        if len(some) < 2:
+            continue
+        hint = f"{kind}={some[0]!r} or {kind}={some[-1]!r}"
+        first: dict[bool, tuple[str, int]] = {}  # where names of each family alone were met first
+        for atoms, number in zip(frames, at, strict=True):
+            said = {name: _of(atoms, kind, (name,), number) for name in some}
+            said = {name: value for name, value in said.items() if value is not None}
+            for one, other in pairwise(said):
+                if np.abs(np.subtract(said[one], said[other])).max() > _digits(kind, said[one]):
+                    raise SchemaError(f"{one} and {other} of frame {number}, which differ", "one of them", hint)
+            if len({_family(name) for name in said}) == 1:
+                first.setdefault(_family(next(iter(said))), (next(iter(said)), number))
+        if len(first) > 1:
+            told = " and ".join(f"{name} in frame {number}" for name, number in first.values())
+            raise SchemaError(f"{told}, which may come from two theories", "one name in all frames", hint)
+    if families and not set.intersection(*families.values()):
+        told = ", ".join(f"{kind} from {' or '.join(map(repr, some))}" for kind, some in usual.items())
+        asking = ", ".join(f"{kind}={some[0]!r}" for kind, some in usual.items())
+        warnings.warn(
+            f"{told}: these may come from two theories; {asking} says that they do not", LabelsWarning, stacklevel=4
+        )
+
+
+def _family(name: str) -> bool:
+    return name.startswith("REF_")
+
+
+def _digits(kind: str, value: Any) -> float:
+    """How far two ways of writing one label may be apart: 1e-6 eV, 1e-4 eV/Angstrom, some four digits of a stress."""
+    return {"energy": 1e-6, "forces": 1e-4, "stress": _ASYMMETRIC * float(np.abs(value).max())}[kind]
 
 
 def _held(atoms: Any) -> dict[str, Any]:

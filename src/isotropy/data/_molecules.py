@@ -38,6 +38,7 @@ class Molecules(Rows):
     - ``cell (B, 3, 3)``, rows being its vectors in Angstrom, and ``pbc (B, 3)``, the directions in which it repeats:
       None where no configuration has a cell. With them ``segments`` are ``Boxes``.
     - ``kind (B,)``: the number of the ``config_type`` of each configuration among ``kinds``, where the source has some.
+    - ``frame (B,)``: the number of each configuration in its file, from 0, where there is one.
     - ``names``: what the source calls the labels; ``notes``: what was done to them.
 
     Raises ShapeError for parts that do not fit together, DomainError for cells that cannot repeat.
@@ -62,6 +63,7 @@ class Molecules(Rows):
     labelled: Bool[Tensor, "B 3"] | None = None
     kind: Int[Tensor, " B"] | None = None
     kinds: tuple[str, ...] = ()
+    frame: Int[Tensor, " B"] | None = None
     names: Mapping[str, str] = field(default_factory=dict[str, str])
     notes: tuple[str, ...] = ()
 
@@ -74,7 +76,7 @@ class Molecules(Rows):
                 raise ShapeError(f"{counted(rows, 'row')} of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
             raise ShapeError(counted(len(self.energies), "energy", "energies"), f"{count}, one for each configuration")
-        for part, value in {"stresses": self.stresses, "labelled": self.labelled, "kind": self.kind}.items():
+        for part, value in self._by_row.items():
             if value is not None and len(value) != count:
                 raise ShapeError(f"{counted(len(value), 'row')} of {part}", f"{count}, one for each configuration")
         if isinstance(self.segments, Boxes):
@@ -82,8 +84,13 @@ class Molecules(Rows):
             object.__setattr__(self, "pbc", self.segments.pbc)
         elif self.cell is not None:
             pbc = torch.ones(3, dtype=torch.bool, device=self.cell.device) if self.pbc is None else self.pbc
-            object.__setattr__(self, "segments", Boxes(self.segments.label, count, self.cell, pbc))
-            object.__setattr__(self, "pbc", pbc)
+            boxes = Boxes(self.segments.label, count, self.cell, pbc)
+            for part, value in {"segments": boxes, "cell": boxes.cell, "pbc": boxes.pbc}.items():
+                object.__setattr__(self, part, value)
+
+    @property
+    def _by_row(self) -> dict[str, Tensor | None]:
+        return {"stresses": self.stresses, "labelled": self.labelled, "kind": self.kind, "frame": self.frame}
 
     @property
     def references(self) -> Float[Tensor, " B"]:
@@ -149,7 +156,9 @@ def read_molecules(
     named = {"energy": energy, "forces": forces, "stress": stress}
     labels = labels_of(found, **named, where=where.name, numbers=chosen)
     warn_of_units(found, labels)
-    return made_of(found, dtype, labels, isolated=isolated, name=where.stem, notes=_wrapped(found))
+    _refuse_flat(found, chosen)
+    told = {"name": where.stem, "notes": _wrapped(found), "frame": torch.tensor(chosen)}
+    return made_of(found, dtype, labels, isolated=isolated, **told)
 
 
 def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
@@ -196,11 +205,21 @@ def made_of(frames: list[Any], dtype: torch.dtype, labels: Labels | None = None,
     )
 
 
+def _refuse_flat(frames: list[Any], numbers: list[int]) -> None:
+    """Raises DomainError, as ``Boxes`` does, but by the numbers that the frames have in their file."""
+    for one, number in zip(frames, numbers, strict=True):
+        if one.pbc.any() and np.linalg.matrix_rank(one.cell.array[one.pbc]) < one.pbc.sum():
+            raise DomainError(
+                f"frame {number} that repeats along vectors of its cell that are zero or dependent",
+                "three independent vectors, or pbc = False along the others",
+            )
+
+
 def _wrapped(frames: list[Any]) -> tuple[str, ...]:
     """Moves atoms into their cells, along what repeats, and says of how many."""
     atoms = touched = 0
     for one in frames:
-        if not one.pbc.any() or np.linalg.matrix_rank(one.cell.array[one.pbc]) < one.pbc.sum():
+        if not one.pbc.any():
             continue
         parts = one.cell.scaled_positions(one.positions)
         steps = np.where((parts < -_INSIDE) | (parts > 1 + _INSIDE), np.floor(parts), 0.0) * one.pbc

@@ -65,8 +65,8 @@ def moving(
 
     Momenta are drawn for ``temperature`` (K), without the motion of the centre. "nve" is velocity Verlet, "nvt"
     Langevin's thermostat, "npt" Martyna, Tobias and Klein's chains at ``pressure`` (GPa), which lets the cell breathe.
-    ``note`` is called with the atoms ``every`` so many steps. Raises DomainError for steps, temperatures and ensembles
-    that are not possible, MissingExtraError without [molecules].
+    ``note`` is called with the atoms ``every`` so many steps, and at the end. Raises DomainError for steps,
+    temperatures and ensembles that are not possible, MissingExtraError without [molecules].
     """
     try:
         from ase import units
@@ -83,7 +83,7 @@ def moving(
     generator = spawn(seed, "momenta")
     drawn = torch.randn(len(atoms), 3, generator=generator, dtype=torch.float64).numpy()
     atoms.set_momenta(drawn * np.sqrt(atoms.get_masses()[:, None] * units.kB * temperature))
-    Stationary(atoms)
+    Stationary(atoms, preserve_temperature=len(atoms) > 1)  # one atom by itself is its centre, and rests
     dt = step * units.fs
     if ensemble == "nve":
         dynamics: Any = VelocityVerlet(atoms, timestep=dt)
@@ -120,5 +120,7 @@ def moving(
 
     dynamics.attach(record, interval=every)
     dynamics.run(steps)
+    if dynamics.nsteps % every:
+        record()  # the end, in any case
     at, total, kinetic, volume = (tuple(found[name]) for name in ("at", "total", "kinetic", "volume"))
     return Motion(ensemble, step, at, total, kinetic, volume)

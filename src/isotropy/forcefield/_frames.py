@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -78,6 +78,12 @@ def prepared(path: str | Path, valid: str = "0.1", keys: Keys | None = None, *, 
             "elements that are learned",
             "leave these frames out, or add some of them to the training",
         )
+    missing = [
+        name for name in ("forces", "stresses") if getattr(held, name) is None and getattr(train, name) is not None
+    ]
+    if missing:
+        notes.append(f"the validation has no {' and no '.join(missing)}: the best model is chosen without them")
+        held = _with_room(held, missing)
     twice = shared(train, held)
     if twice:
         told = counted(twice, "configuration")
@@ -137,14 +143,34 @@ def shared(one: Molecules, other: Molecules) -> int:
     return sum(mark in known for mark in _marks(other))
 
 
+def tensors_of(frames: Frames) -> list[torch.Tensor]:
+    """All that a training depends on, for a fingerprint."""
+    found = [torch.tensor(sorted(frames.isolated.items()), dtype=torch.float64)]
+    for some in (frames.train, frames.valid):
+        values = (getattr(some, each.name) for each in fields(some))
+        found += [some.segments.sizes, *(value for value in values if isinstance(value, torch.Tensor))]
+    return found
+
+
+def _with_room(held: Molecules, missing: Sequence[str]) -> Molecules:
+    """The configurations with these labels, known of none of them: what they would be if read with others that have
+    them."""
+    known = torch.tensor([True, held.forces is not None, held.stresses is not None]).expand(len(held), 3)
+    empty = {"forces": torch.zeros_like(held.positions), "stresses": held.positions.new_zeros(len(held), 3, 3)}
+    labelled = known if held.labelled is None else held.labelled
+    return replace(held, labelled=labelled, **{name: empty[name] for name in missing})
+
+
 def _marks(molecules: Molecules) -> list[bytes]:
     places = (molecules.positions / _SAME).round().long()
-    cells = None if molecules.cell is None else (molecules.cell / _SAME).round().long()
+    cells, pbc = molecules.cell, molecules.pbc
     ptr, order = molecules.segments.ptr.tolist(), molecules.segments.order
     marks: list[bytes] = []
     for k in range(len(molecules)):
         atoms = order[ptr[k] : ptr[k + 1]]
-        box = b"" if cells is None else cells[k].numpy().tobytes()
+        # A box that does not repeat, and none, are the same.
+        boxed = cells is not None and pbc is not None and bool(pbc[k].any())
+        box = (cells[k] / _SAME).round().long().numpy().tobytes() + pbc[k].numpy().tobytes() if boxed else b""
         marks.append(molecules.numbers[atoms].numpy().tobytes() + places[atoms].numpy().tobytes() + box)
     return marks
 
@@ -154,7 +180,8 @@ def _only_in(held: Molecules, train: Molecules) -> tuple[str, str] | None:
     if not strangers:
         return None
     wrong = torch.isin(held.numbers, torch.tensor(strangers))
-    frames = held.segments.label[wrong].unique().tolist()
+    chosen = held.segments.label[wrong].unique()
+    frames = (chosen if held.frame is None else held.frame[chosen]).tolist()
     return ", ".join(map(str, frames[:5])) + (", ..." if len(frames) > 5 else ""), ", ".join(map(symbol, strangers))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -174,12 +173,11 @@ def _forces(
         kinds = molecules.kind[molecules.segments.label][found.pulled]
         by_kind = {molecules.kinds[int(kind)] or "none": rms(kinds == kind) for kind in kinds.unique()}
     size = found.pairs["forces"][0].double().norm(dim=-1)
-    ends = size.quantile(torch.linspace(0, 1, _BINS + 1, dtype=torch.float64))
-    rows = [(size >= low) & ((size < high) | (high == ends[-1])) for low, high in pairwise(ends)]
+    ends = size.quantile(torch.linspace(0, 1, _BINS + 1, dtype=torch.float64)).unique()
+    bins = torch.bucketize(size, ends[1:-1], right=True)  # each with its lower end, the last with both
     by_size = tuple(
-        BySize(float(low), float(high), int(some.sum()), rms(some))
-        for low, high, some in zip(ends[:-1], ends[1:], rows, strict=True)
-        if bool(some.any())
+        BySize(float(ends[k]), float(ends[min(k + 1, len(ends) - 1)]), int((bins == k).sum()), rms(bins == k))
+        for k in bins.unique().tolist()
     )
     return by_element, by_kind, by_size
 

@@ -16,10 +16,10 @@ class Recipe:
     - ``energy``, ``forces``, ``stress``: weights of the loss; what no configuration knows is left out.
     - ``batch`` configurations at a step, ``rate`` of Adam after ``warmup`` steps, then half a cosine to 0.
     - ``average``: the decay of a moving average of the weights; ``clip`` of the norm of gradients; ``patience``: epochs
-      without a better validation after which training stops (None: never).
-    - ``precision``: Lightning's name of a mixed precision, for a GPU.
+      without a better validation after which training stops (None: never), and two validations at least.
+    - ``precision``: "", single precision, and no other yet.
 
-    Raises DomainError for sizes and rates that are not positive.
+    Raises DomainError for sizes and rates that are not positive, and other precisions.
 
     >>> Recipe(rate=0.02).channels
     16
@@ -47,6 +47,11 @@ class Recipe:
         if not (self.r_max > 0 and self.rate > 0 and self.clip > 0 and self.batch >= 1):
             given = f"r_max={self.r_max}, rate={self.rate}, clip={self.clip}, batch={self.batch}"
             raise DomainError(given, "positive numbers")
+        if self.precision:
+            raise DomainError(
+                f"precision={self.precision!r}",
+                "'', single precision: half the digits would round distances between atoms to some 0.01 Angstrom",
+            )
         if min(self.energy, self.forces, self.stress) < 0 or not self.energy + self.forces + self.stress > 0:
             given = f"weights energy={self.energy}, forces={self.forces}, stress={self.stress}"
             raise DomainError(given, "0 or more, and one above 0")

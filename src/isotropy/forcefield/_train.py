@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -24,7 +25,7 @@ from isotropy.nn import (
     load_force_field,
 )
 from isotropy.random import derive, spawn
-from isotropy.runs import Run
+from isotropy.runs import Run, threads_limited
 from isotropy.study import train
 from isotropy.train import Cosine, Row, fit
 
@@ -61,7 +62,8 @@ def train_member(
         max_steps=steps,
         validation=held,
         validate_every=every,
-        patience=plan.patience,
+        # Epochs that are not validated cannot be better: two validations in a row have to be no better.
+        patience=None if plan.patience is None else max(plan.patience, 2 * every),
         clip=plan.clip,
         average=plan.average,
         precision=plan.precision or None,
@@ -99,17 +101,31 @@ def started(frames: Frames, learned: ConfigurationBatches, plan: Recipe, seed: i
         order=plan.order,
         interactions=plan.interactions,
         r_max=plan.r_max,
-        repulsion=seen.cutoffs(list(frames.isolated)) if plan.repulsion else None,
+        repulsion=repelling(seen, list(frames.isolated)) if plan.repulsion else None,
         generator=spawn(seed, "weights"),
     )
     model.seen = seen
     return model
 
 
+def repelling(seen: Seen, numbers: Sequence[int]) -> dict[str, float]:
+    """Where the repulsion of each pair of elements begins: below what was seen, and no farther than a bond is long.
+
+    What was seen only far apart may still bind. The length of a bond is the sum of covalent radii (Cordero et al.,
+    Dalton Trans. 2008, 2832, as ase has them).
+    """
+    from ase.data import atomic_numbers, covalent_radii
+
+    def bond(pair: str) -> float:
+        return sum(float(covalent_radii[atomic_numbers[name]]) for name in pair.split("-"))
+
+    return {pair: min(least, bond(pair)) for pair, least in seen.cutoffs(numbers).items()}
+
+
 def loss_of(frames: Frames, plan: Recipe) -> EnergyForceLoss:
-    """The loss of the recipe, without what no configuration knows."""
-    forces = plan.forces if frames.train.forces is not None and frames.valid.forces is not None else 0.0
-    stress = plan.stress if frames.train.stresses is not None and frames.valid.stresses is not None else 0.0
+    """The loss of the recipe, without what no configuration to learn from knows."""
+    forces = 0.0 if frames.train.forces is None else plan.forces
+    stress = 0.0 if frames.train.stresses is None else plan.stress
     return EnergyForceLoss(plan.energy, forces, stress)
 
 
@@ -132,10 +148,11 @@ def steps_in(seconds: float, frames: Frames, plan: Recipe, device: str) -> tuple
         )
         return time.perf_counter() - began
 
-    timed(_WARM)
-    each = timed(_TIMED) / _TIMED
-    # An evaluation costs a third of a step for as many configurations; _LOOKS of them are made.
-    looking = _LOOKS * len(frames.valid) / plan.batch * each / 3
+    with threads_limited(1):  # as the job trains
+        timed(_WARM)
+        each = timed(_TIMED) / _TIMED
+    # An evaluation costs a third of a step for as many configurations; two, loss and errors, are made _LOOKS times.
+    looking = 2 * _LOOKS * len(frames.valid) / plan.batch * each / 3
     return max(10, int(max(seconds - looking, 0.5 * seconds) / each)), each
 
 

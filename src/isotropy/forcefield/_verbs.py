@@ -5,15 +5,15 @@ from __future__ import annotations
 import copy
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
 
 from isotropy.data import Molecules
-from isotropy.errors import DomainError, SchemaError
+from isotropy.errors import DomainError, IsotropyError, SchemaError
 from isotropy.forcefield._dynamics import Motion, moving
-from isotropy.forcefield._frames import Frames, Keys, prepared
+from isotropy.forcefield._frames import Frames, Keys, prepared, tensors_of
 from isotropy.forcefield._look import batched, calibrated, look
 from isotropy.forcefield._recipe import Recipe
 from isotropy.forcefield._result import ForceFieldReport, SetErrors
@@ -25,13 +25,14 @@ from isotropy.nn import (
     ase_calculator,
     load_force_field,
 )
-from isotropy.nn.parts import members_of, symbol
+from isotropy.nn.parts import edge_lengths, members_of, symbol
 from isotropy.random import derive
 from isotropy.runs import Run, cores, map_jobs
 from isotropy.study import answering, fingerprint, job_of
 
 _EPOCHS = 100
 _SHOWN = 500  # configurations to learn from whose errors are told: a part says as much as all
+_TOLD = ("energy", "forces", "stress")  # of the frames of dynamics
 _PLAN, _MODEL = "plan.json", "model.safetensors"
 
 
@@ -70,7 +71,6 @@ def train_force_field(
         raise DomainError(f"members={members}, epochs={epochs}, time={time_s}", "1 or more, and a positive time")
     frames = prepared(path, valid, keys, seed=seed)
     data = {"path": str(path), "valid": valid, "keys": asdict(keys), "seed": seed}
-    sets = (frames.train, frames.valid)
     settings = {
         **{key: value for key, value in data.items() if key != "keys"},
         **{f"{name}_key": given for name, given in asdict(keys).items() if given is not None},
@@ -79,7 +79,7 @@ def train_force_field(
         "members": members,
         "recipe": asdict(recipe),
         "device": device,
-        "sha256": fingerprint(*(part for some in sets for part in (some.positions, some.energies))),
+        "sha256": fingerprint(*tensors_of(frames)),
     }
     with answering(out, resume, settings, began=began) as answer:
         run = answer.run
@@ -96,7 +96,18 @@ def train_force_field(
             "validation": look(model, frames.valid, seed=seed),
         }
         precise = copy.deepcopy(model).double()
-        laws, broken = _laws(precise, frames.valid, seed) if audit else ({}, ())
+        notes = list(frames.notes)
+
+        def checked(what: str, ask: Callable[[], Any]) -> Any:
+            """A check that is not possible is worth a note, and not the training."""
+            try:
+                return ask()
+            except IsotropyError as wrong:
+                notes.append(f"{what} could not be looked at: {wrong}")
+                return None
+
+        laws, broken = (checked("laws", lambda: _laws(precise, frames.valid, seed)) if audit else None) or ({}, ())
+        motion = checked("dynamics", lambda: _still(precise, frames.valid, dynamics, seed)) if dynamics else None
         result = ForceFieldReport(
             sets=tuple(SetErrors.of(name, one) for name, one in looks.items()),
             looks=looks,
@@ -104,7 +115,7 @@ def train_force_field(
             references={symbol(number): energy for number, energy in frames.isolated.items()},
             known={symbol(number): where for number, where in frames.known.items()},
             residual=None if frames.residual is None else 1e3 * frames.residual,
-            motion=_still(precise, frames.valid, dynamics, seed) if dynamics else None,
+            motion=motion,
             laws=laws,
             broken=broken,
             factors=model.factors if isinstance(model, ForceFieldCommittee) else (),
@@ -112,7 +123,7 @@ def train_force_field(
             members=members,
             where=str(out),
             data={"name": Path(path).name, "labels": dict(frames.train.names)},
-            notes=frames.notes,
+            notes=tuple(notes),
         )
         return answer.write(replace(result, **answer.stamp()))
 
@@ -162,27 +173,23 @@ def run_dynamics(
 ) -> Motion:
     """Moves the last structure of a file, or atoms of ase, in double precision; see ``moving`` for what the words mean.
 
-    With ``out`` the way is written there as extended XYZ, whole. An UnseenWarning tells when atoms come where training
+    With ``out`` the way is written there as extended XYZ, with energies, forces and stresses: whole at the end, or as
+    far as it came where an error or the person ends it. An UnseenWarning tells when atoms come where training
     never was.
     """
     field = load_force_field(model) if isinstance(model, str | Path) else model
     atoms = _last(start) if isinstance(start, str | Path) else start
     atoms.calc = ase_calculator(copy.deepcopy(field).double())
-    way: list[Any] = []
 
-    def note(now: Any) -> None:
-        if out is not None:
-            way.append(now.copy())
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", UnseenWarning)
-        motion = moving(
+    def move(note: Callable[[Any], None] | None = None) -> Motion:
+        return moving(
             atoms, steps, step=step, temperature=temperature, ensemble=ensemble, pressure=pressure, every=every,
             seed=seed, note=note,
         )  # fmt: skip
-    if out is not None:
-        _write_way(Path(out), way)
-    return motion
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UnseenWarning)
+        return move() if out is None else _written(Path(out), move)
 
 
 def unseen(model: GauntForceField | ForceFieldCommittee, molecules: Molecules) -> tuple[str, ...]:
@@ -191,9 +198,7 @@ def unseen(model: GauntForceField | ForceFieldCommittee, molecules: Molecules) -
     if seen is None:
         return ()
     data = batched(molecules, model).data
-    source, target = data.edges
-    vectors = data.positions[source] - data.positions[target] + (0.0 if data.shifts is None else data.shifts)
-    return tuple(seen.strange(data.numbers, data.edges, vectors.norm(dim=-1)).values())
+    return tuple(seen.strange(data.numbers, data.edges, edge_lengths(data.positions, data.edges, data.shifts)).values())
 
 
 def _steps(
@@ -246,9 +251,32 @@ def _last(path: str | Path) -> Any:
     return read_structures(path)[-1]
 
 
-def _write_way(path: Path, way: list[Any]) -> None:
+def _written(path: Path, move: Callable[[Callable[[Any], None]], Motion]) -> Motion:
+    """What ``move`` finds, and the frames that it notes in a file: one after another in a draft, not in memory."""
     import ase.io
+    from ase.calculators.singlepoint import SinglePointCalculator
 
     from isotropy.storage import write_whole
 
-    write_whole(path, lambda draft: ase.io.write(draft, way, format="extxyz"))
+    ended: list[Motion | BaseException] = []
+
+    def fill(draft: Path) -> None:
+        with draft.open("w") as file:
+
+            def note(now: Any) -> None:
+                frame = now.copy()
+                said = {name: value for name, value in now.calc.results.items() if name in _TOLD}
+                frame.calc = SinglePointCalculator(frame, **said)
+                ase.io.write(file, frame, format="extxyz")
+
+            try:
+                ended.append(move(note))
+            except BaseException as wrong:
+                if not file.tell():
+                    raise  # nothing moved, and a file that was there before stays
+                ended.append(wrong)
+
+    write_whole(path, fill)
+    if isinstance(ended[0], BaseException):
+        raise ended[0]
+    return ended[0]

@@ -20,6 +20,7 @@ from isotropy.nn.force_field._interaction import Interaction as Interaction
 from isotropy.nn.force_field._interaction import RadialBasis as RadialBasis
 from isotropy.nn.force_field._loss import compared as compared
 from isotropy.nn.force_field._loss import predicted as predicted
+from isotropy.nn.force_field._neighbours import edge_lengths as edge_lengths
 from isotropy.nn.gaunt._coefficients import inverse_root as inverse_root
 from isotropy.nn.gaunt._coefficients import variances as variances
 from isotropy.nn.gaunt._constants import Constants as Constants

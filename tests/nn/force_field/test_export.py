@@ -47,4 +47,5 @@ def test_a_program_says_what_the_model_says_of_any_number_of_atoms(tmp_path: Pat
     subprocess.run([sys.executable, "-I", "-c", RUN, *files], check=True, cwd=tmp_path)
     for said, one in zip(torch.load(files[2], weights_only=True), wanted, strict=True):
         for mine, theirs in zip(said, one, strict=True):
+            assert not mine.requires_grad
             assert torch.allclose(mine, theirs, atol=1e-10)

@@ -120,6 +120,9 @@ def test_a_committee_is_the_mean_and_tells_how_far_members_disagree(tmp_path: Pa
     assert torch.equal(again.predict(PLACES, NUMBERS, cell=CELL).forces, mean.forces)
     with pytest.raises(DomainError, match="two or more"):
         ForceFieldCommittee(members[:1])
+    for other in (GauntForceField({1: -13.6, 29: 0.0}, channels=3, r_max=3.5), copy.deepcopy(members[0]).float()):
+        with pytest.raises(DomainError, match="energies of free atoms"):
+            ForceFieldCommittee([members[0], other])
 
 
 def test_calculators_pickle_copy_and_warn_of_what_was_never_seen() -> None:
@@ -160,7 +163,8 @@ def test_an_element_that_has_an_energy_and_no_configuration() -> None:
 
 def test_nuclei_repel_each_other_where_nothing_was_seen() -> None:
     seen = Seen.of(shown(), 3.5)
-    plain, kept = force_field().double().eval(), force_field(repulsion=seen.cutoffs([1, 29])).double().eval()
+    begins = {pair: 0.999 * least for pair, least in seen.cutoffs([1, 29]).items()}  # whatever the last bit is
+    plain, kept = force_field().double().eval(), force_field(repulsion=begins).double().eval()
     same, other = (model.predict(PLACES, NUMBERS, cell=CELL, stressed=True) for model in (plain, kept))
     assert torch.equal(same.energy, other.energy)  # on what was seen it is 0
     assert torch.equal(same.forces, other.forces)

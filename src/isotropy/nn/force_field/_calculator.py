@@ -10,6 +10,7 @@ from isotropy.errors import DomainError, MissingExtraError
 from isotropy.modes import evaluating
 from isotropy.nn.force_field._committee import ForceFieldCommittee, mean_of, members_of, spread_of
 from isotropy.nn.force_field._model import GauntForceField
+from isotropy.nn.force_field._neighbours import edge_lengths
 from isotropy.nn.force_field._prediction import Graph
 from isotropy.nn.force_field._seen import Seen, UnseenWarning
 
@@ -94,9 +95,8 @@ def _calculator() -> Any:
             """Warns of what training never showed, once of each kind."""
             if seen is None:
                 return
-            source, target = graph.edges
-            vectors = positions[source] - positions[target] + (0.0 if graph.shifts is None else graph.shifts)
-            for kind, sentence in seen.strange(numbers, graph.edges, vectors.norm(dim=-1)).items():
+            lengths = edge_lengths(positions, graph.edges, graph.shifts)
+            for kind, sentence in seen.strange(numbers, graph.edges, lengths).items():
                 if kind not in self.told:
                     self.told.add(kind)
                     warnings.warn(sentence, UnseenWarning, stacklevel=4)

@@ -30,7 +30,8 @@ class Spread(NamedTuple):
 class ForceFieldCommittee(nn.Module):
     """The mean of ``members``, and their spread times ``factors``, those that ``calibrated`` fits for energies, forces.
 
-    All members know the same elements and see as far. Raises DomainError for fewer than two, or unequal ones.
+    All members know the same free atoms, see as far and compute in one dtype. Raises DomainError for fewer than
+    two, or unequal ones.
     Source: Schran, Brezina, Marsalek, J. Chem. Phys. 153, 104105 (2020).
 
     >>> both = ForceFieldCommittee([GauntForceField({1: -13.6}, channels=2, radial=(4,), r_max=3.0) for _ in range(2)])
@@ -41,8 +42,10 @@ class ForceFieldCommittee(nn.Module):
 
     def __init__(self, members: Sequence[GauntForceField], factors: tuple[float, float] = (1.0, 1.0)) -> None:
         super().__init__()
-        if len(members) < 2 or len({(one.r_max, tuple(one.isolated)) for one in members}) > 1:
-            raise DomainError(counted(len(members), "member"), "two or more, of the same elements and r_max")
+        alike = {(one.r_max, tuple(sorted(one.isolated.items())), one.embedding.dtype) for one in members}
+        if len(members) < 2 or len(alike) > 1:
+            wanted = "two or more, of the same elements, energies of free atoms, r_max and dtype"
+            raise DomainError(counted(len(members), "member"), wanted)
         self.members = nn.ModuleList(members)
         self.factors = float(factors[0]), float(factors[1])
 

@@ -16,13 +16,15 @@ from isotropy.nn.force_field._model import GauntForceField
 from isotropy.storage import write_whole
 
 TAKES = "positions (N, 3) in Angstrom, numbers (N,), edges (2, E) from source to target, shifts (E, 3) in Angstrom"
-GIVES = "energy () in eV, float64; forces (N, 3) in eV/Angstrom; virial (3, 3) in eV: stress = virial / volume"
+GIVES = (
+    "energy () in eV, float64; forces (N, 3) in eV/Angstrom; slopes (3, 3) by strain in eV: stress = slopes / volume"
+)
 
 _ATOMS = 61
 
 
 class Standalone(nn.Module):
-    """One configuration, ``(positions, numbers, edges, shifts) -> (energy, forces, virial)``, free atoms included."""
+    """One configuration, ``(positions, numbers, edges, shifts) -> (energy, forces, slopes)``, free atoms included."""
 
     def __init__(self, model: GauntForceField | ForceFieldCommittee) -> None:
         super().__init__()
@@ -39,9 +41,9 @@ class Standalone(nn.Module):
         edges: Int[Tensor, "2 E"],
         shifts: Float[Tensor, "E 3"],
     ) -> tuple[Float[Tensor, ""], Float[Tensor, "N 3"], Float[Tensor, "3 3"]]:
-        energy, forces, virial = self.model(positions, numbers, edges, torch.zeros_like(numbers), 1, shifts, True)
+        energy, forces, slopes = self.model(positions, numbers, edges, torch.zeros_like(numbers), 1, shifts, True)
         free = self.get_buffer("free").index_select(0, numbers)
-        return free.sum() + energy[0].to(torch.float64), forces, virial[0]
+        return free.sum() + energy[0].detach().to(torch.float64), forces.detach(), slopes[0].detach()
 
 
 def export_force_field(model: GauntForceField | ForceFieldCommittee, path: str | Path) -> Path:
@@ -50,8 +52,8 @@ def export_force_field(model: GauntForceField | ForceFieldCommittee, path: str |
     It takes one configuration: ``positions (N, 3)`` in Angstrom and in the dtype of the model, ``numbers (N,)``,
     ``edges (2, E)`` from source to target within r_max, each pair in both directions, and ``shifts (E, 3)``, zeros
     where nothing repeats (``vector = positions[source] + shift - positions[target]``). It gives the total energy in eV,
-    float64, forces ``(N, 3)``, and the virial ``(3, 3)``: stresses times the volume. Elements that the model does not
-    know raise an IndexError there.
+    float64, forces ``(N, 3)``, and the slopes ``(3, 3)`` of the energy by a strain in eV: stresses times the volume,
+    minus what files call the virial. Elements that the model does not know raise an IndexError there.
     """
     where = Path(path)
     like = model.embedding

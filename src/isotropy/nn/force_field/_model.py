@@ -231,10 +231,10 @@ class GauntForceField(Settled, Constants):
     ) -> Prediction:
         """``predict`` where somebody knows the neighbours: those of ``graph``."""
         stressed = volumes is not None
-        atoms, forces, virial = self._slopes(pos, numbers, edges, segments.label, segments.count, shifts, stressed)
+        atoms, forces, slopes = self._slopes(pos, numbers, edges, segments.label, segments.count, shifts, stressed)
         free = free_energies(self.isolated, numbers)
         bound = atoms.new_zeros(segments.count).index_add(0, segments.label, atoms)
-        stress = None if virial is None or volumes is None else virial / volumes.to(virial)[:, None, None]
+        stress = None if slopes is None or volumes is None else slopes / volumes.to(slopes)[:, None, None]
         energy = segments.sum(free) + bound.to(torch.float64)
         return Prediction(energy, forces, stress, free + atoms.to(torch.float64))
 
@@ -254,9 +254,9 @@ class GauntForceField(Settled, Constants):
         ``strained`` adds the slopes ``(count, 3, 3)`` of the energies by a strain, in eV: stresses times volumes.
         In training, and where positions ask for gradients, all results can be differentiated once more.
         """
-        atoms, forces, virial = self._slopes(positions, numbers, edges, label, count, shifts, strained)
+        atoms, forces, slopes = self._slopes(positions, numbers, edges, label, count, shifts, strained)
         energy = atoms.new_zeros(count).index_add(0, label, atoms)
-        return (energy, forces) if virial is None else (energy, forces, virial)
+        return (energy, forces) if slopes is None else (energy, forces, slopes)
 
     def _slopes(
         self,
@@ -283,8 +283,8 @@ class GauntForceField(Settled, Constants):
             atoms = self._energies(r, numbers, edges, label, None if shifts is None else tracked(shifts), strain)
             asked = (r,) if strain is None else (r, strain)
             found = torch.autograd.grad(atoms.sum(), asked, create_graph=further)
-        virial = None if strain is None else found[1]
-        return (atoms if further else atoms.detach()), -found[0], virial
+        slopes = None if strain is None else found[1]
+        return (atoms if further else atoms.detach()), -found[0], slopes
 
     def _energies(
         self,

@@ -24,6 +24,18 @@ class Neighbours(NamedTuple):
     shifts: Float[Tensor, "E 3"] | None = None
 
 
+def edge_lengths(
+    positions: Float[Tensor, "N 3"], edges: Int[Tensor, "2 E"], shifts: Float[Tensor, "E 3"] | None = None
+) -> Float[Tensor, " E"]:
+    """The length of each edge in Angstrom.
+
+    >>> edge_lengths(torch.tensor([[0.0, 0, 0], [0, 0, 3]]), torch.tensor([[0], [1]])).tolist()
+    [3.0]
+    """
+    vectors = positions[edges[0]] - positions[edges[1]]
+    return (vectors if shifts is None else vectors + shifts).norm(dim=-1)
+
+
 def neighbour_list(
     positions: Float[Tensor, "N 3"],
     r_max: float,

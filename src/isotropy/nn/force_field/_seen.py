@@ -10,6 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.nn.force_field._batches import Configurations, symbol
+from isotropy.nn.force_field._neighbours import edge_lengths
 
 _MARGIN = 0.1  # of a distance or a number of neighbours: how far beyond what was seen is still near it
 
@@ -45,7 +46,8 @@ class Seen:
         fewest, most = 10**9, 0
         for batch in batches:
             elements |= set(batch.numbers.tolist())
-            for pair, distance in _closest(batch.numbers, batch.edges, _lengths(batch)).items():
+            lengths = edge_lengths(batch.positions, batch.edges, batch.shifts)
+            for pair, distance in _closest(batch.numbers, batch.edges, lengths).items():
                 closest[pair] = min(distance, closest.get(pair, distance))
             crowd = torch.bincount(batch.edges[1], minlength=len(batch.numbers))
             fewest, most = min(fewest, int(crowd.min())), max(most, int(crowd.max()))
@@ -92,8 +94,3 @@ def _closest(numbers: Tensor, edges: Tensor, lengths: Tensor) -> dict[str, float
     least = lengths.new_full((len(keys),), torch.inf).scatter_reduce(0, which, lengths, "amin")
     named = (sorted((symbol(key // 1000), symbol(key % 1000))) for key in keys.tolist())
     return {"-".join(pair): distance for pair, distance in zip(named, least.tolist(), strict=True)}
-
-
-def _lengths(batch: Configurations) -> Tensor:
-    vectors = batch.positions[batch.edges[0]] - batch.positions[batch.edges[1]]
-    return (vectors if batch.shifts is None else vectors + batch.shifts).norm(dim=-1)
