@@ -121,6 +121,7 @@ def test_what_does_not_exist_is_told_with_its_reason() -> None:
     shift = Candidate("T(2)", parse("T(2)"), (0.2, 0.2))
     assert "finite group" in why_missing("frames", shift, x, 2)
     assert "takes shifts along" in why_missing("layers", shift, x, 2)
+    assert "the 32 elements of D(16)" in why_missing("layers", Candidate("D(16)", parse("D(16)")), x, 2)
     assert why_missing("coordinates", shift, x, 2) == ""
     empty = torch.zeros(2, 1, 10, 10, dtype=torch.uint8)
     assert "empty" in why_missing("coordinates", shift, empty, 2)

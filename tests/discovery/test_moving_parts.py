@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,8 @@ def test_of_targets_that_come_along_every_part_is_asked(tmp_path: Path) -> None:
     assert "the target keeps SE(3) on part 1; it depends on where part 2 is" in " ".join(shown.output.split())
     answer = load_run(tmp_path / "run")
     assert isinstance(answer, MovingParts)
+    whole = replace(answer, parts=answer.parts[:1])
+    assert "nothing moves in parts; the target keeps SE(3) on part 1" in whole.recommendation
     told = {one.name: one for one in answer.factors}
     assert [name for name, one in told.items() if one.holds] == ["SE(3) on part 1", "T(3) on part 1"]
     assert told["T(3) on part 2"].breaking.low > 0.01 > told["T(3) on part 1"].breaking.mean

@@ -160,6 +160,11 @@ def test_strips_show_both_sides_of_the_rest_and_every_element_of_a_small_group()
     assert [round(strength, 1) for strength, _ in strip(x, sizes)] == [0.5, 0.7, 1.0, 1.5, 2.0]
     moved = [picture for _, picture in strip(x, whole)]
     assert len({picture.tobytes() for picture in moved}) == 8
+    (many,) = motions_of("D(16)", None, 1)
+    shown = [int(number) for number, _ in strip(x, many)]
+    dets = torch.linalg.det(parse("D(16)").elements(torch.float64)[shown])  # type: ignore[index]
+    assert len(set(shown)) == 8
+    assert {round(float(det)) for det in dets} == {1, -1}
 
 
 def test_ranges_have_no_gap() -> None:

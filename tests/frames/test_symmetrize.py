@@ -105,3 +105,8 @@ def test_pictures_are_averaged_over_turns(name: str, ratio: float) -> None:
 def test_frames_of_points_are_not_taken_for_pictures(name: str) -> None:
     with pytest.raises(DomainError, match=r"pictures.*MomentFrame"):
         symmetrize(lambda x: x, name, rep_in="Field(Scalar)", rep_out="Scalar")
+
+
+def test_of_large_finite_groups_no_copies_of_pictures_are_made() -> None:
+    with pytest.raises(DomainError, match=r"360 elements of C\(360\) for pictures.*SO\(2\) by 8 angles"):
+        frame_of("C(360)", Field())

@@ -253,3 +253,8 @@ def test_links_of_other_nodes_are_refused() -> None:
     for wrong in ({"links": ((0, 2),)}, {"kinds": (1,)}, {"root": 2}, {"inside": (-1,)}):
         with pytest.raises(ShapeError, match="2 places"):
             NodeLink(two, **{"links": (), **wrong})  # type: ignore[arg-type]
+
+
+def test_a_strip_and_a_panel_above_do_not_go_together() -> None:
+    with pytest.raises(ShapeError, match="draw two blocks"):
+        Curves((), above=Curves(()), strip=((0.0, Picture(np.zeros((2, 2)))),))

@@ -34,7 +34,7 @@ _AT_ONCE = 256
 _ERROR_ROWS, _ERROR_DRAWS = 64, 8
 _DRIVE = 6.0  # what a violation of 1 nat adds to the multiplier over the whole training, as for discover
 _SAMPLES, _DIMS = 6, (10,)  # elements and channels of the convolution: what two cores can train
-_WHOLE = 16  # elements of a finite group that are all taken: of fewer than all a convolution is not equivariant
+_WHOLE = 16  # elements of a finite group at most: two cores train no more
 
 
 def train_pictures(
@@ -128,12 +128,14 @@ def built(
         if group.affine or group.projective:
             expected = "a linear group of the plane: every convolution takes shifts along"
             raise DomainError(f"a convolution over {group}", expected, "SO(2), SL(2), GL+(2), Similarity+(2)")
+        if group.finite and group.order > _WHOLE:
+            expected = f"at most {_WHOLE} elements: of fewer than all a convolution is not equivariant"
+            raise DomainError(f"a convolution over the {group.order} elements of {group}", expected)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "layers"))
             # Large pictures are averaged over two by two cells first: a convolution of all elements is dear.
             stem = 2 if max(sides) > 20 else 1
-            order = group.order if group.finite else None
-            samples = order if order is not None and order <= _WHOLE else _SAMPLES
+            samples = group.order if group.finite else _SAMPLES
             return GroupResNet(
                 str(group), _DIMS, samples, in_channels=channels, num_classes=classes, separable=True, stem=stem,
                 head=64, dropout=0.0, resample="never",

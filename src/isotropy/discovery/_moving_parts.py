@@ -76,15 +76,14 @@ class MovingParts(Answer[Part]):
 
     @property
     def recommendation(self) -> str:
-        many = self.data.get("points", 0)
+        many = counted(self.data.get("points", 0), "point")
         if len(self.parts) == 1:
-            return f"all {counted(many, 'point')} move as one body: nothing moves in parts"
-        open_ = f"; {counted(self.undecided, 'point')} {_are(self.undecided)} open" if self.undecided else ""
-        told = kept(self.factors)
-        return (
-            f"{counted(len(self.parts), 'part')} move each by themselves: {self.group} acts on "
-            f"{counted(many, 'point')} part by part{open_}{'; ' if told else ''}{told}"
-        )
+            said = [f"all {many} move as one body: nothing moves in parts"]
+        else:
+            each = counted(len(self.parts), "part")
+            said = [f"{each} move each by themselves: {self.group} acts on {many} part by part"]
+            said += [f"{counted(self.undecided, 'point')} {_are(self.undecided)} open"] if self.undecided else []
+        return "; ".join(filter(None, [*said, kept(self.factors)]))
 
     def summary(self) -> Table:
         known = any(part.mostly for part in self.parts)

@@ -265,7 +265,8 @@ def _contradiction(
 
 
 def strip(x: Float[Tensor, "1 C H W"], motion: Motion) -> list[tuple[float, np.ndarray]]:
-    """One picture at five strengths, evenly spread on each side of the rest; by each element of a small group."""
+    """One picture at five strengths, evenly spread on each side of the rest; by each element of a small group,
+    and of a larger one by elements spread over their list, turns and mirrors."""
     strengths = np.asarray(motion.strengths)
     low, high, rest = strengths.min(), strengths.max(), motion.rest
     if motion.unit:
@@ -273,7 +274,7 @@ def strip(x: Float[Tensor, "1 C H W"], motion: Motion) -> list[tuple[float, np.n
         wanted = (low, (low + rest) / 2, rest, (rest + high) / 2, high) if inside else np.linspace(low, high, 5)
         chosen = sorted({int(np.abs(strengths - s).argmin()) for s in wanted})
     else:
-        chosen = list(range(min(len(strengths), SMALL)))
+        chosen = np.linspace(0, len(strengths) - 1, min(len(strengths), SMALL)).round().astype(int).tolist()
     return [
         (motion.strengths[k], (motion.moved(x, motion.strengths[k])[0] * 255).round().byte().numpy()) for k in chosen
     ]

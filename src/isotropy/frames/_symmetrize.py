@@ -79,7 +79,9 @@ def frame_of(group: Group | str, rep_in: Any = None, rep_out: Any = None) -> Fra
     degree 6 that other compact groups get, are close to exact and say so by ``exact=False``: the cubature is right for
     what is a polynomial of degree 6 in the element, and within 0.1 to 1 per cent for the networks of our tests.
     Pictures have no axes to read off: all rotations get a cubature, which in the plane is of eight equal angles, four
-    of which move cells to cells. Where they lie on an empty background, a MomentFrame divides out more.
+    of which move cells to cells. All elements of a finite group are ``exact`` of the group, and of its pictures where
+    cells go to cells (D(4) and below on squares); C(8), D(8), C(3) interpolate. Where pictures lie on an empty
+    background, a MomentFrame divides out more.
 
     Raises DomainError for the rest. Source: specification 03 §2.2-2.7.
 
@@ -110,12 +112,18 @@ def _of_pictures(group: Group) -> Frame:
     if not group.compact:
         hint = 'frame=MomentFrame("T(2)"), or of GL+, SL, Scale, Similarity+, for shapes on an empty background'
         raise DomainError(f"a frame of {group} for pictures", "a compact group", hint)
+    if group.finite and group.order > _COPIES:
+        hint = f"SO(2) by {_TURNS} angles, or a subgroup"
+        raise DomainError(
+            f"{group.order} elements of {group} for pictures", f"at most {_COPIES}: a copy for each", hint
+        )
     if group.finite:
         return HaarFrame(group)
     return HaarFrame(group, degree=_TURNS - 1 if group.degree == 2 else 6)
 
 
 _TURNS = 8  # equal angles of the plane
+_COPIES = 48  # as many as all turns and mirrors that take voxels to voxels
 
 
 def _of_permutations(group: S, rep_in: Any, rep_out: Any) -> Frame:

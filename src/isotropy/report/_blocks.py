@@ -272,7 +272,7 @@ class Curves(Block):
     ``angle`` says that x is in radians, and writes it in degrees. ``shade`` is a stretch of x, ``levels`` are labelled
     dashed lines at values of y, ``strip`` are pictures that stand under their x, ``points`` are measurements with their
     intervals, drawn over the lines. ``above`` is a second panel over the same x, such as the values whose residuals
-    these are, with the same labels in the same order.
+    these are, with the same labels in the same order. Raises ShapeError for a strip beside a panel above.
 
     >>> Curves((Curve("about z", [0.0, 1.0], [0.0, 0.2]),), xlabel="angle", ylabel="error", angle=True).angle
     True
@@ -291,6 +291,10 @@ class Curves(Block):
     strip: Sequence[tuple[Number, Picture]] = ()
     points: Sequence[Points] = ()
     above: Curves | None = None
+
+    def __post_init__(self) -> None:
+        if self.above is not None and self.strip:
+            raise ShapeError("a panel above curves with a strip of pictures", "one of them", "draw two blocks")
 
 
 @dataclass(frozen=True)

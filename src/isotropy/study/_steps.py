@@ -9,7 +9,8 @@ from typing import Any
 from isotropy.errors import IsotropyError
 from isotropy.groups import parse
 from isotropy.report import Block, Text
-from isotropy.reps import Rep, leaves, parse_type
+from isotropy.reps import Field, Rep, leaves, parse_type
+from isotropy.reps.parts import permutes_cells
 
 _FLAGS = {"--quick", "--resume", "--robust", "--memory"}
 _VALUED = {"--schema", "--set", "--time", "--title", "--noise"}  # options that say what the data are
@@ -64,12 +65,16 @@ def _data_of(words: Sequence[str]) -> list[str]:
 
 
 def symmetrising(group: str, inputs: Any, targets: Any, *, net: str = "net") -> str:
-    """The line that makes a network exactly symmetric; empty where no frame is known that would do it.
+    """The line that makes a network symmetric; empty where no frame is known that would do it.
+
+    Of pictures it says "approximately" where cells do not go to cells, of a square, so that they are interpolated.
 
     >>> symmetrising("O(3)", "Vector", "Scalar")
     'isotropy.symmetrize(net, "O(3)", rep_in="Vector", rep_out="Scalar")'
     >>> symmetrising("SE(3)", ["Cloud(Point)", "Cloud(Scalar)"], "Scalar", net="model")
     'isotropy.symmetrize(model, "SE(3)", rep_in=("Cloud(Point)", "Cloud(Scalar)"), rep_out="Scalar")'
+    >>> symmetrising("SO(2)", "Field(Scalar)", "Scalar")
+    'isotropy.symmetrize(net, "SO(2)", rep_in="Field(Scalar)", rep_out="Scalar")  # approximately: pixels interpolate'
     >>> symmetrising("Scale(3)", "Pseudoscalar", "Vector + 2"), symmetrising("E(2)", "Nodes*Point", "Scalar")
     ('', '')
     """
@@ -77,14 +82,19 @@ def symmetrising(group: str, inputs: Any, targets: Any, *, net: str = "net") -> 
 
     none: Callable[[Any], Any] = lambda x: x  # noqa: E731
     try:
-        for rep in leaves((parse_type(inputs), parse_type(targets))):
+        acting, reps = parse(group), leaves((parse_type(inputs), parse_type(targets)))
+        for rep in reps:
             if isinstance(rep, Rep):
-                rep.dim(parse(group))  # how many nodes there are, only a group that acts on them tells
+                rep.dim(acting)  # how many nodes there are, only a group that acts on them tells
         symmetrize(none, group, rep_in=inputs, rep_out=targets)
     except (IsotropyError, NotImplementedError):
         return ""
     types = f"rep_in={in_python(inputs)}, rep_out={in_python(targets)}"
-    return f"isotropy.symmetrize({net}, {_quoted(group)}, {types})"
+    exact = permutes_cells(acting, (2,) * acting.degree) or not any(isinstance(rep, Field) for rep in reps)
+    return f"isotropy.symmetrize({net}, {_quoted(group)}, {types})" + ("" if exact else _INTERPOLATED)
+
+
+_INTERPOLATED = "  # approximately: pixels interpolate"
 
 
 def next_block(lines: Sequence[str]) -> list[Block]:
