@@ -128,14 +128,15 @@ def built(
         if group.affine or group.projective:
             expected = "a linear group of the plane: every convolution takes shifts along"
             raise DomainError(f"a convolution over {group}", expected, "SO(2), SL(2), GL+(2), Similarity+(2)")
-        if group.finite and group.order > _WHOLE:
+        order = group.order
+        if order is not None and order > _WHOLE:
             expected = f"at most {_WHOLE} elements: of fewer than all a convolution is not equivariant"
-            raise DomainError(f"a convolution over the {group.order} elements of {group}", expected)
+            raise DomainError(f"a convolution over the {order} elements of {group}", expected)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive(seed, "layers"))
             # Large pictures are averaged over two by two cells first: a convolution of all elements is dear.
             stem = 2 if max(sides) > 20 else 1
-            samples = group.order if group.finite else _SAMPLES
+            samples = _SAMPLES if order is None else order
             return GroupResNet(
                 str(group), _DIMS, samples, in_channels=channels, num_classes=classes, separable=True, stem=stem,
                 head=64, dropout=0.0, resample="never",

@@ -112,7 +112,7 @@ def _of_pictures(group: Group) -> Frame:
     if not group.compact:
         hint = 'frame=MomentFrame("T(2)"), or of GL+, SL, Scale, Similarity+, for shapes on an empty background'
         raise DomainError(f"a frame of {group} for pictures", "a compact group", hint)
-    if group.finite and group.order > _COPIES:
+    if group.order is not None and group.order > _COPIES:
         hint = f"SO(2) by {_TURNS} angles, or a subgroup"
         raise DomainError(
             f"{group.order} elements of {group} for pictures", f"at most {_COPIES}: a copy for each", hint
