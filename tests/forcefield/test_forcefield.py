@@ -313,6 +313,18 @@ def test_pressure_shrinks_the_cell() -> None:
     assert ends[1] < ends[0]
 
 
+def test_a_check_that_is_not_possible_is_a_note(folder: Path, tmp_path: Path) -> None:
+    def refused(*_: Any, **__: Any) -> None:
+        raise DomainError("atoms that flew away", "atoms that stay")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("isotropy.forcefield._verbs.moving", refused)
+        given = {"epochs": 1, "recipe": TINY, "audit": False}
+        found = train_force_field(folder / "data.xyz", out=tmp_path / "run", **given)  # type: ignore[arg-type]
+    assert found.motion is None
+    assert any("dynamics could not be looked at: " in note and "flew away" in note for note in found.notes)
+
+
 def test_precisions_that_round_the_geometry_are_refused() -> None:
     with pytest.raises(DomainError, match="precision='bf16-mixed'"):
         Recipe(precision="bf16-mixed")

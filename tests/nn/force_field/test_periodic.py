@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -286,6 +287,9 @@ def test_training_on_stresses_virials_and_labels_that_some_have(molecules: Molec
     )
     with pytest.raises(DomainError, match=r"without stresses.*stress=0\.0"):
         EnergyForceLoss(stress=1.0)(model, next(iter(batches(molecules))))
+    free = known | torch.tensor([False, False, True]) & torch.tensor([[False], [True], [False], [False]])
+    with pytest.raises(DomainError, match=r"configurations \[1\] without a volume"):  # the first of those with a stress
+        ConfigurationBatches.of(replace(given, labelled=free), R_MAX)
     with pytest.raises(ShapeError, match="2 rows of forces"):
         ConfigurationBatches(*given_parts(molecules), torch.zeros(2, 3).double(), isolated=FREE, r_max=R_MAX)
 

@@ -268,11 +268,9 @@ def _volumes(
     if isinstance(segments, Boxes):
         cell, pbc = segments.cell, segments.pbc
     known = torch.ones(len(stresses), dtype=torch.bool) if labelled is None else labelled[:, 2].cpu()
-    size = torch.ones(len(stresses), dtype=torch.float64)
-    if not bool(known.any()):
-        return size.to(stresses.device)
     given = torch.zeros(3, 3) if cell is None else cell
     boxes = given.detach().cpu().double().expand(segments.count, 3, 3)
     along = torch.as_tensor((True, True, True) if pbc is None else pbc).cpu().expand(segments.count, 3)
-    size[known] = volumes(boxes[known], along[known], int(known.sum()))
-    return size.to(stresses.device)
+    # A unit cube for the others, so that a refusal counts all configurations.
+    boxes = torch.where(known[:, None, None], boxes, torch.eye(3, dtype=torch.float64))
+    return volumes(boxes, along | ~known[:, None], segments.count).to(stresses.device)
