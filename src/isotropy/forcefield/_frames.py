@@ -168,9 +168,9 @@ def _marks(molecules: Molecules) -> list[bytes]:
     marks: list[bytes] = []
     for k in range(len(molecules)):
         atoms = order[ptr[k] : ptr[k + 1]]
-        # A box that does not repeat, and none, are the same.
-        boxed = cells is not None and pbc is not None and bool(pbc[k].any())
-        box = (cells[k] / _SAME).round().long().numpy().tobytes() + pbc[k].numpy().tobytes() if boxed else b""
+        box = b""  # of one that does not repeat, and of none
+        if cells is not None and pbc is not None and bool(pbc[k].any()):
+            box = (cells[k] / _SAME).round().long().numpy().tobytes() + pbc[k].numpy().tobytes()
         marks.append(molecules.numbers[atoms].numpy().tobytes() + places[atoms].numpy().tobytes() + box)
     return marks
 
