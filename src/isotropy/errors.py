@@ -108,6 +108,19 @@ pip install 'isotropy[tables]'
         return cls(f"no package {package!r}", f"the extra [{extra}]", f"pip install 'isotropy[{extra}]'")
 
 
+def one_of(what: str, given: str, known: Iterable[str]) -> None:
+    """Raises DomainError for a word that is none of those known, with the nearest of them.
+
+    >>> one_of("norm", "bound", ("bounded", "l2"))
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.DomainError: given norm 'bound'; expected 'bounded' or 'l2'; write bounded
+    """
+    names = list(known)
+    if given not in names:
+        raise DomainError(f"{what} {given!r}", " or ".join(map(repr, names)), nearest(given, names))
+
+
 class ConvergenceWarning(UserWarning):
     """An iteration that stopped before it converged."""
 

@@ -15,7 +15,7 @@ from isotropy.control._families import family_of
 from isotropy.control._graph import LimbGraph
 from isotropy.control._moves import Move
 from isotropy.control._observe import WIDTH, Observer, refresh
-from isotropy.errors import DomainError, IsotropyError, ShapeError, nearest
+from isotropy.errors import DomainError, IsotropyError, ShapeError, one_of
 
 STEPS = 1000  # of an episode: then it is cut off, which is no end
 _SKIP = 4  # steps of the engine in one of control
@@ -44,7 +44,9 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         clip: str = "norm",
         render_mode: str | None = None,
     ) -> None:
-        _one_of(target=(target, ("direction", "point")), cone=(cone, tuple(_CONES)), clip=(clip, ("norm", "component")))
+        one_of("target", target, ("direction", "point"))
+        one_of("cone", cone, _CONES)
+        one_of("clip", clip, ("norm", "component"))
         if render_mode not in (None, "rgb_array"):
             raise DomainError(f"render_mode {render_mode!r}", "'rgb_array' or None")
         self.name, self.model = model_of(body)
@@ -229,12 +231,6 @@ def register() -> None:
         name = f"isotropy/{body}-v0"
         if name not in gymnasium.registry:
             gymnasium.register(name, entry_point=_made, max_episode_steps=STEPS, kwargs={"body": body})
-
-
-def _one_of(**words: tuple[str, tuple[str, ...]]) -> None:
-    for what, (given, known) in words.items():
-        if given not in known:
-            raise DomainError(f"{what} {given!r}", " or ".join(map(repr, known)), nearest(given, known))
 
 
 def _check_gravity(model: Any) -> None:

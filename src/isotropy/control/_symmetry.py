@@ -14,7 +14,7 @@ from isotropy.control._mirror import mirror_of
 from isotropy.control._moves import Move, Root
 from isotropy.control._result import MoveFinding, SimulatorSymmetry
 from isotropy.control._rollouts import Rollout, Stage, named_entries
-from isotropy.errors import DomainError
+from isotropy.errors import one_of
 from isotropy.study import answering
 
 GROUPS = ("SO(2)@z", "O(2)@z", "C(4)@z")
@@ -55,8 +55,7 @@ def measure_symmetry(
     >>> found.verdict, found.dynamics < 1e-12
     ('SO(2)@z', True)
     """
-    if group not in GROUPS:
-        raise DomainError(f"group {group!r}", ", ".join(GROUPS))
+    one_of("group", group, GROUPS)
     began = time.monotonic()
     name = _name(env)
     asked = {"env": name, "group": group, "steps": steps, "angles": list(angles), "seed": seed}

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, nearest
+from isotropy.errors import one_of
 
 GROUPS = ("O(2)@z", "SO(2)@z")
 NORMS = ("bounded", "l2", "none")
@@ -18,9 +18,8 @@ _PRODUCTS = 8  # projections of odd invariants, whose squares are even
 
 def check_words(group: str, norm: str = "bounded") -> None:
     """Raises DomainError for a group or a norm that is none of those here."""
-    for what, given, known in (("group", group, GROUPS), ("norm", norm, NORMS)):
-        if given not in known:
-            raise DomainError(f"{what} {given!r}", ", ".join(known), nearest(given, known))
+    one_of("group", group, GROUPS)
+    one_of("norm", norm, NORMS)
 
 
 class Typed(NamedTuple):

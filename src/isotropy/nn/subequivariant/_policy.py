@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError, counted, nearest
+from isotropy.errors import ShapeError, counted, one_of
 from isotropy.nn.subequivariant._columns import Columns, Combine, Invariants, Mix, Typed, check_words, perceptron
 from isotropy.nn.subequivariant._transformer import SIZES, Attention, Sizes
 from isotropy.nn.subequivariant._tree import LimbTree
@@ -30,8 +30,7 @@ class _Limbs(Settled):
     def __init__(self, size: str, group: str, positions: bool, unit_gravity: bool, extra: int) -> None:
         super().__init__()
         check_words(group)
-        if size not in SIZES:
-            raise DomainError(f"size {size!r}", " or ".join(map(repr, SIZES)), nearest(size, SIZES))
+        one_of("size", size, SIZES)
         self.sizes: Sizes = SIZES[size]
         self._told = {"size": size, "group": group, "positions": positions, "unit_gravity": unit_gravity}
         self.mirrors, self.gravity = group == "O(2)@z", _G if unit_gravity else 1.0
@@ -64,7 +63,7 @@ class _Limbs(Settled):
 
     def typed(self, obs: Float[Tensor, "rows limbs 41"]) -> tuple[Typed, Float[Tensor, "rows limbs 17"]]:
         """Vectors and scalars of the limbs: place, gravity, target, velocity are arrows; spin and hinges are axes."""
-        vectors = torch.cat([obs[..., :12], obs[..., 12:24]], -1).unflatten(-1, (8, 3))
+        vectors = obs[..., :24].unflatten(-1, (8, 3))
         scale = vectors.new_ones(8, 1)
         scale[1] = 1 / self.gravity
         vectors = vectors * scale
