@@ -57,7 +57,7 @@ def test_lifting_has_its_closed_form() -> None:
 
 # What kernels of networks make of pictures, which no closed form tells: places between cells (§2.6).
 def lifting_error(n: int, kernel_size: int, points: int, seeds: int = 5) -> float:
-    """How far ``lift(g f)(0, A)`` is from ``lift(f)(0, g^-1 A)`` on smooth bumps, relative; the median of some seeds."""
+    """How far ``lift(g f)(0, A)`` is from ``lift(f)(0, g^-1 A)`` on smooth bumps, relative: the median of seeds."""
     G, bumps, side = SL(n), Bumps(n), 25 if n == 2 else 15
     draw = generator()
     middle = 0.3 * torch.randn(24, 6, n, generator=draw, dtype=FLOAT64)

@@ -22,8 +22,8 @@ POINTS = 3
 """At how many places in a cell, along each side, a kernel is known.
 
 Lifted pictures of smooth bumps, stretched and turned, are 2 % away from what the group makes of them, for five cells
-along each side in the plane and in space; summed at the middles of cells, as published, 8 and 6 %, and 22 % in the plane
-with the published omega of 10."""
+along each side in the plane and in space; summed at the middles of cells, as published, 8 and 6 %, and 22 % in the
+plane with the published omega of 10."""
 
 
 class CoordinateKernel(Settled):
@@ -81,9 +81,9 @@ class CoordinateKernel(Settled):
 
     def forward(
         self,
-        place: Float[Tensor, "..."] | None = None,
-        group: Float[Tensor, "..."] | None = None,
-        shares: Float[Tensor, "..."] | None = None,
+        place: Float[Tensor, ...] | None = None,
+        group: Float[Tensor, ...] | None = None,
+        shares: Float[Tensor, ...] | None = None,
     ) -> Float[Tensor, "... o i"]:
         """Places and coordinates broadcast: (M, 1, P, n) with (M, N, 1, k) gives (M, N, P, c_out, c_in).
 

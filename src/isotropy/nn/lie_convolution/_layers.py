@@ -180,11 +180,12 @@ class GroupConv(_Convolution):
     ``|det B|^-1 dy dB`` left Haar measure of the whole group, so that the volume belongs to the input.
 
     The kernel is a `CoordinateKernel` of ``A^-1 u`` and of the coordinates of ``A^-1 B`` (`Chart`), zero outside of a
-    ball, integrated as in `LiftConv`, and falling off as ``exp(-|X|^2 / 2 reach^2)`` with the stretch X between A and B (``reach=None``: not
-    at all). That window has one integral, wherever A is: with ``normalised`` the sum is divided by its estimate of it,
-    which errs in the same direction. With ``separable`` it is the product of one of places, for each channel of the
-    output, and one of the group, which takes ``M (N + K^2)`` evaluations and not ``M N K^2`` for K places along a side. ``kernel`` replaces it: a
-    module from places (..., n) and coordinates (..., k) to (..., c_out, c_in), summed as it is.
+    ball, integrated as in `LiftConv`, and falling off as ``exp(-|X|^2 / 2 reach^2)`` with the stretch X between A and B
+    (``reach=None``: not at all). That window has one integral, wherever A is: with ``normalised`` the sum is divided by
+    its estimate of it, which errs in the same direction. With ``separable`` it is the product of one of places, for
+    each channel of the output, and one of the group, which takes ``M (N + P)`` evaluations and not ``M N P``, P being
+    the places. ``kernel`` replaces it: a module from places (..., n) and coordinates (..., k) to (..., c_out, c_in),
+    summed as it is.
 
     - ``group``, ``c_in``, ``c_out``, ``kernel_size``, ``padding``, ``width``, ``points``: as in `LiftConv`.
     - ``n_samples``, ``measure``, ``weights``, ``rule``, ``resample``, ``seed``: as in `GroupSampler`.
