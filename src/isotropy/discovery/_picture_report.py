@@ -106,8 +106,8 @@ def selected(f: PictureFinding) -> list[Block]:
             ],
             title=f"{f.name}: what training selected", xlabel=f"how strong, {f.unit.split(',')[0]}",
             ylabel="times that of all proposals", half=True,
-            caption="Two states in a chain select what is hard more often than it is proposed, less than in proportion "
-            "to its loss; the two lines are one where chains are long.",
+            caption="Both as multiples of what all proposals have: what is hard is selected more often than proposed. "
+            "Chains are those of single pictures, so that the two lines need not be one.",
         )
     ]  # fmt: skip
 
