@@ -79,7 +79,7 @@ def shifted(f: Function, C: Tensor, side: str) -> Function:
 def invariant(G: GLPlus, n: int = 2**14) -> bool:
     """Whether the Gaussian integral keeps its value under five translations from both sides."""
     window = Window(G, 0.7, "logistic", compact="haar")
-    shifts = matrix(GLPlus(G.n).sample((5,), generator=generator(7), dtype=FLOAT64, within=0.3))
+    shifts = matrix(GLPlus(G.n).sample((5,), generator=generator(7), dtype=FLOAT64, within=0.3 if G.n == 2 else 0.15))
     moved = [gaussian, *(shifted(gaussian, C, side) for C in shifts for side in ("left", "right"))]
     integrals = [integrate(f, window, n, generator=generator(i), rule="sobol") for i, f in enumerate(moved)]
     errors = [(found.high - found.low) / (2 * 1.96) for found in integrals]
@@ -94,6 +94,13 @@ def test_integrals_are_invariant_from_both_sides_and_mutants_are_not() -> None:
     assert invariant(GLPlus(2))
     assert not invariant(FlatGL(2))
     assert not invariant(LebesgueGL(2))
+
+
+@pytest.mark.slow
+def test_integrals_over_matrices_of_space_are_invariant_from_both_sides() -> None:
+    assert invariant(GLPlus(3), 2**15)
+    assert not invariant(FlatGL(3), 2**15)
+    assert not invariant(LebesgueGL(3), 2**15)
 
 
 # Specification 02 §5.4: a group convolution at one place, as two integrals that are equal by left invariance.
@@ -137,12 +144,12 @@ def test_function_space_values(group: GLPlus, value: float) -> None:
 SIZES = [2**k for k in range(4, 15, 2)]
 
 
-def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True) -> tuple[float, float]:
-    """The slope of log error against log n over 16 ... 16384, and the last relative error; ten seeds."""
+def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True, seeds: int = 10) -> tuple[float, float]:
+    """The slope of log error against log n over 16 ... 16384, and the last relative error."""
     errors: list[float] = []
     for n in SIZES:
         gaps: list[float] = []
-        for seed in range(10):
+        for seed in range(seeds):
             g, log_weight = window.weighted(n, generator(seed), rule)
             weight = log_weight.exp() if weighted else torch.ones_like(log_weight)
             left, right = (float((weight * f(g)).mean()) for f in both_sides(group))
@@ -157,8 +164,9 @@ def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True) -> tup
 def test_equivariance_errors_fall_at_the_rate_of_their_points(group: GLPlus) -> None:
     """The proposal of the specification's table: normal, of scale 0.4 here (0.8 in X), with uniform rotations."""
     window = Window(group, 0.4, compact="haar")
-    slope, last = rate(group, "mc", window)
-    assert -0.62 < slope < -0.4
+    # Ten seeds scatter by 0.06 about -0.5.
+    slope, last = rate(group, "mc", window, seeds=40)
+    assert -0.6 <= slope <= -0.4
     slope, sobol = rate(group, "sobol", window)
     assert slope < -0.75
     assert sobol < last / 4

@@ -257,6 +257,18 @@ def test_when_elements_are_drawn() -> None:
     assert GroupSampler("SL(2)", 64).share > 0.8
 
 
+def test_weights_that_are_no_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = GroupSampler("SL(2)", 5)
+
+    def pairs(self: Window, n: int, **how: Any) -> tuple[Tensor, Tensor, Tensor]:
+        one = torch.eye(2, dtype=FLOAT64).expand(n, 2, 2)
+        return one, one, torch.full((n,), math.nan, dtype=FLOAT64)
+
+    monkeypatch.setattr(Window, "pairs", pairs)
+    with pytest.raises(DomainError, match="weights that are not finite"):
+        sampler(generator())
+
+
 def test_settings_stand_in_the_state() -> None:
     state = LiftConv("SL(2)", 1, 2, 3, 4).state_dict()
     with pytest.raises(SchemaError, match="weights"):
