@@ -79,7 +79,7 @@ def shifted(f: Function, C: Tensor, side: str) -> Function:
 def invariant(G: GLPlus, n: int = 2**14) -> bool:
     """Whether the Gaussian integral keeps its value under five translations from both sides."""
     window = Window(G, 0.7, "logistic", compact="haar")
-    shifts = matrix(GLPlus(G.n).sample((5,), generator=generator(7), dtype=FLOAT64, within=0.3 if G.n == 2 else 0.15))
+    shifts = matrix(GLPlus(G.n).sample((5,), generator=generator(7), dtype=FLOAT64, within=0.3))
     moved = [gaussian, *(shifted(gaussian, C, side) for C in shifts for side in ("left", "right"))]
     integrals = [integrate(f, window, n, generator=generator(i), rule="sobol") for i, f in enumerate(moved)]
     errors = [(found.high - found.low) / (2 * 1.96) for found in integrals]
