@@ -3,20 +3,38 @@
 from isotropy.control._bodies import HELD_OUT, bodies
 from isotropy.control._environments import environment
 from isotropy.control._graph import LimbGraph
+from isotropy.control._heading import Headed, HeadingFrame
+from isotropy.control._kept import evaluate_trained, load_trained, train_bodies
 from isotropy.control._locomotion import Locomotion, make_locomotion, register
+from isotropy.control._point_mass import PointMass
+from isotropy.control._replay import Replay
 from isotropy.control._result import MoveFinding, SimulatorSymmetry
 from isotropy.control._symmetry import measure_symmetry
+from isotropy.control._td3 import Recipe
+from isotropy.control._train import train
+from isotropy.control._trained import Bearings, Trained
 
 register()
 
 __all__ = [
     "HELD_OUT",
+    "Bearings",
+    "Headed",
+    "HeadingFrame",
     "LimbGraph",
     "Locomotion",
     "MoveFinding",
+    "PointMass",
+    "Recipe",
+    "Replay",
     "SimulatorSymmetry",
+    "Trained",
     "bodies",
     "environment",
+    "evaluate_trained",
+    "load_trained",
     "make_locomotion",
     "measure_symmetry",
+    "train",
+    "train_bodies",
 ]

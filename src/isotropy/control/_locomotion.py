@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
@@ -151,6 +152,26 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     def rotate(self, theta: float) -> None:
         """Turns body and target about the vertical by ``theta`` radians."""
         self.move(Move(theta))
+
+    @property
+    def bearing(self) -> float:
+        """Where the target is, in radians from east."""
+        return float(np.arctan2(self.toward[1], self.toward[0]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the engine, its solver's memory too, the target, and what would be drawn next."""
+        engine = np.empty(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
+        mujoco.mj_getState(self.model, self.data, engine, mujoco.mjtState.mjSTATE_INTEGRATION)
+        told = {"engine": engine, "target": self.target, "toward": self.toward}
+        kept: dict[str, Any] = {name: torch.from_numpy(value.copy()) for name, value in told.items()}
+        return {**kept, "random": self.np_random.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state_dict`` told, bit for bit."""
+        mujoco.mj_setState(self.model, self.data, state["engine"].numpy(), mujoco.mjtState.mjSTATE_INTEGRATION)
+        refresh(self.model, self.data)
+        self.target, self.toward = (state[name].numpy().copy() for name in ("target", "toward"))
+        self.np_random.bit_generator.state = state["random"]
 
     def move(self, move: Move) -> None:
         """Moves body and target."""
