@@ -46,7 +46,7 @@ def capsules(inner: Any) -> NDArray[np.float64]:
     """``(geoms, 7)``: radius and both ends (along the target, across, up), metres, the torso at along = across = 0."""
     model, data = inner.model, inner.data
     mujoco.mj_kinematics(model, data)
-    along = np.array([*inner.toward[:2], 0.0])
+    along = np.array([np.cos(inner.bearing), np.sin(inner.bearing), 0.0])
     axes = np.stack([along, [-along[1], along[0], 0.0], [0.0, 0.0, 1.0]])
     origin = np.array([*data.qpos[:2], 0.0])
     found = list[list[float]]()

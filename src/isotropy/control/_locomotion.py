@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -95,7 +96,7 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         self.data.ctrl[:] = controls
         mujoco.mj_step(self.model, self.data, _SKIP)
         refresh(self.model, self.data)
-        finite = bool(np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all())
+        finite = math.isfinite(float(self.data.qpos.sum()) + float(self.data.qvel.sum()))
         if not finite:
             return self.observe(), 0.0, True, False, {"finite": False}
         towards = self._nearer(place) / self.dt
@@ -125,13 +126,7 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
 
     def observe(self) -> dict[str, NDArray[np.float64]]:
         """The limbs as they are now, ``{"limbs": (limbs, 41)}``."""
-        gap = self.target - self.data.qpos[:2]
-        distance = float(np.hypot(*gap))
-        if _HERE < distance < np.inf:
-            self.toward = gap / distance
-        elif np.isfinite(distance) and not self._warned:
-            warnings.warn("the target lies on the torso: its last direction is kept", stacklevel=2)
-            self._warned = True
+        self._look()
         return {"limbs": self._observer(self.data, self.toward)}
 
     def set_state(
@@ -156,6 +151,7 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     @property
     def bearing(self) -> float:
         """Where the target is, in radians from east."""
+        self._look()
         return float(np.arctan2(self.toward[1], self.toward[0]))
 
     def state_dict(self) -> dict[str, Any]:
@@ -197,6 +193,16 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     def close(self) -> None:
         if self._picture is not None:
             self._picture.close()
+
+    def _look(self) -> None:
+        """Where the target is; on top of it, where it last was."""
+        gap = self.target - self.data.qpos[:2]
+        distance = float(np.hypot(*gap))
+        if _HERE < distance < np.inf:
+            self.toward = gap / distance
+        elif np.isfinite(distance) and not self._warned:
+            warnings.warn("the target lies on the torso: its last direction is kept", stacklevel=3)
+            self._warned = True
 
     def _nearer(self, place: NDArray[np.float64]) -> float:
         """Metres won since the torso was there: |a| - |b| = (a - b).(a + b) / (|a| + |b|), which cancels nothing."""

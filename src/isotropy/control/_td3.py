@@ -119,7 +119,7 @@ class TD3(Task):
         done: Float[Tensor, " rows"],
         graph: LimbTree,
         generator: torch.Generator,
-    ) -> Float[Tensor, "rows limbs"]:
+    ) -> Float[Tensor, "rows values"]:
         action = agent.slow_actor(after, graph)
         noise = self.recipe.smoothing * torch.randn(action.shape, generator=generator).to(action)
         most = self.recipe.smoothing_clip

@@ -102,9 +102,8 @@ def train(
         )  # fmt: skip
         actor = agent.actor.cpu().eval()
         answer.run.save(actor, POLICY)
-        last = [
-            np.concatenate(found) for found in zip(*(row["evaluations"] for row in history.rows[-_LAST:]), strict=True)
-        ]
+        kept = [row["evaluations"] for row in history.rows[-_LAST:]]
+        last = [[value for look in looks for value in look] for looks in zip(*kept, strict=True)]
         names = ("updates", "transitions", "cpu_s", "return", "evaluated")
         result = Trained(
             bodies=tuple(
@@ -127,9 +126,7 @@ def train(
         return answer.write(replace(result, **answer.stamp()))
 
 
-def found_of(
-    env: Any, actor: nn.Module, bearings: int, returns: Sequence[float] | np.ndarray[Any, Any], group: str, seed: int
-) -> Bearings:
+def found_of(env: Any, actor: nn.Module, bearings: int, returns: Sequence[float], group: str, seed: int) -> Bearings:
     """What is told of a body: its returns, those of random actions, those all round, and the world that it acts in."""
     turned = by_bearing(env, actor, bearings, episodes=2, steps=200, seed=seed).mean(1) if bearings else np.zeros(0)
     return Bearings(
@@ -143,7 +140,7 @@ def found_of(
     )
 
 
-def interval(values: Sequence[float] | np.ndarray[Any, Any], seed: int, draws: int = 2000) -> Estimate:
+def interval(values: Sequence[float], seed: int, draws: int = 2000) -> Estimate:
     """The mean, with the percentiles of the means of episodes drawn again (bootstrap, 95 %).
 
     >>> print(interval([1.0, 1.0, 1.0], 0))
