@@ -181,6 +181,11 @@ def placed(
         raise ShapeError(
             f"{counted(len(trees), 'tree')} for {counted(len(like), 'row')}", "one for all, or one for each"
         )
+    if one and limbs == len(trees[0].parents) <= _TABLE:  # the usual case, asked for at each step of control
+        (tree,) = trees
+        at = tree.traversals
+        found = at[None], at[tree.twins][None], tree.relation[None].to(like.dtype)
+        return found[0].to(like.device), found[1].to(like.device), found[2].to(like.device)
     places = torch.zeros(len(trees), limbs, 3, dtype=torch.long)
     twins = places.clone()
     relation = torch.zeros(len(trees), limbs, limbs, 3, dtype=torch.float64)
