@@ -12,12 +12,11 @@ from torch import Tensor, nn
 from isotropy.control._observe import WIDTH
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.nn.parts import LimbTree
-from isotropy.settings import Settled
 
 _ACTION = 3
 
 
-class WholeNetwork(Settled):
+class WholeNetwork(nn.Module):
     """A perceptron on all ``limbs`` of one body at once: torques ``(rows, limbs, 3)``, or with ``critic`` their value
     ``(rows, 1)``. Raises ShapeError for a body with another number of limbs."""
 
@@ -30,9 +29,6 @@ class WholeNetwork(Settled):
             nn.Linear(each * limbs, hidden), nn.ReLU(), nn.Linear(hidden, hidden), nn.ReLU(), nn.Linear(hidden, out)
         )
 
-    def settings(self) -> dict[str, Any]:
-        return {"limbs": self.limbs, "critic": self.critic, "hidden": self.hidden}
-
     def forward(self, *given: Any) -> Tensor:
         x = _told(given, self.critic)
         if x.shape[1] != self.limbs:
@@ -44,7 +40,7 @@ class WholeNetwork(Settled):
         return out if self.critic else out.tanh().unflatten(-1, (self.limbs, _ACTION))
 
 
-class MessageNetwork(Settled):
+class MessageNetwork(nn.Module):
     """One network for every limb, which hears its children, then its parent: torques, or with ``critic`` values, of
     each limb.
 
@@ -58,9 +54,6 @@ class MessageNetwork(Settled):
         each, out = WIDTH + (_ACTION if critic else 0), 1 if critic else _ACTION
         self.up = _perceptron(each + message, hidden, message)
         self.down = _perceptron(each + 2 * message, hidden, out + message)
-
-    def settings(self) -> dict[str, Any]:
-        return {"critic": self.critic, "hidden": self.hidden, "message": self.message}
 
     def forward(self, *given: Any) -> Tensor:
         x, tree = _told(given, self.critic), tree_of(given[-1])
@@ -86,7 +79,7 @@ class MessageNetwork(Settled):
         return answers[..., 0] if self.critic else answers.tanh()
 
 
-class TransformerNetwork(Settled):
+class TransformerNetwork(nn.Module):
     """Attention between limbs, whose vectors are numbers as all others: torques, or with ``critic`` values, of each.
 
     Places in the tree are embedded, and relations added to the attention, as in the subequivariant policy.
@@ -104,9 +97,6 @@ class TransformerNetwork(Settled):
         layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True)
         self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
         self.out = nn.Linear(each + width, out)
-
-    def settings(self) -> dict[str, Any]:
-        return {"critic": self.critic, "width": self.width, "layers": self.depth, "heads": self.heads}
 
     def forward(self, *given: Any) -> Tensor:
         x, tree = _told(given, self.critic), tree_of(given[-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.control._observe import WIDTH
 from isotropy.errors import MissingExtraError, SchemaError
@@ -13,12 +13,12 @@ from isotropy.nn import SubequivariantPolicy
 from isotropy.nn.parts import LimbTree
 
 try:
-    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
-except ImportError as missing:
-    raise MissingExtraError.of("stable_baselines3", "sb3") from missing
+    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor as _Base
+except ImportError:
+    _Base: Any = None
 
 
-class SubequivariantExtractor(BaseFeaturesExtractor):
+class SubequivariantExtractor(_Base or nn.Module):
     """Features ``(rows, limbs * 67)`` of observations ``{"limbs": (rows, limbs, 41)}``: what the subequivariant layers
     know of each limb, with the torques that their policy would choose.
 
@@ -30,6 +30,8 @@ class SubequivariantExtractor(BaseFeaturesExtractor):
     """
 
     def __init__(self, observation_space: Any, graph: LimbTree, size: str = "small", group: str = "O(2)@z") -> None:
+        if _Base is None:
+            raise MissingExtraError.of("stable_baselines3", "sb3")
         spaces = getattr(observation_space, "spaces", {})
         shape = getattr(spaces.get("limbs"), "shape", None)
         if shape != (len(graph.parents), WIDTH):

@@ -13,7 +13,6 @@ from isotropy.control._observe import TARGET, WIDTH
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import DiscreteMeasure, Group, parse
 from isotropy.linalg import Segments
-from isotropy.settings import Settled
 
 _HERE = 1e-9
 
@@ -56,15 +55,12 @@ class HeadingFrame:
         return torch.cat([vectors.flatten(-2), x[..., 24:]], -1)
 
 
-class Headed(Settled):
+class Headed(nn.Module):
     """``network`` behind a HeadingFrame: torques and values are scalars, and need no turning back."""
 
     def __init__(self, network: nn.Module, frame: HeadingFrame | None = None) -> None:
         super().__init__()
         self.network, self.frame = network, frame or HeadingFrame()
-
-    def settings(self) -> dict[str, Any]:
-        return {"frame": type(self.frame).__name__}
 
     def forward(self, seen: Float[Tensor, "rows limbs 41"], *others: Any) -> Tensor:
         return self.network(self.frame.along(seen), *others)

@@ -11,26 +11,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import nn
 
 from isotropy.control._agents import agent_of
 from isotropy.control._engine import mujoco
-from isotropy.control._episodes import aimless, by_bearing, play
+from isotropy.control._episodes import aimless, by_bearing
 from isotropy.control._film import film
-from isotropy.control._stream import ReplayStream, limbs_of
+from isotropy.control._stream import limbs_of
 from isotropy.control._symmetry import measure_symmetry
-from isotropy.control._td3 import TD3, Recipe
+from isotropy.control._td3 import Recipe
+from isotropy.control._teach import teach
 from isotropy.control._trained import Bearings, Trained
 from isotropy.errors import DomainError, IsotropyError
 from isotropy.estimate import Estimate
 from isotropy.study import answering
-from isotropy.train import Row, fit
 
 POLICY = "policy.safetensors"
-_EPISODES, _LAST = 4, 3  # episodes of an evaluation; evaluations that count at the end
+_LAST = 3  # evaluations that count at the end
 _AIMLESS = 20  # random episodes
-_FOREVER = 10**9  # updates, where the clock ends a training
 
 
 def train(
@@ -75,7 +73,6 @@ def train(
     updates = _updates(worlds, steps, minutes, recipe)
     graphs = [limbs_of(env) for env in worlds]
     agent = agent_of(policy, graphs, size=size, group=group, seed=seed).to(device)
-    every = max(1, updates // evaluations) if minutes is None else 250
     settings = {
         "bodies": ", ".join(name_of(env) for env in worlds), "policy": policy, "size": size, "group": group,
         **({"steps": steps} if minutes is None else {"minutes": minutes}), "recipe": asdict(recipe), "seed": seed,
@@ -84,36 +81,24 @@ def train(
     }  # fmt: skip
     with answering(run, resume, settings, began=began) as answer:
         capacity = recipe.capacity if steps is None else min(recipe.capacity, steps)
-        tested = [copy.deepcopy(env) for env in worlds]
-        stream = ReplayStream(worlds, agent.actor, replace(recipe, capacity=capacity), seed=seed, per_epoch=every)
-
-        def look(row: Row, _: nn.Module) -> bool:
-            found = [[one.gained for one in play(env, agent.actor, range(_EPISODES))[0]] for env in tested]
-            row |= {"evaluated": float(np.mean(found)), "evaluations": found}
-            return minutes is not None and stream.seconds[1] >= 60 * minutes
-
-        def adam(parameters: Any) -> torch.optim.Optimizer:
-            return torch.optim.Adam(parameters, recipe.rate, fused=True)
-
-        history = fit(
-            agent, TD3(graphs, recipe, turns=policy == "augmented"), stream, optimizer={"actor": adam, "critics": adam},
-            max_steps=updates, clip=recipe.clip, callbacks=[look], run=answer.run, checkpoint_every=60.0, seed=seed,
-            progress=False if minutes is not None else progress,
+        history = teach(
+            agent, worlds, replace(recipe, capacity=capacity), answer.run, updates=updates, minutes=minutes,
+            looks=evaluations, turns=policy == "augmented", seed=seed, progress=progress,
         )  # fmt: skip
         actor = agent.actor.cpu().eval()
         answer.run.save(actor, POLICY)
-        kept = [row["evaluations"] for row in history.rows[-_LAST:]]
+        kept = [row["evaluations"] for row in history.rows if "evaluations" in row][-_LAST:]
         last = [[value for look in looks for value in look] for looks in zip(*kept, strict=True)]
         names = ("updates", "transitions", "cpu_s", "return", "evaluated")
         result = Trained(
             bodies=tuple(
-                found_of(env, actor, bearings, returns, group, seed) for env, returns in zip(tested, last, strict=True)
+                found_of(env, actor, bearings, returns, group, seed) for env, returns in zip(worlds, last, strict=True)
             ),
             policy=policy,
             size=size,
             group=group,
             curve={name: tuple(row.get(name) for row in history.rows) for name in names},
-            transitions=stream.transitions or int(history.rows[-1]["transitions"]),
+            transitions=int(history.rows[-1]["transitions"]),
             updates=history.steps,
             cpu_seconds=float(history.rows[-1]["cpu_s"]),
             environments=tuple(environments),
@@ -121,7 +106,7 @@ def train(
             seed=seed,
             actor=actor,
             graphs=tuple(graphs),
-            frames=tuple(film(tested[0], actor, seed=seed)),
+            frames=tuple(film(worlds[0], actor, seed=seed)),
         )
         return answer.write(replace(result, **answer.stamp()))
 
@@ -168,8 +153,8 @@ def _world(env: Any, group: str, seed: int) -> str:
     return f"{found.verdict} (dynamics {found.surviving('dynamics')}, reward {found.surviving('reward')})"
 
 
-def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, recipe: Recipe) -> int:
-    """How many updates fit; raises DomainError where none does."""
+def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, recipe: Recipe) -> int | None:
+    """How many updates fit, None where the clock says; raises DomainError where none does."""
     if not worlds:
         raise DomainError("no environments", "one, or several")
     if (steps is None) == (minutes is None):
@@ -177,7 +162,7 @@ def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, re
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise DomainError(f"minutes={minutes}", "above 0")
-        return _FOREVER
+        return None
     assert steps is not None
     first = len(worlds) * -(-recipe.warmup // len(worlds))  # each body has as many
     if steps < first + recipe.every:

@@ -51,8 +51,8 @@ _POLICY = {
 
 @dataclass(frozen=True)
 class Bearings:
-    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what random actions do, and what
-    the same starts are worth with the target at each of ``bearings`` (degrees from east).
+    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do, and
+    the ``returns`` of the same starts with the target at each of ``bearings`` (degrees from east).
 
     ``gained`` has the bootstrap interval of the mean over episodes of the last evaluations. ``world`` says which
     symmetry the environment itself was measured to have ("" where it was not).
@@ -79,11 +79,13 @@ class Bearings:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Trained(Answer[Bearings]):
-    """A ``policy`` that was trained on ``bodies``, ``result["hopper_3_shin"]``, and how: ``result.act(observation)``.
+    """A ``policy`` that was trained on ``bodies``, ``result["hopper_3_shin"]``, and acts: ``result.act(observation)``.
 
-    ``curve`` has the columns updates, transitions, cpu_s, return (of training, with noise) and evaluated (without).
-    ``where`` it is kept; ``environments`` as ``isotropy control train`` made them. ``data``, ``notes``, ``settings``,
-    ``seconds``, ``date`` and ``command`` say how it was asked.
+    ``size`` and ``group`` are those of a subequivariant one. ``curve`` has the columns updates, transitions, cpu_s,
+    return (of training, with noise) and evaluated (without), of so many ``transitions``, ``updates`` and
+    ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made them. The
+    ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or loaded.
+    ``data``, ``notes``, ``settings``, ``seed``, ``seconds``, ``date`` and ``command`` say how it was asked.
     """
 
     kind: ClassVar[str] = "trained-policy"
@@ -190,7 +192,9 @@ class Trained(Answer[Bearings]):
                     lines.append(Curve(label, [x for x, _ in pairs], [y for _, y in pairs]))
             levels = [("random", sum(body.random for body in self.bodies) / len(self.bodies))]
             if lines:
-                curves.append(Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}"))
+                curves.append(
+                    Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}", half=True)
+                )
         return section("Learning", *curves)
 
     def _card(self) -> Table:
