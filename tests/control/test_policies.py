@@ -29,7 +29,7 @@ from isotropy.control._episodes import by_bearing
 from isotropy.control._film import capsules, drawn, film
 from isotropy.control._replay import turned
 from isotropy.errors import DomainError, SchemaError, ShapeError
-from isotropy.frames import Frame
+from isotropy.frames import Frame, FrameAveraged
 
 INVARIANT = {"subequivariant", "heading"}
 
@@ -73,6 +73,19 @@ def test_the_heading_frame_is_a_frame() -> None:
     assert torch.allclose(frame.along(seen)[:, 0, 7], torch.zeros(4), atol=1e-6)
     with pytest.raises(DomainError, match="without a direction"):
         frame(torch.zeros(1, 3, 41))
+
+
+def test_the_heading_frame_serves_where_all_frames_do() -> None:
+    """FrameAveraged, around a network of flat numbers with types, gives what Headed gives."""
+    torch.manual_seed(0)
+    backbone = torch.nn.Sequential(torch.nn.Linear(123, 9), torch.nn.Tanh()).double()
+    seen, _ = make_locomotion("hopper_3_shin").reset(seed=2)
+    flat = torch.from_numpy(seen["limbs"]).reshape(1, -1)
+    framed = FrameAveraged(backbone, HeadingFrame(), " + ".join(["8*Vector + 17*Scalar"] * 3), "9*Scalar")
+    other = turned(flat.reshape(1, 3, 41), torch.tensor([2.2], dtype=torch.float64)).reshape(1, -1)
+    expected = backbone(HeadingFrame().along(flat.reshape(1, 3, 41)).flatten(1))
+    assert torch.allclose(framed(flat), expected, atol=1e-12)
+    assert torch.allclose(framed(other), expected, atol=1e-12)
 
 
 def test_targets_stay_in_their_sector() -> None:

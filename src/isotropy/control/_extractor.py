@@ -13,12 +13,14 @@ from isotropy.nn import SubequivariantPolicy
 from isotropy.nn.parts import LimbTree
 
 try:
-    from stable_baselines3.common.torch_layers import BaseFeaturesExtractor as _Base
+    from stable_baselines3.common.torch_layers import (  # pyright: ignore[reportMissingImports]
+        BaseFeaturesExtractor as _Base,
+    )
 except ImportError:
     _Base: Any = None
 
 
-class SubequivariantExtractor(_Base or nn.Module):
+class SubequivariantExtractor(_Base or nn.Module):  # pyright: ignore[reportGeneralTypeIssues,reportUntypedBaseClass]
     """Features ``(rows, limbs * 67)`` of observations ``{"limbs": (rows, limbs, 41)}``: what the subequivariant layers
     know of each limb, with the torques that their policy would choose.
 

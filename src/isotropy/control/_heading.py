@@ -21,9 +21,10 @@ _HERE = 1e-9
 class HeadingFrame:
     """The turn about the vertical that takes east to the target of ``x (rows, limbs, 41)``: one atom of SO(2)@z.
 
-    A frame as all in ``isotropy.frames``; ``along(x)`` gives the limbs as they look along it. For one body it has the
-    same exact invariance that a subequivariant network has, around any network, at almost no cost. Raises ShapeError
-    for limbs of another width, DomainError where there is no target in the plane.
+    A frame as all in ``isotropy.frames``, which also reads the vectors ``(rows, vectors, 3)`` that FrameAveraged hands
+    it; ``along(x)`` gives the limbs as they look along it. For one body it has the same exact invariance that a
+    subequivariant network has, around any network, at almost no cost. Raises ShapeError for limbs of another width,
+    DomainError where there is no target in the plane.
 
     >>> x = torch.zeros(1, 1, 41)
     >>> x[..., 7] = 1  # the target lies north
@@ -33,15 +34,15 @@ class HeadingFrame:
 
     group: Group = field(default_factory=lambda: parse("SO(2)@z"))
 
-    def __call__(self, x: Float[Tensor, "rows limbs 41"], segments: Segments | None = None) -> DiscreteMeasure:
+    def __call__(self, x: Float[Tensor, "rows many width"], segments: Segments | None = None) -> DiscreteMeasure:
         R = self.turn(x)
         return DiscreteMeasure(R[:, None], x.new_zeros(len(x), 1), exact=True)
 
-    def turn(self, x: Float[Tensor, "rows limbs 41"]) -> Float[Tensor, "rows 3 3"]:
+    def turn(self, x: Float[Tensor, "rows many width"]) -> Float[Tensor, "rows 3 3"]:
         """The matrix of each row."""
-        if x.shape[-1] != WIDTH:
+        if x.shape[-1] not in (WIDTH, 3):
             raise ShapeError(f"limbs of {counted(x.shape[-1], 'number')}", f"{WIDTH}")
-        goal = x[:, 0, TARGET][:, :2]
+        goal = (x[:, 0, TARGET] if x.shape[-1] == WIDTH else x[:, TARGET.start // 3])[:, :2]
         size = torch.linalg.vector_norm(goal, dim=-1, keepdim=True)
         if not bool((size > _HERE).all()):
             raise DomainError("a target without a direction in the plane", "a unit vector")

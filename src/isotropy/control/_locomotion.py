@@ -166,7 +166,8 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         """Goes on from what ``state_dict`` told, bit for bit."""
         mujoco.mj_setState(self.model, self.data, state["engine"].numpy(), mujoco.mjtState.mjSTATE_INTEGRATION)
         refresh(self.model, self.data)
-        self.target, self.toward = (state[name].numpy().copy() for name in ("target", "toward"))
+        self.target = np.array(state["target"].numpy())
+        self.toward = np.array(state["toward"].numpy())
         self.np_random.bit_generator.state = state["random"]
 
     def move(self, move: Move) -> None:

@@ -6,7 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float
@@ -74,7 +74,8 @@ class Agent(nn.Module):
     def follow(self, tau: float) -> None:
         """Moves the slow copies by ``tau`` of the way to the networks."""
         for fast, slow in ((self.actor, self.slow_actor), (self.critics, self.slow_critics)):
-            torch._foreach_lerp_(list(slow.parameters()), list(fast.parameters()), tau)
+            for old, new in zip(slow.parameters(), fast.parameters(), strict=True):
+                old.lerp_(new, tau)
 
 
 class TD3(Task):
@@ -124,5 +125,7 @@ class TD3(Task):
         noise = self.recipe.smoothing * torch.randn(action.shape, generator=generator).to(action)
         most = self.recipe.smoothing_clip
         action = (action + noise.clamp(-most, most)).clamp(-1, 1)
-        worth = torch.stack([critic(after, action, graph) for critic in agent.slow_critics]).amin(0)
+        worth = torch.stack([critic(after, action, graph) for critic in cast(nn.ModuleList, agent.slow_critics)]).amin(
+            0
+        )
         return reward[:, None] + self.recipe.gamma * (1 - done[:, None]) * worth

@@ -306,7 +306,7 @@ class Loop:
             )
 
 
-def _told_by(batches: Iterable[Any]) -> Mapping[str, float | None]:
+def _told_by(batches: Iterable[Any]) -> Row:
     """The columns that batches fill themselves: a stream that grows says how far it is."""
-    columns = getattr(batches, "columns", None)
+    columns: Callable[[], Row] | None = getattr(batches, "columns", None)
     return columns() if callable(columns) else {}

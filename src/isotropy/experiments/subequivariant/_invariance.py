@@ -29,7 +29,7 @@ def exact_job(run: Run, *, seed: int, method: str, states: int) -> dict[str, Any
     torch.manual_seed(derive(seed, "weights"))
     policy = network(method, len(graph.names)).double()
     seen = states_of(states, seed)
-    found = {"parameters": size(policy)}
+    found: dict[str, Any] = {"parameters": size(policy)}
     with torch.no_grad():
         before = _scaled(policy, seen, graph)
         angle = 2 * torch.pi * torch.rand(states, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
@@ -73,7 +73,8 @@ def states_of(count: int, seed: int) -> Tensor:
     """Limbs ``(states, 7, 41)`` of a walker that moves, in random poses."""
     env, draw = make_locomotion(_BODY), np.random.default_rng(derive(seed, "states"))
     env.reset(seed=0)
-    world, found = env.unwrapped, list[Tensor]()
+    world: Any = env.unwrapped
+    found = list[Tensor]()
     for _ in range(count):
         q, v = world.model.qpos0.copy(), draw.standard_normal(world.model.nv)
         q[3:7] = draw.standard_normal(4)
@@ -109,6 +110,6 @@ def _scaled(policy: nn.Module, seen: Tensor, graph: LimbGraph) -> Tensor:
     if isinstance(inner, SubequivariantPolicy):
         for _ in range(4):
             typical = float(policy(seen, graph).abs().mean())
-            inner.coefficients[-1].weight.mul_(_TORQUES / typical)
-            inner.coefficients[-1].bias.mul_(_TORQUES / typical)
+            for weight in inner.coefficients[-1].parameters():
+                weight.mul_(_TORQUES / typical)
     return policy(seen, graph)

@@ -55,7 +55,8 @@ def played(plan: SectorPlan, count: int, seed: int) -> tuple[Tensor, Tensor, Ten
     Body and target look east, within the plan's degrees: the scene is turned to the one, and its target to the other.
     """
     env = Sector(make_locomotion(plan.body), 2 * np.radians(float(plan.degrees)))
-    world, draw = env.unwrapped, np.random.default_rng(derive(seed, "torques"))
+    world: Any = env.unwrapped
+    draw = np.random.default_rng(derive(seed, "torques"))
     half = np.radians(float(plan.degrees))
 
     def begun() -> Any:
