@@ -41,6 +41,7 @@ TUTORIALS = (
     "which-parameters.md",
     "scaling.md",
     "simulators.md",
+    "one-policy-every-direction.md",
     "keep-what-moved.md",
 )
 
