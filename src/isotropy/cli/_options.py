@@ -105,7 +105,8 @@ def show(
 def show_claims(verdicts: Iterable[Any]) -> None:
     """Prints which claims of a reproduction held."""
     for verdict in verdicts:
-        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}")
+        found = f": {verdict.numbers}" if verdict.numbers else ""
+        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}{found}")
 
 
 def point(out: Path | None) -> None:
