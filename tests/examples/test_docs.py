@@ -42,6 +42,8 @@ TUTORIALS = (
     "scaling.md",
     "simulators.md",
     "keep-what-moved.md",
+    "floors-and-ceilings.md",
+    "renderer.md",
 )
 
 

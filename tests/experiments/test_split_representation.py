@@ -67,6 +67,8 @@ def test_every_method_has_its_lines(found: SplitRepresentation) -> None:
     assert {line.method for line in found.scores if line.task == "ceilings"} == {
         "assembly 0", "assembly 1", "turned 0", "prism 1, C(3)",
     }  # fmt: skip
+    copies = [found.score(METHODS, f"copies of degree {l}", EXACT).mean for l in range(3)]
+    assert copies == [3, 1, 2]  # as in functions on the group, of 16 columns
     counts = {method: found.score(METHODS, "parameters of the predictor", method).mean for method in (SPLIT, EXACT)}
     assert counts == {SPLIT: 35 * 16 * 16, EXACT: 16 * 16}
 
@@ -174,15 +176,16 @@ def test_poses_are_shuffled_within_their_objects() -> None:
     assert not torch.equal(other.latents, train.latents)
 
 
-def test_on_latents_alone_the_exact_predictor_goes_where_none_was_seen(tmp_path: Path) -> None:
+def test_on_latents_alone_the_exact_predictor_is_as_good_where_none_was_seen(tmp_path: Path) -> None:
     with Run(tmp_path / "run") as run:
         errors = {
             name: latent_job(run, seed=0, predictor=name, plan=Latent())
             for name in ("exact, right multiplicities", "linear in quaternions")
         }
     exact, linear = errors.values()
-    assert exact["haar"] < 2 * exact["box"] + 0.05
-    assert linear["haar"] > 0.5 > exact["haar"]
+    assert exact["haar"] < exact["box"] + 0.05
+    assert linear["haar"] > linear["box"] + 0.1
+    assert exact["haar"] < 0.7 * linear["haar"]
 
 
 def test_unknown_levels_and_methods_are_refused() -> None:

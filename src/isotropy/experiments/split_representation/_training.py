@@ -145,4 +145,5 @@ def _simulated(trained: Trained, data: MultiViewDataset, where: str) -> dict[str
     if not where and predictor.kind != "mlp":
         law = group_law_report(predictor)
         outcome |= {f"law {name}": value for name, value in law._asdict().items()}
+        outcome |= {f"copies {degree}": count for degree, count in predictor.multiplicities.items()}
     return outcome

@@ -38,6 +38,7 @@ _HEADS = {
     "pre beyond": ("PRE beyond the box", "error"),
     "turn": ("turn", "degrees off"), "turn beyond": ("turn beyond the box", "degrees off"),
     **{f"law {name}": (f"group law, {name}", "per sqrt(D)") for name in GroupLaw._fields},
+    **{f"copies {l}": (f"copies of degree {l}", "number") for l in range(3)},
     "rank": ("effective rank", "of the features"), "staying": ("directions that stay", "number"),
     "alive": ("directions", "number"),
     **{f"content {l}": (f"degree {l} in the equivariant half", "share") for l in range(3)},
