@@ -43,6 +43,8 @@ TUTORIALS = (
     "simulators.md",
     "one-policy-every-direction.md",
     "keep-what-moved.md",
+    "floors-and-ceilings.md",
+    "renderer.md",
 )
 
 

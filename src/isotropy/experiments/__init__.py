@@ -11,6 +11,7 @@ from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.piecewise import PIECEWISE
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
+from isotropy.experiments.split_representation import SPLIT_REPRESENTATION
 from isotropy.experiments.subequivariant import SUBEQUIVARIANT
 from isotropy.experiments.subgraph import SUBGRAPH
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
@@ -34,6 +35,7 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         ASYMPTOTIC_SYMMETRIES,
         VARYING_SPEED_OF_LIGHT,
         GEOMETRIC_FEDERATED,
+        SPLIT_REPRESENTATION,
         SUBEQUIVARIANT,
     )
 }
