@@ -138,9 +138,10 @@ def operations() -> None:
 
 def errors(figure: str | None) -> None:
     """How far from invariance, in what time."""
-    found = error_rows()
-    for row in found:
-        print(f"{row.group}, {row.method}: error {row.error:.3f}, {row.milliseconds:.0f} ms")
+    found: list[Row] = []
+    for row in error_rows():
+        print(f"{row.group}, {row.method}: error {row.error:.3f}, {row.milliseconds:.0f} ms", flush=True)
+        found.append(row)
     if figure:
         drawn(found, figure)
 
@@ -162,7 +163,7 @@ def drawn(found: list[Row], file: str) -> None:
                 panel.plot(row.milliseconds, row.error, mark, color=colour, label=row.method, markersize=7)
         panel.set(xscale="log", xlabel="processor ms for 12 pictures", title=group)
         panel.grid(alpha=0.3)
-    panels[0].set_ylabel("distance moved / distance between pictures")
+    panels[0].set_ylabel("moved / between pictures")
     handles = {label: h for p in panels for h, label in zip(*p.get_legend_handles_labels(), strict=True)}
     whole.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=8)
     whole.savefig(file, dpi=120)
