@@ -12,7 +12,7 @@ from torch import Tensor
 from frames.bodies import person
 from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
 from isotropy.frames import Certificate, Partition, PCAFrame, PiecewiseLayer, piecewise_certificate, voronoi_partition
-from isotropy.frames.piecewise._layer import _unit
+from isotropy.frames.piecewise._layer import _Seen, _unit
 from isotropy.frames.piecewise._radial import RadialFrames
 from isotropy.groups import SO, E, O, homogeneous
 from isotropy.linalg import Segments, neighbours
@@ -92,6 +92,18 @@ def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> Non
     assert 0 < f.diagnostics["degenerate_fraction"] < 1
 
 
+def test_a_cell_says_the_same_alone_and_beside_others() -> None:
+    """Cells are restricted to and not multiplied by zero: no other row enters a mean, an axis or a neighbourhood."""
+    x, cells = all_shapes()
+    f, feats = layer("Scalar + Vector", "2*Scalar + Vector"), draw(len(x), 4, seed=2)
+    y, votes = f(x, feats, cells)
+    for cell in range(len(cells)):
+        rows = cells.rows(cell)
+        alone, said = f(x[rows], feats[rows], Partition(torch.zeros_like(rows)))
+        assert torch.allclose(alone, y[rows], atol=1e-10)
+        assert torch.allclose(said, votes[rows], atol=1e-10)
+
+
 def test_single_precision() -> None:
     x, cells = draw(200, 3).float(), voronoi_partition(draw(200, 3).float(), 6)[0]
     f = layer(None, "2*Scalar + Vector").float()
@@ -126,7 +138,8 @@ def test_one_cell_is_the_average_over_principal_axes(group: str) -> None:
         still = RadialFrames(
             frames.centre * 0, torch.eye(3).double()[None], frames.simple, frames.block, frames.signs[:1]
         )
-        values.append(f._seen(seen, x[:, :0], x[:, :0, None].expand(-1, -1, 3), still, one.cells, edges)[0, :, :3])
+        given = _Seen.of(seen, x[:, :0], x[:, :0, None].expand(-1, -1, 3), None, still, one.cells, edges, 4)
+        values.append(f._said(given, still.signs, one.cells)[:, 0, :3])
     assert torch.allclose(torch.stack(values).mean(0), whole, atol=1e-12)
 
 

@@ -90,14 +90,22 @@ class RadialFrames:
         """Cells that leave some axes open."""
         return ~self.simple.all(1)
 
-    def there(self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "F n c 3"]:
-        """Vectors of points (c for each) as all frames of their ``cell`` see them."""
+    def along(
+        self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n c 3"], Float[Tensor, "n c 3"]]:
+        """Vectors of points (c for each) in the axes of their ``cell``: a part that a frame multiplies by its signs,
+        and lengths in open blocks, that all frames see alike."""
         along = v @ self.axes[cell]
         simple, place = self.simple[cell][:, None], self.block[cell][:, None].expand(along.shape)
         square = torch.zeros_like(along).scatter_add(2, place, torch.where(simple, 0.0, along.square()))
         # The root of zero has no derivative, and what lies there is zero to all orders.
         length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
-        return torch.where(simple, self.signs[:, None, None] * along, length)
+        return torch.where(simple, along, 0.0), length
+
+    def there(self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "F n c 3"]:
+        """Vectors of points (c for each) as all frames of their ``cell`` see them."""
+        odd, even = self.along(v, cell)
+        return self.signs[:, None, None] * odd + even
 
     def split(self, size: int) -> list[RadialFrames]:
         """The frames of each cell, so many at a time."""
