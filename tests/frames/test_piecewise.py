@@ -72,7 +72,8 @@ def all_shapes() -> tuple[Tensor, Partition]:
 
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("far", [3.0, 1e6])
-def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> None:
+@pytest.mark.parametrize("frames", ["radial", "weighted"])
+def test_cells_of_every_shape_move_each_by_itself(group: str, far: float, frames: str) -> None:
     """Specification 06 §5.1 and §5.6 ask for 1e-10 where cells are generic, 1e-8 where they are even, with mirrors of
     single cells, and for 1e-5 a million lengths from the origin."""
     rep_in, rep_out = parse_type("2*Scalar + Vector + Point"), parse_type("Vector + 2*Scalar + Point")
@@ -80,7 +81,7 @@ def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> Non
     assert isinstance(rep_out, Rep)
     x, cells = all_shapes()
     feats = torch.cat([draw(len(x), 5, seed=2), x + draw(len(x), 3, seed=3)], 1)
-    f = layer(str(rep_in), str(rep_out), group)
+    f = layer(str(rep_in), str(rep_out), group, frames=frames)
     R, t = motions(len(cells), group, far=far)
     y, votes = f(x, feats, cells)
     z, votes_there = f(*moved(x, feats, rep_in, cells, R, t), cells)
@@ -141,6 +142,30 @@ def test_one_cell_is_the_average_over_principal_axes(group: str) -> None:
         given = _Seen.of(seen, x[:, :0], x[:, :0, None].expand(-1, -1, 3), None, still, one.cells, edges, 4)
         values.append(f._said(given, still.signs, one.cells)[:, 0, :3])
     assert torch.allclose(torch.stack(values).mean(0), whole, atol=1e-12)
+
+
+def test_weighted_frames_do_not_jump_where_axes_open() -> None:
+    """Two axes of a cell grow past each other: those that are open or not jump, those that fade go on."""
+    u = torch.linalg.qr(draw(30, 3) - draw(30, 3).mean(0)).Q * 30**0.5
+    one, flat = Partition(torch.zeros(30, dtype=torch.int64)), torch.tensor([1.0, 1.0, 0.3], dtype=torch.float64)
+
+    def at(k: float) -> Tensor:
+        return u * flat * torch.tensor([k, 1 / k, 1.0], dtype=torch.float64)
+
+    low, high = 1.0, 1.01
+    for _ in range(40):
+        middle = (low + high) / 2
+        is_open = bool(RadialFrames.of(at(middle), one.cells).degenerate.any())
+        low, high = (middle, high) if is_open else (low, middle)
+    jumps = {}
+    for frames in ("radial", "weighted"):
+        f = layer(None, "2*Scalar + Vector", frames=frames)
+        pairs = [(f(at(a), None, one)[0], f(at(b), None, one)[0]) for a, b in ((low, high), (1 - 1e-9, 1 + 1e-9))]
+        jumps[frames] = max(float((y - z).abs().max() / y.abs().max()) for y, z in pairs)
+    assert jumps["weighted"] < 1e-4 < 0.05 < jumps["radial"], jumps
+    x = u * torch.tensor([3.0, 1.0, 0.3], dtype=torch.float64)
+    far = [layer(None, "Scalar", frames=frames)(x, None, one)[0] for frames in ("radial", "weighted")]
+    assert torch.allclose(*far, atol=1e-12), "axes that are clearly apart count in full"
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -270,6 +295,7 @@ def certified(x: Tensor, g: Any, group: str = "E(3)") -> Certificate:
         (lambda: PiecewiseLayer("Tensor(2)", "Scalar"), SchemaError, "Scalars, Vectors and Points"),
         (lambda: PiecewiseLayer(None, "Scalar", "GL(3)"), DomainError, "E\\(3\\), SE\\(3\\)"),
         (lambda: PiecewiseLayer(None, "Scalar", k_local=0), DomainError, "k_local=0"),
+        (lambda: PiecewiseLayer(None, "Scalar", frames="smooth"), DomainError, "frames 'smooth'; expected 'radial'"),
         (lambda: PiecewiseLayer("Vector", "Scalar", normals="n"), SchemaError, "normals='n'"),
         (
             lambda: layer("Vector", "Scalar")(draw(5, 3), draw(5, 2), Partition(torch.zeros(5).long())),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted, one_of
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
 from isotropy.linalg import Segments, check_points, neighbours
@@ -35,6 +35,8 @@ class PiecewiseLayer(Settled):
     - ``width`` of the network, which is free; ``detach``: no gradient goes through the axes; ``gap``: eigenvalues
       closer than this, relative to the largest, leave their axes open.
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
+    - ``frames``: "radial", or "weighted" for outputs that do not jump where axes open: these count the less the nearer
+      they come to that, up to ten gaps.
 
     Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
     Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024
@@ -58,13 +60,15 @@ class PiecewiseLayer(Settled):
         width: int = 32,
         gap: float = GAP,
         normals: str = "",
+        frames: str = "radial",
     ) -> None:
         super().__init__()
         self.rep_in, self.rep_out = _Layout.of(rep_in), _Layout.of(rep_out)
         if k_local < 1 or width < 1:
             raise DomainError(f"k_local={k_local}, width={width}", "1 or more")
         check_group(group)
-        self.group, self.k_local, self.detach, self.gap = group, k_local, detach, gap
+        one_of("frames", frames, ("radial", "weighted"))
+        self.group, self.k_local, self.detach, self.gap, self.frames = group, k_local, detach, gap, frames
         self.normals = self.rep_in.vector(normals) if normals else None
         a, b = self.rep_in.scalars, self.rep_in.arrows
         self.near = nn.Linear(3 + 3 * bool(normals) + 1, width)
@@ -87,6 +91,7 @@ class PiecewiseLayer(Settled):
             "k_local": self.k_local,
             "gap": self.gap,
             "normals": self.normals,
+            "frames": self.frames,
         }
 
     @property
@@ -107,7 +112,9 @@ class PiecewiseLayer(Settled):
             )
         scalars, arrows = self.rep_in.read(x, feats)
         normals = None if self.normals is None else _unit(arrows[:, self.normals])
-        frames = RadialFrames.of(x, cells, self.group, normals, gap=self.gap, detach=self.detach)
+        frames = RadialFrames.of(
+            x, cells, self.group, normals, gap=self.gap, detach=self.detach, weighted=self.frames == "weighted"
+        )
         self.diagnostics = {"degenerate_fraction": float(frames.degenerate.double().mean())}
         about = frames.centre[cells.label]
         arrows = torch.where(self.rep_in.placed.to(x.device)[:, None], arrows - about[:, None], arrows)
@@ -193,7 +200,7 @@ class _Seen(NamedTuple):
         square = apart.square().sum(1, keepdim=True)
         length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
         vectors = apart[:, None] if normals is None else torch.stack([apart, arrows[source, normals]], 1)
-        open_axes = bool(frames.degenerate.any())
+        open_axes = bool((frames.shares < 1).any())
 
         def along(v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> tuple[Tensor, Tensor]:
             odd, even = (part.flatten(1) for part in frames.along(v, cell))
