@@ -195,6 +195,8 @@ def test_a_finer_partition_is_equivariant_for_a_coarser_one() -> None:
     assert bool((found.error[:, touched].amax(0) > 1e-4).any())
     assert float(found.error[:, ~touched].max()) < 1e-10
     assert torch.equal(found.exact, ~touched)
+    assert found.lambda_ == 1
+    assert float(found.bound.max()) <= 2 * found.M * float(touched.double().mean()), "two cells are all that counts"
 
 
 def test_the_order_of_points_and_copies_of_them() -> None:
@@ -266,6 +268,7 @@ def test_layers_pass_on_what_is_not_exact() -> None:
     # Points 1 and 2 share a cell of two parts at first; 0 and 3 take from them in the second layer.
     assert found.exact.tolist() == [False, False, False, False, True, True]
     assert found.impure == pytest.approx(2 / 6)
+    assert found.bound.tolist() == pytest.approx([2 * found.M * 4 / 6])
 
 
 def test_a_model_without_partitions_is_measured_and_not_bounded() -> None:
