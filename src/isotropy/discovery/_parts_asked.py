@@ -255,10 +255,12 @@ def _one_cloud(model: Any, x: Float[Tensor, "n 3"]) -> Callable[[Tensor], Any]:
 
 def _check_output(y: Float[Tensor, "n c"], rep_out: Rep | None, group: str) -> None:
     """Before minutes of work: an output of another width than its type."""
-    if rep_out is not None and y.shape[1] != rep_out.dim(parse(group)):
-        given = f"an output of {counted(y.shape[1], 'column')} for each point, of the type {rep_out}"
+    width = None if rep_out is None else rep_out.dim(parse(group))
+    if width is not None and y.shape[1] != width:
         raise ShapeError(
-            given, counted(rep_out.dim(parse(group)), "column"), f"{y.shape[1]}*Scalar, y: Cloud(...) of the schema"
+            f"an output of {counted(y.shape[1], 'column')} for each point, of the type {rep_out}",
+            counted(width, "column"),
+            f"y: Cloud({y.shape[1]}*Scalar) in the schema, if nothing moves it",
         )
 
 
