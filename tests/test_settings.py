@@ -389,6 +389,7 @@ FREE_OF_SETTINGS = {
     "ExactMaps": "a part of SubgraphLinear, which tells",
     "GraphNorm": "widths are shapes",
     "BatchNorm": "widths are shapes, its averages are in the state",
+    "Standardised": "a part of PiecewiseClassifier, its averages are in the state",
     "Constants": "a base",
     "Operation": "a base",
     "Standalone": "its model tells",

@@ -143,6 +143,10 @@ def _draw_arrows(axes: Axes, block: Scatter) -> None:
         axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=how)
 
 
+_GOLDEN = (5**0.5 - 1) / 2
+"""Of a circle: steps of it come never near to one of the last few."""
+
+
 def _draw_plane(block: Scatter, width: Width) -> Figure:
     labels = [cloud.label for cloud in block.clouds if cloud.label]
     figure, axes, columns = _axes(block, width, labels)
@@ -158,10 +162,10 @@ def _draw_plane(block: Scatter, width: Width) -> Figure:
 
 
 def _apart(hues: Sequence[Any], number: int, count: int) -> Any:
-    """The strong colours first, their light partners where those do not suffice."""
-    return (
-        hues[(2 * number) % 20 + (number // 10) % 2] if count <= 20 else matplotlib.colormaps["turbo"](number / count)
-    )
+    """The strong colours first, their light partners where those do not suffice; of more, neighbours far apart."""
+    if count <= 20:
+        return hues[(2 * number) % 20 + (number // 10) % 2]
+    return matplotlib.colormaps["turbo"](number * _GOLDEN % 1.0)
 
 
 def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple[Figure, Axes, int]:
