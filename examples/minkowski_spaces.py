@@ -27,6 +27,7 @@ def supertranslated(f: sp.Expr) -> tuple[sp.Matrix, sp.Matrix]:
 
 for name, f in {"1": sp.Integer(1), "z": n[2], "x": n[0], "xy": n[0] * n[1], "3z^2 - 1": 3 * n[2] ** 2 - 1}.items():
     C, h = supertranslated(f)
-    same = (h[2:, 2:] - r * C).applyfunc(sp.cancel).is_zero_matrix  # the change of the metric at every r, not only far
+    same = (h[2:, 2:] - r * C).applyfunc(sp.cancel).is_zero_matrix  # at every r
     at = sp.sqrt(sp.cancel((sphere.inverse * C * sphere.inverse * C).trace()).subs({p: sp.Rational(1, 2), q: 0}))
-    print(f"f = {name:9} {'Minkowski space itself' if h.is_zero_matrix else f'another vacuum, |C| = {at} there'}; r C: {same}")
+    told = "Minkowski space itself" if h.is_zero_matrix else f"another vacuum, |C| = {at} there"
+    print(f"f = {name:9} {told}; r C: {same}")
