@@ -26,13 +26,7 @@ def transfers(theta: Float[Tensor, "... N"]) -> Float[Tensor, "... N 2 2"]:
     Magnus' series of sixth order (Blanes, Casas, Oteo, Ros, 0810.5488, eq. 257) with one and two steps between samples;
     its error has even powers of the step from the sixth on, of which one is extrapolated away.
     """
-    N = theta.shape[-1]
-    largest = float(theta.detach().abs().max()) / 4
-    least = max(1, math.ceil(2 * math.pi / N * math.sqrt(largest / _LARGEST)))
-    one, two = (
-        _stacked(_product(_each(lambda part: part.unflatten(-1, (N, -1)), _steps(theta, least * k)))) for k in (1, 2)
-    )
-    return two + (two - one) / 63
+    return _stacked(_transfers(theta))
 
 
 def monodromy(theta: Float[Tensor, "... N"]) -> Float[Tensor, "... 2 2"]:
@@ -42,8 +36,7 @@ def monodromy(theta: Float[Tensor, "... N"]) -> Float[Tensor, "... 2 2"]:
     >>> round(float(M.diagonal().sum()), 12)  # 2 cos(pi / 2)
     0.0
     """
-    parts = transfers(theta)
-    return _stacked(_product((parts[..., 0, 0], parts[..., 0, 1], parts[..., 1, 0], parts[..., 1, 1])))
+    return _stacked(_product(_transfers(theta)))
 
 
 def solutions(theta: Float[Tensor, "... N"]) -> Float[Tensor, "... n 2 2"]:
@@ -54,6 +47,15 @@ def solutions(theta: Float[Tensor, "... N"]) -> Float[Tensor, "... n 2 2"]:
         now = step @ now
         found.append(now)
     return torch.stack(found, -3)
+
+
+def _transfers(theta: Tensor) -> Entries:
+    """The entries (..., N) of the matrices between samples."""
+    N = theta.shape[-1]
+    largest = float(theta.detach().abs().max()) / 4
+    least = max(1, math.ceil(2 * math.pi / N * math.sqrt(largest / _LARGEST)))
+    one, two = (_product(_each(lambda part: part.unflatten(-1, (N, -1)), _steps(theta, least * k))) for k in (1, 2))
+    return _each(lambda pair: pair[1] + (pair[1] - pair[0]) / 63, zip(one, two, strict=True))
 
 
 def _steps(theta: Tensor, each: int) -> Entries:
