@@ -111,7 +111,7 @@ def test_a_run_that_is_killed_twice_goes_on_and_ends_with_the_same_figures(found
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     assert kept.items() <= {file.name: file.stat().st_mtime_ns for file in out.glob("jobs/*.npz")}.items()
-    again = type(found).from_json(Run(out, resume=True).read("result.json"))
+    again = type(found).from_json(out / "result.json")
     figures = [
         {(s.task, s.setting, s.method): s.values for s in one.scores if s.task == PARTS[0]} for one in (again, found)
     ]

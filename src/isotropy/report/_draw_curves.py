@@ -111,8 +111,11 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
     if block.ticks:
-        names = [shorten(name, _TICK, SMALL) for name in block.ticks]
-        crowded = sum(text_width(name, SMALL) + 12 for name in names) > PIXELS[width] - 90
+        room = (PIXELS[width] - 90) / len(block.ticks) - 12
+        names = [wrap(name, room, SMALL) for name in block.ticks]
+        crowded = any("…" in name for name in names)
+        if crowded:
+            names = [shorten(name, _TICK, SMALL) for name in block.ticks]
         axes.set_xticks(range(len(names)), names, **(_SLANTED if crowded else {}))
         axes.set_xlim(-0.5, len(block.ticks) - 0.5)
     for cloud in block.clouds:

@@ -213,7 +213,7 @@ def ridge(result: Any) -> Iterator[Block]:
         ranks = list(range(len(values)))
         yield Scatter(
             [Points("singular values", ranks, [max(v, 1e-17 * top) for v in values])], ylog=True, ticks=ticks,
-            ylabel="standard deviations per unit step", section="Symmetries of the parameters", half=True,
+            ylabel="standard deviations per unit step", section="Symmetries of the parameters",
             title=f"Spectrum of {trace.name}", name=f"spectrum-{trace.name.replace(', ', '-')}",
         )  # fmt: skip
     if rows:
@@ -227,7 +227,8 @@ def ridge(result: Any) -> Iterator[Block]:
 def _parts(trace: Trace, number: int, least: float = 0.0) -> str:
     """A direction in words: its components of ``least`` size at least."""
     found = [(name, column[number]) for name, column in trace.columns.items() if name != "value"]
-    return " ".join(f"{value:+.2f} {name}" for name, value in found if abs(value) >= least)
+    # A value stays on the line of its name.
+    return " ".join(f"{value:+.2f}\N{NO-BREAK SPACE}{name}" for name, value in found if abs(value) >= least)
 
 
 @dataclass(frozen=True, kw_only=True)
