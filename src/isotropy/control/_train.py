@@ -162,6 +162,8 @@ def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, re
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise DomainError(f"minutes={minutes}", "above 0")
+        if recipe.anneal:
+            raise DomainError("a rate that falls to 0, and an end that the clock says", "steps=", "anneal=False")
         return None
     assert steps is not None
     first = len(worlds) * -(-recipe.warmup // len(worlds))  # each body has as many
