@@ -4,8 +4,8 @@
 
 Bars: an environment of ``gymnasium.make``, its observation and its wrappers included, makes at least half as many steps
 as bare ``mj_step``; a replay of 20,000 transitions takes at most 1.1 times the bytes of its arithmetic. Shown beside
-them: the small subequivariant policy against the one of the paper's size and against an MLP, and updates of TD3 with the
-small one and with the MLP on turned scenes. Exit code 1 where a bar is missed.
+them: the small subequivariant policy against the one of the paper's size and against an MLP, and updates of TD3 with
+the small one and with the MLP on turned scenes. Exit code 1 where a bar is missed.
 """
 
 from __future__ import annotations
