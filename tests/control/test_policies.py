@@ -160,6 +160,7 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
         (["hopper_3_shin", "--set", "gama=1", "--out", "x"], "gamma"),
         (["hopper_3_shin", "--group", "O(3)", "--out", "x"], "O(2)@z"),
         (["hopper_3_shin", "--minutes", "-1", "--out", "x"], "minutes"),
+        (["hopper_3_shin", "--minutes", "1", "--set", "anneal=true", "--out", "x"], "falls to 0"),
     ],
 )
 def test_what_cannot_be_trained_is_said(args: list[str], said: str, tmp_path: Path) -> None:
@@ -207,11 +208,11 @@ def test_films_show_where_limbs_are() -> None:
 @pytest.mark.slow
 def test_a_point_mass_is_driven_nearly_as_well_as_can_be_in_every_direction() -> None:
     """Targets in 60 degrees while training, all round in the test; the optimum is known."""
-    recipe = Recipe(rate=1e-3, gamma=0.9, tau=0.02, clip=10.0, warmup=500, every=1)
+    recipe = Recipe(rate=1e-3, anneal=True, gamma=0.9, tau=0.02, clip=10.0, warmup=500, every=1)
     test = PointMass()
     best = np.array([test.reset(seed=100 + k) and test.best for k in range(10)])
     for seed in range(3):
-        found = train(PointMass(sector=math.pi / 3), group="SO(2)@z", steps=1900, recipe=recipe, seed=seed, bearings=0,
+        found = train(PointMass(sector=math.pi / 3), group="SO(2)@z", steps=2400, recipe=recipe, seed=seed, bearings=0,
                       evaluations=2, progress=False)  # fmt: skip
         assert found.cpu_seconds < 180
         share = (by_bearing(copy.deepcopy(test), found.actor, 12, episodes=10, seed=100) / best).mean(1)

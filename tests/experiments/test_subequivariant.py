@@ -95,18 +95,18 @@ def test_a_mirror_is_its_own_inverse_and_commutes_with_turns_as_mirrors_do() -> 
 
 
 def test_what_is_learned_from_looks_east_and_its_network_is_equivariant() -> None:
-    seen, action, change = played(SectorPlan(degrees=15), 40, 0)
+    seen, action, change = played(SectorPlan(degrees=15), 250, 0)
     target = torch.atan2(seen[:, 0, 7], seen[:, 0, 6])
     assert float(target.abs().max()) <= np.radians(15) + 1e-5
     assert float(target.std()) > 0.05
     torch.manual_seed(0)
     network = Equivariant(seen.shape[1]).double()
-    x, u, angle = seen.double(), action.double(), torch.rand(40, dtype=torch.float64)
+    x, u, angle = seen.double(), action.double(), torch.rand(250, dtype=torch.float64)
     with torch.no_grad():
         one, two = network(x, u), network(turned(x, angle), u)
     padded = torch.cat([one, one.new_zeros(*one.shape[:-1], 38)], -1)
     assert float((turned(padded, angle)[..., :3] - two).abs().max() / one.abs().max()) < 1e-11
-    assert change.shape == (40, seen.shape[1], 3)
+    assert change.shape == (250, seen.shape[1], 3)
 
 
 def test_what_falls_is_rigid_falls_and_stays_above_the_ground() -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 
 from isotropy.control._engine import gymnasium
@@ -96,9 +95,9 @@ class PointMass(gymnasium.Env[Any, NDArray[np.float64]]):
         self.thrusters = self.thrusters @ R.T
 
     @property
-    def bearing(self) -> Float[np.ndarray, ""]:
+    def bearing(self) -> float:
         """Where the target is, in radians from east."""
-        return np.arctan2(self.toward[1], self.toward[0])
+        return float(np.arctan2(self.toward[1], self.toward[0]))
 
     def state_dict(self) -> dict[str, Any]:
         """Where it is, and what it would draw next."""

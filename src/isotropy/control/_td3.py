@@ -22,8 +22,8 @@ from isotropy.train import Step, Task
 class Recipe:
     """How a policy is trained by TD3; the defaults are those of the benchmark, but for two cores.
 
-    - ``rate``: of Adam (1e-4 in the benchmark), ``clip``: bound of the norm of a gradient, ``batch``: transitions of an
-      update (256).
+    - ``rate``: of Adam (1e-4 in the benchmark), which falls to 0 by half a cosine where ``anneal`` says so; ``clip``:
+      bound of the norm of a gradient; ``batch``: transitions of an update (256).
     - ``gamma``: what a reward is worth a step later; ``tau``: how far targets follow at an update of the actor; the
       actor is updated at each ``delay``-th update of the critics.
     - ``smoothing``, ``smoothing_clip``: noise on the actions of targets, and its bound; ``exploration``: noise on those
@@ -36,6 +36,7 @@ class Recipe:
     """
 
     rate: float = 3e-4
+    anneal: bool = False
     clip: float = 0.1
     batch: int = 64
     gamma: float = 0.99

@@ -14,7 +14,7 @@ from isotropy.control._episodes import play
 from isotropy.control._stream import ReplayStream
 from isotropy.control._td3 import TD3, Agent, Recipe
 from isotropy.runs import Run, progress_bar
-from isotropy.train import History, Row, fit
+from isotropy.train import Cosine, History, Row, fit
 
 _EPISODES = 4  # of a look
 _FOREVER = 10**9  # updates, where the clock ends a training
@@ -80,6 +80,7 @@ def teach(
             stream,
             optimizer={"actor": adam, "critics": adam},
             max_steps=_FOREVER if updates is None else updates,
+            schedule=Cosine() if recipe.anneal else None,
             clip=recipe.clip,
             callbacks=[Looks(worlds, agent.actor, stream, seconds, looks, advance)],
             run=run,

@@ -63,6 +63,7 @@ def train(
     Raises DomainError for unknown words, for several bodies with a network that knows one, for both or neither of
     ``steps`` and ``minutes``; SchemaError for environments without limbs; DivergedError for what is not finite.
 
+    >>> from isotropy.control import PointMass
     >>> result = train(PointMass(), policy="heading", steps=60, recipe=Recipe(warmup=20, batch=8), bearings=4)
     >>> result.updates, result.transitions, result.act(PointMass().reset(seed=0)[0]).shape
     (20, 60, (1, 3))
@@ -162,6 +163,8 @@ def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, re
     if minutes is not None:
         if not 0 < minutes < math.inf:
             raise DomainError(f"minutes={minutes}", "above 0")
+        if recipe.anneal:
+            raise DomainError("a rate that falls to 0, and an end that the clock says", "steps=", "anneal=False")
         return None
     assert steps is not None
     first = len(worlds) * -(-recipe.warmup // len(worlds))  # each body has as many

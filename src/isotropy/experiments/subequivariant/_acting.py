@@ -20,7 +20,8 @@ _FIRST = 1000  # seed of the first start that is looked at
 def puck_job(run: Run, *, seed: int, method: str, plan: PuckPlan) -> dict[str, Any]:
     """The share of the known optimum, on average and at the worst bearing over the best."""
     recipe = Recipe(
-        rate=float(plan.rate), gamma=float(plan.gamma), tau=float(plan.tau), clip=10.0, warmup=500, every=1
+        rate=float(plan.rate), gamma=float(plan.gamma), tau=float(plan.tau), clip=10.0, warmup=500, every=1,
+        anneal=True,
     )  # fmt: skip
     env, whole, best = PointMass(sector=np.radians(float(plan.degrees))), PointMass(), list[float]()
     for k in range(plan.episodes):

@@ -35,10 +35,11 @@ class SectorPlan:
 @dataclass(frozen=True)
 class PuckPlan:
     """A puck trained for ``steps`` with targets within ``degrees``, looked at in ``bearings`` directions, with
-    ``episodes`` starts each; rate, discount and pace are those of a small world."""
+    ``episodes`` starts each; rate (which
+    falls to 0), discount and pace are those of a small world."""
 
     degrees: Number = 60
-    steps: int = 1900
+    steps: int = 2400
     bearings: int = 12
     episodes: int = 10
     rate: Number = 1e-3
