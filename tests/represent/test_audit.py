@@ -15,7 +15,7 @@ from isotropy.data.render import latents
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SO, matrix_to_angles
 from isotropy.random import spawn
-from isotropy.represent import EncoderAudit, audit_encoder, group_law_report, read_views
+from isotropy.represent import EncoderAudit, audit_encoder, group_law_report, is_views_file, read_views
 from isotropy.study import load_run
 
 OBJECTS, VIEWS = 40, 12
@@ -49,7 +49,7 @@ def test_an_encoder_that_knows_poses_has_a_group_for_a_simulator(views: tuple[Te
     encoder = Reader()
     found = audit_encoder(encoder, *views, steps=600)
     assert encoder.training
-    assert float(encoder.norm.running_mean.abs().max()) == 0
+    assert float(encoder.state_dict()["norm.running_mean"].abs().max()) == 0
     assert found.staying == 3
     assert len(found.directions) == 12
     assert found.objects == 12
@@ -96,6 +96,10 @@ def test_what_is_no_encoder_and_what_are_no_views_is_refused(views: tuple[Tensor
     with pytest.raises(DomainError, match="at least 7"):
         audit_encoder(Reader(), images[:3], poses[:3])
     np.savez(tmp_path / "odd.npz", images=images.numpy(), latents=poses[..., :5].numpy())
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 nothing more")
+    assert is_views_file(tmp_path / "odd.npz")
+    assert not is_views_file(tmp_path / "torn.npz")
+    assert not is_views_file(tmp_path / "absent.npz")
     with pytest.raises(SchemaError, match="the angles a, b, c"):
         read_views(tmp_path / "odd.npz")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,8 +32,9 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Direction:
-    """One direction of a representation: the share of its variance that ``moves`` with the pose, the shares that
-    transform as degrees 0, 1, 2, and what is none of these."""
+    """One direction of a representation, its ``number`` from those that stay to those that move: the share of its
+    variance that ``moves`` with the pose, the shares ``degree_0``, ``degree_1``, ``degree_2`` that transform as these
+    degrees, and the ``other``, which is none of them."""
 
     number: int
     moves: float
@@ -44,11 +46,13 @@ class Direction:
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderAudit(Result):
-    """What an encoder knows of the poses of things, judged on ``objects`` that no probe was fitted on.
+    """What the encoder called ``name`` knows of poses, on ``objects`` in ``views`` that no probe was fitted on.
 
-    ``pose_r2`` by component has floor 0, ``pooled`` the ``floor``, ``angle`` is in degrees. The best linear simulator
-    of its ``simulated`` most moving directions has errors of the group law, on the turns between views, and a
-    ``mrr`` in retrieval beside that of chance. ``error`` is that of W(g) y1 against y2, 1 for the mean of all views.
+    ``pose_r2`` by component has floor 0, ``pooled`` the ``floor``, ``angle`` is in degrees. Of ``width`` features the
+    ``directions`` that vary are listed; ``staying`` of them stay. The best linear simulator of the ``simulated`` ones
+    that move most has errors of the group law (``identity``, ``inverse``, ``composition``, ``orthogonality``), on the
+    turns between views, and a ``mrr`` in retrieval beside ``chance``. ``error`` is that of W(g) y1 against y2, 1 for
+    the mean of all views. ``command`` and ``date`` say what was asked and when, ``seconds`` how long it took.
     """
 
     kind: ClassVar[str] = "encoder_audit"
@@ -175,8 +179,8 @@ def audit_encoder(
     law = group_law_report(predictor, turns=turns, seed=seed)
     retrieved = retrieval(y[judge], latents[judge], predictor)
     rows = [
-        Direction(i, float(moves), *map(float, share), max(0.0, 1 - float(share.sum())))
-        for i, (moves, share) in enumerate(zip(found.moving, found.content, strict=True), 1)
+        Direction(i, moves, *share, other=max(0.0, 1 - sum(share)))
+        for i, (moves, share) in enumerate(zip(found.moving.tolist(), found.content.tolist(), strict=True), 1)
     ]
     return EncoderAudit(
         name=name, objects=len(judge), views=data.views, width=x.shape[-1], staying=found.staying(),
@@ -215,10 +219,10 @@ def _next_views(predictor: Any, y: Tensor, poses: Tensor, pose: str) -> tuple[Te
 
 def is_views_file(path: str | Path) -> bool:
     """Whether this is an .npz with the arrays ``images`` and ``latents``."""
-    if Path(path).suffix != ".npz" or not Path(path).is_file():
+    if Path(path).suffix != ".npz" or not zipfile.is_zipfile(path):
         return False
-    with np.load(path, allow_pickle=False) as file:
-        return {"images", "latents"} <= set(file.files)
+    with zipfile.ZipFile(path) as file:
+        return {"images.npy", "latents.npy"} <= set(file.namelist())
 
 
 def read_views(path: str | Path) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from isotropy.study import Outcome, job, size
 
 PREDICTORS: dict[str, dict[str, Any]] = {
     "exact, right multiplicities": {"kind": "homomorphism"},
-    "exact, default multiplicities": {"kind": "homomorphism", "multiplicities": None},
+    "exact, no degree 2": {"kind": "homomorphism"},
     "linear in irreps": {"kind": "linear"},
     "linear in quaternions": {"kind": "linear", "group_input": "quat"},
     "linear in quaternions, w >= 0": {"kind": "linear", "group_input": "quat_canonical"},
@@ -40,8 +40,10 @@ def latent_job(run: Run, *, seed: int, predictor: str, plan: Latent) -> Outcome:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         hidden = HyperPredictor(dim, kind="homomorphism", multiplicities=degrees).requires_grad_(False)
-        right: dict[str, Any] = {"multiplicities": degrees} if predictor == "exact, right multiplicities" else {}
-        given: dict[str, Any] = {"group_input": "irreps", **right, **PREDICTORS[predictor]}
+        given: dict[str, Any] = {"group_input": "irreps", **PREDICTORS[predictor]}
+        if given["kind"] == "homomorphism":
+            wrong = {0: 3 * plan.copies, 1: 2 * plan.copies}  # as many columns
+            given["multiplicities"] = degrees if predictor == "exact, right multiplicities" else wrong
         fitted = HyperPredictor(dim, **given)
     draw = spawn(seed, "latents")
 

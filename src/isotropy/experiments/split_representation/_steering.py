@@ -27,7 +27,8 @@ def steered(method: str, trained: Trained, turn: MultiViewDataset) -> tuple[dict
     y = torch.nn.functional.normalize(trained.embed(turn), dim=-1)
     start, steps = TURN // 2, torch.tensor([step for steps in asked() for step in steps])
     first = turn.latents[:, start : start + 1].expand(-1, len(steps), -1)
-    g = latents.relative(first, turn.latents[:, steps], predictor.group_input, predictor.pose, predictor.colour)
+    colour: latents.Colour = predictor.colour  # type: ignore[assignment]
+    g = latents.relative(first, turn.latents[:, steps], predictor.group_input, predictor.pose, colour)
     query = y[:, start : start + 1].expand(-1, len(steps), -1)
     led = predictor(query.flatten(0, 1), g.flatten(0, 1).to(y)).unflatten(0, query.shape[:2])
     found = (led @ y.mT).argmax(-1)

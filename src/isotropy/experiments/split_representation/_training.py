@@ -64,9 +64,9 @@ def training_job(
     """
     train, validation = both(seed, level, pictures)
     name, settings = METHOD.get(method, (method, {}))
-    settings = {"group_input": plan.group_input, **settings}
+    own: dict[str, Any] = {"group_input": plan.group_input, **settings}
     if equi is not None:
-        settings["loss"] = {**settings.get("loss", {}), "equi": equi}
+        own["loss"] = {**own.get("loss", {}), "equi": equi}
     asked = {"level": level, "steps": steps, "equi": equi, "d_inv": d_inv, "control": control}
     place = part(run, {"plan": asdict(plan), "pictures": asdict(pictures), **asked}, method, seed)
     with torch.random.fork_rng():
@@ -84,7 +84,7 @@ def training_job(
         d_inv=d_inv,
         device=plan.device,
         run=place,
-        **settings,
+        **own,
     )
     outcome: dict[str, Any] = {"parameters": size(trained.encoder)}
     if trained.predictor is not None:
