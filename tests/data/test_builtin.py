@@ -45,7 +45,9 @@ def test_what_is_no_table_is_listed_with_its_reader(real_data: Path) -> None:
     for name, entry in others.items():
         assert (not entry.files) == (name in made)
         assert verify(name).ok, str(verify(name))
-        with pytest.raises(SchemaError, match=r"not a table.*isotropy\.(data|data\.render|physics\.supernovae)\.(load|read)_"):
+        with pytest.raises(
+            SchemaError, match=r"not a table.*isotropy\.(data|data\.render|physics\.supernovae)\.(load|read)_"
+        ):
             load(name)
 
 

@@ -25,6 +25,7 @@ RADIUS = 0.75
 _POSITION, _LOG_SIZE, _ANGLE = 0.06, 0.15, 0.15  # how far instances of a family differ (standard deviations; radians)
 _KINDS = ("box", "cylinder", "icosphere", "cone")
 
+
 def check_mesh(mesh: Any) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
     """Vertices in float64 and faces, as they are given.
 
