@@ -1,16 +1,23 @@
-"""What pictures cost: elements of the plane beside one eigendecomposition, image operations beside Pillow, and a
-constrained step of training beside one with two views.
+"""What pictures cost: elements of the plane beside one eigendecomposition, image operations beside Pillow and kornia, a
+constrained step of training beside one with two views, networks over groups, their errors beside their time, a folder.
 
-    python benchmarks/images.py [--count 100000]
+    python benchmarks/images.py [--only elements|operations|step|networks|errors|folder] [--figure FILE]
 
-One process, one thread, seconds of the processor, the best of five.
+One process, one thread, seconds of the processor, the best of five. kornia 0.9.0 and e2cnn 0.2.3 are asked where they
+are installed.
 """
 
 import argparse
+from collections.abc import Callable
 
 import numpy as np
 import torch
+from _image_equivariance import Row
+from _image_equivariance import rows as error_rows
+from _image_folder import measured
+from _image_peers import kornia_per_picture
 from _measuring import seconds
+from lie_convolution import networks
 from PIL import Image, ImageEnhance
 from PIL import ImageOps as Pillow
 from torch import Tensor, nn
@@ -24,6 +31,7 @@ from isotropy.train import Task, fit
 
 GOAL = 2.0
 PILLOW_GOAL = 2.7
+KORNIA_GOAL = 10.0
 STEP_GOAL = 1.7
 PEAK_GOAL = 1.3
 
@@ -101,11 +109,8 @@ def constrained_step(ops: ImageOps, x: Tensor) -> None:
     print(f"peak {peaks[1] / 2**20:.0f} MiB, {peaks[1] / peaks[0]:.2f} x (goal {PEAK_GOAL:g} x)")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=100_000)
-    count = parser.parse_args().count
-    torch.set_num_threads(1)
+def elements(count: int) -> None:
+    """Draws with their coordinates, beside one eigh of as many matrices."""
     generator = torch.Generator().manual_seed(0)
     A = torch.randn(count, 2, 2, generator=generator, dtype=torch.float64)
     against = seconds(lambda: torch.linalg.eigh(A @ A.mT))
@@ -114,12 +119,84 @@ def main() -> None:
         window = Window(group, 0.6, "logistic", compact="haar")
         work = seconds(lambda g=group, w=window: g.coords(w.draw(count, generator)))
         print(f"{group}: draws and coordinates {work:.3f} s, {work / against:.2f} x (goal {GOAL:g} x)")
+
+
+def operations() -> None:
+    """One random operation for each of 1000 pictures."""
+    generator = torch.Generator().manual_seed(0)
     ops, x = ImageOps(), torch.rand(1000, 3, 32, 32, generator=generator)
     t = ops.sample(len(x), generator)
     theirs, ours = seconds(lambda: with_pillow(ops, t, x)), seconds(lambda: ops.apply(t, x))
     print(f"1000 pictures 32x32x3, one operation each: Pillow {theirs:.3f} s")
     print(f"batched {ours:.3f} s, {ours / theirs:.2f} x (goal {PILLOW_GOAL:g} x)")
-    constrained_step(ops, x)
+    if (each := kornia_per_picture()) is None:
+        print("kornia is not installed")
+        return
+    peer = seconds(lambda: each(x), 2)
+    print(f"kornia, one picture after another: {peer:.3f} s, ours {peer / ours:.1f} x faster (goal {KORNIA_GOAL:g} x)")
+
+
+def errors(figure: str | None) -> None:
+    """How far from invariance, in what time."""
+    found: list[Row] = []
+    for row in error_rows():
+        print(f"{row.group}, {row.method}: error {row.error:.3f}, {row.milliseconds:.0f} ms", flush=True)
+        found.append(row)
+    if figure:
+        drawn(found, figure)
+
+
+def drawn(found: list[Row], file: str) -> None:
+    """Errors against time, one panel for each group."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    groups = list(dict.fromkeys(row.group for row in found))
+    methods = list(dict.fromkeys(row.method for row in found))
+    whole, panels = plt.subplots(1, len(groups), figsize=(11, 3.6), sharey=True, layout="constrained")
+    for panel, group in zip(panels, groups, strict=True):
+        for row in found:
+            if row.group == group:
+                mark, colour = "osD^vPX*"[methods.index(row.method)], f"C{methods.index(row.method)}"
+                panel.plot(row.milliseconds, row.error, mark, color=colour, label=row.method, markersize=7)
+        panel.set(xscale="log", xlabel="processor ms for 12 pictures", title=group)
+        panel.grid(alpha=0.3)
+    panels[0].set_ylabel("moved / between pictures")
+    handles = {label: h for p in panels for h, label in zip(*p.get_legend_handles_labels(), strict=True)}
+    whole.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=8)
+    whole.savefig(file, dpi=120)
+
+
+def from_folders() -> None:
+    """What a discovery holds beyond the bytes of its pictures, for few and for many."""
+    for count in (2_500, 10_000):
+        seen = measured(count)
+        beyond = seen["peak"] - seen["before"] - seen["bytes"]
+        held = f"{seen['bytes'] / 2**20:.0f} MiB of bytes, peak {beyond / 2**20:.0f} MiB beyond them and the imports"
+        times = f"read in {seen['reading']:.1f} s, discover {seen['whole'] / seen['reading']:.1f} x that"
+        print(f"{count} pictures 32x32x3: {held}; {times}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--only", choices=("elements", "operations", "step", "networks", "errors", "folder"))
+    parser.add_argument("--figure", help="where to draw errors against time")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    works: dict[str, Callable[[], None]] = {
+        "elements": lambda: elements(given.count),
+        "operations": operations,
+        "step": lambda: constrained_step(ImageOps(), torch.rand(1000, 3, 32, 32, generator=spawn(0, "step"))),
+        "networks": lambda: networks(40, 32),
+        "errors": lambda: errors(given.figure),
+        "folder": from_folders,
+    }
+    for name, work in works.items():
+        if given.only in (None, name):
+            work()
 
 
 if __name__ == "__main__":

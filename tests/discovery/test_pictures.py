@@ -55,10 +55,12 @@ def ordered(decides: str, seed: int, found: PictureDiscovery) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("decides", ["turn", "light"])
-def test_what_decides_the_class_breaks_and_what_does_not_holds(decides: str) -> None:
-    """Both assignments, three seeds."""
+def test_what_decides_the_class_breaks_and_what_does_not_holds(decides: str, tmp_path: Path) -> None:
+    """Folders of both assignments, three seeds each."""
     for seed in range(3):
-        found = isotropy.discover(arrows(360, decides, seed), seed=seed, **CANDIDATES)
+        write(arrows(360, decides, seed), tmp_path / str(seed))
+        found = isotropy.discover(read_pictures(tmp_path / str(seed)), seed=seed, **CANDIDATES)
+        print(decides, seed, {one.name: (one.verdict, one.breaking) for one in found})
         ordered(decides, seed, found)
 
 

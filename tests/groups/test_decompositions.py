@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.autograd import gradcheck, gradgradcheck
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, LogUndefinedError, ShapeError
 from isotropy.groups import SL, SO, Element, GLPlus, cartan, iwasawa, kak, polar
 from isotropy.groups.parts import matrix
 from isotropy.random import spawn
@@ -73,6 +73,8 @@ def test_worked_values() -> None:
     assert v[0] == pytest.approx(math.sqrt(2) * math.log(2), abs=1e-14)
     assert (float(v[1]), abs(float(v[2]))) == (0.0, pytest.approx(math.pi, abs=1e-14))
     assert torch.allclose(matrix(SL(2).from_coords(v)), turned, atol=1e-14)
+    with pytest.raises(LogUndefinedError, match="coords"):
+        SL(2).log(turned)
 
 
 def ties(n: int) -> list[Tensor]:

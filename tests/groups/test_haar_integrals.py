@@ -96,6 +96,13 @@ def test_integrals_are_invariant_from_both_sides_and_mutants_are_not() -> None:
     assert not invariant(LebesgueGL(2))
 
 
+@pytest.mark.slow
+def test_integrals_over_matrices_of_space_are_invariant_from_both_sides() -> None:
+    assert invariant(GLPlus(3), 2**16)
+    assert not invariant(FlatGL(3), 2**16)
+    assert not invariant(LebesgueGL(3), 2**16)
+
+
 # Specification 02 §5.4: a group convolution at one place, as two integrals that are equal by left invariance.
 C = torch.tensor([[1.2, 0.3], [-0.2, 0.9]], dtype=FLOAT64)
 
@@ -137,12 +144,12 @@ def test_function_space_values(group: GLPlus, value: float) -> None:
 SIZES = [2**k for k in range(4, 15, 2)]
 
 
-def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True) -> tuple[float, float]:
-    """The slope of log error against log n over 16 ... 16384, and the last relative error; ten seeds."""
+def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True, seeds: int = 10) -> tuple[float, float]:
+    """The slope of log error against log n over 16 ... 16384, and the last relative error."""
     errors: list[float] = []
     for n in SIZES:
         gaps: list[float] = []
-        for seed in range(10):
+        for seed in range(seeds):
             g, log_weight = window.weighted(n, generator(seed), rule)
             weight = log_weight.exp() if weighted else torch.ones_like(log_weight)
             left, right = (float((weight * f(g)).mean()) for f in both_sides(group))
@@ -157,8 +164,9 @@ def rate(group: GLPlus, rule: str, window: Window, weighted: bool = True) -> tup
 def test_equivariance_errors_fall_at_the_rate_of_their_points(group: GLPlus) -> None:
     """The proposal of the specification's table: normal, of scale 0.4 here (0.8 in X), with uniform rotations."""
     window = Window(group, 0.4, compact="haar")
-    slope, last = rate(group, "mc", window)
-    assert -0.62 < slope < -0.4
+    # Ten seeds scatter by 0.06 about -0.5.
+    slope, last = rate(group, "mc", window, seeds=40)
+    assert -0.6 <= slope <= -0.4
     slope, sobol = rate(group, "sobol", window)
     assert slope < -0.75
     assert sobol < last / 4

@@ -16,7 +16,8 @@ from isotropy.errors import DomainError, InfeasibleError, SchemaError, ShapeErro
 from isotropy.groups import SL, SO, GLPlus, Window, parse
 from isotropy.groups.parts import matrix
 from isotropy.nn import Chart, GroupConv, GroupPool, GroupResNet, GroupSampler, GroupSamples, LiftConv
-from isotropy.reps import Bumps, Field, Scalar, act
+from isotropy.nn.lie_convolution._kernel import shares_of_cells
+from isotropy.reps import Bumps, Field, Scalar, act, cell_centres
 
 FLOAT64 = torch.float64
 GROUPS = ("GL+(2)", "SL(2)", "SO(2)", "C(4)", "D(4)", "Similarity+(2)", "Affine(SL(2))", "Scale(2)", "Shear(2)", "T(2)")
@@ -52,6 +53,44 @@ def test_lifting_has_its_closed_form() -> None:
     expected = 2 * math.pi * s**2 * (torch.linalg.det(bump) / torch.linalg.det(whole)).sqrt() * (-fall / 2).exp()
     assert (found / expected - 1).abs().max() < 1e-6
     assert (found * torch.linalg.det(A).abs() / expected - 1).abs().min() > 0.1  # |det A| forgotten
+
+
+# What kernels of networks make of pictures, which no closed form tells: places between cells (§2.6).
+def lifting_error(n: int, kernel_size: int, points: int, seeds: int = 5) -> float:
+    """How far ``lift(g f)(0, A)`` is from ``lift(f)(0, g^-1 A)`` on smooth bumps, relative: the median of seeds."""
+    G, bumps, side = SL(n), Bumps(n), 25 if n == 2 else 15
+    draw = generator()
+    middle = 0.3 * torch.randn(24, 6, n, generator=draw, dtype=FLOAT64)
+    round_ = ((0.12 if n == 2 else 0.2) ** 2 * torch.eye(n, dtype=FLOAT64)).expand(24, 6, n, n)
+    f = bumps.of(torch.randn(24, 6, generator=draw, dtype=FLOAT64), middle, round_)
+    at = slice((side - kernel_size) // 2, (side + kernel_size) // 2)
+    x = bumps.render(f, (side,) * n)[(..., *[at] * n)]
+    found: list[float] = []
+    for seed in range(seeds):
+        torch.manual_seed(seed)
+        lift = LiftConv(G, 1, 8, kernel_size, 8, points=points).double()
+        g = matrix(Window(G, 0.2, compact="haar").draw(1, generator(seed))).double()
+        A = lift.sampler.draw(8, generator(seed + 100)).g
+        moved = bumps.render(bumps.act(G, g, f), (side,) * n)[(..., *[at] * n)]
+        with torch.no_grad():
+            one, other = lift(moved, GroupSamples.of(A)), lift(x, GroupSamples.of(torch.linalg.inv(g) @ A))
+        found.append(float((one - other).norm() / one.norm()))
+    return median(found)
+
+
+@pytest.mark.parametrize(("n", "kernel_size", "most"), [(2, 5, 0.03), (2, 3, 0.1), (3, 5, 0.03), (3, 3, 0.1)])
+def test_lifted_pictures_follow_the_group(n: int, kernel_size: int, most: float) -> None:
+    error = lifting_error(n, kernel_size, points=3)
+    assert error < most
+    assert 2 * error < lifting_error(n, kernel_size, points=1)  # the middles of cells alone, as published
+
+
+def test_shares_of_cells_give_constants_and_slopes_exactly() -> None:
+    shares = shares_of_cells(5, 3, 2)
+    inner = ((cell_centres((15, 15)).flatten(0, 1).abs() <= 0.8).all(1)).double()
+    places, middles = cell_centres((15, 15)).flatten(0, 1).double(), cell_centres((5, 5)).flatten(0, 1).double()
+    for values, between in ((middles[:, 0], places[:, 0]), (torch.ones(25).double(), torch.ones(225).double())):
+        assert torch.allclose((9 * values @ shares) * inner, between * inner, atol=1e-12)
 
 
 # The integral over the group (specification 02 §5.4): the layer at one place, 4 being the volume of its only cell.
@@ -218,6 +257,18 @@ def test_when_elements_are_drawn() -> None:
     assert GroupSampler("SL(2)", 64).share > 0.8
 
 
+def test_weights_that_are_no_numbers_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sampler = GroupSampler("SL(2)", 5)
+
+    def pairs(self: Window, n: int, **how: Any) -> tuple[Tensor, Tensor, Tensor]:
+        one = torch.eye(2, dtype=FLOAT64).expand(n, 2, 2)
+        return one, one, torch.full((n,), math.nan, dtype=FLOAT64)
+
+    monkeypatch.setattr(Window, "pairs", pairs)
+    with pytest.raises(DomainError, match="weights that are not finite"):
+        sampler(generator())
+
+
 def test_settings_stand_in_the_state() -> None:
     state = LiftConv("SL(2)", 1, 2, 3, 4).state_dict()
     with pytest.raises(SchemaError, match="weights"):
@@ -237,6 +288,7 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], object]]] = [
     (DomainError, "kernel_size=4", lambda: LiftConv("SL(2)", 1, 1, 4, 2)),
     (DomainError, "sees no shape", lambda: LiftConv("SL(2)", 1, 1, 1, 2)),
     (DomainError, "kernel_size=2", lambda: GroupConv("SL(2)", 1, 1, 2, 2)),
+    (DomainError, "points=0", lambda: LiftConv("SL(2)", 1, 1, 3, 2, points=0)),
     (DomainError, "n_samples=0", lambda: LiftConv("SL(2)", 1, 1, 3, 0)),
     (ShapeError, "kernel_size = 5", lambda: LiftConv("SL(2)", 1, 1, 5, 2)(torch.rand(1, 1, 4, 9))),
     (ShapeError, "2 channels", lambda: LiftConv("SL(2)", 1, 1, 5, 2)(torch.rand(1, 2, 9, 9))),

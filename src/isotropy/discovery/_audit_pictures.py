@@ -91,8 +91,8 @@ def shown(group: str, found: WorstPicture) -> Block:
     pixels = [displayed(each if len(each) in (1, 3) else each[:1]) for each in (found.picture, found.there)]
     labels = f"as it is: {found.before}", f"{found.moved}: {found.after}"
     floor = (
-        f"Warped there and back this picture is {found.floor:.2g} of its norm from itself: what is left of a "
-        "difference of that size is interpolation."
+        f"Warped there and back this picture is {found.floor:.2g} of its norm from itself: a difference of "
+        "that size may be interpolation alone."
         if found.floor
         else "Its cells go to cells: nothing is interpolated."
     )

@@ -149,8 +149,17 @@ def _finding(motion: Motion, parts: list[dict[str, Any]], tolerance: float, seed
         acceptance=float(np.mean([one["acceptance"] for one in parts])), strengths=motion.strengths, rest=motion.rest,
         unit=motion.unit, errors=tuple(errors), errors_plain=tuple(errors_plain), asked=asked,
         multipliers=tuple(tuple(one["multiplier"]) for one in parts),
-        overlap_low=overlap_low,
+        overlap_low=overlap_low, selected=_selected(parts),
     )  # fmt: skip
+
+
+def _selected(parts: list[dict[str, Any]]) -> tuple[tuple[float, float, float, float], ...]:
+    """The mean over trainings of what each strength was proposed, selected and lost."""
+    each = [one["selected"] for one in parts]
+    if len({len(rows) for rows in each}) > 1:
+        return ()  # a strength that one training never saw
+    means = np.mean(np.asarray(each, dtype=np.float64), axis=0)
+    return tuple((float(a), float(b), float(c), float(d)) for a, b, c, d in means)
 
 
 def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> Said:

@@ -46,6 +46,13 @@ class Motion:
             return x
         return self.transforms.apply(self.at(strength, len(x)), x).clamp(0, 1)
 
+    def read(self, strength: float) -> float:
+        """How strong a drawn transformation is (`TransformSet.strengths`), in ``unit``."""
+        if isinstance(self.transforms, ImageOps):
+            share = torch.tensor(strength / (LEVELS - 1))
+            return float(self.transforms.strength(self.name, share, torch.tensor(1.0)))
+        return _unit(self.name)[1](strength)
+
 
 def motions_of(
     groups: str | Group | Window | Sequence[Any] | None, transforms: str | Sequence[str] | None, channels: int

@@ -34,6 +34,8 @@ class PictureFinding(Finding):
     ``inputs_invariant`` says whether moved pictures occur as others do, ``p_value`` is that before correction,
     ``explained`` the share of the classes' variation that networks explain, ``note`` what the verdict leaves open,
     ``acceptance`` the share of proposals accepted, ``multipliers`` are those by training and epoch.
+    ``selected`` are, for each strength, the shares of it among what was proposed and among what training selected, and
+    the mean loss of pictures under it.
     """
 
     shown: ClassVar[tuple[str, ...]] = ("verdict", "breaking", "overlap", "cost_accuracy")
@@ -64,6 +66,7 @@ class PictureFinding(Finding):
     asked: int
     multipliers: tuple[tuple[float, ...], ...] = ()
     overlap_low: float = 0.0
+    selected: tuple[tuple[float, float, float, float], ...] = ()
 
     @property
     def unreliable(self) -> bool:

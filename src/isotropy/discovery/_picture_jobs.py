@@ -151,6 +151,10 @@ def _insisted(run: Run, asked: Asked, motion: Motion, fold: int, plan: Plan, see
         "hard_loss": [row["penalty"][0] for row in keep.history],
         "acceptance": sum(row["acceptance"] for row in keep.history) / len(keep.history),
         "settled": keep.settled,
+        "selected": [
+            (motion.read((one.low + one.high) / 2), one.proposed, one.selected, one.loss)
+            for one in keep.selections.rows()
+        ],
         "bound": bound,
     }
 

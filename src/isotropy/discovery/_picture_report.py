@@ -92,6 +92,26 @@ def multipliers(groups: Sequence[PictureFinding]) -> Curves:
     )  # fmt: skip
 
 
+def selected(f: PictureFinding) -> list[Block]:
+    """What training selected against how hard it is, by strength; nothing where there is one strength."""
+    if not f.unit or len(f.selected) < 2:
+        return []
+    strength, proposed, chosen, loss = (list(column) for column in zip(*sorted(f.selected), strict=True))
+    mean = sum(a * b for a, b in zip(proposed, loss, strict=True)) / sum(proposed)
+    return [
+        Curves(
+            [
+                Curve("selected", strength, [a / b for a, b in zip(chosen, proposed, strict=True)]),
+                Curve("mean loss", strength, [one / mean if mean else 1.0 for one in loss]),
+            ],
+            title=f"{f.name}: what training selected", xlabel=f"how strong, {f.unit.split(',')[0]}",
+            ylabel="times that of all proposals", half=True,
+            caption="Both as multiples of what all proposals have: what is hard is selected more often than proposed. "
+            "Chains are those of single pictures, so that the two lines need not be one.",
+        )
+    ]  # fmt: skip
+
+
 def _mean(each: Sequence[Sequence[float]]) -> list[float]:
     """The mean over trainings, whose epochs may differ by a few, at equal shares of each."""
     at = np.linspace(0, 1, max(map(len, each), default=0))

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from isotropy.discovery._picture_card import card, small_print
 from isotropy.discovery._picture_findings import PictureFinding, Shown
-from isotropy.discovery._picture_report import contradiction, grounds, multipliers, said, tolerated
+from isotropy.discovery._picture_report import contradiction, grounds, multipliers, said, selected, tolerated
 from isotropy.report import Block, Table, Text, section
 from isotropy.study import Answer
 
@@ -47,7 +47,7 @@ class PictureDiscovery(Answer[PictureFinding]):
             *Text.with_care(self.notes),
             *section("Three questions", self.summary(), said(self.groups, self.tolerance)),
             *section("What the task tolerates", *asked),
-            *section("What insisting costs", multipliers(self.groups)),
+            *section("What insisting costs", multipliers(self.groups), *(b for f in self.groups for b in selected(f))),
             *section("Pictures that contradict each other", *pairs),
             *section("How to read this", small_print(self.tolerance)),
         ]

@@ -193,6 +193,8 @@ def check_log(group: Group, exists: Bool[Tensor, "..."]) -> None:
     if not bool(exists.all()):
         first = (~exists).flatten().nonzero()[0].item()
         hint = "elements outside the identity component, and half turns, have no unique logarithm"
+        if getattr(group, "turns", None) is not None:
+            hint += "; coords(g) are defined for every element"
         raise LogUndefinedError(f"element {first} of {group}", "one with a unique principal logarithm", hint)
 
 

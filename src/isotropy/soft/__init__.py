@@ -24,6 +24,8 @@ from isotropy.soft._rules import Rule as Rule
 from isotropy.soft._rules import RuleState as RuleState
 from isotropy.soft._rules import RuleView as RuleView
 from isotropy.soft._rules import StepInfo as StepInfo
+from isotropy.soft._selections import Selected as Selected
+from isotropy.soft._selections import Selections as Selections
 from isotropy.soft._strengths import Bilevel as Bilevel
 from isotropy.soft._strengths import Evidence as Evidence
 from isotropy.soft._transforms import Choice as Choice

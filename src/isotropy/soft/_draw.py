@@ -20,12 +20,17 @@ LEAST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """The rows ``x`` as transformed by ``params``, their ``loss (B,)``, and the share of proposals accepted."""
+    """The rows ``x`` as transformed by ``params``, their ``loss (B,)``, and the share of proposals accepted.
+
+    ``first`` are the parameters proposed first, drawn from the law of the set itself, with ``first_loss (B,)``.
+    """
 
     x: Tensor
     params: Any
     loss: Float[Tensor, " B"]
     acceptance: float
+    first: Any
+    first_loss: Float[Tensor, " B"]
 
 
 def draw(
@@ -88,7 +93,7 @@ def draw(
             moved = transforms.apply(t, x)
     if traced:
         moved = transforms.apply(t, x)
-    return Drawn(moved, t, value, accepted if sampler == "mh" and steps > 1 else 1.0)
+    return Drawn(moved, t, value, accepted if sampler == "mh" and steps > 1 else 1.0, proposals[0], values[0])
 
 
 class _Source:

@@ -78,6 +78,14 @@ class ImageOps(TransformSet):
     def log_density(self, t: ImageTransform) -> Float[Tensor, " n"]:
         return torch.full((len(t.op),), -math.log(len(self.names) * (LEVELS - self.least) * 2), dtype=torch.float64)
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return self.names
+
+    def strengths(self, t: ImageTransform) -> tuple[Tensor, Tensor]:
+        """The operation of each picture, and its level."""
+        return t.op, t.level
+
     def idle(self, channels: int) -> tuple[str, ...]:
         """The operations that do nothing to pictures of so many channels."""
         return tuple(one for one in self.names if one == "identity" or (one == "color" and channels == 1))

@@ -19,6 +19,7 @@ from isotropy.random import counter
 from isotropy.soft._constraint import Constraint
 from isotropy.soft._draw import SAMPLERS, Drawn, draw
 from isotropy.soft._rules import Rule, StepInfo
+from isotropy.soft._selections import Selections
 from isotropy.soft._transforms import TransformSet
 
 BatchLoss = Callable[[nn.Module, Any], Tensor | Mapping[str, Tensor]]
@@ -37,6 +38,9 @@ class InvarianceConstraint(Constraint):
     as ``GroupTransforms(measure, "Field(Scalar)").apply`` does. ``ids(batch)`` numbers rows ``(B,)``: a row is then
     moved alike whatever stands beside it. ``mixture=True`` trains in one pass: each row is taken moved with probability
     ``multiplier / (1 + multiplier)``, and the loss is scaled so that its gradient is in expectation that of both.
+
+    ``selections.rows()`` tell which kinds and strengths were selected, how often beside how often they were proposed,
+    and the mean loss under them.
 
     Passes of the constraint leave no trace: layers that draw (dropout) are off, batch norms take the statistics of the
     batch at hand without remembering them, and hard transformations are sought with the remembered ones. A bound that
@@ -78,6 +82,7 @@ class InvarianceConstraint(Constraint):
         self._own_loss = loss is not None
         self._mixed: Tensor | None = None
         self._acceptance, self._draws = 0.0, 0
+        self.selections = Selections()
 
     def set_loss(self, loss: BatchLoss) -> None:
         """Takes the loss of a training, unless it was given one."""
@@ -131,15 +136,19 @@ class InvarianceConstraint(Constraint):
         self._acceptance, self._draws = 0.0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        return super().state_dict() | {"acceptance": self._acceptance, "draws": self._draws}
+        own = {"acceptance": self._acceptance, "draws": self._draws, "selections": self.selections.state_dict()}
+        return super().state_dict() | own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self._acceptance, self._draws = float(state["acceptance"]), int(state["draws"])
+        if "selections" in state:  # not in states of before
+            self.selections.load_state_dict(state["selections"])
 
     def _noted(self, drawn: Drawn) -> Drawn:
         self._acceptance += drawn.acceptance
         self._draws += 1
+        self.selections.add(self.transforms, drawn.first, drawn.first_loss, drawn.params)
         return drawn
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import IsotropyError, SchemaError, ShapeError
 from isotropy.groups import Draws, Element, Group, Haar, Measure, parse
 from isotropy.reps import Type, act, parse_type, written_type
 
@@ -50,6 +50,16 @@ class TransformSet(ABC):
     def log_density(self, t: Any) -> Float[Tensor, " n"]:
         """The log density of the proposals."""
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds that there are; the set as a whole where a subclass does not tell them apart."""
+        return (self.name,)
+
+    def strengths(self, t: Any) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
+        """Of which kind each transformation is, and how strong, 0 or more: what `Selections` counts."""
+        n = _count(t)
+        return torch.zeros(n, dtype=torch.int64), torch.zeros(n)
+
 
 @dataclass(frozen=True)
 class Moved:
@@ -85,6 +95,17 @@ class GroupTransforms(TransformSet):
     def log_density(self, t: Moved) -> Float[Tensor, " n"]:
         """Zero: the density with respect to the measure itself."""
         return torch.zeros(len(tree.tree_leaves(t.g)[0]), dtype=torch.float64)
+
+    def strengths(self, t: Moved) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
+        """The norm of the coordinates of each element; nothing for groups without any, or whose elements have none."""
+        n = len(tree.tree_leaves(t.g)[0])
+        which, none = torch.zeros(n, dtype=torch.int64), torch.zeros(n)
+        if not self.group.dim:
+            return which, none
+        try:
+            return which, self.group.coords(t.g).norm(dim=-1)
+        except IsotropyError:
+            return which, none
 
 
 @dataclass(frozen=True)
@@ -144,6 +165,15 @@ class Choice(TransformSet):
                 result[rows] = part.apply(taken(parameters, rows), x[rows])
         return result
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return tuple(part.name for part in self.parts)
+
+    def strengths(self, t: Several) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
+        """Which of the sets was chosen."""
+        assert t.which is not None
+        return t.which, torch.zeros(len(t.which))
+
     def log_density(self, t: Several) -> Float[Tensor, " n"]:
         assert t.which is not None
         densities = torch.stack([part.log_density(one) for part, one in zip(self.parts, t.parts, strict=True)])
@@ -170,6 +200,17 @@ def over_tensors(f: Callable[..., Tensor], *ts: Any) -> Any:
         given = f"parameters of type {type(first).__name__}"
         raise ShapeError(given, "a dataclass of tensors (n, ...)", "write @dataclass above the class of parameters")
     return type(first)(**{part.name: over_tensors(f, *(getattr(t, part.name) for t in ts)) for part in fields(first)})
+
+
+def _count(t: Any) -> int:
+    sizes: list[int] = []
+
+    def seen(part: Tensor) -> Tensor:
+        sizes.append(len(part))
+        return part
+
+    over_tensors(seen, t)
+    return sizes[0]
 
 
 def taken(t: Any, rows: Int[Tensor, " m"]) -> Any:

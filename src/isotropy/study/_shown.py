@@ -39,8 +39,9 @@ def grid(
 ) -> Show:
     """A table of one task as papers print them: a row for each method, a column for each setting.
 
-    ``settings`` chooses columns and says their heads; ``cost`` adds seeds, parameters and seconds; ``of`` "published"
-    shows other people's numbers in the same form, as they are printed, ours as the result's ``number`` says. ``block``
+    ``settings`` chooses columns and says their heads, and methods without any of them are left out; ``cost`` adds
+    seeds, parameters and seconds; ``of`` "published" shows other people's numbers in the same form, as they are
+    printed, ours as the result's ``number`` says. ``block``
     are section, caption and name.
     """
 
@@ -51,7 +52,8 @@ def grid(
         rows: list[list[Any]] = []
         for method in dict.fromkeys(method for method, _ in table):
             row = [table.get((method, setting)) for setting in columns]
-            rows.append([method, *(line.mean if line else None for line in row), *(_cost(row) if costs else ())])
+            if any(line is not None for line in row):
+                rows.append([method, *(line.mean if line else None for line in row), *(_cost(row) if costs else ())])
         if rows:
             heads = [Column(head, "number" if of == "published" else result.number) for head in columns.values()]
             yield Table([Column(first), *heads, *(_COST if costs else ())], rows, title=title, **block)

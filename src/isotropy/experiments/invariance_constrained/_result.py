@@ -5,8 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from isotropy.experiments.invariance_constrained._config import BEYOND, FEASIBLE, HARMFUL, KNOWN
+from isotropy.experiments.invariance_constrained._config import BEYOND, DATA, FEASIBLE, HARMFUL, KNOWN, MOTIONS
 from isotropy.study import Published, Scored, grid, quoted
+
+_COLUMNS = {
+    "accuracy": "accuracy",
+    **{f"multiplier of {motion}": f"multiplier, {motion}" for motion in MOTIONS},
+    **{f"acceptance of {motion}": f"accepted, {motion}" for motion in MOTIONS},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,8 +22,14 @@ class InvarianceConstrained(Scored):
     kind: ClassVar[str] = "invariance_constrained"
     heading = "Augmentation as invariance-constrained learning"
     shown = (
-        grid(
-            KNOWN, "Accuracies, multipliers and acceptances on digits moved by a known law", section="Known symmetries"
+        *(
+            grid(
+                KNOWN,
+                f"Digits, {data}: what each constraint took, beside the accuracy",
+                settings={f"{data}, {what}": head for what, head in _COLUMNS.items()},
+                section="Known symmetries",
+            )
+            for data in DATA
         ),
         grid(FEASIBLE, "A bound within reach: the multiplier settles", section="A feasible bound"),
         grid(HARMFUL, "Half turns as a constraint", section="A harmful transformation"),

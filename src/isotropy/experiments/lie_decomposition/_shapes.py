@@ -67,7 +67,7 @@ def built(method: str, plan: ShapesPlan) -> nn.Module:
         window = Window(SL(3), 0.1, "logistic", compact="haar")
         return GroupResNet(
             "SL(3)", plan.dims, plan.samples, num_classes=plan.classes, kernel_size=3, lift_size=5, pool=2,
-            separable=True, head=32, dropout=0.0, measure=window,
+            separable=True, head=32, dropout=0.0, measure=window, resample="never",
         )  # fmt: skip
     c = 2 * plan.dims[0]
     return nn.Sequential(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Group, Window
 from isotropy.nn.lie_convolution._chart import Chart
-from isotropy.nn.lie_convolution._kernel import CoordinateKernel, in_the_ball
+from isotropy.nn.lie_convolution._kernel import POINTS, CoordinateKernel, in_the_ball, shares_of_cells
 from isotropy.nn.lie_convolution._samples import REACH, GroupSampler, GroupSamples, Resample
 from isotropy.reps import cell_centres
 from isotropy.settings import Settled
@@ -25,6 +25,7 @@ class _Convolution(Settled):
     """What lifting and group convolution share: the group, its measure, the grid of the kernel, and sums over it."""
 
     least = 1
+    _cell: Tensor
 
     def __init__(
         self,
@@ -41,6 +42,8 @@ class _Convolution(Settled):
         angle: str,
         resample: Resample,
         seed: int,
+        points: int,
+        windowed: bool,
     ) -> None:
         super().__init__()
         if kernel_size % 2 == 0 or kernel_size < self.least:
@@ -50,6 +53,8 @@ class _Convolution(Settled):
             raise DomainError(
                 f"c_in={c_in}, c_out={c_out}, padding={padding}", "1 or more channels, padding of 0 or more"
             )
+        if points < 1:
+            raise DomainError(f"points={points}", "1 or more places in each cell", "1 is the middle alone")
         self.sampler = GroupSampler(
             group, n_samples, measure=measure, weights=weights, rule=rule, resample=resample, seed=seed
         )
@@ -57,10 +62,15 @@ class _Convolution(Settled):
         self.c_in, self.c_out, self.kernel_size, self.padding = c_in, c_out, kernel_size, padding
         self.chart = Chart(self.group, angle)
         self.n = self.group.degree
+        self.windowed = windowed
+        # A kernel of one cell has one place, and one of your own its values at the middles.
+        self.points = points if windowed and kernel_size > 1 else 1
+        self.register_buffer("_cell", shares_of_cells(kernel_size, self.points, self.n), persistent=False)
         self.samples: GroupSamples | None = None
 
     def settings(self) -> dict[str, Any]:
-        return {"kernel_size": self.kernel_size, "padding": self.padding, "angle": self.chart.angle}
+        named = {name: getattr(self, name) for name in ("kernel_size", "padding", "points")}
+        return {**named, "angle": self.chart.angle}
 
     @property
     def _cells(self) -> int:
@@ -81,10 +91,14 @@ class _Convolution(Settled):
             sides = " x ".join(map(str, x.shape[-self.n :]))
             raise ShapeError(f"a picture of {sides}", f"sides of at least kernel_size = {self.kernel_size}")
 
-    def _places(self, inverse: Float[Tensor, "N n n"]) -> Float[Tensor, "N U n"]:
-        """``A^-1 u`` for all cells u of the kernel."""
-        u = cell_centres((self.kernel_size,) * self.n).flatten(0, -2).to(inverse)
+    def _places(self, inverse: Float[Tensor, "N n n"]) -> Float[Tensor, "N P n"]:
+        """``A^-1 u`` for all places u in the cells of the kernel."""
+        u = cell_centres((self.kernel_size * self.points,) * self.n).flatten(0, -2).to(inverse)
         return u @ inverse.mT
+
+    def _shares(self, v: Float[Tensor, "N P n"], like: Tensor) -> Float[Tensor, "N U P"] | None:
+        """What each cell takes of the kernel at these places, within its ball; nothing for a kernel of your own."""
+        return (self._cell.to(v) * in_the_ball(v)[:, None]).to(like) if self.windowed else None
 
     def _convolved(self, x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
         weight = weight.unflatten(-1, (self.kernel_size,) * self.n)
@@ -96,13 +110,15 @@ class LiftConv(_Convolution):
 
     ``lift(x (B, C, H, W))`` gives ``(B, c_out, N, H', W')`` at N elements A, which the layer draws (``lift.samples``
     has them) or is given, ``lift(x, samples)``; voxels by groups of degree 3. The kernel ``k(A^-1 u)`` is a
-    `CoordinateKernel` on [-1, 1]^n, zero outside of the unit ball, or ``kernel``, a module from places ``(..., n)`` to
-    ``(..., c_out, c_in)``. Without padding: what lies outside of a picture is not known.
+    `CoordinateKernel` on [-1, 1]^n, zero outside of a ball, integrated against what linear interpolation makes of the
+    picture, or ``kernel``, a module from places ``(..., n)`` to ``(..., c_out, c_in)``, summed as it is over the
+    middles of cells. Without padding: what lies outside of a picture is not known.
 
     - ``group``: GL+, SL, SO, O, Scale of 2 or 3, C(n), D(n), products, or an affine group with such a linear part.
     - ``c_in``, ``c_out`` channels; ``kernel_size`` cells along each side, odd; ``padding`` with zeros.
     - ``n_samples``, ``measure``, ``weights``, ``rule``, ``resample``, ``seed``: the draws, as in `GroupSampler`.
-    - ``width``: that of the network behind the kernel.
+    - ``width``: that of the network behind the kernel, which is known at ``points`` places in each cell along each
+      side; 1 is what is published, and follows the group less well.
 
     Raises DomainError for kernels that are even or of one cell; ShapeError for pictures smaller than the kernel, and
     for other shapes than these. Source: Mironenco and Forre (ICLR 2024); specification 02 §2.4.
@@ -128,13 +144,13 @@ class LiftConv(_Convolution):
         resample: Resample = "train",
         seed: int = 0,
         width: int = 60,
+        points: int = POINTS,
         kernel: nn.Module | None = None,
     ) -> None:
         super().__init__(
             group, c_in, c_out, kernel_size, n_samples, padding=padding, measure=measure, weights=weights, rule=rule,
-            angle="embed", resample=resample, seed=seed,
+            angle="embed", resample=resample, seed=seed, points=points, windowed=kernel is None,
         )  # fmt: skip
-        self.windowed = kernel is None
         fan = c_in * self._cells * self._volume**2
         self.kernel = kernel or CoordinateKernel(self.n, 0, c_out, c_in, width=width, fan=fan)
 
@@ -149,11 +165,10 @@ class LiftConv(_Convolution):
     def weight(self, out: GroupSamples, like: Tensor) -> Float[Tensor, "o a i u"]:
         """The values of the kernel on its grid, with the volume of a cell and ``|det A|^-1``."""
         v = self._places(out.inverse)
-        k = self.kernel(v.to(like))
-        factor = self._volume * (-out.log_det).exp()[:, None]
-        if self.windowed:
-            factor = factor * in_the_ball(v)
-        return (k * factor.expand(v.shape[:-1]).to(like)[..., None, None]).permute(2, 0, 3, 1)
+        shares = self._shares(v, like)
+        k = self.kernel(v.to(like)) if shares is None else self.kernel(v.to(like), None, shares)
+        factor = self._volume * (-out.log_det).exp()
+        return (k * factor.to(like)[:, None, None, None]).permute(2, 0, 3, 1)
 
 
 class GroupConv(_Convolution):
@@ -164,14 +179,15 @@ class GroupConv(_Convolution):
     is right only for features that do not come from another layer. dB is Haar measure by the weights of the samples;
     ``|det B|^-1 dy dB`` left Haar measure of the whole group, so that the volume belongs to the input.
 
-    The kernel is a `CoordinateKernel` of ``A^-1 u`` and of the coordinates of ``A^-1 B`` (`Chart`), zero outside of the
-    unit ball, and falling off as ``exp(-|X|^2 / 2 reach^2)`` with the stretch X between A and B (``reach=None``: not
-    at all). That window has one integral, wherever A is: with ``normalised`` the sum is divided by its estimate of it,
-    which errs in the same direction. With ``separable`` it is the product of one of places, for each channel of the
-    output, and one of the group, which takes ``M (N + K^2)`` evaluations and not ``M N K^2``. ``kernel`` replaces it: a
-    module from places (..., n) and coordinates (..., k) to (..., c_out, c_in), summed as it is.
+    The kernel is a `CoordinateKernel` of ``A^-1 u`` and of the coordinates of ``A^-1 B`` (`Chart`), zero outside of a
+    ball, integrated as in `LiftConv`, and falling off as ``exp(-|X|^2 / 2 reach^2)`` with the stretch X between A and B
+    (``reach=None``: not at all). That window has one integral, wherever A is: with ``normalised`` the sum is divided by
+    its estimate of it, which errs in the same direction. With ``separable`` it is the product of one of places, for
+    each channel of the output, and one of the group, which takes ``M (N + P)`` evaluations and not ``M N P``, P being
+    the places. ``kernel`` replaces it: a module from places (..., n) and coordinates (..., k) to (..., c_out, c_in),
+    summed as it is.
 
-    - ``group``, ``c_in``, ``c_out``, ``kernel_size``, ``padding``, ``width``: as in `LiftConv`.
+    - ``group``, ``c_in``, ``c_out``, ``kernel_size``, ``padding``, ``width``, ``points``: as in `LiftConv`.
     - ``n_samples``, ``measure``, ``weights``, ``rule``, ``resample``, ``seed``: as in `GroupSampler`.
     - ``angle``: how kernels see rotations, as in `Chart`.
 
@@ -202,17 +218,18 @@ class GroupConv(_Convolution):
         resample: Resample = "train",
         seed: int = 0,
         width: int = 60,
+        points: int = POINTS,
         kernel: nn.Module | None = None,
     ) -> None:
         super().__init__(
             group, c_in, c_out, kernel_size, n_samples, padding=padding, measure=measure, weights=weights, rule=rule,
-            angle=angle, resample=resample, seed=seed,
+            angle=angle, resample=resample, seed=seed, points=points, windowed=kernel is None,
         )  # fmt: skip
         if reach is not None and not reach > 0:
             raise DomainError(f"reach={reach}", "a positive deviation of stretches, or None")
         if kernel is not None and separable:
             raise DomainError("a kernel of your own with separable=True", "one of both")
-        self.reach, self.separable, self.windowed = reach, separable, kernel is None
+        self.reach, self.separable = reach, separable
         self.normalised = normalised
         k = self.chart.stretches + self.chart.turns
         # A trivial group has no coordinates: its kernel is one of places, and its sum over the group one number.
@@ -257,11 +274,10 @@ class GroupConv(_Convolution):
             return whole.flatten(0, 1)
         h = out.inverse[:, None] @ given.g
         v = self._places(out.inverse)
-        k = self.kernel(v.to(like)[:, None], self.chart(h).to(like)[:, :, None])
-        factor = self._factor(given, h)[..., None] * self._volume
-        if self.windowed:
-            factor = factor * in_the_ball(v)[:, None]
-        k = k * factor.expand(k.shape[:-2]).to(like)[..., None, None]
+        place, coordinates = v.to(like)[:, None], self.chart(h).to(like)[:, :, None]
+        shares = self._shares(v, like)
+        k = self.kernel(place, coordinates) if shares is None else self.kernel(place, coordinates, shares[:, None])
+        k = k * (self._factor(given, h) * self._volume).to(like)[..., None, None, None]
         # Axes a, b, u, o, i.
         return k.permute(3, 0, 4, 1, 2).flatten(2, 3).flatten(0, 1)
 
@@ -274,7 +290,7 @@ class GroupConv(_Convolution):
     def _of_places(self, out: GroupSamples, like: Tensor) -> Float[Tensor, "oa 1 u"]:
         assert self.of_place is not None
         v = self._places(out.inverse)
-        k = self.of_place(v.to(like))[..., 0] * (in_the_ball(v) * self._volume).to(like)[..., None]
+        k = self.of_place(v.to(like), None, self._shares(v, like))[..., 0] * self._volume
         return k.permute(2, 0, 1).flatten(0, 1)[:, None]
 
     def _factor(self, given: GroupSamples, h: Float[Tensor, "a b n n"]) -> Float[Tensor, "a b"]:

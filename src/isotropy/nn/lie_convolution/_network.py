@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group, Window
+from isotropy.nn.lie_convolution._kernel import POINTS
 from isotropy.nn.lie_convolution._layers import GroupConv, GroupPool, LiftConv
 from isotropy.nn.lie_convolution._samples import REACH, GroupSamples, Resample
 from isotropy.settings import Settled
@@ -26,7 +27,7 @@ class GroupResNet(Settled):
       each side, to one before it, ``pool`` after it; ``head`` is the width of the MLP, with ``dropout``; ``reduce`` as
       in `GroupPool`.
     - ``group``, ``n_samples``, ``measure``, ``weights``, ``rule``, ``seed``: as in `GroupSampler`.
-    - ``separable``, ``angle``, ``reach``, ``width``: as in `GroupConv`.
+    - ``separable``, ``angle``, ``reach``, ``width``, ``points``: as in `GroupConv`.
 
     How far the outputs move under g, no training can hide: `isotropy.measure.image_errors`. Raises as the layers, and
     DomainError for no stages. Source: Mironenco and Forre (ICLR 2024), defaults of their code; specification 02 §2.4,
@@ -61,13 +62,15 @@ class GroupResNet(Settled):
         angle: str = "embed",
         reach: float | None = REACH,
         width: int = 60,
+        points: int = POINTS,
         seed: int = 0,
     ) -> None:
         super().__init__()
         if not dims:
             raise DomainError("dims=()", "the channels of one stage or more")
         sampled: dict[str, Any] = {
-            "measure": measure, "weights": weights, "rule": rule, "resample": resample, "width": width
+            "measure": measure, "weights": weights, "rule": rule, "resample": resample, "width": width,
+            "points": points,
         }  # fmt: skip
         convolved: dict[str, Any] = {**sampled, "separable": separable, "angle": angle, "reach": reach}
         self.lift = LiftConv(group, in_channels, dims[0], lift_size or kernel_size, n_samples, seed=seed, **sampled)
