@@ -215,6 +215,7 @@ def test_the_effective_rate_is_what_an_analyst_without_f_infers() -> None:
     ("model", "params", "said"),
     [
         (DilatonVSL(b1=None, b2=None), [-0.5, 6.0, 1.0], "F_inf = -0.5"),
+        (DilatonVSL(b1=None, b2=None), [1e-17, 60.0, 2.0], "F_inf = 1e-17"),
         (DilatonVSL(b1=None, b2=None), [1.1, 2.0, 0.2], "negative"),
         (DilatonVSL(b1=None, b2=None), [0.9, -1.0, 2.0], "b1 >= 0"),
         (PowerLaw(), [0.0, 0.5], "mu > 0"),

@@ -22,11 +22,13 @@ GRACE = 10.0  # seconds that processes get to end by themselves
 def swept(home: Path) -> Generator[None]:
     """Within, a process stands by that ends those of ``home`` and removes the folder; on leaving, it does so.
 
-    It holds the end of a pipe, which closes when this process is gone: SIGKILL leaves no time for anything here.
+    It holds the end of a pipe, which closes when this process is gone: SIGKILL leaves no time for anything here. Of
+    this process's own output it holds nothing, so that who reads that need not wait for it.
     """
     standby = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(home)], stdin=subprocess.PIPE, start_new_session=True
-    )
+        [sys.executable, "-I", "-S", __file__, str(home)],
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
     try:
         yield
     finally:

@@ -54,8 +54,8 @@ class DilatonVSL(Cosmology):
         if any(bool(mask.any()) for mask, _ in bad):
             held = {name: value.clamp(min=0) if name != "F_inf" else value for name, value in held.items()}
         positive, F_inf = "F(z) > 0", held["F_inf"]
-        # F lies between F_inf and 1, so that 0 < F <= 1 < (1 + z)^(2/3) where F_inf <= 1.
-        if not len(z) or bool(((F_inf > 0) & (F_inf <= 1)).all()):
+        # F lies between F_inf and 1, so that 0 < F <= 1 < (1 + z)^(2/3) where F_inf <= 1; below rounding F - 1 is -1.
+        if not len(z) or bool(((torch.finfo(F_inf.dtype).eps < F_inf) & (F_inf <= 1)).all()):
             return [*bad, (F_inf <= 0, positive)]
         log = self._log_f(z, held)
         distance = z.log1p() * 2 / 3 - log
