@@ -249,6 +249,7 @@ QUOTED = {
     "invariance-constrained": 19,
     "asymptotic-symmetries": 5,
     "varying-speed-of-light": 10,
+    "subequivariant": 6,
 }
 
 
