@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from isotropy.errors import MissingExtraError, SchemaError
 from isotropy.experiments import REGISTRY
-from isotropy.experiments.varying_speed_of_light import SMALL, Config, trials
+from isotropy.experiments.varying_speed_of_light import SMALL, Config, _peaks, trials
 from isotropy.experiments.varying_speed_of_light._config import PEAKS
 from isotropy.experiments.varying_speed_of_light._peaks import peaks, temperature_spectrum
 from isotropy.experiments.varying_speed_of_light._science import _sd_of_median
@@ -71,6 +72,15 @@ def test_every_part_has_its_jobs_and_others_numbers_are_marked() -> None:
     assert {trial.task for trial in listed} >= {"published table", "other samples", "b1 and b2 free", "H0 by redshift",
                                                 "evidence", "mu and zeta", "mocks"}  # fmt: skip
     assert all("[seen]" in row.source or "[recalled]" in row.source for row in THIS.result.published.rows)
+
+
+def test_a_part_whose_extra_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_peaks, "find_spec", lambda _: None)
+    with pytest.raises(MissingExtraError, match=r"isotropy\[cmb\]"):
+        THIS.configured(parts=[PEAKS])
+    assert PEAKS not in {trial.task for trial in trials(SMALL)}
+    with pytest.raises(SchemaError, match="published table"):
+        THIS.configured(parts=["microwave"])
 
 
 def test_peaks_of_the_microwave_background_are_compared(tmp_path: Path) -> None:

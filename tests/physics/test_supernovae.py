@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -420,6 +421,22 @@ def test_a_chain_that_is_too_short_says_so(bins: SNSample) -> None:
         lik.mcmc(RhCt())
     with pytest.raises(DomainError, match="burn=60"):
         lik.mcmc(FlatLambdaCDM(), steps=50, burn=60)
+
+
+@pytest.mark.parametrize(("offset", "along"), [("profile", False), (Gaussian(23.8, 0.1), False), ("profile", True)])
+@pytest.mark.filterwarnings("ignore::isotropy.errors.ConvergenceWarning")
+def test_each_draw_has_an_offset_of_its_own(bins: SNSample, along: bool, offset: Any) -> None:
+    """Gaussian about the best offset of that draw, whether the sampler kept it or the draw moved along an orbit."""
+    lik, model = SNLikelihood(bins, "stat+sys", offset), PowerLaw()
+    hyperbola = AffineField(torch.tensor([[-1.0, 0.0], [0.0, 1.0]]).double(), torch.tensor([0.0, 1.0]).double())
+    chain = lik.mcmc(model, walkers=32, steps=130, burn=30, seed=2, orbits=[hyperbola] if along else [])
+    draws = np.stack([chain.samples["mu"], chain.samples["zeta"]], 1)
+    best = lik.best_offset(model, torch.from_numpy(draws)).numpy()
+    precision = lik.E + (offset.sd**-2 if isinstance(offset, Gaussian) else 0)
+    assert best.std() * precision**0.5 > 3, "draws differ by more than an offset does"
+    off = (chain.samples["offset"] - best) * precision**0.5
+    assert abs(off.mean()) < 4 / len(off) ** 0.5
+    assert off.std() == pytest.approx(1, abs=4 / (2 * len(off)) ** 0.5)
 
 
 def test_comparisons_count_honestly(bins: SNSample) -> None:

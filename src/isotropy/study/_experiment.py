@@ -91,7 +91,8 @@ class Experiment(Generic[C, R]):
         """The small or the full version with some of its fields changed: ``settings={"plan.epochs": "10"}``.
 
         Raises ``SchemaError`` for a field that there is not (naming the nearest), a value that does not fit it, a part
-        that no trial belongs to, and a device that this machine does not have.
+        that no trial belongs to, and a device that this machine does not have; ``MissingExtraError`` for a part whose
+        extra is not installed.
         """
         config = replace(self.full if full else self.small, seed=seed)
         for key, value in (settings or {}).items():
@@ -102,7 +103,8 @@ class Experiment(Generic[C, R]):
             _available(device)
             config = replace(config, **{"device": device})
         if parts:
-            known = list(dict.fromkeys(trial.task for trial in self.trials(config)))
+            asked = replace(config, parts=tuple(parts))  # trials may need an extra that only one part asks for
+            known = list(dict.fromkeys(trial.task for trial in self.trials(asked)))
             for part in parts:
                 if part not in known:
                     raise SchemaError(f"--part {part} for {self.name}", "one of " + ", ".join(known))

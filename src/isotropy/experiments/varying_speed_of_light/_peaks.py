@@ -26,9 +26,12 @@ _APART = 60  # multipoles: peaks are 200 to 300 apart, so nothing higher is this
 _RADIATION = 4.18e-5  # Omega h^2 of photons at 2.7255 K and 3.046 massless neutrinos
 
 
-def available() -> bool:
-    """Whether the extra [cmb] is there."""
-    return find_spec("camb") is not None
+def available(*, asked: bool = False) -> bool:
+    """Whether the extra [cmb] is there. Raises MissingExtraError where it is not and the part is asked for by name."""
+    found = find_spec("camb") is not None
+    if asked and not found:
+        raise MissingExtraError.of("camb", "cmb")
+    return found
 
 
 def broken_power(k: Numbers, *, amplitude: float = 2.3e-9, at: float = 0.0096, low: float = 1.015,

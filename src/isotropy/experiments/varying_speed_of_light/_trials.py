@@ -108,7 +108,7 @@ def trials(config: Config) -> Iterator[Trial]:
         ("coverage of 68 % intervals", "share"): "coverage", ("bias of F_inf", ""): "bias", ("truth", "F_inf"): "truth"
     }  # fmt: skip
     yield from config.trials(mocks_job, MOCKS, VSL, mocks, sample="pantheon-binned", cov="stat+sys", plan=plan)
-    if available():
+    if available(asked=PEAKS in config.parts):
         found = {
             ("peaks off those of flat LambdaCDM, the worst", "share"): "apart",
             **{(f"peak {i}", "multipole"): f"peak {i}" for i in range(1, COUNT + 1)},

@@ -30,6 +30,7 @@ class Likelihood(Protocol):
     def magnitudes(self, model: Cosmology, params: Tensor | None = None) -> Tensor: ...
     def residuals(self, model: Cosmology, params: Tensor | None = None) -> Tensor: ...
     def chi2(self, model: Cosmology, params: Tensor | None = None) -> Tensor: ...
+    def chi2_and_offset(self, model: Cosmology, params: Tensor | None = None) -> tuple[Tensor, Tensor]: ...
     def log_likelihood(self, model: Cosmology, params: Tensor | None = None) -> Tensor: ...
     def best_offset(self, model: Cosmology, params: Tensor | None = None) -> Tensor: ...
 
@@ -65,14 +66,17 @@ def defined(lik: Likelihood, model: Cosmology, params: Tensor, read: str, outsid
     return values
 
 
-def posterior(lik: Likelihood, model: Cosmology, draws: Draws, random: np.random.RandomState) -> dict[str, Draws]:
-    """Draws (n, k) of the parameters by name, and of the offset, which is Gaussian for each of them."""
-    distinct, where = np.unique(draws, axis=0, return_inverse=True)  # a walker that stays is computed once
-    with torch.no_grad():
-        best = lik.best_offset(model, torch.from_numpy(distinct))
+def posterior(
+    lik: Likelihood, model: Cosmology, draws: Draws, random: np.random.RandomState, best: Draws | None = None
+) -> dict[str, Draws]:
+    """Draws (n, k) of the parameters by name, and of the offset, which is Gaussian about ``best (n,)`` of each."""
+    if best is None:
+        distinct, where = np.unique(draws, axis=0, return_inverse=True)  # a walker that stays is computed once
+        with torch.no_grad():
+            best = lik.best_offset(model, torch.from_numpy(distinct)).numpy()[where.reshape(-1)]
     prior = getattr(lik, "offset", "")
     # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
     held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
     spread = random.standard_normal(len(draws)) / np.sqrt(lik.E + held)
     columns = {name: draws[:, at] for at, name in enumerate(model.parameters)}
-    return {**columns, "offset": best.numpy()[where.reshape(-1)] + spread}
+    return {**columns, "offset": best + spread}

@@ -13,7 +13,7 @@ import torch
 from isotropy.errors import ConvergenceWarning, DomainError, MissingExtraError, counted
 from isotropy.physics.cosmology import Cosmology
 from isotropy.physics.parameters import AffineField, orbit_redraw
-from isotropy.physics.supernovae._asked import Draws, Likelihood, box, defined, posterior
+from isotropy.physics.supernovae._asked import Draws, Likelihood, box, posterior
 from isotropy.physics.supernovae._fit import starts
 
 ENOUGH = 50
@@ -68,19 +68,21 @@ def sampled(
         return np.where(inside.numpy(), 0.0, -np.inf)
 
     def log_prob(positions: Draws) -> Draws:
-        theta = torch.from_numpy(np.ascontiguousarray(positions))
-        found = torch.full((len(theta),), -torch.inf, dtype=torch.float64)
-        inside = ((theta > low) & (theta < high)).all(1)
-        if bool(inside.any()):
-            found[inside] = -defined(lik, model, theta[inside], "chi2", np.inf) / 2
-        return found.numpy()
+        """ln L, and as a blob of emcee the best offset: no draw is predicted a second time for it."""
+        found = np.stack([log_prior(positions), np.zeros(len(positions))], 1)
+        inside = np.isfinite(found[:, 0])
+        if inside.any():
+            with torch.no_grad():
+                chi2, offset = lik.chi2_and_offset(model, torch.from_numpy(positions[inside]))
+            found[inside] = torch.stack([-chi2 / 2, offset], 1).numpy()
+        return found
 
     random = np.random.RandomState(seed)
     begin = _begin(lik, model, low.numpy(), high.numpy(), walkers, random, seed)
     moves: Any = emcee.moves.StretchMove()
     if orbits:
         for field in orbits:
-            _refuse_moving(field, begin[:_ASKED], log_prob)
+            _refuse_moving(field, begin[:_ASKED], lambda positions: log_prob(positions)[:, 0])
         widths = [4 * _inside(field, begin, log_prior) if width is None else width for field in orbits]
         moves = _ThenAlong(moves, orbit_redraw(orbits, log_prior, widths))
     sampler: Any = emcee.EnsembleSampler(walkers, k, log_prob, vectorize=True, moves=moves)
@@ -93,8 +95,10 @@ def sampled(
         told = f"{counted(len(chain), 'step')} for an autocorrelation time of {max(tau):.0f} ({worst}): run more steps"
         warnings.warn(told, ConvergenceWarning, stacklevel=3)
     flat = chain.reshape(-1, k)
+    # Along an orbit chi2 stays, the offset need not.
+    offsets = None if orbits else sampler.get_blobs(discard=burn, flat=True)
     return Chain(
-        posterior(lik, model, flat, random),
+        posterior(lik, model, flat, random, offsets),
         dict(zip(names, tau, strict=True)),
         {name: split_rhat(chain[:, :, at]) for at, name in enumerate(names)},
         {name: float(flat.shape[0] / tau[at]) for at, name in enumerate(names)},

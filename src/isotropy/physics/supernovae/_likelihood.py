@@ -116,20 +116,41 @@ class SNLikelihood:
 
         Their squares add up to chi2, but for the constant of the marginal.
         """
+        return self._fitted(model, params)[0]
+
+    def _fitted(self, model: Cosmology, params: Tensor | None) -> tuple[Float[Tensor, "P M"], Float[Tensor, " P"]]:
+        """The residuals, and the offset that fits the data alone best."""
         delta = self.whiten(self.sample.mb - self.magnitudes(model, params))
         best = delta @ self.one / self.E
         rest = delta - best[:, None] * self.one
         if isinstance(self.offset, str):
-            return rest
+            return rest, best
         mean, variance = self._prior()
-        return torch.cat([rest, ((best - mean) / math.sqrt(1 / self.E + variance))[:, None]], 1)
+        return torch.cat([rest, ((best - mean) / math.sqrt(1 / self.E + variance))[:, None]], 1), best
 
     def chi2(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """chi2 of ``params (P, k)``, differentiable; raises DomainError where the model is not defined."""
-        return self._squares(model, params) + self.constant
+        return self._squares(model, params)[0] + self.constant
 
-    def _squares(self, model: Cosmology, params: Tensor | None) -> Float[Tensor, " P"]:
-        return torch.cat([self.residuals(model, part).square().sum(1) for part in self._parts(params)])
+    def chi2_and_offset(
+        self, model: Cosmology, params: Tensor | None = None
+    ) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
+        """``chi2`` and ``best_offset`` by one prediction of the magnitudes."""
+        squares, best = self._squares(model, params)
+        if not isinstance(self.offset, str):
+            mean, variance = self._prior()
+            best = (variance * self.E * best + mean) / (variance * self.E + 1)
+        return squares + self.constant, best
+
+    def _squares(self, model: Cosmology, params: Tensor | None) -> tuple[Float[Tensor, " P"], Float[Tensor, " P"]]:
+        """Sums of the squares of the residuals, and the offset that fits the data alone best."""
+        squares: list[Tensor] = []
+        offsets: list[Tensor] = []
+        for part in self._parts(params):
+            residuals, best = self._fitted(model, part)
+            squares.append(residuals.square().sum(1))
+            offsets.append(best)
+        return torch.cat(squares), torch.cat(offsets)
 
     def _parts(self, params: Tensor | None) -> Sequence[Tensor | None]:
         """A batch in parts that stay in the cache."""
@@ -144,7 +165,7 @@ class SNLikelihood:
 
     def log_likelihood(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """The logarithm of the normalised Gaussian; a free offset is integrated over with a flat, improper measure."""
-        chi2 = self._squares(model, params)
+        chi2, _ = self._squares(model, params)
         norm = len(self.sample) * math.log(2 * math.pi) + self.logdet
         if isinstance(self.offset, str):
             norm += math.log(self.E / (2 * math.pi))
@@ -154,12 +175,7 @@ class SNLikelihood:
 
     def best_offset(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """The offset that fits best, with its prior where there is one."""
-        deltas = (self.sample.mb - self.magnitudes(model, part) for part in self._parts(params))
-        best = torch.cat([self.whiten(delta) @ self.one for delta in deltas]) / self.E
-        if isinstance(self.offset, str):
-            return best
-        mean, variance = self._prior()
-        return (variance * self.E * best + mean) / (variance * self.E + 1)
+        return self.chi2_and_offset(model, params)[1]
 
     def _prior(self) -> tuple[float, float]:
         if isinstance(self.offset, Gaussian):
