@@ -138,7 +138,7 @@ def chains() -> None:
             warnings.simplefilter("ignore", ConvergenceWarning)
             lik.mcmc(model, walkers=64, steps=200, burn=10)
 
-    told("the same of mcmc(), which adds the offset of each draw", single / (seconds(whole, repeats=2) / 200), "")
+    told("the same of mcmc(), which adds the offset of each draw", single / (seconds(whole, repeats=2) / 200), ">= 10")
 
 
 def ridge() -> None:
