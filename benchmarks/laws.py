@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ Row = tuple[str, str, float, float, str]
 """Work, against what, our seconds, theirs, the goal."""
 
 u, r, phi, t, x, M, a = sp.symbols("u r phi t x M a", positive=True)
-STOPPED = 120  # seconds after which a peer is stopped
+STOPPED = 60  # processor seconds after which a peer is stopped
 
 KERR = """
 import sympy as sp
@@ -102,12 +103,13 @@ def with_simplify(g: list[list[Any]], coords: tuple[Any, ...]) -> None:
 
 
 def stopped(program: str, python: str) -> tuple[float, bool]:
-    """Seconds of a program in an interpreter of its own, and whether it was stopped."""
-    began = time.time()
-    try:
-        done = subprocess.run([python, "-c", program], capture_output=True, text=True, timeout=STOPPED, check=True)
-    except subprocess.TimeoutExpired:
-        return time.time() - began, True
+    """Processor seconds of a program in an interpreter of its own, and whether it was stopped."""
+    limit = f"import resource\nresource.setrlimit(resource.RLIMIT_CPU, ({STOPPED}, {STOPPED + 5}))\n"
+    done = subprocess.run([python, "-c", limit + program], capture_output=True, text=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
+        return float(STOPPED), True
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     return float(done.stdout.split()[-1]), False
 
 

@@ -19,6 +19,8 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
+from isotropy.experiments.piecewise import PeoplePlan
+from isotropy.experiments.piecewise._networks import OURS, losses, network
 from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, discover_parts, voronoi_partition
 from isotropy.linalg import Segments
 from isotropy.optics import measure_peak
@@ -57,6 +59,24 @@ def layer_call(layer: PiecewiseLayer, x: Tensor, cells: Partition) -> Work:
     return call
 
 
+def training(method: str) -> Work:
+    """A step on four clouds of 256 points with normals, as E2 trains: loss, gradients, Adam."""
+    plan = PeoplePlan()
+    model, loss = network(method, 8, plan, 0), losses(method)
+    adam = torch.optim.Adam(model.parameters(), lr=1e-4)
+    x = torch.cat([torch.stack([cloud(256, k) for k in range(4)]) * 6, torch.zeros(4, 256, 3)], 2)
+    x[..., 3:] = torch.nn.functional.normalize(x[..., :3], dim=2)
+    label = torch.arange(256).expand(4, 256) % 8
+
+    def step() -> object:
+        adam.zero_grad()
+        loss(model, (x, label, label)).mean().backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        return adam.step()
+
+    return step
+
+
 def rows(rounds: int) -> list[tuple[str, str, float, float, float, str]]:
     torch.manual_seed(0)
     layer = PiecewiseLayer(None, "8*Scalar + 8*Vector")
@@ -90,6 +110,7 @@ def rows(rounds: int) -> list[tuple[str, str, float, float, float, str]]:
             return [layer(part, None, cell) for part, cell in zip(parts, cells, strict=True)]
 
     compare("six clouds at once", "one by one", "1.1", layer_call(layer, torch.cat(parts), together), one_by_one)
+    compare("training step, small size", "global frame averaging", "2", *(training(m) for m in (OURS, "global frames")))
     votes = x.double()
     mixture = MixturePartition(40, 0.01, implicit=False, merge_thr=0.0, prune=0.0)
     theirs = GaussianMixture(40, covariance_type="spherical", max_iter=16, tol=0.0, init_params="random_from_data")

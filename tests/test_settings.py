@@ -374,6 +374,12 @@ def test_whatever_a_module_is_made_with_is_told_or_known_not_to_matter() -> None
 # Modules whose numbers are a function of their weights and inputs alone, or that belong to one that tells.
 FREE_OF_SETTINGS = {
     "Mix": "widths are shapes",
+    "WholeNetwork": "limbs, actions and widths are shapes",
+    "MessageNetwork": "actions and widths are shapes",
+    "TransformerNetwork": "actions, widths and heads are shapes",
+    "Headed": "its frame has none, its network tells",
+    "Agent": "its networks tell",
+    "SubequivariantExtractor": "its policy tells",
     "Columns": "a part of subequivariant networks, which tell",
     "Invariants": "a part of subequivariant networks, which tell",
     "Combine": "widths are shapes",
@@ -383,6 +389,7 @@ FREE_OF_SETTINGS = {
     "ExactMaps": "a part of SubgraphLinear, which tells",
     "GraphNorm": "widths are shapes",
     "BatchNorm": "widths are shapes, its averages are in the state",
+    "Standardised": "a part of PiecewiseClassifier, its averages are in the state",
     "Constants": "a base",
     "Operation": "a base",
     "Standalone": "its model tells",

@@ -235,7 +235,7 @@ def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
         def __init__(self, config: Config) -> None:
             self.config = config
             held = {"it is large": config.size > 5, "it is odd": config.size % 2 == 1}
-            self.claims = [types.SimpleNamespace(text=text, held=one) for text, one in held.items()]
+            self.claims = [types.SimpleNamespace(text=text, held=one, numbers="") for text, one in held.items()]
 
         def table(self) -> str:
             return f"size {self.config.size}, seed {self.config.seed}"

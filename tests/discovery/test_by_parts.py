@@ -193,6 +193,10 @@ def test_a_note_tells_of_clouds_that_were_not_asked_about() -> None:
     [
         (lambda: audit_parts(lambda x: x.sum((1, 2)), X, PART), "no output for each point"),
         (lambda: audit_parts(inwards, X[0], PART), "clouds of shape"),
+        (
+            lambda: audit_parts(inwards, X, PART, rep_out=typed("Scalar")),
+            r"3 columns for each point, .*Cloud\(3\*Scalar\)",
+        ),
         (lambda: audit_parts(inwards, X, PART[:, :5]), "parts \\(2, 5\\)"),
         (lambda: Cells and PiecewiseSegmenter(2).encoder.with_cells(0), "cells=0"),
     ],

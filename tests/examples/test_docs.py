@@ -41,7 +41,10 @@ TUTORIALS = (
     "which-parameters.md",
     "scaling.md",
     "simulators.md",
+    "one-policy-every-direction.md",
     "keep-what-moved.md",
+    "floors-and-ceilings.md",
+    "renderer.md",
 )
 
 

@@ -100,3 +100,10 @@ def test_bms3_is_held(tmp_path: Path, script: Script) -> None:
     assert "exceptional, still flat" in printed
     assert "('P', 0): Fraction(4, 1)" in printed
     assert printed.strip().endswith("True")
+
+
+def test_supertranslations_make_other_minkowski_spaces(tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "minkowski_spaces.py", folder=tmp_path, strict=True).splitlines()
+    assert all(line.endswith("r C: True") for line in printed)
+    # Harmonics of l = 0 and 1 are translations; those of l = 2 are not.
+    assert ["itself" in line for line in printed] == [True, True, True, False, False]

@@ -12,6 +12,7 @@ _WHOLE = {
     ("test_soft_equivariance", "finished"),
     ("test_frame_averaging", "finished"),
     ("test_optics", "found"),
+    ("test_subequivariant", "found"),
 }
 
 

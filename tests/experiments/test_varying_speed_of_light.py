@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +14,8 @@ import torch
 
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.varying_speed_of_light import SMALL, Config, trials
+from isotropy.experiments.varying_speed_of_light._config import PEAKS
+from isotropy.experiments.varying_speed_of_light._peaks import peaks, temperature_spectrum
 from isotropy.experiments.varying_speed_of_light._science import _sd_of_median
 from isotropy.random import spawn
 from isotropy.report import Text
@@ -65,3 +71,49 @@ def test_every_part_has_its_jobs_and_others_numbers_are_marked() -> None:
     assert {trial.task for trial in listed} >= {"published table", "other samples", "b1 and b2 free", "H0 by redshift",
                                                 "evidence", "mu and zeta", "mocks"}  # fmt: skip
     assert all("[seen]" in row.source or "[recalled]" in row.source for row in THIS.result.published.rows)
+
+
+def test_peaks_of_the_microwave_background_are_compared(tmp_path: Path) -> None:
+    """Against camb's own spectrum of a power law, where the broken one does not break."""
+    pytest.importorskip("camb", reason="the extra [cmb]")
+    found = THIS.run(THIS.configured(parts=[PEAKS], settings={"engine": "serial"}), Run(tmp_path / "run"))
+    assert [found.score(PEAKS, f"peak {i}", "matter alone").mean for i in (1, 2, 3, 4)] == pytest.approx(
+        [220, 535, 810, 1125], rel=0.01
+    )
+    (claim,) = found.claims
+    assert claim.held
+    assert any("constant c" in block.body for block in found.blocks() if isinstance(block, Text))
+    low = peaks(temperature_spectrum(67.4, 0.0224, 0.120, 0.054, tilt=0.965))
+    other = peaks(temperature_spectrum(60.0, 0.0224, 0.120, 0.054, tilt=0.965))
+    assert other[0] > low[0], "at the same densities a lower H0 is farther away, and smaller on the sky"
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_twice_goes_on_and_ends_with_the_same_figures(found: Scored, tmp_path: Path) -> None:
+    """SIGKILL with one job of three done and with two; finished jobs are not run again."""
+    out = tmp_path / "run"
+    command = [
+        sys.executable, "-c", "from isotropy.cli import main; main()", "reproduce", "varying-speed-of-light",
+        "--part", PARTS[0], "--set", "engine=serial", "--out", str(out), "--resume",
+    ]  # fmt: skip
+    kept: dict[str, int] = {}
+    for jobs in (1, 2):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+            while len(list(out.glob("jobs/*.npz"))) < jobs:
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.005)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert not (out / "result.json").exists()
+        finished = {file.name: file.stat().st_mtime_ns for file in out.glob("jobs/*.npz")}
+        assert kept.items() <= finished.items()
+        kept = finished
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert kept.items() <= {file.name: file.stat().st_mtime_ns for file in out.glob("jobs/*.npz")}.items()
+    again = type(found).from_json(out / "result.json")
+    figures = [
+        {(s.task, s.setting, s.method): s.values for s in one.scores if s.task == PARTS[0]} for one in (again, found)
+    ]
+    assert figures[0] == figures[1]
+    assert figures[0]

@@ -3,6 +3,10 @@
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +106,32 @@ def test_same_seed_same_bytes_also_when_it_was_killed(run: Path, folder: Path, m
     assert len(results[1]["losses"]) == len(results[0]["losses"])
     other = federate_files(folder / "sites.yaml", seed=1)
     assert [s.together.mean for s in other.sites] != [s["together"]["mean"] for s in results[0]["sites"]]
+
+
+@pytest.mark.slow
+def test_a_command_that_is_killed_between_rounds_ends_with_the_same_bytes(folder: Path) -> None:
+    """SIGKILL twice: once rounds are written, and again once more of them are."""
+    path = folder / "long.yaml"
+    path.write_text(yaml.safe_dump({**REQUEST, "rounds": 300}))
+    federate_files(path, out=folder / "whole")
+    out = folder / "killed"
+    command = [sys.executable, "-c", "from isotropy.cli import main; main()", "federate", str(path), "--out", str(out)]
+    written = 0
+    for _ in range(2):
+        with subprocess.Popen([*command, "--resume"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+            kept = out / "rounds.safetensors"
+            while not kept.exists() or kept.stat().st_mtime_ns <= written:
+                assert process.poll() is None, process.communicate()[1]
+                time.sleep(0.001)
+            process.kill()
+        assert process.returncode == -signal.SIGKILL
+        assert not (out / "result.json").exists()
+        written = kept.stat().st_mtime_ns
+    assert subprocess.run([*command, "--resume"], capture_output=True, check=False).returncode == 0
+    assert (out / "model.safetensors").read_bytes() == (folder / "whole" / "model.safetensors").read_bytes()
+    told = [json.loads((folder / name / "result.json").read_text()) for name in ("whole", "killed")]
+    assert told[0]["sites"] == told[1]["sites"]
+    assert told[0]["losses"] == told[1]["losses"]
 
 
 def test_with_a_budget_the_counts_are_noisy(folder: Path) -> None:

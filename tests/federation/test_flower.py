@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+import time
 import tomllib
 from importlib.metadata import requires
 from pathlib import Path
@@ -21,9 +23,11 @@ from packaging.specifiers import SpecifierSet
 from safetensors.torch import load_file
 
 from isotropy.errors import DomainError, InfeasibleError, MissingExtraError, ShapeError
+from isotropy.federation import _leftovers as leftovers
 from isotropy.federation import federate_files
 from isotropy.federation._flower import client_app, registered, server_app
-from isotropy.federation._on_flower import MODULE, PROJECT, left_of
+from isotropy.federation._leftovers import left_of
+from isotropy.federation._on_flower import MODULE, PROJECT
 from isotropy.federation._preparing import packed, unpacked
 from isotropy.federation._protocol import Node, Tensors, coordinate, standing_of, standing_tensors
 from isotropy.federation._request import read_request
@@ -204,6 +208,47 @@ def test_processes_of_a_home_are_found_by_it_and_no_others(tmp_path: Path) -> No
     assert left_of(tmp_path) == []
 
 
+STARTS = """
+import importlib.util, os, subprocess, sys, time
+from pathlib import Path
+spec = importlib.util.spec_from_file_location("leftovers", sys.argv[1])
+leftovers = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(leftovers)
+stubborn = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
+code = (stubborn if sys.argv[3] == "killed" else "import time; ") + "print('up', flush=True); time.sleep(600)"
+with leftovers.swept(Path(sys.argv[2])):
+    child = subprocess.Popen([sys.executable, "-S", "-c", code], env=os.environ | {"FLWR_HOME": sys.argv[2]},
+                             stdout=subprocess.PIPE, start_new_session=True)
+    child.stdout.readline()
+    print(child.pid, flush=True)
+    if sys.argv[3] == "killed":
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("how", ["ended", "killed"])
+def test_a_command_that_is_killed_leaves_no_process_and_no_folder(how: str, tmp_path: Path) -> None:
+    """SIGKILL of the command, and a process of its home that ignores SIGTERM."""
+    if not Path("/proc/self/environ").exists():
+        pytest.skip("no /proc on this system")
+    home = tmp_path / "home"
+    home.mkdir()
+    before = _processes()
+    code = [sys.executable, "-S", "-c", STARTS, leftovers.__file__, str(home), how]
+    with subprocess.Popen(code, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        if how == "killed":
+            assert left_of(home) == [pid]
+            process.kill()
+    deadline = time.monotonic() + 3 * leftovers.GRACE
+    while home.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not home.exists()
+    assert left_of(home) == []
+    assert not [line for line in _processes() - before if str(home) in line]
+
+
 # Warnings of packages of another environment than the suite's are not ours to mend.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
@@ -254,6 +299,36 @@ def test_on_flower_parameters_are_those_in_process_and_nothing_is_left(folder: P
         a, b = one.read("model.safetensors"), other.read("model.safetensors")
     for name in a:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
+def test_a_federation_on_flower_that_is_killed_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    """SIGKILL of the command while Ray runs: no process more than before, and no folder."""
+    path, before = request_of(folder, rounds=50), _processes()
+    short = tempfile.mkdtemp(prefix="k")  # its sockets want a short path
+    command = [
+        sys.executable,
+        "-c",
+        "from isotropy.cli import main; main()",
+        "federate",
+        str(path),
+        "--engine",
+        "flower",
+    ]
+    with subprocess.Popen([*command, "--out", str(tmp_path / "run")], env=os.environ | {"TMPDIR": short}) as process:
+        while not any("raylet" in line for line in _processes() - before):
+            assert process.poll() is None, "it ended before it was killed"
+            time.sleep(0.2)
+        (home,) = Path(short).glob("iso-flwr-*")
+        assert left_of(home)
+        process.kill()
+    deadline = time.monotonic() + 12 * leftovers.GRACE
+    while home.exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert left_of(home) == []
+    assert not re.search("flower-|flwr|raylet|gcs_server", " ".join(_processes() - before))
+    os.rmdir(short)  # fails if anything is in it
 
 
 def _processes() -> set[str]:

@@ -41,6 +41,21 @@ def test_joining_keeps_the_sum_of_weights_and_joins_chains() -> None:
     assert joined[left, 0].tolist() == pytest.approx([(0.18 + 0.54) / 0.6, 5.0])
 
 
+def test_joining_goes_by_distance_and_not_by_an_axis() -> None:
+    """The sum of fourth powers, which the code of the paper compares, joins these along the diagonal and not along an
+    axis; it knows no unit either."""
+    y = torch.zeros(8, 3, dtype=torch.float64)
+    y[4:, 0] = 1.1
+    diagonal = torch.linalg.qr(torch.tensor([[1.0, 1, 0], [1, 0, 1], [1, 0, 0]], dtype=torch.float64)).Q.T
+    for way in (torch.eye(3, dtype=torch.float64), diagonal):
+        for unit in (0.1, 1.0, 10.0):
+            for thr, count in ((1.05, 2), (1.15, 1)):
+                found = MixturePartition(variance=unit**2, merge_thr=thr, k_max=2, iters=1, implicit=False)(
+                    y @ way * unit
+                )
+                assert len(found[2].means) == count, (unit, thr)
+
+
 @pytest.mark.parametrize("what", ["means", "weights", "Q"])
 def test_the_derivative_is_that_of_a_fit_that_has_settled(what: str) -> None:
     """Specification 06 §5.7: against central differences through the whole fit, to 1e-4."""

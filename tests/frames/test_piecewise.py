@@ -12,7 +12,7 @@ from torch import Tensor
 from frames.bodies import person
 from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
 from isotropy.frames import Certificate, Partition, PCAFrame, PiecewiseLayer, piecewise_certificate, voronoi_partition
-from isotropy.frames.piecewise._layer import _unit
+from isotropy.frames.piecewise._layer import _Seen, _unit
 from isotropy.frames.piecewise._radial import RadialFrames
 from isotropy.groups import SO, E, O, homogeneous
 from isotropy.linalg import Segments, neighbours
@@ -72,7 +72,8 @@ def all_shapes() -> tuple[Tensor, Partition]:
 
 @pytest.mark.parametrize("group", GROUPS)
 @pytest.mark.parametrize("far", [3.0, 1e6])
-def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> None:
+@pytest.mark.parametrize("frames", ["radial", "weighted"])
+def test_cells_of_every_shape_move_each_by_itself(group: str, far: float, frames: str) -> None:
     """Specification 06 §5.1 and §5.6 ask for 1e-10 where cells are generic, 1e-8 where they are even, with mirrors of
     single cells, and for 1e-5 a million lengths from the origin."""
     rep_in, rep_out = parse_type("2*Scalar + Vector + Point"), parse_type("Vector + 2*Scalar + Point")
@@ -80,7 +81,7 @@ def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> Non
     assert isinstance(rep_out, Rep)
     x, cells = all_shapes()
     feats = torch.cat([draw(len(x), 5, seed=2), x + draw(len(x), 3, seed=3)], 1)
-    f = layer(str(rep_in), str(rep_out), group)
+    f = layer(str(rep_in), str(rep_out), group, frames=frames)
     R, t = motions(len(cells), group, far=far)
     y, votes = f(x, feats, cells)
     z, votes_there = f(*moved(x, feats, rep_in, cells, R, t), cells)
@@ -90,6 +91,18 @@ def test_cells_of_every_shape_move_each_by_itself(group: str, far: float) -> Non
     assert float((votes_there - moved(votes, feats, rep_in, cells, R, t)[0]).abs().max()) < tol
     assert bool((y[cells.rows(12)].std(0) > 1e-3).all()), "an ordinary cell stays expressive"
     assert 0 < f.diagnostics["degenerate_fraction"] < 1
+
+
+def test_a_cell_says_the_same_alone_and_beside_others() -> None:
+    """Cells are restricted to and not multiplied by zero: no other row enters a mean, an axis or a neighbourhood."""
+    x, cells = all_shapes()
+    f, feats = layer("Scalar + Vector", "2*Scalar + Vector"), draw(len(x), 4, seed=2)
+    y, votes = f(x, feats, cells)
+    for cell in range(len(cells)):
+        rows = cells.rows(cell)
+        alone, said = f(x[rows], feats[rows], Partition(torch.zeros_like(rows)))
+        assert torch.allclose(alone, y[rows], atol=1e-10)
+        assert torch.allclose(said, votes[rows], atol=1e-10)
 
 
 def test_single_precision() -> None:
@@ -126,8 +139,33 @@ def test_one_cell_is_the_average_over_principal_axes(group: str) -> None:
         still = RadialFrames(
             frames.centre * 0, torch.eye(3).double()[None], frames.simple, frames.block, frames.signs[:1]
         )
-        values.append(f._seen(seen, x[:, :0], x[:, :0, None].expand(-1, -1, 3), still, one.cells, edges)[0, :, :3])
+        given = _Seen.of(seen, x[:, :0], x[:, :0, None].expand(-1, -1, 3), None, still, one.cells, edges, 4)
+        values.append(f._said(given, still.signs, one.cells)[:, 0, :3])
     assert torch.allclose(torch.stack(values).mean(0), whole, atol=1e-12)
+
+
+def test_weighted_frames_do_not_jump_where_axes_open() -> None:
+    """Two axes of a cell grow past each other: those that are open or not jump, those that fade go on."""
+    u = torch.linalg.qr(draw(30, 3) - draw(30, 3).mean(0)).Q * 30**0.5
+    one, flat = Partition(torch.zeros(30, dtype=torch.int64)), torch.tensor([1.0, 1.0, 0.3], dtype=torch.float64)
+
+    def at(k: float) -> Tensor:
+        return u * flat * torch.tensor([k, 1 / k, 1.0], dtype=torch.float64)
+
+    low, high = 1.0, 1.01
+    for _ in range(40):
+        middle = (low + high) / 2
+        is_open = bool(RadialFrames.of(at(middle), one.cells).degenerate.any())
+        low, high = (middle, high) if is_open else (low, middle)
+    jumps = {}
+    for frames in ("radial", "weighted"):
+        f = layer(None, "2*Scalar + Vector", frames=frames)
+        pairs = [(f(at(a), None, one)[0], f(at(b), None, one)[0]) for a, b in ((low, high), (1 - 1e-9, 1 + 1e-9))]
+        jumps[frames] = max(float((y - z).abs().max() / y.abs().max()) for y, z in pairs)
+    assert jumps["weighted"] < 1e-4 < 0.05 < jumps["radial"], jumps
+    x = u * torch.tensor([3.0, 1.0, 0.3], dtype=torch.float64)
+    far = [layer(None, "Scalar", frames=frames)(x, None, one)[0] for frames in ("radial", "weighted")]
+    assert torch.allclose(*far, atol=1e-12), "axes that are clearly apart count in full"
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -157,6 +195,8 @@ def test_a_finer_partition_is_equivariant_for_a_coarser_one() -> None:
     assert bool((found.error[:, touched].amax(0) > 1e-4).any())
     assert float(found.error[:, ~touched].max()) < 1e-10
     assert torch.equal(found.exact, ~touched)
+    assert found.lambda_ == 1
+    assert float(found.bound.max()) <= 2 * found.M * float(touched.double().mean()), "two cells are all that counts"
 
 
 def test_the_order_of_points_and_copies_of_them() -> None:
@@ -228,6 +268,7 @@ def test_layers_pass_on_what_is_not_exact() -> None:
     # Points 1 and 2 share a cell of two parts at first; 0 and 3 take from them in the second layer.
     assert found.exact.tolist() == [False, False, False, False, True, True]
     assert found.impure == pytest.approx(2 / 6)
+    assert found.bound.tolist() == pytest.approx([2 * found.M * 4 / 6])
 
 
 def test_a_model_without_partitions_is_measured_and_not_bounded() -> None:
@@ -257,6 +298,7 @@ def certified(x: Tensor, g: Any, group: str = "E(3)") -> Certificate:
         (lambda: PiecewiseLayer("Tensor(2)", "Scalar"), SchemaError, "Scalars, Vectors and Points"),
         (lambda: PiecewiseLayer(None, "Scalar", "GL(3)"), DomainError, "E\\(3\\), SE\\(3\\)"),
         (lambda: PiecewiseLayer(None, "Scalar", k_local=0), DomainError, "k_local=0"),
+        (lambda: PiecewiseLayer(None, "Scalar", frames="smooth"), DomainError, "frames 'smooth'; expected 'radial'"),
         (lambda: PiecewiseLayer("Vector", "Scalar", normals="n"), SchemaError, "normals='n'"),
         (
             lambda: layer("Vector", "Scalar")(draw(5, 3), draw(5, 2), Partition(torch.zeros(5).long())),

@@ -1,4 +1,7 @@
-"""Equations and Lagrangians with the dimensions that the literature gives their symmetry algebras."""
+"""Equations and Lagrangians with the dimensions that the literature gives their symmetry algebras.
+
+Sources are recalled: pages and numbers of examples were not looked up again.
+"""
 
 from __future__ import annotations
 

@@ -54,6 +54,39 @@ def test_distances_and_ages_equal_astropys(Om: float, w: float) -> None:
     assert float(ours.age(70.0)) == pytest.approx(theirs.age(0).value, rel=1e-6)
 
 
+@pytest.mark.parametrize("top", [1e-3, 0.3, 3.0])
+def test_many_redshifts_are_interpolated_to_rounding(top: float) -> None:
+    """By parts of 20, fewer than twice the points of a polynomial, each redshift has an integral of its own."""
+    z = torch.linspace(1e-4, top, 400, dtype=torch.float64)
+    theta = torch.tensor([[Om, w] for Om in (0.0, 1e-6, 0.05, 0.4, 1.0) for w in (-2.0, -1.0, -0.3, 0.0)]).double()
+    theta.requires_grad_()
+    for model, params in ((FlatwCDM(), theta), (FlatLambdaCDM(), theta[:, :1]), (FlatwCDM(w=-0.7), theta[:, :1])):
+        whole = model.dl_hat(z, params=params)
+        parts = torch.cat([model.dl_hat(part, params=params) for part in z.split(20)], 1)
+        torch.testing.assert_close(whole, parts, rtol=1e-12, atol=0)
+        slopes = [torch.autograd.grad((each / z).sum(), theta)[0] for each in (whole, parts)]
+        torch.testing.assert_close(slopes[0], slopes[1], rtol=1e-10, atol=1e-8)
+    beyond = torch.tensor([[1.2], [0.3]], dtype=torch.float64)  # 1/E has a singularity on the real line: no polynomial
+    torch.testing.assert_close(
+        FlatLambdaCDM().dl_hat(z, params=beyond),
+        torch.cat([FlatLambdaCDM().dl_hat(part, params=beyond) for part in z.split(20)], 1), rtol=1e-14, atol=0,
+    )  # fmt: skip
+
+
+def test_fixed_parameters_leave_a_row_for_each_set() -> None:
+    """What depends on fixed parameters alone is computed once, and counts for all."""
+    for model, params in (
+        (PowerLaw(mu=0.7), row(0.1, 0.2).mT), (PowerLaw(zeta=0.2), row(0.7, 0.9).mT),
+        (FlatwCDM(Om=0.3), row(-1, -0.9).mT),
+        (DilatonVSL(0.93, b1=None), row(1.5, 2.0).mT), (RhCt(), torch.zeros(2, 0).double()),
+    ):  # fmt: skip
+        for told in (model.dl_hat(Z, params=params), model.a_of_z(Z, params=params)):
+            assert told.shape == (2, len(Z))
+        assert model.age(70.0, params).shape == (2,)
+    with pytest.raises(DomainError, match="F_inf = -1, b1 = 2, b2 = 2"):
+        DilatonVSL().dl_hat(Z, params=row(0.9, -1.0).mT)
+
+
 def test_milne_and_einstein_de_sitter_equal_astropys() -> None:
     for ours, (Om, Ode) in ((Milne(), (1e-12, 0.0)), (EinsteinDeSitter(), (1.0, 0.0))):
         theirs = astropy.LambdaCDM(H0=70, Om0=Om, Ode0=Ode, Tcmb0=0)

@@ -258,3 +258,13 @@ def test_links_of_other_nodes_are_refused() -> None:
 def test_a_strip_and_a_panel_above_do_not_go_together() -> None:
     with pytest.raises(ShapeError, match="draw two blocks"):
         Curves((), above=Curves(()), strip=((0.0, Picture(np.zeros((2, 2)))),))
+
+
+def test_a_page_without_figures_speaks_of_no_folder(tmp_path: Path) -> None:
+    told = {
+        name: write_html("Page", [block], tmp_path / name).read_text()
+        for name, block in {"words": Text("words"), "drawn": Curves((Curve("a", [0, 1], [0, 1]),))}.items()
+    }
+    assert "<code>figures</code>" in told["drawn"]
+    assert "<code>figures</code>" not in told["words"]
+    assert not (tmp_path / "words" / "figures").exists()

@@ -3,6 +3,7 @@
 # Each registers its commands.
 from isotropy.cli import _audit as _audit
 from isotropy.cli import _bench as _bench
+from isotropy.cli import _control as _control
 from isotropy.cli import _datasets as _datasets
 from isotropy.cli import _federate as _federate
 from isotropy.cli import _forcefield as _forcefield

@@ -34,6 +34,7 @@ from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, count
         'isotropy audit mypackage.models:net pictures/ --set size=32 --groups "D(4)"',
         'isotropy audit ase.calculators.emt:EMT structures.xyz --groups "E(3)"',
         "isotropy audit mypackage.models:net clouds.npz --schema schema.yaml --piecewise part",
+        "isotropy audit mypackage.models:encoder views.npz",
         'isotropy audit --env Ant-v5 --groups "O(2)@z"',
     ),
 )
@@ -83,7 +84,9 @@ def audit(
     """How symmetric is the model that I already have, and in which layer does it break?
 
     DATA may also be a folder of pictures (--set size=32 makes them alike), structures (.xyz, .cif, ...) and a list of
-    graphs (.npz, .json). Seconds for most models; a line every 20 seconds says how far it is.
+    graphs (.npz, .json). With an .npz of images (n_obj, n_view, 3, S, S) and latents (n_obj, n_view, 7) MODEL is an
+    encoder, of which it is asked what it knows of the poses, without --groups. Seconds for most models; a line every
+    20 seconds says how far it is.
     """
     check_run(out, resume)
     if env is not None:
@@ -99,6 +102,14 @@ def audit(
         )  # fmt: skip
     if blocks is not None and not memory:
         raise SchemaError(f"--blocks {blocks} without --memory", "--memory, which looks at them")
+    from isotropy.represent import is_views_file
+
+    if schema is None and is_views_file(data):
+        others = {"--groups": group, "--memory": memory, "--piecewise": piecewise, "--set": setting}
+        for option in (option for option, given in others.items() if given):
+            raise SchemaError(f"{option} with views of objects", "no such option: latents say what moved")
+        _of_encoder(model, data, title, seed, out, resume)
+        return
     if not group and piecewise is None:
         raise SchemaError("no groups", "groups to test, or --piecewise ARRAY", '--groups "SO(3)"')
     settings = settings_of(setting)
@@ -157,6 +168,21 @@ def _environment(
 def _asked_when(found: Any, answer: Any) -> Any:
     """The answer with the date and the command of its question."""
     return replace(found, **{key: answer.stamp()[key] for key in ("date", "command")})
+
+
+def _of_encoder(model: str, data: str, title: str | None, seed: int, out: Path | None, resume: bool) -> None:
+    """What an encoder knows of the poses of objects that are seen in several views."""
+    from isotropy.discovery import load_model
+    from isotropy.represent import audit_encoder, read_views
+    from isotropy.study import answering
+
+    encoder = _loaded(load_model, model)
+    images, poses = read_views(data)
+    with answering(out, resume, {"model": model, "data": data, "seed": seed}) as answer:
+        found = audit_encoder(encoder, images, poses, seed=seed, name=title or model)
+        found = answer.write(_asked_when(found, answer))
+    show(found, found.headline())
+    point(out)
 
 
 def _part_by_part(

@@ -103,9 +103,10 @@ def show(
 
 
 def show_claims(verdicts: Iterable[Any]) -> None:
-    """Prints which claims of a reproduction held."""
+    """Prints which claims of a reproduction held, with the numbers that decided."""
     for verdict in verdicts:
-        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}")
+        numbers = f" ({verdict.numbers})" if verdict.numbers else ""
+        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}{numbers}")
 
 
 def point(out: Path | None) -> None:

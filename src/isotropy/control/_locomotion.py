@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float
 from numpy.typing import NDArray
 
@@ -94,7 +96,7 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         self.data.ctrl[:] = controls
         mujoco.mj_step(self.model, self.data, _SKIP)
         refresh(self.model, self.data)
-        finite = bool(np.isfinite(self.data.qpos).all() and np.isfinite(self.data.qvel).all())
+        finite = math.isfinite(float(self.data.qpos.sum()) + float(self.data.qvel.sum()))
         if not finite:
             return self.observe(), 0.0, True, False, {"finite": False}
         towards = self._nearer(place) / self.dt
@@ -124,13 +126,7 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
 
     def observe(self) -> dict[str, NDArray[np.float64]]:
         """The limbs as they are now, ``{"limbs": (limbs, 41)}``."""
-        gap = self.target - self.data.qpos[:2]
-        distance = float(np.hypot(*gap))
-        if _HERE < distance < np.inf:
-            self.toward = gap / distance
-        elif np.isfinite(distance) and not self._warned:
-            warnings.warn("the target lies on the torso: its last direction is kept", stacklevel=2)
-            self._warned = True
+        self._look()
         return {"limbs": self._observer(self.data, self.toward)}
 
     def set_state(
@@ -151,6 +147,28 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     def rotate(self, theta: float) -> None:
         """Turns body and target about the vertical by ``theta`` radians."""
         self.move(Move(theta))
+
+    @property
+    def bearing(self) -> float:
+        """Where the target is, in radians from east."""
+        self._look()
+        return float(np.arctan2(self.toward[1], self.toward[0]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of the engine, its solver's memory too, the target, and what would be drawn next."""
+        engine = np.empty(mujoco.mj_stateSize(self.model, mujoco.mjtState.mjSTATE_INTEGRATION))
+        mujoco.mj_getState(self.model, self.data, engine, mujoco.mjtState.mjSTATE_INTEGRATION)
+        told = {"engine": engine, "target": self.target, "toward": self.toward}
+        kept: dict[str, Any] = {name: torch.from_numpy(value.copy()) for name, value in told.items()}
+        return {**kept, "random": self.np_random.bit_generator.state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from what ``state_dict`` told, bit for bit."""
+        mujoco.mj_setState(self.model, self.data, state["engine"].numpy(), mujoco.mjtState.mjSTATE_INTEGRATION)
+        refresh(self.model, self.data)
+        self.target = np.array(state["target"].numpy())
+        self.toward = np.array(state["toward"].numpy())
+        self.np_random.bit_generator.state = state["random"]
 
     def move(self, move: Move) -> None:
         """Moves body and target."""
@@ -176,6 +194,16 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
     def close(self) -> None:
         if self._picture is not None:
             self._picture.close()
+
+    def _look(self) -> None:
+        """Where the target is; on top of it, where it last was."""
+        gap = self.target - self.data.qpos[:2]
+        distance = float(np.hypot(*gap))
+        if _HERE < distance < np.inf:
+            self.toward = gap / distance
+        elif np.isfinite(distance) and not self._warned:
+            warnings.warn("the target lies on the torso: its last direction is kept", stacklevel=3)
+            self._warned = True
 
     def _nearer(self, place: NDArray[np.float64]) -> float:
         """Metres won since the torso was there: |a| - |b| = (a - b).(a + b) / (|a| + |b|), which cancels nothing."""

@@ -20,7 +20,7 @@ from isotropy.data._molecule_sets import MOLECULES
 from isotropy.data._motion import CMU
 from isotropy.data._planets import Planets
 from isotropy.data._real import DIGITS, PHOTOGRAPHS, TRACKS, Digits, EthUcy, EthUcyMotion, Photos
-from isotropy.data._shapes import CAD, CHARGED, MESHES, TSPLIB
+from isotropy.data._shapes import CAD, CHARGED, MESHES, THINGS, TSPLIB
 from isotropy.data._supernovae import SUPERNOVAE
 from isotropy.data._tu import TU, is_tu_folder, read_tu
 from isotropy.data.synthetic import MOTIONS, PROBLEMS
@@ -130,6 +130,14 @@ _ENTRIES = (
     _read("tu", "Seven sets of graphs with classes (TUDataset)", 'load_tu("MUTAG")', "free for research", TU),
     _read("cad", "Surfaces of mechanical parts", "load_surfaces()", "MIT; some models have their authors' terms", CAD),
     _read("shapes", "Forty classes of small meshes", "load_shapes(...)", _UNSAID, MESHES),
+    _read(
+        "meshes",
+        "Eleven classic models and 399 random objects, to be drawn",
+        "load_meshes()",
+        "zlib (399 objects); of the models some have no licence",
+        THINGS,
+        room="data.render",
+    ),
     _read("tsplib", "Real tours with proven optima (EUC_2D)", "load_tours(...)", "free for research", TSPLIB),
     _read("mnist-10k", "Ten thousand handwritten digits", "load_handwriting()", "CC BY-SA 3.0", MNIST),
     _read(

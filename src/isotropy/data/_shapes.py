@@ -17,6 +17,11 @@ from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
+THINGS = File(
+    "14-split-invariant-equivariant/meshes.npz",
+    "e27f8227991aeb5eba6c5def42fc2b79bd8b240938d183ce00fe8980cc5847cb",
+    "eleven meshes of github.com/alecjacobson/common-3d-test-models and the 399 of pybullet_data/random_urdfs",
+)
 MESHES = File(
     "08-transformation-invariant-mds/geometric_shapes.npz",
     "01910425e93731cae8b89cb912db732e7f60367d4c3399e1016ff59075af176b",

@@ -75,8 +75,10 @@ def audit_parts(
     }  # fmt: skip
     given = len(x) if segments is None else segments.count
     few = f"The first {len(clouds)} of {given} clouds were asked about: more would only narrow the intervals."
-    with answering(out, resume, settings, began=began) as answer, evaluating(model), torch.no_grad():
+    with evaluating(model), torch.no_grad():
         asked = _one_cloud(model, clouds[0])
+        _check_output(_output(asked(clouds[0])), rep_out, group)
+    with answering(out, resume, settings, began=began) as answer, evaluating(model), torch.no_grad():
         told = PiecewiseAudit(
             **_found(asked, model, clouds, labels, K, called, rep_out, group, seed),
             data={"clouds": len(clouds), "points": sum(map(len, clouds)), "parts": K},
@@ -249,6 +251,17 @@ def _one_cloud(model: Any, x: Float[Tensor, "n 3"]) -> Callable[[Tensor], Any]:
             return lambda points: _wide(way(points), points)
         said = f"an output of shape {tuple(getattr(_output(y), 'shape', ()))} for {counted(len(x), 'point')}"
     raise SchemaError(f"a model that gives no output for each point ({said})", "one of clouds (1, n, 3), or (n, 3)")
+
+
+def _check_output(y: Float[Tensor, "n c"], rep_out: Rep | None, group: str) -> None:
+    """Before minutes of work: an output of another width than its type."""
+    width = None if rep_out is None else rep_out.dim(parse(group))
+    if width is not None and y.shape[1] != width:
+        raise ShapeError(
+            f"an output of {counted(y.shape[1], 'column')} for each point, of the type {rep_out}",
+            counted(width, "column"),
+            f"y: Cloud({y.shape[1]}*Scalar) in the schema, if nothing moves it",
+        )
 
 
 def _output(answer: Any) -> Any:

@@ -11,6 +11,8 @@ from isotropy.experiments.lie_decomposition import LIE_DECOMPOSITION
 from isotropy.experiments.optics import OPTICS
 from isotropy.experiments.piecewise import PIECEWISE
 from isotropy.experiments.soft_equivariance import SOFT_EQUIVARIANCE
+from isotropy.experiments.split_representation import SPLIT_REPRESENTATION
+from isotropy.experiments.subequivariant import SUBEQUIVARIANT
 from isotropy.experiments.subgraph import SUBGRAPH
 from isotropy.experiments.transformation_invariant import TRANSFORMATION_INVARIANT
 from isotropy.experiments.varying_speed_of_light import VARYING_SPEED_OF_LIGHT
@@ -33,6 +35,8 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
         ASYMPTOTIC_SYMMETRIES,
         VARYING_SPEED_OF_LIGHT,
         GEOMETRIC_FEDERATED,
+        SPLIT_REPRESENTATION,
+        SUBEQUIVARIANT,
     )
 }
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +19,7 @@ from safetensors.torch import load_file
 
 from isotropy.errors import InfeasibleError, MissingExtraError
 from isotropy.federation._federate import Standing
+from isotropy.federation._leftovers import GRACE, swept
 from isotropy.federation._protocol import refuse_unsupported, standing_of
 from isotropy.federation._request import Request
 
@@ -55,8 +53,8 @@ from isotropy.federation.flower import client_app, server_app
 client = client_app()
 server = server_app()
 '''
-_GRACE = 10.0  # seconds that processes get to end by themselves
-_PDEATHSIG = 1  # Linux: the signal that a process gets when its parent dies (prctl(2))
+
+_LATE = "node timed out during startup"  # what Ray says then; its limit is a number in its code (ray 2.55.1)
 
 
 def on_flower(config: Path, request: Request, seed: int, *, wait: float = 600.0) -> Standing:
@@ -82,21 +80,25 @@ def on_flower(config: Path, request: Request, seed: int, *, wait: float = 600.0)
         )  # fmt: skip
         if not out.is_file():
             said = "\n".join((told.stdout + told.stderr).splitlines()[-30:])
-            raise InfeasibleError(f"a run on Flower that ended without a result:\n{said}", "weights of the last round")
+            late = "Ray gives a node 30 s to start: run again when the machine is less busy" if _LATE in said else ""
+            raise InfeasibleError(
+                f"a run on Flower that ended without a result:\n{said}", "weights of the last round", late
+            )
         return standing_of(load_file(out), names)
 
 
 @contextmanager
 def _home() -> Generator[Path]:
-    """A folder for all that Flower and Ray write, with the application in it; sockets want a short path."""
+    """A folder for all that Flower and Ray write, with the application in it; sockets want a short path.
+
+    When it ends, by whatever signal, so do all processes that name it in their environment.
+    """
     home = Path(tempfile.mkdtemp(prefix="iso-flwr-"))
-    try:
+    with swept(home):
         (home / "app").mkdir()
         (home / "app" / "pyproject.toml").write_text(PROJECT)
         (home / "app" / "sites.py").write_text(MODULE)
         yield home
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 @contextmanager
@@ -125,13 +127,18 @@ def _superlink(home: Path) -> Generator[dict[str, str]]:
                 "--control-api-address", f"127.0.0.1:{control}", "--host", "127.0.0.1", "--port", str(port),
             ],
             env=environment, stdout=file, stderr=file, start_new_session=True,
-            preexec_fn=_die_with_parent if sys.platform == "linux" else None,
         )  # fmt: skip
     try:
         _await_health(process, port, log)
         yield environment
     finally:
-        _stop(process, home)
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _await_health(process: subprocess.Popen[bytes], port: int, log: Path, limit: float = 300.0) -> None:
@@ -144,39 +151,6 @@ def _await_health(process: subprocess.Popen[bytes], port: int, log: Path, limit:
             time.sleep(0.3)
     end = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
     raise InfeasibleError(f"a superlink that did not start in {limit:g} s:\n{end}", "one that answers")
-
-
-def _stop(process: subprocess.Popen[bytes], home: Path) -> None:
-    """Ends the superlink, and then what is left of this home, each by its process id."""
-    if process.poll() is None:
-        process.terminate()
-        try:
-            process.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-    for sent in (signal.SIGTERM, signal.SIGKILL):
-        deadline = time.monotonic() + _GRACE
-        for pid in left_of(home):
-            try:
-                os.kill(pid, sent)
-            except ProcessLookupError:
-                continue
-        while left_of(home) and time.monotonic() < deadline:
-            time.sleep(0.2)
-
-
-def left_of(home: Path) -> list[int]:
-    """Processes whose environment names this home: those of this run, whoever started them (none without /proc)."""
-    mark = f"FLWR_HOME={home}".encode()
-    found: list[int] = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if int(entry.name) != os.getpid() and mark in (entry / "environ").read_bytes().split(b"\0"):
-                found.append(int(entry.name))
-        except OSError:  # it ended, or is another user's
-            continue
-    return found
 
 
 def _program(name: str) -> str:
@@ -192,7 +166,3 @@ def _free_ports(count: int) -> list[int]:
         for one in held:
             one.bind(("127.0.0.1", 0))
         return [int(one.getsockname()[1]) for one in held]
-
-
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGTERM)

@@ -204,7 +204,8 @@ class Bars(Block):
     """Horizontal ``bars`` on one axis, ``xlabel``; ``tolerance`` is a vertical line, ``band`` a shaded stretch.
 
     ``scale="root"`` stretches small values (the axis follows the square root); ``percent`` writes shares as per cent.
-    The legend calls the band ``band_label``, intervals ``interval_label``.
+    The legend calls the band ``band_label``, intervals ``interval_label``, the line ``tolerance_label``, what is known
+    of each bar ``truth_label``.
 
     >>> Bars((Bar("O(3)", 0.047, 0.031, 0.066),), xlabel="share of the signal").percent
     False
@@ -218,6 +219,8 @@ class Bars(Block):
     band: tuple[Number, Number] | None = None
     band_label: str = "null band"
     interval_label: str = "interval"
+    tolerance_label: str = "tolerance"
+    truth_label: str = "known truth"
 
 
 @dataclass(frozen=True)

@@ -174,10 +174,10 @@ def _legend(block: Bars) -> list[Line2D | Patch]:
     if any(_known(bar.worst) for bar in block.bars):
         keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (3, 2)), label="worst case"))
     if any(bar.truth is not None for bar in block.bars):
-        keys.append(Line2D([], [], color=light("ink"), ls="", marker="^", ms=6.5, mew=0, label="known truth"))
+        keys.append(Line2D([], [], color=light("ink"), ls="", marker="^", ms=6.5, mew=0, label=block.truth_label))
     if block.tolerance is not None:
         shown = number_text(block.tolerance, "percent" if block.percent else "number")
-        keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (2, 2.5)), label=f"tolerance {shown}"))
+        keys.append(Line2D([], [], color=ink, lw=1.1, ls=(0, (2, 2.5)), label=f"{block.tolerance_label} {shown}"))
     if block.band is not None:
         keys.append(Patch(color=light("faint"), alpha=0.28, lw=0, label=block.band_label))
     return keys

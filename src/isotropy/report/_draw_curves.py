@@ -111,8 +111,11 @@ def draw_scatter(block: Scatter, width: Width) -> Figure:
     axes.grid(visible=True, axis="both")
     axes.margins(0.06)
     if block.ticks:
-        names = [shorten(name, _TICK, SMALL) for name in block.ticks]
-        crowded = sum(text_width(name, SMALL) + 12 for name in names) > PIXELS[width] - 90
+        room = (PIXELS[width] - 90) / len(block.ticks) - 12
+        names = [wrap(name, room, SMALL) for name in block.ticks]
+        crowded = any("…" in name for name in names)
+        if crowded:
+            names = [shorten(name, _TICK, SMALL) for name in block.ticks]
         axes.set_xticks(range(len(names)), names, **(_SLANTED if crowded else {}))
         axes.set_xlim(-0.5, len(block.ticks) - 0.5)
     for cloud in block.clouds:
@@ -143,6 +146,10 @@ def _draw_arrows(axes: Axes, block: Scatter) -> None:
         axes.annotate("", xy=(to_x, to_y), xytext=(x, y), arrowprops=how)
 
 
+_GOLDEN = (5**0.5 - 1) / 2
+"""Of a circle: steps of it come never near to one of the last few."""
+
+
 def _draw_plane(block: Scatter, width: Width) -> Figure:
     labels = [cloud.label for cloud in block.clouds if cloud.label]
     figure, axes, columns = _axes(block, width, labels)
@@ -158,10 +165,10 @@ def _draw_plane(block: Scatter, width: Width) -> Figure:
 
 
 def _apart(hues: Sequence[Any], number: int, count: int) -> Any:
-    """The strong colours first, their light partners where those do not suffice."""
-    return (
-        hues[(2 * number) % 20 + (number // 10) % 2] if count <= 20 else matplotlib.colormaps["turbo"](number / count)
-    )
+    """The strong colours first, their light partners where those do not suffice; of more, neighbours far apart."""
+    if count <= 20:
+        return hues[(2 * number) % 20 + (number // 10) % 2]
+    return matplotlib.colormaps["turbo"](number * _GOLDEN % 1.0)
 
 
 def _axes(block: Curves | Scatter, width: Width, labels: Sequence[str]) -> tuple[Figure, Axes, int]:

@@ -81,6 +81,7 @@ def write_html(
         sections=_sections([view for view in shown if view.style != "headline"]),
         provenance=[(str(key), _told(value)) for key, value in (provenance or {}).items()],
         palette=PALETTE,
+        figures=any(view.drawing is not None for view in shown),
     )
     for view in shown:
         if view.drawing is not None:

@@ -1,6 +1,11 @@
 """Representations that keep what moved: half of the features recognises, half tells the pose."""
 
 from isotropy.data.render import latents as latents
+from isotropy.represent._audit import Direction as Direction
+from isotropy.represent._audit import EncoderAudit as EncoderAudit
+from isotropy.represent._audit import audit_encoder as audit_encoder
+from isotropy.represent._audit import is_views_file as is_views_file
+from isotropy.represent._audit import read_views as read_views
 from isotropy.represent._directions import Directions as Directions
 from isotropy.represent._directions import best_predictor as best_predictor
 from isotropy.represent._directions import directions as directions
@@ -28,6 +33,10 @@ from isotropy.represent._retrieval import pre as pre
 from isotropy.represent._retrieval import retrieval as retrieval
 from isotropy.represent._scores import RotationScores as RotationScores
 from isotropy.represent._scores import rotation_scores as rotation_scores
+from isotropy.represent._symmetric import dihedral_turns as dihedral_turns
+from isotropy.represent._symmetric import own_symmetries as own_symmetries
+from isotropy.represent._symmetric import own_symmetry as own_symmetry
+from isotropy.represent._symmetric import pose_ceiling as pose_ceiling
 from isotropy.represent._training import CollapseWarning as CollapseWarning
 from isotropy.represent._training import Trained as Trained
 from isotropy.represent._training import train_representation as train_representation

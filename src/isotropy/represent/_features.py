@@ -18,12 +18,14 @@ from isotropy.represent._encoder import Split
 def features(encoder: Any, dataset: MultiViewDataset, batch: int = 512) -> Split:
     """Representations and embeddings ``(n_obj, n_view, .)`` of all views, the encoder in eval mode meanwhile.
 
-    ``encoder`` is a `SplitEncoder`. It comes back as it was, batch statistics included.
+    ``encoder`` is a `SplitEncoder`. It comes back as it was, batch statistics included; what it says lies on the CPU.
     """
+
+    device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
 
     def said() -> Iterator[Split]:
         for images in dataset.images.flatten(0, 1).split(batch):
-            yield encoder(images)
+            yield Split(*(part.cpu() for part in encoder(images.to(device))))
 
     with evaluating(encoder):
         parts = list(said())

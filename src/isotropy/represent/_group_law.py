@@ -22,12 +22,17 @@ class GroupLaw(NamedTuple):
     orthogonality: float
 
 
-def group_law_report(predictor: Any, n: int = 16, seed: int = 0) -> GroupLaw:
+def group_law_report(
+    predictor: Any, n: int = 16, seed: int = 0, *, turns: tuple[Tensor, Tensor] | None = None
+) -> GroupLaw:
     """How far a predictor's matrices are from a group's, as mean Frobenius norms over sqrt(D): 0 is exact.
 
     ``predictor`` has ``matrix``, ``group_input``, ``pose``, ``colour`` and ``dim``. Over ``n`` pairs of Haar rotations
     that leave hues as they are, in the dtype of its weights: the identity, W(g^-1) W(g), the composition in the order
-    of ``pose``, and W^T W, each less what it has to be. Raises SchemaError for kinds that are no matrices.
+    of ``pose``, and W^T W, each less what it has to be. ``turns`` are two rotations ``(m, 3, 3)`` each to ask about,
+    n of them, instead of Haar's: a simulator that was fitted to turns about one axis knows no others.
+
+    Raises SchemaError for kinds that are no matrices.
 
     >>> from isotropy.represent import HyperPredictor
     >>> exact = HyperPredictor(9, kind="homomorphism").double()
@@ -36,7 +41,11 @@ def group_law_report(predictor: Any, n: int = 16, seed: int = 0) -> GroupLaw:
     """
     dtype = next((p.dtype for p in predictor.parameters()), torch.float64)
     draw = spawn(seed, "group law")
-    first, second = (matrix(SO(3).sample((n,), generator=draw, dtype=torch.float64)) for _ in range(2))
+    if turns is None:
+        first, second = (matrix(SO(3).sample((n,), generator=draw, dtype=torch.float64)) for _ in range(2))
+    else:
+        some = torch.randperm(len(turns[0]), generator=draw)[:n]
+        first, second = (R[some].double() for R in turns)
     one = torch.eye(predictor.dim, dtype=dtype)
     both = first @ second if predictor.pose == "object" else second @ first
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Float, Int
@@ -28,18 +28,23 @@ def rotation_probe(
     pose: str = "object",
     epochs: int = 300,
     width: int = 1024,
+    symmetries: Sequence[Tensor] | None = None,
 ) -> RotationScores:
     """How well the turn between two views is read from both features ``(n_obj, n_view, d)`` by a network 2d-w-w-4.
 
     Mean squared error to the quaternion, Adam at 1e-3, ``epochs`` passes of one pair per object and batches of 256;
     judged on all views of the other objects, each paired with the next. Features are divided by their deviations in
-    training. Raises ShapeError, SchemaError for objects on both sides. Source: specification 14 §2.5.
+    training. ``symmetries``: of each object judged, the turns that leave it as it is (``own_symmetry``); the angle is
+    then modulo these. Raises ShapeError, SchemaError for objects on both sides. Source: specification 14 §2.5.
     """
 
     def target(first: Tensor, second: Tensor) -> Tensor:
         return views.relative(first, second, "quat", pose, warn=False)
 
-    return rotation_scores(*_read_pairs(features, latents, objects, target, seed, epochs, width))
+    if symmetries is not None and len(symmetries) != len(objects[1]):
+        given = counted(len(symmetries), "symmetry", "symmetries")
+        raise ShapeError(given, f"{len(objects[1])}, one for each object that is judged")
+    return rotation_scores(*_read_pairs(features, latents, objects, target, seed, epochs, width), symmetries)
 
 
 def colour_probe(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, counted
+from isotropy.groups import matrix_to_quaternion, quaternion_inverse, quaternion_product
 
 TINY = 1e-20  # of a squared deviation: rounding, squared
 
@@ -34,11 +36,17 @@ class RotationScores:
         return f"{pooled}, {self.angle:.1f} degrees"
 
 
-def rotation_scores(target: Float[Tensor, "n 4"], predicted: Float[Tensor, "n 4"]) -> RotationScores:
+def rotation_scores(
+    target: Float[Tensor, "n 4"],
+    predicted: Float[Tensor, "n 4"],
+    symmetries: Sequence[Float[Tensor, "m 3 3"]] | None = None,
+) -> RotationScores:
     """Scores of predicted quaternions ``(x, y, z, w)``, which need not be of unit length.
 
-    ``component`` says how much better than the best constant: (pooled - floor) / (1 - floor). Raises ShapeError, and
-    DomainError where the targets do not vary. Source: specification 14 §2.5.
+    ``component`` says how much better than the best constant: (pooled - floor) / (1 - floor). ``symmetries`` are the
+    turns that leave objects as they are, one set for each of so many equal runs of rows: the angle is then to the
+    nearest h^-1 g h', which look the same. Raises ShapeError, and DomainError where the targets do not vary. Source:
+    specification 14 §2.5.
     """
     if target.shape != predicted.shape or target.dim() != 2:
         raise ShapeError(f"quaternions {tuple(target.shape)} and {tuple(predicted.shape)}", "(n, 4) and (n, 4)")
@@ -48,14 +56,31 @@ def rotation_scores(target: Float[Tensor, "n 4"], predicted: Float[Tensor, "n 4"
     about_one = (target - target.mean()).square().sum()
     if float(about_each) <= TINY * target.numel():
         raise DomainError("rotations that are all the same", "some that vary, to be told apart")
-    length = predicted.norm(dim=1).clamp_min(1e-12)
-    cosine = ((target * predicted).sum(1) / length).abs().clamp(max=1)
+    length = predicted.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    cosine = _cosines(target, predicted / length, symmetries).clamp(max=1)
     return RotationScores(
         float(1 - error / about_one),
         float(1 - error / about_each),
         float(torch.rad2deg(2 * cosine.acos()).median()),
         float(1 - about_each / about_one),
     )
+
+
+def _cosines(target: Tensor, told: Tensor, symmetries: Sequence[Tensor] | None) -> Float[Tensor, " n"]:
+    """Of half the angles between rotations, as alike as their objects' symmetries allow."""
+    if symmetries is None:
+        return (target * told).sum(1).abs()
+    if not symmetries or len(target) % len(symmetries):
+        given = f"{counted(len(symmetries), 'symmetry', 'symmetries')} for {counted(len(target), 'row')}"
+        raise ShapeError(given, "one for each of equal runs of rows")
+    found: list[Tensor] = []
+    runs = (x.chunk(len(symmetries)) for x in (target, told))
+    for q, p, own in zip(*runs, symmetries, strict=True):
+        h = matrix_to_quaternion(own.double())
+        first = quaternion_product(quaternion_inverse(h)[None], q[:, None])  # (n, m, 4)
+        alike = quaternion_product(first[:, :, None], h[None, None]).flatten(1, 2)
+        found.append((alike * p[:, None]).sum(-1).abs().amax(1))
+    return torch.cat(found)
 
 
 def r2(target: Float[Tensor, "n k"], predicted: Float[Tensor, "n k"]) -> float:

@@ -74,6 +74,7 @@ def train_representation(
     d_inv: int | None = None,
     rate: float = 1e-3,
     decay: float = 1e-6,
+    device: str | torch.device = "cpu",
     validation: MultiViewDataset | None = None,
     run: Run | None = None,
     progress: bool | None = False,
@@ -88,6 +89,7 @@ def train_representation(
       ``group_input``, ``pose``, ``colour``, ``multiplicities``, ``loss`` (a dictionary of weights), ``weight``.
     - ``backbone``: `SmallEncoder` by default; ``d_inv`` of its features are the invariant half, by default half.
     - ``embedding``: the width of the equivariant half's embedding; the other half's is in proportion.
+    - ``device``: where the training lies; the encoder stays there, predictor and head come back.
     - ``validation``: objects to measure the loss on after each pass; none may be among those trained on.
     - ``run``: where a checkpoint is kept, from which a training goes on bit for bit.
 
@@ -114,7 +116,7 @@ def train_representation(
         encoder = SplitEncoder(core, inv, equi, (whole,) * 3)
         plan = Plan(width, embedding, int(dataset.labels.max()) + 1, **settings)
         parts, terms = make(plan)
-        model = nn.ModuleDict({"encoder": encoder, **parts})
+        model = nn.ModuleDict({"encoder": encoder, **parts}).to(device)
 
     def loss(model: nn.Module, pairs: Pairs) -> Terms:
         assert isinstance(model, nn.ModuleDict)
@@ -134,6 +136,8 @@ def train_representation(
         progress=progress,
     )
     model.eval()
+    for part in parts.values():
+        part.cpu()
     _warn_of_collapse(encoder, dataset, batch)
     predictor = parts.get("predictor")
     return Trained(encoder, predictor if isinstance(predictor, HyperPredictor) else None, history, parts.get("head"))
@@ -142,7 +146,8 @@ def train_representation(
 def _warn_of_collapse(encoder: SplitEncoder, dataset: MultiViewDataset, batch: int) -> None:
     # With the statistics of the batch, as in training: running ones lag behind for some hundred steps.
     with torch.no_grad():
-        dead = float(variance(copy.deepcopy(encoder).train()(dataset.images[:batch, 0]).emb))
+        some = dataset.images[:batch, 0].to(next(encoder.parameters()).device)
+        dead = float(variance(copy.deepcopy(encoder).train()(some).emb))
     if dead > _DEAD:
         said = f"the encoder has collapsed: the variance term is {dead:.3f} of at most 0.495, as of a constant"
         warnings.warn(said, CollapseWarning, stacklevel=3)

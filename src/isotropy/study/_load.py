@@ -22,6 +22,7 @@ _KINDS = {
     "calculator_audit": ("isotropy.discovery", "CalculatorAudit"),
     "moving_parts": ("isotropy.discovery", "MovingParts"),
     "piecewise_audit": ("isotropy.discovery", "PiecewiseAudit"),
+    "encoder_audit": ("isotropy.represent", "EncoderAudit"),
     "comparison": ("isotropy.comparison", "Comparison"),
     "unfinished": ("isotropy.study", "Unfinished"),
     "symmetries": ("isotropy.physics", "Symmetries"),

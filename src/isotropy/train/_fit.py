@@ -61,7 +61,8 @@ def fit(
 
     - ``loss``: one number for each row, or several by name; or a ``Task``, which says what happens at a step.
     - ``batches``: any iterable that starts again for each epoch (``Batches``, a list, a DataLoader), or a stream,
-      endless or not, for one epoch. Its ``set_epoch`` is called, its ``state_dict`` kept, where it has them.
+      endless or not, for one epoch. Its ``set_epoch`` is called, its ``state_dict`` kept, and what its ``columns()``
+      tell goes into the row of an epoch, where it has them: data may grow while they are trained on.
     - ``optimizer``: built, or builds itself from the parameters; several by name for a task that takes its own steps,
       built, or building themselves from the part of the model that has the name. ``schedule(step, total)`` multiplies
       the learning rates, ``clip`` bounds the norm of the gradient of each.

@@ -179,7 +179,7 @@ class Loop:
         else:
             row["validation"] = None
         info = StepInfo(self.epoch, self.step - 1, row["loss"], self.rows, self.model, validation)
-        row |= self.now.rates() | self.now.finish_epoch(info)
+        row |= self.now.rates() | self.now.finish_epoch(info) | _told_by(self.batches)
         self.history.rows.append(row)
         for writer in self.writers:
             writer.write(row)
@@ -304,3 +304,9 @@ class Loop:
                 "the checkpoint's " + ", ".join(f"{name}={before.get(name)}" for name in differing),
                 "train in another part of the run: run.part(name)",
             )
+
+
+def _told_by(batches: Iterable[Any]) -> Row:
+    """The columns that batches fill themselves: a stream that grows says how far it is."""
+    columns: Callable[[], Row] | None = getattr(batches, "columns", None)
+    return columns() if callable(columns) else {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import colorsys
 import importlib.util
 import math
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from torch import Tensor
 from isotropy.data.render import Family, Scene, latents, load_meshes, normalised
 from isotropy.data.render._camera import NEAR
 from isotropy.data.render._rasters import clipped
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
 
@@ -143,6 +144,33 @@ def test_the_other_renderer_has_a_buffer_for_large_pictures(thing: Mesh) -> None
 
     buffer = _stage(mujoco, *thing, 2048).vis.global_
     assert min(buffer.offwidth, buffer.offheight) >= 2048
+
+
+def test_a_package_that_is_not_there_is_named_with_the_line_that_installs_it(
+    thing: Mesh, views: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for package, extra in (("trimesh", "render"), ("mujoco", "control")):
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(MissingExtraError, match=rf"pip install 'isotropy\[{extra}\]'"):
+            _ = (
+                Family(0, 3).instance(spawn(0, "thing"))
+                if package == "trimesh"
+                else Scene(thing, 8, backend="mujoco").silhouette(views[:1])
+            )
+
+
+def test_a_gl_library_that_does_not_start_names_the_variable_to_set(
+    thing: Mesh, views: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mujoco = pytest.importorskip("mujoco")
+    from isotropy.data.render._mujoco import NoGLError
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("no display")
+
+    monkeypatch.setattr(mujoco, "Renderer", broken)
+    with pytest.raises(NoGLError, match=r"no display.*set MUJOCO_GL=egl"):
+        Scene(thing, 8, backend="mujoco").silhouette(views[:1])
 
 
 def test_meshes_that_are_none_are_refused() -> None:

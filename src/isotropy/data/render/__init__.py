@@ -14,3 +14,4 @@ from isotropy.data.render._multi_view import check_apart as check_apart
 from isotropy.data.render._multi_view import check_images as check_images
 from isotropy.data.render._scene import Scene as Scene
 from isotropy.data.render._small import make_3diebench_small as make_3diebench_small
+from isotropy.data.render._small import small_object as small_object

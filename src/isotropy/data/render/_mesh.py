@@ -12,7 +12,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._mirror import File, locate
+from isotropy.data._mirror import locate
+from isotropy.data._shapes import THINGS
 from isotropy.errors import DomainError, MissingExtraError, ShapeError
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
@@ -23,12 +24,6 @@ Mesh = tuple[Tensor, Tensor]
 RADIUS = 0.75
 _POSITION, _LOG_SIZE, _ANGLE = 0.06, 0.15, 0.15  # how far instances of a family differ (standard deviations; radians)
 _KINDS = ("box", "cylinder", "icosphere", "cone")
-
-MESHES = File(
-    "14-split-invariant-equivariant/meshes.npz",
-    "e27f8227991aeb5eba6c5def42fc2b79bd8b240938d183ce00fe8980cc5847cb",
-    "eleven meshes of github.com/alecjacobson/common-3d-test-models and the 399 of pybullet_data/random_urdfs",
-)
 
 
 def check_mesh(mesh: Any) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
@@ -140,7 +135,7 @@ def load_meshes() -> dict[str, Mesh]:
     Eleven classic models of at most 2000 triangles and 399 random objects of at most 600. Raises ``DataNotFoundError``
     without the file.
     """
-    with np.load(locate(MESHES, of="meshes to render"), allow_pickle=False) as file:
+    with np.load(locate(THINGS, of="meshes to render"), allow_pickle=False) as file:
         names, v, f = file["names"], file["v_offsets"], file["f_offsets"]
         vertices = torch.from_numpy(file["vertices"]).double()
         faces = torch.from_numpy(file["faces"]).long()

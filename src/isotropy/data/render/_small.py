@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from isotropy.data.render import latents as views
-from isotropy.data.render._mesh import Family
+from isotropy.data.render._mesh import Family, Mesh
 from isotropy.data.render._multi_view import MultiViewDataset, check_apart
 from isotropy.data.render._scene import Scene
 from isotropy.errors import DomainError, SchemaError
@@ -85,6 +85,14 @@ def make_3diebench_small(
     return train, other
 
 
+def small_object(seed: int, family: int, instance: int, symmetric: bool = False) -> Mesh:
+    """The object of ``make_3diebench_small`` with these numbers, to be drawn in other views (``Scene``).
+
+    ``seed`` and ``symmetric`` are those of the set, whose ``instances`` are ``family * n_instances + instance``.
+    """
+    return Family(seed, family, symmetric).instance(spawn(seed, "instance", family, instance))
+
+
 def _dataset(plan: _Plan, images: Tensor, instances: range) -> MultiViewDataset:
     which = [(f, i) for f in range(plan.n_families) for i in instances]
     latents = torch.stack([_latents(plan, f, i) for f, i in which])
@@ -98,15 +106,9 @@ def _latents(plan: _Plan, family: int, instance: int) -> Tensor:
 
 def _family(plan: _Plan, number: int) -> Tensor:
     """The pictures of a family's instances, each of which has a stream of its own."""
-    family = Family(plan.seed, number, plan.symmetric)
-    return torch.stack(
-        [
-            Scene(
-                family.instance(spawn(plan.seed, "instance", number, i)), plan.size, plan.supersample, plan.backend
-            ).render(_latents(plan, number, i))
-            for i in range(plan.n_instances)
-        ]
-    )
+    meshes = (small_object(plan.seed, number, i, plan.symmetric) for i in range(plan.n_instances))
+    scenes = (Scene(mesh, plan.size, plan.supersample, plan.backend) for mesh in meshes)
+    return torch.stack([scene.render(_latents(plan, number, i)) for i, scene in enumerate(scenes)])
 
 
 def _in_memory(plan: _Plan, rows: dict[str, range]) -> dict[str, Tensor]:

@@ -28,24 +28,39 @@ VERDICTS = {"conserved": 1, "undecided": 0, "symmetry of the equations only": -1
 def planets_job(run: Run, *, seed: int, steps: int) -> Outcome:
     """How constant formulas of the two-body problem are on each planet, Kepler's third law, and what is discovered."""
     moments = trajectories_of(load("planets", steps=steps))
-    k = (_SUN * (1 + 1 / torch.tensor(_PARTS, dtype=torch.float64)))[moments.tracks.label]
-    q, v = moments.q, moments.v
-    r = torch.linalg.vector_norm(q, dim=1)
-    momentum = torch.linalg.cross(q, v)
-    energy = v.square().sum(1) / 2 - k / r
-    pericentre = torch.linalg.cross(v, momentum) / k[:, None] - q / r[:, None]
+    momentum, energy, pericentre = _two_bodies(moments)
     away = pericentre - moments.tracks.mean(pericentre)[moments.tracks.label]
-    axes = moments.tracks.mean(-k / (2 * energy))[: len(INNER)]
+    own = trajectories_of(load("planets", steps=steps, velocities="ephemeris"))
+    momentum_of_own, energy_of_own, _ = _two_bodies(own)
+    axes = moments.tracks.mean(-_attraction(moments) / (2 * energy))[: len(INNER)]
     turn = torch.stack([_rate(moments, i, momentum, pericentre) for i in range(len(INNER))])
     x, y = axes.log(), -turn.log()
     found = laws_of(moments, seed=seed)
     return {
         "momentum": _wander(moments, torch.linalg.vector_norm(momentum, dim=1)),
         "energy": _wander(moments, energy),
+        "momentum, own velocities": _wander(own, torch.linalg.vector_norm(momentum_of_own, dim=1)),
+        "energy, own velocities": _wander(own, energy_of_own),
         "pericentre": moments.tracks.mean(away.square().sum(1)).sqrt().tolist(),
         "exponent": float(((x - x.mean()) * y).sum() / (x - x.mean()).square().sum()),
         **_told(found),
     }
+
+
+def _attraction(moments: Trajectories) -> Float[Tensor, " N"]:
+    """What the Sun and each planet attract each other by, G (M + m)."""
+    return (_SUN * (1 + 1 / torch.tensor(_PARTS, dtype=torch.float64)))[moments.tracks.label]
+
+
+def _two_bodies(
+    moments: Trajectories,
+) -> tuple[Float[Tensor, "N 3"], Float[Tensor, " N"], Float[Tensor, "N 3"]]:
+    """Angular momentum q x v, energy and the Runge-Lenz vector of two bodies, each at every moment."""
+    k, q, v = _attraction(moments), moments.q, moments.v
+    r = torch.linalg.vector_norm(q, dim=1)
+    momentum = torch.linalg.cross(q, v)
+    energy = v.square().sum(1) / 2 - k / r
+    return momentum, energy, torch.linalg.cross(v, momentum) / k[:, None] - q / r[:, None]
 
 
 def _wander(moments: Trajectories, values: Float[Tensor, " N"]) -> list[float]:
@@ -86,6 +101,7 @@ def _told(found: Laws) -> dict[str, Any]:
 def planets_told(outcome: Outcome) -> dict[tuple[str, str], Any]:
     """Where these numbers stand: by planet, or by quantity."""
     each = {"|q x v|, wander": "momentum", "energy, wander": "energy"}
+    each |= {f"{setting}, velocities of the ephemeris": f"{key}, own velocities" for setting, key in each.items()}
     told: dict[tuple[str, str], Any] = {
         (name, "relative"): dict(zip(PLANETS, outcome[key], strict=True)) for name, key in each.items()
     }

@@ -75,8 +75,10 @@ class EgoMessages(nn.Module):
 class Powerful(nn.Module):
     """PPGN: products of matrices of features of pairs of a graph; the diagonal and the rest are averaged.
 
-    ``subgraphs`` are the whole graphs (``policy="graph"``): nothing is padded, which on PTC, where one graph has 109
-    nodes, is a twentieth of the pairs. Source: Maron et al., NeurIPS 2019, sections 5 and 6 (version 1).
+    Batches are normalised behind every block, which the paper does not ask for: without it graphs differ by a
+    thousandth in what is read off at first, and 40 epochs on MUTAG learn nothing. ``subgraphs`` are the whole graphs
+    (``policy="graph"``): nothing is padded, which on PTC, where one graph has 109 nodes, is a twentieth of the pairs.
+    Source: Maron et al., NeurIPS 2019, sections 5 and 6 (version 1).
     """
 
     def __init__(self, features: int, out: int, width: int, layers: int = 3, dropout: float = 0.5) -> None:
@@ -85,16 +87,18 @@ class Powerful(nn.Module):
         self.left = nn.ModuleList([_bent(wide, width) for wide in before])
         self.right = nn.ModuleList([_bent(wide, width) for wide in before])
         self.join = nn.ModuleList([nn.Linear(wide + width, width) for wide in before])
+        self.norms = nn.ModuleList([nn.BatchNorm1d(width) for _ in before])
         self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, out))
 
     def forward(self, graphs: Graphs, subgraphs: Subgraphs) -> Float[Tensor, "G out"]:
         s, x = subgraphs, graphs.x
         of_nodes = x.new_zeros(len(s.row), x.shape[1]).index_add(0, s.diagonal, x[s.node])
         T = torch.cat([s.linked[s.pair][:, None].to(x.dtype), of_nodes], 1)
-        for left, right, join in zip(self.left, self.right, self.join, strict=True):
-            product = local_product(left(T), right(T), s)  # divided by the size, which keeps numbers small
-            T = torch.relu(join(torch.cat([T, product], 1)))
         size = s.sizes[:, None].to(x.dtype)
+        of_pairs = size[s.subgraph[s.row]]
+        for left, right, join, norm in zip(self.left, self.right, self.join, self.norms, strict=True):
+            product = of_pairs * local_product(left(T), right(T), s)  # which divides by the size, as the paper does not
+            T = torch.relu(norm(join(torch.cat([T, product], 1))))
         diagonal = T.new_zeros(len(s), T.shape[1]).index_add(0, s.subgraph, T[s.diagonal])
         rest = T.new_zeros(len(s), T.shape[1]).index_add(0, s.subgraph[s.row], T) - diagonal
         return self.head(torch.cat([diagonal / size, rest / size**2], 1))

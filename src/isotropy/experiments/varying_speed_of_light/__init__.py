@@ -1,6 +1,6 @@
 """A varying speed of light and the supernovae, judged with full statistics (Nguyen 2024; arXiv 2412.05262)."""
 
-from isotropy.experiments.varying_speed_of_light._claims import CLAIMS
+from isotropy.experiments.varying_speed_of_light._claims import CLAIMS, claims
 from isotropy.experiments.varying_speed_of_light._config import FULL, SMALL, Config, Plan
 from isotropy.experiments.varying_speed_of_light._result import VaryingSpeedOfLight
 from isotropy.experiments.varying_speed_of_light._trials import trials
@@ -13,7 +13,7 @@ VARYING_SPEED_OF_LIGHT = Experiment(
     SMALL,
     FULL,
     trials,
-    CLAIMS,
+    claims,
 )
 
 __all__ = ["CLAIMS", "FULL", "SMALL", "VARYING_SPEED_OF_LIGHT", "Config", "Plan", "trials"]

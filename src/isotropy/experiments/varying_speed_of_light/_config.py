@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from isotropy.study import Configuration
 
 TABLE, OTHERS, FREE, BINS = "published table", "other samples", "b1 and b2 free", "H0 by redshift"
-EVIDENCE, RIDGE, MOCKS = "evidence", "mu and zeta", "mocks"
+EVIDENCE, RIDGE, MOCKS, PEAKS = "evidence", "mu and zeta", "mocks", "microwave background"
 
 M = -19.35
 """The absolute magnitude that the paper takes for known [recalled; it reproduces the paper's H0]."""

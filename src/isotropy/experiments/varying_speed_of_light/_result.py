@@ -14,6 +14,7 @@ from isotropy.experiments.varying_speed_of_light._config import (
     FREE,
     LCDM,
     OTHERS,
+    PEAKS,
     PLAIN,
     SAMPLES,
     TABLE,
@@ -55,6 +56,13 @@ def sentences(result: Any) -> Iterator[Block]:
         said.append(
             f"b1 and b2 were fixed by hand, after looking at the data: free, chi2 falls by {gain:.2f} more, there are "
             f"{modes:.0f} modes, and H0 at M = -19.35 lies between {low:.1f} and {high:.1f} (95 % of the posterior)."
+        )
+    off = read(PEAKS, "peaks off those of flat LambdaCDM, the worst", "matter alone")
+    if off is not None:
+        said.append(
+            f"The microwave background: peaks of matter alone with a broken primordial spectrum are within "
+            f"{100 * off:.1f} % of those of flat LambdaCDM. The code assumes constant c and temperatures as 1/a: that "
+            "a varying speed of light is consistent with it is not shown."
         )
     differences = {m: read(EVIDENCE, "ln Z, VSL with F(z) above flat LambdaCDM", m) for m in map(", ".join, SAMPLES)}
     one, other = differences["pantheon-binned, stat"], differences["pantheon-binned, stat+sys"]
@@ -175,6 +183,17 @@ def rates(result: Any) -> Iterator[Block]:
         )  # fmt: skip
 
 
+def background(result: Any) -> Iterator[Block]:
+    """Spectra of the microwave background of both universes, in units of their first peak."""
+    lines = [Curve(t.name, t.columns["l"], t.columns["D"]) for t in _of(result, "background")]
+    if lines:
+        yield Curves(
+            lines, xlabel="multipole l", ylabel="temperature spectrum over its first peak", title="Peaks",
+            section="Microwave background", name="background",
+            caption="By camb, which assumes constant c and temperatures as 1/a.",
+        )  # fmt: skip
+
+
 def ridge(result: Any) -> Iterator[Block]:
     """Draws of (mu, zeta) with the field that was found, and the singular values with their names."""
     clouds = [Points(t.name, t.columns["mu"], t.columns["zeta"]) for t in _of(result, "ridge")]
@@ -194,7 +213,7 @@ def ridge(result: Any) -> Iterator[Block]:
         ranks = list(range(len(values)))
         yield Scatter(
             [Points("singular values", ranks, [max(v, 1e-17 * top) for v in values])], ylog=True, ticks=ticks,
-            ylabel="standard deviations per unit step", section="Symmetries of the parameters", half=True,
+            ylabel="standard deviations per unit step", section="Symmetries of the parameters",
             title=f"Spectrum of {trace.name}", name=f"spectrum-{trace.name.replace(', ', '-')}",
         )  # fmt: skip
     if rows:
@@ -208,7 +227,8 @@ def ridge(result: Any) -> Iterator[Block]:
 def _parts(trace: Trace, number: int, least: float = 0.0) -> str:
     """A direction in words: its components of ``least`` size at least."""
     found = [(name, column[number]) for name, column in trace.columns.items() if name != "value"]
-    return " ".join(f"{value:+.2f} {name}" for name, value in found if abs(value) >= least)
+    # A value stays on the line of its name.
+    return " ".join(f"{value:+.2f}\N{NO-BREAK SPACE}{name}" for name, value in found if abs(value) >= least)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,7 +237,7 @@ class VaryingSpeedOfLight(Traced):
 
     kind: ClassVar[str] = "varying_speed_of_light"
     heading = "A varying speed of light and the supernovae"
-    shown = (sentences, honest, hubble, corner, rates, ridge, numbers("All numbers of this run."), quoted)
+    shown = (sentences, honest, hubble, corner, rates, background, ridge, numbers("All numbers of this run."), quoted)
     published = Published.read(
         __name__,
         "[seen]: read in a source; [recalled]: from memory of the paper, not read again. Statistical errors, "

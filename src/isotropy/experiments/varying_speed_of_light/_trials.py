@@ -12,6 +12,7 @@ from isotropy.experiments.varying_speed_of_light._config import (
     LCDM,
     MOCKS,
     OTHERS,
+    PEAKS,
     PLAIN,
     RIDGE,
     SAMPLES,
@@ -19,6 +20,7 @@ from isotropy.experiments.varying_speed_of_light._config import (
     VSL,
     Config,
 )
+from isotropy.experiments.varying_speed_of_light._peaks import COUNT, available, peaks_job
 from isotropy.experiments.varying_speed_of_light._science import (
     bins_job,
     evidence_job,
@@ -63,7 +65,7 @@ def _free(outcome: Outcome) -> dict[tuple[str, str], Any]:
 
 
 def trials(config: Config) -> Iterator[Trial]:
-    """X1 to X7 of specification 07 §4."""
+    """X1 to X7 of specification 07 §4, and X8 where the extra [cmb] is there."""
     plan = config.plan
     for sample, cov in SAMPLES:
         task, label = (TABLE, "") if (sample, cov) == SAMPLES[0] else (OTHERS, f"{sample}, {cov}")
@@ -106,3 +108,9 @@ def trials(config: Config) -> Iterator[Trial]:
         ("coverage of 68 % intervals", "share"): "coverage", ("bias of F_inf", ""): "bias", ("truth", "F_inf"): "truth"
     }  # fmt: skip
     yield from config.trials(mocks_job, MOCKS, VSL, mocks, sample="pantheon-binned", cov="stat+sys", plan=plan)
+    if available():
+        found = {
+            ("peaks off those of flat LambdaCDM, the worst", "share"): "apart",
+            **{(f"peak {i}", "multipole"): f"peak {i}" for i in range(1, COUNT + 1)},
+        }
+        yield from config.trials(peaks_job, PEAKS, "matter alone", found)

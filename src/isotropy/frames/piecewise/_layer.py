@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted, one_of
 from isotropy.frames.piecewise._partition import Partition
 from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
 from isotropy.linalg import Segments, check_points, neighbours
@@ -35,6 +35,8 @@ class PiecewiseLayer(Settled):
     - ``width`` of the network, which is free; ``detach``: no gradient goes through the axes; ``gap``: eigenvalues
       closer than this, relative to the largest, leave their axes open.
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
+    - ``frames``: "radial", or "weighted" for outputs that do not jump where axes open: these count the less the nearer
+      they come to that, up to ten gaps.
 
     Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
     Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024
@@ -58,16 +60,18 @@ class PiecewiseLayer(Settled):
         width: int = 32,
         gap: float = GAP,
         normals: str = "",
+        frames: str = "radial",
     ) -> None:
         super().__init__()
         self.rep_in, self.rep_out = _Layout.of(rep_in), _Layout.of(rep_out)
         if k_local < 1 or width < 1:
             raise DomainError(f"k_local={k_local}, width={width}", "1 or more")
         check_group(group)
-        self.group, self.k_local, self.detach, self.gap = group, k_local, detach, gap
+        one_of("frames", frames, ("radial", "weighted"))
+        self.group, self.k_local, self.detach, self.gap, self.frames = group, k_local, detach, gap, frames
         self.normals = self.rep_in.vector(normals) if normals else None
         a, b = self.rep_in.scalars, self.rep_in.arrows
-        self.near = nn.Linear(3 + 1 + 3 * bool(normals), width)
+        self.near = nn.Linear(3 + 3 * bool(normals) + 1, width)
         self.beside = nn.Linear(width, width)
         self.first = nn.Linear(width + 3 + 2 * (a + 3 * b), width)
         self.within = nn.ModuleList(nn.Linear(width, width) for _ in range(2))
@@ -87,6 +91,7 @@ class PiecewiseLayer(Settled):
             "k_local": self.k_local,
             "gap": self.gap,
             "normals": self.normals,
+            "frames": self.frames,
         }
 
     @property
@@ -107,64 +112,109 @@ class PiecewiseLayer(Settled):
             )
         scalars, arrows = self.rep_in.read(x, feats)
         normals = None if self.normals is None else _unit(arrows[:, self.normals])
-        frames = RadialFrames.of(x, cells, self.group, normals, gap=self.gap, detach=self.detach)
+        frames = RadialFrames.of(
+            x, cells, self.group, normals, gap=self.gap, detach=self.detach, weighted=self.frames == "weighted"
+        )
         self.diagnostics = {"degenerate_fraction": float(frames.degenerate.double().mean())}
         about = frames.centre[cells.label]
         arrows = torch.where(self.rep_in.placed.to(x.device)[:, None], arrows - about[:, None], arrows)
         # Who is near is asked of the points as they came: far from the origin they are rounded more.
         edges = neighbours(x, k=self.k_local, segments=cells)
         y = x - about
+        seen = _Seen.of(y, scalars, arrows, self.normals, frames, cells, edges, self.k_local)
         at_once = max(1, _AT_ONCE // ((len(y) + edges.shape[1]) * self.near.out_features))
-        out = torch.cat([self._seen(y, scalars, arrows, some, cells, edges) for some in frames.split(at_once)])
+        out = torch.cat([self._said(seen, some.signs, cells) for some in frames.split(at_once)], 1).transpose(0, 1)
         numbers = out[..., : self.rep_out.scalars].mean(0)
         directions = frames.back(out[..., self.rep_out.scalars :].unflatten(-1, (-1, 3)), cells.label)
         turned = directions[:, :-1]
         placed = torch.where(self.rep_out.placed.to(x.device)[:, None], turned + about[:, None], turned)
         return self.rep_out.write(numbers, placed), x + directions[:, -1]
 
-    def _seen(
-        self,
-        y: Float[Tensor, "N 3"],
-        scalars: Float[Tensor, "N a"],
-        arrows: Float[Tensor, "N b 3"],
-        frames: RadialFrames,
-        cells: Segments,
-        edges: Int[Tensor, "2 E"],
-    ) -> Float[Tensor, "F N o"]:
+    def _said(self, seen: _Seen, signs: Float[Tensor, "F 3"], cells: Segments) -> Float[Tensor, "N F o"]:
         """What the network says in every frame of its cell."""
-        label = cells.label
-        seen = frames.there(torch.cat([y[:, None], arrows], 1), label).flatten(2)
-        own = torch.cat([seen, scalars.expand(len(frames), -1, -1)], -1)
-        each = torch.cat([self._around(y, arrows, frames, cells, edges), own], -1)
-        hidden = torch.relu(_with_cells(self.first, each, _mean(own[..., 3:], cells), label))
+        F, width, n = len(signs), self.near.out_features, len(cells.label)
+        bare, bias = self.near.weight.split([self.near.in_features - 1, 1], 1), self.near.bias[:, None]
+        each = torch.relu(seen.near.mapped(signs, bare[0], torch.cat([bare[1], bias], 1)))
+        # A linear map of the sum is the sum of what it makes of each, at the cost of points instead of pairs.
+        around = self.beside(each.new_zeros(n, F, width).index_add(0, seen.target, each) / self.k_local)
+
+        vectors, scalars = seen.own.odd.shape[1], seen.own.numbers.shape[1] - 1
+        beside, own, numbers, of_cell, of_all = self.first.weight.split(
+            [width, vectors, scalars, vectors - 3, scalars], 1
+        )
+        mine = seen.own.mapped(signs, own, torch.cat([numbers, self.first.bias[:, None]], 1))
+        ours = seen.cell.mapped(signs, of_cell, of_all)
+        hidden = torch.relu(around @ beside.T + mine + ours[cells.label])
         layers = [hidden]
         for layer in self.within:
             hidden = torch.relu(layer(hidden))
             layers.append(hidden)
         # The mean says how much of the cell is like this; how far it reaches, the largest says at once.
-        pooled = torch.cat([_mean(hidden, cells), _largest(hidden, cells)], -1)
-        return self.last(torch.relu(_with_cells(self.head, torch.cat(layers, -1), pooled, label)))
+        pooled = torch.cat([cells.mean(hidden), _largest(hidden, cells)], -1)
+        return self.last(torch.relu(_with_cells(self.head, torch.cat(layers, -1), pooled, cells.label)))
 
-    def _around(
-        self,
+
+class _InFrames(NamedTuple):
+    """Vectors as all frames of a cell see them, before their signs: ``signs * odd + even``, and ``numbers``, that are
+    the same in all. Where no cell leaves an axis open ``even`` has no columns.
+
+    A linear map of what a frame sees is, with signs taken into its weights, a linear map of this: one product for all
+    frames, and nothing is copied.
+    """
+
+    odd: Float[Tensor, "n v"]
+    even: Float[Tensor, "n e"]
+    numbers: Float[Tensor, "n s"]
+
+    def mapped(
+        self, signs: Float[Tensor, "F 3"], vectors: Float[Tensor, "w v"], numbers: Float[Tensor, "w s"]
+    ) -> Float[Tensor, "n F w"]:
+        signed = vectors * signs.repeat(1, vectors.shape[1] // 3)[:, None]
+        same = torch.cat([vectors[:, : self.even.shape[1]], numbers], 1).expand(len(signs), -1, -1)
+        weight = torch.cat([signed, same], 2)
+        return (torch.cat(self, 1) @ weight.flatten(0, 1).T).unflatten(1, weight.shape[:2])
+
+
+class _Seen(NamedTuple):
+    """What the network is given: of the neighbours of each ``target``, of each point, and of each cell."""
+
+    near: _InFrames
+    own: _InFrames
+    cell: _InFrames
+    target: Int[Tensor, " E"]
+
+    @classmethod
+    def of(
+        cls,
         y: Float[Tensor, "N 3"],
+        scalars: Float[Tensor, "N a"],
         arrows: Float[Tensor, "N b 3"],
+        normals: int | None,
         frames: RadialFrames,
         cells: Segments,
         edges: Int[Tensor, "2 E"],
-    ) -> Float[Tensor, "F N w"]:
-        """The neighbours of the same cell, and which way their surface faces, pooled."""
+        k: int,
+    ) -> _Seen:
         source, target = edges
         apart = y[source] - y[target]
         square = apart.square().sum(1, keepdim=True)
         length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
-        there = apart[:, None] if self.normals is None else torch.stack([apart, arrows[source, self.normals]], 1)
-        seen = frames.there(there, cells.label[target]).flatten(2)
-        each = torch.relu(self.near(torch.cat([seen, length.expand(len(frames), -1, -1)], -1)))
-        weighted = each * _nearness(square[:, 0], target, len(y), self.k_local)[:, None]
-        total = each.new_zeros(len(frames), len(y), each.shape[-1]).index_add(1, target, weighted)
-        # A linear map of the sum is the sum of what it makes of each, at the cost of points instead of pairs.
-        return self.beside(total / self.k_local)
+        vectors = apart[:, None] if normals is None else torch.stack([apart, arrows[source, normals]], 1)
+        open_axes = bool((frames.shares < 1).any())
+
+        def along(v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> tuple[Tensor, Tensor]:
+            odd, even = (part.flatten(1) for part in frames.along(v, cell))
+            return odd, even if open_axes else even[:, :0]
+
+        odd, even = along(vectors, cells.label[target])
+        # What counts less is scaled before the map and its ReLU: w max(z, 0) = max(w z, 0).
+        counts = _nearness(square[:, 0], target, len(y), k)[:, None]
+        near = _InFrames(counts * odd, counts * even, torch.cat([counts * length, counts], 1))
+        odd, even = along(torch.cat([y[:, None], arrows], 1), cells.label)
+        own = _InFrames(odd, even, torch.cat([scalars, torch.ones_like(y[:, :1])], 1))
+        # Frames are those of the cell: the mean of what a frame sees is what it sees of the mean.
+        cell = _InFrames(*(cells.mean(part) for part in (odd[:, 3:], even[:, 3:], scalars)))
+        return cls(near, own, cell, target)
 
 
 class _Layout:
@@ -251,20 +301,13 @@ def _nearness(square: Float[Tensor, " E"], target: Int[Tensor, " E"], n: int, k:
 
 
 def _with_cells(
-    layer: nn.Linear, each: Float[Tensor, "F N a"], pooled: Float[Tensor, "F K b"], label: Int[Tensor, " N"]
-) -> Float[Tensor, "F N w"]:
+    layer: nn.Linear, each: Float[Tensor, "N F a"], pooled: Float[Tensor, "K F b"], label: Int[Tensor, " N"]
+) -> Float[Tensor, "N F w"]:
     """The layer on what each point has and what its cell has, the second at the cost of cells."""
     own, of_cell = layer.weight.split([each.shape[-1], pooled.shape[-1]], 1)
-    return nn.functional.linear(each, own, layer.bias) + nn.functional.linear(pooled, of_cell)[:, label]
+    return nn.functional.linear(each, own, layer.bias) + nn.functional.linear(pooled, of_cell)[label]
 
 
-def _largest(each: Float[Tensor, "F N w"], cells: Segments) -> Float[Tensor, "F K w"]:
-    place = cells.label[:, None].expand(each.shape)
-    return each.new_zeros(len(each), cells.count, each.shape[-1]).scatter_reduce(
-        1, place, each, "amax", include_self=False
-    )
-
-
-def _mean(each: Float[Tensor, "F N w"], cells: Segments) -> Float[Tensor, "F K w"]:
-    total = each.new_zeros(len(each), cells.count, each.shape[-1]).index_add(1, cells.label, each)
-    return total / cells.sizes[:, None]
+def _largest(each: Float[Tensor, "N F w"], cells: Segments) -> Float[Tensor, "K F w"]:
+    place = cells.label[:, None, None].expand(each.shape)
+    return each.new_zeros(cells.count, *each.shape[1:]).scatter_reduce(0, place, each, "amax", include_self=False)

@@ -172,9 +172,10 @@ def _cells(
     y: Float[Tensor, "*B n 3"], means: Float[Tensor, "*B K 3"], log_weights: Float[Tensor, "*B K"], variance: float
 ) -> Float[Tensor, "*B n K"]:
     """Q_ij, the probability that vote i comes from ball j."""
-    # Votes are about their centroid: the sum of squares loses no digits that the distances need.
-    square = y.square().sum(-1, keepdim=True) - 2 * y @ means.mT + means.square().sum(-1)[..., None, :]
-    return torch.softmax(log_weights[..., None, :] - square / (2 * variance), -1)
+    # Of |y - m|^2 the square of y is the same for all balls. Votes are about their centroid: products lose no digits
+    # that the distances need.
+    of_ball = log_weights - means.square().sum(-1) / (2 * variance)
+    return torch.softmax(of_ball[..., None, :] + y @ (means / variance).mT, -1)
 
 
 def _joined(

@@ -44,11 +44,12 @@ class Partition:
             row = int((given < 0).nonzero()[0])
             raise DomainError(f"label {int(given[row])} at point {row}", "whole numbers from 0")
         _refuse_empty(clouds)
-        both, place = torch.stack([clouds.label, given], 1).unique(dim=0, return_inverse=True)
+        names, rank = given.unique(return_inverse=True)
+        both, place = (clouds.label * max(len(names), 1) + rank).unique(return_inverse=True)
         self.clouds = clouds
         self.cells = Segments(place, len(both))
-        self.of: Int[Tensor, " K"] = both[:, 0]
-        self.names: Int[Tensor, " K"] = both[:, 1]
+        self.of: Int[Tensor, " K"] = both // max(len(names), 1)
+        self.names: Int[Tensor, " K"] = names[both % max(len(names), 1)]
 
     @property
     def labels(self) -> Int[Tensor, " N"]:

@@ -17,6 +17,8 @@ _GROUPS = ("E(3)", "SE(3)", "O(3)", "SO(3)")
 GAP = 1e-3
 """Eigenvalues closer than this, relative to the largest, are one: their axes would turn by more than a part in 1000
 with the rounding of single precision."""
+_FADED = 10.0
+"""Gaps from which on weighted frames are what others are."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +29,10 @@ class RadialFrames:
     eigenvalues, a line, a point - the coordinates in that block are replaced by their length, which no turn within the
     block changes, and ``back`` returns no vector in it: exact for every cell, at the price of what a model can tell in
     those that are even. Source: specification 06 §2.4; frames of principal axes are those of Puny et al., ICLR 2022.
+
+    Where eigenvalues of a cell that changes cross the gap, axes appear at once: frames of eight jump there, all of them
+    do (Dym, Lawrence and Siegel, ICML 2024). ``weighted`` ones fade: up to ten times the gap an axis counts the less
+    and the length in its block the more the nearer it is to another.
     """
 
     centre: Float[Tensor, "K 3"]
@@ -36,6 +42,8 @@ class RadialFrames:
     block: Int[Tensor, "K 3"]
     """Where the coordinate along each axis goes: the first axis of its block."""
     signs: Float[Tensor, "F 3"]
+    near: Float[Tensor, "K 3 3"] | None = None
+    """Of weighted frames how near two axes are to be one: from 1, where their eigenvalues are, to 0."""
 
     @classmethod
     def of(
@@ -49,6 +57,7 @@ class RadialFrames:
         beta: float = 1.0,
         detach: bool = True,
         weights: Float[Tensor, " N"] | None = None,
+        weighted: bool = False,
     ) -> RadialFrames:
         """From the second moments of the points of each cell about their mean (O and SO: about the origin).
 
@@ -79,7 +88,8 @@ class RadialFrames:
         )
         same = found.cluster[:, :, None] == found.cluster[:, None, :]
         axes = reflect_last(found.vectors) if group in ("SE(3)", "SO(3)") else found.vectors
-        return cls(found.centre.to(x), axes.to(x), same.sum(2) == 1, same.long().argmax(2), _signs(group).to(x))
+        near = _near(found.values, found.tol, same).to(x) if weighted else None
+        return cls(found.centre.to(x), axes.to(x), same.sum(2) == 1, same.long().argmax(2), _signs(group).to(x), near)
 
     def __len__(self) -> int:
         """How many frames each cell has."""
@@ -90,14 +100,30 @@ class RadialFrames:
         """Cells that leave some axes open."""
         return ~self.simple.all(1)
 
-    def there(self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "F n c 3"]:
-        """Vectors of points (c for each) as all frames of their ``cell`` see them."""
+    @property
+    def shares(self) -> Float[Tensor, "K 3"]:
+        """How much each axis counts: not at all where it is open."""
+        if self.near is None:
+            return self.simple.to(self.axes)
+        return 1 - (self.near - torch.eye(3).to(self.near)).amax(2)
+
+    def along(
+        self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n c 3"], Float[Tensor, "n c 3"]]:
+        """Vectors of points (c for each) in the axes of their ``cell``: a part that a frame multiplies by its signs,
+        and lengths in open blocks, that all frames see alike."""
         along = v @ self.axes[cell]
+        if self.near is not None:
+            share = self.shares[cell][:, None]
+            return share * along, (1 - share) * _root(along.square() @ self.near[cell])
         simple, place = self.simple[cell][:, None], self.block[cell][:, None].expand(along.shape)
         square = torch.zeros_like(along).scatter_add(2, place, torch.where(simple, 0.0, along.square()))
-        # The root of zero has no derivative, and what lies there is zero to all orders.
-        length = torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
-        return torch.where(simple, self.signs[:, None, None] * along, length)
+        return torch.where(simple, along, 0.0), _root(square)
+
+    def there(self, v: Float[Tensor, "n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "F n c 3"]:
+        """Vectors of points (c for each) as all frames of their ``cell`` see them."""
+        odd, even = self.along(v, cell)
+        return self.signs[:, None, None] * odd + even
 
     def split(self, size: int) -> list[RadialFrames]:
         """The frames of each cell, so many at a time."""
@@ -105,14 +131,30 @@ class RadialFrames:
 
     def back(self, v: Float[Tensor, "F n c 3"], cell: Int[Tensor, " n"]) -> Float[Tensor, "n c 3"]:
         """The mean over the frames of vectors that they saw, turned back; none in blocks that are open."""
-        mean = torch.where(self.simple[cell][:, None], (self.signs[:, None, None] * v).mean(0), 0.0)
-        return mean @ self.axes[cell].mT
+        mean = (self.signs[:, None, None] * v).mean(0)
+        return (self.shares[cell][:, None] * mean) @ self.axes[cell].mT
 
 
 def check_group(group: str) -> None:
     """Refuses other groups than those whose frames are made here."""
     if group not in _GROUPS:
         raise DomainError(f"the group {group}", f"one of {', '.join(_GROUPS)}")
+
+
+def _near(
+    values: Float[Tensor, "K 3"], limit: Float[Tensor, " K"], same: Bool[Tensor, "K 3 3"]
+) -> Float[Tensor, "K 3 3"]:
+    """1 for axes of one block, falling smoothly to 0 where eigenvalues are ten times the gap apart."""
+    lead = values[:, :1, None].clamp_min(torch.finfo(values.dtype).tiny)
+    apart = (values[:, :, None] - values[:, None]).abs() / lead / limit[:, None, None]
+    u = ((_FADED - apart) / (_FADED - 1)).clamp(0, 1)
+    alike = torch.where(same, 1.0, u * u * (3 - 2 * u))
+    return torch.where(torch.eye(3, dtype=torch.bool, device=values.device), 1.0, alike)
+
+
+def _root(square: Tensor) -> Tensor:
+    """The root of zero has no derivative, and what lies there is zero to all orders."""
+    return torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
 
 
 def _reach(points: Float[Tensor, "n 3"], sets: Segments) -> Float[Tensor, " K"]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, voronoi_partition
 from isotropy.linalg import Segments, check_points
+from isotropy.nn.piecewise._standardised import Standardised
 from isotropy.reps import Rep, Scalar, Vector
 from isotropy.settings import Settled
 
@@ -200,8 +201,9 @@ class PiecewiseSegmenter(_OnEncoder):
 class PiecewiseClassifier(_OnEncoder):
     """The class of each cloud: ``logits (clouds, num_classes)``, the Partitions of the layers, a PiecewiseTrace.
 
-    The settings are those of PiecewiseSegmenter. What is pooled over points are numbers that no motion of a cell
-    changes; where parts lie to each other is not seen.
+    The settings are those of PiecewiseSegmenter. What is pooled over points, by the mean and the largest, are numbers
+    that no motion of a cell changes; where parts lie to each other is not seen. Clouds of different classes differ in
+    these by little, so they are taken about their mean, in units of their deviation, over the clouds seen in training.
 
     >>> logits, cells, trace = PiecewiseClassifier(4)(torch.randn(30, 3, generator=torch.Generator().manual_seed(0)))
     >>> logits.shape
@@ -217,7 +219,9 @@ class PiecewiseClassifier(_OnEncoder):
         self.numbers = PiecewiseLayer(
             self.encoder.rep_out, width * Scalar, group, settings.get("k_local", 10), width=width
         )
-        self.head = nn.Sequential(nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, num_classes))
+        self.head = nn.Sequential(
+            Standardised(2 * width), nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, num_classes)
+        )
 
     def settings(self) -> dict[str, Any]:
         return {"classes": self.num_classes}
@@ -227,7 +231,8 @@ class PiecewiseClassifier(_OnEncoder):
     ) -> tuple[Float[Tensor, "clouds classes"], list[Partition], PiecewiseTrace]:
         feats, cells, trace = self.encoder(x, normals, segments)
         numbers, _ = self.numbers(x, feats, cells[-1])
-        return self.head(cells[-1].clouds.mean(numbers)), cells, trace
+        clouds = cells[-1].clouds
+        return self.head(torch.cat([clouds.mean(numbers), clouds.max(numbers)], 1)), cells, trace
 
 
 def _check_classes(num_classes: int) -> None:

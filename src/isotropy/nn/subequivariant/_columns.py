@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -138,6 +139,11 @@ def perceptron(*widths: int, act: type[nn.Module] = nn.ReLU) -> nn.Sequential:
 
 
 def _triangle(A: Float[Tensor, "... k 3"]) -> Float[Tensor, "... pairs"]:
-    k = A.shape[-2]
-    i, j = torch.triu_indices(k, k, device=A.device)
+    i, j = _upper(A.shape[-2], A.device)
     return (A @ A.mT)[..., i, j]
+
+
+@cache
+def _upper(k: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    i, j = torch.triu_indices(k, k, device=device)
+    return i, j

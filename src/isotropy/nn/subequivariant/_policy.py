@@ -128,10 +128,16 @@ class SubequivariantPolicy(_Limbs):
     def forward(
         self, obs: Float[Tensor, "rows limbs width"], graph: Graph, mask: Bool[Tensor, "rows limbs"] | None = None
     ) -> Float[Tensor, "rows limbs 3"]:
-        A, x, size = self.body(obs, graph, mask, obs[..., :0])
-        u = torch.cat(self.combine(A, self.coefficients(x) / (1 + size)), -2)  # (rows, limbs, 1, 3)
-        torques = torch.tanh((obs[..., 15:24].unflatten(-1, (3, 3)) * u).sum(-1))
+        torques = self.torques(obs, *self.body(obs, graph, mask, obs[..., :0]))
         return torques if mask is None else torques * mask[..., None]
+
+    def torques(
+        self, obs: Float[Tensor, "rows limbs width"], A: Typed, x: Float[Tensor, "rows limbs c"],
+        size: Float[Tensor, "rows limbs 1"],
+    ) -> Float[Tensor, "rows limbs 3"]:  # fmt: skip
+        """Each hinge axis times the vector of its limb, of what ``body`` found."""
+        u = torch.cat(self.combine(A, self.coefficients(x) / (1 + size)), -2)  # (rows, limbs, 1, 3)
+        return torch.tanh((obs[..., 15:24].unflatten(-1, (3, 3)) * u).sum(-1))
 
 
 class SubequivariantCritic(_Limbs):
@@ -175,6 +181,11 @@ def placed(
         raise ShapeError(
             f"{counted(len(trees), 'tree')} for {counted(len(like), 'row')}", "one for all, or one for each"
         )
+    if one and limbs == len(trees[0].parents) <= _TABLE:  # the usual case, asked for at each step of control
+        (tree,) = trees
+        at = tree.traversals
+        found = at[None], at[tree.twins][None], tree.relation[None].to(like.dtype)
+        return found[0].to(like.device), found[1].to(like.device), found[2].to(like.device)
     places = torch.zeros(len(trees), limbs, 3, dtype=torch.long)
     twins = places.clone()
     relation = torch.zeros(len(trees), limbs, limbs, 3, dtype=torch.float64)

@@ -16,7 +16,7 @@ from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.physics.cosmology._units import GYR
 
 Values = Mapping[str, Tensor]
-"""Parameters by name, each (P, 1)."""
+"""Parameters by name: free ones (P, 1), fixed ones (1, 1), so that what depends on these alone is computed once."""
 
 
 class Cosmology(ABC):
@@ -62,15 +62,14 @@ class Cosmology(ABC):
             raise ShapeError(f"{len(hel)} of z_hel and {len(z)} of z_cmb", "as many")
         values = self.values(params)
         self.refuse(z, values)
-        return (1 + hel) * self._proper(z, values)
+        return ((1 + hel) * self._proper(z, values)).expand(sets(params), -1)
 
     def admissible(self, z_cmb: Tensor | float, params: Tensor | None = None) -> Bool[Tensor, " P"]:
         """Which rows of ``params`` lie in the model's domain at these redshifts: where ``dl_hat`` does not raise."""
         z, values = redshifts(z_cmb, "z_cmb"), self.values(params)
         with torch.no_grad():
             bad = [mask for mask, _ in self._problems(z, values)]
-        count = 1 if params is None else len(params)
-        broken = torch.zeros(count, dtype=torch.bool)
+        broken = torch.zeros(sets(params), dtype=torch.bool)
         for mask in bad:
             broken |= mask.any(1)
         return ~broken
@@ -79,7 +78,7 @@ class Cosmology(ABC):
         """The scale factor (1 today) when light of redshift ``z`` was sent, ``(P, N)``; z = 0 is allowed."""
         z, values = redshifts(z, "z", lowest=-1e-300), self.values(params)
         self.refuse(z[z > 0], values)
-        return self._scale(z, values)
+        return self._scale(z, values).expand(sets(params), -1)
 
     def age(self, H0: Tensor | float, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """The age in Gy for H0 in km/s/Mpc (a number, or (P,)). Raises DomainError for H0 <= 0."""
@@ -88,7 +87,7 @@ class Cosmology(ABC):
             raise DomainError(f"H0 = {H0}", "a positive rate in km/s/Mpc")
         values = self.values(params)
         self.refuse(torch.zeros(0, dtype=torch.float64), values)
-        return GYR / rate * self._age(values)[:, 0]
+        return GYR / rate * self._age(values)[:, 0].expand(sets(params))
 
     def h0_effective(self, z: Tensor | float, *, H0: Tensor | float, params: Tensor | None = None) -> Tensor:
         """The H0 that an analyst with ``DilatonVSL(F_inf=1)``, F = 1, infers from the distance to ``z``, ``(P, N)``.
@@ -100,7 +99,7 @@ class Cosmology(ABC):
         return torch.as_tensor(H0, dtype=torch.float64) * plain / self.dl_hat(z, params=params)
 
     def values(self, params: Tensor | None) -> Values:
-        """All parameters by name, (P, 1) each, from the free ones (P, k).
+        """All parameters by name from the free ones (P, k): (P, 1) each, or (1, 1) for a fixed one.
 
         Raises ShapeError for other sizes, DtypeError for integers, DomainError for NaN.
         """
@@ -118,9 +117,9 @@ class Cosmology(ABC):
         if not bool(params.isfinite().all()):
             raise DomainError(f"params {params.tolist()[:3]}", "finite ones")
         found = {name: params[:, at : at + 1] for at, name in enumerate(free)}
-        one = torch.ones(len(params), 1, dtype=torch.float64)
         return {
-            name: found[name] if name in found else float(value or 0) * one for name, value in self._settings.items()
+            name: found[name] if name in found else torch.full((1, 1), float(value or 0), dtype=torch.float64)
+            for name, value in self._settings.items()
         }
 
     def refuse(self, z: Tensor, values: Values) -> None:
@@ -128,7 +127,8 @@ class Cosmology(ABC):
         for mask, told in self._problems(z, values):
             if bool(mask.any()):
                 row = int(mask.any(1).nonzero()[0])
-                said = ", ".join(f"{name} = {float(value[row]):g}" for name, value in values.items())
+                told_of = {name: float(value[row if len(value) > 1 else 0]) for name, value in values.items()}
+                said = ", ".join(f"{name} = {value:g}" for name, value in told_of.items())
                 column = int(mask[row].nonzero()[0])
                 at = f" at z = {float(z[column]):g}" if mask.shape[1] == len(z) and len(z) else ""
                 raise DomainError(f"{self.name} with {said}{at}", told)
@@ -138,8 +138,8 @@ class Cosmology(ABC):
         return []
 
     def _scale(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
-        """The scale factor."""
-        return (1 / (1 + z)).expand(_count(values), -1)
+        """The scale factor, in one row where it is the same for all parameters, as in the two below."""
+        return (1 / (1 + z))[None]
 
     @abstractmethod
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
@@ -150,8 +150,9 @@ class Cosmology(ABC):
         """H0 times the age."""
 
 
-def _count(values: Values) -> int:
-    return max((len(value) for value in values.values()), default=1)
+def sets(params: Tensor | None) -> int:
+    """P: how many sets of parameters there are."""
+    return 1 if params is None else len(params)
 
 
 def redshifts(z: Tensor | float, name: str, lowest: float = 0.0) -> Float[Tensor, " N"]:

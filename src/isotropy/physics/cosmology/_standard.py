@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +18,6 @@ from isotropy.physics.cosmology._model import Cosmology, Values
 
 NODES = 32
 """Nodes of the rule: 1e-13 relative for z up to 3, where the nearest singularity of 1/E is half an interval away."""
-
 
 _TOGETHER = 100_000  # numbers of a step of the sum over nodes
 
@@ -56,17 +56,46 @@ class FlatwCDM(Cosmology):
         return [(Om < 0, "Om >= 0"), (square <= 0, "a density that is positive up to the largest redshift")]
 
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
-        Om, w = values["Om"], self._slope(values)
-        return z * self._mean(len(Om) * len(z), lambda node: _squared((node * z).log1p(), Om, w))
+        x = z.log1p()
+        points = self._points(x.detach(), values)
+        if points is None:
+            return z * self._mean(z, values)
+        return z * (self._mean(points.expm1(), values) @ interpolation(points, x))
 
-    def _mean(self, size: int, square: Callable[[Tensor], Tensor]) -> Float[Tensor, "P N"]:
-        """The mean of 1/E over [0, z], from E^2 at nodes (c, 1, 1): as many at a time as stay in the cache."""
+    def _points(self, x: Float[Tensor, " N"], values: Values) -> Float[Tensor, " M"] | None:
+        """Chebyshev points of ln(1 + z) whose polynomial is the mean of 1/E to rounding; None where they save nothing.
+
+        For Om in [0, 1] the singularities of 1/E have an imaginary part of at least pi / (3 max(1, |w|)). The largest
+        ellipse without one has the sum ``rho`` of its half axes, and the error falls as ``rho^-M``.
+        Source: Trefethen, Approximation Theory and Approximation Practice, theorem 8.2.
+        """
+        Om, w = values["Om"].detach(), self._slope(values).detach()
+        if not len(x) or not bool((Om <= 1).all()):
+            return None
+        half = float(x.max() - x.min()) / 2
+        apart = math.pi / (3 * max(1.0, float(w.abs().max())))
+        needed = (
+            max(2, math.ceil(36 / math.asinh(apart / half))) if half > 0 else len(x)
+        )  # over ln rho: e^-36 is rounding
+        if 2 * needed > len(x):
+            return None
+        angles = (torch.arange(needed, dtype=torch.float64) + 0.5) * (math.pi / needed)
+        return x.min() + half * (1 + angles.cos())
+
+    def _mean(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
+        """The mean of 1/E over [0, z], nodes (c, 1, 1) at a time: as many as stay in the cache."""
+        square, size = self._square(values), max(len(Om) for Om in values.values()) * len(z)
         nodes, weights = (torch.tensor(one, dtype=torch.float64)[:, None, None] for one in legendre())
         several = max(1, min(NODES, _TOGETHER // max(size, 1)))
         total = torch.zeros(1, dtype=torch.float64)
         for node, weight in zip(nodes.split(several), weights.split(several), strict=True):
-            total = total + (weight / square(node).sqrt()).sum(0)
+            total = total + (weight / square(node * z).sqrt()).sum(0)
         return total
+
+    def _square(self, values: Values) -> Callable[[Tensor], Tensor]:
+        """E^2 as a function of redshift."""
+        Om, w = values["Om"], self._slope(values)
+        return lambda z: _squared(z.log1p(), Om, w)
 
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
         # With u = a^(3/2) the integrand is smooth at the beginning where there is matter: t H0 = 2/3 int du / sqrt(.).
@@ -103,10 +132,36 @@ class FlatLambdaCDM(FlatwCDM):
     def _slope(self, values: Values) -> Tensor:
         return torch.full_like(values["Om"], -1.0)
 
-    def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
-        # E^2 = 1 + Om ((1 + z)^3 - 1): no power for each parameter.
-        Om = values["Om"]
-        return z * self._mean(len(Om) * len(z), lambda node: 1 + Om * (3 * (node * z).log1p()).expm1())
+    def _square(self, values: Values) -> Callable[[Tensor], Tensor]:
+        Om = values["Om"]  # 1 + Om ((1 + z)^3 - 1): no power for each parameter
+        return lambda z: 1 + Om * (z * (3 + z * (3 + z)))
+
+
+def interpolation(points: Float[Tensor, " M"], x: Float[Tensor, " N"]) -> Float[Tensor, "M N"]:
+    """What takes values at Chebyshev ``points`` (from high to low) to values at ``x`` of the polynomial through them.
+
+    >>> points = ((torch.arange(3).double() + 0.5) * math.pi / 3).cos()
+    >>> round(float(points.square() @ interpolation(points, torch.tensor([0.5]).double())), 12)
+    0.25
+    """
+    degree = len(points)
+    end = math.cos(math.pi / (2 * degree))  # of the outermost point, on [-1, 1]
+    centre, half = (points[0] + points[-1]) / 2, (points[0] - points[-1]) / (2 * end)
+    at_points, at_x = chebyshev((points - centre) / half, degree), chebyshev((x - centre) / half, degree)
+    at_points[0] /= 2
+    return 2 / degree * at_points.mT @ at_x
+
+
+def chebyshev(x: Float[Tensor, " N"], degree: int) -> Float[Tensor, "degree N"]:
+    """The Chebyshev polynomials below a ``degree`` at ``x``, a row each.
+
+    >>> chebyshev(torch.tensor([0.5]), 3)[:, 0]
+    tensor([ 1.0000,  0.5000, -0.5000])
+    """
+    rows = [torch.ones_like(x), x]
+    while len(rows) < degree:
+        rows.append(2 * x * rows[-1] - rows[-2])
+    return torch.stack(rows[:degree])
 
 
 def _squared(log: Tensor, Om: Tensor, w: Tensor) -> Tensor:

@@ -39,30 +39,35 @@ class DilatonVSL(Cosmology):
         return self._log_f(z.double(), self.values(params)).exp()
 
     def _log_f(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
+        return self._grown(z, values).log1p()
+
+    def _grown(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
+        """F - 1."""
         grown = -(-values["b1"] * z.log1p()).expm1()
         # 0^b2 has no derivative in b2, but F does not depend on it there: b1 = 0, or z = 0.
         power = torch.where(grown > 0, torch.where(grown > 0, grown, 1.0) ** values["b2"], 0.0)
-        return ((values["F_inf"] - 1) * power).log1p()
+        return (values["F_inf"] - 1) * power
 
     def _problems(self, z: Float[Tensor, " N"], values: Values) -> list[tuple[Bool[Tensor, "P M"], str]]:
         held = {name: value.detach() for name, value in values.items()}
         bad = [(held[name] < 0, f"{name} >= 0") for name in ("b1", "b2")]
         if any(bool(mask.any()) for mask, _ in bad):
             held = {name: value.clamp(min=0) if name != "F_inf" else value for name, value in held.items()}
+        positive, F_inf = "F(z) > 0", held["F_inf"]
+        # F lies between F_inf and 1, so that 0 < F <= 1 < (1 + z)^(2/3) where F_inf <= 1.
+        if not len(z) or bool(((F_inf > 0) & (F_inf <= 1)).all()):
+            return [*bad, (F_inf <= 0, positive)]
         log = self._log_f(z, held)
-        positive = "F(z) > 0"
-        if not len(z):
-            return [*bad, (held["F_inf"] <= 0, positive)]
         distance = z.log1p() * 2 / 3 - log
         below = "(1 + z)^(2/3) / F > 1: the distance would be negative"
         return [*bad, (~log.isfinite(), positive), (log.isfinite() & ~(distance > 0), below)]
 
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
-        log = self._log_f(z, values)
-        return (-log).exp() * (z.log1p() * 2 / 3 - log)
+        grown = self._grown(z, values)
+        return (z.log1p() * 2 / 3 - grown.log1p()) / (1 + grown)
 
     def _scale(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
         return (self._log_f(z, values) - z.log1p() * 2 / 3).exp()
 
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
-        return torch.full_like(values["F_inf"], 2 / 3)
+        return torch.full((1, 1), 2 / 3, dtype=torch.float64)

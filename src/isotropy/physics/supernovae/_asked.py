@@ -69,7 +69,7 @@ def posterior(lik: Likelihood, model: Cosmology, draws: Draws, random: np.random
     """Draws (n, k) of the parameters by name, and of the offset, which is Gaussian for each of them."""
     distinct, where = np.unique(draws, axis=0, return_inverse=True)  # a walker that stays is computed once
     with torch.no_grad():
-        best = torch.cat([lik.best_offset(model, part) for part in torch.from_numpy(distinct).split(2_000)])
+        best = lik.best_offset(model, torch.from_numpy(distinct))
     prior = getattr(lik, "offset", "")
     # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
     held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf

@@ -55,6 +55,8 @@ class Fixed:
 
 Offset = Literal["profile", "marginal"] | Gaussian | Fixed
 
+_TOGETHER = 250_000  # magnitudes at a time: intermediate results of more do not stay in the cache
+
 
 class SNLikelihood:
     """How well a model of the distances fits a ``sample``: ``m_i = 5 log10 dl_hat_i + offset``, errors Gaussian.
@@ -124,7 +126,16 @@ class SNLikelihood:
 
     def chi2(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """chi2 of ``params (P, k)``, differentiable; raises DomainError where the model is not defined."""
-        return self.residuals(model, params).square().sum(1) + self.constant
+        return self._squares(model, params) + self.constant
+
+    def _squares(self, model: Cosmology, params: Tensor | None) -> Float[Tensor, " P"]:
+        return torch.cat([self.residuals(model, part).square().sum(1) for part in self._parts(params)])
+
+    def _parts(self, params: Tensor | None) -> Sequence[Tensor | None]:
+        """A batch in parts that stay in the cache."""
+        if params is None or params.ndim != 2:
+            return [params]
+        return params.split(max(1, _TOGETHER // len(self.sample)))
 
     @property
     def constant(self) -> float:
@@ -133,7 +144,7 @@ class SNLikelihood:
 
     def log_likelihood(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """The logarithm of the normalised Gaussian; a free offset is integrated over with a flat, improper measure."""
-        chi2 = self.residuals(model, params).square().sum(1)
+        chi2 = self._squares(model, params)
         norm = len(self.sample) * math.log(2 * math.pi) + self.logdet
         if isinstance(self.offset, str):
             norm += math.log(self.E / (2 * math.pi))
@@ -143,7 +154,8 @@ class SNLikelihood:
 
     def best_offset(self, model: Cosmology, params: Tensor | None = None) -> Float[Tensor, " P"]:
         """The offset that fits best, with its prior where there is one."""
-        best = self.whiten(self.sample.mb - self.magnitudes(model, params)) @ self.one / self.E
+        deltas = (self.sample.mb - self.magnitudes(model, part) for part in self._parts(params))
+        best = torch.cat([self.whiten(delta) @ self.one for delta in deltas]) / self.E
         if isinstance(self.offset, str):
             return best
         mean, variance = self._prior()

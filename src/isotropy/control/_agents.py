@@ -1,0 +1,57 @@
+"""Policies by name: what drives a body, and what judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+from isotropy.control._baselines import MessageNetwork, TransformerNetwork, WholeNetwork
+from isotropy.control._heading import Headed
+from isotropy.control._td3 import Agent
+from isotropy.errors import DomainError, one_of
+from isotropy.nn import SubequivariantCritic, SubequivariantPolicy
+from isotropy.nn.parts import LimbTree
+from isotropy.random import derive
+
+Policy = Literal["subequivariant", "mlp", "augmented", "heading", "shared", "transformer"]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+WHOLE = ("mlp", "augmented", "heading")  # which know one body
+
+
+def agent_of(policy: str, graphs: Sequence[LimbTree], *, size: str, group: str, seed: int) -> Agent:
+    """A new agent for bodies of these trees; the weights are those of the seed.
+
+    Raises DomainError for a policy that is none, and for several sizes of bodies where a network knows one.
+    """
+    one_of("policy", policy, POLICIES)
+    limbs = {len(graph.parents) for graph in graphs}
+    if policy in WHOLE and len(limbs) > 1:
+        raise DomainError(
+            f"policy={policy!r} for bodies of {', '.join(map(str, sorted(limbs)))} limbs", "one body",
+            'policy="subequivariant", "shared" or "transformer" drive any',
+        )  # fmt: skip
+    make = _makers(policy, max(limbs), size, group)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "weights"))
+        return Agent(make(False), [make(True), make(True)])
+
+
+def _makers(policy: str, limbs: int, size: str, group: str) -> Callable[[bool], nn.Module]:
+    def subequivariant(critic: bool) -> nn.Module:
+        return (SubequivariantCritic if critic else SubequivariantPolicy)(size, group)
+
+    def whole(critic: bool) -> nn.Module:
+        return WholeNetwork(limbs, critic=critic)
+
+    makers: dict[str, Callable[[bool], nn.Module]] = {
+        "subequivariant": subequivariant,
+        "mlp": whole,
+        "augmented": whole,
+        "heading": lambda critic: Headed(whole(critic)),
+        "shared": lambda critic: MessageNetwork(critic=critic),
+        "transformer": lambda critic: TransformerNetwork(critic=critic),
+    }
+    return makers[policy]

@@ -1,0 +1,228 @@
+"""What a training or an evaluation of a policy found, and its page."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from isotropy.control._replay import WIDTH
+from isotropy.errors import ShapeError, counted
+from isotropy.estimate import Estimate
+from isotropy.nn.parts import LimbTree
+from isotropy.report import (
+    Block,
+    Column,
+    Curve,
+    Curves,
+    Images,
+    Interval,
+    Picture,
+    Points,
+    Scatter,
+    Table,
+    Text,
+    section,
+)
+from isotropy.study import Answer
+
+_COLUMNS = (
+    Column("body"),
+    Column("limbs", "number"),
+    Column("return", "number", explain="the last evaluations, without noise"),
+    Column("random", "number", explain="mean return of uniformly random actions"),
+    Column("worst / best bearing", "number"),
+)
+_POLICY = {
+    "subequivariant": "the subequivariant policy",
+    "mlp": "the perceptron",
+    "augmented": "the perceptron on turned scenes",
+    "heading": "the perceptron behind the heading frame",
+    "shared": "the shared modular policy",
+    "transformer": "the transformer",
+}
+
+
+@dataclass(frozen=True)
+class Bearings:
+    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do, and
+    the ``returns`` of the same starts with the target at each of ``bearings`` (degrees from east).
+
+    ``gained`` has the bootstrap interval of the mean over episodes of the last evaluations. ``world`` says which
+    symmetry the environment itself was measured to have ("" where it was not).
+    """
+
+    name: str
+    limbs: int
+    gained: Estimate
+    random: float
+    bearings: tuple[float, ...] = ()
+    returns: tuple[float, ...] = ()
+    world: str = ""
+
+    @property
+    def flatness(self) -> float:
+        """The worst bearing over the best; NaN where the best is worth nothing."""
+        return min(self.returns) / max(self.returns) if self.returns and max(self.returns) > 0 else math.nan
+
+    @property
+    def learned(self) -> bool:
+        """Whether the lower end of the interval is above twice the random return."""
+        return self.gained.low > self.random + abs(self.random)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Trained(Answer[Bearings]):
+    """A ``policy`` that was trained on ``bodies``, ``result["hopper_3_shin"]``, and acts: ``result.act(observation)``.
+
+    ``size`` and ``group`` are those of a subequivariant one. ``curve`` has the columns updates, transitions, cpu_s,
+    return (of training, with noise) and evaluated (without), of so many ``transitions``, ``updates`` and
+    ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made them. The
+    ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or loaded.
+    ``data``, ``notes``, ``settings``, ``seed``, ``seconds``, ``date`` and ``command`` say how it was asked.
+    """
+
+    kind: ClassVar[str] = "trained-policy"
+    found: ClassVar[str] = "bodies"
+    bodies: tuple[Bearings, ...]
+    policy: str
+    size: str = "small"
+    group: str = ""
+    curve: Mapping[str, tuple[float | None, ...]] = field(default_factory=dict[str, tuple[float | None, ...]])
+    transitions: int = 0
+    updates: int = 0
+    cpu_seconds: float = 0.0
+    environments: tuple[Mapping[str, str], ...] = ()
+    where: str = ""
+    seed: int = 0
+    actor: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
+    graphs: tuple[LimbTree, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
+    frames: tuple[Picture, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
+
+    def act(self, observation: Any, graph: LimbTree | None = None) -> NDArray[np.float64]:
+        """The torques ``(limbs, 3)`` for an observation ``{"limbs": (limbs, 41)}``, or ``(limbs, 41)``.
+
+        ``graph`` is the tree of limbs, by default that of the trained body of so many limbs. Raises ShapeError for
+        limbs of another width, and where no body that was trained has so many.
+        """
+        limbs = observation["limbs"] if isinstance(observation, Mapping) else observation
+        seen = torch.as_tensor(limbs, dtype=torch.float32)
+        if seen.dim() != 2 or seen.shape[-1] != WIDTH:
+            raise ShapeError(f"an observation of shape {tuple(seen.shape)}", f"(limbs, {WIDTH})")
+        fitting = [one for one in self.graphs if len(one.parents) == len(seen)] if graph is None else [graph]
+        if not fitting:
+            known = ", ".join(str(len(one.parents)) for one in self.graphs)
+            raise ShapeError(f"a body of {counted(len(seen), 'limb')}", f"{known} limbs", "give graph=LimbGraph...")
+        network: nn.Module = self.actor
+        with torch.no_grad():
+            return network(seen[None].to(next(network.parameters())), fitting[0])[0].double().cpu().numpy()
+
+    def title(self) -> str:
+        return (
+            f"{_POLICY[self.policy][0].upper()}{_POLICY[self.policy][1:]} on {', '.join(b.name for b in self.bodies)}"
+        )
+
+    def headline(self) -> str:
+        """The answer in a sentence."""
+        told = [
+            f"{body.name}: {body.gained.mean:.4g} [{body.gained.low:.4g}, {body.gained.high:.4g}] against "
+            f"{body.random:.4g} of random actions, {'clearly' if body.learned else 'not clearly'} above it"
+            for body in self.bodies
+        ]
+        return f"{'; '.join(told)}."
+
+    @property
+    def sentences(self) -> Sequence[str]:
+        spent = (
+            f"{counted(self.transitions, 'transition')}, {counted(self.updates, 'update')}, "
+            f"{self.cpu_seconds:.0f} s of the processor."
+        )
+        flat = [
+            f"{body.name}: over {counted(len(body.returns), 'bearing')} of the target the worst return is "
+            f"{100 * body.flatness:.4g} % of the best."
+            for body in self.bodies
+            if body.returns and max(body.returns) > 0
+        ]
+        return [self.headline(), *([spent] if self.updates else []), *flat, *self.notes]
+
+    @property
+    def next_steps(self) -> Sequence[str]:
+        return (f"isotropy control evaluate {self.where} --bearings 12",) if self.where and self.updates else ()
+
+    def summary(self) -> Table:
+        rows = [
+            [
+                b.name,
+                b.limbs,
+                Interval(b.gained.mean, b.gained.low, b.gained.high),
+                b.random,
+                b.flatness if b.returns else None,
+            ]
+            for b in self.bodies
+        ]
+        return Table(_COLUMNS, rows)
+
+    def blocks(self) -> Sequence[Block]:
+        return [
+            Text(self.headline(), style="headline", title="Found"),
+            self.summary(),
+            *self._learning(),
+            *section("Every direction", *(rose(body) for body in self.bodies if body.returns)),
+            *section("At work", *([Images(self.frames, title="One episode", caption=_SEEN)] if self.frames else [])),
+            *section("The world", self._card(), *(Text(sentence) for sentence in self.sentences[1:])),
+        ]
+
+    def _learning(self) -> Sequence[Block]:
+        curves = list[Curves]()
+        for column, called in (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor")):
+            lines = list[Curve]()
+            for name, label in (("evaluated", "without noise"), ("return", "while training")):
+                pairs = [
+                    (x, y)
+                    for x, y in zip(self.curve.get(column, ()), self.curve.get(name, ()), strict=True)
+                    if x is not None and y is not None
+                ]
+                if pairs:
+                    lines.append(Curve(label, [x for x, _ in pairs], [y for _, y in pairs]))
+            levels = [("random", sum(body.random for body in self.bodies) / len(self.bodies))]
+            if lines:
+                curves.append(
+                    Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}", half=True)
+                )
+        return section("Learning", *curves)
+
+    def _card(self) -> Table:
+        rows = [[body.name, body.limbs, body.world or "not measured"] for body in self.bodies]
+        return Table((Column("body"), Column("limbs", "number"), Column("symmetry of the environment")), rows)
+
+
+_SEEN = "From the side, the target to the right, the torso in the middle; no noise."
+
+
+def rose(body: Bearings) -> Scatter:
+    """The returns around a circle: the direction is that of the target, the distance from the middle the return."""
+
+    def ring(radius: float, angles: Any) -> tuple[list[float], list[float]]:
+        return [float(radius * math.cos(a)) for a in angles], [float(radius * math.sin(a)) for a in angles]
+
+    round_ = np.linspace(0, 2 * math.pi, 361)
+    best = max(max(body.returns), 0.0)
+    at = [math.radians(b) for b in body.bearings]
+    x = [max(r, 0.0) * math.cos(a) for r, a in zip(body.returns, at, strict=True)]
+    y = [max(r, 0.0) * math.sin(a) for r, a in zip(body.returns, at, strict=True)]
+    arrows = [(x[k], y[k], x[(k + 1) % len(x)], y[(k + 1) % len(y)]) for k in range(len(x))]
+    clouds = [
+        Points(f"best, {best:.4g}", *ring(best, round_)),
+        Points(f"random, {body.random:.4g}", *ring(max(body.random, 0.0), round_)),
+        Points("policy", x, y),
+    ]
+    said = (
+        f"The target at {counted(len(x), 'bearing')}, the same starts turned; distance from the middle is the return."
+    )
+    return Scatter(clouds, plane=True, arrows=arrows, title=f"{body.name}: return by bearing", caption=said, half=True)

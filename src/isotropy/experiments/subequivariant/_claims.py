@@ -1,0 +1,72 @@
+"""The shapes that must hold (specification 11 §4 and §5): what is exact, what generalises, and against whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from isotropy.experiments.subequivariant._config import (
+    AUGMENTED,
+    BEARING,
+    BLIND,
+    EXACT,
+    HEADING,
+    MLP,
+    OURS,
+    PHYSICS,
+    PLAIN,
+    RETURNS,
+    SECTOR,
+    TURNS_ALONE,
+    Config,
+)
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, of, worst
+
+
+def claims(config: Config) -> Iterator[Claim[Scored]]:
+    """The claims on the tasks that a configuration has."""
+    for method in (OURS, TURNS_ALONE, BLIND, HEADING):
+        yield at_most(f"E2: turns change no torque of {method}", worst(EXACT, "turn", method), 1e-12)
+    yield at_most("E2: mirrors change no torque under O(2)@z", worst(EXACT, "mirror", OURS), 1e-12)
+    yield at_least("E2: mirrors change torques under SO(2)@z", of(EXACT, "mirror", TURNS_ALONE), 1e-2)
+    yield at_least("E2: a tilt against gravity changes torques", of(EXACT, "tilt", OURS), 1e-2)
+    yield at_most("E2: without gravity no tilt does", worst(EXACT, "tilt", BLIND), 1e-12)
+    yield at_least("E2: turns change torques of the MLP", of(EXACT, "turn", MLP), 1e-2)
+    for method in (OURS, HEADING):
+        yield at_most(
+            f"E3: {method} knows turned scenes as those of its sector", worst(SECTOR, "turned / sector", method), 1.0001
+        )
+    yield at_least("E3: the MLP does not", of(SECTOR, "turned / sector", MLP), 1.5)
+    yield at_most("E3: augmentation nearly closes the gap", of(SECTOR, "turned / sector", AUGMENTED), 1.1)
+    yield below(
+        "E3: the subequivariant model is the best on turned scenes but for heading normalisation",
+        of(SECTOR, "turned", OURS), of(SECTOR, "turned", AUGMENTED),
+    )  # fmt: skip
+    yield at_least("E5: 90 % of the optimum on every seed", _least(BEARING, "of the optimum, all round", OURS), 0.9)
+    yield at_least(
+        "E5: the worst bearing is worth 95 % of the best on every seed",
+        _least(BEARING, "worst / best bearing", OURS),
+        0.95,
+    )
+    yield at_most("E5: under 3 minutes of the processor a seed", worst(BEARING, "time of the processor", OURS), 180.0)
+    yield below(
+        "E5: the MLP is worth less in its worst direction",
+        of(BEARING, "worst / best bearing", MLP), of(BEARING, "worst / best bearing", OURS),
+    )  # fmt: skip
+    for task in config.tasks if OURS in config.walkers else ():
+        yield at_least(
+            f"E1, E4, {task}: every direction is worth the same to the subequivariant policy",
+            _least(RETURNS, f"{task}, worst / best bearing", OURS), 0.999,
+        )  # fmt: skip
+        yield below(
+            f"E1, E4, {task}: the lower end of the last returns is above twice that of random actions",
+            of(RETURNS, f"{task}, random", OURS) * 2, of(RETURNS, f"{task}, lower end", OURS),
+        )  # fmt: skip
+    yield at_most("E6: turned scenes are as others", worst(PHYSICS, "turned / other", OURS), 1.01)
+    yield below(
+        "E6: the plain network is worse on turned scenes", of(PHYSICS, "turned", OURS), of(PHYSICS, "turned", PLAIN)
+    )
+
+
+def _least(task: str, setting: str, method: str) -> Value[Scored]:
+    """The smallest over seeds."""
+    return Value(lambda r: min(r.score(task, setting, method).values), frozenset({task}))

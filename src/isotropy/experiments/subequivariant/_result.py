@@ -1,0 +1,39 @@
+"""The answer of the experiment, and its report: what is exact, what generalises, what was learned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from isotropy.experiments.subequivariant._config import BEARING, EXACT, PHYSICS, RETURNS, SECTOR
+from isotropy.study import Published, Scored, bars, grid, quoted
+
+_E3 = "Changes of velocity of all limbs over a step of control, learned where all look east."
+_E5 = "A puck with three thrusters, trained with targets in a sector. The optimum is known."
+_WALK = (
+    "Returns of the last evaluations, without noise, with the lower end of their bootstrap interval, and of random "
+    "actions. What is claimed is that every direction is worth the same; a gait is not."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subequivariant(Scored):
+    """Acting and predicting where gravity leaves the turns about it (specification 11 §4)."""
+
+    kind: ClassVar[str] = "subequivariant"
+    heading = "Subequivariant control and physics, reproduced"
+    shown = (
+        grid(EXACT, "Relative change of torques", section="E2: exact", caption="The largest over states, float64."),
+        grid(SECTOR, "Mean squared errors over the variance", section="E3: a sector, learned", caption=_E3),
+        bars(SECTOR, "Turned scenes", "turned", section="E3: a sector, learned", xlabel="MSE / variance"),
+        grid(BEARING, "Share of the optimum", section="E5: a sector, trained in", caption=_E5),
+        bars(BEARING, "Worst bearing over the best", "worst / best bearing", section="E5: a sector, trained in"),
+        grid(RETURNS, "Returns", section="E1, E4: bodies", caption=_WALK),
+        grid(PHYSICS, "Errors of rollouts", section="E6: what falls", caption="Squared centimetres, 20 frames ahead."),
+        quoted,
+    )
+    published = Published.read(
+        __name__,
+        "The reference runs of the specification of this experiment, one seed each; returns of the paper are curves "
+        "that were not read, and no number is claimed for it.",
+    )

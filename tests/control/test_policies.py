@@ -1,0 +1,220 @@
+"""What policies promise: invariance where they have it, a sector that holds, a frame that is one, training whole."""
+
+from __future__ import annotations
+
+import copy
+import math
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from isotropy.cli import app
+from isotropy.control import (
+    HeadingFrame,
+    PointMass,
+    Recipe,
+    Sector,
+    Trained,
+    evaluate_trained,
+    load_trained,
+    make_locomotion,
+    train,
+)
+from isotropy.control._agents import POLICIES, agent_of
+from isotropy.control._episodes import by_bearing
+from isotropy.control._film import capsules, drawn, film
+from isotropy.control._replay import turned
+from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.frames import Frame, FrameAveraged
+
+INVARIANT = {"subequivariant", "heading"}
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_turns_change_nothing_where_a_policy_is_invariant_and_something_elsewhere(policy: str) -> None:
+    env = make_locomotion("walker_7_full")
+    graph = env.unwrapped.graph
+    agent = agent_of(policy, [graph], size="small", group="O(2)@z", seed=0).double()
+    draw = torch.Generator().manual_seed(0)
+    seen = torch.from_numpy(env.reset(seed=1)[0]["limbs"])[None] + 0
+    seen[..., 9:15] += torch.randn(1, 7, 6, generator=draw, dtype=torch.float64)
+    action = torch.rand(1, 7, 3, generator=draw, dtype=torch.float64)
+    other = turned(seen, torch.tensor([0.9], dtype=torch.float64))
+    with torch.no_grad():
+        for ask in (lambda x: agent.actor(x, graph), lambda x: agent.critics[0](x, action, graph)):
+            one, two = ask(seen), ask(other)
+            apart = float((one - two).abs().max() / one.abs().max())
+            assert apart < 1e-11 if policy in INVARIANT else apart > 1e-4, apart
+
+
+def test_networks_that_drive_any_body_do_not_care_for_the_order_of_limbs() -> None:
+    """Left and right legs of a walker told in the other order: the shared network gives the same torques to each."""
+    graph = make_locomotion("walker_7_full").unwrapped.graph
+    agent = agent_of("shared", [graph], size="small", group="O(2)@z", seed=0).double()
+    seen = torch.randn(2, 7, 41, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    order = [0, 4, 5, 6, 1, 2, 3]  # the same tree, with its legs exchanged
+    with torch.no_grad():
+        assert torch.allclose(agent.actor(seen, graph)[:, order], agent.actor(seen[:, order], graph), atol=1e-12)
+
+
+def test_the_heading_frame_is_a_frame() -> None:
+    frame, seen = HeadingFrame(), torch.randn(4, 3, 41, generator=torch.Generator().manual_seed(0))
+    seen[..., 8] = 0
+    assert isinstance(frame, Frame)
+    angle = torch.tensor([0.3, 1.0, 2.0, 3.0])
+    before, after = frame(seen).g[:, 0], frame(turned(seen, angle)).g[:, 0]
+    R = turned(torch.eye(3).repeat(4, 1, 14)[..., :41], angle)[..., :3].mT  # the turn, by its columns
+    assert torch.allclose(after, R @ before, atol=1e-6)
+    assert torch.allclose(frame.along(seen), frame.along(turned(seen, angle)), atol=1e-5)
+    assert torch.allclose(frame.along(seen)[:, 0, 7], torch.zeros(4), atol=1e-6)
+    with pytest.raises(DomainError, match="without a direction"):
+        frame(torch.zeros(1, 3, 41))
+
+
+def test_the_heading_frame_serves_where_all_frames_do() -> None:
+    """FrameAveraged, around a network of flat numbers with types, gives what Headed gives."""
+    torch.manual_seed(0)
+    backbone = torch.nn.Sequential(torch.nn.Linear(123, 9), torch.nn.Tanh()).double()
+    seen, _ = make_locomotion("hopper_3_shin").reset(seed=2)
+    flat = torch.from_numpy(seen["limbs"]).reshape(1, -1)
+    framed = FrameAveraged(backbone, HeadingFrame(), " + ".join(["8*Vector + 17*Scalar"] * 3), "9*Scalar")
+    other = turned(flat.reshape(1, 3, 41), torch.tensor([2.2], dtype=torch.float64)).reshape(1, -1)
+    expected = backbone(HeadingFrame().along(flat.reshape(1, 3, 41)).flatten(1))
+    assert torch.allclose(framed(flat), expected, atol=1e-12)
+    assert torch.allclose(framed(other), expected, atol=1e-12)
+
+
+def test_targets_stay_in_their_sector() -> None:
+    env = Sector(make_locomotion("hopper_3_shin"), 0.4)
+    bearings = [env.reset(seed=k)[0] and env.unwrapped.bearing for k in range(20)]
+    assert max(map(abs, bearings)) <= 0.2
+    assert np.ptp(bearings) > 0.2
+    yaws = {round(float(env.reset(seed=k)[0]["limbs"][1, 15]), 3) for k in range(5)}
+    assert len(yaws) == 5  # bodies look everywhere
+    with pytest.raises(DomainError, match="width=0"):
+        Sector(PointMass(), 0)
+
+
+def test_the_optimum_of_the_point_mass_is_its_best_and_the_same_all_round() -> None:
+    env = PointMass(steps=20)
+    for bearing in (0.0, 2.0):
+        env.reset(seed=3)
+        env.rotate(bearing)
+        best, gained = env.best, 0.0
+        signs = np.sign(env.thrusters @ env.toward)
+        for _ in range(20):
+            gained += env.step(signs)[1]
+        assert math.isclose(gained, best, rel_tol=1e-12)
+    draw = np.random.default_rng(0)
+    for _ in range(20):  # nothing else is worth more
+        env.reset(seed=3)
+        assert sum(env.step(draw.uniform(-1, 1, 3))[1] for _ in range(20)) < best
+
+
+def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path) -> None:
+    args = ["control", "train", "hopper_3_shin", "--policy", "heading", "--steps", "60", "--set", "warmup=20", "--set",
+            "batch=8", "--bearings", "3", "--out", str(tmp_path / "run")]  # fmt: skip
+    done = CliRunner().invoke(app, args)
+    assert done.exit_code == 0, done.output
+    assert "60 transitions, 20 updates" in done.output
+    page = (tmp_path / "run" / "report.html").read_text()
+    for words in (
+        "return by bearing",
+        "One episode",
+        "By transitions",
+        "By updates",
+        "By s of the processor",
+        "O(2)@z",
+    ):
+        assert words in page
+    found = load_trained(tmp_path / "run")
+    assert found["hopper_3_shin"].flatness > 1 - 1e-6  # turned starts are worth the same
+    seen, _ = make_locomotion("hopper_3_shin").reset(seed=4)
+    action = found.act(seen)
+    assert action.shape == (3, 3)
+    assert np.abs(action).max() <= 1
+    shown = CliRunner().invoke(app, ["control", "show", str(tmp_path / "run")])
+    assert shown.exit_code == 0
+    assert "hopper_3_shin" in shown.output
+    again = CliRunner().invoke(app, [*args, "--resume"])
+    assert again.exit_code == 0, again.output
+    assert Trained.from_json(tmp_path / "run").curve["evaluated"] == found.curve["evaluated"]
+    round_ = CliRunner().invoke(app, ["control", "evaluate", str(tmp_path / "run"), "--bearings", "2"])
+    assert round_.exit_code == 0, round_.output
+    assert "2 bearings" in round_.output
+    with pytest.raises(ShapeError, match="knows one body"):
+        evaluate_trained(tmp_path / "run", bodies=["hopper_5_full"], bearings=1)
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["hopper_3_shn", "--out", "x"], "write hopper_3_shin"),
+        (["hopper", "--policy", "mlp", "--out", "x"], "one body"),
+        (["hopper_3_shin", "--steps", "10", "--out", "x"], "warm-up"),
+        (["hopper_3_shin", "--steps", "10", "--minutes", "1", "--out", "x"], "one of the two"),
+        (["hopper_3_shin", "--set", "gama=1", "--out", "x"], "gamma"),
+        (["hopper_3_shin", "--group", "O(3)", "--out", "x"], "O(2)@z"),
+        (["hopper_3_shin", "--minutes", "-1", "--out", "x"], "minutes"),
+        (["hopper_3_shin", "--minutes", "1", "--set", "anneal=true", "--out", "x"], "falls to 0"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(args: list[str], said: str, tmp_path: Path) -> None:
+    args[args.index("x")] = str(tmp_path / "run")
+    done = CliRunner().invoke(app, ["control", "train", *args])
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+    assert not (tmp_path / "run").exists() or not any(f.name != ".run" for f in (tmp_path / "run").iterdir())
+
+
+def test_what_python_trains_and_what_it_refuses() -> None:
+    quick = Recipe(warmup=10, batch=4)
+    found = train([make_locomotion("hopper_3_shin"), make_locomotion("hopper_4_lower_shin")], policy="shared", steps=30,
+                  recipe=quick, bearings=0, evaluations=2)  # fmt: skip
+    assert [body.name for body in found] == ["hopper_3_shin", "hopper_4_lower_shin"]
+    assert (found.updates, found.transitions, len(found.curve["updates"])) == (10, 30, 2)
+    with pytest.raises(ShapeError, match="3, 4 limbs"):
+        found.act(np.zeros((5, 41)))
+    with pytest.raises(ShapeError, match=r"\(limbs, 41\)"):
+        found.act(np.zeros((3, 40)))
+    with pytest.raises(DomainError, match="one of them"):
+        train(PointMass(), steps=10, minutes=1)
+    with pytest.raises(DomainError, match="no environments"):
+        train([], steps=10)
+    with pytest.raises(SchemaError, match="without a tree of limbs"):
+        train(gymnasium.make("Ant-v5"), steps=2000)
+
+
+def test_films_show_where_limbs_are() -> None:
+    env = make_locomotion("walker_7_full")
+    env.reset(seed=0)
+    shapes = capsules(env.unwrapped)
+    env.unwrapped.rotate(1.3)
+    np.testing.assert_allclose(capsules(env.unwrapped), shapes, atol=1e-9)  # the target is always to the right
+    assert len(shapes) >= 7
+    picture = drawn(shapes)
+    assert picture.shape == (200, 180, 3)
+    assert (picture[:188] < 200).any()
+    still = agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
+    frames = film(env, still, frames=3, steps=4)
+    assert [frame.label for frame in frames] == ["0.00 s", "0.02 s", "0.03 s"]
+    assert film(PointMass(), agent_of("heading", [PointMass().graph], size="small", group="O(2)@z", seed=0).actor) == []
+
+
+@pytest.mark.slow
+def test_a_point_mass_is_driven_nearly_as_well_as_can_be_in_every_direction() -> None:
+    """Targets in 60 degrees while training, all round in the test; the optimum is known."""
+    recipe = Recipe(rate=1e-3, anneal=True, gamma=0.9, tau=0.02, clip=10.0, warmup=500, every=1)
+    test = PointMass()
+    best = np.array([test.reset(seed=100 + k) and test.best for k in range(10)])
+    for seed in range(3):
+        found = train(PointMass(sector=math.pi / 3), group="SO(2)@z", steps=2400, recipe=recipe, seed=seed, bearings=0,
+                      evaluations=2, progress=False)  # fmt: skip
+        assert found.cpu_seconds < 180
+        share = (by_bearing(copy.deepcopy(test), found.actor, 12, episodes=10, seed=100) / best).mean(1)
+        assert share.mean() > 0.9, (seed, share)
+        assert share.min() >= 0.95 * share.max()

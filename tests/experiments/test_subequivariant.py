@@ -1,0 +1,120 @@
+"""The experiment on subequivariance: each method has its lines, claims fail on bad numbers, the science is exact."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from isotropy.control import LimbGraph
+from isotropy.control.parts import turned
+from isotropy.experiments import REGISTRY
+from isotropy.experiments.subequivariant import (
+    FULL,
+    Config,
+    PhysicsPlan,
+    PuckPlan,
+    SectorPlan,
+    Subequivariant,
+    WalkPlan,
+    claims,
+    trials,
+)
+from isotropy.experiments.subequivariant._config import EXACT_METHODS, LEARNERS, PHYSICS_METHODS
+from isotropy.experiments.subequivariant._invariance import mirrored, states_of
+from isotropy.experiments.subequivariant._physics import scenes
+from isotropy.experiments.subequivariant._sector import Equivariant, played
+from isotropy.runs import Run
+
+TINY = Config(
+    sector=SectorPlan(transitions=60, test=30, steps=3, batch=16),
+    puck=PuckPlan(steps=505, bearings=2, episodes=1),
+    walk=WalkPlan(steps=12, warmup=8, batch=4, every=2, bearings=2),
+    physics=PhysicsPlan(scenes=1, test=1, particles=4, frames=10, steps=2, horizon=4),
+    walkers=("heading",),
+    states=2,
+    seeds=1,
+    engine="serial",
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Subequivariant:
+    with Run(tmp_path_factory.mktemp("run") / "run") as run:
+        result = REGISTRY["subequivariant"].run(TINY, run)
+    assert isinstance(result, Subequivariant)
+    return result
+
+
+def test_every_method_has_its_lines_and_the_page_its_tables(found: Subequivariant, tmp_path: Path) -> None:
+    for task, methods in (("E2", EXACT_METHODS), ("E3", LEARNERS), ("E5", LEARNERS), ("E6", PHYSICS_METHODS)):
+        assert {line.method for line in found.scores if line.task == task} == set(methods)
+    assert found.score("E1", "hopper_3_shin, worst / best bearing", "heading").mean > 1 - 1e-6
+    page = found.report(tmp_path / "report.html").read_text()
+    assert all(
+        word in page for word in ("E2: exact", "E3: a sector", "E5: a sector", "E1, E4: bodies", "E6: what falls")
+    )
+
+
+def test_what_is_exact_holds_before_anything_is_learned(found: Subequivariant) -> None:
+    verdicts = {
+        verdict.text: verdict.held for verdict in (claim.judge(found) for claim in claims(TINY) if _exact(claim))
+    }
+    assert len(verdicts) >= 10
+    assert all(verdicts.values()), verdicts
+
+
+def test_claims_fail_on_numbers_that_are_bad(found: Subequivariant) -> None:
+    bad = replace(
+        found, scores=tuple(replace(line, values=tuple(0.5 for _ in line.values)) for line in found.scores)
+    )  # fmt: skip
+    failed = [claim.text for claim in claims(TINY) if _exact(claim) and not claim.judge(bad).held]
+    assert len(failed) >= 5
+
+
+def _exact(claim: object) -> bool:
+    return str(getattr(claim, "text", "")).startswith("E2")
+
+
+def test_the_full_plan_has_every_family_and_both_unions() -> None:
+    tasks = {trial.task for trial in trials(FULL)}
+    assert tasks == {"E1", "E2", "E3", "E5", "E6"}
+    assert len(FULL.tasks) == 6
+
+
+def test_a_mirror_is_its_own_inverse_and_commutes_with_turns_as_mirrors_do() -> None:
+    graph, seen = LimbGraph.from_mjcf("walker_7_full"), states_of(3, 0)
+    assert torch.allclose(mirrored(mirrored(seen, graph), graph), seen, atol=1e-12)
+    angle = torch.tensor([0.4, 1.0, 2.0], dtype=torch.float64)
+    assert torch.allclose(
+        mirrored(turned(seen, angle), graph), turned(mirrored(seen, graph), -angle), atol=1e-12
+    )  # fmt: skip
+
+
+def test_what_is_learned_from_looks_east_and_its_network_is_equivariant() -> None:
+    seen, action, change = played(SectorPlan(degrees=15), 250, 0)
+    target = torch.atan2(seen[:, 0, 7], seen[:, 0, 6])
+    assert float(target.abs().max()) <= np.radians(15) + 1e-5
+    assert float(target.std()) > 0.05
+    torch.manual_seed(0)
+    network = Equivariant(seen.shape[1]).double()
+    x, u, angle = seen.double(), action.double(), torch.rand(250, dtype=torch.float64)
+    with torch.no_grad():
+        one, two = network(x, u), network(turned(x, angle), u)
+    padded = torch.cat([one, one.new_zeros(*one.shape[:-1], 38)], -1)
+    assert float((turned(padded, angle)[..., :3] - two).abs().max() / one.abs().max()) < 1e-11
+    assert change.shape == (250, seen.shape[1], 3)
+
+
+def test_what_falls_is_rigid_falls_and_stays_above_the_ground() -> None:
+    (scene,) = scenes(PhysicsPlan(particles=6, frames=30), 1, 1.0, 3)
+    assert scene.x.shape == (30, 18, 3)
+    apart = torch.cdist(scene.x[:, :6], scene.x[:, :6])
+    assert torch.allclose(apart, apart[:1].expand_as(apart), atol=1e-4)
+    assert float(scene.x[..., 2].min()) > -0.02
+    early = scene.x[:4].mean(1)[:, 2]
+    fall = float(early[2] - 2 * early[1] + early[0]) * 60**2
+    assert fall == pytest.approx(float(scene.gravity[2]), rel=0.05)  # no contact yet
