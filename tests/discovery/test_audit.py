@@ -338,6 +338,9 @@ def test_what_a_matrix_does_in_words(matrix: list[list[float]], words: str) -> N
 def test_predictions_in_words() -> None:
     assert predicted(torch.tensor([0.1, 0.9])) == "class 1 (90 %)"
     assert predicted(torch.tensor([0.0, 0.0, 9.0])) == "class 2 (100 %)"
+    names = "cat", "dog"
+    assert predicted(torch.tensor([0.1, 0.9]), names=names) == "dog (90 %)"
+    assert predicted(torch.tensor([0.0, 0.0, 9.0]), names=names) == "class 2 (100 %)"
     assert predicted(torch.ones(2000)) == "2,000 numbers of norm 44.7"
 
 
