@@ -326,6 +326,8 @@ def test_outputs_that_turn_are_no_classes(blots: torch.Tensor) -> None:
     [
         ([[1.0, 0.0], [0.0, 1.0]], "not moved"),
         ([[-1.0, 0.0], [0.0, 1.0]], "mirrored"),
+        ([[1.0, 0.0], [0.0, -1.0]], "mirrored top to bottom"),
+        ([[0.0, 1.0], [1.0, 0.0]], "mirrored, turned by -90 degrees"),
         ([[0.0, -1.0, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], "turned by 90 degrees, shifted by (0.5, 0)"),
         ([[2.0, 0.0], [0.0, 0.5]], "stretched by 0.5 and 2"),
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.0, 1.0]], "seen from elsewhere"),
