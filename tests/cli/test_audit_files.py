@@ -69,6 +69,9 @@ def test_a_folder_of_pictures_is_audited(folder: Path) -> None:
     by_hand = isotropy.audit(scores, read_pictures(folder), groups="C(4)")
     assert by_hand["C(4)"].error.mean == found["C(4)"].error.mean
     assert by_hand.data["rows"] == 12
+    # Classes are called as their folders are, where the model gives as many numbers.
+    assert {by_hand.worst["C(4)"].before[:3], by_hand.worst["C(4)"].after[:3]} <= {"cat", "dog"}
+    assert "by the classes of the data" in shown.output
 
 
 def test_verbs_that_learn_from_tables_say_which_verb_takes_the_rest(folder: Path, tmp_path: Path) -> None:

@@ -326,6 +326,8 @@ def test_outputs_that_turn_are_no_classes(blots: torch.Tensor) -> None:
     [
         ([[1.0, 0.0], [0.0, 1.0]], "not moved"),
         ([[-1.0, 0.0], [0.0, 1.0]], "mirrored"),
+        ([[1.0, 0.0], [0.0, -1.0]], "mirrored top to bottom"),
+        ([[0.0, 1.0], [1.0, 0.0]], "mirrored, turned by -90 degrees"),
         ([[0.0, -1.0, 0.5], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], "turned by 90 degrees, shifted by (0.5, 0)"),
         ([[2.0, 0.0], [0.0, 0.5]], "stretched by 0.5 and 2"),
         ([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.2, 0.0, 1.0]], "seen from elsewhere"),
@@ -338,6 +340,9 @@ def test_what_a_matrix_does_in_words(matrix: list[list[float]], words: str) -> N
 def test_predictions_in_words() -> None:
     assert predicted(torch.tensor([0.1, 0.9])) == "class 1 (90 %)"
     assert predicted(torch.tensor([0.0, 0.0, 9.0])) == "class 2 (100 %)"
+    names = "cat", "dog"
+    assert predicted(torch.tensor([0.1, 0.9]), names=names) == "dog (90 %)"
+    assert predicted(torch.tensor([0.0, 0.0, 9.0]), names=names) == "class 2 (100 %)"
     assert predicted(torch.ones(2000)) == "2,000 numbers of norm 44.7"
 
 

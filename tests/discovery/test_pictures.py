@@ -94,6 +94,9 @@ def test_three_columns_stand_in_the_result_and_the_report(run: tuple[PictureDisc
     assert "no pictures of a class" in page
     assert "first/torn.png: damaged" in page
     assert len(found["SO(2)"].multipliers[0]) > 10
+    free = replace(found["SO(2)"], settled=True, multiplier=0.0)
+    assert price_text(free).startswith("free in the end")
+    assert price_text(replace(free, multipliers=((0.0, 0.0),))) == "free: the bound was never missed"
     # A turn by half a circle tells the arrows wrongly, a small one does not.
     errors = dict(zip(found["SO(2)"].strengths, found["SO(2)"].errors_plain, strict=True))
     assert errors[180.0] > 0.7 > 0.2 > errors[0.0]

@@ -31,7 +31,8 @@ class ModelInputs:
     """Values ``x`` and their ``types``, ``{"x": ..., "y": ...}``; without "y" it is not known what the model gives.
 
     ``segments`` names the set of each point of flat clouds, ``cluster`` the independent unit of each row, ``name`` the
-    file; ``given`` counts the rows that there were, and ``notes`` say what was left out.
+    file; ``given`` counts the rows that there were, ``notes`` say what was left out, and ``classes`` are the names of
+    those that the data have.
     """
 
     x: Any
@@ -41,6 +42,7 @@ class ModelInputs:
     name: str = ""
     given: int = 0
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def picture_inputs(
     rows = torch.randperm(len(pictures), generator=spawn(seed, "pictures"))[:most].sort().values
     few = pictures if len(pictures) <= most else pictures.take(rows)
     x = {"x": Field(few.x.shape[1] * Scalar), **(types or {})}
-    return ModelInputs(few.floats(), x, name=few.name, given=few.given or len(pictures), notes=few.notes)
+    given = few.given or len(pictures)
+    return ModelInputs(few.floats(), x, name=few.name, given=given, notes=few.notes, classes=few.classes)
 
 
 def _asked(schema: Schema | Mapping[str, Any] | None) -> dict[str, Any]:

@@ -39,6 +39,8 @@ def asked_on(model: Callable[..., Any], x: Pictures | ModelInputs, types: Types 
         given = f"a model that gives {tuple(gave.shape)} of {_TRIED} rows"
         raise SchemaError(given, "the type of its outputs, which may turn with the inputs", hint)
     note = f"Outputs are taken as {width} Scalar{'s' if width > 1 else ''}, which no group changes."
+    if len(inputs.classes) == width > 1:
+        note += " They are called by the classes of the data, in the order of their names."
     schema = Schema.of({**inputs.types, "y": width * Scalar})
     return replace(inputs, types=schema, notes=(*inputs.notes, note))
 

@@ -88,10 +88,11 @@ def audit(
     """
     began = time.perf_counter()
     given, model = model, adapted(model)
-    came, notes, called = 0, list[str](), ""
+    came, notes, called, classes = 0, list[str](), "", tuple[str, ...]()
     if isinstance(x, Pictures | ModelInputs):
         inputs = asked_on(model, x, types, seed)
         types, came, notes, called = inputs.types, inputs.given, list(inputs.notes), inputs.name
+        classes = inputs.classes
         segments = inputs.segments if segments is None else segments
         cluster, x = inputs.cluster if cluster is None else cluster, inputs.x
     if isinstance(x, Dataset):
@@ -119,7 +120,7 @@ def audit(
     with evaluating(given), _plain_attention(), progress_bar("groups audited", len(listed), progress) as advance:
         model = with_columns(model, sample, schema.y)
         for one in listed:
-            found += (_judge(model, sample, unit[chosen], schema, one, seed, notes, worst),)
+            found += (_judge(model, sample, unit[chosen], schema, one, seed, notes, worst, classes),)
             advance()
     found = _not_acquitted(found, listed, notes)
     return Audit(
@@ -184,6 +185,7 @@ def _judge(
     seed: int,
     notes: list[str],
     worst: dict[str, WorstPicture],
+    classes: tuple[str, ...],
 ) -> GroupAudit:
     group = candidate.group
 
@@ -192,8 +194,9 @@ def _judge(
         return question(model, subject, few.x, schema.x, schema.y, segments=few.segments, **options)
 
     error, pair = _error(partial(asked, seed=seed), candidate, schema, unit)
-    if pair is not None and error.mean > ROUNDING and (picture := worst_picture(model, group, sample, *pair, schema.y)):
-        worst[candidate.name] = picture
+    if pair is not None and error.mean > ROUNDING:
+        picture = worst_picture(model, group, sample, *pair, schema.y, classes)
+        worst.update({} if picture is None else {candidate.name: picture})
     warped, floor = _floors(model, candidate, sample, schema, seed)
     told = partial(GroupAudit, candidate.name, error, width=candidate.width, floor=floor)
     if warped is not None and floor is not None:

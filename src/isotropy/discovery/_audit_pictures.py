@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,9 +38,18 @@ class WorstPicture:
 
 
 def worst_picture(
-    model: Callable[..., Any], group: Group, sample: Sample, row: int, element: Any, type_out: Type = None
+    model: Callable[..., Any],
+    group: Group,
+    sample: Sample,
+    row: int,
+    element: Any,
+    type_out: Type = None,
+    names: Sequence[str] = (),
 ) -> WorstPicture | None:
-    """The picture in this row under this element; None for inputs that are no images, or outputs that are trees."""
+    """The picture in this row under this element; None for inputs that are no images, or outputs that are trees.
+
+    ``names`` are those of the classes of the data.
+    """
     field, x = sample.type, sample.x
     if not isinstance(field, Field) or not isinstance(x, Tensor) or x.ndim != 4:
         return None
@@ -54,7 +63,7 @@ def worst_picture(
         return None
     # What the group moves, such as a Vector, is no list of classes.
     classes = type_out is None or (isinstance(type_out, Rep) and type_out.is_trivial(group))
-    before, after = (predicted(y[0].flatten(), classes) for y in outputs)
+    before, after = (predicted(y[0].flatten(), classes, names) for y in outputs)
     said = "" if g is None else in_words(matrix(g).double())
     pixels = [np.asarray(each.x[0].cpu(), dtype=np.float64) for each in (one, there)]
     return WorstPicture(*pixels, moved=said, before=before, after=after, floor=float(floor[0]))
@@ -64,11 +73,15 @@ def _one(element: Any) -> Any:
     return element[None] if isinstance(element, Tensor) else tuple(part[None] for part in element)
 
 
-def predicted(y: Float[Tensor, " m"], classes: bool = True) -> str:
+def predicted(y: Float[Tensor, " m"], classes: bool = True, names: Sequence[str] = ()) -> str:
     """What a model says, in words: of several numbers the class, with its share, where they may be; else their size.
+
+    Classes are called by ``names`` where there are as many of both.
 
     >>> predicted(torch.tensor([0.0, 3.0, 0.0])), predicted(torch.tensor([0.25]))
     ('class 1 (91 %)', '0.25')
+    >>> predicted(torch.tensor([0.0, 3.0, 0.0]), names=("bird", "cat", "dog"))
+    'cat (91 %)'
     """
     if len(y) == 1:
         return f"{float(y[0]):.3g}"
@@ -78,7 +91,9 @@ def predicted(y: Float[Tensor, " m"], classes: bool = True) -> str:
     # Outputs that are shares already stay so; else they are taken as logits.
     if bool((shares < 0).any()) or abs(float(shares.sum()) - 1) > _SUM:
         shares = shares.softmax(0)
-    return f"class {int(shares.argmax())} ({100 * float(shares.max()):.0f} %)"
+    first = int(shares.argmax())
+    called = names[first] if len(names) == len(y) else f"class {first}"
+    return f"{called} ({100 * float(shares.max()):.0f} %)"
 
 
 _CLASSES = 1_000  # numbers that may be one for each class

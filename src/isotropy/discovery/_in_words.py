@@ -29,7 +29,9 @@ def in_words(g: Float[Tensor, "m m"]) -> str:
     angle = float(torch.rad2deg(torch.atan2(turn[1, 0], turn[0, 0])))
     sizes = torch.linalg.eigvalsh(stretch)
     words = ["mirrored"] * mirrored
-    if abs(angle) > 0.1:
+    if mirrored and abs(angle) > 179.9:
+        words = ["mirrored top to bottom"]
+    elif abs(angle) > 0.1:
         words.append(f"turned by {angle:.0f} degrees")
     if float(sizes[1] - sizes[0]) > _STILL:
         words.append(f"stretched by {float(sizes[0]):.2g} and {float(sizes[1]):.2g}")

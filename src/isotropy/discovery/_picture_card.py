@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from isotropy.discovery._picture_findings import PictureFinding, Range
-from isotropy.discovery._verdicts import HOLDS
+from isotropy.discovery._verdicts import HOLDS, MINIMAL_OVERLAP
 from isotropy.report import Cell, Chip, Column, Interval, Table, Text
 
 
@@ -60,7 +60,10 @@ def price_text(found: PictureFinding) -> str:
     """What the multiplier is."""
     if not found.settled:
         return "accumulated violation"
-    return "a price" if found.multiplier else "free: the bound was never missed"
+    if found.multiplier:
+        return "a price"
+    missed = any(value > 0 for training in found.multipliers for value in training)
+    return "free in the end: the bound is kept without it" if missed else "free: the bound was never missed"
 
 
 def _cells(f: PictureFinding) -> tuple[Cell, ...]:
@@ -100,15 +103,15 @@ _CHEAP = 0.02  # of the accuracy
 
 def small_print(tolerance: float) -> Text:
     """How the three columns are to be read."""
-    return Text(_READING.format(tolerance=tolerance), style="details")
+    return Text(_READING.format(tolerance=tolerance, least=MINIMAL_OVERLAP), style="details")
 
 
 _READING = """Three questions that have different answers, and are not merged:
 
 - *What the data say* rests on pictures alone. Two networks that saw neither the picture nor each other's are asked \
 about it as it is and moved; what both change alike is breaking. Where a moved picture does not look like any of the \
-data (farther from its fifth neighbour than 95 % of pictures are), nothing can be said; where fewer than 20 % occur \
-and no labels contradict, the word is "not identifiable".
+data (farther from its fifth neighbour than 95 % of pictures are), nothing can be said; where the share that occur may \
+be less than {least:.0%} (its lower 95 % end), the word is "not identifiable".
 - *What the task tolerates* is what a network can learn: its error on pictures that it has not seen, moved by each \
 strength. The range is where it stays within {tolerance:.1%} of the error on unmoved ones. It says nothing about what \
 the label of a moved picture should be.
