@@ -234,3 +234,25 @@ def test_permutations_act_from_the_left() -> None:
 def test_a_dimension_that_is_none_is_refused(group: type, bad: int) -> None:
     with pytest.raises((DomainError, TypeError)):
         group(bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"),
+    [("SO(3)", True), ("SL(2)", True), ("SE(2)", True), ("Affine(GL+(2))", True), ("O(2)", False), ("SO(4)", False),
+     ("E(2)", False), ("T(2)", False)],
+)  # fmt: skip
+def test_coordinates_are_offered_only_where_every_element_has_them(name: str, whole: bool) -> None:
+    G = parse(name)
+    n = G.degree
+    g = torch.eye(n, dtype=torch.float64)
+    # A half turn, a mirror where there are mirrors; nothing that is in the group for translations.
+    g[[0, 1], [0, 1]] = -1.0
+    if name in ("O(2)", "E(2)"):
+        g[0, 0] = 1.0
+    if G.identity().shape[-1] > n:
+        g = torch.block_diag(g, torch.eye(1, dtype=torch.float64))
+    with pytest.raises(LogUndefinedError) as error:
+        G.log(g[None])
+    assert ("coords(g) are defined" in str(error.value)) is whole
+    if whole:
+        assert bool(G.coords(g[None]).isfinite().all())

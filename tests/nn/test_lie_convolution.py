@@ -56,7 +56,9 @@ def test_lifting_has_its_closed_form() -> None:
 
 
 # What kernels of networks make of pictures, which no closed form tells: places between cells (§2.6).
-def lifting_error(n: int, kernel_size: int, points: int, seeds: int = 5) -> float:
+def lifting_error(
+    n: int, kernel_size: int, points: int | None = None, radius: float | None = None, seeds: int = 5
+) -> float:
     """How far ``lift(g f)(0, A)`` is from ``lift(f)(0, g^-1 A)`` on smooth bumps, relative: the median of seeds."""
     G, bumps, side = SL(n), Bumps(n), 25 if n == 2 else 15
     draw = generator()
@@ -68,7 +70,7 @@ def lifting_error(n: int, kernel_size: int, points: int, seeds: int = 5) -> floa
     found: list[float] = []
     for seed in range(seeds):
         torch.manual_seed(seed)
-        lift = LiftConv(G, 1, 8, kernel_size, 8, points=points).double()
+        lift = LiftConv(G, 1, 8, kernel_size, 8, points=points, radius=radius).double()
         g = matrix(Window(G, 0.2, compact="haar").draw(1, generator(seed))).double()
         A = lift.sampler.draw(8, generator(seed + 100)).g
         moved = bumps.render(bumps.act(G, g, f), (side,) * n)[(..., *[at] * n)]
@@ -80,9 +82,31 @@ def lifting_error(n: int, kernel_size: int, points: int, seeds: int = 5) -> floa
 
 @pytest.mark.parametrize(("n", "kernel_size", "most"), [(2, 5, 0.03), (2, 3, 0.1), (3, 5, 0.03), (3, 3, 0.1)])
 def test_lifted_pictures_follow_the_group(n: int, kernel_size: int, most: float) -> None:
-    error = lifting_error(n, kernel_size, points=3)
+    error = lifting_error(n, kernel_size)
     assert error < most
-    assert 2 * error < lifting_error(n, kernel_size, points=1)  # the middles of cells alone, as published
+    assert 2 * error < lifting_error(n, kernel_size, points=1, radius=1.0)  # the published sum in the unit ball
+
+
+def test_the_published_sum() -> None:
+    """``|u| -> (1 - |v|^2)_+ k(v)`` at the middles v of cells, times their volume: corners of 3 x 3 count."""
+    lift = LiftConv("SO(2)", 1, 1, 3, 1, points=1, radius=1.0).double()
+    v = cell_centres((3, 3)).flatten(0, 1).double()
+    expected = (4 / 9) * lift.kernel(v)[:, 0, 0] * (1 - v.square().sum(1)).clamp_min(0)
+    found = lift.weight(GroupSamples.of(torch.eye(2, dtype=FLOAT64)[None]), v)[0, 0, 0]
+    assert torch.allclose(found, expected, atol=1e-12)
+    assert found[0].abs() > 0
+    settled = lift.state_dict()
+    with pytest.raises(SchemaError, match="radius"):
+        LiftConv("SO(2)", 1, 1, 3, 1, points=1).double().load_state_dict(settled)
+
+
+def test_the_network_hands_places_and_ball_to_its_layers() -> None:
+    net = GroupResNet("SL(2)", (2,), 4, points=1, radius=1.0)
+    layers = [each for each in net.modules() if isinstance(each, LiftConv | GroupConv)]
+    assert {(each.points, each.radius) for each in layers} == {(1, 1.0)}
+    one_cell = GroupResNet("SL(2)", (2,), 4, kernel_size=1, lift_size=3, points=2)
+    assert one_cell.lift.points == 2
+    assert one_cell.last.points == 1
 
 
 def test_shares_of_cells_give_constants_and_slopes_exactly() -> None:
@@ -289,6 +313,10 @@ REFUSED: list[tuple[type[Exception], str, Callable[[], object]]] = [
     (DomainError, "sees no shape", lambda: LiftConv("SL(2)", 1, 1, 1, 2)),
     (DomainError, "kernel_size=2", lambda: GroupConv("SL(2)", 1, 1, 2, 2)),
     (DomainError, "points=0", lambda: LiftConv("SL(2)", 1, 1, 3, 2, points=0)),
+    (DomainError, "radius=0.0", lambda: LiftConv("SL(2)", 1, 1, 3, 2, radius=0.0)),
+    (DomainError, "points=5", lambda: LiftConv("SL(2)", 1, 1, 3, 2, points=5, kernel=Given(torch.zeros_like))),
+    (DomainError, "radius=0.9", lambda: GroupConv("SL(2)", 1, 1, 3, 2, radius=0.9, kernel=Given(torch.zeros_like))),
+    (DomainError, "kernel_size=1", lambda: GroupConv("SL(2)", 1, 1, 1, 2, points=5)),
     (DomainError, "n_samples=0", lambda: LiftConv("SL(2)", 1, 1, 3, 0)),
     (ShapeError, "kernel_size = 5", lambda: LiftConv("SL(2)", 1, 1, 5, 2)(torch.rand(1, 1, 4, 9))),
     (ShapeError, "2 channels", lambda: LiftConv("SL(2)", 1, 1, 5, 2)(torch.rand(1, 2, 9, 9))),

@@ -128,7 +128,9 @@ def _insisted(run: Run, asked: Asked, motion: Motion, fold: int, plan: Plan, see
     """Errors against strength of a network trained with the constraint and of one without, and what it cost."""
     chance = math.log(asked.classes)
     bound = suggest_bound(min(loss, 0.9 * chance), asked.classes)
-    keep = InvarianceConstraint(motion.transforms, bound, multiplier=Ascent(lr=_DRIVE / plan.steps))
+    keep = InvarianceConstraint(
+        motion.transforms, bound, multiplier=Ascent(lr=_DRIVE / plan.steps), count_selections=True
+    )
     with warnings.catch_warnings():
         # What is out of reach is said in the result, as "accumulated violation".
         warnings.simplefilter("ignore", InfeasibleWarning)
@@ -154,6 +156,7 @@ def _insisted(run: Run, asked: Asked, motion: Motion, fold: int, plan: Plan, see
         "selected": [
             (motion.read((one.low + one.high) / 2), one.proposed, one.selected, one.loss)
             for one in keep.selections.rows()
+            if not math.isnan(one.low)
         ],
         "bound": bound,
     }

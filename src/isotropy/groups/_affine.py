@@ -89,7 +89,8 @@ class Turning(NamedGroup, compact=False, affine=True):
 
     def log(self, g: Element) -> Tensor:
         g = matrix(g)
-        check_log(self, self.contains(g))
+        proper = torch.linalg.det(linear(g).double()) > 0
+        check_log(self, self.contains(g) & proper, self._instead_of_log)
         # The half turn has to be found on the rotation: as a homogeneous matrix it may look further from one.
         SO(self.n).log(self.turn(g))
         return super().log(g)

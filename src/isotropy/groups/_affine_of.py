@@ -95,7 +95,7 @@ class Affine(LinearGroup):
         return _inverse(matrix(self.base.inverse(linear(matrix(g)))), translation(matrix(g)))
 
     def log(self, g: Element) -> Tensor:
-        check_log(self, self.contains(g))
+        check_log(self, self.contains(g), self._instead_of_log)
         # A half turn has to be found on the linear part: as a homogeneous matrix it may look further from one.
         self.base.log(linear(matrix(g)))
         return super().log(g)

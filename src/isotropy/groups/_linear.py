@@ -67,6 +67,13 @@ class LinearGroup(Group):
         """Where the rotations of the chart are, None for a chart that has no rotation as its last factor."""
         return None
 
+    @property
+    def _instead_of_log(self) -> str:
+        """What there is for elements without a logarithm: coordinates, where the chart is of the whole group."""
+        # Those of rotations in more than three dimensions are logarithms, and other components have no chart.
+        whole = self.turns is not None and self.turns.group.n <= 3 and self.component_count == 1
+        return "coords(g) are defined for every element" if whole else ""
+
     def _components(self) -> Tensor:
         if self.finite:
             elements = self.elements()
@@ -104,7 +111,8 @@ class LinearGroup(Group):
         inside = self._on_algebra(A)
         size = A.detach().abs().amax((-2, -1))
         distance = (inside - A).detach().abs().amax((-2, -1))
-        check_log(self, exists & (distance <= (1e-9 if matrix(g).dtype == torch.float64 else 1e-4) * (1 + size)))
+        check_log(self, exists & (distance <= (1e-9 if matrix(g).dtype == torch.float64 else 1e-4) * (1 + size)),
+                  self._instead_of_log)  # fmt: skip
         return inside.to(matrix(g).dtype)
 
     def _on_algebra(self, A: Tensor) -> Tensor:
@@ -188,13 +196,12 @@ def matrix(g: Element) -> Tensor:
     return g
 
 
-def check_log(group: Group, exists: Bool[Tensor, "..."]) -> None:
-    """Raise LogUndefinedError, naming the first element, unless all logarithms exist."""
+def check_log(group: Group, exists: Bool[Tensor, "..."], hint: str = "") -> None:
+    """Raise LogUndefinedError, naming the first element, unless all logarithms exist; ``hint``: what to ask instead."""
     if not bool(exists.all()):
         first = (~exists).flatten().nonzero()[0].item()
-        hint = "elements outside the identity component, and half turns, have no unique logarithm"
-        if getattr(group, "turns", None) is not None:
-            hint += "; coords(g) are defined for every element"
+        why = "elements outside the identity component, and half turns, have no unique logarithm"
+        hint = f"{why}; {hint}" if hint else why
         raise LogUndefinedError(f"element {first} of {group}", "one with a unique principal logarithm", hint)
 
 

@@ -52,7 +52,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
             return _polished(matrix(super().log(g)), matrix(g))
         v = self.coords(g)
         angle = torch.linalg.vector_norm(v.detach(), dim=-1)
-        check_log(self, self.contains(g) & (math.pi - angle > 16 * torch.finfo(v.dtype).eps))
+        check_log(self, self.contains(g) & (math.pi - angle > 16 * torch.finfo(v.dtype).eps), self._instead_of_log)
         return matrix(self.algebra.hat(v))
 
     def coords(self, g: Element) -> Float[Tensor, "... k"]:

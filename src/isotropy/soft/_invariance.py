@@ -39,8 +39,8 @@ class InvarianceConstraint(Constraint):
     moved alike whatever stands beside it. ``mixture=True`` trains in one pass: each row is taken moved with probability
     ``multiplier / (1 + multiplier)``, and the loss is scaled so that its gradient is in expectation that of both.
 
-    ``selections.rows()`` tell which kinds and strengths were selected, how often beside how often they were proposed,
-    and the mean loss under them.
+    With ``count_selections=True``, ``selections.rows()`` tell which kinds and strengths were selected, how often beside
+    how often they were proposed, and the mean loss under them.
 
     Passes of the constraint leave no trace: layers that draw (dropout) are off, batch norms take the statistics of the
     batch at hand without remembering them, and hard transformations are sought with the remembered ones. A bound that
@@ -68,6 +68,7 @@ class InvarianceConstraint(Constraint):
         loss: BatchLoss | None = None,
         target: Target | None = None,
         ids: Callable[[Any], Tensor] | None = None,
+        count_selections: bool = False,
     ) -> None:
         if not (bound > 0 and math.isfinite(bound)):
             hint = "suggest_bound(loss without transformations, classes) is one"
@@ -82,7 +83,15 @@ class InvarianceConstraint(Constraint):
         self._own_loss = loss is not None
         self._mixed: Tensor | None = None
         self._acceptance, self._draws = 0.0, 0
-        self.selections = Selections()
+        # Strengths may be matrix logarithms, one for each row of each step: nobody pays for them who does not ask.
+        self._selections = Selections() if count_selections else None
+
+    @property
+    def selections(self) -> Selections:
+        """The counts of what was selected; raises DomainError where they were not asked for."""
+        if self._selections is None:
+            raise DomainError("selections that were not counted", "InvarianceConstraint(..., count_selections=True)")
+        return self._selections
 
     def set_loss(self, loss: BatchLoss) -> None:
         """Takes the loss of a training, unless it was given one."""
@@ -136,19 +145,22 @@ class InvarianceConstraint(Constraint):
         self._acceptance, self._draws = 0.0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        own = {"acceptance": self._acceptance, "draws": self._draws, "selections": self.selections.state_dict()}
+        own: dict[str, Any] = {"acceptance": self._acceptance, "draws": self._draws}
+        if self._selections is not None:
+            own["selections"] = self._selections.state_dict()
         return super().state_dict() | own
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         super().load_state_dict(state)
         self._acceptance, self._draws = float(state["acceptance"]), int(state["draws"])
-        if "selections" in state:  # not in states of before
-            self.selections.load_state_dict(state["selections"])
+        if self._selections is not None and "selections" in state:  # not in states of others
+            self._selections.load_state_dict(state["selections"])
 
     def _noted(self, drawn: Drawn) -> Drawn:
         self._acceptance += drawn.acceptance
         self._draws += 1
-        self.selections.add(self.transforms, drawn.first, drawn.first_loss, drawn.params)
+        if self._selections is not None:
+            self._selections.add(self.transforms, drawn.first, drawn.first_loss, drawn.params)
         return drawn
 
 

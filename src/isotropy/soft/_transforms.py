@@ -56,7 +56,10 @@ class TransformSet(ABC):
         return (self.name,)
 
     def strengths(self, t: Any) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
-        """Of which kind each transformation is, and how strong, 0 or more: what `Selections` counts."""
+        """Of which kind each transformation is, and how strong, 0 or more: what `Selections` counts.
+
+        Where there is no telling how strong one is, NaN: those are counted apart.
+        """
         n = _count(t)
         return torch.zeros(n, dtype=torch.int64), torch.zeros(n)
 
@@ -97,15 +100,9 @@ class GroupTransforms(TransformSet):
         return torch.zeros(len(tree.tree_leaves(t.g)[0]), dtype=torch.float64)
 
     def strengths(self, t: Moved) -> tuple[Int[Tensor, " n"], Float[Tensor, " n"]]:
-        """The norm of the coordinates of each element; nothing for groups without any, or whose elements have none."""
+        """The norm of the coordinates of each element: NaN for one that has none, 0 in a group without any."""
         n = len(tree.tree_leaves(t.g)[0])
-        which, none = torch.zeros(n, dtype=torch.int64), torch.zeros(n)
-        if not self.group.dim:
-            return which, none
-        try:
-            return which, self.group.coords(t.g).norm(dim=-1)
-        except IsotropyError:
-            return which, none
+        return torch.zeros(n, dtype=torch.int64), _lengths(self.group, t.g, n) if self.group.dim else torch.zeros(n)
 
 
 @dataclass(frozen=True)
@@ -178,6 +175,17 @@ class Choice(TransformSet):
         assert t.which is not None
         densities = torch.stack([part.log_density(one) for part, one in zip(self.parts, t.parts, strict=True)])
         return densities.gather(0, t.which[None])[0] - math.log(len(self.parts))
+
+
+def _lengths(group: Group, g: Element, n: int) -> Float[Tensor, " n"]:
+    try:
+        return group.coords(g).norm(dim=-1)
+    except IsotropyError:
+        if n == 1:
+            return torch.full((1,), math.nan)
+    # One without coordinates, as a mirror in O(2), says nothing of the others.
+    alone = [tree.tree_map(lambda part, i=i: part[i : i + 1], g) for i in range(n)]
+    return torch.cat([_lengths(group, one, 1).double() for one in alone])
 
 
 def _some(parts: Sequence[TransformSet]) -> tuple[TransformSet, ...]:

@@ -12,7 +12,14 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups import Group, Window
 from isotropy.nn.lie_convolution._chart import Chart
-from isotropy.nn.lie_convolution._kernel import POINTS, CoordinateKernel, in_the_ball, shares_of_cells
+from isotropy.nn.lie_convolution._kernel import (
+    POINTS,
+    RADIUS,
+    CoordinateKernel,
+    check_places,
+    in_the_ball,
+    shares_of_cells,
+)
 from isotropy.nn.lie_convolution._samples import REACH, GroupSampler, GroupSamples, Resample
 from isotropy.reps import cell_centres
 from isotropy.settings import Settled
@@ -42,7 +49,8 @@ class _Convolution(Settled):
         angle: str,
         resample: Resample,
         seed: int,
-        points: int,
+        points: int | None,
+        radius: float | None,
         windowed: bool,
     ) -> None:
         super().__init__()
@@ -53,8 +61,7 @@ class _Convolution(Settled):
             raise DomainError(
                 f"c_in={c_in}, c_out={c_out}, padding={padding}", "1 or more channels, padding of 0 or more"
             )
-        if points < 1:
-            raise DomainError(f"points={points}", "1 or more places in each cell", "1 is the middle alone")
+        check_places(points, radius, kernel_size, windowed)
         self.sampler = GroupSampler(
             group, n_samples, measure=measure, weights=weights, rule=rule, resample=resample, seed=seed
         )
@@ -64,12 +71,13 @@ class _Convolution(Settled):
         self.n = self.group.degree
         self.windowed = windowed
         # A kernel of one cell has one place, and one of your own its values at the middles.
-        self.points = points if windowed and kernel_size > 1 else 1
+        self.points = (points or POINTS) if windowed and kernel_size > 1 else 1
+        self.radius = radius or RADIUS
         self.register_buffer("_cell", shares_of_cells(kernel_size, self.points, self.n), persistent=False)
         self.samples: GroupSamples | None = None
 
     def settings(self) -> dict[str, Any]:
-        named = {name: getattr(self, name) for name in ("kernel_size", "padding", "points")}
+        named = {name: getattr(self, name) for name in ("kernel_size", "padding", "points", "radius")}
         return {**named, "angle": self.chart.angle}
 
     @property
@@ -98,7 +106,7 @@ class _Convolution(Settled):
 
     def _shares(self, v: Float[Tensor, "N P n"], like: Tensor) -> Float[Tensor, "N U P"] | None:
         """What each cell takes of the kernel at these places, within its ball; nothing for a kernel of your own."""
-        return (self._cell.to(v) * in_the_ball(v)[:, None]).to(like) if self.windowed else None
+        return (self._cell.to(v) * in_the_ball(v, self.radius)[:, None]).to(like) if self.windowed else None
 
     def _convolved(self, x: Tensor, weight: Tensor, groups: int = 1) -> Tensor:
         weight = weight.unflatten(-1, (self.kernel_size,) * self.n)
@@ -117,11 +125,13 @@ class LiftConv(_Convolution):
     - ``group``: GL+, SL, SO, O, Scale of 2 or 3, C(n), D(n), products, or an affine group with such a linear part.
     - ``c_in``, ``c_out`` channels; ``kernel_size`` cells along each side, odd; ``padding`` with zeros.
     - ``n_samples``, ``measure``, ``weights``, ``rule``, ``resample``, ``seed``: the draws, as in `GroupSampler`.
-    - ``width``: that of the network behind the kernel, which is known at ``points`` places in each cell along each
-      side; 1 is what is published, and follows the group less well.
+    - ``width``: that of the network behind the kernel, which is known at ``points`` places in each cell along each side
+      (3), within a ball of ``radius`` half sides of its grid (0.8). ``points=1, radius=1.0`` is the sum that is
+      published, which follows the group less well. Neither goes with ``kernel``.
 
-    Raises DomainError for kernels that are even or of one cell; ShapeError for pictures smaller than the kernel, and
-    for other shapes than these. Source: Mironenco and Forre (ICLR 2024); specification 02 §2.4.
+    Raises DomainError for kernels that are even or of one cell, and for ``points`` or ``radius`` that would not be
+    used; ShapeError for pictures smaller than the kernel, and for other shapes than these. Source: Mironenco and Forre
+    (ICLR 2024); specification 02 §2.4.
 
     >>> LiftConv("SL(2)", 1, 6, 5, 4)(torch.rand(2, 1, 12, 12)).shape
     torch.Size([2, 6, 4, 8, 8])
@@ -144,12 +154,14 @@ class LiftConv(_Convolution):
         resample: Resample = "train",
         seed: int = 0,
         width: int = 60,
-        points: int = POINTS,
+        points: int | None = None,
+        radius: float | None = None,
         kernel: nn.Module | None = None,
     ) -> None:
         super().__init__(
             group, c_in, c_out, kernel_size, n_samples, padding=padding, measure=measure, weights=weights, rule=rule,
-            angle="embed", resample=resample, seed=seed, points=points, windowed=kernel is None,
+            angle="embed", resample=resample, seed=seed, points=points, radius=radius,
+            windowed=kernel is None,
         )  # fmt: skip
         fan = c_in * self._cells * self._volume**2
         self.kernel = kernel or CoordinateKernel(self.n, 0, c_out, c_in, width=width, fan=fan)
@@ -187,11 +199,11 @@ class GroupConv(_Convolution):
     the places. ``kernel`` replaces it: a module from places (..., n) and coordinates (..., k) to (..., c_out, c_in),
     summed as it is.
 
-    - ``group``, ``c_in``, ``c_out``, ``kernel_size``, ``padding``, ``width``, ``points``: as in `LiftConv`.
+    - ``group``, ``c_in``, ``c_out``, ``kernel_size``, ``padding``, ``width``, ``points``, ``radius``: as in `LiftConv`.
     - ``n_samples``, ``measure``, ``weights``, ``rule``, ``resample``, ``seed``: as in `GroupSampler`.
     - ``angle``: how kernels see rotations, as in `Chart`.
 
-    Raises as `LiftConv`; a kernel of one cell is allowed. Source: as there.
+    Raises as `LiftConv`; a kernel of one cell is allowed, known at its middle. Source: as there.
 
     >>> lift, conv = LiftConv("GL+(2)", 1, 6, 5, 4), GroupConv("GL+(2)", 6, 3, 3, 4)
     >>> x = lift(torch.rand(2, 1, 12, 12))
@@ -218,12 +230,14 @@ class GroupConv(_Convolution):
         resample: Resample = "train",
         seed: int = 0,
         width: int = 60,
-        points: int = POINTS,
+        points: int | None = None,
+        radius: float | None = None,
         kernel: nn.Module | None = None,
     ) -> None:
         super().__init__(
             group, c_in, c_out, kernel_size, n_samples, padding=padding, measure=measure, weights=weights, rule=rule,
-            angle=angle, resample=resample, seed=seed, points=points, windowed=kernel is None,
+            angle=angle, resample=resample, seed=seed, points=points, radius=radius,
+            windowed=kernel is None,
         )  # fmt: skip
         if reach is not None and not reach > 0:
             raise DomainError(f"reach={reach}", "a positive deviation of stretches, or None")

@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError
 from isotropy.groups import Group, Window
-from isotropy.nn.lie_convolution._kernel import POINTS
 from isotropy.nn.lie_convolution._layers import GroupConv, GroupPool, LiftConv
 from isotropy.nn.lie_convolution._samples import REACH, GroupSamples, Resample
 from isotropy.settings import Settled
@@ -27,7 +26,8 @@ class GroupResNet(Settled):
       each side, to one before it, ``pool`` after it; ``head`` is the width of the MLP, with ``dropout``; ``reduce`` as
       in `GroupPool`.
     - ``group``, ``n_samples``, ``measure``, ``weights``, ``rule``, ``seed``: as in `GroupSampler`.
-    - ``separable``, ``angle``, ``reach``, ``width``, ``points``: as in `GroupConv`.
+    - ``separable``, ``angle``, ``reach``, ``width``, ``points``, ``radius``: as in `GroupConv`; convolutions of one
+      cell take the middle alone.
 
     How far the outputs move under g, no training can hide: `isotropy.measure.image_errors`. Raises as the layers, and
     DomainError for no stages. Source: Mironenco and Forre (ICLR 2024), defaults of their code; specification 02 §2.4,
@@ -62,7 +62,8 @@ class GroupResNet(Settled):
         angle: str = "embed",
         reach: float | None = REACH,
         width: int = 60,
-        points: int = POINTS,
+        points: int | None = None,
+        radius: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__()
@@ -70,10 +71,14 @@ class GroupResNet(Settled):
             raise DomainError("dims=()", "the channels of one stage or more")
         sampled: dict[str, Any] = {
             "measure": measure, "weights": weights, "rule": rule, "resample": resample, "width": width,
-            "points": points,
+            "radius": radius,
         }  # fmt: skip
         convolved: dict[str, Any] = {**sampled, "separable": separable, "angle": angle, "reach": reach}
-        self.lift = LiftConv(group, in_channels, dims[0], lift_size or kernel_size, n_samples, seed=seed, **sampled)
+        if kernel_size > 1:
+            convolved["points"] = points
+        self.lift = LiftConv(
+            group, in_channels, dims[0], lift_size or kernel_size, n_samples, seed=seed, points=points, **sampled
+        )
         n = self.lift.group.degree
         average = {2: nn.AvgPool2d, 3: nn.AvgPool3d}[n]
         self.stem = average(stem) if stem > 1 else None
