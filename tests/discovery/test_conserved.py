@@ -13,7 +13,9 @@ import isotropy
 from isotropy.data import Dataset, load, save
 from isotropy.data.synthetic import Kepler
 from isotropy.discovery import Discovery
+from isotropy.discovery._conserved_blocks import conserved_sentence
 from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.report import Curves
 
 MOTION = Kepler(shear=0.5, tracks=12, steps=14)
 
@@ -36,6 +38,20 @@ def test_what_is_conserved_follows_the_verdicts(run: tuple[Discovery, Path]) -> 
     }
     assert found.sentences[-1].startswith("Conserved: energy (drift ")
     assert "What is conserved" in {block.section for block in found.blocks()}
+
+
+def test_the_sentence_says_why_motions_cannot_decide(run: tuple[Discovery, Path]) -> None:
+    energy, momentum, dilation = run[0].conserved
+    flat = replace(momentum, verdict="undecided", note="the motions lie nearly in one plane")
+    told = conserved_sentence([energy, flat, replace(dilation, verdict="undecided")])
+    assert told.endswith("; undecided: angular momentum (the motions lie nearly in one plane); undecided: dilation.")
+
+
+def test_curves_of_one_quantity_look_alike(run: tuple[Discovery, Path]) -> None:
+    drawn = [block for block in run[0].blocks() if isinstance(block, Curves) and "along 10 tracks" in block.title]
+    assert [block.title for block in drawn] == ["Energy along 10 tracks", "Angular momentum along 10 tracks"]
+    for block in drawn:
+        assert [(one.tone, one.look) for one in block.curves] == [("broken", (0, 1))] * 10 + [("holds", (0, 0))] * 10
 
 
 def test_quantities_are_functions(run: tuple[Discovery, Path]) -> None:

@@ -257,6 +257,7 @@ def test_planets_conserve_energy_and_turning_in_their_plane(planets: Trajectorie
     # Eight orbits in nearly one plane cannot tell what happens when it is turned over.
     open_ones = {law.name for law in found.laws if law.verdict == "undecided"}
     assert open_ones == {"angular momentum about x", "angular momentum about y"}
+    assert all(("nearly in one plane" in law.note) == (law.name in open_ones) for law in found.laws)
     assert verdicts(found)["dilation"] == ONLY
 
 

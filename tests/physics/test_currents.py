@@ -80,6 +80,49 @@ def test_the_divergence_of_a_current_is_minus_Q_times_the_equations(L: str, ansa
         assert not is_zero(divergence - v.Q[name] * space.euler(lagrangian, name))  # the sign is a convention, and kept
 
 
+def wave_that_is_bent() -> Callable[[float, np.ndarray], tuple[np.ndarray, ...]]:
+    """u, u_t, u_x of one numerical solution of u_tt = u_xx - u^3, periodic, at any time from 0 to 1 and any x."""
+    n = 48
+    k = np.fft.fftfreq(n, 1 / n)
+    x = 2 * np.pi * np.arange(n) / n
+    start = np.concatenate([np.sin(x) + 0.5 * np.cos(2 * x), 0.7 * np.cos(x)])
+    found = solve_ivp(
+        lambda _, z: np.concatenate([z[n:], np.fft.ifft(-(k**2) * np.fft.fft(z[:n])).real - z[:n] ** 3]),
+        (0, 1), start, method="DOP853", rtol=1e-11, atol=1e-12, dense_output=True,
+    )  # fmt: skip
+
+    def at(t: float, points: np.ndarray) -> tuple[np.ndarray, ...]:
+        z = found.sol(t)
+        u, w = np.fft.fft(z[:n]) / n, np.fft.fft(z[n:]) / n
+        waves = np.exp(1j * k * points[:, None])
+        return (waves @ u).real, (waves @ w).real, (waves @ (1j * k * u)).real
+
+    return at
+
+
+def test_what_a_field_loses_flows_out_along_a_numerical_solution() -> None:
+    L = "u_t^2/2 - u_x^2/2 - u^4/4"
+    at, (nodes, weights) = wave_that_is_bent(), np.polynomial.legendre.leggauss(24)
+    low, high = 0.3, 2.1  # not a period: currents that know x are no periodic functions
+    inside, moments = low + (high - low) * (nodes + 1) / 2, (nodes + 1) / 2
+    ends = np.array([low, high])
+    fields = variational_symmetries(L, ansatz=BASE).realisation or ()
+    assert len(fields) == 3  # two translations and the boost
+    for v in fields:
+        current = noether_current(L, v)
+        density, flow = (
+            sp.lambdify([*map(sp.Symbol, ("t", "x", "u", "u_t", "u_x"))], current.P[name]) for name in ("t", "x")
+        )
+
+        def held(t: float, density: Callable[..., np.ndarray] = density) -> float:
+            return float(weights @ (density(t, inside, *at(t, inside)) * np.ones(len(inside)))) * (high - low) / 2
+
+        out = [np.diff(flow(t, ends, *at(t, ends)) * np.ones(2))[0] for t in moments]
+        lost, flown = held(0.0) - held(1.0), float(weights @ np.array(out)) / 2
+        assert abs(lost - flown) < 1e-7
+        assert abs(lost + flown) > 1e-2  # with a wrong sign of the flow
+
+
 def test_a_strict_symmetry_is_a_divergence_symmetry_where_every_condition_cancels() -> None:
     # Reparametrised lengths: d/dt, d/dx, d/dy and nothing else at degree 0, each with conditions of rounding only.
     for kind in ("strict", "divergence"):

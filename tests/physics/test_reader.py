@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from isotropy.errors import AmbiguousRankError, InfeasibleError, IsotropyError, SchemaError, SymmetryError
@@ -41,11 +43,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_what_is_no_formula_is_refused_by_name(text: str, tmp_path: object) -> None:
+def test_what_is_no_formula_is_refused_by_name(text: str) -> None:
     with pytest.raises(SchemaError) as caught:
         read_formulas(text)
     assert REFUSED[text] in caught.value.given + caught.value.expected
     assert caught.value.expected
+
+
+def test_code_is_refused_and_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for code in ("__import__('os').mkdir('ran')", "exec(chr(105))", "open('ran', 'w')", "(lambda: open('ran', 'w'))()"):
+        with pytest.raises(SchemaError):
+            read_formulas(f"u_t = {code}")
+    assert not list(tmp_path.iterdir())
 
 
 def test_spellings_of_one_equation() -> None:

@@ -29,7 +29,7 @@ class Conserved:
     ``dilation`` by how much it is stretched. ``drift`` is the largest |J(t) - J(0)| of a track in standard deviations
     of J over tracks, averaged, with the ends of a 95 % interval; ``bound`` the mean of what it may at most be, as
     measured; ``floor`` the drift of a generator that is no symmetry, ``expected`` that of a true quantity under the
-    noise of the data.
+    noise of the data, ``note`` why the motions cannot decide, where that is known.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Conserved:
     floor: float
     expected: float
     verdict: Judged
+    note: str = ""
     law: Law | None = field(default=None, compare=False, repr=False, metadata={"json": False})
 
     @classmethod
@@ -52,7 +53,7 @@ class Conserved:
         return cls(
             law.name, tuple(tuple(row) for row in law.generator.matrix()), law.generator.tau, law.generator.dilation,
             law.group, drift.mean, drift.low, drift.high, float(drift.bound.mean()), law.floor.mean, law.expected,
-            law.verdict, law,
+            law.verdict, law.note, law,
         )  # fmt: skip
 
     def __call__(self, q: Any, v: Any, t: Any = None) -> Tensor:

@@ -42,9 +42,10 @@ def conserved_sentence(found: Sequence[Conserved]) -> str:
         return ""
     kept = [each for each in found if each.verdict == "conserved"]
     only = [each.name for each in found if each.verdict == "symmetry of the equations only"]
-    open_ones = [each.name for each in found if each.verdict == "undecided"]
     rest = f"; of the equations only: {', '.join(only)}" if only else ""
-    rest += f"; undecided: {', '.join(open_ones)}" if open_ones else ""
+    for note in dict.fromkeys(each.note for each in found if each.verdict == "undecided"):
+        names = ", ".join(each.name for each in found if each.verdict == "undecided" and each.note == note)
+        rest += f"; undecided: {names}" + (f" ({note})" if note else "")
     if not kept:
         return f"No quantity is conserved on these motions{rest}."
     told = ", ".join(f"{each.name} (drift {each.drift:.2g})" for each in kept)
@@ -114,8 +115,8 @@ def _drawn(found: Sequence[Conserved], motions: Motions) -> list[Block]:
     return [
         Curves(
             [
-                *_curves(motions.moments, motions.laws.wrong, _NO_SYMMETRY, law.floor.unit, "broken"),
-                *_curves(motions.moments, law.quantity, law.name, law.drift.unit, "holds"),
+                *_curves(motions.moments, motions.laws.wrong, _NO_SYMMETRY, law.floor.unit, "broken", dashes=1),
+                *_curves(motions.moments, law.quantity, law.name, law.drift.unit, "holds", dashes=0),
             ],
             title=f"{law.name[:1].upper()}{law.name[1:]} along {min(_TRACKS, motions.moments.count)} tracks",
             xlabel="time",
@@ -128,7 +129,7 @@ def _drawn(found: Sequence[Conserved], motions: Motions) -> list[Block]:
     ]
 
 
-def _curves(moments: Trajectories, J: Quantity, label: str, unit: float, tone: Tone) -> list[Curve]:
+def _curves(moments: Trajectories, J: Quantity, label: str, unit: float, tone: Tone, *, dashes: int) -> list[Curve]:
     values = J.of(moments)
     chosen = torch.linspace(0, moments.count - 1, min(_TRACKS, moments.count)).round().long().tolist()
     curves: list[Curve] = []
@@ -136,5 +137,5 @@ def _curves(moments: Trajectories, J: Quantity, label: str, unit: float, tone: T
         rows = (moments.tracks.label == track).nonzero()[:, 0]
         rows = rows[:: max(1, -(-len(rows) // _POINTS))]
         t, y = moments.t[rows], (values[rows] - values[rows[0]]) / unit
-        curves.append(Curve(label if i == 0 else "", t.tolist(), y.tolist(), tone=tone))
+        curves.append(Curve(label if i == 0 else "", t.tolist(), y.tolist(), tone=tone, look=(0, dashes)))
     return curves

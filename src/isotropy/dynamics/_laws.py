@@ -32,6 +32,7 @@ _SURELY = 3.0  # times the expected drift, at the lower end: no chance
 _TREND = 0.7  # of what J does along tracks; lines explain a tenth of noise, and nearly all of a decay
 _DECAY = 1000.0  # a trend is one of the motion, and not of rounding and fit, from this share of the floor on
 _THIN = 0.01  # of the largest variance of positions: eight planets fill less across the ecliptic
+_FLAT = "the motions lie nearly in one plane, and a turn out of it moves them to where nothing was seen"
 _MOST = 3000  # moments that a Lagrangian is fitted to
 _DEPENDENT = 0.02  # the part of a gradient outside the span of others below which a quantity is a function of theirs
 
@@ -41,7 +42,8 @@ class Law:
     """A symmetry of recorded motions and the quantity that belongs to it.
 
     ``drift`` is that of ``quantity``; ``floor`` that of a generator which is no symmetry; ``expected`` what a true
-    quantity would show given the noise of the data and the two halves' disagreement about the Lagrangian.
+    quantity would show given the noise of the data and the two halves' disagreement about the Lagrangian. ``note`` says
+    why motions cannot decide, where that is known.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Law:
     floor: Drift
     expected: float
     verdict: Judged
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +134,7 @@ def laws_of(
         # Of a symmetry that moves things to where nothing was, a learned potential says nothing.
         if name.startswith("angular") and name not in {law.name for law in told} and _leaves(few.q, g):
             law = judge.law(name, f"gl({directions.d})", g, variational=False)
-            told += [] if law is None else [replace(law, verdict="undecided")]
+            told += [] if law is None else [replace(law, verdict="undecided", note=_FLAT)]
     return Laws(tuple(_independent(moments, told)), fit, holds, noise, wrong)
 
 

@@ -246,10 +246,12 @@ class _Series:
 class Curve(_Series):
     """A line through ``(x, y)`` with an optional band ``[low, high]`` around it; all sequences of one length.
 
-    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. ``look`` are the numbers of its colour and of its
+    dashes, for curves that belong together; by default both are its own place. Raises ShapeError when lengths differ.
     """
 
     tone: Tone | None = None
+    look: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -304,11 +306,13 @@ class Curves(Block):
 class Points(_Series):
     """Points ``(x, y)``, with vertical intervals ``[low, high]`` and ``labels`` if given; all sequences of one length.
 
-    ``label`` stands in the legend, ``tone`` is the colour by meaning. Raises ShapeError when lengths differ.
+    ``label`` stands in the legend, ``tone`` is the colour by meaning. ``look`` are the numbers of its colour and of its
+    marker, for clouds that belong together; by default both are its own place. Raises ShapeError when lengths differ.
     """
 
     labels: Sequence[str] | None = None
     tone: Tone | None = None
+    look: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _SLANTED: dict[str, Any] = {"rotation": 30, "ha": "right", "rotation_mode": "anc
 
 
 def draw_curves(block: Curves, width: Width) -> Figure:
-    """Lines with bands; each line differs from the others in its colour and in its dashes."""
+    """Lines with bands; each differs from the others in its colour and in its dashes, unless told to look alike."""
     figure, axes, columns = _axes(block, width, [one.label for one in (*block.curves, *block.points) if one.label])
     _lines(axes, block)
     if block.above is not None:
@@ -42,12 +42,13 @@ def draw_curves(block: Curves, width: Width) -> Figure:
 def _lines(axes: Axes, block: Curves) -> None:
     """One panel: its lines, points and marks."""
     for number, curve in enumerate(block.curves):
-        colour = _colour(curve.tone, number)
+        place, dash = curve.look or (number, number)
+        colour = _colour(curve.tone, place)
         x = np.asarray(curve.x, dtype=float)
         if curve.low is not None and curve.high is not None:
             low, high = np.asarray(curve.low, dtype=float), np.asarray(curve.high, dtype=float)
             axes.fill_between(x, low, high, color=colour, alpha=0.16, linewidth=0)
-        dashes = DASHES[number % len(DASHES)]
+        dashes = DASHES[dash % len(DASHES)]
         # A single point is a curve that nobody would see.
         marker = "o" if len(x) == 1 else ""
         axes.plot(x, np.asarray(curve.y, dtype=float), color=colour, ls=dashes, marker=marker, label=_name(curve.label))
@@ -130,13 +131,14 @@ _MANY = 300  # points of a cloud that are drawn fine, so that its density shows
 
 def _cloud(axes: Axes, cloud: Points, number: int) -> None:
     """Points with their vertical intervals."""
-    colour = _colour(cloud.tone, number)
+    place, mark = cloud.look or (number, number)
+    colour = _colour(cloud.tone, place)
     x, y = np.asarray(cloud.x, dtype=float), np.asarray(cloud.y, dtype=float)
     if cloud.low is not None and cloud.high is not None:
         low, high = np.asarray(cloud.low, dtype=float), np.asarray(cloud.high, dtype=float)
         axes.vlines(x, low, high, color=colour, linewidth=1.6, alpha=0.75)
     size, alpha = (2.5, 0.4) if len(x) > _MANY else (6.5, 0.9)
-    marker = _MARKERS[number % len(_MARKERS)]
+    marker = _MARKERS[mark % len(_MARKERS)]
     axes.plot(x, y, marker, color=colour, ms=size, mew=0, ls="", label=_name(cloud.label), alpha=alpha)
 
 
