@@ -23,6 +23,7 @@ from isotropy.control import (
     load_trained,
     make_locomotion,
     train,
+    train_bodies,
 )
 from isotropy.control._agents import POLICIES, agent_of
 from isotropy.control._episodes import by_bearing
@@ -49,6 +50,43 @@ def test_turns_change_nothing_where_a_policy_is_invariant_and_something_elsewher
             one, two = ask(seen), ask(other)
             apart = float((one - two).abs().max() / one.abs().max())
             assert apart < 1e-11 if policy in INVARIANT else apart > 1e-4, apart
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_actor_is_the_same_in_training_and_in_evaluation(policy: str) -> None:
+    graph = make_locomotion("walker_7_full").unwrapped.graph
+    actor = agent_of(policy, [graph], size="small", group="O(2)@z", seed=0).actor
+    seen = torch.randn(3, 7, 41, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        one, two = actor.train()(seen, graph), actor.eval()(seen, graph)
+    assert two.isfinite().all()
+    assert torch.allclose(one, two, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_is_trained_and_acts(policy: str) -> None:
+    env = make_locomotion("hopper_3_shin")
+    found = train(env, policy=policy, steps=12, recipe=Recipe(warmup=4, batch=4), bearings=0, evaluations=1)
+    assert np.isfinite(found.act(env.reset(seed=0)[0])).all()
+
+
+def test_the_transformer_reads_relations_as_numbers() -> None:
+    """Where no relation counts, limbs in another order are worth the same; where one counts, attention follows it."""
+    graph = make_locomotion("walker_7_full").unwrapped.graph
+    actor = agent_of("transformer", [graph], size="small", group="O(2)@z", seed=0).actor.eval()
+    seen = torch.randn(2, 7, 41, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = actor(seen, graph)
+        actor.get_submodule("bias").weight.mul_(1.5)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        assert 1e-6 < float((actor(seen, graph) - before).abs().max()) < 1
+
+
+def test_returns_are_flat_until_chaos_where_a_policy_is_invariant() -> None:
+    env = make_locomotion("walker_7_full")
+    actor = agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
+    returns = by_bearing(env, actor, 5, steps=200, seed=0)
+    assert np.ptp(returns) < 1e-8 * np.abs(returns).max()
+    assert next(actor.parameters()).dtype == torch.float32  # a copy was asked
 
 
 def test_networks_that_drive_any_body_do_not_care_for_the_order_of_limbs() -> None:
@@ -148,6 +186,29 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
     assert "2 bearings" in round_.output
     with pytest.raises(ShapeError, match="knows one body"):
         evaluate_trained(tmp_path / "run", bodies=["hopper_5_full"], bearings=1)
+
+
+def test_an_evaluation_on_another_body_acts_on_that_body(tmp_path: Path) -> None:
+    quick = Recipe(warmup=4, batch=4)
+    train_bodies(["hopper_3_shin"], policy="shared", steps=8, recipe=quick, bearings=0, out=tmp_path / "run")
+    other = evaluate_trained(tmp_path / "run", bodies=["hopper_4_lower_shin"], bearings=1)
+    assert other.act(make_locomotion("hopper_4_lower_shin").reset(seed=0)[0]).shape == (4, 3)
+
+
+def test_bodies_of_as_many_limbs_and_other_trees_are_told_apart() -> None:
+    worlds = [make_locomotion(body) for body in ("walker_5_foot", "walker_5_left_knee")]
+    graphs = [env.unwrapped.graph for env in worlds]
+    found = Trained(bodies=(), policy="shared", graphs=tuple(graphs),
+                    actor=agent_of("shared", graphs, size="small", group="O(2)@z", seed=0).actor)  # fmt: skip
+    seen = worlds[0].reset(seed=0)[0]
+    with pytest.raises(ShapeError, match="give graph="):
+        found.act(seen)
+    assert not np.allclose(found.act(seen, graphs[0]), found.act(seen, graphs[1]))
+    with pytest.raises(DomainError, match="not all in one tree"):
+        agent_of("mlp", graphs, size="small", group="O(2)@z", seed=0)
+    one = agent_of("heading", graphs[:1], size="small", group="O(2)@z", seed=0).actor
+    with pytest.raises(ShapeError, match="limbs hang on"):
+        one(torch.as_tensor(seen["limbs"]).float()[None], graphs[1])
 
 
 @pytest.mark.parametrize(

@@ -24,27 +24,29 @@ WHOLE = ("mlp", "augmented", "heading")  # which know one body
 def agent_of(policy: str, graphs: Sequence[LimbTree], *, size: str, group: str, seed: int) -> Agent:
     """A new agent for bodies of these trees; the weights are those of the seed.
 
-    Raises DomainError for a policy that is none, and for several sizes of bodies where a network knows one.
+    Raises DomainError for a policy that is none, and for several trees of limbs where a network knows one.
     """
     one_of("policy", policy, POLICIES)
-    limbs = {len(graph.parents) for graph in graphs}
-    if policy in WHOLE and len(limbs) > 1:
+    first, *others = graphs
+    if policy in WHOLE and not all(torch.equal(first.parents, other.parents) for other in others):
+        limbs = sorted({len(graph.parents) for graph in graphs})
+        several = f"{', '.join(map(str, limbs))} limbs" + (", not all in one tree" if len(limbs) == 1 else "")
         raise DomainError(
-            f"policy={policy!r} for bodies of {', '.join(map(str, sorted(limbs)))} limbs", "one body",
+            f"policy={policy!r} for bodies of {several}", "one body",
             'policy="subequivariant", "shared" or "transformer" drive any',
         )  # fmt: skip
-    make = _makers(policy, max(limbs), size, group)
+    make = _makers(policy, first, size, group)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(seed, "weights"))
         return Agent(make(False), [make(True), make(True)])
 
 
-def _makers(policy: str, limbs: int, size: str, group: str) -> Callable[[bool], nn.Module]:
+def _makers(policy: str, tree: LimbTree, size: str, group: str) -> Callable[[bool], nn.Module]:
     def subequivariant(critic: bool) -> nn.Module:
         return (SubequivariantCritic if critic else SubequivariantPolicy)(size, group)
 
     def whole(critic: bool) -> nn.Module:
-        return WholeNetwork(limbs, critic=critic)
+        return WholeNetwork(len(tree.parents), critic=critic, tree=tree)
 
     makers: dict[str, Callable[[bool], nn.Module]] = {
         "subequivariant": subequivariant,

@@ -43,7 +43,8 @@ def play(
     if not starts:
         raise DomainError("no episodes", "at least one seed and one bearing")
     worlds = [copy.deepcopy(env) for _ in starts]
-    seen = [_begun(world, *start) for world, start in zip(worlds, starts, strict=True)]
+    dtype = next(actor.parameters()).dtype
+    seen = [_begun(world, *start, dtype) for world, start in zip(worlds, starts, strict=True)]
     gained, lived, ended = [0.0] * len(starts), [0] * len(starts), [False] * len(starts)
     graph, weight, going = limbs_of(env), next(actor.parameters()), list(range(len(starts)))
     while going:
@@ -51,7 +52,7 @@ def play(
             actions = actor(torch.stack([seen[i] for i in going]).to(weight), graph).double().cpu().numpy()
         for i, action in zip(tuple(going), actions, strict=True):
             observation, reward, ended[i], cut, _ = worlds[i].step(action.reshape(env.action_space.shape))
-            seen[i], gained[i], lived[i] = limbs_seen(observation), gained[i] + float(reward), lived[i] + 1
+            seen[i], gained[i], lived[i] = limbs_seen(observation, dtype), gained[i] + float(reward), lived[i] + 1
             if ended[i] or cut or lived[i] == steps:
                 going.remove(i)
     episodes = [Episode(*one) for one in zip(gained, lived, map(bool, ended), strict=True)]
@@ -61,9 +62,12 @@ def play(
 def by_bearing(
     env: Any, actor: nn.Module, bearings: int = 12, *, episodes: int = 1, steps: int | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Returns ``(bearings, episodes)`` with the target all round, the first in the east: the same starts, turned."""
+    """Returns ``(bearings, episodes)`` with the target all round, the first in the east: the same starts, turned.
+
+    They are played in double precision: chaos makes the rounding of single precision visible within 200 steps.
+    """
     angles = [2 * math.pi * b / bearings for b in range(bearings)]
-    found = play(env, actor, range(seed, seed + episodes), angles, steps)
+    found = play(env, copy.deepcopy(actor).double(), range(seed, seed + episodes), angles, steps)
     return np.array([[one.gained for one in row] for row in found])
 
 
@@ -92,6 +96,6 @@ def faced(env: Any, bearing: float) -> Any:
     return inner.observe()
 
 
-def _begun(env: Any, seed: int, bearing: float | None) -> torch.Tensor:
+def _begun(env: Any, seed: int, bearing: float | None, dtype: torch.dtype) -> torch.Tensor:
     observation, _ = env.reset(seed=seed)
-    return limbs_seen(observation if bearing is None else faced(env, bearing))
+    return limbs_seen(observation if bearing is None else faced(env, bearing), dtype)

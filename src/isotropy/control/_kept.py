@@ -117,7 +117,8 @@ def evaluate_trained(
                 found_of(env, found.actor, bearings, returns, found.group, seed)
                 for env, returns in zip(worlds, gained, strict=True)
             ),
-            environments=tuple(known), curve={}, updates=0, transitions=0, seed=seed, where="",
+            environments=tuple(known), graphs=tuple(map(limbs_of, worlds)),
+            curve={}, updates=0, transitions=0, seed=seed, where="",
             frames=tuple(film(worlds[0], found.actor, seed=seed)),
         )  # fmt: skip
         return answer.write(replace(result, **answer.stamp()))

@@ -175,11 +175,11 @@ def limbs_of(env: Any) -> LimbTree:
     return graph
 
 
-def limbs_seen(observation: Any) -> Tensor:
+def limbs_seen(observation: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     """``(limbs, 41)`` of an observation, which is ``{"limbs": ...}``. Raises SchemaError for another."""
     if not isinstance(observation, Mapping) or "limbs" not in observation:
         raise SchemaError(f"an observation of type {type(observation).__name__}", 'a dictionary with "limbs"')
-    return torch.as_tensor(cast(Seen, observation)["limbs"], dtype=torch.float32)
+    return torch.as_tensor(cast(Seen, observation)["limbs"], dtype=dtype)
 
 
 @torch.no_grad()

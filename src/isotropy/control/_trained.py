@@ -109,7 +109,7 @@ class Trained(Answer[Bearings]):
         """The torques ``(limbs, 3)`` for an observation ``{"limbs": (limbs, 41)}``, or ``(limbs, 41)``.
 
         ``graph`` is the tree of limbs, by default that of the trained body of so many limbs. Raises ShapeError for
-        limbs of another width, and where no body that was trained has so many.
+        limbs of another width, where no body that was trained has so many, and where several of different trees do.
         """
         limbs = observation["limbs"] if isinstance(observation, Mapping) else observation
         seen = torch.as_tensor(limbs, dtype=torch.float32)
@@ -119,6 +119,12 @@ class Trained(Answer[Bearings]):
         if not fitting:
             known = ", ".join(str(len(one.parents)) for one in self.graphs)
             raise ShapeError(f"a body of {counted(len(seen), 'limb')}", f"{known} limbs", "give graph=LimbGraph...")
+        if not all(_alike(fitting[0], one) for one in fitting[1:]):
+            raise ShapeError(
+                f"a body of {counted(len(seen), 'limb')}, as several of different trees that were trained have",
+                "graph=",
+                "give graph=env.unwrapped.graph",
+            )
         network: nn.Module = self.actor
         with torch.no_grad():
             return network(seen[None].to(next(network.parameters())), fitting[0])[0].double().cpu().numpy()
@@ -200,6 +206,11 @@ class Trained(Answer[Bearings]):
     def _card(self) -> Table:
         rows = [[body.name, body.limbs, body.world or "not measured"] for body in self.bodies]
         return Table((Column("body"), Column("limbs", "number"), Column("symmetry of the environment")), rows)
+
+
+def _alike(one: LimbTree, other: LimbTree) -> bool:
+    """Whether limbs have the same places in both, and the same ones on their other sides."""
+    return torch.equal(one.parents, other.parents) and torch.equal(one.twins, other.twins)
 
 
 _SEEN = "From the side, the target to the right, the torso in the middle; no noise."
