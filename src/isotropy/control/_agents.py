@@ -16,17 +16,27 @@ from isotropy.nn import SubequivariantCritic, SubequivariantPolicy
 from isotropy.nn.parts import LimbTree
 from isotropy.random import derive
 
-Policy = Literal["subequivariant", "mlp", "augmented", "heading", "shared", "transformer"]
+Policy = Literal["subequivariant", "mlp", "augmented", "heading", "shared", "transformer", "heading-transformer"]
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 WHOLE = ("mlp", "augmented", "heading")  # which know one body
+SIZED = ("subequivariant", "transformer", "heading-transformer")  # which are there in the paper's size too
+_PAPER = {
+    "width": 128,
+    "layers": 3,
+    "heads": 2,
+}  # of a transformer: channels, layers and heads of the subequivariant one
 
 
 def agent_of(policy: str, graphs: Sequence[LimbTree], *, size: str, group: str, seed: int) -> Agent:
     """A new agent for bodies of these trees; the weights are those of the seed.
 
-    Raises DomainError for a policy that is none, and for several trees of limbs where a network knows one.
+    Raises DomainError for a policy or a size that is none, for a size that a policy has
+    not, and for several trees of limbs where a network knows one.
     """
     one_of("policy", policy, POLICIES)
+    one_of("size", size, ("small", "paper"))
+    if size != "small" and policy not in SIZED:
+        raise DomainError(f"size={size!r} of policy={policy!r}", "'small'", f"{', '.join(SIZED)} have another")
     first, *others = graphs
     if policy in WHOLE and not all(torch.equal(first.parents, other.parents) for other in others):
         limbs = sorted({len(graph.parents) for graph in graphs})
@@ -48,12 +58,16 @@ def _makers(policy: str, tree: LimbTree, size: str, group: str) -> Callable[[boo
     def whole(critic: bool) -> nn.Module:
         return WholeNetwork(len(tree.parents), critic=critic, tree=tree)
 
+    def transformer(critic: bool) -> nn.Module:
+        return TransformerNetwork(critic=critic, **(_PAPER if size == "paper" else {}))
+
     makers: dict[str, Callable[[bool], nn.Module]] = {
         "subequivariant": subequivariant,
         "mlp": whole,
         "augmented": whole,
         "heading": lambda critic: Headed(whole(critic)),
         "shared": lambda critic: MessageNetwork(critic=critic),
-        "transformer": lambda critic: TransformerNetwork(critic=critic),
+        "transformer": transformer,
+        "heading-transformer": lambda critic: Headed(transformer(critic)),
     }
     return makers[policy]

@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from isotropy.control._engine import gymnasium
 from isotropy.control._stream import limbs_of, limbs_seen
 from isotropy.errors import DomainError, SchemaError
 
@@ -71,21 +72,22 @@ def by_bearing(
     return np.array([[one.gained for one in row] for row in found])
 
 
-def aimless(env: Any, episodes: int, seed: int = 0) -> list[float]:
-    """Returns of uniformly random actions: what any policy has to beat."""
+def aimless(env: Any, episodes: int, seed: int = 0, steps: int | None = None) -> list[float]:
+    """Returns of uniformly random actions, of whole episodes or their first ``steps``: what any policy has to beat."""
     env, draw, returns = copy.deepcopy(env), np.random.default_rng(seed), list[float]()
     for k in range(episodes):
         env.reset(seed=seed + k)
-        gained, over = 0.0, False
+        gained, lived, over = 0.0, 0, False
         while not over:
             _, reward, ended, cut, _ = env.step(draw.uniform(-1, 1, env.action_space.shape))
-            gained, over = gained + float(reward), bool(ended or cut)
+            gained, lived = gained + float(reward), lived + 1
+            over = bool(ended or cut) or lived == steps
         returns.append(gained)
     return returns
 
 
 def faced(env: Any, bearing: float) -> Any:
-    """Turns the scene so that the target lies at ``bearing``, and what is seen then.
+    """Turns the scene so that the target lies at ``bearing``, and what is seen then, through all ObservationWrappers.
 
     Raises SchemaError for an environment that cannot be turned.
     """
@@ -93,7 +95,15 @@ def faced(env: Any, bearing: float) -> Any:
     if not all(hasattr(inner, name) for name in ("rotate", "observe", "bearing")):
         raise SchemaError(f"the environment {env}, which cannot be turned", "rotate(theta), observe() and bearing")
     inner.rotate(bearing - inner.bearing)
-    return inner.observe()
+    return _worn(env)
+
+
+def _worn(env: Any) -> Any:
+    """What an environment shows as it is now: of the inmost, seen through what it wears."""
+    if not isinstance(env, gymnasium.Wrapper):
+        return env.observe()
+    seen = _worn(cast(Any, env).env)
+    return cast(Any, env).observation(seen) if isinstance(env, gymnasium.ObservationWrapper) else seen
 
 
 def _begun(env: Any, seed: int, bearing: float | None, dtype: torch.dtype) -> torch.Tensor:

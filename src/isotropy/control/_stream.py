@@ -160,7 +160,7 @@ class Life:
 
 def limbs_of(env: Any) -> LimbTree:
     """The tree of limbs of an environment; raises SchemaError where there is none, ShapeError for other actions."""
-    graph = getattr(env.unwrapped, "graph", None)
+    graph = getattr(getattr(env, "unwrapped", None), "graph", None)
     if not isinstance(graph, LimbTree):
         raise SchemaError(
             f"the environment {env}, without a tree of limbs", "one of make_locomotion (env.unwrapped.graph)",
