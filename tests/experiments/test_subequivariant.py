@@ -30,6 +30,7 @@ from isotropy.experiments.subequivariant._invariance import mirrored, states_of
 from isotropy.experiments.subequivariant._physics import Motions, Scene, scenes
 from isotropy.experiments.subequivariant._sector import Equivariant, Velocities, played
 from isotropy.runs import Run
+from isotropy.train import Step
 
 TINY = Config(
     sector=SectorPlan(transitions=60, test=30, steps=3, batch=16),
@@ -154,21 +155,31 @@ def test_bodies_do_not_begin_inside_each_other(monkeypatch: pytest.MonkeyPatch) 
 def test_angles_of_turned_scenes_are_drawn_from_the_stream_that_a_checkpoint_keeps(kind: type) -> None:
     drawn = list[torch.Tensor]()
 
-    class Watched:
-        generator = torch.Generator().manual_seed(0)
-        model = staticmethod(lambda x, *_: drawn.append(x.clone()) or x[..., :3])
-        mixed = staticmethod(lambda batch: batch)
-        penalised = staticmethod(lambda total, _: total)
-        descend = staticmethod(lambda _: None)
+    class Told(torch.nn.Module):
+        def forward(self, x: torch.Tensor, *_: Any) -> torch.Tensor:
+            drawn.append(x.clone())
+            return x[..., :3]
+
+    class Watched(Step):
+        def __init__(self) -> None:
+            self.model, self.generator = Told(), torch.Generator().manual_seed(5)
+
+        def mixed(self, batch: Any) -> Any:
+            return batch
+
+        def penalised(self, objective: torch.Tensor, batch: Any) -> torch.Tensor:
+            return objective
+
+        def descend(self, objective: torch.Tensor, optimizer: str | None = None) -> None:
+            pass
 
     limbs = torch.randn(4, 2, 41, generator=torch.Generator().manual_seed(1))
     velocities = kind is Velocities
     scene = Scene(torch.randn(4, 3, 3), torch.zeros(3, dtype=torch.long), torch.tensor([0.0, 0.0, -9.8]))
     task = kind(turns=True) if velocities else kind([scene], turns=True)
     batch = (limbs, limbs[..., :3], limbs[..., :3]) if velocities else (0, 1)
-    for _ in range(2):
-        Watched.generator.manual_seed(5)
-        task.step(Watched(), batch)
-    task.step(Watched(), batch)
+    now = Watched()
+    for step in (Watched(), now, now):
+        task.step(step, batch)
     assert torch.equal(drawn[0], drawn[1])
     assert not torch.allclose(drawn[1], drawn[2])
