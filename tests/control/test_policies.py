@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -14,6 +17,7 @@ from typer.testing import CliRunner
 
 from isotropy.cli import app
 from isotropy.control import (
+    Bearings,
     HeadingFrame,
     PointMass,
     Recipe,
@@ -23,15 +27,19 @@ from isotropy.control import (
     load_trained,
     make_locomotion,
     train,
+    train_bodies,
 )
 from isotropy.control._agents import POLICIES, agent_of
-from isotropy.control._episodes import by_bearing
+from isotropy.control._episodes import aimless, by_bearing, faced
 from isotropy.control._film import capsules, drawn, film
 from isotropy.control._replay import turned
+from isotropy.control._trained import rose
 from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.estimate import Estimate
 from isotropy.frames import Frame, FrameAveraged
+from isotropy.report import Scatter, Table
 
-INVARIANT = {"subequivariant", "heading"}
+INVARIANT = {"subequivariant", "heading", "heading-transformer"}
 
 
 @pytest.mark.parametrize("policy", POLICIES)
@@ -49,6 +57,43 @@ def test_turns_change_nothing_where_a_policy_is_invariant_and_something_elsewher
             one, two = ask(seen), ask(other)
             apart = float((one - two).abs().max() / one.abs().max())
             assert apart < 1e-11 if policy in INVARIANT else apart > 1e-4, apart
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_actor_is_the_same_in_training_and_in_evaluation(policy: str) -> None:
+    graph = make_locomotion("walker_7_full").unwrapped.graph
+    actor = agent_of(policy, [graph], size="small", group="O(2)@z", seed=0).actor
+    seen = torch.randn(3, 7, 41, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        one, two = actor.train()(seen, graph), actor.eval()(seen, graph)
+    assert two.isfinite().all()
+    assert torch.allclose(one, two, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_every_policy_is_trained_and_acts(policy: str) -> None:
+    env = make_locomotion("hopper_3_shin")
+    found = train(env, policy=policy, steps=12, recipe=Recipe(warmup=4, batch=4), bearings=0, evaluations=1)
+    assert np.isfinite(found.act(env.reset(seed=0)[0])).all()
+
+
+def test_the_transformer_reads_relations_as_numbers() -> None:
+    """Half as much again of the bias moves torques a little; as a mask of yes and no it would move nothing, or all."""
+    graph = make_locomotion("walker_7_full").unwrapped.graph
+    actor = agent_of("transformer", [graph], size="small", group="O(2)@z", seed=0).actor.eval()
+    seen = torch.randn(2, 7, 41, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        before = actor(seen, graph)
+        actor.get_submodule("bias").weight.mul_(1.5)  # pyright: ignore[reportCallIssue, reportAttributeAccessIssue]
+        assert 1e-6 < float((actor(seen, graph) - before).abs().max()) < 1
+
+
+def test_returns_are_flat_until_chaos_where_a_policy_is_invariant() -> None:
+    env = make_locomotion("walker_7_full")
+    actor = agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
+    returns = by_bearing(env, actor, 5, steps=200, seed=0)
+    assert np.ptp(returns) < 1e-8 * np.abs(returns).max()
+    assert next(actor.parameters()).dtype == torch.float32  # a copy was asked
 
 
 def test_networks_that_drive_any_body_do_not_care_for_the_order_of_limbs() -> None:
@@ -150,6 +195,42 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
         evaluate_trained(tmp_path / "run", bodies=["hopper_5_full"], bearings=1)
 
 
+def test_sizes_are_those_of_networks_that_have_them() -> None:
+    graph = make_locomotion("hopper_3_shin").unwrapped.graph
+    for policy in ("subequivariant", "transformer", "heading-transformer"):
+        small, paper = (
+            sum(p.numel() for p in agent_of(policy, [graph], size=size, group="O(2)@z", seed=0).actor.parameters())
+            for size in ("small", "paper")
+        )
+        assert paper > 4 * small
+    for policy in ("mlp", "augmented", "heading", "shared"):
+        with pytest.raises(DomainError, match="size='paper' of policy"):
+            agent_of(policy, [graph], size="paper", group="O(2)@z", seed=0)
+
+
+def test_an_evaluation_on_another_body_acts_on_that_body(tmp_path: Path) -> None:
+    quick = Recipe(warmup=4, batch=4)
+    train_bodies(["hopper_3_shin"], policy="shared", steps=8, recipe=quick, bearings=0, out=tmp_path / "run")
+    other = evaluate_trained(tmp_path / "run", bodies=["hopper_4_lower_shin"], bearings=1)
+    assert other.act(make_locomotion("hopper_4_lower_shin").reset(seed=0)[0]).shape == (4, 3)
+
+
+def test_bodies_of_as_many_limbs_and_other_trees_are_told_apart() -> None:
+    worlds = [make_locomotion(body) for body in ("walker_5_foot", "walker_5_left_knee")]
+    graphs = [env.unwrapped.graph for env in worlds]
+    found = Trained(bodies=(), policy="shared", graphs=tuple(graphs),
+                    actor=agent_of("shared", graphs, size="small", group="O(2)@z", seed=0).actor)  # fmt: skip
+    seen = worlds[0].reset(seed=0)[0]
+    with pytest.raises(ShapeError, match="give graph="):
+        found.act(seen)
+    assert not np.allclose(found.act(seen, graphs[0]), found.act(seen, graphs[1]))
+    with pytest.raises(DomainError, match="not all in one tree"):
+        agent_of("mlp", graphs, size="small", group="O(2)@z", seed=0)
+    one = agent_of("heading", graphs[:1], size="small", group="O(2)@z", seed=0).actor
+    with pytest.raises(ShapeError, match="limbs hang on"):
+        one(torch.as_tensor(seen["limbs"]).float()[None], graphs[1])
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -189,6 +270,86 @@ def test_what_python_trains_and_what_it_refuses() -> None:
         train(gymnasium.make("Ant-v5"), steps=2000)
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"evaluations": 0}, "evaluations=0"),
+        ({"bearings": -1}, "bearings=-1"),
+        ({"group": "O(2)@z", "policy": "subequivariant"}, 'group="SO'),
+        ({"device": "cuda:99"}, "a device of this machine"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_lived_through(given: dict[str, Any], said: str) -> None:
+    class Untouched(PointMass):
+        def reset(self, **_: Any) -> Any:
+            raise AssertionError("it was lived in")
+
+    usual: dict[str, Any] = {"policy": "heading", "recipe": Recipe(warmup=4, batch=4), "steps": 8}
+    with pytest.raises((DomainError, SchemaError), match=re.escape(said)):
+        train(Untouched(), **(usual | given))
+
+
+@pytest.mark.parametrize("given", [{"every": 0}, {"rate": math.inf}, {"clip": math.nan}, {"warmup": -1}])
+def test_recipes_that_cannot_be_followed_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(DomainError, match=next(iter(given))):
+        Recipe(**given)
+
+
+def test_worlds_may_be_told_one_after_another_and_a_body_by_its_name(tmp_path: Path) -> None:
+    quick: dict[str, Any] = {"steps": 8, "recipe": Recipe(warmup=4, batch=4), "policy": "heading", "bearings": 0}
+    assert train((PointMass() for _ in range(1)), evaluations=1, **quick).transitions == 8
+    with pytest.raises(SchemaError, match="hopper_3_shin, without a tree"):
+        train("hopper_3_shin", **quick)
+    assert [body.name for body in train_bodies("hopper_3_shin", out=tmp_path / "run", **quick)] == ["hopper_3_shin"]
+
+
+def body_of(*returns: float, **more: Any) -> Bearings:
+    at = tuple(90.0 * k for k in range(len(returns)))
+    return Bearings("b", 3, Estimate(1.0, 0.5, 1.5, n=3), 0.25, at, returns, **more)
+
+
+def test_losses_are_told_as_they_are() -> None:
+    assert body_of(3.0, 4.0).flatness == 0.75
+    assert math.isclose(body_of(-3.0, -4.0).flatness, 0.75)
+    assert body_of(-1.0, 1.0).flatness == -1
+    assert body_of(0.0, 0.0).flatness == 1
+    assert math.isnan(body_of().flatness)
+    assert math.isnan(body_of(1.0, math.nan).flatness)
+    assert math.isnan(body_of(math.nan, 1.0).flatness)
+    told = rose(body_of(-3.0, -4.0))
+    assert isinstance(told, Table)
+    assert [row[1] for row in told.rows] == [-3.0, -4.0, 0.25]
+
+
+def test_random_actions_are_given_as_long_as_the_policy_is() -> None:
+    told = rose(body_of(1.0, 2.0, steps=200, random_by_bearing=0.125))
+    assert isinstance(told, Scatter)
+    assert "random, 0.125" in [points.label for points in told.clouds]
+    assert "200 steps" in str(told.caption)
+    env = PointMass(steps=9)
+    whole, begun = aimless(env, 1), aimless(env, 1, steps=4)
+    assert whole != begun
+    assert begun == aimless(PointMass(steps=4), 1)
+
+
+def test_next_steps_are_those_that_can_be_taken() -> None:
+    kept = Trained(bodies=(body_of(1.0),), policy="mlp", updates=3, where="my run")
+    assert kept.next_steps == ()  # of an environment that only Python knows
+    known = replace(kept, environments=({"body": "hopper_3_shin"},))
+    assert known.next_steps == ("isotropy control evaluate 'my run' --bearings 12",)
+
+
+def test_turned_scenes_are_seen_through_wrappers() -> None:
+    class Dimmed(gymnasium.ObservationWrapper):  # type: ignore[type-arg]
+        def observation(self, observation: Any) -> Any:
+            return {"limbs": 0.5 * observation["limbs"]}
+
+    env = Dimmed(Sector(PointMass()))
+    env.reset(seed=0)
+    seen = faced(env, 1.0)["limbs"]
+    np.testing.assert_array_equal(seen, 0.5 * env.unwrapped.observe()["limbs"])  # type: ignore[attr-defined]
+
+
 def test_films_show_where_limbs_are() -> None:
     env = make_locomotion("walker_7_full")
     env.reset(seed=0)
@@ -202,6 +363,17 @@ def test_films_show_where_limbs_are() -> None:
     still = agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
     frames = film(env, still, frames=3, steps=4)
     assert [frame.label for frame in frames] == ["0.00 s", "0.02 s", "0.03 s"]
+    inner = env.unwrapped
+
+    class Bursting(gymnasium.Wrapper):  # type: ignore[type-arg]
+        def step(self, action: Any) -> Any:
+            told = super().step(action)
+            if self.env.unwrapped.data.time > 2.5 * inner.dt:  # type: ignore[attr-defined]
+                self.env.unwrapped.data.qpos[:] = np.nan  # type: ignore[attr-defined]
+                return told[0], 0.0, True, False, {}
+            return told
+
+    assert [frame.label for frame in film(Bursting(env), still, frames=9)] == ["0.00 s", "0.01 s", "0.02 s"]
     assert film(PointMass(), agent_of("heading", [PointMass().graph], size="small", group="O(2)@z", seed=0).actor) == []
 
 

@@ -121,6 +121,49 @@ def _after_one(name: str, before: dict[str, Any], batch: dict[str, Any], graph: 
     return agent.state_dict()[name]
 
 
+def test_the_actor_climbs_the_value_of_its_critic() -> None:
+    """After an update of the actor alone the first critic finds its torques worth more."""
+    env = make_locomotion("hopper_3_shin")
+    graph = env.unwrapped.graph
+    agent = agent_of("heading", [graph], size="small", group="SO(2)@z", seed=0)
+    draw = torch.Generator().manual_seed(1)
+    seen, after = (torch.randn(16, 3, 41, generator=draw) for _ in range(2))
+    batch = {"seen": seen, "action": torch.rand(16, 3, 3, generator=draw), "reward": torch.arange(16.0), "next": after,
+             "done": torch.zeros(16), "body": 0}  # fmt: skip
+
+    def still(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, 0.0)
+
+    def worth() -> float:
+        with torch.no_grad():
+            return float(agent.critics[0](seen, agent.actor(seen, graph), graph).mean())
+
+    before = worth()
+    fit(agent, TD3([graph], Recipe()), [batch], optimizer={"actor": adam, "critics": still}, max_steps=1,
+        progress=False)  # fmt: skip
+    assert worth() > before + 1e-4
+
+
+def test_actions_of_targets_are_smoothed_by_clipped_noise() -> None:
+    """The critics of the targets are shown the slow actor's torques with noise of the recipe, clipped twice."""
+    graph = make_locomotion("hopper_3_shin").unwrapped.graph
+    agent = agent_of("heading", [graph], size="small", group="SO(2)@z", seed=0)
+    after = torch.randn(64, 3, 41, generator=torch.Generator().manual_seed(1))
+    shown: list[torch.Tensor] = []
+    handle = agent.slow_critics[0].register_forward_pre_hook(lambda _, given: shown.append(given[1]))
+    recipe = Recipe(smoothing=0.4, smoothing_clip=0.5)
+    TD3([graph], recipe)._target(
+        agent, after, torch.zeros(64), torch.zeros(64), graph, torch.Generator().manual_seed(7)
+    )  # fmt: skip
+    handle.remove()
+    with torch.no_grad():
+        chosen = agent.slow_actor(after, graph)
+    noise = 0.4 * torch.randn(chosen.shape, generator=torch.Generator().manual_seed(7))
+    assert float(noise.abs().max()) > 0.5  # so that the clip is seen
+    expected = torch.minimum(torch.maximum(noise, torch.tensor(-0.5)), torch.tensor(0.5)) + chosen
+    assert torch.allclose(shown[0], expected.clamp(-1, 1), atol=1e-6)
+
+
 def test_a_cut_is_no_end_and_the_oldest_is_overwritten() -> None:
     env = PointMass(steps=4)
     agent = agent_of("shared", [env.graph], size="small", group="SO(2)@z", seed=0)
@@ -143,6 +186,11 @@ def test_replay_takes_the_memory_that_is_said() -> None:
     assert held == Replay.bytes_of(5, 1000)
     with pytest.raises(DomainError, match="not finite"):
         replay.add(torch.full((5, 41), math.nan), torch.zeros(5, 3), 0.0, torch.zeros(5, 41), False)
+    full = Replay(1, 1)
+    full.add(torch.ones(1, 41), torch.zeros(1, 3), 1.0, torch.ones(1, 41), False)
+    with pytest.raises(DomainError, match="not finite"):
+        full.add(torch.zeros(1, 41), torch.zeros(1, 3), math.nan, torch.zeros(1, 41), False)
+    assert (full.sample(1, torch.Generator())["seen"] == 1).all()  # what was refused has overwritten nothing
     with pytest.raises(DomainError, match="empty replay"):
         replay.sample(3, torch.Generator())
 

@@ -29,6 +29,7 @@ class Policy(StrEnum):
     heading = "heading"
     shared = "shared"
     transformer = "transformer"
+    heading_transformer = "heading-transformer"
 
 
 @control.callback()
@@ -57,7 +58,7 @@ def train(
     target: Annotated[str, typer.Option("--target", help="direction or point.")] = "direction",
     cone: Annotated[str, typer.Option("--cone", help="Friction: elliptic, or pyramidal (no turns).")] = "elliptic",
     group: Annotated[str, typer.Option("--group", help="Of the subequivariant policy: O(2)@z or SO(2)@z.")] = "O(2)@z",
-    size: Annotated[str, typer.Option("--size", help="Of the subequivariant policy: small or paper.")] = "small",
+    size: Annotated[str, typer.Option("--size", help="small; of subequivariant and transformers: or paper.")] = "small",
     bearings: Annotated[int, typer.Option("--bearings", min=1, help="Directions that it is looked at in.")] = 12,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",

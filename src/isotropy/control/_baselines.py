@@ -18,11 +18,12 @@ _ACTION = 3
 
 class WholeNetwork(nn.Module):
     """A perceptron on all ``limbs`` of one body at once: torques ``(rows, limbs, 3)``, or with ``critic`` their value
-    ``(rows, 1)``. Raises ShapeError for a body with another number of limbs."""
+    ``(rows, 1)``. Raises ShapeError for a body with another number of limbs, or another ``tree`` where one is given:
+    its numbers would be read as those of other limbs."""
 
-    def __init__(self, limbs: int, *, critic: bool = False, hidden: int = 256) -> None:
+    def __init__(self, limbs: int, *, critic: bool = False, hidden: int = 256, tree: LimbTree | None = None) -> None:
         super().__init__()
-        self.limbs, self.critic, self.hidden = limbs, critic, hidden
+        self.limbs, self.critic, self.hidden, self.tree = limbs, critic, hidden, tree
         each = WIDTH + (_ACTION if critic else 0)
         out = 1 if critic else _ACTION * limbs
         self.network = nn.Sequential(
@@ -36,6 +37,13 @@ class WholeNetwork(nn.Module):
                 f"a body of {counted(x.shape[1], 'limb')}", f"{self.limbs}: this network knows one body",
                 'policy="shared", "transformer" or "subequivariant" drive any',
             )  # fmt: skip
+        graph = given[-1]
+        if self.tree is not None and isinstance(graph, LimbTree) and not torch.equal(graph.parents, self.tree.parents):
+            raise ShapeError(
+                f"a body whose limbs hang on {graph.parents.tolist()}",
+                f"{self.tree.parents.tolist()}: this network knows one body",
+                'policy="shared", "transformer" or "subequivariant" drive any',
+            )
         out = self.network(x.flatten(1))
         return out if self.critic else out.tanh().unflatten(-1, (self.limbs, _ACTION))
 
@@ -94,8 +102,7 @@ class TransformerNetwork(nn.Module):
         self.embed = nn.Linear(each, width)
         self.places = nn.Embedding(3 * _PLACES, width)
         self.bias = nn.Linear(3, heads)
-        layer = nn.TransformerEncoderLayer(width, heads, 2 * width, dropout=0.0, batch_first=True)
-        self.layers = nn.TransformerEncoder(layer, layers, enable_nested_tensor=False)
+        self.layers = nn.ModuleList(_Encoder(width, heads) for _ in range(layers))
         self.out = nn.Linear(each + width, out)
 
     def forward(self, *given: Any) -> Tensor:
@@ -106,9 +113,32 @@ class TransformerNetwork(nn.Module):
         offset = torch.arange(3) * _PLACES
         h = self.embed(x) + self.places((tree.traversals + offset).to(x.device)).sum(1)
         bias = self.bias(tree.relation.to(x)).movedim(-1, 0)  # (heads, limbs, limbs)
-        h = self.layers(h, mask=bias.repeat(len(x), 1, 1))
+        for layer in self.layers:
+            h = layer(h, bias)
         answers = self.out(torch.cat([x, h], -1))
         return answers[..., 0] if self.critic else answers.tanh()
+
+
+class _Encoder(nn.Module):
+    """Attention, then a perceptron, each added and normalised (Vaswani et al. 2017); ``bias`` is added to the logits.
+
+    Our own, since in evaluation ``nn.TransformerEncoderLayer`` takes a fused path that reads any mask as a boolean one.
+    """
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv, self.brought = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.forward_part = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, width))
+        self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+
+    def forward(
+        self, h: Float[Tensor, "rows limbs c"], bias: Float[Tensor, "heads limbs limbs"]
+    ) -> Float[Tensor, "rows limbs c"]:
+        q, k, v = self.qkv(h).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)  # (rows, heads, limbs, part)
+        brought = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+        h = self.norm(h + self.brought(brought.transpose(1, 2).flatten(2)))
+        return self.norm_out(h + self.forward_part(h))
 
 
 _PLACES = 15  # as many limbs as have places of their own

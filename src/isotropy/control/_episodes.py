@@ -6,13 +6,14 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from isotropy.control._engine import gymnasium
 from isotropy.control._stream import limbs_of, limbs_seen
 from isotropy.errors import DomainError, SchemaError
 
@@ -43,7 +44,8 @@ def play(
     if not starts:
         raise DomainError("no episodes", "at least one seed and one bearing")
     worlds = [copy.deepcopy(env) for _ in starts]
-    seen = [_begun(world, *start) for world, start in zip(worlds, starts, strict=True)]
+    dtype = next(actor.parameters()).dtype
+    seen = [_begun(world, *start, dtype) for world, start in zip(worlds, starts, strict=True)]
     gained, lived, ended = [0.0] * len(starts), [0] * len(starts), [False] * len(starts)
     graph, weight, going = limbs_of(env), next(actor.parameters()), list(range(len(starts)))
     while going:
@@ -51,7 +53,7 @@ def play(
             actions = actor(torch.stack([seen[i] for i in going]).to(weight), graph).double().cpu().numpy()
         for i, action in zip(tuple(going), actions, strict=True):
             observation, reward, ended[i], cut, _ = worlds[i].step(action.reshape(env.action_space.shape))
-            seen[i], gained[i], lived[i] = limbs_seen(observation), gained[i] + float(reward), lived[i] + 1
+            seen[i], gained[i], lived[i] = limbs_seen(observation, dtype), gained[i] + float(reward), lived[i] + 1
             if ended[i] or cut or lived[i] == steps:
                 going.remove(i)
     episodes = [Episode(*one) for one in zip(gained, lived, map(bool, ended), strict=True)]
@@ -61,27 +63,31 @@ def play(
 def by_bearing(
     env: Any, actor: nn.Module, bearings: int = 12, *, episodes: int = 1, steps: int | None = None, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Returns ``(bearings, episodes)`` with the target all round, the first in the east: the same starts, turned."""
+    """Returns ``(bearings, episodes)`` with the target all round, the first in the east: the same starts, turned.
+
+    They are played in double precision: chaos makes the rounding of single precision visible within 200 steps.
+    """
     angles = [2 * math.pi * b / bearings for b in range(bearings)]
-    found = play(env, actor, range(seed, seed + episodes), angles, steps)
+    found = play(env, copy.deepcopy(actor).double(), range(seed, seed + episodes), angles, steps)
     return np.array([[one.gained for one in row] for row in found])
 
 
-def aimless(env: Any, episodes: int, seed: int = 0) -> list[float]:
-    """Returns of uniformly random actions: what any policy has to beat."""
+def aimless(env: Any, episodes: int, seed: int = 0, steps: int | None = None) -> list[float]:
+    """Returns of uniformly random actions, of whole episodes or their first ``steps``: what any policy has to beat."""
     env, draw, returns = copy.deepcopy(env), np.random.default_rng(seed), list[float]()
     for k in range(episodes):
         env.reset(seed=seed + k)
-        gained, over = 0.0, False
+        gained, lived, over = 0.0, 0, False
         while not over:
             _, reward, ended, cut, _ = env.step(draw.uniform(-1, 1, env.action_space.shape))
-            gained, over = gained + float(reward), bool(ended or cut)
+            gained, lived = gained + float(reward), lived + 1
+            over = bool(ended or cut) or lived == steps
         returns.append(gained)
     return returns
 
 
 def faced(env: Any, bearing: float) -> Any:
-    """Turns the scene so that the target lies at ``bearing``, and what is seen then.
+    """Turns the scene so that the target lies at ``bearing``, and what is seen then, through all ObservationWrappers.
 
     Raises SchemaError for an environment that cannot be turned.
     """
@@ -89,9 +95,17 @@ def faced(env: Any, bearing: float) -> Any:
     if not all(hasattr(inner, name) for name in ("rotate", "observe", "bearing")):
         raise SchemaError(f"the environment {env}, which cannot be turned", "rotate(theta), observe() and bearing")
     inner.rotate(bearing - inner.bearing)
-    return inner.observe()
+    return _worn(env)
 
 
-def _begun(env: Any, seed: int, bearing: float | None) -> torch.Tensor:
+def _worn(env: Any) -> Any:
+    """What an environment shows as it is now: of the inmost, seen through what it wears."""
+    if not isinstance(env, gymnasium.Wrapper):
+        return env.observe()
+    seen = _worn(cast(Any, env).env)
+    return cast(Any, env).observation(seen) if isinstance(env, gymnasium.ObservationWrapper) else seen
+
+
+def _begun(env: Any, seed: int, bearing: float | None, dtype: torch.dtype) -> torch.Tensor:
     observation, _ = env.reset(seed=seed)
-    return limbs_seen(observation if bearing is None else faced(env, bearing))
+    return limbs_seen(observation if bearing is None else faced(env, bearing), dtype)

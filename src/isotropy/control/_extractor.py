@@ -1,4 +1,4 @@
-"""The front door for Stable-Baselines3: features of limbs that a turn of the scene leaves alone."""
+"""Features for Stable-Baselines3: those of limbs that a turn of the scene leaves alone."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ except ImportError:
 
 
 class SubequivariantExtractor(_Base or nn.Module):  # pyright: ignore[reportGeneralTypeIssues,reportUntypedBaseClass]
-    """Features ``(rows, limbs * 67)`` of observations ``{"limbs": (rows, limbs, 41)}``: what the subequivariant layers
-    know of each limb, with the torques that their policy would choose.
+    """Features ``(rows, limbs * (2 channels + 3))``, ``limbs * 67`` of the small size, of observations
+    ``{"limbs": (rows, limbs, 41)}``: what the subequivariant layers know of each limb, with the torques that their
+    policy would choose.
 
     Turns about gravity change none of them, so that every policy, critic and algorithm of Stable-Baselines3 behind it
     is invariant: ``TD3("MultiInputPolicy", env, policy_kwargs={"features_extractor_class": SubequivariantExtractor,

@@ -23,7 +23,7 @@ _OVER = 2  # drawn so many times larger, then made smaller: edges are smooth
 def film(env: Any, actor: nn.Module, *, seed: int = 0, frames: int = 8, steps: int | None = None) -> list[Picture]:
     """So many pictures over one episode without noise, seen from the side, the target to the right.
 
-    Empty for an environment that has no model of MuJoCo.
+    Empty for an environment that has no model of MuJoCo. Where a simulation blows up, the film ends before.
     """
     inner = env.unwrapped
     if not isinstance(getattr(inner, "model", None), mujoco.MjModel):
@@ -38,8 +38,9 @@ def film(env: Any, actor: nn.Module, *, seed: int = 0, frames: int = 8, steps: i
         observation, _, ended, cut, _ = env.step(action.reshape(env.action_space.shape))
         shots.append((len(shots), capsules(inner)))
         over = bool(ended or cut)
+    shots = [shot for shot in shots if np.isfinite(shot[1]).all()]
     chosen = np.unique(np.linspace(0, len(shots) - 1, frames).round().astype(int))
-    return [Picture(drawn(shots[k][1]), f"{k * inner.dt:.2f} s") for k in chosen]
+    return [Picture(drawn(shots[k][1]), f"{shots[k][0] * inner.dt:.2f} s") for k in chosen]
 
 
 def capsules(inner: Any) -> NDArray[np.float64]:

@@ -25,7 +25,7 @@ _EPISODES = 12
 
 
 def train_bodies(
-    named: Sequence[str],
+    named: str | Sequence[str],
     *,
     out: str | Path,
     target: str = "direction",
@@ -45,7 +45,8 @@ def train_bodies(
 
     Raises what ``make_locomotion`` and ``train`` raise.
     """
-    known = [{"body": body, "target": target, "cone": cone} for name in named for body in members(name)]
+    names = [named] if isinstance(named, str) else named
+    known = [{"body": body, "target": target, "cone": cone} for name in names for body in members(name)]
     worlds = [made(one, seed) for one in known]
     return train(
         worlds, policy=policy, size=size, group=group, steps=steps, minutes=minutes, recipe=recipe, seed=seed, run=out,
@@ -93,7 +94,7 @@ def evaluate_trained(
     run: str | Path,
     *,
     bearings: int = 12,
-    bodies: Sequence[str] = (),
+    bodies: str | Sequence[str] = (),
     out: str | Path | None = None,
     seed: int = 1,
 ) -> Trained:
@@ -106,7 +107,8 @@ def evaluate_trained(
         raise DomainError(f"bearings={bearings}", "1 or more")
     found = load_trained(run)
     usual = {key: found.environments[0][key] for key in ("target", "cone")}
-    known = [{**usual, "body": b} for name in bodies for b in members(name)] or [dict(e) for e in found.environments]
+    names = [bodies] if isinstance(bodies, str) else bodies
+    known = [{**usual, "body": b} for name in names for b in members(name)] or [dict(e) for e in found.environments]
     settings = {"run": str(run), "bearings": bearings, "bodies": ", ".join(one["body"] for one in known), "seed": seed}
     with answering(out, False, settings) as answer:
         worlds = [made(one, seed) for one in known]
@@ -117,7 +119,8 @@ def evaluate_trained(
                 found_of(env, found.actor, bearings, returns, found.group, seed)
                 for env, returns in zip(worlds, gained, strict=True)
             ),
-            environments=tuple(known), curve={}, updates=0, transitions=0, seed=seed, where="",
+            environments=tuple(known), graphs=tuple(map(limbs_of, worlds)),
+            curve={}, updates=0, transitions=0, seed=seed, where="",
             frames=tuple(film(worlds[0], found.actor, seed=seed)),
         )  # fmt: skip
         return answer.write(replace(result, **answer.stamp()))

@@ -26,7 +26,7 @@ class PointMass(gymnasium.Env[Any, NDArray[np.float64]]):
     the speed towards the target, m/s. ``sector``: targets are drawn within so many radians, about east. Thrusters
     turn along with the target, so that the optimum, each thruster full with the sign of its axis along it, is the same
     in every direction: ``best`` is its return. Thrusters are arrows and not axes of rotation: the world has
-    SO(2)@z, and its mirror is not that of a body of hinges.
+    SO(2)@z (``symmetry``), and its mirror is not that of a body of hinges.
 
     Raises DomainError for a sector of no size, ShapeError for other than three thrusts.
 
@@ -34,6 +34,8 @@ class PointMass(gymnasium.Env[Any, NDArray[np.float64]]):
     >>> env.reset(seed=0)[0]["limbs"].shape, env.action_space.shape
     ((1, 41), (1, 3))
     """
+
+    symmetry = "SO(2)@z"  # to a policy that holds thrusters to be axes, their mirror images cancel on average
 
     def __init__(self, sector: float = 2 * np.pi, steps: int = 50) -> None:
         if not 0 < sector <= 2 * np.pi + 1e-9:

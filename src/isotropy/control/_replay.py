@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.control._observe import WIDTH
 from isotropy.errors import DomainError, counted
+from isotropy.groups.parts import rotation3
 
 Transitions = dict[str, Tensor]
 _ACTION = 3  # torques of a limb
@@ -57,11 +58,12 @@ class Replay:
 
     def add(self, seen: ArrayLike, action: ArrayLike, reward: float, after: ArrayLike, done: bool) -> None:
         """One transition, in the place of the oldest where there is no other."""
-        at = self.count % self.capacity
-        for name, value in zip(self._rows, (seen, action, reward, after, done), strict=True):
-            self._rows[name][at] = torch.as_tensor(value, dtype=torch.float32)
-        if not all(bool(rows[at].isfinite().all()) for rows in self._rows.values()):
+        row = [torch.as_tensor(value, dtype=torch.float32) for value in (seen, action, reward, after, done)]
+        if not all(bool(one.isfinite().all()) for one in row):
             raise DomainError("a transition with numbers that are not finite", "finite observations and rewards")
+        at = self.count % self.capacity
+        for rows, one in zip(self._rows.values(), row, strict=True):
+            rows[at] = one
         self.count += 1
 
     def sample(self, rows: int, generator: torch.Generator) -> Transitions:
@@ -88,7 +90,6 @@ def turned(seen: Float[Tensor, "rows limbs 41"], angle: Float[Tensor, " rows"]) 
     >>> turned(east, torch.tensor([torch.pi / 2]))[0, 0, 6:9].round().tolist()
     [-0.0, 1.0, 0.0]
     """
-    c, s, zero = angle.cos(), angle.sin(), torch.zeros_like(angle)
-    R = torch.stack([c, -s, zero, s, c, zero, zero, zero, zero + 1], -1).view(-1, 1, 3, 3)
+    R = rotation3(nn.functional.pad(angle[:, None], (2, 0)))[:, None]
     vectors = seen[..., :24].unflatten(-1, (8, 3)) @ R.mT
     return torch.cat([vectors.flatten(-2), seen[..., 24:]], -1)

@@ -160,7 +160,7 @@ class Life:
 
 def limbs_of(env: Any) -> LimbTree:
     """The tree of limbs of an environment; raises SchemaError where there is none, ShapeError for other actions."""
-    graph = getattr(env.unwrapped, "graph", None)
+    graph = getattr(getattr(env, "unwrapped", None), "graph", None)
     if not isinstance(graph, LimbTree):
         raise SchemaError(
             f"the environment {env}, without a tree of limbs", "one of make_locomotion (env.unwrapped.graph)",
@@ -175,11 +175,11 @@ def limbs_of(env: Any) -> LimbTree:
     return graph
 
 
-def limbs_seen(observation: Any) -> Tensor:
+def limbs_seen(observation: Any, dtype: torch.dtype = torch.float32) -> Tensor:
     """``(limbs, 41)`` of an observation, which is ``{"limbs": ...}``. Raises SchemaError for another."""
     if not isinstance(observation, Mapping) or "limbs" not in observation:
         raise SchemaError(f"an observation of type {type(observation).__name__}", 'a dictionary with "limbs"')
-    return torch.as_tensor(cast(Seen, observation)["limbs"], dtype=torch.float32)
+    return torch.as_tensor(cast(Seen, observation)["limbs"], dtype=dtype)
 
 
 @torch.no_grad()

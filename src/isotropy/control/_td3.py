@@ -50,8 +50,11 @@ class Recipe:
     capacity: int = 1_000_000
 
     def __post_init__(self) -> None:
+        for name in ("batch", "delay", "every", "capacity", "warmup"):
+            if not isinstance(vars(self)[name], int):
+                raise DomainError(f"{name}={vars(self)[name]}", "a whole number")
         for name in ("rate", "clip", "batch", "delay", "every", "capacity"):
-            if not vars(self)[name] > 0:
+            if not vars(self)[name] > 0 or (name == "rate" and self.rate == math.inf):
                 raise DomainError(f"{name}={vars(self)[name]}", "a positive number")
         for name in ("smoothing", "smoothing_clip", "exploration", "warmup"):
             if not 0 <= vars(self)[name] < math.inf:

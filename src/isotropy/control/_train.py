@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import nn
 
 from isotropy.control._agents import agent_of
@@ -22,13 +23,14 @@ from isotropy.control._symmetry import measure_symmetry
 from isotropy.control._td3 import Recipe
 from isotropy.control._teach import teach
 from isotropy.control._trained import Bearings, Trained
-from isotropy.errors import DomainError, IsotropyError
+from isotropy.errors import DomainError, IsotropyError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.study import answering
 
 POLICY = "policy.safetensors"
 _LAST = 3  # evaluations that count at the end
 _AIMLESS = 20  # random episodes
+_ROUND = 200  # steps of control by bearing: what rounding leaves of the symmetry for as long
 
 
 def train(
@@ -52,16 +54,20 @@ def train(
     """One policy for an environment, or for several, trained by TD3; ``.act(observation)`` and ``.curve``.
 
     - ``envs``: of ``make_locomotion``, or any with ``env.unwrapped.graph`` and observations ``{"limbs": (limbs, 41)}``.
-    - ``policy``: "subequivariant", of ``size`` "small" or "paper" and ``group`` "O(2)@z" or "SO(2)@z"; "mlp",
-      "augmented" (an MLP on scenes turned at random) and "heading" (an MLP behind a HeadingFrame), which know one body;
-      "shared" and "transformer", which drive any.
+    - ``policy``: "subequivariant", of ``group`` "O(2)@z" or "SO(2)@z"; "mlp", "augmented" (an MLP on scenes turned at
+      random) and "heading" (an MLP behind a HeadingFrame), which know one body; "shared", "transformer" and
+      "heading-transformer" (behind a HeadingFrame), which drive any.
+    - ``size``: "small", or for the subequivariant policy and transformers "paper".
     - ``steps`` of control, over all bodies, or ``minutes`` of the clock; ``recipe``: rates and sizes of TD3.
     - ``run``: the folder of result.json, report.html, weights and checkpoints; ``resume`` goes on there, on the CPU bit
       for bit where environments tell their state, as ours do.
-    - ``bearings``: directions of the target that the policy is looked at in; ``evaluations`` over the training.
+    - ``bearings``: directions of the target that the policy is looked at in, for the first 200 steps of an episode;
+      ``evaluations``, of whole episodes, over the training.
 
-    Raises DomainError for unknown words, for several bodies with a network that knows one, for both or neither of
-    ``steps`` and ``minutes``; SchemaError for environments without limbs; DivergedError for what is not finite.
+    Raises DomainError for unknown words, for numbers out of their ranges, for several bodies with a network that knows
+    one, for both or neither of ``steps`` and ``minutes``, for mirrors ("O(2)@z") in a world that has none
+    (``env.unwrapped.symmetry`` says so), and for transitions that are not finite; DivergedError, which is one, for
+    losses that are not; SchemaError for environments without limbs, and for a device that is not there.
 
     >>> from isotropy.control import PointMass
     >>> result = train(PointMass(), policy="heading", steps=60, recipe=Recipe(warmup=20, batch=8), bearings=4)
@@ -69,9 +75,10 @@ def train(
     (20, 60, (1, 3))
     """
     began = time.monotonic()
-    worlds = list(envs) if isinstance(envs, Sequence) else [envs]
+    worlds = list[Any](envs) if isinstance(envs, Iterable) and not isinstance(envs, str) else [envs]
     recipe = recipe or Recipe()
     updates = _updates(worlds, steps, minutes, recipe)
+    _check(worlds, policy, group, bearings, evaluations, device)
     graphs = [limbs_of(env) for env in worlds]
     agent = agent_of(policy, graphs, size=size, group=group, seed=seed).to(device)
     settings = {
@@ -114,7 +121,7 @@ def train(
 
 def found_of(env: Any, actor: nn.Module, bearings: int, returns: Sequence[float], group: str, seed: int) -> Bearings:
     """What is told of a body: its returns, those of random actions, those all round, and the world that it acts in."""
-    turned = by_bearing(env, actor, bearings, episodes=2, steps=200, seed=seed).mean(1) if bearings else np.zeros(0)
+    turned = by_bearing(env, actor, bearings, episodes=2, steps=_ROUND, seed=seed).mean(1) if bearings else np.zeros(0)
     return Bearings(
         name_of(env),
         len(limbs_of(env).parents),
@@ -123,6 +130,8 @@ def found_of(env: Any, actor: nn.Module, bearings: int, returns: Sequence[float]
         tuple(360.0 * k / max(bearings, 1) for k in range(bearings)),
         tuple(float(value) for value in turned),
         _world(env, group, seed),
+        _ROUND if bearings else 0,
+        float(np.mean(aimless(env, _AIMLESS, seed, _ROUND))) if bearings else 0.0,
     )
 
 
@@ -152,6 +161,24 @@ def _world(env: Any, group: str, seed: int) -> str:
     except IsotropyError:  # a body without a mirror image has its turns
         found = measure_symmetry(copy.deepcopy(env), "SO(2)@z", steps=25, seed=seed)
     return f"{found.verdict} (dynamics {found.surviving('dynamics')}, reward {found.surviving('reward')})"
+
+
+def _check(worlds: Sequence[Any], policy: str, group: str, bearings: int, evaluations: int, device: str) -> None:
+    """Raises what ``train`` says it raises of these, before anything is lived through."""
+    for name, given, least in (("bearings", bearings, 0), ("evaluations", evaluations, 1)):
+        if not isinstance(given, int) or given < least:
+            raise DomainError(f"{name}={given}", f"a whole number, {least} or more")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as missing:  # torch has either for a device that is not there
+        reason = str(missing).splitlines()[0]
+        raise SchemaError(f"device={device!r}", "a device of this machine, cpu or cuda", reason) from missing
+    for env in worlds if policy == "subequivariant" else ():
+        has = getattr(getattr(env, "unwrapped", env), "symmetry", group)
+        if has != group:
+            raise DomainError(
+                f"group={group!r} in {name_of(env)}, whose symmetry is {has}", has, f'group="{has}"'
+            )  # fmt: skip
 
 
 def _updates(worlds: Sequence[Any], steps: int | None, minutes: float | None, recipe: Recipe) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -46,6 +47,7 @@ _POLICY = {
     "heading": "the perceptron behind the heading frame",
     "shared": "the shared modular policy",
     "transformer": "the transformer",
+    "heading-transformer": "the transformer behind the heading frame",
 }
 
 
@@ -53,6 +55,9 @@ _POLICY = {
 class Bearings:
     """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do, and
     the ``returns`` of the same starts with the target at each of ``bearings`` (degrees from east).
+
+    Those are of the first ``steps`` of an episode, in which random actions gain ``random_by_bearing``; ``gained`` and
+    ``random`` are of whole ones.
 
     ``gained`` has the bootstrap interval of the mean over episodes of the last evaluations. ``world`` says which
     symmetry the environment itself was measured to have ("" where it was not).
@@ -65,11 +70,17 @@ class Bearings:
     bearings: tuple[float, ...] = ()
     returns: tuple[float, ...] = ()
     world: str = ""
+    steps: int = 0
+    random_by_bearing: float = 0.0
 
     @property
     def flatness(self) -> float:
-        """The worst bearing over the best; NaN where the best is worth nothing."""
-        return min(self.returns) / max(self.returns) if self.returns and max(self.returns) > 0 else math.nan
+        """The worst bearing over the best where all gain something; in general 1 less the spread, best less worst, over
+        the largest return, gained or lost. NaN without bearings, and where a return is none."""
+        most = max(map(abs, self.returns), default=math.nan)
+        if not math.isfinite(sum(self.returns)) or math.isnan(most):
+            return math.nan
+        return 1 - (max(self.returns) - min(self.returns)) / most if most else 1.0
 
     @property
     def learned(self) -> bool:
@@ -81,10 +92,11 @@ class Bearings:
 class Trained(Answer[Bearings]):
     """A ``policy`` that was trained on ``bodies``, ``result["hopper_3_shin"]``, and acts: ``result.act(observation)``.
 
-    ``size`` and ``group`` are those of a subequivariant one. ``curve`` has the columns updates, transitions, cpu_s,
-    return (of training, with noise) and evaluated (without), of so many ``transitions``, ``updates`` and
-    ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made them. The
-    ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or loaded.
+    ``size`` is that of the network, ``group`` that of a subequivariant one. ``curve`` has the columns updates,
+    transitions, cpu_s, return (of training, with noise) and evaluated (without), of so many ``transitions``,
+    ``updates`` and ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made
+    them. The ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or
+    loaded.
     ``data``, ``notes``, ``settings``, ``seed``, ``seconds``, ``date`` and ``command`` say how it was asked.
     """
 
@@ -109,7 +121,7 @@ class Trained(Answer[Bearings]):
         """The torques ``(limbs, 3)`` for an observation ``{"limbs": (limbs, 41)}``, or ``(limbs, 41)``.
 
         ``graph`` is the tree of limbs, by default that of the trained body of so many limbs. Raises ShapeError for
-        limbs of another width, and where no body that was trained has so many.
+        limbs of another width, where no body that was trained has so many, and where several of different trees do.
         """
         limbs = observation["limbs"] if isinstance(observation, Mapping) else observation
         seen = torch.as_tensor(limbs, dtype=torch.float32)
@@ -119,6 +131,12 @@ class Trained(Answer[Bearings]):
         if not fitting:
             known = ", ".join(str(len(one.parents)) for one in self.graphs)
             raise ShapeError(f"a body of {counted(len(seen), 'limb')}", f"{known} limbs", "give graph=LimbGraph...")
+        if not all(_alike(fitting[0], one) for one in fitting[1:]):
+            raise ShapeError(
+                f"a body of {counted(len(seen), 'limb')}, as trained bodies of different trees have",
+                "its tree",
+                "give graph=env.unwrapped.graph",
+            )
         network: nn.Module = self.actor
         with torch.no_grad():
             return network(seen[None].to(next(network.parameters())), fitting[0])[0].double().cpu().numpy()
@@ -144,16 +162,18 @@ class Trained(Answer[Bearings]):
             f"{self.cpu_seconds:.0f} s of the processor."
         )
         flat = [
-            f"{body.name}: over {counted(len(body.returns), 'bearing')} of the target the worst return is "
-            f"{100 * body.flatness:.4g} % of the best."
+            f"{body.name}: over {counted(len(body.returns), 'bearing')} of the target returns lie between "
+            f"{min(body.returns):.4g} and {max(body.returns):.4g}, worst / best {body.flatness:.4g}."
             for body in self.bodies
-            if body.returns and max(body.returns) > 0
+            if body.returns
         ]
         return [self.headline(), *([spent] if self.updates else []), *flat, *self.notes]
 
     @property
     def next_steps(self) -> Sequence[str]:
-        return (f"isotropy control evaluate {self.where} --bearings 12",) if self.where and self.updates else ()
+        if not (self.where and self.updates and self.environments):  # others only Python can make again
+            return ()
+        return (shlex.join(["isotropy", "control", "evaluate", self.where, "--bearings", "12"]),)
 
     def summary(self) -> Table:
         rows = [
@@ -202,27 +222,41 @@ class Trained(Answer[Bearings]):
         return Table((Column("body"), Column("limbs", "number"), Column("symmetry of the environment")), rows)
 
 
+def _alike(one: LimbTree, other: LimbTree) -> bool:
+    """Whether limbs have the same places in both, and the same ones on their other sides."""
+    return torch.equal(one.parents, other.parents) and torch.equal(one.twins, other.twins)
+
+
 _SEEN = "From the side, the target to the right, the torso in the middle; no noise."
 
 
-def rose(body: Bearings) -> Scatter:
-    """The returns around a circle: the direction is that of the target, the distance from the middle the return."""
+def rose(body: Bearings) -> Block:
+    """The returns around a circle: the direction is that of the target, the distance from the middle the return; a
+    table where one is below 0, which no distance is."""
+    title = f"{body.name}: return by bearing"
+    steps = f"the first {body.steps} steps" if body.steps else "whole episodes"
+    random = body.random_by_bearing if body.steps else body.random
+    if not min(body.returns) >= 0:
+        columns = Column("bearing"), Column("return", "number", explain=f"of {steps}, the same starts turned")
+        rows = [[f"{at:.0f} degrees", gained] for at, gained in zip(body.bearings, body.returns, strict=True)]
+        return Table(columns, [*rows, ["random actions", random]], title=title)
 
     def ring(radius: float, angles: Any) -> tuple[list[float], list[float]]:
         return [float(radius * math.cos(a)) for a in angles], [float(radius * math.sin(a)) for a in angles]
 
     round_ = np.linspace(0, 2 * math.pi, 361)
-    best = max(max(body.returns), 0.0)
+    best = max(body.returns)
     at = [math.radians(b) for b in body.bearings]
-    x = [max(r, 0.0) * math.cos(a) for r, a in zip(body.returns, at, strict=True)]
-    y = [max(r, 0.0) * math.sin(a) for r, a in zip(body.returns, at, strict=True)]
+    x = [r * math.cos(a) for r, a in zip(body.returns, at, strict=True)]
+    y = [r * math.sin(a) for r, a in zip(body.returns, at, strict=True)]
     arrows = [(x[k], y[k], x[(k + 1) % len(x)], y[(k + 1) % len(y)]) for k in range(len(x))]
     clouds = [
         Points(f"best, {best:.4g}", *ring(best, round_)),
-        Points(f"random, {body.random:.4g}", *ring(max(body.random, 0.0), round_)),
+        Points(f"random, {random:.4g}", *ring(max(random, 0.0), round_)),
         Points("policy", x, y),
     ]
     said = (
-        f"The target at {counted(len(x), 'bearing')}, the same starts turned; distance from the middle is the return."
+        f"The target at {counted(len(x), 'bearing')}, the same starts turned; distance from the middle is the return "
+        f"of {steps}, that of random actions too."
     )
-    return Scatter(clouds, plane=True, arrows=arrows, title=f"{body.name}: return by bearing", caption=said, half=True)
+    return Scatter(clouds, plane=True, arrows=arrows, title=title, caption=said, half=True)

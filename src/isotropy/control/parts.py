@@ -1,6 +1,7 @@
 """What experiments build on: networks that policies are compared with, episodes, and scenes that are turned."""
 
 from isotropy.control._agents import POLICIES as POLICIES
+from isotropy.control._agents import SIZED as SIZED
 from isotropy.control._agents import agent_of as agent_of
 from isotropy.control._baselines import MessageNetwork as MessageNetwork
 from isotropy.control._baselines import TransformerNetwork as TransformerNetwork

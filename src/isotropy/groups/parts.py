@@ -1,6 +1,7 @@
 """What rooms above build from: an element as one tensor, the basis that goes with an axis, Haar draws, plain names,
-whether an element is connected to the identity, and periodic functions by their samples."""
+whether an element is connected to the identity, rotations about a vector, and periodic functions by their samples."""
 
+from isotropy.groups._exponential import rotation3 as rotation3
 from isotropy.groups._form_text import form_text as form_text
 from isotropy.groups._fourier import circle as circle
 from isotropy.groups._fourier import refined as refined

@@ -16,13 +16,13 @@ from isotropy.random import derive
 from isotropy.runs import Run
 
 if TYPE_CHECKING:
-    from isotropy.train import History
+    from isotropy.train import History, Task
 
 Loss = Callable[[nn.Module, Any], Tensor]
 
 
 def train(
-    network: nn.Module, loss: Loss, batches: Iterable[Any], plan: Any, run: Run, seed: int, **settings: Any
+    network: nn.Module, loss: Loss | Task, batches: Iterable[Any], plan: Any, run: Run, seed: int, **settings: Any
 ) -> History:
     """Adam with a cosine to 0, or what ``settings`` of ``fit`` say instead; resumed where it was interrupted.
 

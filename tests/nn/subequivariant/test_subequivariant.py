@@ -230,3 +230,16 @@ def test_a_state_of_another_group_is_refused_by_name() -> None:
 
     with pytest.raises(SchemaError, match="group"):
         policy("SO(2)@z").load_state_dict(policy().state_dict())
+
+
+def test_what_is_kept_under_inference_serves_trainings_too() -> None:
+    """Indices of triangles and relations of a tree that are first asked for under inference mode."""
+    from isotropy.nn.subequivariant._columns import _upper
+
+    _upper.cache_clear()
+    policy, tree = SubequivariantPolicy().double(), LimbTree(torch.tensor([-1, 0, 1]))
+    seen = torch.randn(2, 3, 41, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        policy(seen, tree)
+    policy(seen, tree).square().sum().backward()
+    assert all(weight.grad is not None for weight in policy.parameters() if weight.numel())

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import statistics
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from isotropy.control import HELD_OUT, PointMass, Recipe, evaluate_trained, train, train_bodies
-from isotropy.control.parts import by_bearing
-from isotropy.experiments.subequivariant._config import PuckPlan, WalkPlan
+from isotropy.control import HELD_OUT, PointMass, Recipe, Trained, evaluate_trained, train, train_bodies
+from isotropy.control.parts import SIZED, by_bearing
+from isotropy.experiments.subequivariant._config import RETURNS, PuckPlan, WalkPlan
 from isotropy.runs import Run
-from isotropy.study import job, part, size
+from isotropy.study import Trace, job, part, size
 
 _FIRST = 1000  # seed of the first start that is looked at
 
@@ -39,27 +40,42 @@ def puck_job(run: Run, *, seed: int, method: str, plan: PuckPlan) -> dict[str, A
     }  # fmt: skip
 
 
+def curves(found: Trained, where: str, method: str) -> list[Trace]:
+    """The looks without noise over transitions, updates and seconds of the processor, and what random actions gain."""
+    looked = [k for k, gained in enumerate(found.curve["evaluated"]) if gained is not None]
+    columns = {
+        said: [float(found.curve[name][k] or 0) for k in looked]  # counters, which begin at 0
+        for name, said in (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor"))
+    }
+    random = statistics.fmean(body.random for body in found)
+    returns = [float(value) for value in found.curve["evaluated"] if value is not None]
+    return [
+        Trace(RETURNS, f"{method}, {where}", {**columns, "return": returns}),
+        Trace(RETURNS, f"random actions, {where}", {**columns, "return": [random] * len(looked)}),
+    ]
+
+
 @job
 def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
-    """Returns of the last evaluations over those of random actions, the worst bearing over the best, and, where bodies
-    of the families are held out, the same for those, never seen."""
+    """Returns of the last evaluations, those of random actions, by how much the lower end of the one is above twice the
+    other (``margin``, of the body where that is least), the worst bearing over the best, and, where bodies of the
+    families are held out, the same returns for those, never seen."""
     recipe = Recipe(rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup)
     names, place = task.split("+"), part(run, plan, method, task, seed).path
+    large = plan.size if method in SIZED else "small"
     found = train_bodies(
-        names, out=place, policy=method, size=plan.size, steps=plan.steps, recipe=recipe, seed=seed, resume=True,
+        names, out=place, policy=method, size=large, steps=plan.steps, recipe=recipe, seed=seed, resume=True,
         bearings=plan.bearings, device=plan.device,
     )  # fmt: skip
     told = {
         "return": statistics.fmean(body.gained.mean for body in found),
         "low": statistics.fmean(body.gained.low for body in found),
         "random": statistics.fmean(body.random for body in found),
-        "flatness": min(body.flatness for body in found),
+        "margin": float(np.min([body.gained.low - body.random - abs(body.random) for body in found])),
+        "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
         "parameters": size(found.actor),
-        "trace": {
-            "updates": [float(v or 0) for v in found.curve["updates"]],
-            "return": [float(v or 0) for v in found.curve["evaluated"]],
-        },
+        "traces": [asdict(trace) for trace in curves(found, f"{task}, seed {seed}", method)],
     }  # fmt: skip
     unseen = [name for name in HELD_OUT if name.split("_")[0] in names]
     if unseen:

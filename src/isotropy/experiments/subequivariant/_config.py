@@ -12,6 +12,7 @@ small budget); bodies that fall."""
 
 OURS, TURNS_ALONE, BLIND = "subequivariant", "subequivariant, SO(2)@z", "subequivariant, no gravity"
 MLP, AUGMENTED, HEADING, SHARED, TRANSFORMER = "mlp", "augmented", "heading", "shared", "transformer"
+HEADING_TREES = "heading-transformer"
 EXACT_METHODS = (OURS, TURNS_ALONE, BLIND, MLP, HEADING, SHARED, TRANSFORMER)
 LEARNERS = (OURS, MLP, AUGMENTED, HEADING)
 PLAIN, PLAIN_TURNED = "plain", "plain, turned"
@@ -49,8 +50,8 @@ class PuckPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class WalkPlan(OnDevice):
-    """TD3 on bodies for ``steps`` of control, over all of them; ``size`` of the subequivariant networks. The last three
-    evaluations count."""
+    """TD3 on bodies for ``steps`` of control, over all of them; ``size`` of the subequivariant networks and the
+    transformers, others have one. The last three evaluations count."""
 
     steps: int = 4000
     size: str = "small"
@@ -99,6 +100,6 @@ FULL = Config(
     walk=WalkPlan(steps=2_500_000, size="paper", batch=256, rate=1e-4, every=1, warmup=5000),
     physics=PhysicsPlan(scenes=200, test=40, particles=30, frames=60, steps=20000),
     tasks=("hopper", "walker", "humanoid", "cheetah", "walker+humanoid+hopper", "cheetah+walker+humanoid+hopper"),
-    walkers=(OURS, SHARED, TRANSFORMER),
+    walkers=(OURS, SHARED, TRANSFORMER, HEADING_TREES),
     seeds=5,
 )

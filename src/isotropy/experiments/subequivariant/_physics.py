@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isotropy.experiments.subequivariant._config import OURS, PLAIN_TURNED, PhysicsPlan
+from isotropy.groups.parts import rotation3
 from isotropy.linalg import Segments, neighbours
 from isotropy.nn import SubequivariantDynamics
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.study import job, part, size, train
+from isotropy.train import Step, Task
 
 _BODIES, _DT, _RADIUS = 3, 1 / 60, 0.15
 _engine: Any = mujoco
@@ -32,7 +34,7 @@ class Scene:
 
     def turned(self, angle: float) -> Scene:
         """The same about the vertical."""
-        R = _turn(torch.tensor(angle, dtype=self.x.dtype))
+        R = rotation3(torch.tensor([0.0, 0.0, angle], dtype=self.x.dtype))
         return Scene(self.x @ R.T, self.objects, self.gravity)
 
 
@@ -44,16 +46,6 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
     high = scenes(plan, plan.test, float(plan.higher), derive(seed, "high"))
     torch.manual_seed(derive(seed, "weights"))
     model = SubequivariantDynamics(hidden=32, radius=_RADIUS, dt=_DT) if method == OURS else PlainDynamics()
-    draw = spawn(seed, "turns")
-
-    def loss(network: nn.Module, pair: tuple[int, int]) -> Tensor:
-        scene, t = learned[pair[0]], pair[1]
-        if method == PLAIN_TURNED:
-            scene = scene.turned(float(2 * torch.pi * torch.rand((), generator=draw)))
-        x = scene.x[t - 1 : t + 2]
-        v, after = (x[1:] - x[:-1]) / _DT
-        return (network(x[1], v, scene.objects, scene.gravity) - after).square().sum(-1)
-
     order = spawn(seed, "order")
     pairs = [
         (
@@ -62,7 +54,15 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
         )
         for _ in range(plan.steps)
     ]
-    train(model, loss, pairs, plan, part(run, plan, method, seed), seed, max_steps=plan.steps)
+    train(
+        model,
+        Motions(learned, turns=method == PLAIN_TURNED),
+        pairs,
+        plan,
+        part(run, plan, method, seed),
+        seed,
+        max_steps=plan.steps,
+    )
     turns = [2 * np.pi * k / max(plan.test, 1) + 0.7 for k in range(plan.test)]
     sets = {
         "other": test,
@@ -71,6 +71,28 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
     }
     told = {name: float(np.mean([rolled(model, scene, plan.horizon) for scene in some])) for name, some in sets.items()}
     return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model)}
+
+
+class Motions(Task):
+    """Velocities a frame later, squared errors of the particles at a pair (scene, frame); with ``turns`` of scenes
+    turned at random, by angles that a checkpoint keeps."""
+
+    def __init__(self, scenes: list[Scene], turns: bool) -> None:
+        super().__init__(_error)
+        self.scenes, self.turns = scenes, turns
+
+    def step(self, now: Step, batch: tuple[int, int]) -> Any:
+        scene, t = self.scenes[batch[0]], batch[1]
+        if self.turns:
+            scene = scene.turned(float(2 * torch.pi * torch.rand((), generator=now.generator)))
+        return super().step(now, (scene, t))
+
+
+def _error(network: nn.Module, batch: tuple[Scene, int]) -> Tensor:
+    scene, t = batch
+    x = scene.x[t - 1 : t + 2]
+    v, after = (x[1:] - x[:-1]) / _DT
+    return (network(x[1], v, scene.objects, scene.gravity) - after).square().sum(-1)
 
 
 def rolled(model: nn.Module, scene: Scene, horizon: int) -> float:
@@ -135,6 +157,9 @@ def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> Scene
         data.qpos[7 * b + 3 : 7 * b + 7] = q / np.linalg.norm(q)
         data.qvel[6 * b : 6 * b + 2] = draw.uniform(-0.5, 0.5, 2)
         data.qvel[6 * b + 3 : 6 * b + 6] = draw.uniform(-2, 2, 3)
+    _engine.mj_forward(model, data)
+    if data.ncon:  # bodies that begin inside each other are thrown apart: drawn again
+        return _scene(plan, higher, draw)
     own = [_surface(kinds[b], sizes[b], plan.particles, draw) for b in range(_BODIES)]
     frames = list[NDArray[np.float64]]()
     for _ in range(plan.frames):
@@ -153,9 +178,3 @@ def _surface(kind: str, half: NDArray[np.float64], count: int, draw: np.random.G
     if kind == "sphere":
         return half[0] * u / np.linalg.norm(u, axis=1, keepdims=True)
     return half * u / np.abs(u).max(1, keepdims=True)
-
-
-def _turn(angle: Tensor) -> Tensor:
-    c, s = angle.cos(), angle.sin()
-    zero, one = torch.zeros_like(c), torch.ones_like(c)
-    return torch.stack([c, -s, zero, s, c, zero, zero, zero, one]).view(3, 3)

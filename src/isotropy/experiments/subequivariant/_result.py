@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from isotropy.experiments.subequivariant._config import BEARING, EXACT, PHYSICS, RETURNS, SECTOR
-from isotropy.study import Published, Scored, bars, grid, quoted
+from isotropy.study import Published, Trace, Traced, bars, grid, quoted, traces
 
 _E3 = "Changes of velocity of all limbs over a step of control, learned where all look east."
 _E5 = "A puck with three thrusters, trained with targets in a sector. The optimum is known."
 _WALK = (
     "Returns of the last evaluations, without noise, with the lower end of their bootstrap interval, and of random "
-    "actions. What is claimed is that every direction is worth the same; a gait is not."
+    "actions; margin: by how much that lower end is above twice the random return. What is claimed is that every "
+    "direction is worth the same; a gait is not."
 )
 
 
+_LEARNING = "Every look at every training, without noise; none is smoothed away."
+
+
 @dataclass(frozen=True, kw_only=True)
-class Subequivariant(Scored):
+class Subequivariant(Traced):
     """Acting and predicting where gravity leaves the turns about it (specification 11 §4)."""
 
     kind: ClassVar[str] = "subequivariant"
@@ -29,6 +34,10 @@ class Subequivariant(Scored):
         grid(BEARING, "Share of the optimum", section="E5: a sector, trained in", caption=_E5),
         bars(BEARING, "Worst bearing over the best", "worst / best bearing", section="E5: a sector, trained in"),
         grid(RETURNS, "Returns", section="E1, E4: bodies", caption=_WALK),
+        *(
+            traces(RETURNS, x, f"Learning by {x}", {"return": "return"}, section="E1, E4: bodies", caption=_LEARNING)
+            for x in ("transitions", "updates", "s of the processor")
+        ),
         grid(PHYSICS, "Errors of rollouts", section="E6: what falls", caption="Squared centimetres, 20 frames ahead."),
         quoted,
     )
@@ -37,3 +46,9 @@ class Subequivariant(Scored):
         "The reference runs of the specification of this experiment, one seed each; returns of the paper are curves "
         "that were not read, and no number is claimed for it.",
     )
+
+    @classmethod
+    def told(cls, config: Any, done: Sequence[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
+        """Learning curves of all seeds; random actions, which are the same for all methods, once."""
+        every = [Trace(**trace) for _, outcome in done for trace in outcome.get("traces", ())]
+        return {**super().told(config, done), "traces": tuple({trace.name: trace for trace in every}.values())}

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from isotropy.control import HeadingFrame, Sector, make_locomotion
+from isotropy.control import HeadingFrame, make_locomotion
 from isotropy.control.parts import turned
 from isotropy.experiments.subequivariant._config import AUGMENTED, HEADING, OURS, SectorPlan
 from isotropy.nn import SubequivariantLinear
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
 from isotropy.study import job, part, size, train
-from isotropy.train import Batches
+from isotropy.train import Batches, Step, Task
 
 _V = slice(9, 12)  # where velocities stand
 
@@ -29,17 +29,17 @@ def sector_job(run: Run, *, seed: int, method: str, plan: SectorPlan) -> dict[st
     torch.manual_seed(derive(seed, "weights"))
     model = learner(method, seen.shape[1])
     cut = plan.transitions
-    draw = spawn(seed, "turns")
-
-    def loss(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-        x, u, y = batch
-        if method == AUGMENTED:
-            angle = 2 * torch.pi * torch.rand(len(x), generator=draw)
-            x, y = turned(x, angle), _turned_vectors(y, angle)
-        return (network(x, u) - y).square().mean((-1, -2))
 
     batches = Batches(seen[:cut], action[:cut], change[:cut], batch_size=plan.batch, seed=derive(seed, "batches"))
-    train(model, loss, batches, plan, part(run, plan, method, seed), seed, max_steps=plan.steps)
+    train(
+        model,
+        Velocities(turns=method == AUGMENTED),
+        batches,
+        plan,
+        part(run, plan, method, seed),
+        seed,
+        max_steps=plan.steps,
+    )
     x, u, y = seen[cut:], action[cut:], change[cut:]
     angle = 2 * torch.pi * torch.rand(len(x), generator=spawn(seed, "test"))
     variance = (y - y.mean(0)).square().mean()
@@ -49,12 +49,32 @@ def sector_job(run: Run, *, seed: int, method: str, plan: SectorPlan) -> dict[st
     return {"inside": inside, "outside": outside, "ratio": outside / inside, "parameters": size(model)}
 
 
+class Velocities(Task):
+    """Changes of velocity, mean squared; with ``turns``, of scenes turned by random angles that a checkpoint keeps."""
+
+    def __init__(self, turns: bool) -> None:
+        super().__init__(_error)
+        self.turns = turns
+
+    def step(self, now: Step, batch: tuple[Tensor, Tensor, Tensor]) -> Any:
+        x, u, y = batch
+        if self.turns:
+            angle = 2 * torch.pi * torch.rand(len(x), generator=now.generator)
+            x, y = turned(x, angle), _turned_vectors(y, angle)
+        return super().step(now, (x, u, y))
+
+
+def _error(network: nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    x, u, y = batch
+    return (network(x, u) - y).square().mean((-1, -2))
+
+
 def played(plan: SectorPlan, count: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Limbs ``(n, limbs, 41)``, random torques ``(n, limbs, 3)``, and how velocities change in a step of control.
 
     Body and target look east, within the plan's degrees: the scene is turned to the one, and its target to the other.
     """
-    env = Sector(make_locomotion(plan.body), 2 * np.radians(float(plan.degrees)))
+    env = make_locomotion(plan.body)
     world: Any = env.unwrapped
     draw = np.random.default_rng(derive(seed, "torques"))
     half = np.radians(float(plan.degrees))

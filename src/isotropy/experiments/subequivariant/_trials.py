@@ -65,7 +65,7 @@ def _walked(task: str) -> Any:
     def numbers(outcome: Outcome) -> Mapping[tuple[str, str], Any]:
         told = {
             (task, RETURN): outcome["return"], (f"{task}, lower end", RETURN): outcome["low"],
-            (f"{task}, random", RETURN): outcome["random"],
+            (f"{task}, random", RETURN): outcome["random"], (f"{task}, margin", RETURN): outcome["margin"],
             (f"{task}, worst / best bearing", RATIO): outcome["flatness"],
             (f"{task}, updates", "updates"): outcome["updates"],
         }  # fmt: skip

@@ -144,6 +144,7 @@ def _triangle(A: Float[Tensor, "... k 3"]) -> Float[Tensor, "... pairs"]:
 
 
 @cache
+@torch.inference_mode(False)  # kept for trainings too, whoever asks first
 def _upper(k: int, device: torch.device) -> tuple[Tensor, Tensor]:
     i, j = torch.triu_indices(k, k, device=device)
     return i, j

@@ -42,6 +42,7 @@ class LimbTree:
         return torch.arange(len(self.parents))
 
     @cached_property
+    @torch.inference_mode(False)  # kept for trainings too, whoever asks first
     def traversals(self) -> Int[Tensor, "limbs 3"]:
         """Positions of each limb in pre-, in- and post-order of the binary tree (first child, next sibling)."""
         children: list[list[int]] = [[] for _ in self.parents]
@@ -63,6 +64,7 @@ class LimbTree:
         return torch.stack([torch.tensor(order).argsort() for order in orders], -1)
 
     @cached_property
+    @torch.inference_mode(False)
     def relation(self) -> Float[Tensor, "limbs limbs 3"]:
         """PageRank of walks from each limb, the symmetric normalised Laplacian, and hops over the number of limbs."""
         n = len(self.parents)
