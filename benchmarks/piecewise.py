@@ -26,8 +26,8 @@ from isotropy.optics import measure_peak
 from isotropy.random import spawn
 
 Work = Callable[[], object]
-NOTES = """- As many frames are computed at a time as a bound on memory allows, by the number of points and not by how many
-  neighbours their cells have for them: many small cells hold no more than few large ones.
+NOTES = """- As many frames are computed at a time as a bound on memory allows, by the number of points and not by how
+  many neighbours their cells have for them: many small cells hold no more than few large ones.
 - The training step is four clouds of 256 points with normals. Four layers of eight frames are about 2.6 GFLOP a step,
   and mixtures, spread points and neighbours, which global frames do not have, take about a third of it.
 """
