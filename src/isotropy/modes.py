@@ -9,6 +9,14 @@ from typing import Any
 from torch import nn
 
 
+class Remembering(nn.Module):
+    """A base of norms, beside torch's own, that move averages by the rows they see in train mode.
+
+    Called with ``weight (rows,)`` they count rows by it. Who shows a model copies of what it is to see, or some of
+    them at a time, knows by it what would remember these. In eval mode nothing is remembered.
+    """
+
+
 @contextmanager
 def modes_kept(model: Any) -> Generator[None]:
     """Whatever happens to the modes of a module, each of its parts has its own again afterwards.

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 
 from frames.bodies import person
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.frames import Partition, piecewise_certificate
+from isotropy.frames import FrameAveraged, Partition, PCAFrame, piecewise_certificate
+from isotropy.frames._batch_norm import counted_once
 from isotropy.groups import SO, O
 from isotropy.linalg import Segments
 from isotropy.nn import PiecewiseClassifier, PiecewiseEncoder, PiecewiseSegmenter, part_targets, piecewise_loss
 from isotropy.nn.piecewise._standardised import Standardised
 from isotropy.random import spawn
+from isotropy.soft._invariance import untraced
 from isotropy.train import Cosine, fit
 
 
@@ -163,6 +165,35 @@ def test_what_is_standardised_is_what_was_seen() -> None:
     assert torch.equal(norm(seen[0]), norm(seen[0])), "evaluation changes nothing"
     one = Standardised(2)
     assert bool(one(torch.tensor([[3.0, 4.0]])).isfinite().all()), "a batch may be one cloud"
+
+
+def test_what_is_not_finite_is_not_remembered() -> None:
+    norm = Standardised(2)
+    norm(torch.tensor([[3.0, 4.0], [5.0, 9.0]]))
+    before = {name: buffer.clone() for name, buffer in norm.named_buffers()}
+    with pytest.raises(DomainError, match="numbers of cloud 1 that are not finite"):
+        norm(torch.tensor([[3.0, 4.0], [5.0, float("nan")]]))
+    norm(torch.zeros(0, 2))
+    with untraced(norm):
+        norm(torch.ones(1, 2))
+    assert all(torch.equal(buffer, before[name]) for name, buffer in norm.named_buffers())
+    said = norm.eval()(torch.tensor([[4.0, 4.0], [float("inf"), 0.0]]))
+    assert said[0].tolist() == pytest.approx([0.0, -1.0]), "in evaluation no cloud changes what is said of another"
+
+
+def test_a_cloud_counts_once_in_however_many_poses_it_is_seen() -> None:
+    """As for batch norms: copies are weighed, and chunks, which would each be remembered, refused."""
+    x = torch.tensor([[1.0], [2.0], [9.0], [9.0], [9.0]])
+    weight = torch.tensor([1.0, 1.0, 1 / 3, 1 / 3, 1 / 3])
+    norm, once = nn.Sequential(Standardised(1)), Standardised(1)
+    with counted_once(norm, weight, None):
+        said = norm(x)
+    assert torch.allclose(said[:3], once(x[:3]))
+    torch.testing.assert_close(norm[0].state_dict(), once.state_dict())
+    backbone = nn.Sequential(nn.Linear(3, 3), Standardised(3))
+    chunked = FrameAveraged(backbone, PCAFrame("O(3)"), "Vector", "Vector", chunk=2)
+    with pytest.raises(DomainError, match="chunk=2 with batch norm in train mode"):
+        chunked(torch.randn(2, 5, 3))
 
 
 def test_losses() -> None:

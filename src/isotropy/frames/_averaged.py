@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
 from isotropy.errors import DomainError, SchemaError
-from isotropy.frames._batch_norm import counted_once
+from isotropy.frames._batch_norm import batch_norms, counted_once
 from isotropy.frames._foreign import called
 from isotropy.frames._frame import Frame, next_draw
 from isotropy.frames._inputs import Inputs
@@ -232,13 +232,12 @@ def _refuse_order(rep_out: Type, frame: Frame) -> None:
 def _refuse_batch_norm(model: FrameAveraged) -> None:
     if model.chunk is None or not model.training:
         return
-    for name, part in model.named_modules():
-        if isinstance(part, nn.modules.batchnorm._BatchNorm) and part.training:
-            raise DomainError(
-                f"chunk={model.chunk} with batch norm in train mode ({name})",
-                "statistics of the whole batch",
-                "leave out chunk, call eval() on the batch norm, or use LayerNorm",
-            )
+    for name in batch_norms(model):
+        raise DomainError(
+            f"chunk={model.chunk} with batch norm in train mode ({name})",
+            "statistics of the whole batch",
+            "leave out chunk, call eval() on the batch norm, or use LayerNorm",
+        )
 
 
 def warn_of_dropout(model: nn.Module, law: str = "equivariant") -> None:

@@ -13,14 +13,15 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from isotropy.errors import DomainError, counted
 from isotropy.linalg import Segments
+from isotropy.modes import Remembering
 
 _EVEN = 1e-6  # relative: weights of one size are equal to rounding
 
 
-def batch_norms(model: Any) -> dict[str, _BatchNorm]:
-    """The batch norms of a model that take statistics of what they see, by name."""
+def batch_norms(model: Any) -> dict[str, _BatchNorm | Remembering]:
+    """The batch norms of a model, and others that remember, that take statistics of what they see, by name."""
     parts = model.named_modules() if isinstance(model, nn.Module) else ()
-    return {name: part for name, part in parts if isinstance(part, _BatchNorm) and part.training}
+    return {name: part for name, part in parts if isinstance(part, _BatchNorm | Remembering) and part.training}
 
 
 def uneven(weight: Float[Tensor, " P"]) -> bool:
@@ -58,7 +59,13 @@ def _replaced(part: nn.Module, forward: Callable[[Tensor], Tensor]) -> Generator
             part.__dict__["forward"] = own
 
 
-def _weighted(name: str, norm: _BatchNorm, weight: Tensor, inner: Segments | None) -> Callable[[Tensor], Tensor]:
+def _weighted(
+    name: str, norm: _BatchNorm | Remembering, weight: Tensor, inner: Segments | None
+) -> Callable[[Tensor], Tensor]:
+    if isinstance(norm, Remembering):
+        own = norm.forward
+        return lambda x: own(x, _of_rows(name, len(x), weight, inner))
+
     def forward(x: Tensor) -> Tensor:
         w = _of_rows(name, len(x), weight, inner).to(torch.promote_types(x.dtype, torch.float32))
         w = w / w.sum()

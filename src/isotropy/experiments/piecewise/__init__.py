@@ -7,6 +7,9 @@ from isotropy.experiments.piecewise._config import Config as Config
 from isotropy.experiments.piecewise._config import PeoplePlan as PeoplePlan
 from isotropy.experiments.piecewise._config import RoomsPlan as RoomsPlan
 from isotropy.experiments.piecewise._config import SubjectsPlan as SubjectsPlan
+from isotropy.experiments.piecewise._networks import OURS as OURS
+from isotropy.experiments.piecewise._networks import losses as losses
+from isotropy.experiments.piecewise._networks import network as network
 from isotropy.experiments.piecewise._result import PiecewiseFrames as PiecewiseFrames
 from isotropy.experiments.piecewise._trials import trials
 from isotropy.study import Experiment

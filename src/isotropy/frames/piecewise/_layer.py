@@ -11,12 +11,12 @@ from torch import Tensor, nn
 
 from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError, counted, one_of
 from isotropy.frames.piecewise._partition import Partition
-from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_group
+from isotropy.frames.piecewise._radial import GAP, RadialFrames, check_gap, check_group
 from isotropy.linalg import Segments, check_points, neighbours
 from isotropy.reps import Point, Rep, Scalar, Vector, parse_type
 from isotropy.settings import Settled
 
-_AT_ONCE = 2**22
+_AT_ONCE = 2**21
 """Numbers of neighbours held at a time, as frames allow: more do not fit into the caches, and are not faster."""
 
 
@@ -36,7 +36,7 @@ class PiecewiseLayer(Settled):
       closer than this, relative to the largest, leave their axes open.
     - ``normals``: a Vector of ``rep_in``, by name, that helps to decide axes, as unit vectors (others: a warning).
     - ``frames``: "radial", or "weighted" for outputs that do not jump where axes open: these count the less the nearer
-      they come to that, up to ten gaps.
+      they come to that, up to ten gaps, which may be 1 at most.
 
     Time and memory are those of 8 (4) passes of the network over N points, whatever the number of cells.
     Raises ShapeError, DtypeError, SchemaError and DomainError for what does not fit. Source: Atzmon et al., ICLR 2024
@@ -68,6 +68,7 @@ class PiecewiseLayer(Settled):
             raise DomainError(f"k_local={k_local}, width={width}", "1 or more")
         check_group(group)
         one_of("frames", frames, ("radial", "weighted"))
+        check_gap(gap, weighted=frames == "weighted")
         self.group, self.k_local, self.detach, self.gap, self.frames = group, k_local, detach, gap, frames
         self.normals = self.rep_in.vector(normals) if normals else None
         a, b = self.rep_in.scalars, self.rep_in.arrows
@@ -122,7 +123,9 @@ class PiecewiseLayer(Settled):
         edges = neighbours(x, k=self.k_local, segments=cells)
         y = x - about
         seen = _Seen.of(y, scalars, arrows, self.normals, frames, cells, edges, self.k_local)
-        at_once = max(1, _AT_ONCE // ((len(y) + edges.shape[1]) * self.near.out_features))
+        # Small cells have fewer neighbours than are asked for, and are not to be given more frames at a time for that.
+        rows = len(y) + max(edges.shape[1], len(y) * self.k_local)
+        at_once = max(1, _AT_ONCE // (rows * self.near.out_features))
         out = torch.cat([self._said(seen, some.signs, cells) for some in frames.split(at_once)], 1).transpose(0, 1)
         numbers = out[..., : self.rep_out.scalars].mean(0)
         directions = frames.back(out[..., self.rep_out.scalars :].unflatten(-1, (-1, 3)), cells.label)

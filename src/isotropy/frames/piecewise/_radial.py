@@ -62,9 +62,11 @@ class RadialFrames:
         """From the second moments of the points of each cell about their mean (O and SO: about the origin).
 
         ``normals`` count as ``beta`` times the mean squared radius; they decide most axes that points leave open.
-        ``weights`` are those of points, positive in sum over each cell, for frames without normals.
+        ``weights`` are those of points, positive in sum over each cell, for frames without normals. Raises DomainError
+        for another group, and for a ``gap`` from 1 on, or from 0.1 on with ``weighted`` frames.
         """
         check_group(group)
+        check_gap(gap, weighted=weighted)
         points, sets = x.detach() if detach else x, cells
         weights = None if weights is None else weights.double()
         affine = group in ("E(3)", "SE(3)")
@@ -88,7 +90,7 @@ class RadialFrames:
         )
         same = found.cluster[:, :, None] == found.cluster[:, None, :]
         axes = reflect_last(found.vectors) if group in ("SE(3)", "SO(3)") else found.vectors
-        near = _near(found.values, found.tol, same).to(x) if weighted else None
+        near = _near(found.values, found.tol).to(x) if weighted else None
         return cls(found.centre.to(x), axes.to(x), same.sum(2) == 1, same.long().argmax(2), _signs(group).to(x), near)
 
     def __len__(self) -> int:
@@ -141,15 +143,31 @@ def check_group(group: str) -> None:
         raise DomainError(f"the group {group}", f"one of {', '.join(_GROUPS)}")
 
 
-def _near(
-    values: Float[Tensor, "K 3"], limit: Float[Tensor, " K"], same: Bool[Tensor, "K 3 3"]
-) -> Float[Tensor, "K 3 3"]:
-    """1 for axes of one block, falling smoothly to 0 where eigenvalues are ten times the gap apart."""
-    lead = values[:, :1, None].clamp_min(torch.finfo(values.dtype).tiny)
-    apart = (values[:, :, None] - values[:, None]).abs() / lead / limit[:, None, None]
+def check_gap(gap: float, *, weighted: bool = False) -> None:
+    """Refuses gaps that are no share of the largest eigenvalue, or beyond which no axis counts in full."""
+    if not 0 <= gap < 1:
+        raise DomainError(f"gap={gap}", "0 or more and less than 1, a share of the largest eigenvalue")
+    if weighted and not 0 < gap <= 1 / _FADED:
+        raise DomainError(
+            f"gap={gap} with weighted frames, which fade up to {_FADED:g} gaps",
+            f"more than 0, and at most {1 / _FADED:g}: eigenvalues are at most 1 apart",
+            f"gap={GAP}",
+        )
+
+
+def _near(values: Float[Tensor, "K 3"], limit: Float[Tensor, " K"]) -> Float[Tensor, "K 3 3"]:
+    """1 for axes of one block, falling smoothly to 0 where eigenvalues are ten times the gap apart.
+
+    Blocks are chains of neighbours, and so is this: the product over the links between two eigenvalues, which is the
+    same for all axes of a block and leaves 1 for each of them alike where a chain breaks.
+    """
+    lead = values[:, :1].clamp_min(torch.finfo(values.dtype).tiny)
+    apart = (values[:, :-1] - values[:, 1:]) / lead / limit[:, None]
     u = ((_FADED - apart) / (_FADED - 1)).clamp(0, 1)
-    alike = torch.where(same, 1.0, u * u * (3 - 2 * u))
-    return torch.where(torch.eye(3, dtype=torch.bool, device=values.device), 1.0, alike)
+    first, second = (u * u * (3 - 2 * u)).unbind(1)
+    one = torch.ones_like(first)
+    rows = [one, first, first * second, first, one, second, first * second, second, one]
+    return torch.stack(rows, 1).unflatten(1, (3, 3))
 
 
 def _root(square: Tensor) -> Tensor:
