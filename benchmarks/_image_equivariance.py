@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import median
@@ -70,6 +71,7 @@ def rows() -> Iterator[Row]:
         x, y = scenes(group)
         for name, method in methods(str(group)).items():
             errors: list[float] = []
+            took = math.nan
             for seed in range(method.networks):
                 torch.manual_seed(seed)
                 net = method.made().eval()

@@ -3,8 +3,8 @@ constrained step of training beside one with two views, networks over groups, th
 
     python benchmarks/images.py [--only elements|operations|step|networks|errors|folder] [--figure FILE]
 
-One process, one thread, seconds of the processor, the best of two to five calls, of networks of errors one. kornia 0.9.0 and e2cnn 0.2.3 are asked where they
-are installed.
+One process, one thread, seconds of the processor, the best of two to five calls, for errors of one. kornia 0.9.0 and
+e2cnn 0.2.3 are asked where they are installed.
 """
 
 import argparse

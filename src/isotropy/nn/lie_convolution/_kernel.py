@@ -138,7 +138,7 @@ def shares_of_cells(cells: int, points: int, n: int) -> Float[Tensor, "U P"]:
     its values at the middles do not where it is faster than the grid.
 
     >>> (9 * shares_of_cells(3, 3, 1)[1]).round().int().tolist()
-    [0, 1, 2, 3, 2, 1, 0, 0, 0]
+    [0, 0, 1, 2, 3, 2, 1, 0, 0]
     """
     middle = torch.arange(cells, dtype=torch.float64)
     place = (torch.arange(cells * points, dtype=torch.float64) + 0.5) / points - 0.5
