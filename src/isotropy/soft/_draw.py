@@ -20,7 +20,8 @@ LEAST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """The rows ``x`` as transformed by ``params``, their ``loss (B,)``, and the share of proposals accepted.
+    """The rows ``x`` as transformed by ``params``, their ``loss (B,)``, and ``acceptance``, the share of
+    proposals accepted.
 
     ``first`` are the parameters proposed first, drawn from the law of the set itself, with ``first_loss (B,)``.
     """
