@@ -61,7 +61,8 @@ class SplitRepresentation(Traced):
         grid(
             METHODS, "The simulator by numbers", settings=_SIMULATED, section="The simulator", cost=False,
             name="simulator",
-            caption="Beyond: all views but the first have angles in (90, 180) on either side. turn: mean degrees "
+            caption="Beyond: all views but the first have c, the angle about the vertical, in (90, 180) on either "
+            "side. turn: mean degrees "
             "between the view found and the true one, of 40 views around the vertical (chance 90).",
         ),
         grid(
