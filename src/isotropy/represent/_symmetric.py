@@ -41,7 +41,7 @@ def dihedral_turns() -> Float[Tensor, "k 3 3"]:
     """The dihedral groups of order 120 about the three axes, the identity first: what ``own_symmetry`` tries.
 
     >>> dihedral_turns().shape
-    torch.Size([348, 3, 3])
+    torch.Size([352, 3, 3])
     """
     angle = 2 * math.pi / _TURNS * torch.arange(_TURNS, dtype=torch.float64)
     none = torch.zeros_like(angle)

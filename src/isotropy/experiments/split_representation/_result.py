@@ -90,7 +90,7 @@ class SplitRepresentation(Traced):
              "of poses; Haar rotations are not."),
         grid(CEILINGS, "Ceilings of symmetric families", section="Ceilings", first="family", name="ceilings",
              cost=False,
-             caption="Turns, of 348 tried, that leave an object's pictures as they are; and the R2, by component, of "
+             caption="Turns, of 352 tried, that leave an object's pictures as they are; and the R2, by component, of "
              "the best that can be told of two pictures: the mean over all poses that look the same."),
         quoted,
     )  # fmt: skip
