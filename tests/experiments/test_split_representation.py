@@ -25,6 +25,7 @@ from isotropy.experiments.split_representation._claims import clear, margin
 from isotropy.experiments.split_representation._config import CONTROL, EXACT, METHODS, SHUFFLED, SPLIT
 from isotropy.experiments.split_representation._data import around, asked, beyond, both, shuffled
 from isotropy.experiments.split_representation._others import latent_job
+from isotropy.groups import matrix_to_angles
 from isotropy.runs import Run
 from isotropy.study import Score
 
@@ -102,7 +103,7 @@ def test_the_report_shows_pictures_planes_and_scores_with_floor_and_ceiling(
 
 
 def test_claims_fail_on_bad_numbers(found: SplitRepresentation) -> None:
-    def held(change: Callable[[Score], Score]) -> dict[str, bool]:
+    def held(change: Callable[[Score], Score]) -> dict[str, bool | None]:
         other = replace(found, scores=tuple(map(change, found.scores)))
         return {claim.text: claim.judge(other).held for claim in SPLIT_REPRESENTATION.claims_of(TINY)}
 
@@ -113,18 +114,23 @@ def test_claims_fail_on_bad_numbers(found: SplitRepresentation) -> None:
             ("rotation R2, equi", "no-predictor-variance"): 0.7, ("MRR", SHUFFLED): 0.22, ("chance MRR", SHUFFLED): 0.2,
             ("MRR beyond, without itself", EXACT): 0.6, ("MRR beyond, without itself", SPLIT): 0.3,
             ("Haar rotations", "exact, right multiplicities"): 0.1, ("Haar rotations", "linear in quaternions"): 1.5,
+            ("Haar rotations", "linear in irreps"): 1.2,
         }  # fmt: skip
         key = (line.setting, line.method)
         return replace(line, values=(best[key],)) if key in best else line
 
-    assert all(held(good).values()), held(good)
+    # One seed: what is about the spread over seeds stays open, and nothing else does.
+    assert all(verdict is not False for verdict in held(good).values()), held(good)
+    assert sum(verdict is None for verdict in held(good).values()) == 6
 
     def reversed_(line: Score) -> Score:
         kept = line.setting.startswith("group law") or line.task == "ceilings"
         return line if kept else replace(line, values=tuple(-value for value in good(line).values))
 
     bad = held(reversed_)
-    assert sum(bad.values()) <= 4, bad  # the control, the group law, the ceilings; classes are a few points apart
+    assert sum(verdict is not False for verdict in bad.values()) <= 4, (
+        bad
+    )  # the control, the group law, the ceilings; classes are a few points apart
 
 
 def test_a_margin_allows_for_two_deviations_over_seeds(found: SplitRepresentation) -> None:
@@ -141,6 +147,8 @@ def test_a_margin_allows_for_two_deviations_over_seeds(found: SplitRepresentatio
     assert "[0.000, 0.400]" in claim.judge(result).numbers
     single = replace(found, scores=(line("one", 0.5), line("other", 0.4)))
     assert "one seed, no interval" in claim.judge(single).numbers
+    assert claim.judge(single).held is None
+    assert clear("better", ("t", "s", "other"), ("t", "s", "one")).judge(single).held is False
 
 
 @pytest.mark.parametrize("level", [0, 1])
@@ -149,10 +157,10 @@ def test_beyond_the_box_no_view_but_the_first_lies_in_it(level: int) -> None:
     other = beyond(0, level, SMALL, validation)
     assert torch.equal(other.latents[:, 0], validation.latents[:, 0])
     assert torch.equal(other.images[:, 0], validation.images[:, 0])
+    # Of the rotations: the same one may be written by other angles.
+    angles = matrix_to_angles(latents.rotation(other.latents[:, 1:])).abs()
+    assert float(angles.amax(-1).min()) > math.pi / 2
     moving = [2] if level == 0 else [0, 1, 2]
-    angles = other.latents[:, 1:][..., moving].abs()
-    assert float(angles.min()) > math.pi / 2
-    assert float(angles.max()) < math.pi
     still = [k for k in range(7) if k not in moving]
     assert torch.equal(other.latents[..., still], validation.latents[..., still])
 
@@ -189,7 +197,11 @@ def test_on_latents_alone_the_exact_predictor_is_as_good_where_none_was_seen(tmp
 
 
 def test_unknown_levels_and_methods_are_refused() -> None:
-    for settings, said in (({"level": 3}, "0 (one axis)"), ({"methods": "splt,vicreg"}, "'splt'")):
+    for settings, said in (
+        ({"level": 3}, "0 (one axis)"), ({"methods": "splt,vicreg"}, "'splt'"),
+        ({"training.backbone": "resnet-18"}, "write resnet18"),
+        ({"splits": "0"}, "1 to 95"), ({"splits": "96"}, "1 to 95"),
+    ):  # fmt: skip
         config = SPLIT_REPRESENTATION.configured(settings=settings)
         with pytest.raises(SchemaError) as refused:
             list(SPLIT_REPRESENTATION.trials(config))

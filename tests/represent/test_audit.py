@@ -15,7 +15,7 @@ from isotropy.data.render import latents
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.groups import SO, matrix_to_angles
 from isotropy.random import spawn
-from isotropy.represent import EncoderAudit, audit_encoder, group_law_report, is_views_file, read_views
+from isotropy.represent import AnglesWarning, EncoderAudit, audit_encoder, group_law_report, is_views_file, read_views
 from isotropy.study import load_run
 
 OBJECTS, VIEWS = 40, 12
@@ -93,8 +93,10 @@ def test_what_is_no_encoder_and_what_are_no_views_is_refused(views: tuple[Tensor
         audit_encoder(nn.Identity(), images, poses)
     with pytest.raises(DomainError, match="not finite"):
         audit_encoder(lambda x: x.flatten(1) * torch.nan, images, poses)
-    with pytest.raises(DomainError, match="at least 7"):
+    with pytest.raises(DomainError, match="at least 5 objects"):
         audit_encoder(Reader(), images[:3], poses[:3])
+    with pytest.raises(DomainError, match="more objects or views"):
+        audit_encoder(Reader(), images[:7, :2], poses[:7, :2])
     np.savez(tmp_path / "odd.npz", images=images.numpy(), latents=poses[..., :5].numpy())
     (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 nothing more")
     assert is_views_file(tmp_path / "odd.npz")
@@ -102,6 +104,56 @@ def test_what_is_no_encoder_and_what_are_no_views_is_refused(views: tuple[Tensor
     assert not is_views_file(tmp_path / "absent.npz")
     with pytest.raises(SchemaError, match="the angles a, b, c"):
         read_views(tmp_path / "odd.npz")
+
+
+class Noisy(nn.Module):
+    """The nine numbers of the pose, and columns of noise that says nothing of it."""
+
+    def __init__(self, pose: float, columns: int, size: float) -> None:
+        super().__init__()
+        self.pose, self.columns, self.size = pose, columns, size
+        self.draw = spawn(0, "noise of the encoder")
+
+    def forward(self, images: Tensor) -> Tensor:
+        noise = self.size * torch.randn(len(images), self.columns, generator=self.draw)
+        return torch.cat([self.pose * (2 * images.flatten(1)[:, 3:12] - 1), noise], 1)
+
+
+def test_noise_as_wide_as_there_are_views_neither_stays_nor_tells_a_pose(views: tuple[Tensor, Tensor]) -> None:
+    """336 views to fit axes to, 521 features: within objects there are directions that do not vary, by chance."""
+    found = audit_encoder(Noisy(0.0, 512, 1.0), *views, steps=5)
+    assert found.staying == 0
+    assert len(found.directions) == 336 // 5
+    assert max(one.degree_0 for one in found.directions) < 0.5
+    assert found.mrr < found.chance + 0.1
+    assert any("too few" in note for note in found.summary().notes)
+    blocks = {block.name: block for block in found.blocks()}
+    assert len(blocks["directions"].bars) == 40  # type: ignore[attr-defined]
+    assert blocks["scores"].notes == found.summary().notes  # type: ignore[attr-defined]
+
+
+def test_the_ceiling_of_the_probe_is_that_of_the_pose_itself(views: tuple[Tensor, Tensor]) -> None:
+    """Over all of SO(3) the sign of a quaternion jumps: nobody has an R2 of 1."""
+    found = audit_encoder(Noisy(1.0, 0, 0.0), *views, steps=300)
+    assert found.oracle_r2 < 0.9
+    assert found.pose_r2 == pytest.approx(found.oracle_r2, abs=0.1)
+    assert found.rows()[0]["ceiling"] == found.oracle_r2
+
+
+def test_files_of_views_that_hold_something_else_are_refused(views: tuple[Tensor, Tensor], tmp_path: Path) -> None:
+    images, poses = (part[:3].numpy() for part in views)
+    for name, arrays, said in (
+        ("objects", {"images": images, "latents": poses.astype(object)}, "latents in"),
+        ("words", {"images": images.astype(str), "latents": poses}, "images in"),
+        ("fewer", {"images": images, "latents": poses[:2]}, "as many objects"),
+        ("flat", {"images": images[..., 0], "latents": poses}, r"\(n_obj, n_view, 3, S, S\)"),
+    ):
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+        with pytest.raises(SchemaError, match=said):
+            read_views(tmp_path / f"{name}.npz")
+    np.savez(tmp_path / "degrees.npz", images=images, latents=np.degrees(poses))
+    with pytest.warns(AnglesWarning, match="are they degrees"):
+        read_views(tmp_path / "degrees.npz")
 
 
 def test_the_command_prints_floors_and_writes_a_report(

@@ -96,3 +96,55 @@ def test_a_probe_is_judged_modulo_symmetries_and_stays_below_the_ceiling(poses: 
         rotation_probe(seen, poses, objects, symmetries=[about_z(4)])
     with pytest.raises(SchemaError, match="one side"):
         rotation_probe(seen, poses, (objects[0], objects[0]))
+
+
+def test_a_ball_looks_the_same_however_it_is_turned(poses: Tensor) -> None:
+    trimesh = pytest.importorskip("trimesh")
+    pytest.importorskip("numba")
+    ball = trimesh.creation.icosphere(3, radius=0.6)
+    mesh = (torch.tensor(ball.vertices).float(), torch.tensor(ball.faces).long())
+    turns = dihedral_turns()[:120:4]
+    own = own_symmetry(Scene(mesh, 12, 2), turns, poses=3)
+    assert len(own) == len(turns)
+    assert abs(pose_ceiling(poses, [own] * 12).component) < 0.1
+
+
+def test_the_identity_is_among_what_is_found_and_sets_without_it_are_refused_or_completed(poses: Tensor) -> None:
+    quarter = about_z(4)[1:2]
+    assert torch.equal(
+        own_symmetry(Scene(small_object(0, 0, 0), 8, backend="torch"), quarter, poses=2), torch.eye(3).double()[None]
+    )
+    with pytest.raises(DomainError, match="without the identity"):
+        pose_ceiling(poses, [quarter] * 12)
+    q = latents.relative(poses, poses.roll(-1, 1), "quat").flatten(0, 1)
+    assert rotation_scores(q, q, [quarter] * 12).angle < 1e-4
+    with pytest.raises(ShapeError, match="at least one"):
+        rotation_scores(q, q, [quarter[:0]] * 12)
+
+
+def test_poses_outside_the_box_have_no_ceiling_that_we_know(poses: Tensor) -> None:
+    outside = poses.clone()
+    outside[..., 2] *= 2
+    with pytest.raises(DomainError, match="the box of poses"):
+        pose_ceiling(outside, [about_z(1)] * 12)
+
+
+def test_where_one_angle_moves_the_ceiling_is_what_can_be_learned_of_it() -> None:
+    """Quarter turns about y: of b modulo a quarter turn nothing else is seen, and the best answer is a mean in bins."""
+    seen = latents.sample(20_000, generator=spawn(1, "alike"), vary=("b",))
+    turn = torch.zeros(7, dtype=torch.float64)
+    turn[1] = math.pi / 2
+    own = torch.stack([torch.linalg.matrix_power(latents.rotation(turn), k) for k in range(4)])
+    q = latents.relative(seen, seen.roll(-1, 0), "quat")
+    bins = (24 * (seen[:, 1] % (math.pi / 2)) / (math.pi / 2)).long()
+    cells = 24 * bins + bins.roll(-1)
+    sums = torch.zeros(576, 4, dtype=torch.float64).index_add(0, cells, q)
+    mean = sums / torch.bincount(cells, minlength=576)[:, None]
+    learned = float(1 - (q - mean[cells]).square().sum() / (q - q.mean(0)).square().sum())
+    assert pose_ceiling(seen[None, :4000], [own]).component == pytest.approx(learned, abs=0.03)
+
+
+def test_symmetries_are_those_of_the_object_and_not_of_the_world(poses: Tensor) -> None:
+    x = torch.zeros(12, 40, 2)
+    with pytest.raises(SchemaError, match='pose="object"'):
+        rotation_probe(x, poses, (torch.arange(8), torch.arange(8, 12)), pose="world", symmetries=[about_z(4)] * 4)

@@ -12,6 +12,8 @@ from rich.text import Text
 
 from isotropy.errors import SchemaError
 
+_SAID = {True: "held    ", False: "NOT held", None: "open    "}
+
 
 class Engine(StrEnum):
     """Where jobs run."""
@@ -106,7 +108,7 @@ def show_claims(verdicts: Iterable[Any]) -> None:
     """Prints which claims of a reproduction held, with the numbers that decided."""
     for verdict in verdicts:
         numbers = f" ({verdict.numbers})" if verdict.numbers else ""
-        print(f"{'held    ' if verdict.held else 'NOT held'}  {verdict.text}{numbers}")
+        print(f"{_SAID[verdict.held]}  {verdict.text}{numbers}")
 
 
 def point(out: Path | None) -> None:

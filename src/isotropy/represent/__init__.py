@@ -1,6 +1,7 @@
 """Representations that keep what moved: half of the features recognises, half tells the pose."""
 
 from isotropy.data.render import latents as latents
+from isotropy.represent._audit import AnglesWarning as AnglesWarning
 from isotropy.represent._audit import Direction as Direction
 from isotropy.represent._audit import EncoderAudit as EncoderAudit
 from isotropy.represent._audit import audit_encoder as audit_encoder

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,11 +17,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data.render import MultiViewDataset, check_images, latents
+from isotropy.data.render.latents import rotation
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text
 from isotropy.represent._directions import best_predictor, directions
+from isotropy.represent._features import device_of
 from isotropy.represent._group_law import group_law_report
 from isotropy.represent._probes import rotation_probe
 from isotropy.represent._retrieval import retrieval
@@ -28,13 +31,16 @@ from isotropy.represent._retrieval import retrieval
 HELD_OUT = 0.3  # of the objects, on which everything is judged
 _MOST = 12  # directions that a simulator is fitted to
 _BATCH = 256
+_UNKNOWNS = latents.width("irreps")  # numbers in g, for each direction of a simulator
+_WHOLE = 0.999  # of the variance: less than this is said
+_SHOWN = 20  # bars at either end
 
 
 @dataclass(frozen=True)
 class Direction:
     """One direction of a representation, its ``number`` from those that stay to those that move: the share of its
-    variance that ``moves`` with the pose, the shares ``degree_0``, ``degree_1``, ``degree_2`` that transform as these
-    degrees, and the ``other``, which is none of them."""
+    variance that ``moves`` within objects, by their poses or by noise, the shares ``degree_0``, ``degree_1``,
+    ``degree_2`` that transform as these degrees, and the ``other``, which is none of them."""
 
     number: int
     moves: float
@@ -48,11 +54,13 @@ class Direction:
 class EncoderAudit(Result):
     """What the encoder called ``name`` knows of poses, on ``objects`` in ``views`` that no probe was fitted on.
 
-    ``pose_r2`` by component has floor 0, ``pooled`` the ``floor``, ``angle`` is in degrees. Of ``width`` features the
-    ``directions`` that vary are listed; ``staying`` of them stay. The best linear simulator of the ``simulated`` ones
-    that move most has errors of the group law (``identity``, ``inverse``, ``composition``, ``orthogonality``), on the
-    turns between views, and a ``mrr`` in retrieval beside ``chance``. ``error`` is that of W(g) y1 against y2, 1 for
-    the mean of all views. ``command`` and ``date`` say what was asked and when, ``seconds`` how long it took.
+    ``pose_r2`` by component has floor 0, ``pooled`` the ``floor``, ``angle`` is in degrees; ``oracle_r2``,
+    ``oracle_pooled`` and ``oracle_angle`` are those of the pose itself, read by the same probe from the same objects.
+    Of ``width`` features the leading ``directions`` are listed, which hold ``kept`` of the variance; ``staying`` of
+    them stay. The best linear simulator of the ``simulated`` ones that move most, noise among them, has errors
+    of the group law (``identity``, ``inverse``, ``composition``, ``orthogonality``), on the turns between views, and a
+    ``mrr`` in retrieval beside ``chance``. ``error`` is that of W(g) y1 against y2, 1 for the mean of all views.
+    ``command`` and ``date`` say what was asked and when, ``seconds`` how long it took.
     """
 
     kind: ClassVar[str] = "encoder_audit"
@@ -65,6 +73,10 @@ class EncoderAudit(Result):
     pooled: float = 0.0
     floor: float = 0.0
     angle: float = 0.0
+    oracle_r2: float = 1.0
+    oracle_pooled: float = 1.0
+    oracle_angle: float = 0.0
+    kept: float = 1.0
     simulated: int = 0
     error: float = 0.0
     mrr: float = 0.0
@@ -92,9 +104,9 @@ class EncoderAudit(Result):
         return [
             {"what": what, "found": found, "floor or chance": floor, "ceiling": ceiling}
             for what, found, floor, ceiling in (
-                ("R2 of the turn between views, by component", self.pose_r2, 0.0, 1.0),
-                ("R2 of the turn, pooled", self.pooled, self.floor, 1.0),
-                ("angle between told and true turn, degrees", self.angle, None, 0.0),
+                ("R2 of the turn between views, by component", self.pose_r2, 0.0, self.oracle_r2),
+                ("R2 of the turn, pooled", self.pooled, self.floor, self.oracle_pooled),
+                ("angle between told and true turn, degrees", self.angle, None, self.oracle_angle),
                 ("W(g) y1 against y2, relative error", self.error, 1.0, 0.0),
                 ("retrieval by W(g), mean reciprocal rank", self.mrr, self.chance, 1.0),
                 ("group law: identity", self.identity, 1.0, 0.0),
@@ -107,14 +119,19 @@ class EncoderAudit(Result):
     def summary(self) -> Table:
         heads = (
             Column("what"), Column("found", "number"),
-            Column("floor", "number", explain="of a constant, of chance, or of W = 0"), Column("ceiling", "number"),
+            Column("floor", "number", explain="of a constant, of chance, or of W = 0"),
+            Column("ceiling", "number", explain="of poses: the rotation itself, read by the same probe"),
         )  # fmt: skip
         cells = [tuple(row.values()) for row in self.rows()]
         note = (
             f"judged on {counted(self.objects, 'object')} in {counted(self.views, 'view')}; the simulator is that of "
-            f"the {self.simulated} directions that move most, of {self.width} features"
+            f"the {self.simulated} directions that move most, by poses or by noise, of {self.width} features"
         )
-        return Table(heads, cells, notes=(note,))
+        few = (
+            f"views are too few to ask about more than {counted(len(self.directions), 'leading direction')}, which "
+            f"hold {self.kept:.0%} of the variance"
+        )
+        return Table(heads, cells, notes=(note, few) if self.kept < _WHOLE else (note,))
 
     def blocks(self) -> Sequence[Block]:
         heads = (
@@ -122,13 +139,18 @@ class EncoderAudit(Result):
             Column("degree 1", "number"), Column("degree 2", "number"), Column("none of these", "number"),
         )  # fmt: skip
         cells = [(d.number, d.moves, d.degree_0, d.degree_1, d.degree_2, d.other) for d in self.directions]
-        bars = [Bar(f"direction {d.number}", d.moves) for d in self.directions]
+        ends = self.directions
+        if len(ends) > 2 * _SHOWN:
+            ends = (*ends[:_SHOWN], *ends[-_SHOWN:])
+        bars = [Bar(f"direction {d.number}", d.moves) for d in ends]
+        summary = self.summary()
         return (
             Text(self.headline(), style="headline"),
-            Table(self.summary().columns, self.summary().rows, title="Poses, with floor and ceiling", name="scores"),
+            replace(summary, title="Poses, with floor and ceiling", name="scores"),
             Bars(
-                bars, xlabel="share of the variance that moves with the pose", title="What stays and what moves",
+                bars, xlabel="share of the variance that is within objects", title="What stays and what moves",
                 tolerance=0.5, tolerance_label="stays below", name="directions",
+                caption="" if len(ends) == len(self.directions) else f"The first and the last {_SHOWN}.",
             ),
             Table(
                 heads, cells, title="What moves as what", name="content",
@@ -152,27 +174,34 @@ def audit_encoder(
     """What an encoder knows of the poses of objects, ``images (n_obj, n_view, 3, S, S)``.
 
     ``encoder`` takes floats in [0, 1] of ``(B, 3, S, S)`` to ``(B, d)``, or to a `Split`, whose representation is
-    asked; it comes back as it was. Of ``latents (n_obj, n_view, 7)`` the first three, angles, count. Probes and
-    the simulator are fitted on 70 % of the objects and judged on the others, whose poses no fit has seen;
-    the probe of poses takes so many ``steps``.
+    asked; it comes back as it was. Of ``latents (n_obj, n_view, 7)`` the first three, angles, count. Probes, axes of
+    the directions and the simulator are fitted on 70 % of the objects; all numbers are of the others, whose poses no
+    fit has seen. The probe of poses takes so many ``steps``.
 
-    Raises ShapeError, DomainError for too few objects, for features that are not finite or do not vary.
+    Raises ShapeError, DomainError for too few objects or views, for features that are not finite or do not vary.
     """
     began = time.monotonic()
     data = MultiViewDataset(images, latents, torch.zeros(len(images), dtype=torch.int64))
-    x = _said(encoder, data)
-    order = torch.randperm(len(x), generator=spawn(seed, "objects"))
-    kept = len(x) - round(HELD_OUT * len(x))
+    order = torch.randperm(len(images), generator=spawn(seed, "objects"))
+    kept = len(images) - round(HELD_OUT * len(images))
     learn, judge = order[:kept], order[kept:]
-    if len(judge) < 2 or len(learn) < 2:
-        raise DomainError(counted(len(x), "object"), "at least 7, of which some are judged on")
-    found = directions(x[learn], latents[learn])
+    pairs = len(learn) * data.views * (data.views - 1)
+    if len(judge) < 2 or pairs < _UNKNOWNS:
+        given = f"{counted(len(images), 'object')} in {counted(data.views, 'view')}"
+        raise DomainError(
+            given,
+            f"at least 5 objects, and {_UNKNOWNS} ordered pairs of views of the 70 % that are fitted to",
+            "take more objects or views",
+        )
+    x = _said(encoder, data)
+    found = directions(x[learn], latents[learn], judge=(x[judge], latents[judge]))
     # A pass has one pair of each object: few objects are passed over more often.
     passes = math.ceil(steps / math.ceil(len(learn) / 256))
-    scores = rotation_probe(x, latents, (learn, judge), seed, pose=pose, epochs=passes, width=256)
-    unknowns = 35  # numbers in g, for each direction
-    pairs = len(learn) * data.views * (data.views - 1)
-    most = min(_MOST, len(found.moving), max(1, pairs // (2 * unknowns)))
+    scores, oracle = (
+        rotation_probe(one, latents, (learn, judge), seed, pose=pose, epochs=passes, width=256)
+        for one in (x, rotation(latents).flatten(2))
+    )
+    most = min(_MOST, len(found.moving), max(1, pairs // (2 * _UNKNOWNS)))
     y = (x.double() - found.mean) @ found.axes[-most:].mT
     predictor = best_predictor(y[learn], latents[learn], pose)
     told, true, turns = _next_views(predictor, y[judge], latents[judge], pose)
@@ -184,7 +213,9 @@ def audit_encoder(
     ]
     return EncoderAudit(
         name=name, objects=len(judge), views=data.views, width=x.shape[-1], staying=found.staying(),
-        pose_r2=scores.component, pooled=scores.pooled, floor=scores.floor, angle=scores.angle, simulated=most,
+        pose_r2=scores.component, pooled=scores.pooled, floor=scores.floor, angle=scores.angle,
+        oracle_r2=oracle.component, oracle_pooled=oracle.pooled, oracle_angle=oracle.angle, kept=found.kept,
+        simulated=most,
         error=float((told - true).square().sum() / (true - true.mean(0)).square().sum()), mrr=retrieved.mrr,
         chance=retrieved.chance, **law._asdict(), directions=tuple(rows), seconds=time.monotonic() - began,
     )  # fmt: skip
@@ -194,8 +225,10 @@ def audit_encoder(
 def _said(encoder: Callable[[Tensor], Any], data: MultiViewDataset) -> Float[Tensor, "n v d"]:
     """The representation of every view."""
     parts: list[Tensor] = []
+    device = device_of(encoder)
     with evaluating(encoder):
         for images in data.images.flatten(0, 1).split(_BATCH):
+            images = images.to(device)
             said = encoder(images.float() / 255 if images.dtype == torch.uint8 else images.float())
             said = getattr(said, "rep", said)
             if not isinstance(said, Tensor) or said.dim() != 2 or len(said) != len(images):
@@ -228,15 +261,44 @@ def is_views_file(path: str | Path) -> bool:
 def read_views(path: str | Path) -> tuple[Tensor, Tensor]:
     """Images ``(n_obj, n_view, 3, S, S)`` and latents ``(n_obj, n_view, 7)`` of an .npz with arrays of these names.
 
-    Latents of three numbers are the angles a, b, c alone. Raises SchemaError and ShapeError for other arrays.
+    Latents of three numbers are the angles a, b, c alone. Raises SchemaError for other arrays; warns of angles above
+    2 pi, which look like degrees.
     """
-    with np.load(path, allow_pickle=False) as file:
-        images, poses = torch.from_numpy(file["images"]), torch.from_numpy(file["latents"]).double()
+    images, poses = _arrays(path)
+    poses = poses.double()
     if poses.dim() != 3 or poses.shape[2] not in (3, len(latents.NAMES)):
         given = f"latents {tuple(poses.shape)} in {path}"
         raise SchemaError(given, "(n_obj, n_view, 7), or (n_obj, n_view, 3): the angles a, b, c in radians")
+    if images.dim() != 5 or images.shape[2] != 3 or images.shape[:2] != poses.shape[:2]:
+        given = f"images {tuple(images.shape)} and latents {tuple(poses.shape)} in {path}"
+        raise SchemaError(given, "(n_obj, n_view, 3, S, S) and latents of as many objects and views")
+    largest = float(poses[..., :3].abs().nan_to_num().max()) if poses.numel() else 0.0
+    if largest > 2 * math.pi:
+        warnings.warn(
+            f"angles up to {largest:.3g} are more than a turn; they are read as radians: are they degrees?",
+            AnglesWarning,
+            stacklevel=2,
+        )
     if poses.shape[2] == 3:
         still = torch.tensor(latents.STILL[3:], dtype=torch.float64).expand(*poses.shape[:2], -1)
         poses = torch.cat([poses, still], 2)
     check_images(images)
     return images, poses
+
+
+class AnglesWarning(UserWarning):
+    """Angles of more than a turn, as those that are in degrees have."""
+
+
+def _arrays(path: str | Path) -> tuple[Tensor, Tensor]:
+    """Images and latents as they stand; raises SchemaError for arrays that hold no numbers."""
+    found: list[Tensor] = []
+    with np.load(path, allow_pickle=False) as file:
+        for name in ("images", "latents"):
+            if name not in file.files:
+                raise SchemaError(f"no array {name} in {path}", "the arrays images and latents")
+            try:
+                found.append(torch.from_numpy(file[name]))
+            except (ValueError, TypeError) as error:
+                raise SchemaError(f"{name} in {path}: {error}", "an array of numbers") from error
+    return found[0], found[1]

@@ -16,41 +16,53 @@ from isotropy.represent._predictor import HyperPredictor
 from isotropy.reps import wigner_blocks
 
 _DEAD = 1e-6  # of the largest variance: what features in single precision leave of a direction that is not there
+ROWS = 5  # views of the objects that axes are fitted to, for each direction that is asked about
+_MOVES = 0.5  # of the variance: what moves by less stays
+_CHUNK = 200_000  # pairs of views at once
 
 
 @dataclass(frozen=True)
 class Directions:
     """Directions of a representation, from those that stay to those that move.
 
-    ``axes (r, d)``, a feature being ``(x - mean) @ axis``, of unit variance over all views; ``moving (r,)``, the share
-    of it that is variance within objects: the invariance error, 0 for what stays; ``content (r, L + 1)``, the shares
-    that transform as the irreducible representation of degree 0, 1, ..., L; the rest is none of these, or noise.
+    ``axes (r, d)``, a feature being ``(x - mean) @ axis``, of unit variance over the views they were fitted to;
+    ``moving (r,)``, the share of a direction's variance that is variance within objects: the invariance error, 0 for
+    what stays; ``content (r, L + 1)``, the shares that transform as the irreducible representation of degree 0, 1, ...,
+    L; the rest is none of these, or noise. ``kept`` is the share of the features' variance in all of them.
     """
 
     mean: Float[Tensor, " d"]
     axes: Float[Tensor, "r d"]
     moving: Float[Tensor, " r"]
     content: Float[Tensor, "r l"]
+    kept: float
 
-    def staying(self, tolerance: float = 0.5) -> int:
+    def staying(self, tolerance: float = _MOVES) -> int:
         """d_inv: how many directions move by less than ``tolerance`` of their variance. All others are d_equi."""
         return int((self.moving < tolerance).sum())
 
 
-def directions(features: Tensor, latents: Tensor, degree: int = 2) -> Directions:
+def directions(
+    features: Tensor, latents: Tensor, degree: int = 2, *, judge: tuple[Tensor, Tensor] | None = None
+) -> Directions:
     """The directions of features ``(n_obj, n_view, d)`` by how much they move with the pose of the object.
 
-    Axes solve ``S_within a = moving S_total a``. Of each, the mean product of two views of one object at a relative
-    rotation g is, for Haar poses, ``sum_l share_l chi_l(g) / (2l + 1)``: the shares are what characters find in these
-    products, not negative. Poses in a box are not Haar distributed, and degrees are told apart less well there.
+    Axes solve ``S_within a = moving S_total a``. Of each, the mean product of two views of one
+    object at a relative rotation g is, for Haar poses, ``sum_l share_l chi_l(g) / (2l + 1)``: the shares are what
+    characters find in these products, not negative. Poses in a box are not Haar distributed, and degrees are told apart
+    less well there.
+
+    Only the leading principal components are asked about, one for every five views, as in more of them some direction
+    stays by chance. ``judge`` are features and latents of *other* objects, of which ``moving`` and ``content`` are then
+    told; where there are none, both are of the objects that axes were fitted to, and flatter where views are few.
 
     Raises ShapeError, and DomainError for features that do not vary.
-    """
-    from scipy.optimize import nnls
 
-    if features.dim() != 3 or features.shape[1] < 2 or latents.shape != (*features.shape[:2], 7):
-        given = f"features {tuple(features.shape)} and latents {tuple(latents.shape)}"
-        raise ShapeError(given, "(n_obj, n_view, d) and (n_obj, n_view, 7), at least two views")
+    >>> poses = views.sample(40, generator=torch.Generator().manual_seed(0)).reshape(4, 10, 7)
+    >>> directions(views.rotation(poses).flatten(2), poses).staying()
+    0
+    """
+    _check(features, latents)
     x = features.detach().double()
     mean = x.flatten(0, 1).mean(0)
     x = x - mean
@@ -58,23 +70,64 @@ def directions(features: Tensor, latents: Tensor, degree: int = 2) -> Directions
     alive = total.values > _DEAD * total.values[0].clamp_min(torch.finfo(x.dtype).tiny)
     if not bool(alive.any()):
         raise DomainError("features that are the same for all views", "some that vary")
+    alive[max(1, x[..., 0].numel() // ROWS) :] = False
     white = total.vectors[:, alive] / total.values[alive].sqrt()
     within = (x - x.mean(1, keepdim=True)) @ white
     # Divided by the views less one, for the mean of each object is estimated from them.
     spread = torch.einsum("nvi,nvj->ij", within, within) / (len(x) * (x.shape[1] - 1))
     found = eigh(spread)
-    axes = (white @ found.vectors).mT.flip(0)
-    i, j = torch.triu_indices(x.shape[1], x.shape[1], 1)
-    R = views.relative_rotation(latents[:, i].double(), latents[:, j].double()).flatten(0, 1)
-    shapes = torch.stack([D.diagonal(dim1=-2, dim2=-1).mean(-1) for D in wigner_blocks(degree, R)], 1)
-    z = x @ axes.mT
-    products = (z[:, i] * z[:, j]).flatten(0, 1)
+    axes = (white @ found.vectors).flip(1)
+    if judge is not None:
+        _check(*judge, x.shape[-1])
+        x, latents = judge[0].detach().double(), judge[1]
+    moving, content = _measured(x @ axes, latents, degree)
+    kept = float(total.values[alive].sum() / total.values.clamp_min(0).sum())
+    return Directions(mean, axes.mT.contiguous(), moving, content, kept)
+
+
+def _check(features: Tensor, latents: Tensor, width: int | None = None) -> None:
+    wrong = features.dim() != 3 or features.shape[1] < 2 or latents.shape != (*features.shape[:2], 7)
+    if wrong or width not in (None, features.shape[-1]):
+        given = f"features {tuple(features.shape)} and latents {tuple(latents.shape)}"
+        raise ShapeError(given, f"(n_obj, n_view, {width or 'd'}) and (n_obj, n_view, 7), at least two views")
+
+
+def _measured(z: Float[Tensor, "n v r"], latents: Tensor, degree: int) -> tuple[Tensor, Tensor]:
+    """Of each column the share of its variance within objects, and the shares of the degrees."""
+    from scipy.optimize import nnls
+
+    z = z - z.flatten(0, 1).mean(0)
+    z = z / z.square().mean((0, 1)).sqrt().clamp_min(torch.finfo(z.dtype).tiny)
+    moving = (z - z.mean(1, keepdim=True)).square().sum((0, 1)) / (len(z) * (z.shape[1] - 1))
+    gram, products = _by_characters(z, latents, degree, diagonal=True)
     # Normal equations, of few unknowns: the pairs are many.
-    gram, right = shapes.mT @ shapes, shapes.mT @ products
     factor = torch.linalg.cholesky(gram + 1e-12 * gram.diagonal().mean() * torch.eye(degree + 1).double())
-    asked = torch.linalg.solve_triangular(factor, right, upper=False)
+    asked = torch.linalg.solve_triangular(factor, products, upper=False)
     shares = np.stack([nnls(factor.mT.numpy(), column.numpy())[0] for column in asked.mT])
-    return Directions(mean, axes, found.values.flip(0).clamp(0, 1), torch.from_numpy(shares))
+    return moving.clamp(0, 1), torch.from_numpy(shares)
+
+
+def _by_characters(
+    z: Float[Tensor, "n v r"], latents: Tensor, degree: int, *, diagonal: bool = False
+) -> tuple[Tensor, Tensor]:
+    """Sums over the pairs of views of each object: characters by characters (L + 1, L + 1), and characters by products
+    of both views, (L + 1, r, r) or their ``diagonal`` (L + 1, r). Some objects at a time, as pairs are many."""
+    i, j = torch.triu_indices(z.shape[1], z.shape[1], 1)
+    r = z.shape[2]
+    gram = torch.zeros(degree + 1, degree + 1, dtype=z.dtype)
+    products = torch.zeros(degree + 1, *((r,) if diagonal else (r, r)), dtype=z.dtype)
+    some = max(1, _CHUNK // len(i))
+    for part, poses in zip(z.split(some), latents.double().split(some), strict=True):
+        R = views.relative_rotation(poses[:, i], poses[:, j]).flatten(0, 1)
+        shapes = torch.stack([D.diagonal(dim1=-2, dim2=-1).mean(-1) for D in wigner_blocks(degree, R)], 1)
+        one, other = (part[:, k].flatten(0, 1) for k in (i, j))
+        gram += shapes.mT @ shapes
+        if diagonal:
+            products += shapes.mT @ (one * other)
+        else:
+            full = torch.stack([(one * shape[:, None]).mT @ other for shape in shapes.mT])
+            products += (full + full.mT) / 2
+    return gram, products
 
 
 def best_predictor(

@@ -14,6 +14,12 @@ from isotropy.modes import evaluating
 from isotropy.represent._encoder import Split
 
 
+def device_of(encoder: Any) -> torch.device:
+    """Where the weights of an encoder lie; the CPU for what has none."""
+    weights = encoder.parameters() if isinstance(encoder, torch.nn.Module) else iter(())
+    return next((parameter.device for parameter in weights), torch.device("cpu"))
+
+
 @torch.no_grad()
 def features(encoder: Any, dataset: MultiViewDataset, batch: int = 512) -> Split:
     """Representations and embeddings ``(n_obj, n_view, .)`` of all views, the encoder in eval mode meanwhile.
@@ -21,7 +27,7 @@ def features(encoder: Any, dataset: MultiViewDataset, batch: int = 512) -> Split
     ``encoder`` is a `SplitEncoder`. It comes back as it was, batch statistics included; what it says lies on the CPU.
     """
 
-    device = next((parameter.device for parameter in encoder.parameters()), torch.device("cpu"))
+    device = device_of(encoder)
 
     def said() -> Iterator[Split]:
         for images in dataset.images.flatten(0, 1).split(batch):

@@ -35,12 +35,17 @@ def rotation_probe(
     Mean squared error to the quaternion, Adam at 1e-3, ``epochs`` passes of one pair per object and batches of 256;
     judged on all views of the other objects, each paired with the next. Features are divided by their deviations in
     training. ``symmetries``: of each object judged, the turns that leave it as it is (``own_symmetry``); the angle is
-    then modulo these. Raises ShapeError, SchemaError for objects on both sides. Source: specification 14 §2.5.
+    then modulo these.
+
+    Raises ShapeError, SchemaError for objects on both sides, and for symmetries, which are the object's own, of
+    turns in the world. Source: specification 14 §2.5.
     """
 
     def target(first: Tensor, second: Tensor) -> Tensor:
         return views.relative(first, second, "quat", pose, warn=False)
 
+    if symmetries is not None and pose != "object":
+        raise SchemaError(f"symmetries with pose={pose!r}", 'pose="object": they are turns in the object\'s own frame')
     if symmetries is not None and len(symmetries) != len(objects[1]):
         given = counted(len(symmetries), "symmetry", "symmetries")
         raise ShapeError(given, f"{len(objects[1])}, one for each object that is judged")

@@ -44,9 +44,10 @@ def rotation_scores(
     """Scores of predicted quaternions ``(x, y, z, w)``, which need not be of unit length.
 
     ``component`` says how much better than the best constant: (pooled - floor) / (1 - floor). ``symmetries`` are the
-    turns that leave objects as they are, one set for each of so many equal runs of rows: the angle is then to the
-    nearest h^-1 g h', which look the same. Raises ShapeError, and DomainError where the targets do not vary. Source:
-    specification 14 §2.5.
+    turns that leave objects as they are, one set for each of so many equal runs of rows, with the identity or without:
+    the angle is then to the nearest h^-1 g h', which look the same, of turns in the object's frame.
+
+    Raises ShapeError, and DomainError where the targets do not vary. Source: specification 14 §2.5.
     """
     if target.shape != predicted.shape or target.dim() != 2:
         raise ShapeError(f"quaternions {tuple(target.shape)} and {tuple(predicted.shape)}", "(n, 4) and (n, 4)")
@@ -73,10 +74,14 @@ def _cosines(target: Tensor, told: Tensor, symmetries: Sequence[Tensor] | None) 
     if not symmetries or len(target) % len(symmetries):
         given = f"{counted(len(symmetries), 'symmetry', 'symmetries')} for {counted(len(target), 'row')}"
         raise ShapeError(given, "one for each of equal runs of rows")
+    if any(own.shape[1:] != (3, 3) or not len(own) for own in symmetries):
+        raise ShapeError(
+            f"symmetries of shapes {sorted({tuple(own.shape) for own in symmetries})}", "(m, 3, 3), at least one"
+        )
     found: list[Tensor] = []
     runs = (x.chunk(len(symmetries)) for x in (target, told))
     for q, p, own in zip(*runs, symmetries, strict=True):
-        h = matrix_to_quaternion(own.double())
+        h = matrix_to_quaternion(torch.cat([torch.eye(3, dtype=torch.float64)[None], own.double()]))
         first = quaternion_product(quaternion_inverse(h)[None], q[:, None])  # (n, m, 4)
         alike = quaternion_product(first[:, :, None], h[None, None]).flatten(1, 2)
         found.append((alike * p[:, None]).sum(-1).abs().amax(1))

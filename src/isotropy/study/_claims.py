@@ -16,16 +16,18 @@ R = TypeVar("R", bound=Result, contravariant=True)  # whoever judges all results
 
 @dataclass(frozen=True)
 class Verdict:
-    """A claim in words, whether it held, and the numbers that decided, where it names them."""
+    """A claim in words, whether it held (None: not decided), and the numbers that decided, where it names them."""
 
     text: str
-    held: bool
+    held: bool | None
     numbers: str = ""
 
 
 @dataclass(frozen=True)
 class Claim(Generic[R]):
     """A shape that must hold in the result, in words and as a test; ``numbers`` says what the test looked at.
+
+    The test gives None where the result cannot decide, such as one seed a claim about the spread over seeds.
 
     ``tasks`` are those it is about: where only some parts run, the others' claims are not judged.
 
@@ -34,7 +36,7 @@ class Claim(Generic[R]):
     """
 
     text: str
-    holds: Callable[[R], bool]
+    holds: Callable[[R], bool | None]
     numbers: Callable[[R], str] | None = None
     tasks: frozenset[str] = frozenset()
 
@@ -119,7 +121,7 @@ def _tasks(values: Iterable[Value[R]]) -> frozenset[str]:
 
 def claim_blocks(verdicts: Sequence[Verdict]) -> list[Block]:
     """How many claims held, and each of them."""
-    held = sum(verdict.held for verdict in verdicts)
+    held = sum(verdict.held is True for verdict in verdicts)
     told = any(verdict.numbers for verdict in verdicts)
     columns = [Column("claim"), *([Column("found")] if told else []), Column("")]
     rows = [(v.text, *([v.numbers] if told else []), _chip(v.held)) for v in verdicts]
@@ -129,5 +131,7 @@ def claim_blocks(verdicts: Sequence[Verdict]) -> list[Block]:
     ]
 
 
-def _chip(held: bool) -> Chip:
+def _chip(held: bool | None) -> Chip:
+    if held is None:
+        return Chip("not decided", "plain", "◌")
     return Chip("held", "holds", "●") if held else Chip("not held", "broken", "○")

@@ -61,7 +61,8 @@ class SplitRepresentation(Traced):
         grid(
             METHODS, "The simulator by numbers", settings=_SIMULATED, section="The simulator", cost=False,
             name="simulator",
-            caption="Beyond: all views but the first have angles in (90, 180) on either side. turn: mean degrees "
+            caption="Beyond: all views but the first have c, the angle about the vertical, in (90, 180) on either "
+            "side. turn: mean degrees "
             "between the view found and the true one, of 40 views around the vertical (chance 90).",
         ),
         grid(
@@ -89,7 +90,7 @@ class SplitRepresentation(Traced):
              "of poses; Haar rotations are not."),
         grid(CEILINGS, "Ceilings of symmetric families", section="Ceilings", first="family", name="ceilings",
              cost=False,
-             caption="Turns, of 348 tried, that leave an object's pictures as they are; and the R2, by component, of "
+             caption="Turns, of 352 tried, that leave an object's pictures as they are; and the R2, by component, of "
              "the best that can be told of two pictures: the mean over all poses that look the same."),
         quoted,
     )  # fmt: skip

@@ -43,6 +43,10 @@ METHOD: Mapping[str, tuple[str, Mapping[str, Any]]] = {
 """Names of this experiment that are not methods of ``represent`` as they stand."""
 
 
+BACKBONES: Mapping[str, int] = {"small": 96, "resnet18": ResNet18.width}
+"""How many features each has."""
+
+
 @job
 def training_job(
     run: Run,

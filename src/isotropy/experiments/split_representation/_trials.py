@@ -19,7 +19,7 @@ from isotropy.experiments.split_representation._config import (
     Config,
 )
 from isotropy.experiments.split_representation._others import PREDICTORS, ceiling_job, latent_job
-from isotropy.experiments.split_representation._training import METHOD, training_job
+from isotropy.experiments.split_representation._training import BACKBONES, METHOD, training_job
 from isotropy.represent import METHODS as KNOWN
 from isotropy.represent import GroupLaw
 from isotropy.study import Outcome, Trial
@@ -82,9 +82,20 @@ def _told(outcome: Outcome) -> Mapping[tuple[str, str], Any]:
 
 
 def _check(config: Config) -> None:
-    """Raises SchemaError for levels and methods that there are not."""
+    """Raises SchemaError for levels, methods and backbones that there are not, and for halves without a feature."""
     if config.level not in VARY:
         raise SchemaError(f"level={config.level}", "0 (one axis), 1 (three axes) or 2 (everything varies)")
+    backbone = config.training.backbone
+    if backbone not in BACKBONES:
+        raise SchemaError(
+            f"training.backbone={backbone!r}", f"one of {', '.join(BACKBONES)}", nearest(backbone, BACKBONES)
+        )
+    width = BACKBONES[backbone]
+    for d_inv in config.splits:
+        if not 0 < d_inv < width:
+            raise SchemaError(
+                f"splits={d_inv}", f"1 to {width - 1}, of the {width} features of the backbone {backbone}"
+            )
     known = (*dict.fromkeys((*METHOD, *KNOWN)),)
     for method in (*config.methods, *config.ablations):
         if method not in known:
