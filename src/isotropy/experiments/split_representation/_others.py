@@ -17,6 +17,7 @@ from isotropy.random import spawn
 from isotropy.represent import HyperPredictor, own_symmetries, pose_ceiling
 from isotropy.runs import Run
 from isotropy.study import Outcome, job, size
+from isotropy.train import Task, fit
 
 PREDICTORS: dict[str, dict[str, Any]] = {
     "exact, right multiplicities": {"kind": "homomorphism"},
@@ -61,12 +62,10 @@ def latent_job(run: Run, *, seed: int, predictor: str, plan: Latent) -> Outcome:
             poses = torch.cat([matrix_to_angles(R), torch.zeros(len(R), 4, dtype=R.dtype)], 1)
         return poses[: plan.pairs], poses[plan.pairs :], torch.randn(plan.pairs, dim, generator=draw)
 
-    adam = torch.optim.Adam(fitted.parameters(), plan.rate)
-    for _ in range(plan.steps):
-        adam.zero_grad()
-        loss = error(*pairs(box=True))
-        loss.backward()
-        adam.step()
+    fit(
+        fitted, Task(lambda _, batch: error(*batch), per="batch"), (pairs(box=True) for _ in range(plan.steps)),
+        optimizer=torch.optim.Adam(fitted.parameters(), plan.rate), max_epochs=1, seed=seed, progress=False,
+    )  # fmt: skip
     with torch.no_grad():
         box, haar = (math.sqrt(float(error(*pairs(box=where)))) for where in (True, False))
     return {"box": box, "haar": haar, "parameters": size(fitted)}
