@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isotropy.control._engine import gymnasium
 from isotropy.control._replay import Replay
 from isotropy.control._td3 import Recipe
-from isotropy.errors import SchemaError, ShapeError
+from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.nn.parts import LimbTree
 from isotropy.random import derive, spawn
 
@@ -86,7 +86,7 @@ class ReplayStream:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if len(state["lives"]) != len(self.lives):
-            raise SchemaError(f"{len(self.lives)} environments", f"{len(state['lives'])}, as the checkpoint has")
+            raise SchemaError(counted(len(self.lives), "environment"), f"{len(state['lives'])}, as the checkpoint has")
         for life, kept in zip(self.lives, state["lives"], strict=True):
             life.load_state_dict(kept)
         counts = state["counts"]
