@@ -15,13 +15,13 @@ import torch
 from isotropy.errors import MissingExtraError, SchemaError
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.varying_speed_of_light import SMALL, Config, _peaks, trials
-from isotropy.experiments.varying_speed_of_light._config import PEAKS
+from isotropy.experiments.varying_speed_of_light._config import EVIDENCE, FREE, LCDM, OTHERS, PEAKS
 from isotropy.experiments.varying_speed_of_light._peaks import peaks, temperature_spectrum
 from isotropy.experiments.varying_speed_of_light._science import _sd_of_median
 from isotropy.random import spawn
-from isotropy.report import Text
+from isotropy.report import Table, Text
 from isotropy.runs import Run
-from isotropy.study import Scored
+from isotropy.study import Score, Scored
 
 THIS = REGISTRY["varying-speed-of-light"]
 PARTS = ("published table", "H0 by redshift")
@@ -57,6 +57,33 @@ def test_sentences_have_the_numbers_of_the_run(found: Scored) -> None:
     moved = tuple(replace(s, values=tuple(v + 1 for v in s.values)) for s in found.scores)
     other = "\n".join(block.body for block in replace(found, scores=moved).blocks() if isinstance(block, Text))
     assert f"H0 needs M: {H0 + 1:.2f}" in other
+
+
+def test_what_the_run_did_not_let_vary_is_said_with_its_numbers(found: Scored) -> None:
+    """Of scores made up here, since the parts that measure them take minutes."""
+
+    def line(task: str, setting: str, method: str, value: float) -> Score:
+        return Score(task, setting, method, "", (value,), 0, 0.0)
+
+    above = "ln Z, VSL with F(z) above flat LambdaCDM"
+    made = (
+        *[line(FREE, setting, "pantheon, stat", value) for setting, value in
+          {"gain in chi2": 1.37, "modes": 2.0, "H0, 2.5 %": 37.9, "H0, 97.5 %": 51.6}.items()],
+        line(EVIDENCE, above, "pantheon-binned, stat", 1.71), line(EVIDENCE, above, "pantheon-binned, stat+sys", -4.2),
+        *[line(OTHERS, f"{sample}, stat: chi2 / N", LCDM, value) for sample, value in
+          {"pantheon-plus": 0.431, "des-5yr": 0.872}.items()],
+    )  # fmt: skip
+    blocks = list(replace(found, scores=made).blocks())
+    said = "\n".join(block.body for block in blocks if isinstance(block, Text))
+    assert "b1 and b2 were fixed by hand" in said
+    assert "falls by 1.37 more, there are 2 modes" in said and "between 37.9 and 51.6" in said
+    assert "Statistical errors only" in said and "+1.71" in said and "-4.20 with it (strong)" in said
+    assert "Diagonal errors" in said and "0.431 and 0.872" in said
+    (words,) = (block for block in blocks if isinstance(block, Table) and block.name == "verdict")
+    assert [row[2] for row in words.rows] == [
+        "positive, for VSL with b1 = b2 = 2 fixed by hand", "strong, for flat LambdaCDM"
+    ]  # fmt: skip
+    assert "Kass" in str(words.caption)  # the scale that the words follow
 
 
 @pytest.mark.parametrize("n", [1, 2, 101])
