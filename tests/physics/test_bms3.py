@@ -199,6 +199,19 @@ def test_invariants_have_gradients() -> None:
     assert torch.autograd.gradcheck(lambda a, b: tuple(Aspects(a, b).invariants()), inputs, fast_mode=True)
 
 
+@pytest.mark.parametrize(("samples", "apart"), [(32, 1e-10), (64, 1e-12), (128, 1e-13)])
+@pytest.mark.parametrize("waves", [{0: 30.0, 3: 20.0}, {0: -3.0, 2: 2.0, 5: 1.0}], ids=["steep", "mixed"])
+def test_few_samples_give_the_transfer_matrix_of_many(waves: dict[int, float], samples: int, apart: float) -> None:
+    """Bounds are some two to four times what the sixth order in the step leaves on the second, the faster of both."""
+
+    def once_round(n: int) -> Tensor:
+        angle = 2 * math.pi * torch.arange(n, dtype=torch.float64) / n
+        return monodromy(torch.stack([size * (m * angle).cos() for m, size in waves.items()]).sum(0))
+
+    fine = once_round(4096)
+    assert float((once_round(samples) - fine).abs().max() / fine.abs().max()) < apart
+
+
 def test_derivatives_of_the_trace_are_exact_at_zero() -> None:
     """Of constant Theta = x the trace is 2 cosh(pi sqrt(x)): its k-th derivative at 0 is 2 pi^2k k! / (2k)!."""
     x = torch.zeros((), dtype=torch.float64, requires_grad=True)
