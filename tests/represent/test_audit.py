@@ -132,6 +132,15 @@ def test_noise_as_wide_as_there_are_views_neither_stays_nor_tells_a_pose(views: 
     assert blocks["scores"].notes == found.summary().notes  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("size", [1e-2, 1.0])
+def test_columns_of_noise_take_nothing_from_the_simulator(views: tuple[Tensor, Tensor], size: float) -> None:
+    """Noise moves as much as poses do, but no other view and no turn tell it."""
+    found = audit_encoder(Noisy(1.0, 40, size), *views, steps=5)
+    assert found.simulated == 9
+    assert found.mrr > 0.95
+    assert found.error < 0.3
+
+
 def test_the_ceiling_of_the_probe_is_that_of_the_pose_itself(views: tuple[Tensor, Tensor]) -> None:
     """Over all of SO(3) the sign of a quaternion jumps: nobody has an R2 of 1."""
     found = audit_encoder(Noisy(1.0, 0, 0.0), *views, steps=300)

@@ -22,14 +22,13 @@ from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.modes import evaluating
 from isotropy.random import spawn
 from isotropy.report import Bar, Bars, Block, Column, Result, Table, Text
-from isotropy.represent._directions import best_predictor, directions
+from isotropy.represent._directions import best_predictor, directions, told_directions
 from isotropy.represent._features import device_of
 from isotropy.represent._group_law import group_law_report
 from isotropy.represent._probes import rotation_probe
 from isotropy.represent._retrieval import retrieval
 
 HELD_OUT = 0.3  # of the objects, on which everything is judged
-_MOST = 12  # directions that a simulator is fitted to
 _BATCH = 256
 _UNKNOWNS = latents.width("irreps")  # numbers in g, for each direction of a simulator
 _WHOLE = 0.999  # of the variance: less than this is said
@@ -57,7 +56,7 @@ class EncoderAudit(Result):
     ``pose_r2`` by component has floor 0, ``pooled`` the ``floor``, ``angle`` is in degrees; ``oracle_r2``,
     ``oracle_pooled`` and ``oracle_angle`` are those of the pose itself, read by the same probe from the same objects.
     Of ``width`` features the leading ``directions`` are listed, which hold ``kept`` of the variance; ``staying`` of
-    them stay. The best linear simulator of the ``simulated`` ones that move most, noise among them, has errors
+    them stay. The best linear simulator of the ``simulated`` ones that move and are told from another view, has errors
     of the group law (``identity``, ``inverse``, ``composition``, ``orthogonality``), on the turns between views, and a
     ``mrr`` in retrieval beside ``chance``. ``error`` is that of W(g) y1 against y2, 1 for the mean of all views.
     ``command`` and ``date`` say what was asked and when, ``seconds`` how long it took.
@@ -125,7 +124,7 @@ class EncoderAudit(Result):
         cells = [tuple(row.values()) for row in self.rows()]
         note = (
             f"judged on {counted(self.objects, 'object')} in {counted(self.views, 'view')}; the simulator is that of "
-            f"the {self.simulated} directions that move most, by poses or by noise, of {self.width} features"
+            f"{counted(self.simulated, 'direction')} that move and are told from another view, of {self.width} features"
         )
         few = (
             f"views are too few to ask about more than {counted(len(self.directions), 'leading direction')}, which "
@@ -201,8 +200,8 @@ def audit_encoder(
         rotation_probe(one, latents, (learn, judge), seed, pose=pose, epochs=passes, width=256)
         for one in (x, rotation(latents).flatten(2))
     )
-    most = min(_MOST, len(found.moving), max(1, pairs // (2 * _UNKNOWNS)))
-    y = (x.double() - found.mean) @ found.axes[-most:].mT
+    axes = told_directions(x[learn], latents[learn], found, pose)
+    y = (x.double() - found.mean) @ axes.mT
     predictor = best_predictor(y[learn], latents[learn], pose)
     told, true, turns = _next_views(predictor, y[judge], latents[judge], pose)
     law = group_law_report(predictor, turns=turns, seed=seed)
@@ -215,7 +214,7 @@ def audit_encoder(
         name=name, objects=len(judge), views=data.views, width=x.shape[-1], staying=found.staying(),
         pose_r2=scores.component, pooled=scores.pooled, floor=scores.floor, angle=scores.angle,
         oracle_r2=oracle.component, oracle_pooled=oracle.pooled, oracle_angle=oracle.angle, kept=found.kept,
-        simulated=most,
+        simulated=len(axes),
         error=float((told - true).square().sum() / (true - true.mean(0)).square().sum()), mrr=retrieved.mrr,
         chance=retrieved.chance, **law._asdict(), directions=tuple(rows), seconds=time.monotonic() - began,
     )  # fmt: skip

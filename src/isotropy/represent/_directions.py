@@ -19,6 +19,11 @@ _DEAD = 1e-6  # of the largest variance: what features in single precision leave
 ROWS = 5  # views of the objects that axes are fitted to, for each direction that is asked about
 _MOVES = 0.5  # of the variance: what moves by less stays
 _CHUNK = 200_000  # pairs of views at once
+_FOLDS = 4  # of the objects, of which each is told by the others
+_TOLD = 0.1  # of the variance within objects: what is told less well from another view and g is no one's simulator
+_MOST = 12  # directions that a simulator is fitted to
+_ASKED = 50  # directions that are asked whether they are told
+_PAIRS = 8_000  # pairs of views that decide it
 
 
 @dataclass(frozen=True)
@@ -139,22 +144,70 @@ def best_predictor(
     ``retrieval`` and ``group_law_report`` as one that was trained. d k unknowns for each of d features, k numbers in g:
     take few features (``directions`` says which). Raises ShapeError for fewer pairs than unknowns.
     """
-    x = features.detach().double()
-    d = x.shape[-1]
-    poses = latents.double()
-    pairs = [(x, x.roll(-s, 1), poses, poses.roll(-s, 1)) for s in range(1, x.shape[1])]
-    y, target, l1, l2 = (torch.cat([pair[k].flatten(0, 1) for pair in pairs]) for k in range(4))
-    g = views.relative(l1, l2, group_input, pose, warn=False)
-    rows = (g[:, :, None] * y[:, None]).flatten(1)  # (pairs, k d)
+    d = features.shape[-1]
+    rows, target = _regression(features, latents, pose, group_input, features.shape[1] - 1)
     if len(rows) < rows.shape[1]:
         raise ShapeError(
             f"{counted(len(rows), 'pair')} for {counted(rows.shape[1], 'unknown')}",
             "more of them",
             "take fewer features",
         )
-    gram = rows.mT @ rows
-    gram = gram + penalty * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
-    maps = torch.linalg.solve(gram, rows.mT @ target).unflatten(0, (g.shape[1], d))  # (k, in, out)
+    maps = _ridge(rows.mT @ rows, rows.mT @ target, penalty).unflatten(0, (-1, d))  # (k, in, out)
     predictor = HyperPredictor(d, group_input, "linear", pose).double().requires_grad_(False)
     predictor.maps.weight.copy_(maps.permute(2, 1, 0).flatten(0, 1))
     return predictor
+
+
+def told_directions(features: Tensor, latents: Tensor, found: Directions, pose: str = "object") -> Float[Tensor, "m d"]:
+    """Axes of what moves *and* is told from another view and g: those for a simulator, without columns of noise.
+
+    Of the axes in ``found`` that move in ``features (n_obj, n_view, d)``, the last fifty, or as many as there are pairs
+    of views to fit them by, scaled to variance 1 within objects, y2 is regressed on W(g) y1 as in ``best_predictor``,
+    each object by the objects of other folds. Eigenvectors of the errors' covariance, of which 1 less the eigenvalue is
+    a validated R2, are kept where it is above a tenth, at most twelve. Where none is, the best one; where nothing
+    moves, what moves most.
+    """
+    x = (features.detach().double() - found.mean) @ found.axes.mT
+    within = (x - x.mean(1, keepdim=True)).square().sum((0, 1)) / (len(x) * (x.shape[1] - 1))
+    k = views.width("irreps")
+    objects = min(len(x), max(_FOLDS, _PAIRS // x.shape[1]))
+    shifts = min(x.shape[1] - 1, max(1, _PAIRS // (objects * x.shape[1])))
+    most = max(1, objects * x.shape[1] * shifts // (2 * k))
+    moving = (within > _MOVES).nonzero()[:, 0][-min(_ASKED, most) :]
+    if not len(moving):
+        return found.axes[-min(_MOST, most) :]
+    scale = within[moving].sqrt()
+    y = x[:objects, :, moving] / scale
+    folds = [
+        _regression(y[i::_FOLDS], latents[:objects][i::_FOLDS], pose, "irreps", shifts)
+        for i in range(min(_FOLDS, objects))
+    ]
+    grams, products = [rows.mT @ rows for rows, _ in folds], [rows.mT @ target for rows, target in folds]
+    gram, product = torch.stack(grams).sum(0), torch.stack(products).sum(0)
+    errors = torch.cat([
+        target - rows @ _ridge(gram - own, product - one, 1e-3)
+        for (rows, target), own, one in zip(folds, grams, products, strict=True)
+    ])  # fmt: skip
+    best = eigh(errors.mT @ errors / len(errors))
+    order = best.values.argsort()
+    count = int((1 - best.values > _TOLD).sum())
+    chosen = best.vectors[:, order[: max(1, min(count, _MOST, most))]]
+    return (chosen / scale[:, None]).mT @ found.axes[moving]
+
+
+def _regression(
+    features: Tensor, latents: Tensor, pose: str, group_input: str, shifts: int
+) -> tuple[Float[Tensor, "pairs kd"], Float[Tensor, "pairs d"]]:
+    """g y1 and y2 of each view and those that follow it within so many ``shifts``."""
+    x, poses = features.detach().double(), latents.double()
+    pairs = [(x, x.roll(-s, 1), poses, poses.roll(-s, 1)) for s in range(1, shifts + 1)]
+    y, target, l1, l2 = (torch.cat([pair[k].flatten(0, 1) for pair in pairs]) for k in range(4))
+    g = views.relative(l1, l2, group_input, pose, warn=False)
+    return (g[:, :, None] * y[:, None]).flatten(1), target
+
+
+def _ridge(gram: Tensor, products: Tensor, penalty: float) -> Tensor:
+    """Coefficients of ridge regression, the penalty in units of the mean square of a regressor."""
+    return torch.linalg.solve(
+        gram + penalty * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype), products
+    )
