@@ -27,9 +27,13 @@ _ELSEWHERE = 0.05  # relative: what ten steps of training make of another roundi
 
 
 def processor() -> str:
-    """What rounding depends on: the model of the processor, and torch."""
-    model = re.search(r"^model name\s*:\s*(.*)$", _cpuinfo(), re.MULTILINE)
-    return f"{model.group(1) if model else platform.machine()}, torch {torch.__version__}"
+    """What rounding depends on: the model of the processor, by its numbers too, since one name may stand for several
+    that add up in other orders; what instructions torch takes; and torch."""
+    told = [
+        re.search(rf"^{name}\s*:\s*(.*)$", _cpuinfo(), re.MULTILINE) for name in ("model name", "cpu family", "model")
+    ]
+    model = " ".join(one.group(1) for one in told if one) or platform.machine()
+    return f"{model}, {torch.backends.cpu.get_cpu_capability()}, torch {torch.__version__}"
 
 
 def _cpuinfo() -> str:
