@@ -20,11 +20,8 @@ Policy = Literal["subequivariant", "mlp", "augmented", "heading", "shared", "tra
 POLICIES: tuple[Policy, ...] = get_args(Policy)
 WHOLE = ("mlp", "augmented", "heading")  # which know one body
 SIZED = ("subequivariant", "transformer", "heading-transformer")  # which are there in the paper's size too
-_PAPER = {
-    "width": 128,
-    "layers": 3,
-    "heads": 2,
-}  # of a transformer: channels, layers and heads of the subequivariant one
+# Of a transformer: channels, layers and heads of the subequivariant one.
+_PAPER = {"width": 128, "layers": 3, "heads": 2}
 
 
 def agent_of(policy: str, graphs: Sequence[LimbTree], *, size: str, group: str, seed: int) -> Agent:

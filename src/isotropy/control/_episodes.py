@@ -44,16 +44,19 @@ def play(
     if not starts:
         raise DomainError("no episodes", "at least one seed and one bearing")
     worlds = [copy.deepcopy(env) for _ in starts]
-    dtype = next(actor.parameters()).dtype
-    seen = [_begun(world, *start, dtype) for world, start in zip(worlds, starts, strict=True)]
-    gained, lived, ended = [0.0] * len(starts), [0] * len(starts), [False] * len(starts)
     graph, weight, going = limbs_of(env), next(actor.parameters()), list(range(len(starts)))
+    seen = [_begun(world, *start, weight.dtype) for world, start in zip(worlds, starts, strict=True)]
+    gained, lived, ended = [0.0] * len(starts), [0] * len(starts), [False] * len(starts)
     while going:
         with torch.no_grad():
             actions = actor(torch.stack([seen[i] for i in going]).to(weight), graph).double().cpu().numpy()
         for i, action in zip(tuple(going), actions, strict=True):
             observation, reward, ended[i], cut, _ = worlds[i].step(action.reshape(env.action_space.shape))
-            seen[i], gained[i], lived[i] = limbs_seen(observation, dtype), gained[i] + float(reward), lived[i] + 1
+            seen[i], gained[i], lived[i] = (
+                limbs_seen(observation, weight.dtype),
+                gained[i] + float(reward),
+                lived[i] + 1,
+            )
             if ended[i] or cut or lived[i] == steps:
                 going.remove(i)
     episodes = [Episode(*one) for one in zip(gained, lived, map(bool, ended), strict=True)]

@@ -83,9 +83,14 @@ class Bearings:
         return 1 - (max(self.returns) - min(self.returns)) / most if most else 1.0
 
     @property
+    def margin(self) -> float:
+        """By how much the lower end of the interval is above twice the random return; above 0, where that is lost."""
+        return self.gained.low - (self.random + abs(self.random))
+
+    @property
     def learned(self) -> bool:
-        """Whether the lower end of the interval is above twice the random return."""
-        return self.gained.low > self.random + abs(self.random)
+        """Whether it is above: clearly better than random actions."""
+        return self.margin > 0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -104,7 +104,7 @@ def _measured(z: Float[Tensor, "n v r"], latents: Tensor, degree: int) -> tuple[
     z = z - z.flatten(0, 1).mean(0)
     z = z / z.square().mean((0, 1)).sqrt().clamp_min(torch.finfo(z.dtype).tiny)
     moving = (z - z.mean(1, keepdim=True)).square().sum((0, 1)) / (len(z) * (z.shape[1] - 1))
-    gram, products = _by_characters(z, latents, degree, diagonal=True)
+    gram, products = _by_characters(z, latents, degree)
     # Normal equations, of few unknowns: the pairs are many.
     factor = torch.linalg.cholesky(gram + 1e-12 * gram.diagonal().mean() * torch.eye(degree + 1).double())
     asked = torch.linalg.solve_triangular(factor, products, upper=False)
@@ -113,25 +113,20 @@ def _measured(z: Float[Tensor, "n v r"], latents: Tensor, degree: int) -> tuple[
 
 
 def _by_characters(
-    z: Float[Tensor, "n v r"], latents: Tensor, degree: int, *, diagonal: bool = False
-) -> tuple[Tensor, Tensor]:
-    """Sums over the pairs of views of each object: characters by characters (L + 1, L + 1), and characters by products
-    of both views, (L + 1, r, r) or their ``diagonal`` (L + 1, r). Some objects at a time, as pairs are many."""
+    z: Float[Tensor, "n v r"], latents: Tensor, degree: int
+) -> tuple[Float[Tensor, "l l"], Float[Tensor, "l r"]]:
+    """Sums over the pairs of views of each object: characters by characters, and characters by the products of both
+    views, column by column. Some objects at a time, as pairs are many."""
     i, j = torch.triu_indices(z.shape[1], z.shape[1], 1)
-    r = z.shape[2]
     gram = torch.zeros(degree + 1, degree + 1, dtype=z.dtype)
-    products = torch.zeros(degree + 1, *((r,) if diagonal else (r, r)), dtype=z.dtype)
+    products = torch.zeros(degree + 1, z.shape[2], dtype=z.dtype)
     some = max(1, _CHUNK // len(i))
     for part, poses in zip(z.split(some), latents.double().split(some), strict=True):
         R = views.relative_rotation(poses[:, i], poses[:, j]).flatten(0, 1)
         shapes = torch.stack([D.diagonal(dim1=-2, dim2=-1).mean(-1) for D in wigner_blocks(degree, R)], 1)
         one, other = (part[:, k].flatten(0, 1) for k in (i, j))
         gram += shapes.mT @ shapes
-        if diagonal:
-            products += shapes.mT @ (one * other)
-        else:
-            full = torch.stack([(one * shape[:, None]).mT @ other for shape in shapes.mT])
-            products += (full + full.mT) / 2
+        products += shapes.mT @ (one * other)
     return gram, products
 
 

@@ -71,7 +71,7 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
         "return": statistics.fmean(body.gained.mean for body in found),
         "low": statistics.fmean(body.gained.low for body in found),
         "random": statistics.fmean(body.random for body in found),
-        "margin": float(np.min([body.gained.low - body.random - abs(body.random) for body in found])),
+        "margin": float(np.min([body.margin for body in found])),
         "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
         "parameters": size(found.actor),
