@@ -13,8 +13,9 @@ import sys
 import time
 import types
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from rich.console import Console
@@ -27,6 +28,7 @@ from isotropy.errors import SchemaError
 from isotropy.report import Column, Interval, Table
 from isotropy.reps import StandardisedVectorsWarning
 from isotropy.runs import Run
+from isotropy.study import Claim, Configuration, Experiment, Scored, Trial, job, load_run
 
 QUICK = ["discover", "inertia", "--set", "nu=1.0", "--set", "n=300", "--groups", "O(3),O(2)@z", "--quick"]
 MAIN = [sys.executable, "-c", "from isotropy.cli import main; main()"]
@@ -223,45 +225,57 @@ def test_benchmarks_are_listed_run_and_missed_outside_a_checkout(
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
-    size: int
-    seed: int = 0
+class Sized(Configuration):
+    size: int = 3
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured(Scored):
+    kind: ClassVar[str] = "measured"
+
+
+@job
+def size_job(run: Run, *, seed: int, size: int) -> dict[str, Any]:
+    return {"size": float(size)}
+
+
+def _trials(config: Sized) -> Iterator[Trial]:
+    numbers = {("anything", "m"): "size"}
+    yield Trial(config.job(size_job, config.seed, size=config.size), "sizes", "ours", numbers)
+
+
+MEASURING: Experiment[Sized, Measured] = Experiment(
+    name="measuring", paper="Nobody", result=Measured, trials=_trials,
+    small=Sized(engine="serial"), full=Sized(engine="serial", size=30),
+    judge=(
+        Claim("it is large", lambda result: result.score("sizes", "anything", "ours").mean > 5),
+        Claim("it is odd", lambda result: result.score("sizes", "anything", "ours").mean % 2 == 1),
+    ),
+)  # fmt: skip
 
 
 def test_reproduce_runs_the_small_or_the_full_version_and_names_what_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Outcome:
-        def __init__(self, config: Config) -> None:
-            self.config = config
-            held = {"it is large": config.size > 5, "it is odd": config.size % 2 == 1}
-            self.claims = [types.SimpleNamespace(text=text, held=one, numbers="") for text, one in held.items()]
-
-        def table(self) -> str:
-            return f"size {self.config.size}, seed {self.config.seed}"
-
-        def to_json(self, path: Path) -> None:
-            path.write_text("{}")
-
-        def report(self, path: Path) -> None:
-            path.write_text("<html>")
-
-    experiment = types.SimpleNamespace(
-        configured=lambda full, seed, **_: Config(30 if full else 3, seed), run=lambda config, run: Outcome(config)
-    )
-    room = types.ModuleType("isotropy.experiments")
-    room.REGISTRY = {"measuring": experiment}  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "isotropy.experiments", room)
+    monkeypatch.setattr("isotropy.experiments.REGISTRY", {"measuring": MEASURING})
     small = isotropy("reproduce", "measuring", "--out", str(tmp_path / "small"), "--seed", "4")
     assert small.exit_code == 0, small.output
-    assert small.output.splitlines()[:3] == ["size 3, seed 4", "NOT held  it is large", "held      it is odd"]
+    assert small.output.splitlines()[-4:-2] == ["NOT held  it is large", "held      it is odd"]
     assert (tmp_path / "small/report.html").exists()
     assert Run.attach(tmp_path / "small").config == {"experiment": "measuring", "full": False, "seed": 4}
     full = isotropy("reproduce", "measuring", "--full", "--out", str(tmp_path / "full"))
-    assert full.output.splitlines()[:3] == ["size 30, seed 0", "held      it is large", "NOT held  it is odd"]
+    assert full.output.splitlines()[-4:-2] == ["held      it is large", "NOT held  it is odd"]
     unknown = isotropy("reproduce", "guessing")
     assert unknown.exit_code == 2
-    assert "measuring" in unknown.output
+    assert "all, measuring" in unknown.output
+    both = isotropy("reproduce", "all", "--out", str(tmp_path / "all"))
+    assert both.exit_code == 0, both.output
+    assert "NOT held  measuring: it is large" in both.output
+    assert (tmp_path / "all/measuring/report.html").exists()
+    assert [row["held"] for row in load_run(tmp_path / "all").rows()] == [1]
+    parts = isotropy("reproduce", "all", "--part", "E1")
+    assert parts.exit_code == 2
+    assert "--part for all experiments" in parts.output
 
 
 def test_warnings_of_the_library_are_lines_and_others_are_left_alone(

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from isotropy.errors import DomainError, SchemaError
-from isotropy.experiments import REGISTRY
+from isotropy.errors import DomainError, MissingExtraError, SchemaError
+from isotropy.experiments import REGISTRY, Reproductions, reproduce_all
 from isotropy.report import Bars, Curves, Scatter, Table
 from isotropy.runs import Run
 from isotropy.study import (
@@ -297,3 +297,27 @@ def test_published_rows_are_read_from_a_file(tmp_path: Path, monkeypatch: pytest
 
 def test_the_mean_of_one_seed_has_no_deviation() -> None:
     assert Score("errors", "test", "ours", "MSE", (1.0,), 3, 0.1).sd is None
+
+
+def test_all_experiments_run_in_one_folder_and_one_table_counts_their_claims(tmp_path: Path) -> None:
+    def lacking(config: Config) -> Iterator[Trial]:
+        raise MissingExtraError.of("nothing", "none")
+        yield
+
+    never = replace(ANSWERED, name="never", judge=(below("it is cold", of("speed", "step", "theirs"), 0),))
+    several = {
+        "invented": ANSWERED, "never": never, "lacking": replace(ANSWERED, name="lacking", trials=lacking),
+    }  # fmt: skip
+    with Run(tmp_path / "all") as run:
+        result = reproduce_all(several, run, seed=0)
+    assert [tuple(row.values())[:4] for row in result.rows()] == [
+        ("invented", 4, 0, 0), ("never", 0, 1, 0), ("lacking", 0, 0, 0),
+    ]  # fmt: skip
+    assert [claim.text for claim in result.claims if claim.held is False] == ["never: it is cold"]
+    assert result.summary().notes == ("lacking did not run: " + str(MissingExtraError.of("nothing", "none")),)
+    assert Reproductions.from_json(tmp_path / "all") == result
+    finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "all").glob("*/jobs/*")}
+    assert finished
+    with Run(tmp_path / "all", resume=True) as run:
+        assert reproduce_all(several, run, seed=0).rows() == result.rows()
+    assert {file: file.stat().st_mtime_ns for file in (tmp_path / "all").glob("*/jobs/*")} == finished

@@ -13,10 +13,15 @@ from isotropy.errors import SchemaError, nearest
 
 @app.command(
     short_help="Does it do what the papers say?",
-    epilog=examples("isotropy reproduce zoo", "isotropy reproduce frame-averaging --part separation --out runs/e"),
+    epilog=examples(
+        "isotropy reproduce zoo",
+        "isotropy reproduce frame-averaging --part separation --out runs/e",
+        "isotropy reproduce all --out runs/all",
+        "isotropy reproduce all --out runs/all --resume",
+    ),
 )
 def reproduce(
-    name: Annotated[str, typer.Argument(help="The experiment, e.g. soft-equivariance.")],
+    name: Annotated[str, typer.Argument(help="The experiment, e.g. soft-equivariance, or all.")],
     full: Annotated[bool, typer.Option("--full", help="The paper's own sizes (hours) instead of minutes.")] = False,
     seed: Seed = 0,
     out: Out = None,
@@ -31,25 +36,33 @@ def reproduce(
         str | None, typer.Option("--device", help="Where networks are trained and timed, e.g. cuda.")
     ] = None,
 ) -> None:
-    """Does it do what the papers say? Prints our table beside the published one, and which claims held."""
+    """Does it do what the papers say? Prints our table beside the published one, and which claims held.
+
+    With all, every experiment runs in a folder of its own, and one table counts the claims that held.
+    """
     from isotropy.runs import Run
 
-    experiment = _find(name)
+    room = importlib.import_module("isotropy.experiments")
     settings = settings_of(setting)
-    config = experiment.configured(full=full, seed=seed, parts=part, device=device, settings=settings)
+    given = {key: value for key, value in (("set", settings), ("part", part), ("device", device)) if value}
+    everything = name == "all"
+    if everything and (settings or part):
+        raise SchemaError(f"{' and '.join(f'--{key}' for key in given)} for all experiments", "one experiment by name")
+    experiment = None if everything else _find(name, room.REGISTRY)
+    config = experiment and experiment.configured(full=full, seed=seed, parts=part, device=device, settings=settings)
     with Run(out or Path("runs") / f"reproduce-{name}{'-full' if full else ''}", resume=resume) as run:
-        given = {"set": settings, "part": part, "device": device}
-        run.configure({"experiment": name, "full": full, "seed": seed, **{k: v for k, v in given.items() if v}})
-        result = experiment.run(config, run)
-        result.to_json(run.path / "result.json")
-        result.report(run.path / "report.html")
+        run.configure({"experiment": name, "full": full, "seed": seed, **given})
+        if experiment:
+            result = room.reproduced(experiment, config, run)
+        else:
+            result = room.reproduce_all(room.REGISTRY, run, full=full, seed=seed, device=device)
         show(result)
         show_claims(result.claims)
         print(f"\nreport: {run.path / 'report.html'}")
 
 
-def _find(name: str) -> Any:
-    registry: dict[str, Any] = importlib.import_module("isotropy.experiments").REGISTRY
+def _find(name: str, registry: dict[str, Any]) -> Any:
     if name not in registry:
-        raise SchemaError(f"the experiment {name!r}", "one of " + ", ".join(sorted(registry)), nearest(name, registry))
+        known = ["all", *sorted(registry)]
+        raise SchemaError(f"the experiment {name!r}", "one of " + ", ".join(known), nearest(name, known))
     return registry[name]

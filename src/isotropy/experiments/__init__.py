@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from isotropy.experiments._all import Reproduced, Reproductions, reproduce_all, reproduced
 from isotropy.experiments.asymptotic_symmetries import ASYMPTOTIC_SYMMETRIES
 from isotropy.experiments.frame_averaging import FRAME_AVERAGING
 from isotropy.experiments.gaunt import GAUNT
@@ -40,4 +41,4 @@ REGISTRY: dict[str, Experiment[Any, Any]] = {
     )
 }
 
-__all__ = ["REGISTRY", "Claim", "Experiment"]
+__all__ = ["REGISTRY", "Claim", "Experiment", "Reproduced", "Reproductions", "reproduce_all", "reproduced"]

@@ -27,6 +27,7 @@ _KINDS = {
     "unfinished": ("isotropy.study", "Unfinished"),
     "symmetries": ("isotropy.physics", "Symmetries"),
     "force_field": ("isotropy.forcefield", "ForceFieldReport"),
+    "reproductions": ("isotropy.experiments", "Reproductions"),
 }
 
 
