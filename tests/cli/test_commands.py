@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
@@ -341,3 +342,23 @@ def test_the_first_commands_of_the_help_are_commands_with_the_options_they_have(
 def test_it_runs_as_a_module() -> None:
     shown = subprocess.run([sys.executable, "-m", "isotropy", "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == f"isotropy {__version__}"
+
+
+def test_compare_takes_clouds_with_parts_and_refuses_what_these_have_not(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(6, 8, 3)).astype(np.float32)
+    (tmp_path / "s.yaml").write_text("x: Cloud(Point)\ny: Cloud(Scalar)\n")
+    np.savez(tmp_path / "clouds.npz", x=x, y=(x[..., 0] > 0).astype(np.int64), part=np.arange(8) // 4)
+    asked = ["compare", str(tmp_path / "clouds.npz"), "--schema", str(tmp_path / "s.yaml"), "--piecewise", "part"]
+    shown = isotropy(
+        *asked, "--quick", "--methods", "given parts", "--engine", "serial", "--out", str(tmp_path / "out")
+    )
+    assert shown.exit_code == 0, shown.output
+    assert "given parts E(3)^2" in shown.output
+    assert load_run(tmp_path / "out").data["name"] == "clouds"
+    refused = isotropy(*asked, "--rate", "0.1")
+    assert refused.exit_code == 2
+    assert "--rate with --piecewise" in refused.output
+    np.savez(tmp_path / "bare.npz", x=x, part=np.arange(8) // 4)
+    bare = isotropy("compare", str(tmp_path / "bare.npz"), *asked[2:])
+    assert bare.exit_code == 2
+    assert "y with a target for each" in bare.output

@@ -254,16 +254,35 @@ def compare(
         str | None,
         typer.Option("--memory", metavar="SIZE", help="A budget for every method's passes, e.g. 2GB: plan or refuse."),
     ] = None,
+    piecewise: Annotated[
+        str | None,
+        typer.Option(
+            "--piecewise",
+            metavar="ARRAY",
+            help="Parts that move each by itself: an array of DATA (.npz) with the part of each point, or a "
+            "partition.npz of discover --parts.",
+        ),
+    ] = None,
     title: ask.Title = None,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?
 
     About how long it takes is said beforehand: a quick look a minute or two, a full one several. DATA may be a folder
-    of pictures, one sub-folder for each class, or digits.
+    of pictures, one sub-folder for each class, or digits. With --piecewise they are clouds with a target for each
+    point: classes as whole numbers, or Scalars or Vectors.
     """
+    given = {"--backbone": backbone, "--rate": rate, "--memory": memory}
+    others = [name for name, value in given.items() if value is not None] + ["--loss"] * (loss != "squared")
+    if piecewise is not None:
+        ask.check_run(out, resume, engine, address)
+        for option in [*others, *(["--set"] if setting else [])]:
+            raise SchemaError(f"{option} with --piecewise", "--group, --methods, --quick and --seed")
+        how: dict[str, Any] = {"group": _named(group) or "E(3)", "methods": methods, "seed": seed, "quick": quick}
+        how |= {"engine": engine.value, "workers": workers, "address": address, "out": out, "resume": resume}
+        _of_parts(data, piecewise, schema, title, **how)
+        return
     if is_pictures(data):
-        given = {"--backbone": backbone, "--rate": rate, "--schema": schema, "--memory": memory}
-        others = [name for name, value in given.items() if value is not None] + ["--loss"] * (loss != "squared")
+        others += ["--schema"] * (schema is not None)
         _of_pictures(
             data, others, ask.settings_of(setting), title, verb="compare", engine=engine, out=out, resume=resume,
             address=address, groups=_named(group), methods=methods, seed=seed, quick=quick, workers=workers,
@@ -286,6 +305,22 @@ def compare(
         memory=memory,
         title=title,
     )
+
+
+def _of_parts(data: str, parts: str, schema: Path | None, title: str | None, **asked: Any) -> None:
+    """The comparison on clouds whose parts are an array of their file, or of a partition that was found."""
+    from isotropy.comparison import compare_parts
+    from isotropy.data import read_parts
+    from isotropy.reps import Cloud
+
+    clouds = read_parts(data, parts, schema=schema)
+    if clouds.segments is not None or clouds.y is None:
+        told = "clouds of different sizes" if clouds.y is not None else f"{data} without numbers y"
+        raise SchemaError(told, "clouds x of equally many points, and y with a target for each")
+    y = clouds.types.y
+    rep = (y.rep if isinstance(y, Cloud) else y) if clouds.y.is_floating_point() else None
+    show_answer(compare_parts(clouds.x, clouds.y, clouds.part, rep_out=rep, name=title or Path(data).stem, **asked))
+    point(asked["out"])
 
 
 def _named(groups: list[str]) -> str | None:

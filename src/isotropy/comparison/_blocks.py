@@ -31,6 +31,16 @@ _OF_PICTURES = {
     "layers": "Convolutions over the group, with few elements and channels: a network of its own.",
 }
 
+_OF_PARTS = {
+    "plain": "Shared layers on points and pooling over the cloud (PointNet), on clouds as they are.",
+    "augmentation": "The same network; the whole of each cloud is moved by chance whenever it is seen.",
+    "frames": "The same network in the principal axes of the whole cloud, averaged over their signs.",
+    "given parts": "The same network part by part: each in its own principal axes, pooled over its own points.",
+    "found parts": "As before, with the parts that the poses themselves tell.",
+}
+HOW = {"pictures": _OF_PICTURES, "parts": _OF_PARTS, "": _BUILT}
+"""How methods are built, by what the data have that others have not."""
+
 
 def head(
     recommendation: str, data: Mapping[str, Any], budget: Mapping[str, int], constant: float, loss: str
@@ -99,9 +109,10 @@ def pairs(run: Sequence[MethodFinding], folds: int) -> Block:
     )
 
 
-def built(methods: Sequence[MethodFinding], backbone: str, *, pictures: bool = False) -> Block:
+def built(methods: Sequence[MethodFinding], backbone: str, kind: str = "") -> Block:
+    """How each method is built; ``kind`` is a key of HOW."""
     said = {
-        **(_OF_PICTURES if pictures else _BUILT),
+        **HOW[kind],
         **({"plain": f"The network of {backbone} as it is, on the rows as they are."} if backbone else {}),
     }
     kinds = list(dict.fromkeys(f.kind for f in methods))

@@ -18,7 +18,7 @@ from isotropy.study import Candidate, Finding, Problem, penalised
 
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-EXACT: tuple[Kind, ...] = ("frames", "coordinates", "layers")
+EXACT = ("frames", "coordinates", "layers", "given parts", "found parts")
 _OWN_SOFT = "penalties are placed on the layers of our network, and their strengths are those of squared errors"
 _NOT_SOFT = "no candidate acts by orthogonal matrices without translating, so no weights of a layer are nearest to it"
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from isotropy.comparison._blocks import built, costs, errors, head, how_to_read, not_run, pairs
+from isotropy.comparison._blocks import HOW, built, costs, errors, head, how_to_read, not_run, pairs
 from isotropy.comparison._methods import STANDINGS, MethodFinding
 from isotropy.report import Block, Cell, Chip, Column, Interval, Table, Text, section
 from isotropy.study import Answer, data_blocks, next_block, symmetrising
@@ -42,13 +42,21 @@ class Comparison(Answer[MethodFinding]):
         """How to build the recommended method into a network of one's own."""
         chosen = next((f for f in self.methods if f.name == self.recommended), None)
         inputs, targets = str(self.data.get("inputs", "")), str(self.data.get("targets", ""))
-        if chosen is None or not chosen.group or self.data.get("pictures"):
+        if chosen is None or not chosen.group or self._of == "pictures":
             return ()
+        if chosen.kind in ("given parts", "found parts"):
+            one, rep = chosen.group.partition("^")[0], targets.removeprefix("Cloud(").removesuffix(")")
+            return (f"isotropy.frames.PiecewiseLayer(None, {rep!r}, {one!r})",)
         if chosen.kind in ("frames", "coordinates"):
             return tuple(filter(None, [symmetrising(chosen.group, inputs, targets)]))
         if chosen.kind == "layers":
             return (f"isotropy.nn.EMLP({inputs!r}, {targets!r}, {chosen.group!r})",)
         return ()
+
+    @property
+    def _of(self) -> str:
+        """What the data have that others have not: "pictures", "parts", or nothing."""
+        return next(word for word in HOW if not word or self.data.get(word))
 
     def title(self) -> str:
         return f"Ways to use a symmetry: {self.about}"
@@ -64,7 +72,7 @@ class Comparison(Answer[MethodFinding]):
             *section(
                 "How it was found",
                 pairs(self.run, self.budget["folds"]),
-                built(self.methods, str(self.settings.get("backbone", "")), pictures=bool(self.data.get("pictures"))),
+                built(self.methods, str(self.settings.get("backbone", "")), self._of),
                 *not_run(self.methods),
                 *how_to_read(),
             ),

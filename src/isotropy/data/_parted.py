@@ -22,13 +22,17 @@ from isotropy.reps import Schema
 
 @dataclass(frozen=True, eq=False)
 class PartedClouds:
-    """Clouds ``x`` (clouds, n, 3), or flat with ``segments``, the ``part`` of each point and the ``names`` of parts."""
+    """Clouds ``x`` (clouds, n, 3), or flat with ``segments``, the ``part`` of each point and the ``names`` of parts.
+
+    ``types`` are those of the schema, ``y`` the targets of the file as they stand there, where it has any.
+    """
 
     x: Tensor
     part: Int[Tensor, ...]
     names: tuple[str, ...]
     types: Schema
     segments: Segments | None = None
+    y: Tensor | None = None
 
 
 def read_parts(
@@ -52,6 +56,8 @@ def read_parts(
     values, _, _, sets = admitted(types, x, segments=segments)
     if not isinstance(values, Tensor) or values.shape[-1] != 3 or values.ndim != (3 if sets is None else 2):
         raise SchemaError(f"x of type {types.x}", "one cloud of points in space for each row", "x: Cloud(Point)")
+    with open_archive(path) as archive:
+        targets = np.asarray(archive["y"]) if "y" in archive.files else None
     found = Path(parts) if parts.endswith(".npz") else path
     with open_archive(found) as archive:
         name = "label" if found is not path else parts
@@ -62,4 +68,6 @@ def read_parts(
         raise SchemaError(f"parts of {given.dtype}", "whole numbers or names")
     names, place = np.unique(given, return_inverse=True)
     called = tuple(str(one) if given.dtype.kind == "U" else f"part {one}" for one in names.tolist())
-    return PartedClouds(values, torch.from_numpy(place.reshape(given.shape)).long(), called, types, sets)
+    label = torch.from_numpy(place.reshape(given.shape)).long()
+    y = torch.from_numpy(targets) if targets is not None and targets.dtype.kind in "iuf" else None
+    return PartedClouds(values, label, called, types, sets, y)
