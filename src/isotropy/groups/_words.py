@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_POWER = re.compile(r"^(.+)\^(\d+)$")
 _AXIS = re.compile(r"^(S?O)\((\d+)\) ?@ ?(.+)$")
 # What stands between " x " outside of parentheses.
 _FACTORS = re.compile(r"((?:\((?:[^()]|\([^()]*\))*\)|(?! x )[^()])+)(?: x |$)")
@@ -41,11 +42,15 @@ def in_words(name: str) -> str:
     'every turn about the z axis, and mirrors through it'
     >>> in_words("SO(3) x S(5)")
     'every turn about every axis; every exchange of 5 things among themselves; and both at once'
+    >>> in_words("SO(3)^4")
+    'of each of 4 parts by itself every turn about every axis'
     """
     factors = _FACTORS.findall(name) if " x " in name else [name]
     if len(factors) > 1:
         together = "both at once" if len(factors) == 2 else "all of them at once"
         return "; ".join([*map(in_words, factors), f"and {together}"])
+    if powered := _POWER.match(name):
+        return f"of each of {powered[2]} parts by itself {in_words(powered[1])}"
     about = _AXIS.match(name)
     if about:
         axis = f"the {about[3]} axis" if len(about[3]) == 1 else f"the axis {about[3]}"
