@@ -122,7 +122,8 @@ class Federation(Answer[SiteFinding]):
 
     def _left(self) -> list[Block]:
         per_class = 1 + self.features + self.features * (self.features + 1) // 2
-        privacy = self.settings.get("config", {}).get("privacy")
+        config = self.settings.get("config", {})
+        privacy, masking = config.get("privacy"), config.get("secure_aggregation")
         rows = [
             [
                 name,
@@ -140,6 +141,13 @@ class Federation(Answer[SiteFinding]):
             said = f"With noise for epsilon {epsilon:g}, delta {delta:g}, rows within {clip:g}; classes of fewer than "
             said += f"{few} by the noisy count are held back. Epsilon covers neither the weights of the rounds, nor "
             said += "the numbers of rows and accuracies on this page, nor how classes were drawn."
+        if masking is not None:
+            said = "Masked: what a site sends is noise by itself, and the server learns the sum over all sites, of "
+            said += f"statistics and of weights. The numbers of rows come first; of classes with fewer than {few} in "
+            said += (
+                "all, nothing follows. The sum itself is not hidden: of a class that one site alone has, it is that "
+            )
+            said += "site's. Numbers of rows and accuracies on this page are each site's own."
         columns = (
             Column("site"),
             Column("classes told of", "number"),
@@ -150,7 +158,7 @@ class Federation(Answer[SiteFinding]):
         cells = [[str(n) if n else "-" for n in counts] for counts in self.counts.values()]
         hues: list[list[int | None]] = [[0 if n else None for n in counts] for counts in self.counts.values()]
         sent = "the weights of its classifier"
-        if self.settings.get("config", {}).get("algorithm") == "fedproto":
+        if config.get("algorithm") == "fedproto":
             sent += f", and the mean representation of each class of which it has at least {few} (its prototype)"
         blocks: list[Block] = [
             Text(f"{said} In each round every site also sends {sent}."),
@@ -165,6 +173,8 @@ class Federation(Answer[SiteFinding]):
         return blocks
 
     def _premise(self) -> str:
+        if self.settings.get("config", {}).get("secure_aggregation") is not None:
+            return "No site's shapes are seen apart from the others', so whether they agree was not asked."
         if self.shapes is None:
             return "Too few classes are at two sites to ask whether their shapes agree."
         s = self.shapes
