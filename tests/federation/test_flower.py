@@ -263,6 +263,18 @@ def test_flower_has_an_environment_of_its_own_because_its_pins_and_ours_disagree
     assert theirs["torch"] == ours["torch"], "the same arithmetic in both"
 
 
+@pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
+@pytest.mark.parametrize(("pinned", "resolves"), [("constraints.txt", False), ("constraints-federated.txt", True)])
+def test_pip_finds_no_environment_for_both_and_one_for_flower(pinned: str, resolves: bool) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["federated"]]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--dry-run", "--quiet"]
+    told = subprocess.run([*pip, "-c", str(ROOT / pinned), *asked], capture_output=True, text=True, check=False)
+    assert (told.returncode == 0) is resolves, told.stderr[-2000:]
+    if not resolves:
+        assert "ResolutionImpossible" in told.stderr, "it failed for another reason, such as no index of packages"
+
+
 def test_the_application_in_the_examples_is_the_one_that_the_command_runs() -> None:
     folder = ROOT / "examples" / "federated"
     assert (folder / "pyproject.toml").read_text() == PROJECT
@@ -467,11 +479,21 @@ def test_a_site_that_fails_in_a_sum_is_told_of(folder: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
-def test_on_flower_parameters_are_those_in_process_and_nothing_is_left(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"algorithm": "scaffold", "secure_aggregation": {"reach": 30.0}},
+        {"augment": {"mode": "auto", "target": 40}},
+    ],
+    ids=["scaffold by SecAgg+", "mode auto"],
+)
+def test_on_flower_parameters_are_those_in_process_and_nothing_is_left(
+    folder: Path, tmp_path: Path, changes: dict[str, object]
+) -> None:
     for package, cap in CAPS.items():
         told = [Requirement(line) for line in requires("flwr") or () if Requirement(line).name == package]
         assert any(str(SpecifierSet(cap)) in str(one.specifier) for one in told), package
-    path = request_of(folder, algorithm="scaffold")
+    path = request_of(folder, **changes)
     before = _processes()
     federate_files(path, out=tmp_path / "flower", engine="flower")
     assert not re.search("flower-|flwr|raylet|gcs_server", " ".join(_processes() - before))
@@ -484,23 +506,20 @@ def test_on_flower_parameters_are_those_in_process_and_nothing_is_left(folder: P
 
 @pytest.mark.slow
 @pytest.mark.skipif(not HAS_FLOWER, reason="flwr is in an environment of its own: make federated")
-def test_a_federation_on_flower_that_is_killed_leaves_nothing(folder: Path, tmp_path: Path) -> None:
-    """SIGKILL of the command while Ray runs: no process more than before, and no folder."""
-    path, before = request_of(folder, rounds=50), _processes()
+def test_a_federation_on_flower_that_is_killed_leaves_nothing_and_draws_no_noise_again(
+    folder: Path, tmp_path: Path
+) -> None:
+    """SIGKILL of the command during the rounds: no process more than before, no folder, and noise that stays."""
+    private = {"epsilon": 8.0, "delta": 1e-5, "clip": 8.0}
+    path, before = request_of(folder, rounds=12, privacy=private, min_count=1), _processes()
     short = tempfile.mkdtemp(prefix="k")  # its sockets want a short path
-    command = [
-        sys.executable,
-        "-c",
-        "from isotropy.cli import main; main()",
-        "federate",
-        str(path),
-        "--engine",
-        "flower",
-    ]
-    with subprocess.Popen([*command, "--out", str(tmp_path / "run")], env=os.environ | {"TMPDIR": short}) as process:
-        while not any("raylet" in line for line in _processes() - before):
+    code = "from isotropy.cli import main; main()"
+    command = [sys.executable, "-c", code, "federate", str(path), "--engine", "flower", "--out", str(tmp_path / "run")]
+    released = tmp_path / "run" / "released.safetensors"
+    with subprocess.Popen(command, env=os.environ | {"TMPDIR": short}) as process:
+        while not released.exists():
             assert process.poll() is None, "it ended before it was killed"
-            time.sleep(0.2)
+            time.sleep(0.1)
         (home,) = Path(short).glob("iso-flwr-*")
         assert left_of(home)
         process.kill()
@@ -510,6 +529,11 @@ def test_a_federation_on_flower_that_is_killed_leaves_nothing(folder: Path, tmp_
     assert left_of(home) == []
     assert not re.search("flower-|flwr|raylet|gcs_server", " ".join(_processes() - before))
     os.rmdir(short)  # fails if anything is in it
+    kept = released.read_bytes()
+    found = federate_files(path, out=tmp_path / "run", resume=True, engine="flower")
+    assert released.read_bytes() == kept
+    assert len(found.rounds) == 12
+    assert not (tmp_path / "run" / "rounds.safetensors").exists()
 
 
 def _processes() -> set[str]:
