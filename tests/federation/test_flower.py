@@ -33,7 +33,7 @@ from isotropy.federation._on_flower import MODULE, PROJECT
 from isotropy.federation._preparing import packed, unpacked
 from isotropy.federation._protocol import Outcome, coordinate, outcome_of, outcome_tensors, stats_of
 from isotropy.federation._request import read_request
-from isotropy.federation._secure import drawn, masked, total
+from isotropy.federation._secure import drawn, masked, total, with_masks
 from isotropy.federation._statistics import ClassStats
 from isotropy.federation._words import Layout, Words
 from isotropy.random import spawn
@@ -459,6 +459,19 @@ def test_what_the_server_sees_of_a_site_is_noise(
     assert digits.mean() / 2**22 == pytest.approx(0.5, abs=5 * 0.29 / len(digits) ** 0.5)
     means, statistics = (np.array([array[0, :3] for _, array in seen[a : a + 2]]) for a in (0, 2))
     assert not (means == statistics).any(), "the same counts, under other masks"
+
+
+@marked
+def test_flower_draws_masks_from_32_bits_of_a_key_which_is_why_ours_are_under_them() -> None:
+    """Fails when Flower mends it: then one of the two masks can go."""
+    made: Any = importlib.import_module("flwr.common.secure_aggregation.secaggplus_utils")
+    one = b"0123456789abcdef" + b"ABCD" * 7  # 44 bytes, as the keys are
+    other = one[4:] + one[:4]  # the same four columns of bytes
+    masks = [made.pseudo_rand_gen(key, 2**32, [(50,)])[0] for key in (one, other)]
+    assert one != other
+    assert np.array_equal(*masks)
+    ours = [with_masks(np.zeros(50, np.uint64), {1: key}, 0, b"SecAgg+") for key in (one, other)]
+    assert not (ours[0] == ours[1]).any()
 
 
 @marked
