@@ -121,7 +121,7 @@ class Node:
         assert augment is not None, "asked where the request says so"
         half, held = halves_of(*known(augment, train[0].to(pooled.dtype), train[1]), self.seed, self.site)
         if kind == "query.counts":
-            heads = {
+            heads: dict[Mode, nn.Linear] = {
                 mode: linear_of(tensors[f"{mode}/weight"], tensors[f"{mode}/bias"], pooled.dtype)
                 for mode in MODES
                 if f"{mode}/weight" in tensors
