@@ -23,8 +23,8 @@ from isotropy.federation._protocol import Outcome, outcome_of, refuse_unsupporte
 from isotropy.federation._request import Request
 
 PROJECT = """\
-# An application on Flower: `flwr run . local --stream` runs the two sites of sites.yaml. For others:
-# `flwr run . local --stream --run-config 'config="/path/to/sites.yaml"' --federation-config num-supernodes=3`
+# An application on Flower: `flwr run . --stream` runs the two sites of sites.yaml. For others:
+# `flwr run . --stream --run-config 'config="/path/to/sites.yaml"' --federation-config num-supernodes=3`
 [project]
 name = "isotropy-sites"
 version = "1.0.0"
