@@ -163,6 +163,19 @@ def test_a_site_tells_sums_only_where_the_request_says_so(folder: Path) -> None:
             node.answer(kind, {}, {}, {})
 
 
+def test_a_site_tells_of_halves_only_where_its_own_request_says_so(folder: Path) -> None:
+    private = {"epsilon": 8.0, "delta": 1e-5, "clip": 8.0}
+    auto = {"mode": "auto", "target": 40}
+    for changes in ({"privacy": private, "augment": auto}, {}, {"secure_aggregation": {"reach": 30.0}}):
+        node = Node(read_request(request_of(folder, min_count=1, **changes)), folder, 0, 0)
+        x, y = node._rows()[0]
+        memory: Tensors = {}
+        node.answer("query.shapes", packed(ClassStats.from_data(x, y, classes=3)), {}, memory)
+        for kind in ("query.halves", "query.counts"):
+            with pytest.raises(DomainError, match=f"the question '{kind}' to north; expected one that its own request"):
+                node.answer(kind, {}, {}, memory)
+
+
 def test_rare_classes_of_all_sites_together_tell_their_number_and_no_more(folder: Path) -> None:
     masking = {"reach": 30.0}
     counts = {

@@ -56,7 +56,7 @@ class Node:
     ) -> Parcel:
         """The answer to a message; ``memory`` is what the site keeps from one to the next, and is changed.
 
-        Raises DomainError for what the site tells in sums only.
+        Raises DomainError for what the site tells in sums only, and for what its own request does not ask for.
         """
         if self.request.secure_aggregation is not None and kind in SUMMED:
             raise DomainError(f"the question {kind!r} to {self.name} alone", "one about the sum of all sites")
@@ -118,7 +118,8 @@ class Node:
     def _asked(self, kind: Kind, tensors: Mapping[str, Tensor], pooled: ClassStats, train: Rows) -> Tensors:
         """What decides how classes are drawn: statistics of one half, filled up, then counts of the other."""
         augment = augmenter_of(self.request, pooled)
-        assert augment is not None, "asked where the request says so"
+        if augment is None or augment.mode != "auto" or self.request.privacy is not None:
+            raise DomainError(f"the question {kind!r} to {self.name}", "one that its own request has: mode: auto")
         half, held = halves_of(*known(augment, train[0].to(pooled.dtype), train[1]), self.seed, self.site)
         if kind == "query.counts":
             heads: dict[Mode, nn.Linear] = {
