@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SCRIPT = Path(__file__).parents[1] / ".ci" / "run"
+FLOWER = SCRIPT.with_name("federated")
 MAKE = '#!/usr/bin/env bash\necho "make $1" >> told\ncase "$1" in test) {quick} ;; test-full) {full} ;; esac\n'
 
 
@@ -36,3 +37,18 @@ def test_ci_passes_only_if_both_suites_pass(quick: str, full: str, code: int, to
     ran = subprocess.run([tmp_path / ".ci" / "run"], env={**os.environ, "PATH": path}, capture_output=True, check=False)
     assert ran.returncode == code
     assert (tmp_path / "told").read_text().splitlines() == told
+
+
+@pytest.mark.parametrize(("made", "code"), [("true", 0), ("exit 2", 2), ("exec sleep 30", 124)])
+def test_the_job_of_flower_passes_only_if_its_tests_do(made: str, code: int, tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    script = FLOWER.read_text()
+    assert " 1800 make federated" in script, "30 minutes"
+    make = f'#!/usr/bin/env bash\n[ "$1" = federated ] || exit 9\n{made}\n'
+    for path, text in ((tmp_path / ".ci" / "federated", script.replace(" 1800 ", " 1 ")), (tmp_path / "make", make)):
+        path.write_text(text)
+        path.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    ran = subprocess.run([tmp_path / ".ci" / "federated"], env={**os.environ, "PATH": path}, check=False)
+    assert ran.returncode == code
+    assert os.access(FLOWER, os.X_OK)

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+
+from isotropy.experiments.geometric_federated._features import own_features
 
 Script = Callable[..., str]
 FOLDER = Path(__file__).parents[2] / "examples"
@@ -107,3 +110,15 @@ def test_supertranslations_make_other_minkowski_spaces(tmp_path: Path, script: S
     assert all(line.endswith("r C: True") for line in printed)
     # Harmonics of l = 0 and 1 are translations; those of l = 2 are not.
     assert ["itself" in line for line in printed] == [True, True, True, False, False]
+
+
+@pytest.mark.slow
+def test_edges_are_features_that_the_experiment_reads(real_data: Path, tmp_path: Path, script: Script) -> None:
+    printed = script(FOLDER / "edges.py", str(tmp_path / "edges.npz"), folder=tmp_path, strict=True)
+    assert "2533 pictures, 624 columns" in printed
+    found = own_features(str(tmp_path / "edges.npz"))
+    assert found.domains == tuple(f"domain {name}" for name in ("amazon", "caltech10", "dslr", "webcam"))
+    # Things of one kind are nearer to one another than to others, which any features of use have.
+    means = torch.stack([found.x[found.y == c].mean(0) for c in range(10)])
+    near = (found.x[:, None] - means).square().sum(2).argmin(1)
+    assert float((near == found.y).double().mean()) > 0.3

@@ -195,6 +195,22 @@ def weights() -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_sums_of_masked_weights_are_all_that_an_algorithm_needs(name: str, weights: dict[str, Tensor]) -> None:
+    model = _model("mlp" if name in ("moon", "fedproto") else "linear")
+    found = federate(
+        SITES, classes=CLASSES, algorithm=name, rounds=ROUNDS, local_epochs=EPOCHS, lr=LR, initial=model, secure=True,
+        **SETTINGS.get(name, {}),
+    )  # fmt: skip
+    torch.testing.assert_close(flat(found.head).detach(), weights[name], rtol=0, atol=1e-8)
+    assert [list(row.loss) for row in found.history] == [["all sites"]] * ROUNDS
+
+
+def test_a_sum_of_one_site_is_refused() -> None:
+    with pytest.raises(DomainError, match="secure=True with one site in a round"):
+        federate(SITES[:1], classes=CLASSES, rounds=1, secure=True)
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
 def test_an_algorithm_is_its_paper(name: str, weights: dict[str, Tensor]) -> None:
     model = _model("mlp" if name in ("moon", "fedproto") else "linear")
     torch.testing.assert_close(weights[name], _reference(name, model, SITES), rtol=0, atol=1e-9)

@@ -8,11 +8,12 @@ from isotropy.federation._heads import ccvr_head, lda_head, mixture_head, ridge_
 from isotropy.federation._partition import dirichlet_label_skew, domain_skew, lds
 from isotropy.federation._privacy import private_stats
 from isotropy.federation._result import Federation, SiteFinding
-from isotropy.federation._secure import error_of, secure_stats
+from isotropy.federation._secure import secure_stats
 from isotropy.federation._shapes import ClassShapes, GeometricShape
 from isotropy.federation._similarity import ShapeSimilarity, shape_similarity_test
 from isotropy.federation._statistics import ClassStats, Sums
 from isotropy.federation._verb import federate_files
+from isotropy.federation._words import error_of
 
 __all__ = [
     "ALGORITHMS",

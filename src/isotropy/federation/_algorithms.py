@@ -120,6 +120,8 @@ class Algorithm:
 
     hidden = False
     """Whether a representation before the last layer is needed."""
+    plain = False
+    """Whether means of the weights are plain ones, and not by the rows behind them."""
 
     def terms(self, at: Local, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         """Terms ``()`` beside the loss of the rows."""
@@ -154,6 +156,8 @@ class FedProx(Algorithm):
 class Scaffold(Algorithm):
     """Local steps along g - c_k + c. Source: Karimireddy et al., ICML 2020, option II."""
 
+    plain = True
+
     def terms(self, at: Local, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         return {"variates": ((at.sent["c"] - self._own(at)) * flat(at.model)).sum()}
 
@@ -182,6 +186,8 @@ class Scaffold(Algorithm):
 
 class FedDyn(Algorithm):
     """Source: Acar et al., ICLR 2021; means are plain ones."""
+
+    plain = True
 
     def terms(self, at: Local, x: Tensor, y: Tensor) -> dict[str, Tensor]:
         w = flat(at.model)

@@ -34,7 +34,7 @@ def checked(x: Tensor, y: Tensor, classes: int, site: str = "") -> tuple[Tensor,
         raise DomainError(
             f"{counted(int(outside.sum()), 'label')}{of} such as {int(y[outside][0])}",
             f"whole numbers from 0 to {classes - 1}",
-            f"give classes={int(y.max()) + 1}, or number the labels from 0",
+            "number the labels from 0" if bool((y < 0).any()) else f"give classes={int(y.max()) + 1}",
         )
     return x, y
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from isotropy.federation._checks import checked
-from isotropy.federation._generators import GeometryGuidedAugmenter, Mode
+from isotropy.federation._generators import Domain, GeometryGuidedAugmenter, Mode
 from isotropy.federation._heads import ridge_head
 from isotropy.federation._statistics import ClassStats
 from isotropy.random import spawn
@@ -35,13 +35,15 @@ def choose_modes(
     *,
     seed: int = 0,
     names: Sequence[str] | None = None,
+    min_count: int = 1,
 ) -> Choice:
     """Decides ``mode="auto"`` of an augmenter, class by class, and tells how.
 
     Each site fills up one half of its rows in each of the ways; a ridge classifier of all sites' filled-up rows, one
     round of communication, is asked about the other halves, of which only counts leave a site. Shapes are those of the
-    augmenter, of all training rows; ``names`` are those of the clients among its prototypes. Classes without rows in
-    the held-out halves take "matched".
+    augmenter, of all training rows; ``names`` are those of the clients among its prototypes. Statistics of classes of
+    which a half has rows, but fewer than ``min_count``, stay at the site. Classes without rows in the held-out halves
+    take "matched".
 
     >>> from isotropy.federation import ClassStats
     >>> x, y = torch.randn(80, 2, generator=spawn(0, "x")), torch.arange(80) % 2
@@ -51,43 +53,23 @@ def choose_modes(
     >>> sorted(choice.chosen), sorted(choice.scores[0])
     ([0, 1], ['gaussian', 'ggeur', 'matched'])
     """
-    classes = augment.shapes.classes
-    halves = [_halves(*checked(x, y, classes, f"client {k}"), seed, k) for k, (x, y) in enumerate(clients)]
     called = [f"client {k}" for k in range(len(clients))] if names is None else list(names)
-    scores = {mode: _score(augment, mode, halves, seed, called) for mode in MODES}
-    told = {c: {mode: float(scores[mode][c]) for mode in MODES} for c in augment.shapes}
-    augment.chosen = {c: max(MODES, key=lambda mode, c=c: told[c][mode]) for c in told}
-    return Choice(dict(augment.chosen), told)
+    halves = [
+        halves_of(*checked(x, y, augment.shapes.classes, f"client {k}"), seed, k) for k, (x, y) in enumerate(clients)
+    ]
+    told = [
+        filled_stats(augment, half, k, seed=seed, domain=augment.domain_of(called[k], called), min_count=min_count)
+        for k, (half, _) in enumerate(halves)
+    ]
+    heads = heads_of(told)
+    return decide(augment, [told_right(heads, held, augment.shapes.classes) for _, held in halves])
 
 
-Halves = tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]
+Rows = tuple[Tensor, Tensor]
+Told = dict[Mode, ClassStats]
 
 
-def _score(
-    augment: GeometryGuidedAugmenter, mode: Mode, halves: Sequence[Halves], seed: int, called: Sequence[str]
-) -> Float[Tensor, " C"]:
-    """F1 of each class on the halves held out."""
-    one = copy.copy(augment)
-    one.mode = mode
-    classes = augment.shapes.classes
-    stats: list[ClassStats] = []
-    for k, ((x, y), _) in enumerate(halves):
-        more, labels, _ = one.augment(x, y, client=k, seed=seed, domain=augment.domain_of(called[k], called))
-        stats.append(ClassStats.from_data(more, labels, classes=classes))
-    # One per cent of the mean variance: enough to be well posed, too little to matter beside any of the data.
-    pooled = cast(ClassStats, sum(stats))
-    scale = float(pooled.cov.diagonal(dim1=1, dim2=2).mean() * pooled.n.sum())
-    head = ridge_head(pooled, alpha=0.01 * scale + torch.finfo(torch.float32).tiny)
-    right, said, true = (torch.zeros(classes, dtype=torch.float64) for _ in range(3))
-    for _, (x, y) in halves:
-        guess = head(x.to(head.weight.dtype)).argmax(1)
-        right += torch.bincount(y[guess == y], minlength=classes)
-        said += torch.bincount(guess, minlength=classes)
-        true += torch.bincount(y, minlength=classes)
-    return 2 * right / (said + true).clamp_min(1.0)
-
-
-def _halves(x: Tensor, y: Tensor, seed: int, client: int) -> Halves:
+def halves_of(x: Tensor, y: Tensor, seed: int, client: int) -> tuple[Rows, Rows]:
     """Every second row of each class, in a drawn order; of a class with one row the first half has it."""
     order = torch.randperm(len(x), generator=spawn(seed, "halves", client))
     place = torch.zeros(len(x), dtype=torch.int64)
@@ -96,3 +78,58 @@ def _halves(x: Tensor, y: Tensor, seed: int, client: int) -> Halves:
         place[rows] = torch.arange(len(rows)) % 2
     fitted, held = place == 0, place == 1
     return (x[fitted], y[fitted]), (x[held], y[held])
+
+
+def filled_stats(
+    augment: GeometryGuidedAugmenter, half: Rows, client: int, *, seed: int, domain: Domain, min_count: int = 1
+) -> Told:
+    """What a site sends first: statistics of one half of its rows, filled up in each of the ways.
+
+    Of a class with fewer than ``min_count`` rows in the half nothing is told: whoever draws the synthetic rows again
+    could take them off.
+    """
+    classes = augment.shapes.classes
+    own = torch.bincount(half[1], minlength=classes)
+    few = (own > 0) & (own < min_count)
+    found: Told = {}
+    for mode in MODES:
+        one = copy.copy(augment)
+        one.mode = mode
+        x, y, _ = one.augment(*half, client=client, seed=seed, domain=domain)
+        found[mode] = ClassStats.from_data(x[~few[y]], y[~few[y]], classes=classes)
+    return found
+
+
+def heads_of(told: Sequence[Told]) -> dict[Mode, nn.Linear]:
+    """What the server sends back: for each way a ridge classifier of all sites' filled-up halves, if any told."""
+    found: dict[Mode, nn.Linear] = {}
+    for mode in MODES:
+        pooled = cast(ClassStats, sum(one[mode] for one in told))
+        if not bool(pooled.n.any()):  # every class of every half stayed at its site
+            continue
+        # One per cent of the mean variance: enough to be well posed, too little to matter beside any of the data.
+        scale = float(pooled.cov.diagonal(dim1=1, dim2=2).mean() * pooled.n.sum())
+        found[mode] = ridge_head(pooled, alpha=0.01 * scale + torch.finfo(torch.float32).tiny)
+    return found
+
+
+def told_right(heads: Mapping[Mode, nn.Linear], held: Rows, classes: int) -> Float[Tensor, "modes 3 C"]:
+    """What a site sends then: of its other half, rows of each class told right, taken for it, and of it."""
+    x, y = held
+    found = torch.zeros(len(MODES), 3, classes, dtype=torch.float64)
+    for counts, mode in zip(found, MODES, strict=True):
+        if mode not in heads:
+            continue
+        guess = heads[mode](x.to(heads[mode].weight.dtype)).argmax(1)
+        for row, some in zip(counts, (y[guess == y], guess, y), strict=True):
+            row += torch.bincount(some, minlength=classes)
+    return found
+
+
+def decide(augment: GeometryGuidedAugmenter, counts: Sequence[Float[Tensor, "modes 3 C"]]) -> Choice:
+    """The mode of each class with the largest F1 over the halves of all sites, which the augmenter takes."""
+    right, said, true = torch.stack(list(counts)).sum(0).unbind(1)
+    scores = 2 * right / (said + true).clamp_min(1.0)
+    told = {c: {mode: float(scores[k, c]) for k, mode in enumerate(MODES)} for c in augment.shapes}
+    augment.chosen = {c: max(MODES, key=lambda mode, c=c: told[c][mode]) for c in told}
+    return Choice(dict(augment.chosen), told)

@@ -12,17 +12,21 @@ import torch
 from torch import Tensor, nn
 
 from isotropy.errors import DomainError, counted
-from isotropy.federation._algorithms import Plan, State
+from isotropy.federation._algorithms import Plan, State, Upload
 from isotropy.federation._checks import checked, one_dtype, same_width
 from isotropy.federation._choosing import choose_modes
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._rounds import Server, Site, aggregate, begin, local_update
+from isotropy.federation._secure import drawn, masked, total
 from isotropy.federation._weights import load
+from isotropy.federation._words import upload_words, uploads_of
 from isotropy.random import spawn
 from isotropy.runs import progress_bar
 from isotropy.study import accuracy
 
 Client = tuple[Tensor, Tensor]
+ALL_SITES = "all sites"
+"""The name of what is known of all sites together, and of none."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +75,7 @@ def federate(
     test: Client | None = None,
     names: Sequence[str] | None = None,
     participation: float = 1.0,
+    secure: bool = False,
     seed: int = 0,
     engine: str = "local",
     progress: bool | None = False,
@@ -91,6 +96,7 @@ def federate(
     - ``augment``: what fills classes up at each site before the first round.
     - ``test``: rows whose accuracy goes into the history. Nothing is decided by it: the last round is the result.
     - ``participation``: the share of sites, drawn anew, that take part in a round.
+    - ``secure``: masked weights are added up, and no site's are seen; the loss in the history is that of "all sites".
     - ``callback`` gets the ``Standing`` after each round; with ``start`` a federation goes on from one, bit for bit.
 
     Deterministic in ``seed``. Raises DomainError, ShapeError or DtypeError with the name of a site whose rows cannot be
@@ -123,6 +129,8 @@ def federate(
             for k in _chosen(len(sites), participation, seed, server.round):
                 upload, kept[k], losses[sites[k].name] = local_update(model, server, sites[k], kept[k], plan, seed=seed)
                 uploads.append(upload)
+            if secure:
+                uploads, losses = _summed(uploads, losses, algorithm)
             server = aggregate(server, uploads, plan, len(sites))
             load(model, server.w)
             told = None if tested is None else accuracy(model, *tested)
@@ -131,6 +139,19 @@ def federate(
                 callback(Standing(server, tuple(kept), tuple(history)))
             advance()
     return Federated(model, tuple(history), tuple(sites), plan)
+
+
+def _summed(uploads: list[Upload], losses: dict[str, float], algorithm: str) -> tuple[list[Upload], dict[str, float]]:
+    """What a server knows that sees the sum of masked uploads."""
+    if len(uploads) < 2:
+        raise DomainError("secure=True with one site in a round", "two, at least", "the sum is that site's")
+    words = [
+        upload_words(upload, loss, algorithm, len(uploads), name)
+        for upload, (name, loss) in zip(uploads, losses.items(), strict=True)
+    ]
+    seen = masked([own for own, _ in words], drawn(len(words)), b"round")
+    equal, loss = uploads_of(total(seen), words[0][1], uploads[0].w, len(uploads))
+    return equal, {ALL_SITES: loss}
 
 
 def sites_of(

@@ -11,11 +11,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from isotropy.errors import InfeasibleError, counted
-from isotropy.federation._protocol import KINDS, Kind, Node, Numbers, Parcel, Tensors, coordinate, standing_tensors
+from isotropy.federation._node import KINDS, Kind, Node, Numbers, Parcel, Tensors
+from isotropy.federation._protocol import coordinate, outcome_tensors, stats_of, stats_tensors
 from isotropy.federation._request import read_request
+from isotropy.federation._secagg import added_up, asked, content_of, mod, question
+from isotropy.federation._statistics import ClassStats
+from isotropy.federation._words import Layout, Words
 from isotropy.storage import write_whole
 
 PAUSE = 0.5  # seconds between two looks for sites that have not registered yet
@@ -28,11 +33,11 @@ def client_app() -> Any:
     Raises ModuleNotFoundError without Flower.
     """
     flwr = import_module("flwr.app")
-    app = import_module("flwr.clientapp").ClientApp()
+    app = import_module("flwr.clientapp").ClientApp(mods=[mod])
 
     def handler(kind: Kind) -> Callable[[Any, Any], Any]:
         def handle(message: Any, context: Any) -> Any:
-            path = Path(str(context.run_config["config"]))
+            path = Path(str(context.run_config["config"])).absolute()
             request = read_request(path)
             names = [client.name for client in request.clients]
             place = context.node_config
@@ -40,10 +45,14 @@ def client_app() -> Any:
             node = Node(request, path.parent, site, int(context.run_config["seed"]))
             # What a site keeps lies in the state that Flower gives back to it, and nowhere else.
             memory = _tensors(context.state)
-            tensors, numbers = _tensors(message.content), _numbers(message.content)
-            answer = node.answer(kind, tensors, numbers, memory)
+            if asked(message):
+                words, layout = node.summand(*question(message), memory)
+                content = content_of(words, layout, site, message, context, len(names))
+            else:
+                tensors, numbers = _tensors(message.content), _numbers(message.content)
+                content = _content(flwr, *node.answer(kind, tensors, numbers, memory))
             context.state["tensors"] = flwr.ArrayRecord(torch_state_dict=memory)
-            return flwr.Message(_content(flwr, *answer), reply_to=message)
+            return flwr.Message(content, reply_to=message)
 
         return handle
 
@@ -57,17 +66,19 @@ def client_app() -> Any:
 def server_app() -> Any:
     """The ServerApp: waits for all sites, asks for statistics, sends what they are together, and runs the rounds.
 
-    Weights and losses go to the file ``out`` of the run's configuration, if it names one. Raises ModuleNotFoundError
-    without Flower; in a run InfeasibleError where, in ``wait`` seconds, not as many sites as the request names are
-    there, or one of them fails.
+    Weights, losses and statistics go to the file ``out`` of the run's configuration, if it names one; statistics stand
+    in the file ``released``, or are written there as soon as they are known, so that noise is not drawn again. Raises
+    ModuleNotFoundError without Flower; in a run InfeasibleError where, in ``wait`` seconds, not as many sites as the
+    request names are there, or one of them fails.
     """
     flwr = import_module("flwr.app")
     app = import_module("flwr.serverapp").ServerApp()
 
     def main(grid: Any, context: Any) -> None:
         config = context.run_config
-        path, wait = Path(str(config["config"])), float(config["wait"])
+        path, wait = Path(str(config["config"])).absolute(), float(config["wait"])
         request = read_request(path)
+        names = [client.name for client in request.clients]
         nodes = registered(grid.get_node_ids, len(request.clients), wait)
 
         def ask(kind: Kind, tensors: Tensors, numbers: Numbers) -> list[Parcel]:
@@ -83,13 +94,21 @@ def server_app() -> Any:
                 raise InfeasibleError(f"{given}{': ' + failed[0][:500] if failed else ''}", "an answer of every site")
             return [(_tensors(reply.content), _numbers(reply.content)) for reply in replies]
 
-        standing, told = coordinate(ask, request, int(config["seed"]))
-        for name, (right, held) in told.items():
+        def add(kind: Kind, tensors: Tensors, numbers: Numbers) -> tuple[Words, Layout]:
+            return added_up(grid, context, nodes, names, kind, tensors, numbers)
+
+        def keep(stats: dict[str, ClassStats]) -> None:
+            if config["released"] and released is None:
+                write_whole(Path(str(config["released"])), save(stats_tensors(stats)))
+
+        released = None
+        if config["released"] and Path(str(config["released"])).is_file():
+            released = stats_of(load_file(str(config["released"])), names)
+        outcome = coordinate(ask, request, int(config["seed"]), add=add, released=released, keep=keep)
+        for name, (right, held) in outcome.told.items():
             print(f"{name}: {right} of {counted(held, 'row')} held out told right")
         if config["out"]:
-            from safetensors.torch import save
-
-            write_whole(Path(str(config["out"])), save(standing_tensors(standing)))
+            write_whole(Path(str(config["out"])), save(outcome_tensors(outcome)))
 
     app.main()(main)
     return app

@@ -34,7 +34,7 @@ def ridge_head(stats: ClassStats, alpha: float = 1.0) -> nn.Linear:
     # Sum over rows of (x - mean) e_y^T: a column for each class.
     cross = (stats.n[:, None] * (stats.mean - mean)).T * (stats.n > 0)
     W = _solved(total + alpha * torch.eye(len(mean), dtype=total.dtype), cross, f"alpha={alpha} and {N:g} rows")
-    return _linear(W, shares - W @ mean, stats.dtype)
+    return linear_of(W, shares - W @ mean, stats.dtype)
 
 
 def lda_head(stats: ClassStats, shrinkage: float = 0.1) -> nn.Linear:
@@ -51,7 +51,7 @@ def lda_head(stats: ClassStats, shrinkage: float = 0.1) -> nn.Linear:
     W = (1 - shrinkage) * W + shrinkage * W.diagonal().mean() * torch.eye(p, dtype=W.dtype)
     # About the mean of all rows: far from the origin, terms of all classes would cancel.
     weight = _solved(W, (stats.mean - mean).T, f"shrinkage={shrinkage} and {N:g} rows")
-    return _linear(weight, shares.log() - (weight * (stats.mean + mean)).sum(1) / 2, stats.dtype)
+    return linear_of(weight, shares.log() - (weight * (stats.mean + mean)).sum(1) / 2, stats.dtype)
 
 
 def ccvr_head(stats: ClassStats, per_class: int = 100, seed: int = 0) -> nn.Linear:
@@ -137,7 +137,8 @@ def _solved(A: Tensor, b: Tensor, of: str) -> Tensor:
     return torch.cholesky_solve(b, factor).T
 
 
-def _linear(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
+def linear_of(weight: Tensor, bias: Tensor, dtype: torch.dtype) -> nn.Linear:
+    """The classifier with these parameters."""
     head = nn.Linear(weight.shape[1], weight.shape[0], dtype=dtype)
     with torch.no_grad():
         head.weight.copy_(weight)

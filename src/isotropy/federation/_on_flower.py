@@ -18,14 +18,13 @@ from pathlib import Path
 from safetensors.torch import load_file
 
 from isotropy.errors import InfeasibleError, MissingExtraError
-from isotropy.federation._federate import Standing
 from isotropy.federation._leftovers import GRACE, swept
-from isotropy.federation._protocol import refuse_unsupported, standing_of
+from isotropy.federation._protocol import Outcome, outcome_of, refuse_unsupported
 from isotropy.federation._request import Request
 
 PROJECT = """\
-# An application on Flower: `flwr run . local --stream --run-config 'config="/path/to/sites.yaml"' \\
-#     --federation-config num-supernodes=3`
+# An application on Flower: `flwr run . --stream` runs the two sites of sites.yaml. For others:
+# `flwr run . --stream --run-config 'config="/path/to/sites.yaml"' --federation-config num-supernodes=3`
 [project]
 name = "isotropy-sites"
 version = "1.0.0"
@@ -44,6 +43,7 @@ config = "sites.yaml"
 seed = 0
 wait = 600.0
 out = ""
+released = ""
 """
 MODULE = '''\
 """The two applications that Flower runs; everything that they do is in isotropy.federation."""
@@ -57,24 +57,34 @@ server = server_app()
 _LATE = "node timed out during startup"  # what Ray says then; its limit is a number in its code (ray 2.55.1)
 
 
-def on_flower(config: Path, request: Request, seed: int, *, wait: float = 600.0) -> Standing:
+def on_flower(
+    config: Path, request: Request, seed: int, *, wait: float = 600.0, released: Path | None = None
+) -> Outcome:
     """The federation of a request, run by Flower with a process for each of its parts; telemetry is off.
 
+    Statistics of the sites stand in the file ``released``, or are written there as soon as they are known.
     Nothing of it runs when this returns or raises, and its folder is gone. Raises MissingExtraError without Flower,
     DomainError for what ``coordinate`` refuses, InfeasibleError where the run fails, with the end of what it said.
     """
     refuse_unsupported(request)
     if find_spec("flwr") is None or find_spec("ray") is None:
         raise MissingExtraError.of("flwr", "federated")
-    names = [client.name for client in request.clients]
     with _home() as home, _superlink(home) as environment:
-        out = home / "standing.safetensors"
-        run = {"config": f'"{config.resolve()}"', "out": f'"{out}"', "seed": seed, "wait": wait}
+        out = home / "outcome.safetensors"
+        nodes = f"num-supernodes={len(request.clients)}"
+        kept = "" if released is None else released.resolve()
+        run = {
+            "config": f'"{config.resolve()}"',
+            "out": f'"{out}"',
+            "seed": seed,
+            "wait": wait,
+            "released": f'"{kept}"',
+        }
         told = subprocess.run(
             [
                 _program("flwr"), "run", str(home / "app"), "own", "--stream",
                 "--run-config", " ".join(f"{key}={value}" for key, value in run.items()),
-                "--federation-config", f"num-supernodes={len(names)} init-args-num-cpus=2 client-resources-num-cpus=1",
+                "--federation-config", f"{nodes} init-args-num-cpus=2 client-resources-num-cpus=1",
             ],
             env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -84,7 +94,7 @@ def on_flower(config: Path, request: Request, seed: int, *, wait: float = 600.0)
             raise InfeasibleError(
                 f"a run on Flower that ended without a result:\n{said}", "weights of the last round", late
             )
-        return standing_of(load_file(out), names)
+        return outcome_of(load_file(out), request)
 
 
 @contextmanager

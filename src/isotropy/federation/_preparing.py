@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Generator, Tensor
 
 from isotropy.errors import DomainError
-from isotropy.federation._choosing import choose_modes
 from isotropy.federation._factors import Factors
-from isotropy.federation._generators import GeometryGuidedAugmenter
+from isotropy.federation._generators import GeometryGuidedAugmenter, Mode
 from isotropy.federation._privacy import private_stats
 from isotropy.federation._request import Request
 from isotropy.federation._statistics import ClassStats
@@ -39,9 +40,9 @@ def statistics_of(request: Request, name: str, rows: Rows) -> ClassStats:
 
 
 def augmenter_of(
-    request: Request, pooled: ClassStats, train: dict[str, Rows], seed: int
+    request: Request, pooled: ClassStats, chosen: Mapping[int, Mode] | None = None
 ) -> GeometryGuidedAugmenter | None:
-    """What fills up classes at the sites, if the request asks for it; "auto" is decided by the rows of ``train``."""
+    """What fills up classes at the sites, if the request asks for it; "auto" as it was ``chosen``."""
     if request.augment is None:
         return None
     shapes = pooled.shapes("auto" if request.privacy is not None else None)
@@ -51,9 +52,14 @@ def augmenter_of(
             "lower min_count, or leave augment out",
         )  # fmt: skip
     augment = GeometryGuidedAugmenter(shapes, request.augment.target, request.augment.mode, skip_missing=True)
-    if request.augment.mode == "auto":
-        choose_modes(augment, _known(train, augment), seed=seed)
+    augment.chosen = dict(chosen or {})
     return augment
+
+
+def known(augment: GeometryGuidedAugmenter, x: Tensor, y: Tensor) -> Rows:
+    """Rows of classes that have a shape."""
+    some = torch.tensor([c in augment.shapes for c in range(augment.shapes.classes)])
+    return x[some[y]], y[some[y]]
 
 
 def packed(stats: ClassStats) -> dict[str, Tensor]:
@@ -78,9 +84,3 @@ def unpacked(parts: dict[str, Tensor]) -> ClassStats:
         inner, outer = (tuple(parts[f"{part}/{c}"] for c in range(len(n))) for part in ("inner", "outer"))
         moments = Factors(n, mean, inner, outer, int(parts["kept"]) if "kept" in parts else None)
     return ClassStats(moments, parts["like"].dtype, parts.get("noise"))
-
-
-def _known(train: dict[str, Rows], augment: GeometryGuidedAugmenter) -> list[Rows]:
-    """Rows of classes that have a shape."""
-    some = torch.tensor([c in augment.shapes for c in range(augment.shapes.classes)])
-    return [(x[some[y]], y[some[y]]) for x, y in train.values()]

@@ -44,13 +44,21 @@ class Privacy:
 
 
 @dataclass(frozen=True)
+class Masking:
+    """What sites tell the server they tell in sums only, statistics and weights: a row is within ``reach`` of the
+    origin, as everybody knows."""
+
+    reach: float
+
+
+@dataclass(frozen=True)
 class Request:
     """A federation as a file describes it.
 
     ``clients``, ``classes``, ``algorithm``, ``rounds``, ``local_epochs``, ``learning_rate``, ``batch_size`` and
-    ``optimizer`` are as in ``federate``; ``augment`` and ``privacy`` may be left out; classes of fewer than
-    ``min_count`` rows do not leave a site; ``held_out`` is the share of each class that a site
-    keeps to judge by.
+    ``optimizer`` are as in ``federate``; ``augment``, ``privacy`` and ``secure_aggregation`` may be left out; classes
+    of fewer than ``min_count`` rows do not leave a site, or in sums the sites together; ``held_out`` is the share of
+    each class that a site keeps to judge by.
     """
 
     clients: tuple[ClientFile, ...]
@@ -65,6 +73,7 @@ class Request:
     augment: Filling | None = None
     min_count: int = 10
     privacy: Privacy | None = None
+    secure_aggregation: Masking | None = None
     held_out: float = 0.25
 
     def __post_init__(self) -> None:
@@ -78,7 +87,24 @@ class Request:
                 f"classes={self.classes}, rounds={self.rounds}, min_count={self.min_count}, held_out={self.held_out}"
             )
             raise DomainError(given, "two classes, a round, a row, and a share between 0 and 1, at least")
+        if self.secure_aggregation is not None:
+            self._check_masking(self.secure_aggregation)
         _ = self.plan
+
+    def _check_masking(self, masking: Masking) -> None:
+        if not 0 < masking.reach < float("inf"):
+            raise DomainError(f"reach={masking.reach}", "a distance from the origin that no row exceeds")
+        if len(self.clients) < 2:
+            raise DomainError("secure_aggregation of one site", "two, at least", "a sum of one site is that site's")
+        if self.privacy is not None:
+            raise DomainError(
+                "secure_aggregation and privacy", "one of them", "noise of each site has no bound that sums could have"
+            )
+        if self.augment is not None and self.augment.mode == "auto":
+            raise DomainError(
+                "secure_aggregation and mode: auto", "mode: matched, gaussian or ggeur",
+                "what decides is statistics and counts of each site",
+            )  # fmt: skip
 
     @property
     def plan(self) -> Plan:

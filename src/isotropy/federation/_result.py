@@ -122,10 +122,12 @@ class Federation(Answer[SiteFinding]):
 
     def _left(self) -> list[Block]:
         per_class = 1 + self.features + self.features * (self.features + 1) // 2
-        privacy = self.settings.get("config", {}).get("privacy")
+        config = self.settings.get("config", {})
+        privacy, masking = config.get("privacy"), config.get("secure_aggregation")
+        together = masking is not None
         rows = [
             [
-                name,
+                f"each of {counted(len(self.sites), 'site')}" if together else name,
                 sum(n > 0 for n in counts),
                 per_class * sum(n > 0 for n in counts),
                 sum(n == 0 for n in counts),
@@ -140,6 +142,13 @@ class Federation(Answer[SiteFinding]):
             said = f"With noise for epsilon {epsilon:g}, delta {delta:g}, rows within {clip:g}; classes of fewer than "
             said += f"{few} by the noisy count are held back. Epsilon covers neither the weights of the rounds, nor "
             said += "the numbers of rows and accuracies on this page, nor how classes were drawn."
+        if masking is not None:
+            said = "Masked: what a site sends is noise by itself, and the server learns the sum over all sites, of "
+            said += f"statistics and of weights. The numbers of rows come first; of classes with fewer than {few} in "
+            said += (
+                "all, nothing follows. The sum itself is not hidden: of a class that one site alone has, it is that "
+            )
+            said += "site's. Numbers of rows and accuracies on this page are each site's own."
         columns = (
             Column("site"),
             Column("classes told of", "number"),
@@ -150,21 +159,29 @@ class Federation(Answer[SiteFinding]):
         cells = [[str(n) if n else "-" for n in counts] for counts in self.counts.values()]
         hues: list[list[int | None]] = [[0 if n else None for n in counts] for counts in self.counts.values()]
         sent = "the weights of its classifier"
-        if self.settings.get("config", {}).get("algorithm") == "fedproto":
+        if (config.get("augment") or {}).get("mode") == "auto":
+            said += (
+                " To choose how classes are drawn, statistics of half of its rows, filled up in each way, and counts "
+            )
+            said += "of the others told right left it too."
+        if config.get("algorithm") == "fedproto":
             sent += f", and the mean representation of each class of which it has at least {few} (its prototype)"
+        title = f"Rows of each class {'at all sites together' if together else 'at each site, as released'}"
         blocks: list[Block] = [
             Text(f"{said} In each round every site also sends {sent}."),
             Table(columns, rows),
         ]
         if len(self.counts) == self.classes:
-            blocks.append(Matrix(names, cells, hues, title="Rows of each class at each site, as released"))
+            blocks.append(Matrix(names, cells, hues, title=title))
         else:
             table = (Column("site"), *(Column(name, "number") for name in names))
             released = [[name, *(n or None for n in counts)] for name, counts in self.counts.items()]
-            blocks.append(Table(table, released, title="Rows of each class at each site, as released"))
+            blocks.append(Table(table, released, title=title))
         return blocks
 
     def _premise(self) -> str:
+        if self.settings.get("config", {}).get("secure_aggregation") is not None:
+            return "No site's shapes are seen apart from the others', so whether they agree was not asked."
         if self.shapes is None:
             return "Too few classes are at two sites to ask whether their shapes agree."
         s = self.shapes
@@ -190,12 +207,13 @@ class Federation(Answer[SiteFinding]):
             )
         for c, sites in self.planes.items():
             curves = [Curve(name, *_outline(ellipse)) for name, ellipse in sites.items()]
+            where = "at each site" if len(sites) > 1 else "at all sites together"
             blocks.append(
                 Curves(
                     curves,
                     xlabel="leading axis",
                     ylabel="second axis",
-                    title=f"Class {c}: one standard deviation at each site",
+                    title=f"Class {c}: one standard deviation {where}",
                     half=True,
                 )
             )
@@ -219,7 +237,7 @@ class Federation(Answer[SiteFinding]):
             Curve(name, list(self.rounds), [row.get(name, math.nan) for row in self.losses]) for name in self.losses[0]
         ]
         last = [("the result", float(self.rounds[-1]))]
-        return [Curves(curves, xlabel="round", ylabel="loss at the site", marks=last, title="Loss by round")]
+        return [Curves(curves, xlabel="round", ylabel="loss", marks=last, title="Loss by round")]
 
 
 def _parts(share: Estimate) -> tuple[float, float, float]:

@@ -14,15 +14,16 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.federation._algorithms import State
-from isotropy.federation._choosing import MODES
-from isotropy.federation._federate import Federated, Round, Standing, federate, head_model, sites_of
+from isotropy.federation._choosing import MODES, choose_modes
+from isotropy.federation._federate import ALL_SITES, Federated, Round, Standing, federate, head_model, sites_of
 from isotropy.federation._generators import GeometryGuidedAugmenter
 from isotropy.federation._on_flower import on_flower
-from isotropy.federation._preparing import augmenter_of, packed, split_rows, statistics_of, unpacked
-from isotropy.federation._protocol import refuse_unsupported
+from isotropy.federation._preparing import augmenter_of, known, split_rows, statistics_of
+from isotropy.federation._protocol import refuse_unsupported, stats_of, stats_tensors
 from isotropy.federation._request import Request, read_request, read_sites
 from isotropy.federation._result import Federation, ShapesSeen, SiteFinding
 from isotropy.federation._rounds import Server
+from isotropy.federation._secure import secure_stats
 from isotropy.federation._shapes import ClassShapes
 from isotropy.federation._similarity import similarity_of_stats
 from isotropy.federation._statistics import ClassStats
@@ -53,8 +54,8 @@ def federate_files(
     Statistics of each class leave a site as the file allows (``min_count``, ``privacy``), give shapes, and these fill
     up classes at the sites; then come the rounds. In ``out``: result.json, report.html, model.safetensors. A run that
     was killed goes on from its last round with ``resume``. The same seed gives the same bytes, but not under
-    ``privacy``: its noise is drawn anew in each run, which keeps what it released. ``engine="flower"`` runs the rounds
-    on Flower, a process for each part (extra [federated]); a run resumed begins its rounds again there. Raises
+    ``privacy``: its noise is drawn anew in each run, which keeps what it released. ``engine="flower"`` runs all
+    of it on Flower, a process for each part (extra [federated]); a run resumed begins its rounds again there. Raises
     SchemaError and DomainError, with the site, for what cannot be read, and MissingExtraError without Flower.
     """
     path = Path(config)
@@ -76,10 +77,13 @@ def federate_files(
         }
         train = {name: fitted for name, (fitted, _) in split.items()}
         held = {name: kept for name, (_, kept) in split.items()}
-        stats = _statistics(request, train, answer.run)
+        if engine == "flower":
+            stats, augment, found = _by_flower(path, request, train, seed, answer.run)
+        else:
+            stats = _statistics(request, train, answer.run)
+            augment = _augmenter(request, stats, train, seed)
+            found = _trained(request, train, augment, seed, answer.run, progress)
         pooled = cast(ClassStats, sum(stats.values()))
-        augment = augmenter_of(request, pooled, train, seed)
-        found = _trained(request, train, augment, seed, answer.run, progress, path if engine == "flower" else None)
         filled = {site.name: len(site.x) for site in found.clients}
         alone = {name: _alone(request, name, pair, filled[name], seed) for name, pair in train.items()}
         sites = tuple(
@@ -97,7 +101,7 @@ def federate_files(
             drawn={site.name: len(site.x) - site.real for site in found.clients},
             modes={} if augment is None else _modes(augment, train),
             planes=_planes(stats, pooled),
-            laws={} if augment is None or request.privacy is not None else _laws(augment, stats, pooled, train, seed),
+            laws={} if augment is None or not _seen_apart(request) else _laws(augment, stats, pooled, train, seed),
             seed=seed,
         )
         answer.run.save(found.head)
@@ -118,63 +122,90 @@ def _files_known_by(request: Request, folder: Path, rows: dict[str, Rows]) -> di
     return {"written_ns": {one.name: (folder / one.features).stat().st_mtime_ns for one in request.clients}}
 
 
+def _seen_apart(request: Request) -> bool:
+    """Whether statistics of each site are seen, as they are."""
+    return request.privacy is None and request.secure_aggregation is None
+
+
 def _statistics(request: Request, train: dict[str, Rows], run: Run) -> dict[str, ClassStats]:
     """All that leaves the sites before the rounds; what has noise is released once, and read again by a resumed run."""
+    if request.secure_aggregation is not None:
+        found = secure_stats(
+            list(train.values()), classes=request.classes, names=list(train), min_count=request.min_count,
+            reach=request.secure_aggregation.reach,
+        )  # fmt: skip
+        return {ALL_SITES: found}
     if request.privacy is None:
         return {name: statistics_of(request, name, rows) for name, rows in train.items()}
     if run.has(RELEASED):
-        kept: dict[str, Tensor] = run.read(RELEASED)
-        return {
-            name: unpacked({key.partition("/")[2]: t for key, t in kept.items() if key.partition("/")[0] == str(k)})
-            for k, name in enumerate(train)
-        }
+        return stats_of(run.read(RELEASED), list(train))
     found = {name: statistics_of(request, name, rows) for name, rows in train.items()}
-    run.write(RELEASED, {f"{k}/{part}": t for k, s in enumerate(found.values()) for part, t in packed(s).items()})
+    run.write(RELEASED, stats_tensors(found))
     return found
+
+
+def _augmenter(
+    request: Request, stats: dict[str, ClassStats], train: dict[str, Rows], seed: int
+) -> GeometryGuidedAugmenter | None:
+    """What fills up classes at the sites; "auto" is decided by rows that they hold out of those that they train on."""
+    augment = augmenter_of(request, cast(ClassStats, sum(stats.values())))
+    if augment is not None and augment.mode == "auto":
+        choose_modes(augment, [known(augment, *rows) for rows in train.values()], seed=seed,
+                     min_count=request.min_count)  # fmt: skip
+    return augment
+
+
+def _by_flower(
+    path: Path, request: Request, train: dict[str, Rows], seed: int, run: Run
+) -> tuple[dict[str, ClassStats], GeometryGuidedAugmenter | None, Federated]:
+    """Statistics, filling up and rounds on Flower. What has noise is kept as soon as the server has it."""
+    kept = run.path / RELEASED if request.privacy is not None else None
+    outcome = on_flower(path, request, seed, released=kept)
+    augment = augmenter_of(request, cast(ClassStats, sum(outcome.stats.values())), outcome.chosen)
+    sites = sites_of(list(train.values()), request.classes, list(train), augment, seed)
+    head = head_model(request.head, sites[0].x.shape[1], sites[0].x.dtype, request.classes, seed)
+    load(head, outcome.standing.server.w)
+    return outcome.stats, augment, Federated(head, outcome.standing.history, tuple(sites), request.plan)
 
 
 def _trained(
     request: Request, train: dict[str, Rows], augment: GeometryGuidedAugmenter | None, seed: int, run: Run,
-    progress: bool | None, flower: Path | None,
+    progress: bool | None,
 ) -> Federated:  # fmt: skip
-    """The rounds, each kept when it is done; or those of the request in the file ``flower``, on Flower."""
+    """The rounds, each kept when it is done."""
     names = list(train)
-    if flower is not None:
-        standing = on_flower(flower, request, seed)
-        sites = sites_of(list(train.values()), request.classes, names, augment, seed)
-        head = head_model(request.head, sites[0].x.shape[1], sites[0].x.dtype, request.classes, seed)
-        load(head, standing.server.w)
-        return Federated(head, standing.history, tuple(sites), request.plan)
-    start = _resumed(run, names)
+    lines = names if request.secure_aggregation is None else [ALL_SITES]
+    start = _resumed(run, len(names), lines)
 
     def keep(now: Standing) -> None:
         whole: dict[str, Tensor] = {"round": torch.tensor(now.server.round), "w": now.server.w}
         whole |= {f"server/{name}": value for name, value in now.server.state.items()}
         for k, state in enumerate(now.kept):
             whole |= {f"site/{k}/{name}": value for name, value in state.items()}
-        told = [[row.loss.get(name, math.nan) for name in names] + [row.seconds] for row in now.history]
+        told = [[row.loss.get(name, math.nan) for name in lines] + [row.seconds] for row in now.history]
         run.write(STATE, {**whole, "history": torch.tensor(told, dtype=torch.float64)})
 
     return federate(
         list(train.values()), names=names, classes=request.classes, algorithm=request.algorithm,
         rounds=request.rounds, local_epochs=request.local_epochs, lr=request.learning_rate,
         batch_size=request.batch_size, optimizer=request.optimizer, head=request.head, augment=augment, seed=seed,
-        callback=keep, start=start, progress=progress, min_count=request.min_count,
+        secure=request.secure_aggregation is not None, callback=keep, start=start, progress=progress,
+        min_count=request.min_count,
     )  # fmt: skip
 
 
-def _resumed(run: Run, names: list[str]) -> Standing | None:
+def _resumed(run: Run, sites: int, lines: list[str]) -> Standing | None:
     if not run.has(STATE):
         return None
     whole: dict[str, Tensor] = run.read(STATE)
     server = {key.removeprefix("server/"): value for key, value in whole.items() if key.startswith("server/")}
-    kept: list[State] = [{} for _ in names]
+    kept: list[State] = [{} for _ in range(sites)]
     for key, value in whole.items():
         if key.startswith("site/"):
             _, k, name = key.split("/", 2)
             kept[int(k)][name] = value
     history = tuple(
-        Round(number, {name: loss for name, loss in zip(names, losses, strict=False) if loss == loss}, None, losses[-1])
+        Round(number, {name: loss for name, loss in zip(lines, losses, strict=False) if loss == loss}, None, losses[-1])
         for number, losses in enumerate(whole["history"].tolist(), 1)
     )
     return Standing(Server(whole["w"], server, int(whole["round"])), tuple(kept), history)
@@ -245,7 +276,7 @@ def _planes(stats: dict[str, ClassStats], pooled: ClassStats) -> dict[str, dict[
         if len(shape.values) < 2:
             continue
         axes = shape.vectors
-        named = {**{name: s for name, s in stats.items() if float(s.n[c]) > 1}, "all sites": pooled}
+        named = {**{name: s for name, s in stats.items() if float(s.n[c]) > 1}, ALL_SITES: pooled}
         found[str(c)] = {name: _ellipse((s.mean[c] - shape.mean) @ axes, s.along(c, axes)) for name, s in named.items()}
     return found
 
@@ -267,7 +298,7 @@ def _laws(
     x, y = train[name]
     own = x[y == c]
     found = {
-        "all sites": _ellipse(torch.zeros(2).double(), pooled.along(c, shape.vectors)),
+        ALL_SITES: _ellipse(torch.zeros(2).double(), pooled.along(c, shape.vectors)),
         name: _ellipse((stats[name].mean[c] - shape.mean) @ shape.vectors, stats[name].along(c, shape.vectors)),
     }
     for mode in MODES:

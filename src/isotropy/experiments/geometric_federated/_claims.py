@@ -14,13 +14,14 @@ from isotropy.experiments.geometric_federated._config import (
     MORE,
     OFFICE,
     POOLED,
+    POOLED_FILLED,
     POOLED_MORE,
     Config,
 )
 from isotropy.study import Claim, Scored, Value, at_least, at_most, below, of, rising
 
 DRAWN = ("matched", "gaussian")
-HEADS = (POOLED, POOLED_MORE)
+HEADS = (POOLED, POOLED_MORE, POOLED_FILLED)
 CHANCE = 0.02
 """Two standard errors of a share of about 0.9 of a thousand rows."""
 

@@ -10,10 +10,10 @@ LABELS, OFFICE, KINDS, OWN = "A", "B", "C", "D"
 """Skewed labels; domains and labels; three kinds of digits; a file of the user's own features."""
 
 FEDAVG, MORE = "FedAvg", "FedAvg, more rounds"
-POOLED, POOLED_MORE = "head of all rows", "head of all rows, more epochs"
+POOLED, POOLED_MORE, POOLED_FILLED = "head of all rows", "head of all rows, more epochs", "head of all rows, filled up"
 MODES = ("ggeur", "matched", "gaussian", "auto")
 ONCE = ("CCVR", "ridge, one round", "LDA, one round", "FedPFT")
-METHODS = (FEDAVG, MORE, *MODES, *ONCE, POOLED, POOLED_MORE)
+METHODS = (FEDAVG, MORE, *MODES, *ONCE, POOLED, POOLED_MORE, POOLED_FILLED)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,16 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from isotropy.experiments.geometric_federated._config import FEDAVG, MODES, MORE, ONCE, POOLED, POOLED_MORE, Schedule
+from isotropy.experiments.geometric_federated._config import (
+    FEDAVG,
+    MODES,
+    MORE,
+    ONCE,
+    POOLED,
+    POOLED_FILLED,
+    POOLED_MORE,
+    Schedule,
+)
 from isotropy.federation import (
     ClassStats,
     GeometryGuidedAugmenter,
@@ -35,10 +44,15 @@ def head_of(method: str, clients: list[Rows], classes: int, plan: Schedule, seed
         if method == "ridge, one round":
             return ridge_head(stats, alpha=_penalty(stats))
         return lda_head(stats) if method == "LDA, one round" else ccvr_head(stats, plan.target, seed)
-    more = method in (MORE, POOLED_MORE)
-    rounds, epochs = (plan.more_rounds, plan.more_epochs) if more else (plan.rounds, plan.epochs)
+    rounds, epochs = (
+        (plan.more_rounds, plan.more_epochs) if method in (MORE, POOLED_MORE) else (plan.rounds, plan.epochs)
+    )
     augment = None
-    if method in (POOLED, POOLED_MORE):
+    if method in (POOLED, POOLED_MORE, POOLED_FILLED):
+        if method == POOLED_FILLED:
+            # As many rows as "gaussian" makes at all sites: what only its draws do, one place with all rows has too.
+            shapes = _pooled(clients, classes).shapes()
+            augment = GeometryGuidedAugmenter(shapes, plan.target * len(clients), "gaussian", skip_missing=True)
         # One site with all rows: as many epochs, nothing to average.
         clients = [(torch.cat([x for x, _ in clients]), torch.cat([y for _, y in clients]))]
         rounds, epochs = 1, rounds * epochs

@@ -12,8 +12,9 @@ from isotropy.report import Block
 from isotropy.study import Published, Scored, bars, grid, quoted
 
 _TOLD = (
-    "Share of test rows told right, mean over seeds. From CCVR to FedPFT one round of communication; the last line is "
-    "the head of all training rows in one place, with as many epochs as FedAvg."
+    "Share of test rows told right, mean over seeds. From CCVR to FedPFT one round of communication; the last are "
+    "heads of all training rows in one place, with as many epochs as FedAvg, or with more rounds, or filled up as "
+    "gaussian does at the sites."
 )
 
 
