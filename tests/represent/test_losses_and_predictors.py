@@ -245,7 +245,8 @@ def test_the_exact_simulator_is_found_from_pairs(group_input: str, pose: str) ->
     assert max(group_law_report(rounded.double())) < 1e-10
     with pytest.raises(ShapeError, match="B >= 27"):
         found.initialize_from_pairs(y[:20], g[:20], z[:20])
-    with pytest.raises(DomainError, match="pairs that are not finite"):
-        found.initialize_from_pairs(y, g, z * torch.nan)
+    for nothing in (torch.nan, 0):
+        with pytest.raises(DomainError, match="pairs that are not finite, or all 0"):
+            found.initialize_from_pairs(y, g, z * nothing)
     with pytest.raises(SchemaError, match='kind="homomorphism"'):
         HyperPredictor(27, group_input, "linear", pose).double().initialize_from_pairs(y, g, z)

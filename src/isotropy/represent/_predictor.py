@@ -150,8 +150,8 @@ class HyperPredictor(Settled):
         predicted = self(y, g)
         if z.shape != y.shape or len(y) < self.dim:
             raise ShapeError(f"y {tuple(y.shape)} and z {tuple(z.shape)}", f"two of (B, {self.dim}), B >= {self.dim}")
-        if not bool(predicted.isfinite().all() and z.isfinite().all()):
-            raise DomainError("pairs that are not finite", "finite numbers")
+        if not bool(predicted.isfinite().all() and z.isfinite().all() and z.any()):
+            raise DomainError("pairs that are not finite, or all 0", "finite numbers, not all of them 0")
         blocks = self._blocks(g.double())
         Q = orthogonal_intertwiner(
             y, z, lambda u: self._moved(u, blocks), lambda u: self._moved(u, [D.mT for D in blocks]),
