@@ -101,6 +101,16 @@ def test_the_report_shows_pictures_planes_and_scores_with_floor_and_ceiling(
     assert blocks["top-1"].tolerance == 0.5  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("supervised", "said"), [(0.9, "poses: a ceiling."), (0.6, "no ceiling here")])
+def test_bars_say_whether_supervision_is_a_ceiling(found: SplitRepresentation, supervised: float, said: str) -> None:
+    told = {"supervised": supervised, "split": 0.8}
+    lines = tuple(Score(METHODS, "top-1, all", method, "", (value,), 0, 0.0) for method, value in told.items())
+    captions = {block.name: block.caption for block in replace(found, scores=lines).blocks()}  # type: ignore[attr-defined]
+    assert said in captions["top-1"]
+    untold = {block.name: block.caption for block in found.blocks()}  # type: ignore[attr-defined]
+    assert "upervised" not in untold["top-1"]
+
+
 Line = tuple[str, str, str]
 EQUI, INV, VICREG = ("methods", "rotation R2, equi", "split"), ("methods", "top-1, inv", "split"), "vicreg"
 BEYOND, HUES, HAAR, CEILING = "MRR beyond, without itself", "colour R2, equi", "Haar rotations", "ceiling of R2"
