@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from isotropy.data.render import latents
-from isotropy.errors import SchemaError
+from isotropy.errors import DomainError, SchemaError
 from isotropy.experiments.split_representation import (
     SPLIT_REPRESENTATION,
     Config,
@@ -101,6 +101,16 @@ def test_the_report_shows_pictures_planes_and_scores_with_floor_and_ceiling(
     assert blocks["top-1"].tolerance == 0.5  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("supervised", "said"), [(0.9, "poses: a ceiling."), (0.6, "no ceiling here")])
+def test_bars_say_whether_supervision_is_a_ceiling(found: SplitRepresentation, supervised: float, said: str) -> None:
+    told = {"supervised": supervised, "split": 0.8}
+    lines = tuple(Score(METHODS, "top-1, all", method, "", (value,), 0, 0.0) for method, value in told.items())
+    captions = {block.name: block.caption for block in replace(found, scores=lines).blocks()}  # type: ignore[attr-defined]
+    assert said in captions["top-1"]
+    untold = {block.name: block.caption for block in found.blocks()}  # type: ignore[attr-defined]
+    assert "upervised" not in untold["top-1"]
+
+
 Line = tuple[str, str, str]
 EQUI, INV, VICREG = ("methods", "rotation R2, equi", "split"), ("methods", "top-1, inv", "split"), "vicreg"
 BEYOND, HUES, HAAR, CEILING = "MRR beyond, without itself", "colour R2, equi", "Haar rotations", "ceiling of R2"
@@ -122,7 +132,9 @@ GOOD: dict[Line, tuple[float, ...]] = {
     ("ablations", "rotation R2, equi", "no-predictor-variance"): (0.70, 0.71, 0.71),
     ("control", "MRR", "poses shuffled"): (0.22, 0.21, 0.23),
     ("control", "chance MRR", "poses shuffled"): (0.21, 0.21, 0.21),
-    ("latents alone", HAAR, "exact, right multiplicities"): (0.10, 0.11, 0.12),
+    ("sweeps", "rotation R2, equi", "l_equi = 0"): (0.70, 0.72, 0.71),
+    ("sweeps", "rotation R2, inv", "l_equi = 0"): (0.80, 0.82, 0.81),
+    ("latents alone", HAAR, "exact, from few pairs, then descent"): (0.10, 0.11, 0.12),
     ("latents alone", HAAR, "linear in irreps"): (0.20, 0.21, 0.22),
     ("latents alone", HAAR, "linear in quaternions"): (1.00, 1.05, 1.10),
     ("ceilings", CEILING, "assembly 0"): (1.0, 1.0, 1.0),
@@ -147,6 +159,8 @@ BAD: list[tuple[int, str, Line, tuple[float, ...]]] = [  # of one seed where a c
      ("methods", "MRR", "split-mlp"), (0.30, 0.31, 0.73)),
     (0, "poses that are shuffled in training teach no simulator: MRR less chance",
      ("control", "MRR", "poses shuffled"), (0.31, 0.32, 0.33)),
+    (0, "without the equivariant term its half has no advantage: R2 less that of the invariant half",
+     ("sweeps", "rotation R2, inv", "l_equi = 0"), (0.60, 0.62, 0.61)),
     (0, "beyond the box the exact simulator finds views better than the linear one",
      ("methods", BEYOND, "split"), (0.30, 0.31, 0.63)),
     (0, "the exact simulator composes as turns do, in single precision", LAW, (6e-7, 5e-7, 1e-3)),
@@ -239,16 +253,23 @@ def test_poses_are_shuffled_within_their_objects() -> None:
     assert not torch.equal(other.latents, train.latents)
 
 
-def test_on_latents_alone_the_exact_predictor_is_as_good_where_none_was_seen(tmp_path: Path) -> None:
+def test_on_latents_alone_the_exact_predictor_is_found_from_few_pairs_and_fits_where_none_was_seen(
+    tmp_path: Path,
+) -> None:
+    """The specification has 0.012 after a descent, which a random start does not always come to [14 §4.2]."""
     with Run(tmp_path / "run") as run:
-        errors = {
-            name: latent_job(run, seed=0, predictor=name, plan=Latent())
-            for name in ("exact, right multiplicities", "linear in quaternions")
-        }
-    exact, linear = errors.values()
-    assert exact["haar"] < exact["box"] + 0.05
-    assert linear["haar"] > linear["box"] + 0.1
-    assert exact["haar"] < 0.7 * linear["haar"]
+        found, descended, random, linear, ridge = (
+            latent_job(run, seed=0, predictor=name, plan=Latent())
+            for name in (
+                "exact, from few pairs", "exact, from few pairs, then descent", "exact, right multiplicities",
+                "linear in irreps", "linear in irreps, by ridge",
+            )
+        )  # fmt: skip
+    assert max(found["haar"], found["box"]) < 1e-5
+    assert descended["haar"] < 0.03
+    assert linear["haar"] > 0.1 < random["haar"]
+    assert ridge["haar"] < 1e-4, "of eight times as many pairs, a linear one is found, too"
+    assert found["parameters"] * 35 == linear["parameters"] == ridge["parameters"]
 
 
 def test_unknown_levels_and_methods_are_refused() -> None:
@@ -261,6 +282,15 @@ def test_unknown_levels_and_methods_are_refused() -> None:
         with pytest.raises(SchemaError) as refused:
             list(SPLIT_REPRESENTATION.trials(config))
         assert said in str(refused.value)
+
+
+def test_pictures_that_no_disk_has_room_for_are_refused_before_one_is_drawn(tmp_path: Path) -> None:
+    config = SPLIT_REPRESENTATION.configured(
+        full=True, settings={"pictures.folder": str(tmp_path / "made"), "pictures.views": "1000000", "engine": "serial"}
+    )
+    with Run(tmp_path / "run") as run, pytest.raises(DomainError, match="10272768 GB of pictures, twice while"):
+        SPLIT_REPRESENTATION.run(config, run)
+    assert not (tmp_path / "made").exists()
 
 
 @pytest.mark.slow

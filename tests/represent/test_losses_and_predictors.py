@@ -224,3 +224,29 @@ def test_the_residual_network_has_its_published_size() -> None:
         assert network(x).shape == (1, 512)
     last = [m for m in ResNet18().modules() if isinstance(m, nn.BatchNorm2d) and bool((m.weight == 0).all())]
     assert len(last) == 8
+
+
+@pytest.mark.parametrize(("group_input", "pose"), [("irreps", "object"), ("quat", "world")])
+def test_the_exact_simulator_is_found_from_pairs(group_input: str, pose: str) -> None:
+    hidden, found = (HyperPredictor(27, group_input, "homomorphism", pose).double() for _ in range(2))
+    views = latents.sample(120, generator=spawn(0, "views"))
+    g = latents.relative(views[:60], views[60:], group_input, pose)
+    y = normal(60, 27) @ torch.diag(torch.linspace(0.3, 3, 27).double())  # not white
+    z = hidden(y, g)
+    assert float((found(y, g) - z).norm() / z.norm()) > 0.5
+    assert found.initialize_from_pairs(y[:40], g[:40], z[:40]) < 1e-6
+    # Of noise it keeps little: 351 numbers are asked of 1620.
+    error = found.initialize_from_pairs(y, g, z + 0.1 * normal(60, 27, key="noise"))
+    assert error < 0.1
+    assert float((found(y, g) - z).norm() / z.norm()) < 0.6 * error
+    # The group law does not hang on the precision that Q was found in.
+    rounded = HyperPredictor(27, group_input, "homomorphism", pose)
+    rounded.initialize_from_pairs(y.float(), g.float(), z.float())
+    assert max(group_law_report(rounded.double())) < 1e-10
+    with pytest.raises(ShapeError, match="B >= 27"):
+        found.initialize_from_pairs(y[:20], g[:20], z[:20])
+    for nothing in (torch.nan, 0):
+        with pytest.raises(DomainError, match="pairs that are not finite, or all 0"):
+            found.initialize_from_pairs(y, g, z * nothing)
+    with pytest.raises(SchemaError, match='kind="homomorphism"'):
+        HyperPredictor(27, group_input, "linear", pose).double().initialize_from_pairs(y, g, z)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from isotropy.data.render import latents
-from isotropy.errors import SchemaError, ShapeError, nearest
+from isotropy.errors import DomainError, SchemaError, ShapeError, nearest
+from isotropy.random import spawn
+from isotropy.represent._intertwiner import orthogonal_intertwiner
 from isotropy.reps import Irrep, Rep, Scalar, wigner_blocks
 from isotropy.settings import Settled
 
@@ -76,6 +78,7 @@ class HyperPredictor(Settled):
             )  # fmt: skip
         else:
             self.skew = nn.Parameter(torch.randn(dim, dim) / dim**0.5)
+            self.register_buffer("base", torch.eye(dim))
 
     def settings(self) -> dict[str, Any]:
         return {
@@ -93,9 +96,11 @@ class HyperPredictor(Settled):
 
     @property
     def turn(self) -> Float[Tensor, "D D"]:
-        """Q of "homomorphism", the Cayley transform of a skew matrix: orthogonal to rounding, in any dtype."""
+        """Q of "homomorphism", a base times a Cayley transform: orthogonal to rounding, in any dtype."""
         S, one = self.skew - self.skew.mT, torch.eye(self.dim, dtype=self.skew.dtype, device=self.skew.device)
-        return torch.linalg.solve(one + S, one - S)
+        # A step of Newton's, for a base that was rounded in a lower precision: its errors are squared.
+        base = self.base @ (3 * one - self.base.mT @ self.base) / 2
+        return base @ torch.linalg.solve(one + S, one - S)
 
     def forward(self, y: Tensor, g: Tensor) -> Float[Tensor, "B D"]:
         if y.dim() != 2 or y.shape[1] != self.dim or g.shape != (len(y), self.width):
@@ -106,7 +111,8 @@ class HyperPredictor(Settled):
         if self.kind == "mlp":
             return self.network(torch.cat([g, y], 1))
         if self.kind == "homomorphism":
-            return self._turned(y, g)
+            Q = self.turn
+            return self._moved(y @ Q, self._blocks(g)) @ Q.mT
         # sum_k g_k (A_k y), one k after the other: memory (B, D) and not (B, D, D).
         codes = self.hyper(g) if self.kind == "deep" else g
         maps = self.maps.weight.unflatten(0, (self.dim, self.dim))
@@ -123,16 +129,51 @@ class HyperPredictor(Settled):
         columns = [self.forward(one, row.expand(self.dim, -1)).mT for row in g]
         return torch.stack(columns) if columns else g.new_empty(0, self.dim, self.dim)
 
-    def _turned(self, y: Tensor, g: Tensor) -> Tensor:
+    @torch.no_grad()
+    def initialize_from_pairs(
+        self, y: Float[Tensor, "B D"], g: Tensor, z: Float[Tensor, "B D"], seed: int = 0
+    ) -> float:
+        """Sets Q of "homomorphism" by pairs, W(g) y = z of y and z ``(B, D)``, and returns ``|W(g) y - z| / |z|``.
+
+        By averages and Procrustes, from B >= D pairs. Descents from a random Q end, as often as not, where a copy of
+        some degree is mirrored, and no small turn undoes that. ``seed`` is of the matrix that averages start from.
+        Raises SchemaError for other kinds, ShapeError for fewer pairs, DomainError for numbers that are not finite.
+
+        >>> hidden, fitted = (HyperPredictor(9, kind="homomorphism") for _ in range(2))
+        >>> views = latents.sample(40, generator=torch.Generator().manual_seed(0)).float()
+        >>> g, y = latents.relative(views, views.roll(1, 0)), torch.randn(40, 9)
+        >>> fitted.initialize_from_pairs(y, g, hidden(y, g)) < 1e-5
+        True
+        """
+        if self.kind != "homomorphism":
+            raise SchemaError(f"pairs to begin kind={self.kind!r} from", 'kind="homomorphism"')
+        predicted = self(y, g)
+        if z.shape != y.shape or len(y) < self.dim:
+            raise ShapeError(f"y {tuple(y.shape)} and z {tuple(z.shape)}", f"two of (B, {self.dim}), B >= {self.dim}")
+        if not bool(predicted.isfinite().all() and z.isfinite().all() and z.any()):
+            raise DomainError("pairs that are not finite, or all 0", "finite numbers, not all of them 0")
+        blocks = self._blocks(g.double())
+        Q = orthogonal_intertwiner(
+            y, z, lambda u: self._moved(u, blocks), lambda u: self._moved(u, [D.mT for D in blocks]),
+            spawn(seed, "intertwiner"),
+        )  # fmt: skip
+        self.skew.zero_()
+        self.base.copy_(Q)
+        return float((self(y, g) - z).norm() / z.norm())
+
+    def _blocks(self, g: Tensor) -> tuple[Tensor, ...]:
+        """D^l, (B, 2l + 1, 2l + 1), of each degree up to the highest; of g^-1 where the action is from the right."""
         R = latents.decode(g, self.group_input)
-        blocks = wigner_blocks(max(self.multiplicities), R.mT if self.pose == "object" else R)
-        Q = self.turn
-        parts = (y @ Q).split([m * (2 * l + 1) for l, m in self.multiplicities.items()], 1)
+        return wigner_blocks(max(self.multiplicities), R.mT if self.pose == "object" else R)
+
+    def _moved(self, u: Float[Tensor, "B D"], blocks: Sequence[Tensor]) -> Float[Tensor, "B D"]:
+        """blockdiag(D^l) u, row by row."""
+        parts = u.split([m * (2 * l + 1) for l, m in self.multiplicities.items()], 1)
         moved = [
             (part.unflatten(1, (m, 2 * l + 1)) @ blocks[l].mT).flatten(1)
             for part, (l, m) in zip(parts, self.multiplicities.items(), strict=True)
         ]
-        return torch.cat(moved, 1) @ Q.mT
+        return torch.cat(moved, 1)
 
 
 def _multiplicities(dim: int, given: Mapping[int, int] | None) -> dict[int, int]:

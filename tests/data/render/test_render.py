@@ -15,7 +15,7 @@ from torch import Tensor
 from isotropy.data.render import Family, Scene, latents, load_meshes, normalised
 from isotropy.data.render._camera import NEAR
 from isotropy.data.render._rasters import clipped
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
+from isotropy.errors import DomainError, DtypeError, MissingExtraError, SchemaError, ShapeError
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
 
@@ -181,6 +181,7 @@ def test_meshes_that_are_none_are_refused() -> None:
         ((one * math.nan, torch.tensor([[0, 1, 2]])), DomainError, "not finite"),
         ((one, torch.tensor([[0, 1, 2, 0]])), ShapeError, "triangles"),
         ((one, torch.empty(0, 3, dtype=torch.int64)), ShapeError, "empty"),
+        ((one, torch.tensor([[0, 1, 2.0]])), DtypeError, "numbers of their vertices"),
     ):
         with pytest.raises(error, match=said):
             Scene(mesh)

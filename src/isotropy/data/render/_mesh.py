@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import locate
 from isotropy.data._shapes import THINGS
-from isotropy.errors import DomainError, MissingExtraError, ShapeError
+from isotropy.errors import DomainError, DtypeError, MissingExtraError, ShapeError
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
 
@@ -30,7 +30,7 @@ def check_mesh(mesh: Any) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
     """Vertices in float64 and faces, as they are given.
 
     Raises ShapeError for what is no mesh of triangles or an empty one, DomainError for vertices that are not finite and
-    numbers of vertices that are none.
+    numbers of vertices that are none, DtypeError for faces that are not integers.
     """
     vertices, faces = (torch.as_tensor(part) for part in mesh)
     if vertices.dim() != 2 or vertices.shape[1] != 3 or faces.dim() != 2 or faces.shape[1] != 3:
@@ -38,6 +38,8 @@ def check_mesh(mesh: Any) -> tuple[Float[Tensor, "V 3"], Int[Tensor, "F 3"]]:
         raise ShapeError(given, "(V, 3) and (F, 3): triangles", "split faces with more corners into triangles")
     if len(vertices) == 0 or len(faces) == 0:
         raise ShapeError("an empty mesh", "at least one triangle")
+    if faces.is_floating_point() or faces.dtype == torch.bool:
+        raise DtypeError(f"faces of dtype {faces.dtype}", "integers: the numbers of their vertices")
     if not bool(vertices.isfinite().all()):
         raise DomainError("vertices that are not finite", "a number for each coordinate")
     if int(faces.min()) < 0 or int(faces.max()) >= len(vertices):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -56,8 +57,8 @@ def make_3diebench_small(
     family, each file whole or not at all, and memory-mapped; what is there already is not drawn again, and who else
     draws into the folder is waited for.
 
-    Raises DomainError for a split without objects on either side, SchemaError for a folder of another data set,
-    MissingExtraError without the extra [render].
+    Raises DomainError for a split without objects on a side and a disk without room, SchemaError for a folder of
+    another data set, MissingExtraError without the extra [render].
 
     >>> train, other = make_3diebench_small(2, 5, n_views=2, size=8, backend="torch")
     >>> train.images.shape, len(other), train.labels.tolist()
@@ -116,8 +117,25 @@ def _in_memory(plan: _Plan, rows: dict[str, range]) -> dict[str, Tensor]:
     return {part: torch.cat([images[list(kept)] for images in families]) for part, kept in rows.items()}
 
 
+def _check_room(plan: _Plan, folder: Path) -> None:
+    """Raises DomainError where the disk has no room for the pictures, twice while families are joined.
+
+    What the folder holds already counts as room.
+    """
+    needed = 2 * 3 * plan.n_families * plan.n_instances * plan.n_views * plan.size**2
+    place = folder.absolute()
+    there = next(parent for parent in (place, *place.parents) if parent.exists())
+    room = shutil.disk_usage(there).free + sum(file.stat().st_size for file in place.rglob("*.npy"))
+    if needed > room:
+        given = f"{needed / 2e9:.0f} GB of pictures, twice while they are joined, in {folder}"
+        hint = "take fewer objects, or pictures of half the size, which are a quarter; or a folder on a larger disk"
+        raise DomainError(given, f"at most the {room / 1e9:.0f} GB that are free there", hint)
+
+
 def _on_disk(plan: _Plan, rows: dict[str, range], folder: Path) -> dict[str, Tensor]:
     """The same, memory-mapped; of several processes one draws and the others wait for it."""
+    if not all((folder / f"{part}.npy").exists() for part in rows):
+        _check_room(plan, folder)
     folder.mkdir(parents=True, exist_ok=True)
     with filelock.FileLock(folder / ".lock"):
         files = _drawn(plan, rows, folder)

@@ -8,7 +8,8 @@ from isotropy.experiments.split_representation._trials import trials
 from isotropy.represent import METHODS
 from isotropy.study import Experiment
 
-# 55 x 950 objects in 50 views of 256 x 256: 514 GB of pictures a seed, in the folder.
+# 55 x 950 objects in 50 views of 256 x 256: 514 GB of pictures a seed, in the folder. Where they do not fit, the first
+# training refuses before a picture is drawn.
 FULL = Config(
     level=2, seeds=3,
     methods=("split", "split-exact", "split-mlp", *(name for name in METHODS if name != "split")),

@@ -65,11 +65,15 @@ class Training(OnDevice):
 
 @dataclass(frozen=True)
 class Latent:
-    """``steps`` of Adam on pairs of a hidden representation of ``copies`` of each degree 0, 1, 2."""
+    """``steps`` of Adam on ``pairs`` of a hidden representation of ``copies`` of each degree 0, 1, 2.
+
+    ``few`` pairs are what the exact predictor is found from by averages and Procrustes; at least as many as columns.
+    """
 
     steps: int = 60
     copies: int = 3
     pairs: int = 512
+    few: int = 64
     rate: float = 0.03
 
 

@@ -14,14 +14,20 @@ from isotropy.experiments.split_representation._config import VARY, Latent
 from isotropy.groups import SO, matrix_to_angles
 from isotropy.groups.parts import matrix
 from isotropy.random import spawn
-from isotropy.represent import HyperPredictor, own_symmetries, pose_ceiling
+from isotropy.represent import HyperPredictor, best_predictor, own_symmetries, pose_ceiling
 from isotropy.runs import Run
 from isotropy.study import Outcome, job, size
 from isotropy.train import Task, fit
 
+FOUND = "exact, from few pairs"
+RIDGE = "linear in irreps, by ridge"
+RIDGE_PENALTY = 1e-9  # of pairs without noise
 PREDICTORS: dict[str, dict[str, Any]] = {
+    FOUND: {"kind": "homomorphism"},
+    "exact, from few pairs, then descent": {"kind": "homomorphism"},
     "exact, right multiplicities": {"kind": "homomorphism"},
     "exact, no degree 2": {"kind": "homomorphism"},
+    RIDGE: {"kind": "linear"},
     "linear in irreps": {"kind": "linear"},
     "linear in quaternions": {"kind": "linear", "group_input": "quat"},
     "linear in quaternions, w >= 0": {"kind": "linear", "group_input": "quat_canonical"},
@@ -34,7 +40,8 @@ def latent_job(run: Run, *, seed: int, predictor: str, plan: Latent) -> Outcome:
     """Relative errors of a predictor that is fitted to a hidden representation, within the box and on Haar rotations.
 
     y2 = Q D(g) Q^T y1 of hidden Q and standard normal y1; pairs of the box of poses are seen, pairs of all of SO(3) are
-    not. Adam, mean squared error.
+    not. Adam, mean squared error; "from few pairs", averages and Procrustes of ``plan.few`` of them; "by ridge", linear
+    regression of ``plan.pairs``, each taken both ways.
     """
     degrees = {0: plan.copies, 1: plan.copies, 2: plan.copies}
     dim = sum(m * (2 * l + 1) for l, m in degrees.items())
@@ -44,14 +51,15 @@ def latent_job(run: Run, *, seed: int, predictor: str, plan: Latent) -> Outcome:
         given: dict[str, Any] = {"group_input": "irreps", **PREDICTORS[predictor]}
         if given["kind"] == "homomorphism":
             wrong = {0: 3 * plan.copies, 1: 2 * plan.copies}  # as many columns
-            given["multiplicities"] = degrees if predictor == "exact, right multiplicities" else wrong
+            given["multiplicities"] = wrong if predictor == "exact, no degree 2" else degrees
         fitted = HyperPredictor(dim, **given)
     draw = spawn(seed, "latents")
 
+    def between(model: HyperPredictor, first: Tensor, second: Tensor) -> Tensor:
+        return views.relative(first, second, model.group_input, warn=False).float()
+
     def error(first: Tensor, second: Tensor, y: Tensor) -> Tensor:
-        one, other = (
-            model(y, views.relative(first, second, model.group_input, warn=False).float()) for model in (hidden, fitted)
-        )
+        one, other = (model(y, between(model, first, second)) for model in (hidden, fitted))
         return (one - other).square().sum() / one.square().sum()
 
     def pairs(box: bool) -> tuple[Tensor, Tensor, Tensor]:
@@ -62,10 +70,19 @@ def latent_job(run: Run, *, seed: int, predictor: str, plan: Latent) -> Outcome:
             poses = torch.cat([matrix_to_angles(R), torch.zeros(len(R), 4, dtype=R.dtype)], 1)
         return poses[: plan.pairs], poses[plan.pairs :], torch.randn(plan.pairs, dim, generator=draw)
 
-    fit(
-        fitted, Task(lambda _, batch: error(*batch), per="batch"), (pairs(box=True) for _ in range(plan.steps)),
-        optimizer=torch.optim.Adam(fitted.parameters(), plan.rate), max_epochs=1, seed=seed, progress=False,
-    )  # fmt: skip
+    if predictor.startswith(FOUND):
+        first, second, y = (part[: plan.few] for part in pairs(box=True))
+        g = between(hidden, first, second)
+        fitted.initialize_from_pairs(y, g, hidden(y, g), seed)
+    if predictor == RIDGE:
+        first, second, y = pairs(box=True)
+        both = torch.stack([y, hidden(y, between(hidden, first, second))], 1)
+        fitted = best_predictor(both, torch.stack([first, second], 1), penalty=RIDGE_PENALTY).float()
+    elif predictor != FOUND:
+        fit(
+            fitted, Task(lambda _, batch: error(*batch), per="batch"), (pairs(box=True) for _ in range(plan.steps)),
+            optimizer=torch.optim.Adam(fitted.parameters(), plan.rate), max_epochs=1, seed=seed, progress=False,
+        )  # fmt: skip
     with torch.no_grad():
         box, haar = (math.sqrt(float(error(*pairs(box=where)))) for where in (True, False))
     return {"box": box, "haar": haar, "parameters": size(fitted)}
