@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -75,7 +75,8 @@ class Operation(Constants):
 
     def precisely(self, f: Callable[..., Tensor], *given: Tensor | None) -> Tensor:
         """``f(*given)`` in the dtype of the module."""
-        device, dtype = self.one.device.type, self.one.dtype
+        one: Any = self._buffers["one"]
+        device, dtype = one.device.type, one.dtype
         if not torch.is_autocast_enabled(device):
             return f(*given)
         cast = [x.to(dtype) if x is not None and x.is_floating_point() else x for x in given]
