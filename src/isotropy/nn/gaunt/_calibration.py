@@ -25,11 +25,7 @@ from isotropy.nn.gaunt._shipped import SHIPPED
 from isotropy.nn.gaunt._work import Size, work
 from isotropy.storage import cache_folder, write_whole
 
-SAMPLES: Mapping[Method, tuple[tuple[int, int, int], ...]] = {
-    "grid": ((1, 2, 32), (3, 6, 32), (8, 8, 32), (8, 16, 32), (11, 11, 32), (3, 6, 512), (6, 6, 512), (7, 14, 128)),
-    "dense": ((1, 1, 32), (1, 2, 512), (2, 2, 128), (2, 4, 32), (1, 2, 2048)),
-}
-SAMPLES |= {"grid_separable": SAMPLES["grid"]}
+SAMPLES = ((1, 2, 32), (3, 6, 32), (8, 8, 32), (8, 16, 32), (11, 11, 32), (3, 6, 512), (6, 6, 512), (7, 14, 128))
 """L1 = L2, L3 and rows of the products that are timed: about where one form overtakes the other."""
 
 PIECES = (0, 1 << 20, 640 << 10, 320 << 10)
@@ -112,7 +108,7 @@ def measure(machine: str, clock: Callable[[], float]) -> ProductCosts:
     forward: dict[tuple[Method, Size, int], Call] = {}
     gradients: dict[tuple[Method, Size, int], Call] = {}
     for method in FORMS:
-        for L, L3, rows in SAMPLES[method]:
+        for L, L3, rows in SAMPLES:
             key = method, Size(L, L, L3), rows
             form = carrier(method, L, L, L3, "integral", even=True, odd=False).to(torch.float32)
             x, y = (torch.ones(rows, (L + 1) ** 2, dtype=torch.float32) for _ in range(2))

@@ -11,11 +11,8 @@ from isotropy.errors import SchemaError
 from isotropy.nn.gaunt._method import Method
 from isotropy.nn.gaunt._work import Size, work
 
-FORMS: tuple[Method, ...] = ("grid", "grid_separable", "dense")
-"""Those among which ``auto`` chooses."""
-
-TENSOR_UP_TO = 1
-"""The smaller of L1 and L2 up to which the tensor of all coefficients is considered: O(L^6) loses everywhere else."""
+FORMS: tuple[Method, ...] = ("grid", "grid_separable")
+"""Those among which ``auto`` chooses: the tensor of all coefficients loses from L1 = L2 = 1 on, and wins below."""
 
 
 @dataclass(frozen=True)
@@ -64,37 +61,23 @@ class ProductCosts:
         """How many rows have values of about ``piece`` bytes; 0 for any."""
         return self.piece and max(self.piece // (itemsize * work(method, size).array), 1)
 
-    def bands(
-        self, size: Size, gradients: bool, itemsize: int = 4, forms: tuple[Method, ...] = FORMS
-    ) -> tuple[Band, ...]:
+    def bands(self, size: Size, gradients: bool, itemsize: int = 4) -> tuple[Band, ...]:
         """The fastest form for each number of rows, few first: seconds are linear in rows, up to those of a piece.
 
         >>> prices = {"grid": Prices(1e-5, 1e-5, 0), "grid_separable": Prices(1e-4, 1e-5, 0)}
         >>> costs = ProductCosts("of an example", prices, prices, piece=0)
-        >>> [band.method for band in costs.bands(Size(6, 6, 12), False, forms=("grid", "grid_separable"))]
+        >>> [band.method for band in costs.bands(Size(6, 6, 12), False)]
         ['grid', 'grid_separable']
         """
-        left = [form for form in forms if form != "dense" or min(size.L1, size.L2) <= TENSOR_UP_TO]
+        few, many = sorted(FORMS, key=lambda form: self.seconds(form, size, 1.0, gradients, itemsize))
+        crossing = self._crossing(few, many, size, gradients, itemsize)
         # Beyond a piece all goes on as in it.
-        most = min(self.rows_in_a_piece(form, size, itemsize) or math.inf for form in left)
-        at, found = 1.0, list[Band]()
-        now = min(left, key=lambda form: self.seconds(form, size, at, gradients, itemsize))
-        while True:
-            crossings = {
-                form: rows
-                for form in left
-                if form != now and (rows := self._crossing(now, form, size, gradients, itemsize)) > at
-            }
-            then = min(crossings, key=lambda form: crossings[form], default=now)
-            if then == now or crossings[then] >= most:
-                return (*found, self._band(math.inf, now, size, itemsize))
-            at = crossings[then]
-            found.append(self._band(math.floor(at), now, size, itemsize))
-            left.remove(now)
-            now = then
+        if crossing >= min(self.rows_in_a_piece(form, size, itemsize) or math.inf for form in FORMS):
+            return (self._band(math.inf, few, size, itemsize),)
+        return self._band(math.floor(crossing), few, size, itemsize), self._band(math.inf, many, size, itemsize)
 
     def _crossing(self, now: Method, then: Method, size: Size, gradients: bool, itemsize: int) -> float:
-        """From how many rows ``then`` is faster than ``now``, which is faster for fewer; never is infinite."""
+        """From how many rows ``then`` is faster than ``now``, which is faster for one; infinity for never."""
         behind, other = (
             self.seconds(then, size, rows, gradients, itemsize) - self.seconds(now, size, rows, gradients, itemsize)
             for rows in (0.0, 1.0)

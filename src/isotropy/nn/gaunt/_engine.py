@@ -15,7 +15,7 @@ from isotropy.nn.gaunt._calibration import product_costs
 from isotropy.nn.gaunt._carriers import Carrier, carrier
 from isotropy.nn.gaunt._coefficients import flattening, inverse_root, variances
 from isotropy.nn.gaunt._constants import Operation, spheres
-from isotropy.nn.gaunt._costs import FORMS, Band
+from isotropy.nn.gaunt._costs import Band
 from isotropy.nn.gaunt._method import Method, without_rows
 from isotropy.nn.gaunt._work import Size
 from isotropy.reps import Normalization, degrees
@@ -47,7 +47,6 @@ class SphereProduct(Settled, Operation):
     """
 
     w3: nn.Parameter
-    forms: tuple[Method, ...] = FORMS  # among which "auto" chooses
 
     def __init_subclass__(cls) -> None:
         """``help`` and editors list the ``settings`` of a product one by one, with their defaults."""
@@ -122,7 +121,7 @@ class SphereProduct(Settled, Operation):
                 start = (flattening(L) if odd else torch.ones(L + 1)).expand(self.rank, len(packed) * channels, L + 1)
                 if self.weights == "rank":
                     start = start * torch.randn(start.shape, generator=generator)
-                self.registerparameter(f"w{number}_{kind}", parameter(start))
+                self.register_parameter(f"w{number}_{kind}", parameter(start))
             variance = variances(self.L1, self.L2, self.L3, self.normalization, odd)
             for p, q in product(*self.parities):
                 total[-p * q if odd else p * q] += self.rank * variance
@@ -216,7 +215,7 @@ class SphereProduct(Settled, Operation):
             piece = costs.rows_in_a_piece(self.in_graphs, size, itemsize)
             single = (Band(math.inf, self.in_graphs, piece),)
             return single, single
-        return tuple(costs.bands(size, gradients, itemsize, self.forms) for gradients in (False, True))
+        return costs.bands(size, False, itemsize), costs.bands(size, True, itemsize)
 
     def _size(self) -> Size:
         pairs = len(self.parities[0]) * len(self.parities[1])

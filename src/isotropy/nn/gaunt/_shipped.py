@@ -7,12 +7,10 @@ SHIPPED = ProductCosts(
     forward={
         "grid": Prices(29e-6, 10.9e-6, 16e-6),
         "grid_separable": Prices(89e-6, 6.6e-6, 75e-6),
-        "dense": Prices(13e-6, 0.0, 740e-6),
     },
     gradients={
         "grid": Prices(85e-6, 21e-6, 20e-6),
         "grid_separable": Prices(280e-6, 5e-6, 270e-6),
-        "dense": Prices(54e-6, 0.0, 1740e-6),
     },
     piece=640 << 10,
 )

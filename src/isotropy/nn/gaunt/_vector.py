@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError
 from isotropy.nn.gaunt._coefficients import bracket_coefficient, gaunt_coefficient, inverse_root
 from isotropy.nn.gaunt._constants import table
+from isotropy.nn.gaunt._costs import FORMS
 from isotropy.nn.gaunt._engine import Settings, SphereProduct, parameter, parts
 from isotropy.nn.gaunt._fields import FieldGrid, Fields, FieldSeparable, Pair
 from isotropy.nn.gaunt._method import Method, route
@@ -44,8 +45,6 @@ class VectorProduct(SphereProduct):
     torch.Size([5, 8, 4])
     """
 
-    forms = ("grid", "grid_separable")
-
     def __init__(
         self,
         L1: int,
@@ -65,7 +64,7 @@ class VectorProduct(SphereProduct):
     def _in_graphs(self) -> Method:
         if self.method == "auto":
             return "grid" if route(self.L1 + self.L2 + self.L3) == "dense" else "grid_separable"
-        if self.method not in self.forms:
+        if self.method not in FORMS:
             raise DomainError(f"method={self.method!r}", "'auto', 'grid' or 'grid_separable' for fields")
         return self.method
 
