@@ -25,7 +25,10 @@ from isotropy.nn.gaunt._shipped import SHIPPED
 from isotropy.nn.gaunt._work import Size, work
 from isotropy.storage import cache_folder, write_whole
 
-SAMPLES = ((1, 2, 32), (3, 6, 32), (8, 8, 32), (8, 16, 32), (11, 11, 32), (3, 6, 512), (6, 6, 512), (7, 14, 128))
+SAMPLES = (
+    *((1, 2, 32), (3, 6, 32), (8, 8, 32), (8, 16, 32), (11, 11, 32)),
+    *((3, 6, 512), (6, 6, 512), (7, 14, 128), (4, 8, 1024), (7, 7, 512)),
+)
 """L1 = L2, L3 and rows of the products that are timed: about where one form overtakes the other."""
 
 PIECES = (0, 1 << 20, 640 << 10, 320 << 10)

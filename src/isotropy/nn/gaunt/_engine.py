@@ -12,7 +12,7 @@ from torch import Generator, Tensor, nn
 from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
 from isotropy.nn.gaunt._calibration import product_costs
-from isotropy.nn.gaunt._carriers import Carrier, carrier
+from isotropy.nn.gaunt._carriers import carrier
 from isotropy.nn.gaunt._coefficients import flattening, inverse_root, variances
 from isotropy.nn.gaunt._constants import Operation, spheres
 from isotropy.nn.gaunt._costs import Band
@@ -171,7 +171,8 @@ class SphereProduct(Settled, Operation):
             return torch.cat([self._at_once(one, other, carrier) for one, other in parts])
         return self._at_once(x, y, carrier)
 
-    def _at_once(self, x: Tensor, y: Tensor, carrier: Carrier) -> Tensor:
+    def _at_once(self, x: Tensor, y: Tensor, carrier: Any) -> Tensor:
+        """The product of these rows by one form, a ``Carrier``; products of other things have others."""
         ps, qs = self.parities
         if self.simple:
             return carrier.project(carrier.times(carrier.value(x, 1), carrier.value(y, 2)), None)
@@ -221,7 +222,7 @@ class SphereProduct(Settled, Operation):
         pairs = len(self.parities[0]) * len(self.parities[1])
         return Size(self.L1, self.L2, self.L3, self.even + 2 * self.odd, len(self.parities_out), self.rank * pairs)
 
-    def _form(self, x: Tensor, y: Tensor) -> tuple[Carrier, int]:
+    def _form(self, x: Tensor, y: Tensor) -> tuple[nn.Module, int]:
         """The carrier for this number of rows, and how many entries of the first axis it takes at once, 0 for all.
 
         In a graph, that for any number, all at once.

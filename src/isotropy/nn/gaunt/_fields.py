@@ -69,6 +69,9 @@ class FieldSeparable(Constants):
 
     point_axes = 2
 
+    first: Synthesis
+    second: Synthesis
+
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization) -> None:
         super().__init__()
         self.grid = grid = SphereGrid.minimal(L1 + L2 + L3)

@@ -84,21 +84,28 @@ class VectorProduct(SphereProduct):
                 if self.weights == "rank":
                     start = start * torch.randn(start.shape, generator=generator)
                 self.register_parameter(f"w{number}_{name}", parameter(start))
-        each = field_variances(self.L1, self.L2, self.L3, self.normalization, independent=self.weights == "rank")
-        counts = {kind: [self._sources(kind, parity) for parity in self.parities_out] for kind in KINDS}
+        random = self.weights == "rank"
+        each, joint = field_variances(self.L1, self.L2, self.L3, self.normalization, random)
         for kind, variance in zip(KINDS, each, strict=True):
-            # What starts at zero (only where inputs are alike) counts as one.
-            start = [inverse_root(2 * self.rank * count * variance) for count in counts[kind] if count]
+            start = [
+                inverse_root(variance) * inverse_root(self.rank * self._sources(joint, parity))
+                for parity in self.parities_out
+                if self._feed(kind, parity)
+            ]
             start = torch.stack(start).repeat_interleave(channels, 0)
             weights = start if self.shared else start.expand(self.rank, -1, -1)
             self.register_parameter(f"w3_{kind}", parameter(weights))
         for number, L in enumerate((self.L1, self.L2, self.L3), 1):
             self.constant(f"l{number}", degrees(L))
 
-    def _sources(self, kind: str, parity: int) -> int:
-        """How many pairs of parts of the inputs feed this output: odd ones change the sign."""
+    def _feed(self, kind: str, parity: int) -> int:
+        """How many pairs of parts of the inputs feed this output: odd kinds change the sign."""
         sign = 1 if kind in ("dot", "curl") else -1
         return sum(sign * p * q == parity for p, q in product(*self.parities))
+
+    def _sources(self, joint: Tensor, parity: int) -> Tensor:
+        """The variance of an output, where each of its kinds has one: pairs of parts are independent."""
+        return self._feed("dot", parity) * joint[0] + self._feed("radial", parity) * joint[1]
 
     def _at_once(self, x: Tensor, y: Tensor, carrier: Any) -> Tensor:
         fields = cast(Fields, carrier)
@@ -163,21 +170,26 @@ def field_factors(l1: int, l2: int, l3: int) -> tuple[float, float, float, float
 
 
 @table
-def field_variances(L1: int, L2: int, L3: int, normalization: Normalization, independent: bool) -> Tensor:
-    """The variance of each output (dot, curl, radial, gradient) by degree, for independent inputs of unit variance.
+def field_variances(L1: int, L2: int, L3: int, normalization: Normalization, random: bool) -> tuple[Tensor, Tensor]:
+    """The variance by degree of each output (dot, curl, radial, gradient), for independent inputs of unit variance, and
+    that of both even ones together and both odd ones, scaled to unit variance each.
 
-    ``independent``: where the weights of radial and tangent parts are independent too; else all of them are 1.
+    ``random``: where weights of radial and tangent parts are independent, of mean 0 and variance 1; else all are 1.
     """
     s1, s2, s3 = ([float(s) for s in rescaling(L, normalization)[torch.arange(L + 1) ** 2]] for L in (L1, L2, L3))
-    found = torch.zeros(4, L3 + 1, dtype=torch.float64)
+    found, joint = torch.zeros(4, L3 + 1, dtype=torch.float64), torch.zeros(2, L3 + 1, dtype=torch.float64)
     for l3 in range(L3 + 1):
+        paths: list[list[float]] = []
         for l1 in range(L1 + 1):
             for l2 in range(abs(l1 - l3), min(L2, l1 + l3) + 1):
                 dot, both, one, two, radial, along = field_factors(l1, l2, l3)
-                other = along * math.sqrt(max(l2 * (l2 + 1), 1) / max(l1 * (l1 + 1), 1))
+                other = field_factors(l2, l1, l3)[5]
                 terms = ((dot, both), (one, two), (radial,), (along, other))
-                scale = (s1[l1] * s2[l2] / s3[l3]) ** 2 / (2 * l3 + 1)
-                for kind, parts_of in enumerate(terms):
-                    size = sum(c * c for c in parts_of) if independent else sum(parts_of) ** 2
-                    found[kind, l3] += size * scale
-    return found
+                scale = s1[l1] * s2[l2] / s3[l3] / math.sqrt(2 * l3 + 1)
+                paths.append([scale * (math.hypot(*term) if random else sum(term)) for term in terms])
+        sizes = torch.tensor(paths or [[0.0] * 4], dtype=torch.float64)
+        found[:, l3] = sizes.square().sum(0)
+        even, odd = (sizes * inverse_root(found[:, l3])).unflatten(1, (2, 2)).unbind(1)
+        for half, pair in enumerate((even, odd)):
+            joint[half, l3] = pair.square().sum() if random else pair.sum(1).square().sum()
+    return found, joint
