@@ -6,8 +6,6 @@ functions, ``odd`` their bracket {A, B} = (A_theta B_phi - A_phi B_theta) / sin(
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -79,19 +77,14 @@ class GridCarrier(Pointwise):
         self.constant("Z", projection(L3, grid) / rescaling(L3, normalization))
 
     def value(self, x: Tensor, slot: int) -> Tensor:
-        return x @ self._table(self.tables[slot][0])
+        return x @ self.at_hand(self.tables[slot][0])
 
     def slopes(self, x: Tensor, slot: int) -> Slopes:
-        return (x @ self._table(self.tables[slot][1])).chunk(2, dim=-1)
+        return (x @ self.at_hand(self.tables[slot][1])).chunk(2, dim=-1)
 
     def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
         # 1 / sin(theta) stands in the slopes along phi: both kinds of product have the same projection.
-        return _sum(even, odd) @ self._table("Z")
-
-    def _table(self, name: str) -> Tensor:
-        """A constant where overheads count: what ``nn.Module`` does for an attribute takes a tenth of a product."""
-        found: Any = self._buffers[name]
-        return found
+        return _sum(even, odd) @ self.at_hand("Z")
 
 
 class SeparableCarrier(CircleByCircle):

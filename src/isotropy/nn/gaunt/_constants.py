@@ -54,6 +54,13 @@ class Constants(nn.Module):
         dtype = torch.get_default_dtype() if floating else value.dtype
         self.register_buffer(name, value.to(dtype, copy=True), persistent=False)
 
+    def at_hand(self, name: str) -> Tensor:
+        """A constant where overheads count: an attribute of a ``nn.Module`` takes a tenth of a small product."""
+        if torch.compiler.is_compiling():
+            return getattr(self, name)
+        found: Any = self._buffers[name]
+        return found
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Constants":
         super()._apply(fn, recurse)
         for name, value in self._exact.items():
@@ -75,7 +82,7 @@ class Operation(Constants):
 
     def precisely(self, f: Callable[..., Tensor], *given: Tensor | None) -> Tensor:
         """``f(*given)`` in the dtype of the module."""
-        one: Any = self._buffers["one"]
+        one = self.at_hand("one")
         device, dtype = one.device.type, one.dtype
         if not torch.is_autocast_enabled(device):
             return f(*given)

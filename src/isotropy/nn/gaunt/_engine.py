@@ -141,7 +141,7 @@ class SphereProduct(Settled, Operation):
 
     def _fits(self, x: Tensor, y: Tensor) -> bool:
         """Whether the usual case is at hand, in which nothing else need be looked at: small products are overhead."""
-        one: Any = self._buffers["one"]
+        one = self.at_hand("one")
         lead = x.shape[:-1]
         return (
             self.usual
@@ -227,9 +227,9 @@ class SphereProduct(Settled, Operation):
 
         In a graph, that for any number, all at once.
         """
-        forms: dict[str, Any] = self._modules
         if torch.compiler.is_compiling():
-            return forms[self.in_graphs], 0
+            return getattr(self, self.in_graphs), 0
+        forms: dict[str, Any] = self._modules
         rows = x.numel() // x.shape[-1]
         alike = x.shape[:-1] == y.shape[:-1]
         if not alike:
