@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from _sphere_complete import Complete
+from _sphere_complete import table as complete_table
 from _sphere_products import AUTO, CUE, EINSUM, FULL, METHODS, SAME, Case
 
-from isotropy.nn.gaunt._method import chosen
 from isotropy.report import Block, Chip, Column, Curve, Curves, Result, Table, Text, Tone
 
 NAMES = (AUTO, *METHODS, SAME, FULL, CUE, EINSUM)
@@ -41,6 +42,7 @@ class Cell:
     seconds: float
     least: float
     samples: int
+    form: str = ""  # which one auto took
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,8 @@ class TensorProducts(Result):
     machine: dict[str, str]
     cells: tuple[Cell, ...]
     peaks: tuple[Peak, ...] = ()
+    complete: tuple[Complete, ...] = ()
+    costs: str = ""  # of this machine, as ``auto`` knows them
     skipped: tuple[str, ...] = ()
 
     def title(self) -> str:
@@ -204,6 +208,8 @@ class TensorProducts(Result):
             peaks = [(LABELS[p.name], str(p.L), str(p.rows), figures(p.mib)) for p in self.peaks]
             head = [Column(c) for c in ("by", "L", "rows", "MiB")]
             tables.append(Table(head, peaks, section="Memory", title="Peak of forward and backward, full output"))
+        if self.complete:
+            tables.append(complete_table(self.complete, figures))
         losses = [(where, f"{100 * loss:.0f} %") for loss, where in self.losses() if loss > 0.05]
         if losses:
             head = [Column("faster than what auto takes"), Column("by")]
@@ -211,8 +217,9 @@ class TensorProducts(Result):
         return tables
 
     def _case(self, case: Case) -> tuple[str, str, str]:
-        both = [chosen(AUTO, case.L, case.L, case.L3, case.rows, backward) for backward in (False, True)]
-        return str(case.L), str(case.rows), " / ".join(dict.fromkeys(both))
+        key = (case.L, case.rows, case.truncated, AUTO)
+        both = [c.form for c in self.cells if (c.L, c.rows, c.truncated, c.name) == key and c.form]
+        return str(case.L), str(case.rows), " / ".join(dict.fromkeys(both)) or "–"
 
     def _both(self, case: Case, name: str) -> str:
         times = [self.at(case, backward, name) for backward in (False, True)]
@@ -229,6 +236,8 @@ class TensorProducts(Result):
 
     def blocks(self) -> Sequence[Block]:
         found: list[Block] = [Text(self.headline(), style="headline"), *self.tables(), *self._plots()]
+        if self.costs:
+            found.append(Text(f"```\n{self.costs}\n```", section="Auto", title="What this machine costs"))
         if self.skipped:
             found.append(Text("\n".join(f"- {line}" for line in self.skipped), section="Skipped", title="Not measured"))
         return found
@@ -268,6 +277,8 @@ class TensorProducts(Result):
             lines += ["", f"## {table.title}", "", "| " + " | ".join(c.label for c in table.columns) + " |"]
             lines += ["|" + "---|" * len(table.columns)]
             lines += ["| " + " | ".join(_cell(cell) for cell in row) + " |" for row in table.rows]
+        if self.costs:
+            lines += ["", "## What this machine costs", "", "```", self.costs, "```"]
         if self.skipped:
             lines += ["", "## Not measured", "", *(f"- {line}" for line in self.skipped)]
         return "\n".join(lines) + "\n"

@@ -64,6 +64,7 @@ from isotropy.nn import (
     SubgraphLayer,
     SubgraphLinear,
     SubgraphNetwork,
+    VectorProduct,
 )
 from isotropy.nn.gaunt._engine import SphereProduct
 from isotropy.nn.parts import RadialBasis
@@ -211,6 +212,11 @@ PAIRS: dict[str, tuple[Callable[[], nn.Module], Callable[[], nn.Module], str]] =
     "all paths": (
         lambda: CompleteProduct(1, 1, channels=2, weights="degree"),
         lambda: CompleteProduct(1, 1, channels=2, weights="degree", normalization="norm"),
+        "normalization = norm",
+    ),
+    "fields": (
+        lambda: VectorProduct(1, 1, channels=2, weights="degree"),
+        lambda: VectorProduct(1, 1, channels=2, weights="degree", normalization="norm"),
         "normalization = norm",
     ),
     "orders of a convolution": (lambda: SO2Convolution(3, 2, 2, 2, 1), lambda: SO2Convolution(2, 3, 2, 2, 1), "L = "),

@@ -39,6 +39,19 @@ def write_whole(path: Path, content: bytes | Callable[[Path], object], partial: 
     _flush(path.parent)
 
 
+def cache_folder(kind: str) -> Path | None:
+    """Where answers of one kind are kept from process to process; None where the user wants none.
+
+    In ISOTROPY_CACHE, or the user's cache folder; "off" keeps nothing.
+    """
+    import pooch
+
+    named = os.environ.get("ISOTROPY_CACHE", "")
+    if named.lower() == "off":
+        return None
+    return (Path(named) if named else Path(str(pooch.os_cache("isotropy")))) / kind
+
+
 def no_file(path: str | Path) -> SchemaError:
     """The refusal of a file that is not there, with the one beside it that may be meant.
 

@@ -12,7 +12,8 @@ from safetensors.torch import save_file
 from isotropy.groups import MatrixGroup, parse
 from isotropy.reps import Scalar, Tensor, Vector, _basis, equivariant_basis
 from isotropy.reps import _invariants as solver
-from isotropy.reps._cache import Kept, cache_folder, cache_key, remembered
+from isotropy.reps._cache import Kept, cache_key, remembered
+from isotropy.storage import cache_folder
 
 G = parse("O(2)@z")
 
@@ -88,7 +89,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(tmp_path: Path, monkeyp
 def test_off_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ISOTROPY_CACHE", "off")
-    assert cache_folder() is None
+    assert cache_folder("bases") is None
     solve()
     assert not list(tmp_path.iterdir())
 

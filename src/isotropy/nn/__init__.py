@@ -20,11 +20,13 @@ from isotropy.nn.force_field._model import GauntForceField as GauntForceField
 from isotropy.nn.force_field._neighbours import neighbour_list as neighbour_list
 from isotropy.nn.force_field._seen import Seen as Seen
 from isotropy.nn.force_field._seen import UnseenWarning as UnseenWarning
+from isotropy.nn.gaunt._calibration import product_costs as product_costs
 from isotropy.nn.gaunt._coefficients import bracket_coefficient as bracket_coefficient
 from isotropy.nn.gaunt._coefficients import bracket_tensor as bracket_tensor
 from isotropy.nn.gaunt._coefficients import gaunt_coefficient as gaunt_coefficient
 from isotropy.nn.gaunt._coefficients import gaunt_tensor as gaunt_tensor
 from isotropy.nn.gaunt._convolution import GauntConvolution as GauntConvolution
+from isotropy.nn.gaunt._costs import ProductCosts as ProductCosts
 from isotropy.nn.gaunt._expressivity import Expressivity as Expressivity
 from isotropy.nn.gaunt._expressivity import expressivity as expressivity
 from isotropy.nn.gaunt._power import GauntPower as GauntPower
@@ -33,6 +35,7 @@ from isotropy.nn.gaunt._product import GauntProduct as GauntProduct
 from isotropy.nn.gaunt._product import PoissonProduct as PoissonProduct
 from isotropy.nn.gaunt._so2 import SO2Convolution as SO2Convolution
 from isotropy.nn.gaunt._transform import SphereTransform as SphereTransform
+from isotropy.nn.gaunt._vector import VectorProduct as VectorProduct
 from isotropy.nn.lie_convolution._chart import Chart as Chart
 from isotropy.nn.lie_convolution._kernel import CoordinateKernel as CoordinateKernel
 from isotropy.nn.lie_convolution._layers import GroupConv as GroupConv

@@ -9,13 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import pooch
 import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
@@ -25,20 +23,12 @@ from torch import Tensor
 from isotropy import __version__
 from isotropy.groups import Group
 from isotropy.groups.parts import matrix as whole
-from isotropy.storage import write_whole
+from isotropy.storage import cache_folder, write_whole
 
 Kept = tuple[dict[str, Tensor], str]
 """What a file holds: named tensors, and a line of text about them."""
 
 _FORMAT = "1"  # goes up when the solvers change their answers
-
-
-def cache_folder() -> Path | None:
-    """Where solved bases are kept; None where the user wants none."""
-    named = os.environ.get("ISOTROPY_CACHE", "")
-    if named.lower() == "off":
-        return None
-    return (Path(named) if named else Path(str(pooch.os_cache("isotropy")))) / "bases"
 
 
 def cache_key(words: Sequence[str], tensors: Sequence[Tensor]) -> str:
@@ -60,7 +50,7 @@ def generators_of(groups: Sequence[Group]) -> tuple[list[str], list[Tensor]]:
 
 def remembered(key: str, solve: Callable[[], Kept], fits: Callable[[Kept], bool]) -> Kept:
     """What is kept under ``key`` and ``fits`` the question, else solved now and kept."""
-    folder = cache_folder()
+    folder = cache_folder("bases")
     if folder is None:
         return solve()
     path = folder / f"{key}.safetensors"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+
 import pytest
 import torch
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.groups import O
 from isotropy.linalg import Segments
-from isotropy.nn import GauntForceField, Scales, neighbour_list
+from isotropy.nn import GauntForceField, Scales, load_force_field, neighbour_list
 from isotropy.random import spawn
 
 E0 = {1: -13.5, 6: -1026.5, 8: -2037.5}
@@ -56,6 +59,29 @@ def test_energies_are_invariant_and_forces_equivariant(model: GauntForceField) -
     same, permuted = model.energy_forces(PLACES[order], NUMBERS[order])
     assert (same - energy).abs() < 1e-9
     assert (permuted - forces[order]).abs().max() < 1e-11
+
+
+def test_odd_paths_keep_what_an_energy_is(tmp_path: Path) -> None:
+    """Also under reflections: what turns with a hand stays inside."""
+    made = GauntForceField(
+        E0, channels=4, L_filter=2, radial=(8,), r_max=3.0, include_odd=True, generator=spawn(0, "odd paths")
+    )
+    model = made.double().eval()
+    energy, forces = model.energy_forces(PLACES, NUMBERS)
+    without = copy.deepcopy(model)
+    with torch.no_grad():
+        for name, weights in without.named_parameters():
+            if "pairs" in name and ("radial" in name or "gradient" in name):
+                weights.zero_()
+    assert (without.energy_forces(PLACES, NUMBERS)[0] - energy).abs() > 1e-6  # odd paths have a say
+    for g in O(3).sample((4,), generator=spawn(3, "force field"), dtype=torch.float64):
+        moved, turned = model.energy_forces(PLACES @ g.mT, NUMBERS)
+        assert (moved - energy).abs() < 1e-9
+        assert (turned - forces @ g.mT).abs().max() < 1e-10 * forces.abs().max()
+    alone, _ = model.energy_forces(PLACES[:1], NUMBERS[:1])
+    assert alone.item() == E0[6]
+    again = load_force_field(model.save(tmp_path / "odd"))
+    assert torch.equal(again.energy_forces(PLACES, NUMBERS)[1], forces)
 
 
 def test_in_single_precision_to_the_bar_of_the_specification() -> None:

@@ -13,6 +13,7 @@ from isotropy.errors import DomainError
 from isotropy.nn.gaunt._constants import Constants
 from isotropy.nn.gaunt._convolution import GauntConvolution
 from isotropy.nn.gaunt._power import GauntPower
+from isotropy.nn.gaunt._vector import VectorProduct
 from isotropy.reps import degrees
 from isotropy.settings import Settled
 
@@ -117,6 +118,8 @@ class Interaction(Settled):
     ``m_ij = linear(h_j) * sum_l R_l(r_ij) Y_l(r_ij)``, R a network of the radial basis without biases, so that messages
     vanish at the cutoff as smoothly as their basis. h ``(N, C, (L_in+1)^2)`` -> ``(N, C, (L_out+1)^2)``.
     The basis has one row for each edge, or for each of the first half where the second half are the same, turned.
+    ``include_odd`` adds to B_i the proper part of (a x b) c of linear maps a, b, c of A_i, by ``VectorProduct``: what
+    goes through a x b, proper and pseudo, has all paths.
     Sources: Batatia et al., NeurIPS 2022 (MACE); Luo, Chen, Krishnapriyan 2024 (products on the sphere).
     """
 
@@ -132,6 +135,7 @@ class Interaction(Settled):
         radial: Sequence[int],
         average_neighbours: float,
         generator: Generator | None,
+        include_odd: bool = False,
     ) -> None:
         super().__init__()
         self.average_neighbours, self.size = average_neighbours, (L_out + 1) ** 2
@@ -146,6 +150,20 @@ class Interaction(Settled):
         )
         self.out = DegreeLinear(L_out, channels, generator)
         self.skip = ElementLinear(min(L_in, L_out), channels, n_types, generator)
+        self.factors = nn.ModuleList(DegreeLinear(L_filter, channels, generator) for _ in range(3 * include_odd))
+        self.pairs = nn.ModuleList()
+        if include_odd:
+            for L, pairs in ((L_filter, (False, False)), (L_out, (True, False))):
+                product = VectorProduct(
+                    L_filter,
+                    L_filter,
+                    L,
+                    pairs=pairs,
+                    weights="degree",
+                    channels=channels,
+                    normalization="component",
+                )
+                self.pairs.append(product)
 
     def settings(self) -> dict[str, Any]:
         return {"average_neighbours": self.average_neighbours, "size": self.size}
@@ -166,8 +184,11 @@ class Interaction(Settled):
         sent = self.up(h).mT.contiguous().index_select(0, source).mT
         m = self.convolution(sent, vectors, R).mT
         A = m.new_zeros(h.shape[0], *m.shape[1:]).index_add(0, target, m).mT / self.average_neighbours
-        B = self.out(self.power(self.down(A), types))
-        return B + self.alone(h, types)
+        powers = self.power(self.down(A), types)
+        if self.pairs:
+            a, b, c = (factor(A) for factor in self.factors)
+            powers = powers + self.pairs[1](self.pairs[0](a, b), c)[:, : h.shape[1]]
+        return self.out(powers) + self.alone(h, types)
 
     def alone(self, h: Float[Tensor, "N C k"], types: Int[Tensor, " N"]) -> Float[Tensor, "N C m"]:
         """What becomes of features without neighbours; degrees that the input does not have are zero."""

@@ -42,6 +42,8 @@ class GauntForceField(Settled, Constants):
       network that reads them; ``readout``: that of the last one.
     - ``repulsion``: the distance in Angstrom, by pairs of elements ("H-O"), below which nuclei repel each other as
       ``Repulsion`` says, so that atoms cannot fuse; ``Seen.cutoffs`` gives the smallest distances of the training data.
+    - ``include_odd``: products of three by all paths, through pairs of a proper and a pseudofunction, beside the
+      powers; the energy stays a scalar. Slower; worth it where handed surroundings count.
     - ``generator`` of the start, by default torch's global one.
 
     ``model.save(path)`` writes it whole, ``load_force_field(path)`` reads it. ``model.seen`` is what its training data
@@ -73,6 +75,7 @@ class GauntForceField(Settled, Constants):
         radial: Sequence[int] = (64, 64),
         readout: int = 16,
         repulsion: Mapping[str, float] | None = None,
+        include_odd: bool = False,
         generator: Generator | None = None,
     ) -> None:
         super().__init__()
@@ -103,6 +106,7 @@ class GauntForceField(Settled, Constants):
                 radial=(n_basis, *radial),
                 average_neighbours=self.scales.neighbours,
                 generator=generator,
+                include_odd=include_odd,
             )
             for L_in, L_out in pairwise(degrees)
         )
@@ -117,6 +121,7 @@ class GauntForceField(Settled, Constants):
             "n_basis": n_basis,
             "radial": list(radial),
             "readout": readout,
+            "include_odd": include_odd,
         }
 
     def made_of(self) -> dict[str, Any]:

@@ -66,7 +66,8 @@ class GridCarrier(Pointwise):
     def __init__(self, L1: int, L2: int, L3: int, normalization: Normalization, even: bool, odd: bool) -> None:
         super().__init__()
         grid = SphereGrid.minimal(L1 + L2 + L3)
-        self.slots = {1: str(L1), 2: str(L2)}  # inputs of one degree share their tables
+        # Inputs of one degree share their tables.
+        self.tables = {1: (f"Y{L1}", f"dY{L1}"), 2: (f"Y{L2}", f"dY{L2}")}
         for L in {L1, L2}:
             scale = rescaling(L, normalization)[:, None]
             if even:
@@ -76,14 +77,14 @@ class GridCarrier(Pointwise):
         self.constant("Z", projection(L3, grid) / rescaling(L3, normalization))
 
     def value(self, x: Tensor, slot: int) -> Tensor:
-        return x @ getattr(self, f"Y{self.slots[slot]}")
+        return x @ self.at_hand(self.tables[slot][0])
 
     def slopes(self, x: Tensor, slot: int) -> Slopes:
-        return (x @ getattr(self, f"dY{self.slots[slot]}")).chunk(2, dim=-1)
+        return (x @ self.at_hand(self.tables[slot][1])).chunk(2, dim=-1)
 
     def project(self, even: Tensor | None, odd: Tensor | None) -> Tensor:
         # 1 / sin(theta) stands in the slopes along phi: both kinds of product have the same projection.
-        return _sum(even, odd) @ self.Z
+        return _sum(even, odd) @ self.at_hand("Z")
 
 
 class SeparableCarrier(CircleByCircle):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -54,6 +54,13 @@ class Constants(nn.Module):
         dtype = torch.get_default_dtype() if floating else value.dtype
         self.register_buffer(name, value.to(dtype, copy=True), persistent=False)
 
+    def at_hand(self, name: str) -> Tensor:
+        """A constant where overheads count: an attribute of a ``nn.Module`` takes a tenth of a small product."""
+        if torch.compiler.is_compiling():
+            return getattr(self, name)
+        found: Any = self._buffers[name]
+        return found
+
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Constants":
         super()._apply(fn, recurse)
         for name, value in self._exact.items():
@@ -75,7 +82,8 @@ class Operation(Constants):
 
     def precisely(self, f: Callable[..., Tensor], *given: Tensor | None) -> Tensor:
         """``f(*given)`` in the dtype of the module."""
-        device, dtype = self.one.device.type, self.one.dtype
+        one = self.at_hand("one")
+        device, dtype = one.device.type, one.dtype
         if not torch.is_autocast_enabled(device):
             return f(*given)
         cast = [x.to(dtype) if x is not None and x.is_floating_point() else x for x in given]

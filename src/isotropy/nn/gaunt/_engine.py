@@ -11,10 +11,13 @@ from torch import Generator, Tensor, nn
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.nn.gaunt import _door as door
-from isotropy.nn.gaunt._carriers import Carrier, carrier
+from isotropy.nn.gaunt._calibration import product_costs
+from isotropy.nn.gaunt._carriers import carrier
 from isotropy.nn.gaunt._coefficients import flattening, inverse_root, variances
 from isotropy.nn.gaunt._constants import Operation, spheres
-from isotropy.nn.gaunt._method import Method, candidates, rows_up_to
+from isotropy.nn.gaunt._costs import Band
+from isotropy.nn.gaunt._method import Method, without_rows
+from isotropy.nn.gaunt._work import Size
 from isotropy.reps import Normalization, degrees
 from isotropy.settings import Settled
 
@@ -85,10 +88,11 @@ class SphereProduct(Settled, Operation):
         out = (products if even else set[int]()) | ({-p for p in products} if odd else set[int]())
         self.parities_out: Parities = tuple(sorted(out, reverse=True))
         self.method: Literal["auto"] | Method = method
-        self.methods = candidates(method, L1, L2, L3)
-        first, *others = (carrier(each, L1, L2, L3, normalization, even, odd) for each in self.methods)
-        self.carrier, self.other = first, others[0] if others else None
-        self.most = [rows_up_to(L1, L2, L3, gradients) if others else 0 for gradients in (False, True)]
+        self.in_graphs = self._in_graphs()
+        self.bands = self._bands()
+        # The one for graphs first: whoever looks for "the" constants of a product finds those.
+        for each in dict.fromkeys((self.in_graphs, *(band.method for bands in self.bands for band in bands))):
+            self.add_module(each, self._carrier(each))
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
         self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
@@ -117,13 +121,13 @@ class SphereProduct(Settled, Operation):
                 start = (flattening(L) if odd else torch.ones(L + 1)).expand(self.rank, len(packed) * channels, L + 1)
                 if self.weights == "rank":
                     start = start * torch.randn(start.shape, generator=generator)
-                self.register_parameter(f"w{number}_{kind}", _parameter(start))
+                self.register_parameter(f"w{number}_{kind}", parameter(start))
             variance = variances(self.L1, self.L2, self.L3, self.normalization, odd)
             for p, q in product(*self.parities):
                 total[-p * q if odd else p * q] += self.rank * variance
         start = torch.stack([inverse_root(total[parity]) for parity in self.parities_out])
         start = start.repeat_interleave(channels, 0)
-        self.w3 = _parameter(start if self.shared else start.expand(self.rank, -1, -1))
+        self.w3 = parameter(start if self.shared else start.expand(self.rank, -1, -1))
         for number, L in enumerate((self.L1, self.L2, self.L3), 1):
             self.constant(f"l{number}", degrees(L))
 
@@ -137,13 +141,14 @@ class SphereProduct(Settled, Operation):
 
     def _fits(self, x: Tensor, y: Tensor) -> bool:
         """Whether the usual case is at hand, in which nothing else need be looked at: small products are overhead."""
-        one = self.one
+        one = self.at_hand("one")
+        lead = x.shape[:-1]
         return (
             self.usual
             and x.dtype == one.dtype == y.dtype
             and x.device == one.device == y.device
-            and x.shape[:-1] == y.shape[:-1]
-            and (self.channels is None or x.shape[-2:-1] == (self.channels,))
+            and lead == y.shape[:-1]
+            and (self.channels is None or lead[-1:] == (self.channels,))
             and x.shape[-1] == (self.L1 + 1) ** 2
             and y.shape[-1] == (self.L2 + 1) ** 2
         )
@@ -160,22 +165,29 @@ class SphereProduct(Settled, Operation):
         door.finite(self.check_finite, x=x, y=y)
 
     def _product(self, x: Tensor, y: Tensor) -> Tensor:
-        carrier, (ps, qs) = self._carrier(x, y), self.parities
+        carrier, piece = self._form(x, y)
+        if piece:
+            parts = zip(x.split(piece), y.split(piece), strict=True)
+            return torch.cat([self._at_once(one, other, carrier) for one, other in parts])
+        return self._at_once(x, y, carrier)
+
+    def _at_once(self, x: Tensor, y: Tensor, carrier: Any) -> Tensor:
+        """The product of these rows by one form, a ``Carrier``; products of other things have others."""
+        ps, qs = self.parities
         if self.simple:
             return carrier.project(carrier.times(carrier.value(x, 1), carrier.value(y, 2)), None)
         even: dict[int, Tensor] = {}
         odd: dict[int, Tensor] = {}
         if self.even:
             us, vs = ((carrier.value(self._scaled(z, n, "even"), n),) for n, z in ((1, x), (2, y)))
-            for (p, (u,)), (q, (v,)) in product(_parts(us, ps, carrier), _parts(vs, qs, carrier)):
+            for (p, (u,)), (q, (v,)) in product(parts(us, ps, carrier.point_axes), parts(vs, qs, carrier.point_axes)):
                 _add(even, p * q, carrier.times(u, v))
         if self.odd:
             us, vs = (carrier.slopes(self._scaled(z, n, "odd"), n) for n, z in ((1, x), (2, y)))
-            for (p, u), (q, v) in product(_parts(us, ps, carrier), _parts(vs, qs, carrier)):
+            for (p, u), (q, v) in product(parts(us, ps, carrier.point_axes), parts(vs, qs, carrier.point_axes)):
                 _add(odd, -p * q, carrier.bracket(u, v))
-        found = [
-            carrier.project(*(self._total(kind.get(p), carrier) for kind in (even, odd))) for p in self.parities_out
-        ]
+        sums = [[kind.get(p) for kind in (even, odd)] for p in self.parities_out]
+        found = [carrier.project(*(None if F is None else self._total(F, carrier) for F in both)) for both in sums]
         out = found[0] if len(found) == 1 else torch.cat(found, dim=-2)
         if self.weights != "none":
             out = out * self.w3.index_select(-1, self.l3)
@@ -188,21 +200,53 @@ class SphereProduct(Settled, Operation):
         w = getattr(self, f"w{number}_{kind}").index_select(-1, getattr(self, f"l{number}"))
         return x * w[0] if self.rank == 1 else x.unsqueeze(-3) * w
 
-    def _carrier(self, x: Tensor, y: Tensor) -> Carrier:
-        """Where two forms may be the faster one, that for this number of rows; in a graph, that for any."""
-        if self.other is None or torch.compiler.is_compiling():
-            return self.carrier
+    def _in_graphs(self) -> Method:
+        return without_rows(self.method, self.L1, self.L2, self.L3)
+
+    def _carrier(self, method: Method) -> nn.Module:
+        return carrier(method, self.L1, self.L2, self.L3, self.normalization, self.even, self.odd)
+
+    def _bands(self) -> tuple[tuple[Band, ...], ...]:
+        """Which form to take for how many rows: forward alone, and with gradients."""
+        single, size = (Band(math.inf, self.in_graphs, 0),), self._size()
+        if self.method != "auto" and self.in_graphs == "fourier":
+            return single, single
+        costs, itemsize = product_costs(), torch.get_default_dtype().itemsize
+        if self.method != "auto" or self.in_graphs == "dense":
+            piece = costs.rows_in_a_piece(self.in_graphs, size, itemsize)
+            single = (Band(math.inf, self.in_graphs, piece),)
+            return single, single
+        return costs.bands(size, False, itemsize), costs.bands(size, True, itemsize)
+
+    def _size(self) -> Size:
+        pairs = len(self.parities[0]) * len(self.parities[1])
+        return Size(self.L1, self.L2, self.L3, self.even + 2 * self.odd, len(self.parities_out), self.rank * pairs)
+
+    def _form(self, x: Tensor, y: Tensor) -> tuple[nn.Module, int]:
+        """The carrier for this number of rows, and how many entries of the first axis it takes at once, 0 for all.
+
+        In a graph, that for any number, all at once.
+        """
+        if torch.compiler.is_compiling():
+            return getattr(self, self.in_graphs), 0
+        forms: dict[str, Any] = self._modules
         rows = x.numel() // x.shape[-1]
-        if x.shape[:-1] != y.shape[:-1]:
+        alike = x.shape[:-1] == y.shape[:-1]
+        if not alike:
             sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
             rows = math.prod(max(pair) for pair in sizes)
-        learned = self.weights != "none" or x.requires_grad or y.requires_grad
-        few = rows <= self.most[learned and torch.is_grad_enabled()]
-        return self.carrier if few == (self.methods[0] == "grid") else self.other
+        learned = torch.is_grad_enabled() and (self.weights != "none" or x.requires_grad or y.requires_grad)
+        for band in self.bands[learned]:
+            if rows <= band.rows:
+                break
+        # A piece is never smaller than what the model counts on: a last one that would be is shared by the others.
+        if not band.piece or rows < 2 * band.piece or not alike or x.dim() < 2 + (len(self.parities_out) > 1):
+            return forms[band.method], 0
+        return forms[band.method], -(-x.shape[0] // max(rows // band.piece, 1))
 
-    def _total(self, lifted: Tensor | None, carrier: Carrier) -> Tensor | None:
+    def _total(self, lifted: Tensor, carrier: Any) -> Tensor:
         """The sum over the ranks, before the one projection that they share."""
-        if lifted is None or self.rank == 1 or not self.shared:
+        if self.rank == 1 or not self.shared:
             return lifted
         return lifted.sum(-2 - carrier.point_axes)
 
@@ -211,11 +255,11 @@ class SphereProduct(Settled, Operation):
         return sizes if self.weights == "none" else f"{sizes}, rank={self.rank}, channels={self.channels}"
 
 
-def _parts(lifted: tuple[Tensor, ...], parities: Parities, carrier: Carrier) -> list[tuple[int, tuple[Tensor, ...]]]:
+def parts(lifted: tuple[Tensor, ...], parities: Parities, point_axes: int) -> list[tuple[int, tuple[Tensor, ...]]]:
     """What was lifted, apart by parity: the proper channels come first."""
     if len(parities) == 1:
         return [(parities[0], lifted)]
-    halves = [part.chunk(2, dim=-1 - carrier.point_axes) for part in lifted]
+    halves = [part.chunk(2, dim=-1 - point_axes) for part in lifted]
     return list(zip(parities, zip(*halves, strict=True), strict=True))
 
 
@@ -223,7 +267,8 @@ def _add(sums: dict[int, Tensor], parity: int, term: Tensor) -> None:
     sums[parity] = sums[parity] + term if parity in sums else term
 
 
-def _parameter(start: Tensor) -> nn.Parameter:
+def parameter(start: Tensor) -> nn.Parameter:
+    """A start in the default dtype, with memory of its own."""
     return nn.Parameter(start.to(torch.get_default_dtype(), copy=True).contiguous())
 
 
