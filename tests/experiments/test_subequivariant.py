@@ -57,7 +57,7 @@ def test_every_method_has_its_lines_and_the_page_its_tables(found: Subequivarian
         assert {line.method for line in found.scores if line.task == task} == set(methods)
     assert found.score("E1", "hopper_3_shin, worst / best bearing", "heading").mean > 1 - 1e-6
     named = {trace.name for trace in found.traces}
-    assert named == {"heading, hopper_3_shin, seed 0", "random actions, hopper_3_shin, seed 0"}
+    assert named == {f"{line}, hopper_3_shin, seed 0" for line in ("heading", "random actions", "no torque")}
     page = found.report(tmp_path / "report.html").read_text()
     assert all(f"Learning by {x}" in page for x in ("transitions", "updates", "s of the processor"))
     assert all(

@@ -132,6 +132,7 @@ def found_of(env: Any, actor: nn.Module, bearings: int, returns: Sequence[float]
         _world(env, group, seed),
         _ROUND if bearings else 0,
         float(np.mean(aimless(env, _AIMLESS, seed, _ROUND))) if bearings else 0.0,
+        float(np.mean(aimless(env, _AIMLESS, seed, strength=0.0))),
     )
 
 

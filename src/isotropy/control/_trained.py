@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ _COLUMNS = (
     Column("limbs", "number"),
     Column("return", "number", explain="the last evaluations, without noise"),
     Column("random", "number", explain="mean return of uniformly random actions"),
+    Column("still", "number", explain="mean return without any torque"),
     Column("worst / best bearing", "number"),
 )
 _POLICY = {
@@ -53,11 +55,12 @@ _POLICY = {
 
 @dataclass(frozen=True)
 class Bearings:
-    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do, and
-    the ``returns`` of the same starts with the target at each of ``bearings`` (degrees from east).
+    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do and no
+    torque at all (``still``), and the ``returns`` of the same starts with the target at each of ``bearings`` (degrees
+    from east).
 
-    Those are of the first ``steps`` of an episode, in which random actions gain ``random_by_bearing``; ``gained`` and
-    ``random`` are of whole ones.
+    Those are of the first ``steps`` of an episode, in which random actions gain ``random_by_bearing``; ``gained``,
+    ``random`` and ``still`` are of whole ones.
 
     ``gained`` has the bootstrap interval of the mean over episodes of the last evaluations. ``world`` says which
     symmetry the environment itself was measured to have ("" where it was not).
@@ -72,6 +75,7 @@ class Bearings:
     world: str = ""
     steps: int = 0
     random_by_bearing: float = 0.0
+    still: float = 0.0
 
     @property
     def flatness(self) -> float:
@@ -84,12 +88,13 @@ class Bearings:
 
     @property
     def margin(self) -> float:
-        """By how much the lower end of the interval is above twice the random return; above 0, where that is lost."""
-        return self.gained.low - (self.random + abs(self.random))
+        """By how much the lower end of the interval is above twice the random return (0, where that is lost), and above
+        that of no torque, which a body that stands by itself is paid for."""
+        return self.gained.low - max(self.random + abs(self.random), self.still)
 
     @property
     def learned(self) -> bool:
-        """Whether it is above: clearly better than random actions."""
+        """Whether it is above: clearly better than random actions, and than none."""
         return self.margin > 0
 
 
@@ -155,7 +160,8 @@ class Trained(Answer[Bearings]):
         """The answer in a sentence."""
         told = [
             f"{body.name}: {body.gained.mean:.4g} [{body.gained.low:.4g}, {body.gained.high:.4g}] against "
-            f"{body.random:.4g} of random actions, {'clearly' if body.learned else 'not clearly'} above it"
+            f"{body.random:.4g} of random actions and {body.still:.4g} of none, "
+            f"{'clearly' if body.learned else 'not clearly'} above both"
             for body in self.bodies
         ]
         return f"{'; '.join(told)}."
@@ -187,6 +193,7 @@ class Trained(Answer[Bearings]):
                 b.limbs,
                 Interval(b.gained.mean, b.gained.low, b.gained.high),
                 b.random,
+                b.still,
                 b.flatness if b.returns else None,
             ]
             for b in self.bodies
@@ -215,7 +222,10 @@ class Trained(Answer[Bearings]):
                 ]
                 if pairs:
                     lines.append(Curve(label, [x for x, _ in pairs], [y for _, y in pairs]))
-            levels = [("random", sum(body.random for body in self.bodies) / len(self.bodies))]
+            levels = [
+                ("random", statistics.fmean(body.random for body in self.bodies)),
+                ("no torque", statistics.fmean(body.still for body in self.bodies)),
+            ]
             if lines:
                 curves.append(
                     Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}", half=True)

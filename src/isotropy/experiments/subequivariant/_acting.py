@@ -41,24 +41,30 @@ def puck_job(run: Run, *, seed: int, method: str, plan: PuckPlan) -> dict[str, A
 
 
 def curves(found: Trained, where: str, method: str) -> list[Trace]:
-    """The looks without noise over transitions, updates and seconds of the processor, and what random actions gain."""
+    """The looks without noise over transitions, updates and seconds of the processor, and what random actions and none gain."""
     looked = [k for k, gained in enumerate(found.curve["evaluated"]) if gained is not None]
     columns = {
         said: [float(found.curve[name][k] or 0) for k in looked]  # counters, which begin at 0
         for name, said in (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor"))
     }
-    random = statistics.fmean(body.random for body in found)
+    aimless = {
+        "random actions": statistics.fmean(body.random for body in found),
+        "no torque": statistics.fmean(body.still for body in found),
+    }
     returns = [float(value) for value in found.curve["evaluated"] if value is not None]
     return [
         Trace(RETURNS, f"{method}, {where}", {**columns, "return": returns}),
-        Trace(RETURNS, f"random actions, {where}", {**columns, "return": [random] * len(looked)}),
+        *(
+            Trace(RETURNS, f"{name}, {where}", {**columns, "return": [gained] * len(looked)})
+            for name, gained in aimless.items()
+        ),
     ]
 
 
 @job
 def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
-    """Returns of the last evaluations, those of random actions, by how much the lower end of the one is above twice the
-    other (``margin``, of the body where that is least), the worst bearing over the best, and, where bodies of the
+    """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
+    the first is above twice the second and above the third (``margin``, of the body where that is least), the worst bearing over the best, and, where bodies of the
     families are held out, the same returns for those, never seen."""
     recipe = Recipe(rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup)
     names, place = task.split("+"), part(run, plan, method, task, seed).path
@@ -71,6 +77,7 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
         "return": statistics.fmean(body.gained.mean for body in found),
         "low": statistics.fmean(body.gained.low for body in found),
         "random": statistics.fmean(body.random for body in found),
+        "still": statistics.fmean(body.still for body in found),
         "margin": float(np.min([body.margin for body in found])),
         "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
