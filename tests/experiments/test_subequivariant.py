@@ -13,6 +13,7 @@ import torch
 
 from isotropy.control import LimbGraph
 from isotropy.control.parts import turned
+from isotropy.data import ParticleScene
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.subequivariant import (
     FULL,
@@ -27,7 +28,7 @@ from isotropy.experiments.subequivariant import (
 )
 from isotropy.experiments.subequivariant._config import EXACT_METHODS, LEARNERS, PHYSICS_METHODS
 from isotropy.experiments.subequivariant._invariance import mirrored, states_of
-from isotropy.experiments.subequivariant._physics import Motions, Scene, scenes
+from isotropy.experiments.subequivariant._physics import Motions, scenes
 from isotropy.experiments.subequivariant._sector import Equivariant, Velocities, played
 from isotropy.runs import Run
 from isotropy.train import Step
@@ -175,7 +176,7 @@ def test_angles_of_turned_scenes_are_drawn_from_the_stream_that_a_checkpoint_kee
 
     limbs = torch.randn(4, 2, 41, generator=torch.Generator().manual_seed(1))
     velocities = kind is Velocities
-    scene = Scene(torch.randn(4, 3, 3), torch.zeros(3, dtype=torch.long), torch.tensor([0.0, 0.0, -9.8]))
+    scene = ParticleScene(torch.randn(4, 3, 3), torch.zeros(3, dtype=torch.long), torch.tensor([0.0, 0.0, -9.8]))
     task = kind(turns=True) if velocities else kind([scene], turns=True)
     batch = (limbs, limbs[..., :3], limbs[..., :3]) if velocities else (0, 1)
     now = Watched()

@@ -75,9 +75,7 @@ def by_bearing(
     return np.array([[one.gained for one in row] for row in found])
 
 
-def aimless(
-    env: Any, episodes: int, seed: int = 0, steps: int | None = None, strength: float = 1.0
-) -> list[float]:
+def aimless(env: Any, episodes: int, seed: int = 0, steps: int | None = None, strength: float = 1.0) -> list[float]:
     """Returns of uniformly random actions, of whole episodes or their first ``steps``: what any policy has to beat.
 
     They are drawn within ``strength``; 0 is no torque at all.

@@ -41,7 +41,7 @@ def puck_job(run: Run, *, seed: int, method: str, plan: PuckPlan) -> dict[str, A
 
 
 def curves(found: Trained, where: str, method: str) -> list[Trace]:
-    """The looks without noise over transitions, updates and seconds of the processor, and what random actions and none gain."""
+    """The looks without noise over transitions, updates and seconds of the processor; random actions and none."""
     looked = [k for k, gained in enumerate(found.curve["evaluated"]) if gained is not None]
     columns = {
         said: [float(found.curve[name][k] or 0) for k in looked]  # counters, which begin at 0
@@ -64,8 +64,8 @@ def curves(found: Trained, where: str, method: str) -> list[Trace]:
 @job
 def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
     """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
-    the first is above twice the second and above the third (``margin``, of the body where that is least), the worst bearing over the best, and, where bodies of the
-    families are held out, the same returns for those, never seen."""
+    the first is above twice the second and above the third (``margin``, of the body where that is least), the worst
+    bearing over the best, and, where bodies of the families are held out, the same returns for those, never seen."""
     recipe = Recipe(rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup)
     names, place = task.split("+"), part(run, plan, method, task, seed).path
     large = plan.size if method in SIZED else "small"

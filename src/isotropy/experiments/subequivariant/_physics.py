@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import mujoco
@@ -11,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from isotropy.data import ParticleScene
 from isotropy.experiments.subequivariant._config import OURS, PLAIN_TURNED, PhysicsPlan
-from isotropy.groups.parts import rotation3
 from isotropy.linalg import Segments, neighbours
 from isotropy.nn import SubequivariantDynamics
 from isotropy.random import derive, spawn
@@ -22,20 +21,6 @@ from isotropy.train import Step, Task
 
 _BODIES, _DT, _RADIUS = 3, 1 / 60, 0.15
 _engine: Any = mujoco
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Particles over time ``x (frames, n, 3)``, the object of each ``(n,)``, and gravity ``(3,)`` in m/s^2."""
-
-    x: Tensor
-    objects: Tensor
-    gravity: Tensor
-
-    def turned(self, angle: float) -> Scene:
-        """The same about the vertical."""
-        R = rotation3(torch.tensor([0.0, 0.0, angle], dtype=self.x.dtype))
-        return Scene(self.x @ R.T, self.objects, self.gravity)
 
 
 @job
@@ -77,7 +62,7 @@ class Motions(Task):
     """Velocities a frame later, squared errors of the particles at a pair (scene, frame); with ``turns`` of scenes
     turned at random, by angles that a checkpoint keeps."""
 
-    def __init__(self, scenes: list[Scene], turns: bool) -> None:
+    def __init__(self, scenes: list[ParticleScene], turns: bool) -> None:
         super().__init__(_error)
         self.scenes, self.turns = scenes, turns
 
@@ -88,16 +73,15 @@ class Motions(Task):
         return super().step(now, (scene, t))
 
 
-def _error(network: nn.Module, batch: tuple[Scene, int]) -> Tensor:
+def _error(network: nn.Module, batch: tuple[ParticleScene, int]) -> Tensor:
     scene, t = batch
-    x = scene.x[t - 1 : t + 2]
-    v, after = (x[1:] - x[:-1]) / _DT
-    return (network(x[1], v, scene.objects, scene.gravity) - after).square().sum(-1)
+    x, v, after = scene.at(t)
+    return (network(x, v, scene.objects, scene.gravity) - after).square().sum(-1)
 
 
-def rolled(model: nn.Module, scene: Scene, horizon: int) -> float:
+def rolled(model: nn.Module, scene: ParticleScene, horizon: int) -> float:
     """The mean squared error of the places of particles after so many frames, cm^2."""
-    x, v = scene.x[1], (scene.x[1] - scene.x[0]) / _DT
+    x, v, _ = scene.at(1)
     with torch.no_grad():
         for _ in range(horizon):
             v = model(x, v, scene.objects, scene.gravity)
@@ -130,13 +114,13 @@ class PlainDynamics(nn.Module):
         return v + _DT * gravity + self.out(h)
 
 
-def scenes(plan: PhysicsPlan, count: int, higher: float, seed: int) -> list[Scene]:
+def scenes(plan: PhysicsPlan, count: int, higher: float, seed: int) -> list[ParticleScene]:
     """So many scenes of MuJoCo; gravity is 5 to 15 m/s^2, another in each."""
     draw = np.random.default_rng(seed)
     return [_scene(plan, higher, draw) for _ in range(count)]
 
 
-def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> Scene:
+def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> ParticleScene:
     kinds = draw.choice(["box", "sphere"], _BODIES)
     sizes = draw.uniform(0.08, 0.14, (_BODIES, 3))
     starts = np.stack([draw.uniform(-0.15, 0.15, _BODIES), draw.uniform(-0.15, 0.15, _BODIES),
@@ -169,7 +153,7 @@ def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> Scene
         )
         _engine.mj_step(model, data, 8)
     objects = torch.arange(_BODIES).repeat_interleave(plan.particles)
-    return Scene(torch.tensor(np.stack(frames)).float(), objects, torch.tensor([0.0, 0.0, -g]))
+    return ParticleScene(torch.tensor(np.stack(frames)).float(), objects, torch.tensor([0.0, 0.0, -g]), _DT)
 
 
 def _surface(kind: str, half: NDArray[np.float64], count: int, draw: np.random.Generator) -> NDArray[np.float64]:

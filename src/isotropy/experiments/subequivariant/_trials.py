@@ -60,7 +60,7 @@ def trials(config: Config) -> Iterator[Trial]:
 
 
 def _walked(task: str) -> Any:
-    """Returns, their lower ends, and those of random actions and of none; of bodies that were held out, where there are any."""
+    """Returns, their lower ends, those of random actions and of none; of bodies held out, where there are any."""
 
     def numbers(outcome: Outcome) -> Mapping[tuple[str, str], Any]:
         told = {
