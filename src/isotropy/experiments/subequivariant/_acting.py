@@ -66,7 +66,9 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
     """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
     the first is above twice the second and above the third (``margin``, of the body where that is least), the worst
     bearing over the best, and, where bodies of the families are held out, the same returns for those, never seen."""
-    recipe = Recipe(rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup)
+    recipe = Recipe(
+        rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup, tau=float(plan.tau)
+    )  # fmt: skip
     names, place = task.split("+"), part(run, plan, method, task, seed).path
     large = plan.size if method in SIZED else "small"
     found = train_bodies(
