@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 import re
 from dataclasses import replace
@@ -13,6 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from isotropy.cli import app
@@ -31,7 +33,7 @@ from isotropy.control import (
 )
 from isotropy.control._agents import POLICIES, agent_of
 from isotropy.control._episodes import aimless, by_bearing, faced
-from isotropy.control._film import capsules, drawn, film
+from isotropy.control._film import capsules, drawn, film, films
 from isotropy.control._replay import turned
 from isotropy.control._trained import rose
 from isotropy.errors import DomainError, SchemaError, ShapeError
@@ -375,6 +377,33 @@ def test_films_show_where_limbs_are() -> None:
 
     assert [frame.label for frame in film(Bursting(env), still, frames=9)] == ["0.00 s", "0.01 s", "0.02 s"]
     assert film(PointMass(), agent_of("heading", [PointMass().graph], size="small", group="O(2)@z", seed=0).actor) == []
+
+
+def test_twins_of_an_episode_are_as_alike_as_the_policy_is_symmetric() -> None:
+    env = make_locomotion("walker_7_full")
+    graph = env.unwrapped.graph
+    told = {}
+    for policy in ("subequivariant", "mlp"):
+        actor = agent_of(policy, [graph], size="small", group="O(2)@z", seed=0).actor
+        shown = films(env, actor, seed=3)
+        turned, behind, mirrored = shown.twins.values()
+        pairs = [*zip(shown.frames, turned, strict=False), *zip(behind, mirrored, strict=False)]
+        flips = [1] * (len(pairs) - len(behind)) + [-1] * len(behind)  # from behind the left leg is on the left
+        off = [
+            float(np.abs(a.pixels.astype(int) - b.pixels[:, ::flip]).mean())
+            for (a, b), flip in zip(pairs, flips[: len(pairs)], strict=True)
+        ]
+        told[policy] = max(off)
+        with Image.open(io.BytesIO(shown.gif)) as gif:
+            assert gif.size == (360, 200)
+            assert getattr(gif, "n_frames", 1) > 5
+    assert told["subequivariant"] < 1 < 4 < told["mlp"]  # of 255; edges of a flipped drawing are a pixel off
+    assert len(films(make_locomotion("hopper_3_shin"), _still(make_locomotion("hopper_3_shin"))).twins) == 1  # no image
+    assert not films(PointMass(), _still(PointMass())).gif
+
+
+def _still(env: Any) -> Any:
+    return agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
 
 
 @pytest.mark.slow

@@ -101,14 +101,14 @@ def faced(env: Any, bearing: float) -> Any:
     if not all(hasattr(inner, name) for name in ("rotate", "observe", "bearing")):
         raise SchemaError(f"the environment {env}, which cannot be turned", "rotate(theta), observe() and bearing")
     inner.rotate(bearing - inner.bearing)
-    return _worn(env)
+    return worn(env)
 
 
-def _worn(env: Any) -> Any:
+def worn(env: Any) -> Any:
     """What an environment shows as it is now: of the inmost, seen through what it wears."""
     if not isinstance(env, gymnasium.Wrapper):
         return env.observe()
-    seen = _worn(cast(Any, env).env)
+    seen = worn(cast(Any, env).env)
     return cast(Any, env).observation(seen) if isinstance(env, gymnasium.ObservationWrapper) else seen
 
 

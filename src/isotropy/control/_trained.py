@@ -105,8 +105,8 @@ class Trained(Answer[Bearings]):
     ``size`` is that of the network, ``group`` that of a subequivariant one. ``curve`` has the columns updates,
     transitions, cpu_s, return (of training, with noise) and evaluated (without), of so many ``transitions``,
     ``updates`` and ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made
-    them. The ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or
-    loaded.
+    them. The ``actor``, the ``graphs`` of the bodies, ``frames`` of an episode and those of its ``twins`` (turned,
+    mirrored) are there where it was trained or loaded.
     ``data``, ``notes``, ``settings``, ``seed``, ``seconds``, ``date`` and ``command`` say how it was asked.
     """
 
@@ -126,6 +126,9 @@ class Trained(Answer[Bearings]):
     actor: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
     graphs: tuple[LimbTree, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
     frames: tuple[Picture, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
+    twins: Mapping[str, tuple[Picture, ...]] = field(
+        default_factory=dict[str, tuple[Picture, ...]], compare=False, repr=False, metadata={"json": False}
+    )
 
     def act(self, observation: Any, graph: LimbTree | None = None) -> NDArray[np.float64]:
         """The torques ``(limbs, 3)`` for an observation ``{"limbs": (limbs, 41)}``, or ``(limbs, 41)``.
@@ -206,7 +209,7 @@ class Trained(Answer[Bearings]):
             self.summary(),
             *self._learning(),
             *section("Every direction", *(rose(body) for body in self.bodies if body.returns)),
-            *section("At work", *([Images(self.frames, title="One episode", caption=_SEEN)] if self.frames else [])),
+            *section("At work", *self._films()),
             *section("The world", self._card(), *(Text(sentence) for sentence in self.sentences[1:])),
         ]
 
@@ -231,6 +234,12 @@ class Trained(Answer[Bearings]):
                     Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}", half=True)
                 )
         return section("Learning", *curves)
+
+    def _films(self) -> Sequence[Block]:
+        if not self.frames:
+            return []
+        twins = [Images(pictures, title=title) for title, pictures in self.twins.items()]
+        return [Images(self.frames, title="One episode", caption=_SEEN), *twins]
 
     def _card(self) -> Table:
         rows = [[body.name, body.limbs, body.world or "not measured"] for body in self.bodies]
