@@ -25,6 +25,8 @@ from isotropy.control import (
     Recipe,
     Sector,
     Trained,
+    Trainings,
+    compare_trained,
     evaluate_trained,
     load_trained,
     make_locomotion,
@@ -187,6 +189,12 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
     shown = CliRunner().invoke(app, ["control", "show", str(tmp_path / "run")])
     assert shown.exit_code == 0
     assert "hopper_3_shin" in shown.output
+    assert (tmp_path / "run" / "episode.gif").stat().st_size > 1000
+    both = CliRunner().invoke(app, ["control", "show", *[str(tmp_path / "run")] * 2, "--out", str(tmp_path / "both")])
+    assert both.exit_code == 0, both.output
+    beside = Trainings.from_json(tmp_path / "both")
+    assert beside["heading, seed 0"].curve["evaluated"] == tuple(v for v in found.curve["evaluated"] if v is not None)
+    assert "Return by bearing" in (tmp_path / "both" / "report.html").read_text()
     again = CliRunner().invoke(app, [*args, "--resume"])
     assert again.exit_code == 0, again.output
     assert Trained.from_json(tmp_path / "run").curve["evaluated"] == found.curve["evaluated"]
@@ -195,6 +203,18 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
     assert "2 bearings" in round_.output
     with pytest.raises(ShapeError, match="knows one body"):
         evaluate_trained(tmp_path / "run", bodies=["hopper_5_full"], bearings=1)
+
+
+def test_only_trainings_on_one_body_stand_beside_each_other(tmp_path: Path) -> None:
+    with pytest.raises(DomainError, match="no trainings"):
+        compare_trained([])
+    one = Trained(bodies=(body_of(1.0),), policy="mlp")
+    one.to_json(tmp_path / "a.json")
+    other = replace(one, bodies=(replace(one.bodies[0], name="c"),))
+    other.to_json(tmp_path / "b.json")
+    with pytest.raises(DomainError, match=r"b\.json, trained on c.*one body.*b"):
+        compare_trained([tmp_path / "a.json", tmp_path / "b.json"])
+    assert compare_trained([tmp_path / "a.json"]).blocks()  # without a curve, and at one bearing
 
 
 def test_sizes_are_those_of_networks_that_have_them() -> None:

@@ -57,9 +57,13 @@ def test_every_method_has_its_lines_and_the_page_its_tables(found: Subequivarian
     for task, methods in (("E2", EXACT_METHODS), ("E3", LEARNERS), ("E5", LEARNERS), ("E6", PHYSICS_METHODS)):
         assert {line.method for line in found.scores if line.task == task} == set(methods)
     assert found.score("E1", "hopper_3_shin, worst / best bearing", "heading").mean > 1 - 1e-6
-    named = {trace.name for trace in found.traces}
+    fallen = {trace.name: trace.columns for trace in found.traces if trace.figure == "E6"}
+    assert set(fallen) == {f"{who}, {ahead}" for who in ("simulated", *PHYSICS_METHODS) for ahead in (2, 4)}
+    assert len(fallen["simulated, 4"]["height"]) == 3 * TINY.physics.particles
+    named = {trace.name for trace in found.traces} - set(fallen)
     assert named == {f"{line}, hopper_3_shin, seed 0" for line in ("heading", "random actions", "no torque")}
     page = found.report(tmp_path / "report.html").read_text()
+    assert "plain, turned, 4 frames ahead" in page
     assert all(f"Learning by {x}" in page for x in ("transitions", "updates", "s of the processor"))
     assert all(
         word in page for word in ("E2: exact", "E3: a sector", "E5: a sector", "E1, E4: bodies", "E6: what falls")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import mujoco
@@ -11,12 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from isotropy.data import ParticleScene
-from isotropy.experiments.subequivariant._config import OURS, PLAIN_TURNED, PhysicsPlan
+from isotropy.experiments.subequivariant._config import OURS, PHYSICS, PLAIN_TURNED, SIMULATED, PhysicsPlan
 from isotropy.linalg import Segments, neighbours
 from isotropy.nn import SubequivariantDynamics
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
+from isotropy.study import Trace, job, part, size, train
 from isotropy.train import Step, Task
 
 _BODIES, _DT, _RADIUS = 3, 1 / 60, 0.15
@@ -55,7 +56,8 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
         "higher": high,
     }
     told = {name: float(np.mean([rolled(model, scene, plan.horizon) for scene in some])) for name, some in sets.items()}
-    return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model)}
+    seen = [asdict(trace) for trace in falls(model, test[0], plan.horizon, method)]
+    return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model), "traces": seen}
 
 
 class Motions(Task):
@@ -81,12 +83,29 @@ def _error(network: nn.Module, batch: tuple[ParticleScene, int]) -> Tensor:
 
 def rolled(model: nn.Module, scene: ParticleScene, horizon: int) -> float:
     """The mean squared error of the places of particles after so many frames, cm^2."""
+    return 1e4 * float((path(model, scene, horizon)[-1] - scene.x[1 + horizon]).square().sum(-1).mean())
+
+
+def path(model: nn.Module, scene: ParticleScene, horizon: int) -> Tensor:
+    """Where the particles are said to be in each of so many frames ``(horizon, n, 3)``."""
     x, v, _ = scene.at(1)
+    places = list[Tensor]()
     with torch.no_grad():
         for _ in range(horizon):
             v = model(x, v, scene.objects, scene.gravity)
             x = x + _DT * v
-    return 1e4 * float((x - scene.x[1 + horizon]).square().sum(-1).mean())
+            places.append(x)
+    return torch.stack(places)
+
+
+def falls(model: nn.Module, scene: ParticleScene, horizon: int, method: str) -> list[Trace]:
+    """A scene from the side, as it was simulated and as it was predicted, half way and at the end."""
+    told = path(model, scene, horizon)
+    return [
+        Trace(PHYSICS, f"{who}, {ahead}", {"metres": x[:, 0].tolist(), "height": x[:, 2].tolist()})
+        for ahead in dict.fromkeys((max(horizon // 2, 1), horizon))
+        for who, x in ((SIMULATED, scene.x[1 + ahead]), (method, told[ahead - 1]))
+    ]
 
 
 class PlainDynamics(nn.Module):
