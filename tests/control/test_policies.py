@@ -343,6 +343,17 @@ def test_losses_are_told_as_they_are() -> None:
     assert [row[1] for row in told.rows] == [-3.0, -4.0, 0.25]
 
 
+def test_clearly_above_is_said_of_random_actions_and_of_no_torque_apart() -> None:
+    told = [
+        replace(body_of(), random=random, still=still).verdict for random, still in ((0.3, 0), (0.2, 9), (0.2, 0.4))
+    ]
+    assert told == [
+        "not clearly above random actions",
+        "clearly above random actions, but not above no torque",
+        "clearly above random actions, and above no torque",
+    ]
+
+
 def test_random_actions_are_given_as_long_as_the_policy_is() -> None:
     told = rose(body_of(1.0, 2.0, steps=200, random_by_bearing=0.125))
     assert isinstance(told, Scatter)

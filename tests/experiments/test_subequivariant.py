@@ -88,7 +88,7 @@ def test_claims_fail_on_numbers_that_are_bad(found: Subequivariant) -> None:
         return {claim.text: claim.judge(bad).held for claim in claims(replace(TINY, walkers=("subequivariant",)))}
 
     one, two, three = held(1e-15), held(200.0), held(-1.0)
-    assert len(one) == 22
+    assert len(one) == 23
     assert not [text for text in one if one[text] and two[text] and three[text]]
     margin = next(text for text in one if "twice that of random" in text)
     assert two[margin]

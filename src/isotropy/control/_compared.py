@@ -59,9 +59,10 @@ class Trainings(Answer[Training]):
     def headline(self) -> str:
         """The answer in a sentence."""
         above = sum(one.body.learned for one in self.trainings)
+        rest = sum(one.body.learned and one.body.above_rest for one in self.trainings)
         return (
-            f"{above} of {counted(len(self.trainings), 'training')} end clearly above random actions "
-            f"({self._body.random:.4g}) and no torque ({self._body.still:.4g})."
+            f"Of {counted(len(self.trainings), 'training')} {above} end clearly above random actions "
+            f"({self._body.random:.4g}), {rest} above no torque ({self._body.still:.4g}) too."
         )
 
     @property

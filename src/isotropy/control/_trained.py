@@ -88,14 +88,25 @@ class Bearings:
 
     @property
     def margin(self) -> float:
-        """By how much the lower end of the interval is above twice the random return (0, where that is lost), and above
-        that of no torque, which a body that stands by itself is paid for."""
-        return self.gained.low - max(self.random + abs(self.random), self.still)
+        """By how much the lower end of the interval is above twice the random return; above 0, where that is lost."""
+        return self.gained.low - (self.random + abs(self.random))
 
     @property
     def learned(self) -> bool:
-        """Whether it is above: clearly better than random actions, and than none."""
+        """Whether it is above: clearly better than random actions."""
         return self.margin > 0
+
+    @property
+    def above_rest(self) -> bool:
+        """Whether the lower end is above the return of no torque, which a body that stands by itself is paid for."""
+        return self.gained.low > self.still
+
+    @property
+    def verdict(self) -> str:
+        """Both in words."""
+        if not self.learned:
+            return "not clearly above random actions"
+        return f"clearly above random actions, {'and above' if self.above_rest else 'but not above'} no torque"
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -163,8 +174,7 @@ class Trained(Answer[Bearings]):
         """The answer in a sentence."""
         told = [
             f"{body.name}: {body.gained.mean:.4g} [{body.gained.low:.4g}, {body.gained.high:.4g}] against "
-            f"{body.random:.4g} of random actions and {body.still:.4g} of none, "
-            f"{'clearly' if body.learned else 'not clearly'} above both"
+            f"{body.random:.4g} of random actions and {body.still:.4g} of none, {body.verdict}"
             for body in self.bodies
         ]
         return f"{'; '.join(told)}."

@@ -64,7 +64,7 @@ def curves(found: Trained, where: str, method: str) -> list[Trace]:
 @job
 def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
     """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
-    the first is above twice the second and above the third (``margin``, of the body where that is least), the worst
+    the first is above twice the second (``margin``) and above the third (``above``), of the body where that is least, the worst
     bearing over the best, and, where bodies of the families are held out, the same returns for those, never seen."""
     recipe = Recipe(
         rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup, tau=float(plan.tau)
@@ -81,6 +81,7 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
         "random": statistics.fmean(body.random for body in found),
         "still": statistics.fmean(body.still for body in found),
         "margin": float(np.min([body.margin for body in found])),
+        "above": float(np.min([body.gained.low - body.still for body in found])),
         "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
         "parameters": size(found.actor),

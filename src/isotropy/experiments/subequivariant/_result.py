@@ -15,8 +15,8 @@ _E3 = "Changes of velocity of all limbs over a step of control, learned where al
 _E5 = "A puck with three thrusters, trained with targets in a sector. The optimum is known."
 _WALK = (
     "Returns of the last evaluations, without noise, with the lower end of their bootstrap interval, and of random "
-    "actions and of none; margin: by how much that lower end is above twice the random return and above that of no "
-    "torque. What is claimed is that every direction is worth the same; a gait is not."
+    "actions and of none; margin: by how much that lower end is above twice the random return. What is claimed is that "
+    "every direction is worth the same; a gait is not."
 )
 
 

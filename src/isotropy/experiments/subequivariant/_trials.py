@@ -66,7 +66,7 @@ def _walked(task: str) -> Any:
         told = {
             (task, RETURN): outcome["return"], (f"{task}, lower end", RETURN): outcome["low"],
             (f"{task}, random", RETURN): outcome["random"], (f"{task}, no torque", RETURN): outcome["still"],
-            (f"{task}, margin", RETURN): outcome["margin"],
+            (f"{task}, margin", RETURN): outcome["margin"], (f"{task}, above no torque", RETURN): outcome["above"],
             (f"{task}, worst / best bearing", RATIO): outcome["flatness"],
             (f"{task}, updates", "updates"): outcome["updates"],
         }  # fmt: skip
