@@ -67,52 +67,6 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
     the first is above twice the second (``margin``) and above the third (``above``), of the body where that is least,
     the worst bearing over the best, and, where bodies of the families are held out, the same for those, never seen."""
     recipe = Recipe(
-        rate=float(plan.rate), gamma=float(plan.gamma), tau=float(plan.tau), clip=10.0, warmup=500, every=1,
-        anneal=True,
-    )  # fmt: skip
-    env, whole, best = PointMass(sector=np.radians(float(plan.degrees))), PointMass(), list[float]()
-    for k in range(plan.episodes):
-        whole.reset(seed=_FIRST + k)
-        best.append(whole.best)
-    found = train(
-        env, policy=method, group="SO(2)@z", steps=plan.steps, recipe=recipe, seed=seed, bearings=0, evaluations=4,
-        run=part(run, plan, method, seed).path, resume=True, progress=False,
-    )  # fmt: skip
-    gained = by_bearing(whole, found.actor, plan.bearings, episodes=plan.episodes, seed=_FIRST)
-    share = (gained / np.array(best)).mean(1)
-    return {
-        "share": float(share.mean()), "trained": float(share[0]), "flatness": float(share.min() / share.max()),
-        "updates": found.updates, "cpu_s": found.cpu_seconds, "parameters": size(found.actor),
-    }  # fmt: skip
-
-
-def curves(found: Trained, where: str, method: str) -> list[Trace]:
-    """The looks without noise over transitions, updates and seconds of the processor; random actions and none."""
-    looked = [k for k, gained in enumerate(found.curve["evaluated"]) if gained is not None]
-    columns = {
-        said: [float(found.curve[name][k] or 0) for k in looked]  # counters, which begin at 0
-        for name, said in (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor"))
-    }
-    aimless = {
-        "random actions": statistics.fmean(body.random for body in found),
-        "no torque": statistics.fmean(body.still for body in found),
-    }
-    returns = [float(value) for value in found.curve["evaluated"] if value is not None]
-    return [
-        Trace(RETURNS, f"{method}, {where}", {**columns, "return": returns}),
-        *(
-            Trace(RETURNS, f"{name}, {where}", {**columns, "return": [gained] * len(looked)})
-            for name, gained in aimless.items()
-        ),
-    ]
-
-
-@job
-def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
-    """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
-    the first is above twice the second (``margin``) and above the third (``above``), of the body where that is least, the worst
-    bearing over the best, and, where bodies of the families are held out, the same returns for those, never seen."""
-    recipe = Recipe(
         rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup, tau=float(plan.tau)
     )  # fmt: skip
     names, place = task.split("+"), part(run, plan, method, task, seed).path
