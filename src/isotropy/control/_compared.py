@@ -14,6 +14,7 @@ from isotropy.report import Block, Column, Curve, Curves, Interval, Points, Scat
 from isotropy.study import Answer, answering
 
 _AXES = (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor"))
+_EDGE = 40  # points of an edge of a polygon
 _COLUMNS = (
     Column("training"),
     Column("return", "number", explain="the last evaluations, without noise"),
@@ -98,14 +99,7 @@ class Trainings(Answer[Training]):
         round_ = [one for one in self.trainings if one.body.returns and min(one.body.returns) >= 0]
         if not round_:
             return []
-        clouds = [
-            Points(one.name, *_around([*one.body.returns], [math.radians(b) for b in one.body.bearings]))
-            for one in round_
-        ]
-        arrows = list[tuple[float, float, float, float]]()
-        for cloud in clouds:
-            x, y = cloud.x, cloud.y
-            arrows += [(x[k], y[k], x[(k + 1) % len(x)], y[(k + 1) % len(x)]) for k in range(len(x))]
+        clouds = [Points(one.name, *_outline(one.body)) for one in round_]
         ring = [2 * math.pi * k / 360 for k in range(361)]
         random = max(self._body.random_by_bearing, 0.0)
         clouds.append(Points(f"random, {random:.4g}", *_around([random] * 361, ring)))
@@ -113,7 +107,15 @@ class Trainings(Answer[Training]):
             f"The direction is that of the target, the distance from the middle the return of the first "
             f"{self._body.steps} steps: the same starts, turned."
         )
-        return [Scatter(clouds, plane=True, arrows=arrows, title="Return by bearing", caption=said)]
+        return [Scatter(clouds, plane=True, title="Return by bearing", caption=said)]
+
+
+def _outline(body: Bearings) -> tuple[list[float], list[float]]:
+    """The polygon of the returns by bearing, as points along its edges."""
+    x, y = _around(body.returns, [math.radians(b) for b in body.bearings])
+    shares = [k / _EDGE for k in range(_EDGE)]
+    both = [[(1 - s) * z[k - 1] + s * z[k] for k in range(len(z)) for s in shares] for z in (x, y)]
+    return both[0], both[1]
 
 
 def _around(radii: Sequence[float], angles: Sequence[float]) -> tuple[list[float], list[float]]:
