@@ -115,6 +115,33 @@ def test_yaw_never_ends_an_episode_and_a_roll_does(name: str) -> None:
         assert e.family.fallen(e.data, e.graph.names) is ends
 
 
+LOWEST = {
+    "hopper_3_shin": 0.45, "hopper_4_lower_shin": 0.6, "hopper_5_full": 0.95, "walker_2_right_leg_left_knee": 0.54,
+    "walker_3_left_knee_right_knee": 0.54, "walker_3_left_leg_right_foot": 0.664, "walker_5_left_knee": 0.664,
+    "walker_4_right_knee_left_foot": 0.664, "walker_5_foot": 0.8, "walker_7_full": 0.8, "humanoid_7_left_arm": 0.834625,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOWEST)
+def test_heights_at_which_bodies_have_fallen_are_those_of_the_released_code(name: str) -> None:
+    e = make_locomotion(name).unwrapped
+    for above, ends in ((1e-6, False), (-1e-6, True)):
+        q = e.model.qpos0.copy()
+        q[2] = LOWEST[name] + above
+        e.set_state(q, np.zeros(e.model.nv))
+        assert e.family.fallen(e.data, e.graph.names) is ends
+
+
+@pytest.mark.parametrize("name", bodies())
+def test_no_body_has_fallen_before_it_touches_the_floor(name: str) -> None:
+    env, touched, ended = make_locomotion(name), False, False
+    env.reset(seed=0)
+    while not (touched or ended):
+        _, _, ended, _, _ = env.step(np.zeros(env.action_space.shape))
+        touched = env.unwrapped.data.ncon > 0
+    assert touched
+
+
 def test_a_cheetah_that_rests_has_ended() -> None:
     env = make_locomotion("cheetah_14_full")
     env.reset(seed=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import math
 import re
 from dataclasses import replace
@@ -13,6 +14,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from isotropy.cli import app
@@ -23,6 +25,8 @@ from isotropy.control import (
     Recipe,
     Sector,
     Trained,
+    Trainings,
+    compare_trained,
     evaluate_trained,
     load_trained,
     make_locomotion,
@@ -31,7 +35,7 @@ from isotropy.control import (
 )
 from isotropy.control._agents import POLICIES, agent_of
 from isotropy.control._episodes import aimless, by_bearing, faced
-from isotropy.control._film import capsules, drawn, film
+from isotropy.control._film import capsules, drawn, film, films
 from isotropy.control._replay import turned
 from isotropy.control._trained import rose
 from isotropy.errors import DomainError, SchemaError, ShapeError
@@ -185,6 +189,12 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
     shown = CliRunner().invoke(app, ["control", "show", str(tmp_path / "run")])
     assert shown.exit_code == 0
     assert "hopper_3_shin" in shown.output
+    assert (tmp_path / "run" / "episode.gif").stat().st_size > 1000
+    both = CliRunner().invoke(app, ["control", "show", *[str(tmp_path / "run")] * 2, "--out", str(tmp_path / "both")])
+    assert both.exit_code == 0, both.output
+    beside = Trainings.from_json(tmp_path / "both")
+    assert beside["heading, seed 0"].curve["evaluated"] == tuple(v for v in found.curve["evaluated"] if v is not None)
+    assert "Return by bearing" in (tmp_path / "both" / "report.html").read_text()
     again = CliRunner().invoke(app, [*args, "--resume"])
     assert again.exit_code == 0, again.output
     assert Trained.from_json(tmp_path / "run").curve["evaluated"] == found.curve["evaluated"]
@@ -193,6 +203,18 @@ def test_training_in_a_folder_is_read_back_evaluated_and_resumed(tmp_path: Path)
     assert "2 bearings" in round_.output
     with pytest.raises(ShapeError, match="knows one body"):
         evaluate_trained(tmp_path / "run", bodies=["hopper_5_full"], bearings=1)
+
+
+def test_only_trainings_on_one_body_stand_beside_each_other(tmp_path: Path) -> None:
+    with pytest.raises(DomainError, match="no trainings"):
+        compare_trained([])
+    one = Trained(bodies=(body_of(1.0),), policy="mlp")
+    one.to_json(tmp_path / "a.json")
+    other = replace(one, bodies=(replace(one.bodies[0], name="c"),))
+    other.to_json(tmp_path / "b.json")
+    with pytest.raises(DomainError, match=r"b\.json, trained on c.*one body.*b"):
+        compare_trained([tmp_path / "a.json", tmp_path / "b.json"])
+    assert compare_trained([tmp_path / "a.json"]).blocks()  # without a curve, and at one bearing
 
 
 def test_sizes_are_those_of_networks_that_have_them() -> None:
@@ -321,6 +343,17 @@ def test_losses_are_told_as_they_are() -> None:
     assert [row[1] for row in told.rows] == [-3.0, -4.0, 0.25]
 
 
+def test_clearly_above_is_said_of_random_actions_and_of_no_torque_apart() -> None:
+    told = [
+        replace(body_of(), random=random, still=still).verdict for random, still in ((0.3, 0), (0.2, 9), (0.2, 0.4))
+    ]
+    assert told == [
+        "not clearly above random actions",
+        "clearly above random actions, but not above no torque",
+        "clearly above random actions, and above no torque",
+    ]
+
+
 def test_random_actions_are_given_as_long_as_the_policy_is() -> None:
     told = rose(body_of(1.0, 2.0, steps=200, random_by_bearing=0.125))
     assert isinstance(told, Scatter)
@@ -375,6 +408,33 @@ def test_films_show_where_limbs_are() -> None:
 
     assert [frame.label for frame in film(Bursting(env), still, frames=9)] == ["0.00 s", "0.01 s", "0.02 s"]
     assert film(PointMass(), agent_of("heading", [PointMass().graph], size="small", group="O(2)@z", seed=0).actor) == []
+
+
+def test_twins_of_an_episode_are_as_alike_as_the_policy_is_symmetric() -> None:
+    env = make_locomotion("walker_7_full")
+    graph = env.unwrapped.graph
+    told = {}
+    for policy in ("subequivariant", "mlp"):
+        actor = agent_of(policy, [graph], size="small", group="O(2)@z", seed=0).actor
+        shown = films(env, actor, seed=3)
+        turned, behind, mirrored = shown.twins.values()
+        pairs = [*zip(shown.frames, turned, strict=False), *zip(behind, mirrored, strict=False)]
+        flips = [1] * (len(pairs) - len(behind)) + [-1] * len(behind)  # from behind the left leg is on the left
+        off = [
+            float(np.abs(a.pixels.astype(int) - b.pixels[:, ::flip]).mean())
+            for (a, b), flip in zip(pairs, flips[: len(pairs)], strict=True)
+        ]
+        told[policy] = max(off)
+        with Image.open(io.BytesIO(shown.gif)) as gif:
+            assert gif.size == (360, 200)
+            assert getattr(gif, "n_frames", 1) > 5
+    assert told["subequivariant"] < 1 < 4 < told["mlp"]  # of 255; edges of a flipped drawing are a pixel off
+    assert len(films(make_locomotion("hopper_3_shin"), _still(make_locomotion("hopper_3_shin"))).twins) == 1  # no image
+    assert not films(PointMass(), _still(PointMass())).gif
+
+
+def _still(env: Any) -> Any:
+    return agent_of("heading", [env.unwrapped.graph], size="small", group="O(2)@z", seed=0).actor
 
 
 @pytest.mark.slow

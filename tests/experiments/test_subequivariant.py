@@ -13,6 +13,7 @@ import torch
 
 from isotropy.control import LimbGraph
 from isotropy.control.parts import turned
+from isotropy.data import ParticleScene
 from isotropy.experiments import REGISTRY
 from isotropy.experiments.subequivariant import (
     FULL,
@@ -27,7 +28,7 @@ from isotropy.experiments.subequivariant import (
 )
 from isotropy.experiments.subequivariant._config import EXACT_METHODS, LEARNERS, PHYSICS_METHODS
 from isotropy.experiments.subequivariant._invariance import mirrored, states_of
-from isotropy.experiments.subequivariant._physics import Motions, Scene, scenes
+from isotropy.experiments.subequivariant._physics import Motions, scenes
 from isotropy.experiments.subequivariant._sector import Equivariant, Velocities, played
 from isotropy.runs import Run
 from isotropy.train import Step
@@ -56,9 +57,13 @@ def test_every_method_has_its_lines_and_the_page_its_tables(found: Subequivarian
     for task, methods in (("E2", EXACT_METHODS), ("E3", LEARNERS), ("E5", LEARNERS), ("E6", PHYSICS_METHODS)):
         assert {line.method for line in found.scores if line.task == task} == set(methods)
     assert found.score("E1", "hopper_3_shin, worst / best bearing", "heading").mean > 1 - 1e-6
-    named = {trace.name for trace in found.traces}
-    assert named == {"heading, hopper_3_shin, seed 0", "random actions, hopper_3_shin, seed 0"}
+    fallen = {trace.name: trace.columns for trace in found.traces if trace.figure == "E6"}
+    assert set(fallen) == {f"{who}, {ahead}" for who in ("simulated", *PHYSICS_METHODS) for ahead in (2, 4)}
+    assert len(fallen["simulated, 4"]["height"]) == 3 * TINY.physics.particles
+    named = {trace.name for trace in found.traces} - set(fallen)
+    assert named == {f"{line}, hopper_3_shin, seed 0" for line in ("heading", "random actions", "no torque")}
     page = found.report(tmp_path / "report.html").read_text()
+    assert "plain, turned, 4 frames ahead" in page
     assert all(f"Learning by {x}" in page for x in ("transitions", "updates", "s of the processor"))
     assert all(
         word in page for word in ("E2: exact", "E3: a sector", "E5: a sector", "E1, E4: bodies", "E6: what falls")
@@ -83,7 +88,7 @@ def test_claims_fail_on_numbers_that_are_bad(found: Subequivariant) -> None:
         return {claim.text: claim.judge(bad).held for claim in claims(replace(TINY, walkers=("subequivariant",)))}
 
     one, two, three = held(1e-15), held(200.0), held(-1.0)
-    assert len(one) == 22
+    assert len(one) == 23
     assert not [text for text in one if one[text] and two[text] and three[text]]
     margin = next(text for text in one if "twice that of random" in text)
     assert two[margin]
@@ -175,7 +180,7 @@ def test_angles_of_turned_scenes_are_drawn_from_the_stream_that_a_checkpoint_kee
 
     limbs = torch.randn(4, 2, 41, generator=torch.Generator().manual_seed(1))
     velocities = kind is Velocities
-    scene = Scene(torch.randn(4, 3, 3), torch.zeros(3, dtype=torch.long), torch.tensor([0.0, 0.0, -9.8]))
+    scene = ParticleScene(torch.randn(4, 3, 3), torch.zeros(3, dtype=torch.long), torch.tensor([0.0, 0.0, -9.8]))
     task = kind(turns=True) if velocities else kind([scene], turns=True)
     batch = (limbs, limbs[..., :3], limbs[..., :3]) if velocities else (0, 1)
     now = Watched()

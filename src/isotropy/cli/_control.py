@@ -84,14 +84,29 @@ def train(
     point(out)
 
 
-@control.command("show", short_help="What a training found.", epilog=examples("isotropy control show runs/hopper"))
-def shown(run: Annotated[Path, typer.Argument(help="The directory of a training or an evaluation.")]) -> None:
-    """The table of a training or an evaluation that was written."""
-    from isotropy.control import Trained
+@control.command(
+    "show",
+    short_help="What a training found, or several beside each other.",
+    epilog=examples(
+        "isotropy control show runs/hopper",
+        "isotropy control show runs/hopper-0 runs/hopper-1 runs/heading-0 --out runs/beside",
+    ),
+)
+def shown(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="The directories of trainings.")],
+    out: Annotated[Path | None, typer.Option("--out", help="Of several: the directory of their report.")] = None,
+) -> None:
+    """The table of a training or an evaluation that was written; of several, their curves in the same axes."""
+    from isotropy.control import Trained, compare_trained
 
-    found = Trained.from_json(run)
-    show(found, found.headline(), found.sentences[1:], steps=found.next_steps)
-    point(run)
+    if len(runs) == 1 and out is None:
+        found = Trained.from_json(runs[0])
+        show(found, found.headline(), found.sentences[1:], steps=found.next_steps)
+        point(runs[0])
+        return
+    beside = compare_trained(runs, out=out)
+    show(beside, beside.headline(), beside.sentences[1:])
+    point(out)
 
 
 @control.command(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from isotropy.control._bodies import HELD_OUT, bodies
+from isotropy.control._compared import Training, Trainings, compare_trained
 from isotropy.control._environments import environment
 from isotropy.control._graph import LimbGraph
 from isotropy.control._heading import Headed, HeadingFrame
@@ -42,7 +43,10 @@ __all__ = [  # with SubequivariantExtractor, of the extra "sb3"
     "Sector",
     "SimulatorSymmetry",
     "Trained",
+    "Training",
+    "Trainings",
     "bodies",
+    "compare_trained",
     "environment",
     "evaluate_trained",
     "load_trained",

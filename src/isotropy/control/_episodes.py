@@ -75,14 +75,17 @@ def by_bearing(
     return np.array([[one.gained for one in row] for row in found])
 
 
-def aimless(env: Any, episodes: int, seed: int = 0, steps: int | None = None) -> list[float]:
-    """Returns of uniformly random actions, of whole episodes or their first ``steps``: what any policy has to beat."""
+def aimless(env: Any, episodes: int, seed: int = 0, steps: int | None = None, strength: float = 1.0) -> list[float]:
+    """Returns of uniformly random actions, of whole episodes or their first ``steps``: what any policy has to beat.
+
+    They are drawn within ``strength``; 0 is no torque at all.
+    """
     env, draw, returns = copy.deepcopy(env), np.random.default_rng(seed), list[float]()
     for k in range(episodes):
         env.reset(seed=seed + k)
         gained, lived, over = 0.0, 0, False
         while not over:
-            _, reward, ended, cut, _ = env.step(draw.uniform(-1, 1, env.action_space.shape))
+            _, reward, ended, cut, _ = env.step(strength * draw.uniform(-1, 1, env.action_space.shape))
             gained, lived = gained + float(reward), lived + 1
             over = bool(ended or cut) or lived == steps
         returns.append(gained)
@@ -98,14 +101,14 @@ def faced(env: Any, bearing: float) -> Any:
     if not all(hasattr(inner, name) for name in ("rotate", "observe", "bearing")):
         raise SchemaError(f"the environment {env}, which cannot be turned", "rotate(theta), observe() and bearing")
     inner.rotate(bearing - inner.bearing)
-    return _worn(env)
+    return worn(env)
 
 
-def _worn(env: Any) -> Any:
+def worn(env: Any) -> Any:
     """What an environment shows as it is now: of the inmost, seen through what it wears."""
     if not isinstance(env, gymnasium.Wrapper):
         return env.observe()
-    seen = _worn(cast(Any, env).env)
+    seen = worn(cast(Any, env).env)
     return cast(Any, env).observation(seen) if isinstance(env, gymnasium.ObservationWrapper) else seen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,10 +52,13 @@ def _crouched(model: Any, draw: np.random.Generator) -> tuple[NDArray[np.float64
     return model.qpos0 + draw.uniform(-0.1, 0.1, model.nq), 0.1 * draw.standard_normal(model.nv)
 
 
-def _hopper(state: Any, names: tuple[str, ...]) -> bool:
-    up = Upright.of(state)
-    wild = bool((np.abs(np.concatenate([state.qpos[3:], state.qvel])) >= _FAR).any())
-    return up.height <= 0.95 or up.tilt >= 1.0 or wild
+def _hopper(lowest: float) -> Callable[[Any, tuple[str, ...]], bool]:
+    def fallen(state: Any, names: tuple[str, ...]) -> bool:
+        up = Upright.of(state)
+        wild = bool((np.abs(np.concatenate([state.qpos[3:], state.qvel])) >= _FAR).any())
+        return up.height <= lowest or up.tilt >= 1.0 or wild
+
+    return fallen
 
 
 def _between(low: float, high: float) -> Callable[[Any, tuple[str, ...]], bool]:
@@ -75,16 +78,29 @@ def _cheetah(state: Any, names: tuple[str, ...]) -> bool:
 
 
 FAMILIES = {
-    "hopper": Family(False, 1.0, _hopper, _near_rest),
+    "hopper": Family(False, 1.0, _hopper(0.95), _near_rest),
     "walker": Family(True, 1.0, _between(0.8, 2.0), _near_rest),
     "humanoid": Family(True, 1.0, _between(0.834625, 1.834625), _near_rest),
     "cheetah": Family(True, 0.0, _cheetah, _crouched),
+}
+# Bodies without their lowest limbs stand lower, and may sink lower before they have fallen.
+_SHORTER = {
+    "hopper_3_shin": _hopper(0.45),
+    "hopper_4_lower_shin": _hopper(0.6),
+    "walker_2_right_leg_left_knee": _between(0.54, 1.74),
+    "walker_3_left_knee_right_knee": _between(0.54, 1.74),
+    "walker_3_left_leg_right_foot": _between(0.664, 2.0),
+    "walker_4_right_knee_left_foot": _between(0.664, 1.864),
+    "walker_5_left_knee": _between(0.664, 2.0),
 }
 
 
 def family_of(name: str, model: Any) -> Family:
     """The rules of a body: its family's for those of the benchmark, else those of ``any_body``."""
-    return FAMILIES[name.split("_")[0]] if name in bodies() else any_body(model)
+    if name not in bodies():
+        return any_body(model)
+    family = FAMILIES[name.split("_")[0]]
+    return replace(family, fallen=_SHORTER.get(name, family.fallen))
 
 
 def any_body(model: Any) -> Family:

@@ -10,11 +10,11 @@ from typing import Any
 from isotropy.control._agents import agent_of
 from isotropy.control._bodies import HELD_OUT, bodies
 from isotropy.control._episodes import play
-from isotropy.control._film import film
+from isotropy.control._film import films
 from isotropy.control._locomotion import make_locomotion
 from isotropy.control._stream import limbs_of
 from isotropy.control._td3 import Recipe
-from isotropy.control._train import POLICY, found_of, train
+from isotropy.control._train import GIF, POLICY, found_of, train
 from isotropy.control._trained import Trained
 from isotropy.errors import DomainError, SchemaError
 from isotropy.runs import Run
@@ -113,6 +113,9 @@ def evaluate_trained(
     with answering(out, False, settings) as answer:
         worlds = [made(one, seed) for one in known]
         gained = [[one.gained for one in play(env, found.actor, range(seed, seed + _EPISODES))[0]] for env in worlds]
+        shown = films(worlds[0], found.actor, seed=seed)
+        if shown.gif:
+            answer.run.write(GIF, shown.gif)
         result = replace(
             found,
             bodies=tuple(
@@ -121,6 +124,6 @@ def evaluate_trained(
             ),
             environments=tuple(known), graphs=tuple(map(limbs_of, worlds)),
             curve={}, updates=0, transitions=0, seed=seed, where="",
-            frames=tuple(film(worlds[0], found.actor, seed=seed)),
+            frames=shown.frames, twins=shown.twins,
         )  # fmt: skip
         return answer.write(replace(result, **answer.stamp()))

@@ -17,7 +17,7 @@ from torch import nn
 from isotropy.control._agents import agent_of
 from isotropy.control._engine import mujoco
 from isotropy.control._episodes import aimless, by_bearing
-from isotropy.control._film import film
+from isotropy.control._film import films
 from isotropy.control._stream import limbs_of
 from isotropy.control._symmetry import measure_symmetry
 from isotropy.control._td3 import Recipe
@@ -27,7 +27,7 @@ from isotropy.errors import DomainError, IsotropyError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.study import answering
 
-POLICY = "policy.safetensors"
+POLICY, GIF = "policy.safetensors", "episode.gif"
 _LAST = 3  # evaluations that count at the end
 _AIMLESS = 20  # random episodes
 _ROUND = 200  # steps of control by bearing: what rounding leaves of the symmetry for as long
@@ -97,6 +97,9 @@ def train(
         answer.run.save(actor, POLICY)
         kept = [row["evaluations"] for row in history.rows if "evaluations" in row][-_LAST:]
         last = [[value for look in looks for value in look] for looks in zip(*kept, strict=True)]
+        shown = films(worlds[0], actor, seed=seed)
+        if shown.gif:
+            answer.run.write(GIF, shown.gif)
         names = ("updates", "transitions", "cpu_s", "return", "evaluated")
         result = Trained(
             bodies=tuple(
@@ -114,7 +117,8 @@ def train(
             seed=seed,
             actor=actor,
             graphs=tuple(graphs),
-            frames=tuple(film(worlds[0], actor, seed=seed)),
+            frames=shown.frames,
+            twins=shown.twins,
         )
         return answer.write(replace(result, **answer.stamp()))
 
@@ -132,6 +136,7 @@ def found_of(env: Any, actor: nn.Module, bearings: int, returns: Sequence[float]
         _world(env, group, seed),
         _ROUND if bearings else 0,
         float(np.mean(aimless(env, _AIMLESS, seed, _ROUND))) if bearings else 0.0,
+        float(np.mean(aimless(env, _AIMLESS, seed, strength=0.0))),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -38,6 +39,7 @@ _COLUMNS = (
     Column("limbs", "number"),
     Column("return", "number", explain="the last evaluations, without noise"),
     Column("random", "number", explain="mean return of uniformly random actions"),
+    Column("still", "number", explain="mean return without any torque"),
     Column("worst / best bearing", "number"),
 )
 _POLICY = {
@@ -53,11 +55,12 @@ _POLICY = {
 
 @dataclass(frozen=True)
 class Bearings:
-    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do, and
-    the ``returns`` of the same starts with the target at each of ``bearings`` (degrees from east).
+    """A body by ``name``, with so many ``limbs``: what its policy gains (``gained``), what ``random`` actions do and no
+    torque at all (``still``), and the ``returns`` of the same starts with the target at each of ``bearings`` (degrees
+    from east).
 
-    Those are of the first ``steps`` of an episode, in which random actions gain ``random_by_bearing``; ``gained`` and
-    ``random`` are of whole ones.
+    Those are of the first ``steps`` of an episode, in which random actions gain ``random_by_bearing``; ``gained``,
+    ``random`` and ``still`` are of whole ones.
 
     ``gained`` has the bootstrap interval of the mean over episodes of the last evaluations. ``world`` says which
     symmetry the environment itself was measured to have ("" where it was not).
@@ -72,6 +75,7 @@ class Bearings:
     world: str = ""
     steps: int = 0
     random_by_bearing: float = 0.0
+    still: float = 0.0
 
     @property
     def flatness(self) -> float:
@@ -92,6 +96,18 @@ class Bearings:
         """Whether it is above: clearly better than random actions."""
         return self.margin > 0
 
+    @property
+    def above_rest(self) -> bool:
+        """Whether the lower end is above the return of no torque, which a body that stands by itself is paid for."""
+        return self.gained.low > self.still
+
+    @property
+    def verdict(self) -> str:
+        """Both in words."""
+        if not self.learned:
+            return "not clearly above random actions"
+        return f"clearly above random actions, {'and above' if self.above_rest else 'but not above'} no torque"
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Trained(Answer[Bearings]):
@@ -100,8 +116,8 @@ class Trained(Answer[Bearings]):
     ``size`` is that of the network, ``group`` that of a subequivariant one. ``curve`` has the columns updates,
     transitions, cpu_s, return (of training, with noise) and evaluated (without), of so many ``transitions``,
     ``updates`` and ``cpu_seconds`` in all. ``where`` it is kept; ``environments`` as ``isotropy control train`` made
-    them. The ``actor``, the ``graphs`` of the bodies and ``frames`` of an episode are there where it was trained or
-    loaded.
+    them. The ``actor``, the ``graphs`` of the bodies, ``frames`` of an episode and those of its ``twins`` (turned,
+    mirrored) are there where it was trained or loaded.
     ``data``, ``notes``, ``settings``, ``seed``, ``seconds``, ``date`` and ``command`` say how it was asked.
     """
 
@@ -121,6 +137,9 @@ class Trained(Answer[Bearings]):
     actor: Any = field(default=None, compare=False, repr=False, metadata={"json": False})
     graphs: tuple[LimbTree, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
     frames: tuple[Picture, ...] = field(default=(), compare=False, repr=False, metadata={"json": False})
+    twins: Mapping[str, tuple[Picture, ...]] = field(
+        default_factory=dict[str, tuple[Picture, ...]], compare=False, repr=False, metadata={"json": False}
+    )
 
     def act(self, observation: Any, graph: LimbTree | None = None) -> NDArray[np.float64]:
         """The torques ``(limbs, 3)`` for an observation ``{"limbs": (limbs, 41)}``, or ``(limbs, 41)``.
@@ -155,7 +174,7 @@ class Trained(Answer[Bearings]):
         """The answer in a sentence."""
         told = [
             f"{body.name}: {body.gained.mean:.4g} [{body.gained.low:.4g}, {body.gained.high:.4g}] against "
-            f"{body.random:.4g} of random actions, {'clearly' if body.learned else 'not clearly'} above it"
+            f"{body.random:.4g} of random actions and {body.still:.4g} of none, {body.verdict}"
             for body in self.bodies
         ]
         return f"{'; '.join(told)}."
@@ -187,6 +206,7 @@ class Trained(Answer[Bearings]):
                 b.limbs,
                 Interval(b.gained.mean, b.gained.low, b.gained.high),
                 b.random,
+                b.still,
                 b.flatness if b.returns else None,
             ]
             for b in self.bodies
@@ -199,7 +219,7 @@ class Trained(Answer[Bearings]):
             self.summary(),
             *self._learning(),
             *section("Every direction", *(rose(body) for body in self.bodies if body.returns)),
-            *section("At work", *([Images(self.frames, title="One episode", caption=_SEEN)] if self.frames else [])),
+            *section("At work", *self._films()),
             *section("The world", self._card(), *(Text(sentence) for sentence in self.sentences[1:])),
         ]
 
@@ -215,12 +235,21 @@ class Trained(Answer[Bearings]):
                 ]
                 if pairs:
                     lines.append(Curve(label, [x for x, _ in pairs], [y for _, y in pairs]))
-            levels = [("random", sum(body.random for body in self.bodies) / len(self.bodies))]
+            levels = [
+                ("random", statistics.fmean(body.random for body in self.bodies)),
+                ("no torque", statistics.fmean(body.still for body in self.bodies)),
+            ]
             if lines:
                 curves.append(
                     Curves(lines, xlabel=called, ylabel="return", levels=levels, title=f"By {called}", half=True)
                 )
         return section("Learning", *curves)
+
+    def _films(self) -> Sequence[Block]:
+        if not self.frames:
+            return []
+        twins = [Images(pictures, title=title) for title, pictures in self.twins.items()]
+        return [Images(self.frames, title="One episode", caption=_SEEN), *twins]
 
     def _card(self) -> Table:
         rows = [[body.name, body.limbs, body.world or "not measured"] for body in self.bodies]

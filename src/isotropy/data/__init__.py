@@ -52,6 +52,9 @@ from isotropy.data._named import Tabular as Tabular
 from isotropy.data._named import named as named
 from isotropy.data._parted import PartedClouds as PartedClouds
 from isotropy.data._parted import read_parts as read_parts
+from isotropy.data._particle_scenes import ParticleScene as ParticleScene
+from isotropy.data._particle_scenes import read_physion as read_physion
+from isotropy.data._particle_scenes import read_rigid_fall as read_rigid_fall
 from isotropy.data._people import NARROW as NARROW
 from isotropy.data._people import WIDE as WIDE
 from isotropy.data._people import PartClouds as PartClouds

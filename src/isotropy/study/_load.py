@@ -26,6 +26,9 @@ _KINDS = {
     "comparison": ("isotropy.comparison", "Comparison"),
     "unfinished": ("isotropy.study", "Unfinished"),
     "symmetries": ("isotropy.physics", "Symmetries"),
+    "simulator-symmetry": ("isotropy.control", "SimulatorSymmetry"),
+    "trained-policy": ("isotropy.control", "Trained"),
+    "trainings": ("isotropy.control", "Trainings"),
     "force_field": ("isotropy.forcefield", "ForceFieldReport"),
     "reproductions": ("isotropy.experiments", "Reproductions"),
 }

@@ -41,26 +41,34 @@ def puck_job(run: Run, *, seed: int, method: str, plan: PuckPlan) -> dict[str, A
 
 
 def curves(found: Trained, where: str, method: str) -> list[Trace]:
-    """The looks without noise over transitions, updates and seconds of the processor, and what random actions gain."""
+    """The looks without noise over transitions, updates and seconds of the processor; random actions and none."""
     looked = [k for k, gained in enumerate(found.curve["evaluated"]) if gained is not None]
     columns = {
         said: [float(found.curve[name][k] or 0) for k in looked]  # counters, which begin at 0
         for name, said in (("transitions", "transitions"), ("updates", "updates"), ("cpu_s", "s of the processor"))
     }
-    random = statistics.fmean(body.random for body in found)
+    aimless = {
+        "random actions": statistics.fmean(body.random for body in found),
+        "no torque": statistics.fmean(body.still for body in found),
+    }
     returns = [float(value) for value in found.curve["evaluated"] if value is not None]
     return [
         Trace(RETURNS, f"{method}, {where}", {**columns, "return": returns}),
-        Trace(RETURNS, f"random actions, {where}", {**columns, "return": [random] * len(looked)}),
+        *(
+            Trace(RETURNS, f"{name}, {where}", {**columns, "return": [gained] * len(looked)})
+            for name, gained in aimless.items()
+        ),
     ]
 
 
 @job
 def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> dict[str, Any]:
-    """Returns of the last evaluations, those of random actions, by how much the lower end of the one is above twice the
-    other (``margin``, of the body where that is least), the worst bearing over the best, and, where bodies of the
-    families are held out, the same returns for those, never seen."""
-    recipe = Recipe(rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup)
+    """Returns of the last evaluations, those of random actions and of none (``still``), by how much the lower end of
+    the first is above twice the second (``margin``) and above the third (``above``), of the body where that is least,
+    the worst bearing over the best, and, where bodies of the families are held out, the same for those, never seen."""
+    recipe = Recipe(
+        rate=float(plan.rate), batch=plan.batch, every=plan.every, warmup=plan.warmup, tau=float(plan.tau)
+    )  # fmt: skip
     names, place = task.split("+"), part(run, plan, method, task, seed).path
     large = plan.size if method in SIZED else "small"
     found = train_bodies(
@@ -71,7 +79,9 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
         "return": statistics.fmean(body.gained.mean for body in found),
         "low": statistics.fmean(body.gained.low for body in found),
         "random": statistics.fmean(body.random for body in found),
+        "still": statistics.fmean(body.still for body in found),
         "margin": float(np.min([body.margin for body in found])),
+        "above": float(np.min([body.gained.low - body.still for body in found])),
         "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
         "parameters": size(found.actor),

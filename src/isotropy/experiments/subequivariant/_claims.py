@@ -61,6 +61,9 @@ def claims(config: Config) -> Iterator[Claim[Scored]]:
             f"E1, E4, {task}: for every body and seed the lower end of the last returns is above twice that of random "
             "actions", 0.0, _least(RETURNS, f"{task}, margin", OURS),
         )  # fmt: skip
+        yield below(
+            f"E1, E4, {task}: it is above that of no torque", 0.0, _least(RETURNS, f"{task}, above no torque", OURS)
+        )
     yield at_most("E6: turned scenes are as others", _apart(PHYSICS, "turned / other", OURS), 0.01)
     yield below(
         "E6: the plain network is worse on turned scenes", of(PHYSICS, "turned", OURS), of(PHYSICS, "turned", PLAIN)

@@ -16,6 +16,7 @@ HEADING_TREES = "heading-transformer"
 EXACT_METHODS = (OURS, TURNS_ALONE, BLIND, MLP, HEADING, SHARED, TRANSFORMER)
 LEARNERS = (OURS, MLP, AUGMENTED, HEADING)
 PLAIN, PLAIN_TURNED = "plain", "plain, turned"
+SIMULATED = "simulated"
 PHYSICS_METHODS = (OURS, PLAIN, PLAIN_TURNED)
 
 
@@ -58,6 +59,7 @@ class WalkPlan(OnDevice):
     batch: int = 64
     rate: Number = 3e-4
     every: int = 4
+    tau: Number = 0.02
     warmup: int = 1000
     bearings: int = 12
 
@@ -97,7 +99,7 @@ SMALL = Config()
 FULL = Config(
     sector=SectorPlan(transitions=20000, steps=5000),
     puck=PuckPlan(steps=4000),
-    walk=WalkPlan(steps=2_500_000, size="paper", batch=256, rate=1e-4, every=1, warmup=5000),
+    walk=WalkPlan(steps=2_500_000, size="paper", batch=256, rate=1e-4, every=1, tau=0.005, warmup=5000),
     physics=PhysicsPlan(scenes=200, test=40, particles=30, frames=60, steps=20000),
     tasks=("hopper", "walker", "humanoid", "cheetah", "walker+humanoid+hopper", "cheetah+walker+humanoid+hopper"),
     walkers=(OURS, SHARED, TRANSFORMER, HEADING_TREES),

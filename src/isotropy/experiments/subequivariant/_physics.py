@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict
 from typing import Any
 
 import mujoco
@@ -11,31 +11,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from isotropy.experiments.subequivariant._config import OURS, PLAIN_TURNED, PhysicsPlan
-from isotropy.groups.parts import rotation3
+from isotropy.data import ParticleScene
+from isotropy.experiments.subequivariant._config import OURS, PHYSICS, PLAIN_TURNED, SIMULATED, PhysicsPlan
 from isotropy.linalg import Segments, neighbours
 from isotropy.nn import SubequivariantDynamics
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import job, part, size, train
+from isotropy.study import Trace, job, part, size, train
 from isotropy.train import Step, Task
 
 _BODIES, _DT, _RADIUS = 3, 1 / 60, 0.15
 _engine: Any = mujoco
-
-
-@dataclass(frozen=True)
-class Scene:
-    """Particles over time ``x (frames, n, 3)``, the object of each ``(n,)``, and gravity ``(3,)`` in m/s^2."""
-
-    x: Tensor
-    objects: Tensor
-    gravity: Tensor
-
-    def turned(self, angle: float) -> Scene:
-        """The same about the vertical."""
-        R = rotation3(torch.tensor([0.0, 0.0, angle], dtype=self.x.dtype))
-        return Scene(self.x @ R.T, self.objects, self.gravity)
 
 
 @job
@@ -70,14 +56,15 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
         "higher": high,
     }
     told = {name: float(np.mean([rolled(model, scene, plan.horizon) for scene in some])) for name, some in sets.items()}
-    return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model)}
+    seen = [asdict(trace) for trace in falls(model, test[0], plan.horizon, method)]
+    return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model), "traces": seen}
 
 
 class Motions(Task):
     """Velocities a frame later, squared errors of the particles at a pair (scene, frame); with ``turns`` of scenes
     turned at random, by angles that a checkpoint keeps."""
 
-    def __init__(self, scenes: list[Scene], turns: bool) -> None:
+    def __init__(self, scenes: list[ParticleScene], turns: bool) -> None:
         super().__init__(_error)
         self.scenes, self.turns = scenes, turns
 
@@ -88,21 +75,37 @@ class Motions(Task):
         return super().step(now, (scene, t))
 
 
-def _error(network: nn.Module, batch: tuple[Scene, int]) -> Tensor:
+def _error(network: nn.Module, batch: tuple[ParticleScene, int]) -> Tensor:
     scene, t = batch
-    x = scene.x[t - 1 : t + 2]
-    v, after = (x[1:] - x[:-1]) / _DT
-    return (network(x[1], v, scene.objects, scene.gravity) - after).square().sum(-1)
+    x, v, after = scene.at(t)
+    return (network(x, v, scene.objects, scene.gravity) - after).square().sum(-1)
 
 
-def rolled(model: nn.Module, scene: Scene, horizon: int) -> float:
+def rolled(model: nn.Module, scene: ParticleScene, horizon: int) -> float:
     """The mean squared error of the places of particles after so many frames, cm^2."""
-    x, v = scene.x[1], (scene.x[1] - scene.x[0]) / _DT
+    return 1e4 * float((path(model, scene, horizon)[-1] - scene.x[1 + horizon]).square().sum(-1).mean())
+
+
+def path(model: nn.Module, scene: ParticleScene, horizon: int) -> Tensor:
+    """Where the particles are said to be in each of so many frames ``(horizon, n, 3)``."""
+    x, v, _ = scene.at(1)
+    places = list[Tensor]()
     with torch.no_grad():
         for _ in range(horizon):
             v = model(x, v, scene.objects, scene.gravity)
             x = x + _DT * v
-    return 1e4 * float((x - scene.x[1 + horizon]).square().sum(-1).mean())
+            places.append(x)
+    return torch.stack(places)
+
+
+def falls(model: nn.Module, scene: ParticleScene, horizon: int, method: str) -> list[Trace]:
+    """A scene from the side, as it was simulated and as it was predicted, half way and at the end."""
+    told = path(model, scene, horizon)
+    return [
+        Trace(PHYSICS, f"{who}, {ahead}", {"metres": x[:, 0].tolist(), "height": x[:, 2].tolist()})
+        for ahead in dict.fromkeys((max(horizon // 2, 1), horizon))
+        for who, x in ((SIMULATED, scene.x[1 + ahead]), (method, told[ahead - 1]))
+    ]
 
 
 class PlainDynamics(nn.Module):
@@ -130,13 +133,13 @@ class PlainDynamics(nn.Module):
         return v + _DT * gravity + self.out(h)
 
 
-def scenes(plan: PhysicsPlan, count: int, higher: float, seed: int) -> list[Scene]:
+def scenes(plan: PhysicsPlan, count: int, higher: float, seed: int) -> list[ParticleScene]:
     """So many scenes of MuJoCo; gravity is 5 to 15 m/s^2, another in each."""
     draw = np.random.default_rng(seed)
     return [_scene(plan, higher, draw) for _ in range(count)]
 
 
-def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> Scene:
+def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> ParticleScene:
     kinds = draw.choice(["box", "sphere"], _BODIES)
     sizes = draw.uniform(0.08, 0.14, (_BODIES, 3))
     starts = np.stack([draw.uniform(-0.15, 0.15, _BODIES), draw.uniform(-0.15, 0.15, _BODIES),
@@ -169,7 +172,7 @@ def _scene(plan: PhysicsPlan, higher: float, draw: np.random.Generator) -> Scene
         )
         _engine.mj_step(model, data, 8)
     objects = torch.arange(_BODIES).repeat_interleave(plan.particles)
-    return Scene(torch.tensor(np.stack(frames)).float(), objects, torch.tensor([0.0, 0.0, -g]))
+    return ParticleScene(torch.tensor(np.stack(frames)).float(), objects, torch.tensor([0.0, 0.0, -g]), _DT)
 
 
 def _surface(kind: str, half: NDArray[np.float64], count: int, draw: np.random.Generator) -> NDArray[np.float64]:

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from isotropy.experiments.subequivariant._config import BEARING, EXACT, PHYSICS, RETURNS, SECTOR
+from isotropy.errors import counted
+from isotropy.experiments.subequivariant._config import BEARING, EXACT, PHYSICS, RETURNS, SECTOR, SIMULATED
+from isotropy.report import Block, Points, Scatter
 from isotropy.study import Published, Trace, Traced, bars, grid, quoted, traces
 
 _E3 = "Changes of velocity of all limbs over a step of control, learned where all look east."
 _E5 = "A puck with three thrusters, trained with targets in a sector. The optimum is known."
 _WALK = (
     "Returns of the last evaluations, without noise, with the lower end of their bootstrap interval, and of random "
-    "actions; margin: by how much that lower end is above twice the random return. What is claimed is that every "
-    "direction is worth the same; a gait is not."
+    "actions and of none; margin: by how much that lower end is above twice the random return. What is claimed is that "
+    "every direction is worth the same; a gait is not."
 )
 
 
 _LEARNING = "Every look at every training, without noise; none is smoothed away."
+
+
+def falling(result: Traced) -> Iterator[Block]:
+    """What was predicted over what was simulated, from the side: a picture for each method and frame."""
+    places = {trace.name: trace.columns for trace in result.traces if trace.figure == PHYSICS}
+    for name, told in places.items():
+        method, ahead = name.rsplit(", ", 1)
+        if method != SIMULATED:
+            clouds = [
+                Points(label, columns["metres"], columns["height"])
+                for label, columns in ((SIMULATED, places[f"{SIMULATED}, {ahead}"]), (method, told))
+            ]
+            title = f"{method}, {counted(int(ahead), 'frame')} ahead"
+            yield Scatter(clouds, plane=True, title=title, half=True, section="E6: what falls")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +55,7 @@ class Subequivariant(Traced):
             for x in ("transitions", "updates", "s of the processor")
         ),
         grid(PHYSICS, "Errors of rollouts", section="E6: what falls", caption="Squared centimetres, 20 frames ahead."),
+        falling,
         quoted,
     )
     published = Published.read(

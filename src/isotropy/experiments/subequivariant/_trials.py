@@ -60,12 +60,13 @@ def trials(config: Config) -> Iterator[Trial]:
 
 
 def _walked(task: str) -> Any:
-    """Returns, their lower ends and those of random actions; of bodies that were held out, where there are any."""
+    """Returns, their lower ends, those of random actions and of none; of bodies held out, where there are any."""
 
     def numbers(outcome: Outcome) -> Mapping[tuple[str, str], Any]:
         told = {
             (task, RETURN): outcome["return"], (f"{task}, lower end", RETURN): outcome["low"],
-            (f"{task}, random", RETURN): outcome["random"], (f"{task}, margin", RETURN): outcome["margin"],
+            (f"{task}, random", RETURN): outcome["random"], (f"{task}, no torque", RETURN): outcome["still"],
+            (f"{task}, margin", RETURN): outcome["margin"], (f"{task}, above no torque", RETURN): outcome["above"],
             (f"{task}, worst / best bearing", RATIO): outcome["flatness"],
             (f"{task}, updates", "updates"): outcome["updates"],
         }  # fmt: skip
