@@ -1,9 +1,9 @@
-"""One force field of another package: trained for so many processor seconds, measured, timed. Runs in that package's Python.
+"""One force field of another package: trained for so many processor seconds, measured, timed, by its Python.
 
     python benchmarks/_force_field_peers.py PLAN.json
 
-Beside the package it needs torch, ase and numpy alone. Model, loss, optimiser, rate, average and clipping are those that the
-package recommends; the rate falls by half a cosine over the time, as ours does, which training schedules for days do not.
+Beside the package it needs torch, ase and numpy alone. Model, loss, optimiser, rate, average and clipping are those
+that the package recommends; the rate falls by half a cosine over the time, as ours does, and schedules for days do not.
 Energies are those above free atoms: single precision holds no meV of a total energy.
 """
 
@@ -57,7 +57,7 @@ class Peer(ABC):
 
 
 class Mace(Peer):
-    """MACE: Adam with amsgrad at 0.01, weights 1 and 100 of energy and forces, an average of 0.99, gradients up to 10."""
+    """MACE: Adam with amsgrad at 0.01, weights 1 and 100 of energy and forces, an average of 0.99, clipped at 10."""
 
     clip = 10.0
 
@@ -176,9 +176,18 @@ class Nequip(Peer):
 PEERS = {"mace": Mace, "nequip": Nequip}
 
 
+def read(path: str) -> list[Any]:
+    """The configurations of a file, without free atoms, above which their energies are."""
+    return [atoms for atoms in ase.io.read(path, ":") if "above" in atoms.info]
+
+
+def rms(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(x**2)))
+
+
 def rms_forces(frames: list[Any]) -> float:
     """The root mean square of a component of the forces."""
-    return float(np.sqrt(np.mean(np.concatenate([atoms.arrays["pulls"] for atoms in frames]) ** 2)))
+    return rms(np.concatenate([atoms.arrays["pulls"] for atoms in frames]))
 
 
 def mean_energy(frames: list[Any]) -> float:
@@ -199,10 +208,7 @@ def errors(peer: Peer, frames: list[Any], graphs: list[Any]) -> dict[str, float]
         forces.append(found[1].numpy() - true)
     peer.model.train()
     off = np.concatenate(forces)
-    return {
-        "energy": 1e3 * float(np.sqrt(np.mean(np.square(energies)))),
-        "forces": 1e3 * float(np.sqrt((off**2).mean())),
-    }
+    return {"energy": 1e3 * rms(np.array(energies)), "forces": 1e3 * rms(off)}
 
 
 class Averaged:
@@ -226,7 +232,7 @@ class Averaged:
 
 def trained(peer: Peer, plan: dict[str, Any]) -> dict[str, Any]:
     """The learning curve, and the errors at its end on each test set."""
-    sets = {name: ase.io.read(path, ":") for name, path in plan["sets"].items()}
+    sets = {name: read(path) for name, path in plan["sets"].items()}
     graphs = {name: [peer.graph(atoms) for atoms in frames] for name, frames in sets.items()}
     train = graphs["train"]
     rng, optimizer = np.random.default_rng(plan["seed"]), peer.optimizer()
@@ -260,9 +266,7 @@ def trained(peer: Peer, plan: dict[str, Any]) -> dict[str, Any]:
             losses.clear()
             print(json.dumps(curve[-1]), flush=True)
     average.swap()
-    tests = {
-        name: errors(peer, frames, graphs[name]) for name, frames in sets.items() if name not in ("train", "valid")
-    }
+    tests = {name: errors(peer, sets[name], graphs[name]) for name in sets if name not in ("train", "valid")}
     return {"steps": steps, "seconds": used, "curve": curve, "tests": tests}
 
 
@@ -290,7 +294,7 @@ def main() -> None:
     for module in IMPORTED[plan["peer"]]:
         importlib.import_module(module)
     imported = time.process_time() - began
-    peer = PEERS[plan["peer"]](ase.io.read(plan["sets"]["train"], ":"), plan["settings"])
+    peer = PEERS[plan["peer"]](read(plan["sets"]["train"]), plan["settings"])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     found = {"import": imported, "parameters": sum(p.numel() for p in peer.model.parameters()), **trained(peer, plan)}
     found["memory_MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -30,7 +30,7 @@ from isotropy.runs._run import Run
 # Of mallopt, in <malloc.h> of the GNU C library: from which size memory is mapped by itself, how much may lie unused at
 # the end of the heap, and numbers of bytes that no step of a training comes near.
 _MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1
-_LARGE, _ALL = 2**30, 2**31 - 1
+_LARGE, _LARGEST_OLD, _ALL = 2**30, 2**25, 2**31 - 1  # older ones refuse more than the second
 # Seconds of one wait. A signal that arrives between two looks does not end a wait, so none may last until a job ends.
 _PATIENCE = 1.0
 
@@ -252,4 +252,6 @@ def memory_kept() -> bool:
         mallopt: Any = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # not the GNU C library
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGE) and mallopt(_TRIM_THRESHOLD, _ALL))
+    return bool(
+        (mallopt(_MMAP_THRESHOLD, _LARGE) or mallopt(_MMAP_THRESHOLD, _LARGEST_OLD)) and mallopt(_TRIM_THRESHOLD, _ALL)
+    )
