@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -111,8 +110,7 @@ def ours(
     told = [f"--set={name}={value}" for name, value in entry.settings.items()]
     command = ["forcefield", "train", sets["train"], "--valid", sets["valid"], "--out", str(field_at), "--resume"]
     keys = ["--seed", str(seed), "--time", f"{time_s:g}s", *told]
-    subprocess.run([sys.executable, "-m", "isotropy", *command, *keys], check=True)
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    memory = peak([sys.executable, "-m", "isotropy", *command, *keys])
     report = json.loads((field_at / "result.json").read_text())
     model = load_force_field(field_at)
     assert isinstance(model, GauntForceField)
@@ -140,6 +138,16 @@ def ours(
         "memory_MiB": memory,
         "microseconds_per_atom": speeds(model, sizes),
     }
+
+
+def peak(command: list[str]) -> float:
+    """Runs a command and returns the most memory in MiB that it had; raises CalledProcessError where it fails."""
+    with subprocess.Popen(command) as process:
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return used.ru_maxrss / 1024
 
 
 def imported() -> float:
