@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError
-from isotropy.runs import Job, Run, map_jobs, memory_kept, threads_limited
+from isotropy.runs import Job, Run, map_jobs, threads_limited
 
 HERE = Path(__file__).parent
 
