@@ -1,6 +1,6 @@
 """A force field of copper from ase's EMT: errors, lattice constant, bulk modulus, vacancy energy, a cell that relaxes.
 
-    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--members 1]
+    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--members 1] [--set KEY=VALUE]
 
 Makes configurations of copper with and without vacancies, at volumes 12 % around that of EMT, moved by some 0.1 A,
 trains on them by `isotropy.forcefield`, and measures on others of the same kind, and on what a physicist wants of a
@@ -22,11 +22,13 @@ from ase.io import write
 from ase.optimize import BFGS
 
 from isotropy.cli._forcefield import seconds_of
+from isotropy.cli._options import settings_of
+from isotropy.fields import from_text
 from isotropy.forcefield import Recipe, evaluate_force_field, train_force_field
 from isotropy.nn import ase_calculator, load_force_field
 
 A0 = 3.5898  # of EMT, in Angstrom: volumes are around that
-RECIPE = Recipe(energy=100.0)  # of some meV/atom: forces alone would hardly see the volume
+RECIPE = {"energy": "1000"}  # of some meV/atom: forces alone would hardly see the volume
 CELLS = ((3, 3, 2), (3, 3, 3), (2, 2, 2))  # of primitive cells: 18, 27 and 8 atoms
 
 
@@ -80,6 +82,7 @@ def main() -> None:
     parser.add_argument("--test", type=int, default=60)
     parser.add_argument("--time", default="10min")
     parser.add_argument("--members", type=int, default=1)
+    parser.add_argument("--set", action="append", default=[], help="Of the recipe: energy=1000, r_max=6, ...")
     parser.add_argument("--resume", action="store_true")
     asked = parser.parse_args()
     asked.out.mkdir(parents=True, exist_ok=True)
@@ -92,7 +95,7 @@ def main() -> None:
         out=folder,
         time_s=seconds_of(asked.time),
         members=asked.members,
-        recipe=RECIPE,
+        recipe=from_text(Recipe, {**RECIPE, **settings_of(asked.set)}, of="the recipe"),
         resume=asked.resume,
     )
     print(found.table(), found.headline(), sep="\n")

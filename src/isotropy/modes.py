@@ -31,10 +31,12 @@ def modes_kept(model: Any) -> Generator[None]:
     try:
         yield
     finally:
-        # First as a whole: some modules do more than set a flag when they change their mode.
-        model.train(modes[0][1])
-        for part, training in modes:
-            part.training = training
+        # Where nothing changed, nothing is set: of small models that would be a tenth of a step of dynamics.
+        if any(part.training is not training for part, training in modes):
+            # First as a whole: some modules do more than set a flag when they change their mode.
+            model.train(modes[0][1])
+            for part, training in modes:
+                part.training = training
 
 
 @contextmanager
@@ -49,6 +51,6 @@ def evaluating(model: Any) -> Generator[None]:
     (True, False)
     """
     with modes_kept(model):
-        if isinstance(model, nn.Module):
+        if isinstance(model, nn.Module) and any(part.training for part in model.modules()):
             model.eval()
         yield

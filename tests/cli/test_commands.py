@@ -91,7 +91,7 @@ def test_discover_prints_a_verdict_for_each_group_and_writes_the_run(tmp_path: P
         (["discover", "inertia", "--workers", "0"], "workers"),
         (["discover"], "data"),
         (["datasets", "verify", "moons"], "moons"),
-        (["bench", "nothing"], "federation, fit, frames"),
+        (["bench", "nothing"], "federation, fit, force-fields, frames"),
         (["audit", "model.pt", "inertia", "--group", "O(3)"], "pickle"),
         (["audit", "model", "inertia", "--group", "O(3)"], "module:attribute"),
         (["audit", "no.such:model", "inertia", "--group", "O(3)"], "no.such:model"),

@@ -135,8 +135,9 @@ def test_the_names_of_trainers_and_names_that_are_given(tmp_path: Path) -> None:
     assert read_molecules(labelled(tmp_path, oxygen("energy=1", "pbe_forces")), forces="").forces is None
 
 
-def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path) -> None:
-    free = "1\nProperties=species:S:1:pos:R:3 energy=-3.5 config_type=IsolatedAtom\nO 0 0 0\n"
+@pytest.mark.parametrize("kind", ["IsolatedAtom", "isolated_atom"])
+def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path, kind: str) -> None:
+    free = f"1\nProperties=species:S:1:pos:R:3 energy=-3.5 config_type={kind}\nO 0 0 0\n"
     found = read_molecules(labelled(tmp_path, oxygen("energy=-7.25") + free))
     assert len(found) == 1
     assert found.forces is not None

@@ -255,3 +255,30 @@ def test_a_kill_leaves_whole_files_no_workers_and_a_run_that_continues(
     assert [outcome["seed"] for outcome in outcomes] == list(range(count))
     assert {file: file.stat().st_mtime_ns for file in finished} == finished
     assert [entry.name for entry in (path / ".run").iterdir()] == ["lock"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of the GNU C library")
+def test_memory_that_is_kept_is_not_asked_for_again() -> None:
+    """In a process of its own, which keeps its memory until it ends: pages that are touched again are no new ones."""
+    code = """
+import resource
+from isotropy.runs import memory_kept
+import torch
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.zeros(4_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = faults()
+if not memory_kept():
+    raise SystemExit(5)
+faults()
+print(first, faults())
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if said.returncode == 5:
+        pytest.skip("another C library")
+    before, after = map(int, said.stdout.split())
+    assert after < before / 20

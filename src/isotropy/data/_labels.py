@@ -22,7 +22,7 @@ _USUAL = {
     "stress": ("stress", "REF_stress", "virial", "virials", "REF_virial", "REF_virials"),
 }
 _LIKE = {"energy": ("energy",), "forces": ("force",), "stress": ("stress", "virial")}
-_ISOLATED = "IsolatedAtom"  # the config_type that trainers of force fields give to free atoms
+_ISOLATED = "isolatedatom", "isolatedatoms"  # the letters of what files call free atoms: IsolatedAtom, isolated_atom
 _ASYMMETRIC = 1e-3  # relative: codes print stresses to some four digits
 LABELS = ("energy", "forces", "stress")  # the columns of ``labelled``
 
@@ -93,11 +93,11 @@ def energies_of(frames: Sequence[Any]) -> list[float]:
 
 def free_atoms(frames: Sequence[Any], energy: str | None = None) -> tuple[list[int], dict[int, float]]:
     """The numbers of the frames that are configurations, and the energies of those that are not, by atomic number:
-    single atoms of ``config_type=IsolatedAtom``.
+    single atoms of ``config_type=IsolatedAtom``, however it is written.
 
     Raises DomainError for two of one element with energies that differ.
     """
-    free = [len(atoms) == 1 and atoms.info.get("config_type") == _ISOLATED for atoms in frames]
+    free = [len(atoms) == 1 and _letters(atoms.info.get("config_type")) in _ISOLATED for atoms in frames]
     if all(free) or not any(free):
         return list(range(len(frames))), {}
     rest = [number for number, is_free in enumerate(free) if not is_free]
@@ -115,6 +115,11 @@ def free_atoms(frames: Sequence[Any], energy: str | None = None) -> tuple[list[i
                 "leave one of the frames out",
             )
     return rest, isolated
+
+
+def _letters(word: Any) -> str:
+    """The letters of a word, small."""
+    return "".join(filter(str.isalpha, str(word))).lower()
 
 
 def _names(frames: Sequence[Any], kind: str, given: str | None) -> tuple[str, ...]:

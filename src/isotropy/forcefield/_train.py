@@ -25,11 +25,11 @@ from isotropy.nn import (
     load_force_field,
 )
 from isotropy.random import derive, spawn
-from isotropy.runs import Run, threads_limited
+from isotropy.runs import Run, memory_kept, threads_limited
 from isotropy.study import train
 from isotropy.train import Cosine, Row, fit
 
-_WARM, _TIMED = 3, 12  # steps that are not counted, and that are, when a step is timed
+_WARM, _TIMED = 5, 40  # steps that are not counted, and that are, when a step is timed
 _LOOKS = 40  # validations of a training: they cost a few per cent of it
 _MODEL = "model.safetensors"
 
@@ -38,6 +38,7 @@ def train_member(
     run: Run, *, seed: int, data: dict[str, Any], recipe: dict[str, Any], steps: int, device: str, where: str
 ) -> dict[str, Any]:
     """Trains one force field in the folder ``where`` of the run and keeps it there; its learning curve."""
+    memory_kept()
     plan: Recipe = from_json(recipe, Recipe, "recipe")
     frames = prepared(data["path"], data["valid"], Keys(**data["keys"]), seed=data["seed"])
     part = run.part(where)
@@ -135,18 +136,23 @@ def optimizer_of(model: GauntForceField, plan: Recipe) -> torch.optim.Adam:
 
 
 def steps_in(seconds: float, frames: Frames, plan: Recipe, device: str) -> tuple[int, float]:
-    """How many steps fit into so many seconds, validations included, and the seconds of one: some tried on a copy."""
+    """How many steps fit into so many seconds, validations included, and the seconds of one: some tried on a copy.
+
+    Seconds of the processor where it trains, else of the clock.
+    """
+    memory_kept()
+    clock = time.process_time if device == "cpu" else time.perf_counter
     learned = batches_of(frames, frames.train, plan, 0)
     model = started(frames, learned, plan, 0).to(device)
     trial = replace(plan, rate=1e-6)  # nothing is to be learned from them
 
     def timed(steps: int) -> float:
         tried = copy.deepcopy(model)
-        began = time.perf_counter()
+        began = clock()
         fit(
             tried, loss_of(frames, plan), learned, optimizer=optimizer_of(tried, trial), max_steps=steps, progress=False
         )
-        return time.perf_counter() - began
+        return clock() - began
 
     with threads_limited(1):  # as the job trains
         timed(_WARM)

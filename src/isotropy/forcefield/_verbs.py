@@ -55,11 +55,13 @@ def train_force_field(
     """A force field from a file of configurations, in the folder ``out``: model.safetensors, result.json, report.html.
 
     - ``valid``: what is held out: a share, a file, or "config_type=NAME".
-    - ``time_s``: seconds of training, of which a few steps are measured to know how many fit; or ``epochs``, 100 by
-      default. ``members`` of a committee are jobs of one run and share the time.
+    - ``time_s``: seconds of training, of the processor where that trains and else of the clock; a few steps are measured
+      to know how many fit; or ``epochs``, 100 by default. ``members`` of a committee are jobs of one run and share the
+      time.
     - ``recipe`` of the model and its training, ``keys`` of the labels, ``device``, ``seed``.
     - ``dynamics``: steps at constant energy that are looked at; ``audit``: whether laws of potentials are.
 
+    A process that trains keeps the memory it has given back (``runs.memory_kept``), as long as it lives.
     A run that was interrupted goes on with ``resume``: on the CPU bit for bit. Raises SchemaError and DomainError for
     files that cannot be read and parts that do not fit, RunDirectoryError for a folder of another run.
     """

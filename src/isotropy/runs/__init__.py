@@ -3,6 +3,7 @@
 from isotropy.runs._engines import cores as cores
 from isotropy.runs._engines import echo as echo
 from isotropy.runs._engines import map_jobs as map_jobs
+from isotropy.runs._engines import memory_kept as memory_kept
 from isotropy.runs._engines import threads_limited as threads_limited
 from isotropy.runs._job import Job as Job
 from isotropy.runs._job import finished as finished
