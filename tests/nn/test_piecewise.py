@@ -9,12 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from frames.bodies import person
+from frames.test_piecewise import all_shapes
+from frames.test_piecewise import motions as moves
 from isotropy.errors import DomainError, DtypeError, ShapeError
 from isotropy.frames import FrameAveraged, Partition, PCAFrame, piecewise_certificate
 from isotropy.frames._batch_norm import counted_once
 from isotropy.groups import SO, O
 from isotropy.linalg import Segments
 from isotropy.nn import PiecewiseClassifier, PiecewiseEncoder, PiecewiseSegmenter, part_targets, piecewise_loss
+from isotropy.nn.piecewise._sizes import cell_sizes
 from isotropy.nn.piecewise._standardised import Standardised
 from isotropy.random import spawn
 from isotropy.soft._invariance import untraced
@@ -149,6 +152,24 @@ def test_clouds_that_differ_a_little_are_told_apart_in_poses_never_seen() -> Non
         said = torch.cat([f(six(100 + seed), segments=clouds)[0].argmax(1) for seed in range(5)])
         assert float((said == who.repeat(5)).double().mean()) > 0.8
         assert int(f(six(100)[:60])[0].argmax(1)) == int(said[0]), "no other cloud of a batch counts"
+
+
+@pytest.mark.parametrize("group", ["E(3)", "SO(3)"])
+def test_sizes_of_cells_of_every_shape_are_theirs_wherever_each_moves(group: str) -> None:
+    """Along axes that are open there is one length: those of a cube that turns would be others each time."""
+    x, cells = all_shapes()
+    normals = torch.nn.functional.normalize(torch.randn(len(x), 3, generator=spawn(0, "n"), dtype=torch.float64), dim=1)
+    R, t = moves(len(cells), group)
+    y = (R[cells.labels] @ x[..., None])[..., 0] + t[cells.labels]
+    turned = (R[cells.labels] @ normals[..., None])[..., 0]
+    for given, there in ((None, None), (normals, turned)):
+        found = cell_sizes(x, given, cells, group)
+        assert torch.allclose(cell_sizes(y, there, cells, group), found, atol=1e-9)
+    assert float(found[:, 6:].square().sum(1).sub(1).abs().max()) < 1e-9, "shares of unit vectors"
+    alone = cells.rows(12)
+    values = torch.linalg.eigvalsh(torch.cov(x[alone].T, correction=0)).flip(0).sqrt()
+    if group == "E(3)":
+        assert torch.allclose(cell_sizes(x, None, cells)[12, :3], values, atol=1e-9)
 
 
 def test_what_is_standardised_is_what_was_seen() -> None:

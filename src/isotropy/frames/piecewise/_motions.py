@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Residuals held at a time: 64 MB.
-_HELD = 2**21
+# Residuals held at a time, which stay in the cache: 2 MB.
+_HELD = 2**18
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,8 +67,9 @@ class Poses:
     def squares(self, motions: Motions) -> Float[Tensor, "H N"]:
         """The squared distance between where each motion brings each point and where it is, summed over the poses."""
         found = []
+        first, others = self.first.mT.contiguous(), self.others.mT.contiguous()  # sums go along points
         for some in torch.arange(len(motions)).split(max(1, _HELD // self.others.numel())):
             part = motions.take(some)
-            there = self.first @ part.R.mT + part.t[..., None, :]
-            found.append((there - self.others).square().sum((1, 3)))
+            there = (part.R.flatten(0, 2) @ first).unflatten(0, part.R.shape[:3]) + part.t[..., None]
+            found.append((there - others).square().sum((1, 2)))
         return torch.cat(found) if found else self.first.new_zeros(0, len(self.first))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import scipy
 import torch
 from jaxtyping import Bool, Float, Int
@@ -181,15 +182,19 @@ class _Search:
         return guessed
 
     def _grown(self, motions: Motions) -> Motions:
-        """Each fitted again to all that it explains, until it explains no more."""
+        """Each fitted again to all that it explains, until it explains no more; of those that explain the same, one."""
+        grown, before = Motions.none(len(self.poses.others)), None
         for _ in range(_ROUNDS):
-            inside = (self.costs(motions) < self.worst).double()
-            enough = inside.sum(1) >= 4
-            motions, inside = motions.take(enough), inside[enough]
-            if not len(motions):
-                break
-            motions = self.poses.fit(inside)
-        return motions
+            inside = self.costs(motions) < self.worst
+            settled = torch.zeros(len(inside), dtype=torch.bool) if before is None else (inside == before).all(1)
+            first = _first_of_each(inside)
+            first = first[inside[first].sum(1) >= 4]
+            grown, going = grown.and_also(motions.take(first[settled[first]])), first[~settled[first]]
+            if not len(going):
+                return grown
+            before = inside[going]
+            motions = self.poses.fit(before.double())
+        return grown.and_also(motions)
 
     def _taken(self, motions: Motions, paid: Float[Tensor, " N"]) -> Motions:
         """One after another the motion that saves most, while it saves more than it costs."""
@@ -284,6 +289,12 @@ class _Search:
 def _mixed(costs: Float[Tensor, "K N"], share: Float[Tensor, " K"]) -> float:
     """What all points cost where each motion has its share of them: to say which one it is costs, too."""
     return -float(torch.logsumexp(share.log()[:, None] - costs, 0).sum())
+
+
+def _first_of_each(sets: Bool[Tensor, "H N"]) -> Int[Tensor, " h"]:
+    """The first row of each set that rows mark, in their order."""
+    _, first = np.unique(np.packbits(sets.numpy(), axis=1), axis=0, return_index=True)
+    return torch.from_numpy(first).sort().values
 
 
 def _surroundings(y: Float[Tensor, "n 3"], k: int) -> tuple[Segments, Int[Tensor, " E"]]:

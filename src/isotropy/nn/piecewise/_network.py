@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.frames import MixturePartition, Partition, PiecewiseLayer, voronoi_partition
 from isotropy.linalg import Segments, check_points
+from isotropy.nn.piecewise._sizes import cell_sizes
 from isotropy.nn.piecewise._standardised import Standardised
 from isotropy.reps import Rep, Scalar, Vector
 from isotropy.settings import Settled
@@ -201,9 +202,11 @@ class PiecewiseSegmenter(_OnEncoder):
 class PiecewiseClassifier(_OnEncoder):
     """The class of each cloud: ``logits (clouds, num_classes)``, the Partitions of the layers, a PiecewiseTrace.
 
-    The settings are those of PiecewiseSegmenter. What is pooled over points, by the mean and the largest, are numbers
-    that no motion of a cell changes; where parts lie to each other is not seen. Clouds of different classes differ in
-    these by little, so they are taken about their mean, in units of their deviation, over the clouds seen in training.
+    The settings are those of PiecewiseSegmenter. Of each point a small network sees how large its last cell is along
+    the axes of that, and the scalars of the encoder; what it makes of these is pooled over points, by the mean and the
+    largest. No motion of a cell changes any of it; where parts lie to each other is not seen. Clouds of different
+    classes differ by little beside what a thigh and a foot differ by: sizes, and what is pooled, are taken about their
+    mean, in units of their deviation, over the clouds seen in training.
 
     >>> logits, cells, trace = PiecewiseClassifier(4)(torch.randn(30, 3, generator=torch.Generator().manual_seed(0)))
     >>> logits.shape
@@ -215,10 +218,13 @@ class PiecewiseClassifier(_OnEncoder):
         _check_classes(num_classes)
         self.num_classes = num_classes
         self.encoder = PiecewiseEncoder(group, size, **settings)
-        width = _PLANS[size].width
-        self.numbers = PiecewiseLayer(
-            self.encoder.rep_out, width * Scalar, group, settings.get("k_local", 10), width=width
-        )
+        width, self.scalars = _PLANS[size].width, _PLANS[size].channels[-1]
+        sizes = 9 if self.encoder.normals else 6
+        self.sizes = Standardised(sizes)
+        self.numbers = nn.Sequential(
+            nn.Linear(sizes + self.scalars, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
+            nn.Linear(width, width),
+        )  # fmt: skip
         self.head = nn.Sequential(
             Standardised(2 * width), nn.Linear(2 * width, width), nn.ReLU(), nn.Linear(width, num_classes)
         )
@@ -230,8 +236,9 @@ class PiecewiseClassifier(_OnEncoder):
         self, x: Tensor, normals: Tensor | None = None, segments: Segments | None = None
     ) -> tuple[Float[Tensor, "clouds classes"], list[Partition], PiecewiseTrace]:
         feats, cells, trace = self.encoder(x, normals, segments)
-        numbers, _ = self.numbers(x, feats, cells[-1])
-        clouds = cells[-1].clouds
+        last, clouds = cells[-1], cells[-1].clouds
+        sizes = self.sizes(last.cells.gather(cell_sizes(x, normals, last, self.encoder.group)))
+        numbers = self.numbers(torch.cat([sizes, feats[:, : self.scalars]], 1))
         return self.head(torch.cat([clouds.mean(numbers), clouds.max(numbers)], 1)), cells, trace
 
 
