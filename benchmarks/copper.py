@@ -1,6 +1,7 @@
 """A force field of copper from ase's EMT: errors, lattice constant, bulk modulus, vacancy energy, a cell that relaxes.
 
-    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--members 1] [--set KEY=VALUE]
+    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--members 1]
+                                [--set KEY=VALUE]
 
 Makes configurations of copper with and without vacancies, at volumes 12 % around that of EMT, moved by some 0.1 A,
 trains on them by `isotropy.forcefield`, and measures on others of the same kind, and on what a physicist wants of a

@@ -51,7 +51,9 @@ def train(
     valid: Annotated[
         str, typer.Option("--valid", help="What is held out: a share, a file, or config_type=NAME.")
     ] = "0.1",
-    time: Annotated[str | None, typer.Option("--time", help="Training time of a core, such as 10min, 90s or 2h.")] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Training time of a core, such as 10min, 90s or 2h.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", min=1, help="Or: passes over the data (100).")] = None,
     members: Annotated[int, typer.Option("--members", min=1, help="A committee of so many.")] = 1,
     energy_key: EnergyKey = None,

@@ -140,7 +140,8 @@ def read_molecules(
     - ``energy`` (eV), ``forces`` (eV/Angstrom), ``stress`` (eV/Angstrom^3; a virial, in eV, where the name says so):
       what the file calls its labels, by default ``energy`` or ``REF_energy`` and so on, else the one name that looks
       like it, which a LabelsWarning tells; "" goes without. Configurations may have some of the three.
-    - Single atoms of ``config_type=IsolatedAtom`` (or isolated_atom) are no configurations: their energies are ``isolated``.
+    - Single atoms of ``config_type=IsolatedAtom`` (or isolated_atom) are no configurations: their energies are
+      ``isolated``.
     - Atoms outside of their cell, along directions that repeat, are wrapped into it, which ``notes`` tells.
 
     Raises SchemaError for a file that ase cannot read, labels that cannot be told apart, configurations without any,

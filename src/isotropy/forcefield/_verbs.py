@@ -55,9 +55,9 @@ def train_force_field(
     """A force field from a file of configurations, in the folder ``out``: model.safetensors, result.json, report.html.
 
     - ``valid``: what is held out: a share, a file, or "config_type=NAME".
-    - ``time_s``: seconds of training, of the processor where that trains and else of the clock; a few steps are measured
-      to know how many fit; or ``epochs``, 100 by default. ``members`` of a committee are jobs of one run and share the
-      time.
+    - ``time_s``: seconds of training, of the processor where that trains and else of the clock; a few steps are
+      measured to know how many fit; or ``epochs``, 100 by default. ``members`` of a committee are jobs of one run and
+      share the time.
     - ``recipe`` of the model and its training, ``keys`` of the labels, ``device``, ``seed``.
     - ``dynamics``: steps at constant energy that are looked at; ``audit``: whether laws of potentials are.
 
