@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 import torch
@@ -167,7 +168,7 @@ def _reference(name: str, model: nn.Module, sites: Sites) -> Tensor:
     return w
 
 
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "fedprox": {"mu": 0.05},
     "moon": {"mu": 0.7},
     "fedproto": {"mu": 1.5},
