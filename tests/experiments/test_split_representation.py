@@ -106,14 +106,14 @@ def test_the_report_shows_pictures_planes_and_scores_with_floor_and_ceiling(
     ("told", "said"),
     [
         ({"supervised": 0.9, "split": 0.8}, "poses: a ceiling."),
-        ({"supervised": 0.6, "split": 0.8}, "no ceiling here"),
+        ({"supervised": 0.6, "split": 0.8}, "no ceiling here, for others pass it, and it learns few objects by heart."),
         ({"split": 0.8}, "a constant answer has."),
     ],
 )
 def test_bars_say_whether_supervision_is_a_ceiling(told: dict[str, float], said: str) -> None:
     lines = tuple(Score(METHODS, "top-1, all", method, "", (value,), 0, 0.0) for method, value in told.items())
     (bars,) = bars_of(SplitRepresentation(scores=lines, config={"pictures": {"families": 2}}))
-    assert bars.caption.endswith((said, f"{said}, for others pass it: few objects are learned by heart."))  # type: ignore[attr-defined]
+    assert bars.caption.endswith(said)  # type: ignore[attr-defined]
 
 
 Line = tuple[str, str, str]
