@@ -228,7 +228,9 @@ def test_the_residual_network_has_its_published_size() -> None:
 
 @pytest.mark.parametrize(("group_input", "pose"), [("irreps", "object"), ("quat", "world")])
 def test_the_exact_simulator_is_found_from_pairs(group_input: str, pose: str) -> None:
-    hidden, found = (HyperPredictor(27, group_input, "homomorphism", pose).double() for _ in range(2))
+    hidden, found = (
+        HyperPredictor(27, group_input, "homomorphism", pose).double().requires_grad_(False) for _ in range(2)
+    )
     views = latents.sample(120, generator=spawn(0, "views"))
     g = latents.relative(views[:60], views[60:], group_input, pose)
     y = normal(60, 27) @ torch.diag(torch.linspace(0.3, 3, 27).double())  # not white
