@@ -215,3 +215,12 @@ def test_pieces_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert product(x[:1], y).shape == out.shape
     for one, other in zip(*found, strict=True):
         assert (one - other).abs().max() < 1e-12 * one.abs().max()
+
+
+def test_channels_stay_together(draw: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have weights of their own: features without a batch are no rows to take apart."""
+    use(monkeypatch, costs(Prices(1.0, 1.0, 0.0), Prices(10.0, 1.0, 0.0), piece=100))
+    product = GauntProduct(1, 1, 1, channels=50, weights="rank").double()
+    x, y = draw(50, 4), draw(50, 4)
+    assert product._form(x, y)[1] == 0
+    assert (product(x, y) - product(x[None], y[None])[0]).abs().max() < 1e-12
