@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(
 def test_what_cannot_be_measured_is_as_shipped(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     still = {"perf_counter": lambda: 0.0, "thread_time": lambda: 0.0, "get_clock_info": time.get_clock_info}
     monkeypatch.setattr(calibration, "time", SimpleNamespace(**still))
-    monkeypatch.setattr(calibration, "SAMPLES", dict.fromkeys(FORMS, ((1, 1, 2),)))
+    monkeypatch.setattr(calibration, "SAMPLES", ((1, 1, 2),))
     assert product_costs() is SHIPPED
     assert not folder.exists()
 
@@ -215,3 +215,12 @@ def test_pieces_change_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert product(x[:1], y).shape == out.shape
     for one, other in zip(*found, strict=True):
         assert (one - other).abs().max() < 1e-12 * one.abs().max()
+
+
+def test_channels_stay_together(draw: Callable[..., Tensor], monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have weights of their own: features without a batch are no rows to take apart."""
+    use(monkeypatch, costs(Prices(1.0, 1.0, 0.0), Prices(10.0, 1.0, 0.0), piece=100))
+    product = GauntProduct(1, 1, 1, channels=50, weights="rank").double()
+    x, y = draw(50, 4), draw(50, 4)
+    assert product._form(x, y)[1] == 0
+    assert (product(x, y) - product(x[None], y[None])[0]).abs().max() < 1e-12

@@ -96,6 +96,7 @@ class SphereProduct(Settled, Operation):
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
         self.usual = single and not check_finite and max(L1, L2, L3) <= door.HIGH
+        self.axes = 3 if channels is not None or len(self.parities_out) > 1 else 2  # one more than belong together
         count = channels or 1
         self.rep_in = (spheres(L1, parities[0], count), spheres(L2, parities[1], count))
         self.rep_out = spheres(L3, self.parities_out, count)
@@ -240,7 +241,7 @@ class SphereProduct(Settled, Operation):
             if rows <= band.rows:
                 break
         # A piece is never smaller than what the model counts on: a last one that would be is shared by the others.
-        if not band.piece or rows < 2 * band.piece or not alike or x.dim() < 2 + (len(self.parities_out) > 1):
+        if not band.piece or rows < 2 * band.piece or not alike or x.dim() < self.axes:
             return forms[band.method], 0
         return forms[band.method], -(-x.shape[0] // max(rows // band.piece, 1))
 
