@@ -1,7 +1,6 @@
 """A force field of copper from ase's EMT: errors, lattice constant, bulk modulus, vacancy energy, a cell that relaxes.
 
-    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--members 1]
-                                [--set KEY=VALUE]
+    python benchmarks/copper.py --out runs/copper [--frames 300] [--test 60] [--time 10min] [--set KEY=VALUE]
 
 Makes configurations of copper with and without vacancies, at volumes 12 % around that of EMT, moved by some 0.1 A,
 trains on them by `isotropy.forcefield`, and measures on others of the same kind, and on what a physicist wants of a
@@ -29,7 +28,7 @@ from isotropy.forcefield import Recipe, evaluate_force_field, train_force_field
 from isotropy.nn import ase_calculator, load_force_field
 
 A0 = 3.5898  # of EMT, in Angstrom: volumes are around that
-RECIPE = {"energy": "1000"}  # of some meV/atom: forces alone would hardly see the volume
+RECIPE = {"energy": "100"}  # of some meV/atom: forces alone would hardly see the volume
 CELLS = ((3, 3, 2), (3, 3, 3), (2, 2, 2))  # of primitive cells: 18, 27 and 8 atoms
 
 
