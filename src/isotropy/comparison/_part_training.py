@@ -14,6 +14,7 @@ from isotropy.comparison._part_networks import OfCells, PointNetwork
 from isotropy.data import Batches, Moved
 from isotropy.frames.parts import motions_of
 from isotropy.groups import parse
+from isotropy.groups.parts import matrix
 from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error
 from isotropy.optics import measure_peak
@@ -114,7 +115,7 @@ def _moved(group: str, vectors: bool) -> Callable[..., Any]:
     own, law = parse(group), motions_of(group, 1.0)
 
     def move(x: Tensor, y: Tensor, part: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        g = law.draw(len(x), generator).to(x)[:, None]
+        g = matrix(law.draw(len(x), generator)).to(x)[:, None]
         return (1 * Point).act(own, g, x), (y.shape[-1] // 3 * Vector).act(own, g, y) if vectors else y, part
 
     return move

@@ -32,7 +32,8 @@ def orthogonal_intertwiner(
     white = torch.linalg.solve(spread + floor, y.mT).mT
     X = torch.randn(spread.shape, generator=generator, dtype=y.dtype)
     for _ in range(_AVERAGES):
-        X = torch.nn.functional.normalize(z.mT @ act(white @ X), dim=(0, 1))
+        X = z.mT @ act(white @ X)
+        X = X / X.norm().clamp_min(torch.finfo(X.dtype).tiny)
     Q, least = _polar(X), torch.inf
     best = Q
     for _ in range(_MOST):

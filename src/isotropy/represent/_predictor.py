@@ -78,6 +78,7 @@ class HyperPredictor(Settled):
             )  # fmt: skip
         else:
             self.skew = nn.Parameter(torch.randn(dim, dim) / dim**0.5)
+            self.base: Tensor
             self.register_buffer("base", torch.eye(dim))
 
     def settings(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Networks that classify shapes by invariants of their points: without pseudoscalars, and with them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -41,7 +41,7 @@ class ShapeNetwork(nn.Module):
         self.head = Dense([self.parts * width + 1, _HIDDEN, classes], generator)
 
     def _round(self, L_in: int, degree: int, L_out: int, generator: Generator) -> nn.Module:
-        sizes = {"channels": self.width, "n_types": self.kinds}
+        sizes: dict[str, Any] = {"channels": self.width, "n_types": self.kinds}
         radial = [_BASIS, _HIDDEN]
         if self.parts == 1:
             return Interaction(

@@ -118,7 +118,7 @@ def measure(machine: str, clock: Callable[[], float]) -> ProductCosts:
             forward[key] = partial(_forward, form, x, y)
             gradients[key] = partial(_gradients, form, x.clone().requires_grad_(), y.clone().requires_grad_())
     times = _least([*forward.values(), *gradients.values()], clock)
-    prices = [
+    prices: list[dict[Method, Prices]] = [
         {form: _fitted(form, {key: s for key, s in zip(calls, part, strict=True) if key[0] == form}) for form in FORMS}
         for calls, part in ((forward, times[: len(forward)]), (gradients, times[len(forward) :]))
     ]

@@ -95,9 +95,10 @@ class ProductCosts:
         """Raises SchemaError for what is no such record, or has constants that are no costs."""
         try:
             told = json.loads(text)
-            forward, gradients = (
+            prices: list[dict[Method, Prices]] = [
                 {form: Prices(**told[name][form]) for form in FORMS} for name in ("forward", "gradients")
-            )
+            ]
+            forward, gradients = prices
             found = cls(str(told["machine"]), forward, gradients, int(told["piece"]))
             sound = found.piece >= 0 and all(map(_sound, (*forward.values(), *gradients.values())))
         except (ValueError, TypeError, KeyError) as error:

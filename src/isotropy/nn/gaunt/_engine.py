@@ -88,7 +88,7 @@ class SphereProduct(Settled, Operation):
         out = (products if even else set[int]()) | ({-p for p in products} if odd else set[int]())
         self.parities_out: Parities = tuple(sorted(out, reverse=True))
         self.method: Literal["auto"] | Method = method
-        self.in_graphs = self._in_graphs()
+        self.in_graphs: Method = self._in_graphs()
         self.bands = self._bands()
         # The one for graphs first: whoever looks for "the" constants of a product finds those.
         for each in dict.fromkeys((self.in_graphs, *(band.method for bands in self.bands for band in bands))):
@@ -237,8 +237,11 @@ class SphereProduct(Settled, Operation):
             sizes = zip_longest(reversed(x.shape[:-1]), reversed(y.shape[:-1]), fillvalue=1)
             rows = math.prod(max(pair) for pair in sizes)
         learned = torch.is_grad_enabled() and (self.weights != "none" or x.requires_grad or y.requires_grad)
-        for band in self.bands[learned]:
-            if rows <= band.rows:
+        bands = self.bands[learned]
+        band = bands[-1]  # of any number of rows
+        for each in bands:
+            if rows <= each.rows:
+                band = each
                 break
         # A piece is never smaller than what the model counts on: a last one that would be is shared by the others.
         if not band.piece or rows < 2 * band.piece or not alike or x.dim() < self.axes:
