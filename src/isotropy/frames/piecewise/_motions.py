@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -66,10 +67,26 @@ class Poses:
 
     def squares(self, motions: Motions) -> Float[Tensor, "H N"]:
         """The squared distance between where each motion brings each point and where it is, summed over the poses."""
+        found = [(rest.square()).sum((1, 2)) for _, rest in self._rests(motions)]
+        return torch.cat(found) if found else self.first.new_zeros(0, len(self.first))
+
+    def apart(self, motions: Motions) -> Float[Tensor, "H N"]:
+        """The squared distance of a point in all poses from the place whose images under each motion are nearest.
+
+        Noise in the first pose moves the images in all others alike: what they have in common, c = sum_v R_v^T r_v of
+        the W rests r_v, counts for less, sum_v |r_v|^2 - |c|^2 / (W + 1). Of noise with the deviation s of a coordinate
+        in each pose this is s^2 times chi-squared with 3 W degrees of freedom.
+        """
         found = []
-        first, others = self.first.mT.contiguous(), self.others.mT.contiguous()  # sums go along points
+        for part, rest in self._rests(motions):
+            common = part.R.mT.transpose(1, 2).flatten(2) @ rest.flatten(1, 2)
+            found.append(rest.square().sum((1, 2)) - common.square().sum(1) / (1 + len(self.others)))
+        return torch.cat(found) if found else self.first.new_zeros(0, len(self.first))
+
+    def _rests(self, motions: Motions) -> Iterator[tuple[Motions, Float[Tensor, "h W 3 N"]]]:
+        """Some motions at a time, and from where points are to where these bring them; sums go along points."""
+        first, others = self.first.mT.contiguous(), self.others.mT.contiguous()
         for some in torch.arange(len(motions)).split(max(1, _HELD // self.others.numel())):
             part = motions.take(some)
-            there = (part.R.flatten(0, 2) @ first).unflatten(0, part.R.shape[:3]) + part.t[..., None]
-            found.append((there - others).square().sum((1, 2)))
-        return torch.cat(found) if found else self.first.new_zeros(0, len(self.first))
+            there = (part.R.flatten(0, 2) @ first).unflatten(0, part.R.shape[:3])
+            yield part, there + part.t[..., None] - others

@@ -148,8 +148,8 @@ class _Search:
         return self.dof * math.log(len(self.poses.first))
 
     def costs(self, motions: Motions) -> Float[Tensor, "H N"]:
-        """Half of the squared distance in units of its variance: both ends of a motion are noisy."""
-        return (self.poses.squares(motions) / (4 * self.noise**2)).clamp_max(self.worst)
+        """Half of the squared distance in units of the variance of a coordinate, in which all poses are noisy."""
+        return (self.poses.apart(motions) / (2 * self.noise**2)).clamp_max(self.worst)
 
     def run(self) -> tuple[Motions, Int[Tensor, " N"]]:
         """Motions that pay, and the one of each point."""
@@ -211,14 +211,17 @@ class _Search:
     def _in_turn(self, motions: Motions) -> Motions:
         """Points and motions fitted in turn; of two that one motion explains as well, for its price, one goes."""
         label = self.costs(motions).argmin(0)
-        for _ in range(4 * _ROUNDS):
+        for turn in range(1, 4 * _ROUNDS + 1):
             motions = self._fitted(motions, label)
             again = self.costs(motions).argmin(0)
-            if bool(torch.equal(again, label)):
-                joined = self._joined(motions, label)
-                if joined is None:
+            settled = bool(torch.equal(again, label))
+            # Points of one part that two motions explain alike change sides for long: they are not waited for.
+            if settled or turn % _ROUNDS == 0:
+                joined = self._joined(motions, again)
+                if joined is not None:
+                    motions, again = joined, self.costs(joined).argmin(0)
+                elif settled:
                     break
-                motions, again = joined, self.costs(joined).argmin(0)
             label = again
         return motions
 
@@ -282,8 +285,8 @@ class _Search:
 
     def noise_of(self, motions: Motions, label: Int[Tensor, " N"]) -> float:
         """From how far motions leave their points, by the median: what no motion explains does not count."""
-        square = self.poses.squares(motions).gather(0, label[None])[0]
-        return float((square.median() / (2 * scipy.stats.chi2.median(self.dof))).sqrt())
+        square = self.poses.apart(motions).gather(0, label[None])[0]
+        return float((square.median() / scipy.stats.chi2.median(self.dof)).sqrt())
 
 
 def _mixed(costs: Float[Tensor, "K N"], share: Float[Tensor, " K"]) -> float:
@@ -320,7 +323,7 @@ def _told(search: _Search, motions: Motions, label: Int[Tensor, " N"], centres: 
     place = torch.full_like(sizes, -1).index_put((kept,), torch.arange(len(kept)))
     motions, label = motions.take(kept), place[label]
     squares = search.poses.squares(motions)
-    costs = squares / (4 * search.noise**2)
+    costs = search.poses.apart(motions) / (2 * search.noise**2)
     own = costs.gather(0, label[None])[0]
     others = costs.scatter(0, label[None], torch.inf).amin(0)
     undecided = (own >= search.worst) | (others - own < _ODDS)
