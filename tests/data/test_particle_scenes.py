@@ -177,7 +177,7 @@ def test_broken_trials_are_refused_in_words(tmp_path: Path, write: Write) -> Non
     with pytest.raises(DomainError, match="points=0"):
         read_physion(tmp_path / "a.hdf5", points=0)
     for changed, said in (
-        ({"static/model_names": np.array([b"pyramid"])}, "2 objects, 1 names"),
+        ({"static/model_names": np.array([b"pyramid"])}, "2 objects, 1 name,"),
         ({"static/scale": np.ones((1, 3))}, r"scale \(1, 3\)"),
         ({"frames/0002/objects/rotations": np.ones((2, 3))}, "in all frames"),
         ({"static/mesh/vertices_0": np.zeros((0, 3))}, "no object has a mesh"),

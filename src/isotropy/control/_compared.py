@@ -27,8 +27,9 @@ _COLUMNS = (
 
 @dataclass(frozen=True)
 class Training:
-    """One by ``name``, policy and seed: its ``body``, what it took, and its looks without noise: ``curve`` has the
-    columns transitions, updates, cpu_s and evaluated."""
+    """One by ``name``, policy and seed: what is told of its ``body``, how many ``transitions``, ``updates`` and
+    ``cpu_seconds`` it took, and its looks without noise: ``curve`` has the columns transitions, updates, cpu_s and
+    evaluated."""
 
     name: str
     body: Bearings

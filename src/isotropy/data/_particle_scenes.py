@@ -138,7 +138,8 @@ def read_physion(path: str | Path, *, points: int = 64, seed: int = 0) -> Partic
         frames = sorted(_group(file, "frames", path))
         if len(names) != len(ids) or not frames:
             raise SchemaError(
-                f"{path}: {counted(len(ids), 'object')}, {len(names)} names, {counted(len(frames), 'frame')}",
+                f"{path}: {counted(len(ids), 'object')}, {counted(len(names), 'name')}, "
+                f"{counted(len(frames), 'frame')}",
                 "a name for each, frames",
             )
         own = "particles" in _group(file, f"frames/{frames[0]}", path)
