@@ -91,7 +91,8 @@ class SphereProduct(Settled, Operation):
         self.in_graphs: Method = self._in_graphs()
         self.bands = self._bands()
         # The one for graphs first: whoever looks for "the" constants of a product finds those.
-        for each in dict.fromkeys((self.in_graphs, *(band.method for bands in self.bands for band in bands))):
+        forms: tuple[Method, ...] = (self.in_graphs, *(band.method for bands in self.bands for band in bands))
+        for each in dict.fromkeys(forms):
             self.add_module(each, self._carrier(each))
         self.simple = weights == "none" and not odd and len(parities[0]) == len(parities[1]) == 1
         single = len(parities[0]) == len(parities[1]) == 1 and (channels is not None or len(self.parities_out) == 1)
