@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from isotropy.comparison._methods import EXACT, KINDS, Budget, kinds_of, methods_of
+from isotropy.comparison._part_training import PART_KINDS
 from isotropy.comparison._trainees import Trainee, trainee_of
 from isotropy.comparison._training import folds_of, validation_rows
 from isotropy.data import load
@@ -149,4 +150,4 @@ def test_unknown_methods_are_refused_with_the_known_ones(listed: str | list[str]
 
 def test_all_kinds_are_compared_by_default() -> None:
     assert kinds_of(None) == KINDS
-    assert set(EXACT) < set(KINDS)
+    assert set(EXACT) < {*KINDS, *PART_KINDS}

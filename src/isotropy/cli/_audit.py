@@ -13,6 +13,7 @@ from isotropy.cli._app import app
 from isotropy.cli._options import (
     DATA_HELP,
     Out,
+    Piecewise,
     Resume,
     SchemaFile,
     Seed,
@@ -62,15 +63,7 @@ def audit(
         str | None,
         typer.Option("--blocks", metavar="NAME", help="With --memory: which blocks, e.g. encoder.layers."),
     ] = None,
-    piecewise: Annotated[
-        str | None,
-        typer.Option(
-            "--piecewise",
-            metavar="ARRAY",
-            help="Parts that move each by itself: an array of DATA (.npz) with the part of each point, or a "
-            "partition.npz of discover --parts.",
-        ),
-    ] = None,
+    piecewise: Piecewise = None,
     env: Annotated[
         str | None,
         typer.Option(

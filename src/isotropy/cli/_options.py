@@ -35,6 +35,15 @@ Out = Annotated[Path | None, typer.Option("--out", help="The directory of this r
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the interrupted run in --out.")]
 Workers = Annotated[int | None, typer.Option("--workers", min=1, help="Jobs at a time; by default one for each core.")]
 Address = Annotated[str | None, typer.Option("--address", help="A Ray cluster; --out on shared storage.")]
+Piecewise = Annotated[
+    str | None,
+    typer.Option(
+        "--piecewise",
+        metavar="ARRAY",
+        help="Parts that move each by itself: an array of DATA (.npz) with the part of each point, or a partition.npz "
+        "of discover --parts.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", help="Equal seeds give equal results.")]
 
 

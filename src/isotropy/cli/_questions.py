@@ -254,15 +254,7 @@ def compare(
         str | None,
         typer.Option("--memory", metavar="SIZE", help="A budget for every method's passes, e.g. 2GB: plan or refuse."),
     ] = None,
-    piecewise: Annotated[
-        str | None,
-        typer.Option(
-            "--piecewise",
-            metavar="ARRAY",
-            help="Parts that move each by itself: an array of DATA (.npz) with the part of each point, or a "
-            "partition.npz of discover --parts.",
-        ),
-    ] = None,
+    piecewise: ask.Piecewise = None,
     title: ask.Title = None,
 ) -> None:
     """Which way to use a symmetry wins: none, augmentation, soft, frames, invariant coordinates or exact layers?

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal, TypeVar, get_args
 
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.estimate import Estimate
@@ -16,6 +16,7 @@ from isotropy.report import Tone
 from isotropy.reps import linear_part
 from isotropy.study import Candidate, Finding, Problem, penalised
 
+K = TypeVar("K", bound=str)
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EXACT = ("frames", "coordinates", "layers", "given parts", "found parts")
@@ -122,19 +123,21 @@ class Budget:
         return cls() if rows <= 5000 else cls(steps=1000, channels=32)
 
 
-def kinds_of(listed: str | Sequence[str] | None) -> tuple[Kind, ...]:
-    """The kinds of methods asked for, "plain" always among them; raises SchemaError for another word.
+def kinds_of(listed: str | Sequence[str] | None, known: tuple[K, ...] = KINDS) -> tuple[K, ...]:
+    """The kinds of methods asked for, "plain" always among them; raises SchemaError for another word than ``known``.
 
     >>> kinds_of("frames,layers")
     ('plain', 'frames', 'layers')
     """
     if listed is None:
-        return KINDS
+        return known
     words = [str(word).strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
-    unknown = [word for word in words if word not in KINDS]
+    unknown = [word for word in words if word not in known]
     if unknown or not words:
-        raise SchemaError(f"methods {unknown or 'none'}", "some of " + ", ".join(KINDS), "methods='frames,layers'")
-    return tuple(kind for kind in KINDS if kind == "plain" or kind in words)
+        raise SchemaError(
+            f"methods {unknown or 'none'}", "some of " + ", ".join(known), f"methods={','.join(known[1:3])!r}"
+        )
+    return tuple(kind for kind in known if kind == "plain" or kind in words)
 
 
 def methods_of(problem: Problem, kinds: Sequence[Kind] = KINDS, *, own: bool = False) -> tuple[Method, ...]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.comparison._methods import Budget, Method
+from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._part_training import CLOUDS, PART_KINDS, PartKind, train_parts
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._table import comparison_of
@@ -74,7 +74,7 @@ def compare_parts(
     one_of("group", group, _GROUPS)
     x, y, rep = _checked(x, y, rep_out)
     corresponding, given = _parts(x, part)
-    kinds = _kinds(methods)
+    kinds = kinds_of(methods, PART_KINDS)
     found, missing = _found(x, corresponding) if "found parts" in kinds else (None, "")
     listed = tuple(_method(kind, group, given, found, missing) for kind in kinds)
     asked = _candidates(group, listed)
@@ -161,15 +161,6 @@ def _parts(x: Tensor, part: Tensor) -> tuple[bool, Int[Tensor, "n N"]]:
     if len(numbers) < 2:
         raise SchemaError("one part", "two parts or more", "isotropy discover POSES.npz --parts finds them")
     return part.ndim == 1, place.expand(x.shape[:2])
-
-
-def _kinds(listed: str | Sequence[str] | None) -> tuple[PartKind, ...]:
-    if listed is None:
-        return PART_KINDS
-    words = [str(word).strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
-    for word in words or [""]:
-        one_of("methods", word, PART_KINDS)
-    return tuple(kind for kind in PART_KINDS if kind == "plain" or kind in words)
 
 
 def _found(x: Tensor, corresponding: bool) -> tuple[Int[Tensor, " N"] | None, str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from isotropy.comparison._methods import Budget, Method
+from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._picture_training import (
     PICTURE_KINDS,
     PICTURES,
@@ -56,7 +56,7 @@ def compare_pictures(
     that are none of these.
     """
     began = time.monotonic()
-    kinds = _kinds(methods)
+    kinds = kinds_of(methods, PICTURE_KINDS)
     counts = torch.bincount(pictures.y)
     present = counts[counts > 0]
     if len(present) < 2 or int(present.min()) < _FOLDS * _FEWEST:
@@ -106,17 +106,6 @@ def compare_pictures(
             data, listed, found, fold, torch.arange(len(pictures)), asked, budget, notes=(*pictures.notes, said)
         )
         return answer.write(replace(result, **answer.stamp()))
-
-
-def _kinds(listed: str | Sequence[str] | None) -> tuple[PictureKind, ...]:
-    if listed is None:
-        return PICTURE_KINDS
-    words = [str(word).strip() for word in (listed.split(",") if isinstance(listed, str) else listed)]
-    unknown = [word for word in words if word not in PICTURE_KINDS]
-    if unknown or not words:
-        expected = "some of " + ", ".join(PICTURE_KINDS)
-        raise SchemaError(f"methods {unknown or 'none'} on pictures", expected, "methods='augmentation,frames'")
-    return tuple(kind for kind in PICTURE_KINDS if kind == "plain" or kind in words)
 
 
 def _methods(
