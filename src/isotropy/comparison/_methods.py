@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, TypeVar, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from isotropy.errors import IsotropyError, SchemaError
 from isotropy.estimate import Estimate
@@ -16,7 +16,6 @@ from isotropy.report import Tone
 from isotropy.reps import linear_part
 from isotropy.study import Candidate, Finding, Problem, penalised
 
-K = TypeVar("K", bound=str)
 Kind = Literal["plain", "augmentation", "soft", "frames", "coordinates", "layers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 EXACT = ("frames", "coordinates", "layers", "given parts", "found parts")
@@ -123,7 +122,7 @@ class Budget:
         return cls() if rows <= 5000 else cls(steps=1000, channels=32)
 
 
-def kinds_of(listed: str | Sequence[str] | None, known: tuple[K, ...] = KINDS) -> tuple[K, ...]:
+def kinds_of(listed: str | Sequence[str] | None, known: tuple[str, ...] = KINDS) -> tuple[Any, ...]:
     """The kinds of methods asked for, "plain" always among them; raises SchemaError for another word than ``known``.
 
     >>> kinds_of("frames,layers")

@@ -74,7 +74,7 @@ def compare_parts(
     one_of("group", group, _GROUPS)
     x, y, rep = _checked(x, y, rep_out)
     corresponding, given = _parts(x, part)
-    kinds = kinds_of(methods, PART_KINDS)
+    kinds: tuple[PartKind, ...] = kinds_of(methods, PART_KINDS)
     found, missing = _found(x, corresponding) if "found parts" in kinds else (None, "")
     listed = tuple(_method(kind, group, given, found, missing) for kind in kinds)
     asked = _candidates(group, listed)

@@ -56,7 +56,7 @@ def compare_pictures(
     that are none of these.
     """
     began = time.monotonic()
-    kinds = kinds_of(methods, PICTURE_KINDS)
+    kinds: tuple[PictureKind, ...] = kinds_of(methods, PICTURE_KINDS)
     counts = torch.bincount(pictures.y)
     present = counts[counts > 0]
     if len(present) < 2 or int(present.min()) < _FOLDS * _FEWEST:
