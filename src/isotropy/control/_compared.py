@@ -81,9 +81,10 @@ class Trainings(Answer[Training]):
 
     def blocks(self) -> Sequence[Block]:
         levels = [("random", self._body.random), ("no torque", self._body.still)]
+        shown = [(one, look) for one, look in zip(self.trainings, self._looks(), strict=True) if one.curve]
         curves = [
             Curves(
-                [Curve(one.name, one.curve[column], one.curve["evaluated"]) for one in self.trainings if one.curve],
+                [Curve(one.name, one.curve[column], one.curve["evaluated"], look=look) for one, look in shown],
                 xlabel=called, ylabel="return", levels=levels, title=f"By {called}",
             )
             for column, called in _AXES
@@ -91,9 +92,15 @@ class Trainings(Answer[Training]):
         return [
             Text(self.headline(), style="headline", title="Found"),
             self.summary(),
-            *section("Learning", *(curves if any(one.curve for one in self.trainings) else [])),
+            *section("Learning", *(curves if shown else [])),
             *section("Every direction", *self._roses()),
         ]
+
+    def _looks(self) -> list[tuple[int, int]]:
+        """A colour for each policy, and dashes for each of its trainings."""
+        policies = [one.name.partition(", seed ")[0] for one in self.trainings]
+        known = list(dict.fromkeys(policies))
+        return [(known.index(policy), policies[:place].count(policy)) for place, policy in enumerate(policies)]
 
     def _roses(self) -> Sequence[Block]:
         """The returns of all by bearing: the distance from the middle is the return."""
