@@ -36,7 +36,7 @@ class OfCells(nn.Module):
 
     With a ``group`` ("E(3)", "SE(3)", "O(3)", "SO(3)") every part is seen in its own frames, over which outputs are
     averaged: exactly equivariant when each part moves by itself, or, where there is one part, when the whole does.
-    Without one (None) the whole cloud is seen as it is. ``vectors`` says that outputs are Vectors and not numbers.
+    Without one (None) every part is seen as it is. ``vectors`` says that outputs are Vectors and not numbers.
 
     >>> network = OfCells(PointNetwork(3, width=8), "E(3)", vectors=True)
     >>> x = torch.randn(1, 6, 3)
@@ -50,7 +50,7 @@ class OfCells(nn.Module):
 
     def forward(self, x: Float[Tensor, "B n 3"], part: Int[Tensor, "B n"]) -> Float[Tensor, "B n o"]:
         B, n, _ = x.shape
-        cells = cells_of(part if self.group is not None else torch.zeros_like(part))
+        cells = cells_of(part)
         flat = x.flatten(0, 1)
         if self.group is None:
             return self.network(flat, cells).unflatten(0, (B, n))

@@ -16,17 +16,17 @@ from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._part_training import CLOUDS, PART_KINDS, PartKind, train_parts
 from isotropy.comparison._result import Comparison
 from isotropy.comparison._table import comparison_of
-from isotropy.errors import DomainError, SchemaError, ShapeError, counted, one_of
+from isotropy.comparison._training import folds_of_units
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames import discover_parts
+from isotropy.frames.parts import check_group
 from isotropy.groups import parse
-from isotropy.random import spawn
 from isotropy.reps import Rep, Scalar, Vector, parse_rep
 from isotropy.runs import Job, map_jobs
 from isotropy.study import Candidate, answering, fingerprint
 
 _FOLDS = 3
 _POSES = 6  # more of them hardly change the parts that are found
-_GROUPS = ("E(3)", "SE(3)", "O(3)", "SO(3)")
 
 
 def compare_parts(
@@ -71,7 +71,7 @@ def compare_parts(
     ['plain', 'frames E(3)']
     """
     began = time.monotonic()
-    one_of("group", group, _GROUPS)
+    check_group(group)
     x, y, rep = _checked(x, y, rep_out)
     corresponding, given = _parts(x, part)
     kinds: tuple[PartKind, ...] = kinds_of(methods, PART_KINDS)
@@ -79,8 +79,7 @@ def compare_parts(
     listed = tuple(_method(kind, group, given, found, missing) for kind in kinds)
     asked = _candidates(group, listed)
     budget = Budget(folds=_FOLDS, steps=120 if quick else 800, batch=8, width=64)
-    fold = torch.empty(len(x), dtype=torch.int64)
-    fold[torch.randperm(len(x), generator=spawn(seed, "folds"))] = torch.arange(len(x)) % _FOLDS
+    fold = folds_of_units(len(x), _FOLDS, seed)
     classes = rep is None
     settings = {
         "data": name, "sha256": fingerprint(x, y, given), "group": group, "methods": list(kinds), "seed": seed,

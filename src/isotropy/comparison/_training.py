@@ -31,11 +31,15 @@ _PIECE = 2048
 
 def folds_of(problem: Problem, count: int) -> Int[Tensor, " n"]:
     """The fold 0, 1, ... of each row; units stay whole, and folds have equally many of them."""
-    units = int(problem.unit.max()) + 1
-    order = torch.randperm(units, generator=spawn(problem.seed, "folds"))
+    return folds_of_units(int(problem.unit.max()) + 1, count, problem.seed)[problem.unit]
+
+
+def folds_of_units(units: int, count: int, seed: int) -> Int[Tensor, " units"]:
+    """The fold of each unit, drawn; folds have equally many."""
+    order = torch.randperm(units, generator=spawn(seed, "folds"))
     fold = torch.empty(units, dtype=torch.int64)
     fold[order] = torch.arange(units) % count
-    return fold[problem.unit]
+    return fold
 
 
 def train_fold(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -28,9 +28,7 @@ from isotropy.study import accuracy
 Kind = Literal[
     "query.about", "query.means", "query", "query.shapes", "query.halves", "query.counts", "train", "evaluate"
 ]
-KINDS: tuple[Kind, ...] = (
-    "query.about", "query.means", "query", "query.shapes", "query.halves", "query.counts", "train", "evaluate",
-)  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
 SUMMED: tuple[Kind, ...] = ("query.means", "query", "train")
 """What a site tells no one but in a sum, where the request asks for secure aggregation."""
 Tensors = dict[str, Tensor]

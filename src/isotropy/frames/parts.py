@@ -10,3 +10,4 @@ from isotropy.frames._symmetrize import canonical_frame as canonical_frame
 from isotropy.frames._symmetrize import pose_frame as pose_frame
 from isotropy.frames.piecewise._certificate import motions_of as motions_of
 from isotropy.frames.piecewise._radial import RadialFrames as RadialFrames
+from isotropy.frames.piecewise._radial import check_group as check_group
