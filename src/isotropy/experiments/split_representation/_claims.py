@@ -35,18 +35,13 @@ Line = tuple[str, str, str]
 def claims(config: Config) -> Iterator[Claim[Scored]]:
     """Those that the level and the methods which run can decide."""
     ran = set(config.methods)
-    if VICREG in ran and SPLIT in ran:
-        yield clear("(i) the equivariant half tells poses better than VICReg", _r2("equi"), _r2("all", VICREG))
-        yield clear(
-            "(ii) the invariant half names classes within a few points of VICReg",
-            (METHODS, "top-1, inv", SPLIT), (METHODS, "top-1, all", VICREG), -FEW_POINTS,
-        )  # fmt: skip
     if SPLIT in ran:
-        yield clear("(i) the equivariant half tells poses better than the invariant half", _r2("equi"), _r2("inv"))
-        yield clear("(iii) the simulator finds views better than chance", _mrr(SPLIT), _chance(SPLIT), ABOVE_CHANCE)
+        yield from _separated(SPLIT, "", ran)
         if config.level == 0:
             text = "one axis: the simulator's mean reciprocal rank is above .45"
             yield at_least(text, of(*_mrr(SPLIT)), LEVEL_0)
+    if EXACT in ran:
+        yield from _separated(EXACT, "exact predictor: ", ran)
     if SPLIT in ran and NO_VARIANCE in config.ablations:
         yield clear(
             "(v) without the predictor's variance poses are told less well",
@@ -56,8 +51,10 @@ def claims(config: Config) -> Iterator[Claim[Scored]]:
         untold = [of(SWEEPS, f"rotation R2, {half}", UNTOLD) for half in ("equi", "inv")]
         text = "without the equivariant term its half has no advantage: R2 less that of the invariant half"
         yield at_most(text, untold[0] - untold[1], NO_ADVANTAGE)
-    if {SPLIT, MLP} <= ran:
-        yield clear("(iii) the linear simulator finds views better than a network does", _mrr(SPLIT), _mrr(MLP))
+    for method, name in ((SPLIT, "linear"), (EXACT, "exact")):
+        if {method, MLP} <= ran:
+            text = f"(iii) the {name} simulator finds views better than a network does"
+            yield clear(text, _mrr(method), _mrr(MLP))
     if config.level == 2 and SPLIT in ran:
         yield at_most("(iv) hues that were not told are not kept", of(METHODS, "colour R2, equi", SPLIT), LOW)
         yield at_least("(iv) hues that were told are kept", of(METHODS, "colour R2, equi", "split-colour"), HIGH)
@@ -82,6 +79,20 @@ def claims(config: Config) -> Iterator[Claim[Scored]]:
         "assemblies have no symmetry, and symmetric families a ceiling below 1", _ceilings, _ceilings_told,
         frozenset({CEILINGS}),
     )  # fmt: skip
+
+
+def _separated(method: str, who: str, ran: set[str]) -> Iterator[Claim[Scored]]:
+    """Claims (i) to (iii) on the halves and the simulator of one method, beside VICReg where that ran."""
+    equi = _r2("equi", method)
+    if VICREG in ran:
+        yield clear(f"(i) {who}the equivariant half tells poses better than VICReg", equi, _r2("all", VICREG))
+        yield clear(
+            f"(ii) {who}the invariant half names classes within a few points of VICReg",
+            (METHODS, "top-1, inv", method), (METHODS, "top-1, all", VICREG), -FEW_POINTS,
+        )  # fmt: skip
+    yield clear(f"(i) {who}the equivariant half tells poses better than the invariant half", equi, _r2("inv", method))
+    text = f"(iii) {who}the simulator finds views better than chance"
+    yield clear(text, _mrr(method), _chance(method), ABOVE_CHANCE)
 
 
 def _r2(half: str, method: str = SPLIT) -> Line:
