@@ -13,14 +13,14 @@ import torch
 import yaml
 
 TABLE = "m,a,b,c,e,who,when\n" + "".join(
-    f"{i % 7 + 1}.5,{i},{i * i % 11},-{i % 5},{i % 3}.25,w{i % 6},2024-05-{i % 28 + 1:02d}\n" for i in range(60)
+    f"{i % 7 + 1}.5,{i},{i * i % 11},-{i % 5},{i % 3}.25,w{i % 12},2024-05-{i % 28 + 1:02d}\n" for i in range(60)
 )
 SCHEMA = {
     "x": "Scalar('m') + Vector('r')", "y": "Scalar('e')", "dims": {"space": 3}, "cluster": "who",
     "columns": {"x": ["m", "a", "b", "c"], "y": ["e"]},
 }  # fmt: skip
 XYZ = "".join(
-    f'3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 energy=-{76 + k}.5 pbc="T T T"\n'
+    f'3\nLattice="9 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3:forces:R:3 energy=-{2076 + k}.5 pbc="T T T"\n'
     f"O 0.0 0.0 0.{k}1 0.1 0.0 -0.2\nH 0.0 0.75 0.58 0.0 0.1 0.1\nH 0.0 -0.75 0.58 -0.1 -0.1 0.1\n"
     for k in range(4)
 )
@@ -96,7 +96,7 @@ DES = "CID,zHD,zHEL,MU,MUERR_FINAL\n" + "".join(f"s{i},0.{i}1,0.{i}1,4{i}.5,0.1\
 COV = "3\n" + "\n".join("1" if i % 4 == 0 else "0.1" for i in range(9)) + "\n"
 REQUEST = {
     "clients": [{"name": f"s{k}", "features": f"s{k}.npz"} for k in range(3)],
-    "classes": 2, "algorithm": "fedprox", "rounds": 2, "augment": {"mode": "matched", "target": 20},
+    "classes": 2, "algorithm": "fedprox", "rounds": 2, "augment": {"mode": "matched", "target": 40},
 }  # fmt: skip
 
 
@@ -236,7 +236,7 @@ def write_request(folder: Path) -> None:
     (folder / "sites.yaml").write_text(yaml.safe_dump(REQUEST))
     rng = np.random.default_rng(0)
     for k in range(3):
-        np.savez(folder / f"s{k}.npz", x=rng.normal(size=(20, 3)).astype("f4"), y=np.arange(20) % 2)
+        np.savez(folder / f"s{k}.npz", x=rng.normal(size=(60, 3)).astype("f4"), y=np.arange(60) % 2)
 
 
 def readers() -> dict[str, Reader]:

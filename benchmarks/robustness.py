@@ -81,11 +81,14 @@ def attempt(reader: Reader, whole: Path, folder: Path, seed: str) -> tuple[str, 
 def sweep(name: str, reader: Reader, seconds: float, seed: int, out: Path) -> Counter[str]:
     """Damage after damage in child processes; a child that dies is a crash, and the next one goes on behind it."""
     counts: Counter[str] = Counter()
+    here = os.getcwd()
     with tempfile.TemporaryDirectory() as space:
         whole, log = Path(space) / "whole", Path(space) / "log"
         whole.mkdir()
         reader.write(whole)
-        reader.read(whole)  # what is whole must be readable, or the sweep tells nothing
+        shutil.copytree(whole, Path(space) / "once")
+        reader.read(Path(space) / "once")  # what is whole must be readable, or the sweep tells nothing
+        os.chdir(here)
         began, tries = time.monotonic(), 0
         while time.monotonic() - began < seconds:
             log.write_text("")
