@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.data._archive import open_archive
-from isotropy.errors import MissingExtraError, SchemaError, counted
+from isotropy.errors import SchemaError, counted, optional_import
 from isotropy.storage import no_file, write_whole
 
 _LONGEST = 2**28  # bytes of JSON, which takes some thirty times as much memory when it is read
@@ -79,11 +79,7 @@ def read_graphs(path: str | Path) -> Any:
 
 
 def _batch() -> Any:
-    try:
-        from torch_geometric.data import Batch
-    except ImportError as missing:
-        raise MissingExtraError.of("torch_geometric", "graph") from missing
-    return Batch
+    return optional_import("torch_geometric.data", "graph").Batch
 
 
 def _of_arrays(path: Path) -> list[dict[str, Tensor]]:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows
-from isotropy.errors import MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import SchemaError, ShapeError, counted, optional_import
 
 _FOLDER = "03-frame-averaging"
 EXP = File(
@@ -117,10 +117,7 @@ def read_graph6(path: Path | str, *, dtype: torch.dtype = torch.float64) -> Grap
 
 
 def _graphs(text: bytes, name: str, dtype: torch.dtype) -> GraphSet:
-    try:
-        import networkx
-    except ImportError as missing:
-        raise MissingExtraError.of("networkx", "graph") from missing
+    networkx = optional_import("networkx", "graph")
     lines = [line for line in text.splitlines() if line.strip()]
     matrices: list[Tensor] = []
     for number, line in enumerate(lines, 1):

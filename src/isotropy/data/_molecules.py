@@ -17,7 +17,7 @@ from isotropy.data._boxes import Boxes
 from isotropy.data._label_units import warn_of_units
 from isotropy.data._labels import Labels, free_atoms, labels_of
 from isotropy.data._rows import Rows, along
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted, optional_import
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.storage import no_file
@@ -164,14 +164,12 @@ def read_molecules(
 
 def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
     """The configurations of a file as ase reads them; raises SchemaError for what it cannot read."""
+    ase_io = optional_import("ase.io", "molecules")
+    from ase.io.extxyz import XYZError
+    from ase.io.formats import UnknownFileTypeError
+
     try:
-        import ase.io
-        from ase.io.extxyz import XYZError
-        from ase.io.formats import UnknownFileTypeError
-    except ImportError as missing:
-        raise MissingExtraError.of("ase", "molecules") from missing
-    try:
-        found = ase.io.read(source, index=":", format=format)
+        found = ase_io.read(source, index=":", format=format)
     except (ValueError, KeyError, IndexError, StopIteration, XYZError, UnknownFileTypeError) as wrong:
         raise SchemaError(name, "configurations that ase can read", str(wrong)) from wrong
     if not found:

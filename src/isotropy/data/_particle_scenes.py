@@ -15,7 +15,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._shapes import on_surface
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted, optional_import
 from isotropy.groups import quaternion_to_matrix
 from isotropy.groups.parts import rotation3
 
@@ -203,10 +203,7 @@ def _of_cloth(
 
 @contextmanager
 def _opened(path: Path) -> Generator[Any, None, None]:
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
+    h5py = optional_import("h5py", "hdf5")
     try:
         file = h5py.File(path, "r")
     except OSError as error:

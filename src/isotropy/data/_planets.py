@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from isotropy.data._dataset import Dataset, Recipe
-from isotropy.errors import DomainError, MissingExtraError
+from isotropy.errors import DomainError, optional_import
 from isotropy.reps import Schema
 
 INNER = ("mercury", "venus", "earth", "mars", "jupiter")
@@ -87,12 +87,10 @@ def _heliocentric(
     name: str, days: Float[Tensor, " n"], what: Literal["position", "velocity"] = "position"
 ) -> Float[Tensor, "n 3"]:
     """Positions, or velocities, relative to the Sun in the axes of the ecliptic, in AU and days."""
-    try:
-        from astropy import units
-        from astropy.coordinates import get_body_barycentric_posvel
-        from astropy.time import Time
-    except ImportError as missing:
-        raise MissingExtraError.of("astropy", "physics") from missing
+    units = optional_import("astropy.units", "physics")
+    from astropy.coordinates import get_body_barycentric_posvel
+    from astropy.time import Time
+
     # Dynamical time: no table of leap seconds is asked for.
     when: Any = Time(_J2000, days.numpy(), format="jd", scale="tdb")
     which = 0 if what == "position" else 1

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Clouds
-from isotropy.errors import MissingExtraError, SchemaError, counted
+from isotropy.errors import SchemaError, counted, optional_import
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
@@ -123,15 +123,11 @@ def read_modelnet(folder: str, part: Part, points: int) -> Clouds:
             "the folder modelnet40_ply_hdf5_2048 (435 MB) of PointNet's authors",
             "get it where you have a network, then --set modelnet=FOLDER",
         )
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
+    h5py = optional_import("h5py", "hdf5")
     clouds: list[Tensor] = []
     labels: list[Tensor] = []
     for path in files:
-        with h5py.File(path, "r") as opened:
-            file: Any = opened
+        with h5py.File(path, "r") as file:
             data, label = np.asarray(file["data"]), np.asarray(file["label"])
         if data.ndim != 3 or data.shape[1] < points or data.shape[2] != 3 or label.size != len(data):
             raise SchemaError(f"{path}: data {data.shape}, label {label.shape}", f"(N, >= {points}, 3) and (N, 1)")
