@@ -69,16 +69,8 @@ class Molecules(Rows):
 
     def __post_init__(self) -> None:
         atoms, count = len(self.segments.label), self.segments.count
-        given = {"numbers": len(self.numbers), "positions": len(self.positions)}
-        given |= {} if self.forces is None else {"forces": len(self.forces)}
-        for part, rows in given.items():
-            if rows != atoms:
-                raise ShapeError(f"{counted(rows, 'row')} of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
             raise ShapeError(counted(len(self.energies), "energy", "energies"), f"{count}, one for each configuration")
-        for part, value in self._by_row.items():
-            if value is not None and len(value) != count:
-                raise ShapeError(f"{counted(len(value), 'row')} of {part}", f"{count}, one for each configuration")
         if isinstance(self.segments, Boxes):
             object.__setattr__(self, "cell", self.segments.cell)
             object.__setattr__(self, "pbc", self.segments.pbc)
@@ -87,10 +79,7 @@ class Molecules(Rows):
             boxes = Boxes(self.segments.label, count, self.cell, pbc)
             for part, value in {"segments": boxes, "cell": boxes.cell, "pbc": boxes.pbc}.items():
                 object.__setattr__(self, part, value)
-
-    @property
-    def _by_row(self) -> dict[str, Tensor | None]:
-        return {"stresses": self.stresses, "labelled": self.labelled, "kind": self.kind, "frame": self.frame}
+        self._refuse_lengths({"parts": (atoms, "atom"), "rows": (count, "configuration")})
 
     @property
     def references(self) -> Float[Tensor, " B"]:

@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset, Recipe
+from isotropy.data._dataset import Dataset, Recipe, motions
 from isotropy.errors import DomainError, optional_import
-from isotropy.reps import Schema
 
 INNER = ("mercury", "venus", "earth", "mars", "jupiter")
 ALL = (*INNER, "saturn", "uranus", "neptune")
@@ -51,13 +50,7 @@ class Planets(Recipe):
     source = "astropy's built-in ephemeris (ERFA epv00 and plan94; Simon et al., Astron. Astrophys. 282, 1994)"
     licence = "computed by astropy (BSD 3-clause)"
     groups = ("O(3)", "SO(3)", "SO(2)@z", "Scale(3)")
-    types = Schema(
-        x='Vector("position") + Vector("velocity")',
-        y='Vector("acceleration")',
-        dims={"space": 3},
-        cluster="planet",
-        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
-    )
+    types = motions(3, cluster="planet")
 
     def __post_init__(self) -> None:
         if self.steps < 8 or not 0 < self.days <= 36_525:
