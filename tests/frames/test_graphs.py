@@ -133,6 +133,12 @@ def exp(real_data: Path) -> GraphSet:
     return load_exp()
 
 
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "exp.npz").write_text("graphs")
+    with pytest.raises(SchemaError, match=r"exp\.npz: .*an \.npz archive"):
+        load_exp(tmp_path / "exp.npz")
+
+
 @pytest.fixture(scope="module")
 def graph8c(real_data: Path) -> GraphSet:
     return load_graph8c()

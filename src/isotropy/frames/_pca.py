@@ -12,10 +12,10 @@ from torch import Tensor
 from isotropy.errors import DegenerateError, DomainError, FrameSizeError, counted
 from isotropy.frames._padded import check_cloud, check_numbers, check_weights, log_of, stacked
 from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
-from isotropy.frames._signs import ambiguity, reflect_last
+from isotropy.frames._signs import ambiguity
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
-from isotropy.groups.parts import axis_frame, haar_orthogonal, matrix
+from isotropy.groups.parts import axis_frame, haar_orthogonal, matrix, reflect_last
 from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
 

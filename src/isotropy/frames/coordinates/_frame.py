@@ -11,10 +11,11 @@ from torch import Tensor
 from isotropy.errors import DomainError, FrameSizeError, counted
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers, log_of, stacked
 from isotropy.frames._pca import PCAFrame
-from isotropy.frames._signs import reflect_last, stabilizer_rule
+from isotropy.frames._signs import stabilizer_rule
 from isotropy.frames._spectrum import Scaling, size_of
 from isotropy.frames.coordinates._orientation import Oriented, oriented
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
+from isotropy.groups.parts import reflect_last
 from isotropy.linalg import Segments
 
 _MOST = 4096
