@@ -168,6 +168,10 @@ def test_modelnet_is_read_from_its_h5_files(tmp_path: Path, monkeypatch: pytest.
     assert torch.allclose(x.square().sum(2).mean(1), torch.ones(6).double())
     with pytest.raises(SchemaError, match="ply_data_train0"):
         read_modelnet(str(tmp_path), "train", 11)
+    with open(tmp_path / "ply_data_train0.h5", "wb") as file:
+        np.savez(file, points=np.zeros((3, 10, 3)))
+    with pytest.raises(SchemaError, match="without data; expected one that has it; there are points"):
+        read_modelnet(str(tmp_path), "train", 8)
 
 
 def test_meshes_give_centred_clouds_of_forty_classes(real_data: Path) -> None:

@@ -479,3 +479,5 @@ def test_files_that_are_not_graph6_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.g6").write_text("C~\nC~~~\n")
     with pytest.raises(SchemaError, match="line 2 of"):
         read_graph6(tmp_path / "a.g6")
+    with pytest.raises(SchemaError, match=r"no file .*b\.g6"):
+        read_graph6(tmp_path / "b.g6")

@@ -14,6 +14,7 @@ from isotropy.data._archive import open_archive
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows
 from isotropy.errors import SchemaError, optional_import
+from isotropy.storage import no_file
 
 _FOLDER = "03-frame-averaging"
 EXP = File(
@@ -112,7 +113,10 @@ def read_graph6(path: Path | str, *, dtype: torch.dtype = torch.float64) -> Grap
     ...     read_graph6(file.name).A.sum((1, 2)).tolist()
     [6.0, 12.0]
     """
-    return _graphs(Path(path).read_bytes(), Path(path).name, dtype)
+    path = Path(path)
+    if not path.is_file():
+        raise no_file(path)
+    return _graphs(path.read_bytes(), path.name, dtype)
 
 
 def _graphs(text: bytes, name: str, dtype: torch.dtype) -> GraphSet:

@@ -77,6 +77,8 @@ def read_xyz(path: str | Path) -> list[Structure]:
 
 def _xyz(path: Path) -> tuple[list[str], list[Any]]:
     """The lines of an XYZ file, and its structures as ase reads them."""
+    if not path.is_file():
+        raise no_file(path)
     try:
         text = path.read_text("utf-8")
     except UnicodeDecodeError:
