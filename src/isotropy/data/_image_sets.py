@@ -9,10 +9,9 @@ import numpy as np
 import torch
 
 from isotropy.data._handwriting import load_handwriting
-from isotropy.data._pictures import Pictures, pictures_as_set
+from isotropy.data._pictures import Pictures, drawn, pictures_as_set
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text
-from isotropy.random import spawn
 
 PICTURE_SETS = ("digits", "mnist-10k")
 """Sets of labelled pictures that are known by name."""
@@ -29,7 +28,8 @@ def load_pictures(name_or_folder: str | Path, *, seed: int = 0, **settings: obje
     "digits" are the 1,797 of 8 x 8 pixels that scikit-learn ships, "mnist-10k" the 10,000 test digits of MNIST
     (28 x 28). ``most`` draws so many of them; a folder takes the settings of ``read_pictures``.
 
-    Raises SchemaError for another name, a folder that ``read_pictures`` refuses, and a file that is not there.
+    Raises SchemaError for another name, a folder that ``read_pictures`` refuses, a file that is not there, and
+    fewer than one picture.
 
     >>> digits = load_pictures("digits")
     >>> len(digits), tuple(digits.x.shape[1:]), digits.classes[:2]
@@ -43,9 +43,7 @@ def load_pictures(name_or_folder: str | Path, *, seed: int = 0, **settings: obje
     most = from_text(_OfSet, settings, of=name).most
     found = _digits() if name == "digits" else load_handwriting()
     found = replace(found, classes=found.classes or tuple(map(str, range(10))), name=name, given=len(found))
-    if most is None or most >= len(found):
-        return found
-    return found.take(torch.randperm(len(found), generator=spawn(seed, "pictures"))[:most].sort().values)
+    return found.take(drawn(len(found), most, seed))
 
 
 def _digits() -> Pictures:

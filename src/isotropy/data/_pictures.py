@@ -83,14 +83,10 @@ def read_pictures(
     root = Path(folder)
     if not root.is_dir():
         raise SchemaError(f"no folder {folder}", "a folder of pictures")
-    if most is not None and most < 1:
-        raise SchemaError(f"most={most}", "1 or more pictures")
     wanted, channels = _size(size), _channels(channels)
     found = _Folder.walked(root)
     paths, given = found.paths, len(found.paths)
-    if most is not None and most < given:
-        drawn = torch.randperm(given, generator=spawn(seed, "pictures"))[:most].sort().values
-        paths = [paths[i] for i in drawn.tolist()]
+    paths = [paths[i] for i in drawn(given, most, seed).tolist()]
     bad = dict(found.bad)
     seen = dict(_each(lambda path: look(root / path), paths, bad))
     if not skip:
@@ -145,6 +141,13 @@ class _Settings:
 def pictures_as_set(folder: str | Path, settings: Mapping[str, object], *, seed: int) -> Pictures:
     """``read_pictures`` with settings that may be text; raises SchemaError for others."""
     return read_pictures(folder, **asdict(from_text(_Settings, settings, of=f"the folder {folder}")), seed=seed)
+
+
+def drawn(given: int, most: int | None, seed: int) -> Int[Tensor, " drawn"]:
+    """Which of the pictures are drawn, all without ``most``; raises SchemaError for fewer than one."""
+    if most is not None and most < 1:
+        raise SchemaError(f"most={most}", "1 or more pictures")
+    return torch.randperm(given, generator=spawn(seed, "pictures"))[:most].sort().values
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor
 from isotropy.data._hdf5 import array_of, open_hdf5
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Clouds
-from isotropy.errors import SchemaError, counted
+from isotropy.errors import SchemaError, counted, one_of
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
@@ -65,8 +65,10 @@ def load_particles() -> dict[str, Clouds]:
 def load_shapes(part: Part, per_class: int, points: int, seed: int) -> Clouds:
     """Clouds ``(N, points, 3)`` of one mesh per class, and the numbers of the classes ``(N,)``.
 
-    Clouds are centred and of unit root mean square radius. Raises ``DataNotFoundError`` without the file of meshes.
+    Clouds are centred and of unit root mean square radius. Raises DataNotFoundError without the file of meshes, and
+    DomainError for another part.
     """
+    one_of("part", part, get_args(Part))
     with np.load(locate(MESHES, of="the shapes"), allow_pickle=False) as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files}
     names = sorted({name.split("__")[0] for name in arrays})
