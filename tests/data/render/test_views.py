@@ -156,7 +156,7 @@ def test_the_published_layout_is_read(tmp_path: Path, both: Both) -> None:
     assert read.images[0].flatten(1).double().mean(1).round().tolist() == [40, 80]
     larger = tmp_path / "b" / "x" / "image_1.jpg"
     Image.new("RGB", (20, 20)).save(larger)
-    with pytest.raises(SchemaError, match=r"\(3, 16, 16\), \(3, 20, 20\)\]; expected as many views of one size"):
+    with pytest.raises(SchemaError, match=r"\(3, 16, 16\), \(3, 20, 20\).*; expected as many views of one size"):
         read_3diebench(tmp_path)
     Image.new("RGB", (16, 16)).save(larger)
     (tmp_path / "a" / "y" / "latent_1.npy").write_bytes(b"no array")
