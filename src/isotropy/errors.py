@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Iterable
+from typing import Any
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
@@ -106,6 +108,20 @@ pip install 'isotropy[tables]'
     @classmethod
     def of(cls, package: str, extra: str) -> MissingExtraError:
         return cls(f"no package {package!r}", f"the extra [{extra}]", f"pip install 'isotropy[{extra}]'")
+
+
+def optional_import(module: str, extra: str) -> Any:
+    """A module of a package that an extra installs; raises MissingExtraError where the package is not there.
+
+    >>> optional_import("json.decoder", "tables").JSONDecoder.__name__
+    'JSONDecoder'
+    """
+    package = module.partition(".")[0]
+    try:
+        importlib.import_module(package)
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise MissingExtraError.of(package, extra) from error
 
 
 def one_of(what: str, given: str, known: Iterable[str]) -> None:

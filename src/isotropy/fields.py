@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import functools
 import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from isotropy.errors import SchemaError, counted
+from isotropy.errors import SchemaError, counted, nearest
 
 if TYPE_CHECKING:  # pydantic is imported where it is used: the doorstep stays light
     from pydantic_core import SchemaValidator, ValidationError
@@ -143,8 +142,8 @@ def _refuse(given: str | None, expected: str, hint: str = "") -> NoReturn:
 def _known(names: list[str], value: object) -> object:
     for key in cast(Mapping[str, object], value) if isinstance(value, Mapping) else ():
         if key not in names:
-            near = difflib.get_close_matches(key, names, 1)
-            _refuse(repr(key), "one of " + ", ".join(names), f"write {near[0]}=..." if near else "")
+            near = nearest(str(key), names)
+            _refuse(repr(key), "one of " + ", ".join(names), f"{near}=..." if near else "")
     return value
 
 

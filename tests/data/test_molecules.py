@@ -296,3 +296,5 @@ def test_files_that_are_something_else(tmp_path: Path, text: str, message: str) 
     path.write_text(text)
     with pytest.raises(SchemaError, match=message):
         read_molecules(path)
+    with pytest.raises(SchemaError, match=r"no file .*wrong_one\.xyz.*write .*wrong\.xyz"):
+        read_xyz(tmp_path / "wrong_one.xyz")

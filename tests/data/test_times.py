@@ -101,3 +101,12 @@ def test_nobody_guesses_whether_the_day_or_the_month_comes_first(tmp_path: Path)
     (tmp_path / "log.csv").write_text("t,a,b\n03/10/2023,1,1\n04/10/2023,2,2\n")
     with pytest.raises(SchemaError, match="day or month first"):
         read_times(tmp_path / "log.csv", "t", TYPES)
+
+
+def test_arrays_that_the_schema_names_are_targets_and_inputs_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.npz"
+    np.savez(path, a=np.arange(3.0), b=np.ones(3))
+    with pytest.raises(SchemaError, match="which is a target"):
+        read_times(path, "b", TYPES)
+    with pytest.warns(TimeIsInputWarning, match="'a' is an input too"):
+        assert read_times(path, "a", TYPES).tolist() == [0, 1, 2]

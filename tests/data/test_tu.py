@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -99,5 +100,9 @@ def test_other_names_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SchemaError, match="write MUTAG"):
         load_tu("MUTAGG")
     written(tmp_path, A=OWN["A"], graph_labels="1")
+    wrong: tuple[dict[str, Any], ...] = ({"fold": 1}, {"seed": "many"})
+    for settings in wrong:
+        with pytest.raises(SchemaError, match=next(iter(settings))):
+            load(str(tmp_path), **settings)
     with pytest.raises(SchemaError, match=r"no file .*OWN_graph_indicator"):
         read_tu(tmp_path)

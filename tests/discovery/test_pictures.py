@@ -219,3 +219,6 @@ def test_sets_of_pictures_are_known_by_name() -> None:
         load_pictures("no-such-folder")
     with pytest.raises(SchemaError, match="most"):
         load_pictures("digits", size=3)
+    for most in (0, -1):
+        with pytest.raises(SchemaError, match="1 or more pictures"):
+            load_pictures("digits", most=most)

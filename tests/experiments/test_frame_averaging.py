@@ -126,6 +126,10 @@ def test_parts_are_the_watertight_ones_and_folders_hold_others(real_data: Path, 
     (tmp_path / "two.obj").write_text("v 0 0 0\n")
     with pytest.raises(SchemaError, match="a triangle mesh"):
         load_surfaces(str(tmp_path))
+    for text, said in (("v 0 0 x\n", "line 1 of two.obj: 'v 0 0 x'"), ("v 0 0 0\nf 1 2 3\n", "1 vertex and 1 face")):
+        (tmp_path / "two.obj").write_text(text)
+        with pytest.raises(SchemaError, match=said):
+            load_surfaces(str(tmp_path))
     with pytest.raises(SchemaError, match=r"no \.obj file"):
         load_surfaces(str(tmp_path / "nowhere"))
 

@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from isotropy.data import DataNotFoundError, load_shapes, read_modelnet, rounded
-from isotropy.errors import InfeasibleError, MissingExtraError, SchemaError
+from isotropy.errors import DomainError, InfeasibleError, MissingExtraError, SchemaError
 from isotropy.experiments.peers import AttentionModel
 from isotropy.experiments.transformation_invariant import (
     TRANSFORMATION_INVARIANT,
@@ -168,6 +169,15 @@ def test_modelnet_is_read_from_its_h5_files(tmp_path: Path, monkeypatch: pytest.
     assert torch.allclose(x.square().sum(2).mean(1), torch.ones(6).double())
     with pytest.raises(SchemaError, match="ply_data_train0"):
         read_modelnet(str(tmp_path), "train", 11)
+    with open(tmp_path / "ply_data_train0.h5", "wb") as file:
+        np.savez(file, points=np.zeros((3, 10, 3)))
+    with pytest.raises(SchemaError, match="without data; expected one that has it; there are points"):
+        read_modelnet(str(tmp_path), "train", 8)
+
+
+def test_shapes_have_two_parts() -> None:
+    with pytest.raises((DomainError, TypeError), match=r"part.*'val'"):
+        load_shapes(cast("Any", "val"), 3, 20, seed=0)
 
 
 def test_meshes_give_centred_clouds_of_forty_classes(real_data: Path) -> None:

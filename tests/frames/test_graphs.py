@@ -133,6 +133,12 @@ def exp(real_data: Path) -> GraphSet:
     return load_exp()
 
 
+def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "exp.npz").write_text("graphs")
+    with pytest.raises(SchemaError, match=r"exp\.npz: .*an \.npz archive"):
+        load_exp(tmp_path / "exp.npz")
+
+
 @pytest.fixture(scope="module")
 def graph8c(real_data: Path) -> GraphSet:
     return load_graph8c()
@@ -473,3 +479,5 @@ def test_files_that_are_not_graph6_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.g6").write_text("C~\nC~~~\n")
     with pytest.raises(SchemaError, match="line 2 of"):
         read_graph6(tmp_path / "a.g6")
+    with pytest.raises(SchemaError, match=r"no file .*b\.g6"):
+        read_graph6(tmp_path / "b.g6")

@@ -121,6 +121,7 @@ def test_new_groups_have_plain_words() -> None:
         (Affine(GLPlus(2)), "every linear map that keeps the orientation, and every shift of the origin"),
         (Shear(2), "every shear along x"),
         (Homography(2), "every change of perspective"),
+        (parse("Similarity+", 2), "every turn, shift and change of scale"),
         (parse("Affine(SO(2) x Scale(2))"), "both at once, and every shift of the origin"),
     ):
         assert words in in_words(str(group))

@@ -80,7 +80,9 @@ from isotropy.data._shapes import load_surfaces as load_surfaces
 from isotropy.data._shapes import load_tours as load_tours
 from isotropy.data._shapes import read_modelnet as read_modelnet
 from isotropy.data._shapes import rounded as rounded
+from isotropy.data._structures import Structure as Structure
 from isotropy.data._structures import read_structures as read_structures
+from isotropy.data._structures import read_xyz as read_xyz
 from isotropy.data._supernovae import SUPERNOVAE as SUPERNOVAE
 from isotropy.data._supernovae import SupernovaFiles as SupernovaFiles
 from isotropy.data._times import TimeIsInputWarning as TimeIsInputWarning
@@ -93,5 +95,3 @@ from isotropy.data._views import read_targets as read_targets
 from isotropy.data._views import read_views as read_views
 from isotropy.data._warped import framed as framed
 from isotropy.data._warped import warped as warped
-from isotropy.data._xyz import Structure as Structure
-from isotropy.data._xyz import read_xyz as read_xyz

@@ -1,12 +1,32 @@
-"""Archives of numpy, opened without loading a pickle."""
+"""Archives of numpy, without a pickle: opened, and written whole."""
 
-from collections.abc import Generator
+import io
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from torch import Tensor
 
 from isotropy.errors import IsotropyError, SchemaError
+from isotropy.storage import write_whole
+
+
+def archive_path(path: str | Path) -> Path:
+    """Where an archive is to be written; raises SchemaError for a name that ends in something else."""
+    path = Path(path)
+    if path.suffix.lower() != ".npz":
+        raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    return path
+
+
+def write_archive(path: Path, arrays: Mapping[str, Tensor]) -> Path:
+    """Writes tensors by their names as an .npz, whole or not at all."""
+    archive = io.BytesIO()
+    plain = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+    np.savez_compressed(archive, allow_pickle=False, **plain)
+    write_whole(path, archive.getvalue())
+    return path
 
 
 @contextmanager

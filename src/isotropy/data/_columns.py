@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.data._dates import is_date, is_slashed
+from isotropy.data._dates import is_date, is_slashed, reads
 from isotropy.errors import counted
 
 Kind = Literal["number", "cluster", "time", "constant", "identifier", "text", "empty"]
@@ -70,7 +70,7 @@ def looked_at(name: str, values: NDArray[Any]) -> Column:
             return Column(name, "time", rows, distinct, "dates")
         if all(is_slashed(value) for value in known):
             return Column(name, "text", rows, distinct, "dates, day or month first? write 2024-05-01")
-        if "" in known and all(not value or _is_number(value) for value in known):
+        if "" in known and all(not value or reads(float, value) for value in known):
             return Column(name, "empty", rows, distinct, f"{counted(int((known == '').sum()), 'empty cell')}")
         if repeated:
             return Column(name, "cluster", rows, distinct, "text")
@@ -85,14 +85,6 @@ def looked_at(name: str, values: NDArray[Any]) -> Column:
     if bare.lower() in _TIME and bool((np.diff(values.astype(float)) > 0).all()):
         return Column(name, "time", rows, distinct, "grows from row to row")
     return Column(name, "number", rows, distinct)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _bare(name: str) -> tuple[str, str]:

@@ -181,6 +181,17 @@ class Recipe(ABC):
         return Dataset(x, y, self.types, settings=asdict(self), **said, **known)
 
 
+def motions(space: int, cluster: str = "track") -> Schema:
+    """Rows that are moments of motions: from position and velocity to acceleration, one motion a ``cluster``."""
+    return Schema(
+        x='Vector("position") + Vector("velocity")',
+        y='Vector("acceleration")',
+        dims={"space": space},
+        cluster=cluster,
+        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
+    )
+
+
 def admitted(
     types: Schema,
     x: Any,

@@ -1,6 +1,7 @@
 """Dates as people write them in tables, as numbers that grow with time."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 # With dots the day comes first, wherever people write so; 1/5/2024 is May in one country and January in another.
@@ -16,8 +17,17 @@ def is_date(cell: str) -> bool:
     >>> is_date("2024-05-01T12:30"), is_date("1.5.2024 12:30"), is_date("2024/5/1"), is_date("1/5/2024")
     (True, True, True, False)
     """
+    return reads(seconds, cell)
+
+
+def reads(read: Callable[[str], object], cell: str) -> bool:
+    """Whether a reader takes a cell, and raises no ValueError.
+
+    >>> reads(float, "1e3"), reads(float, "May")
+    (True, False)
+    """
     try:
-        seconds(cell)
+        read(cell)
     except ValueError:
         return False
     return True

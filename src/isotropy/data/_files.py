@@ -1,6 +1,5 @@
 """Data in files: npz arrays and tables, typed by a schema and checked when they are read; no pickle is ever loaded."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.data._archive import open_archive
+from isotropy.data._archive import archive_path, open_archive, write_archive
 from isotropy.data._dataset import Dataset, numbered
 from isotropy.data._draft import offered
 from isotropy.data._kinds import KINDS, SUFFIXES, schema_of
@@ -21,7 +20,7 @@ from isotropy.data._tables import Dialect, read_columns
 from isotropy.data._times import read_times
 from isotropy.errors import SchemaError, ShapeError, counted
 from isotropy.reps import Schema, Type, enough_rows, table
-from isotropy.storage import no_file, write_whole
+from isotropy.storage import no_file
 
 _IN_PYTHON = "isotropy.discover(table, types=...) takes the table that {reader} reads"
 _INSTEAD = {
@@ -177,9 +176,7 @@ def save(path: str | Path, x: Any, y: Any = None, cluster: Iterable[Any] | None 
     ...     save(Path(folder) / "data.npz", np.ones((2, 3)), np.ones((2, 1))).name
     'data.npz'
     """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    path = archive_path(path)
     if isinstance(x, Dataset | Clouds):
         arrays = {**_leaves(x.x, "x"), **_leaves(x.y, "y")}
         if x.segments is not None:
@@ -199,11 +196,7 @@ def save(path: str | Path, x: Any, y: Any = None, cluster: Iterable[Any] | None 
         arrays = {"x": table(x, "x"), "y": table(y, "y")}
         enough_rows(*arrays.values())
         rows = len(arrays["x"])
-    arrays |= {} if cluster is None else {"cluster": numbered(cluster, rows)}
-    archive = io.BytesIO()
-    np.savez_compressed(archive, allow_pickle=False, **{name: array.cpu().numpy() for name, array in arrays.items()})
-    write_whole(path, archive.getvalue())
-    return path
+    return write_archive(path, arrays if cluster is None else {**arrays, "cluster": numbered(cluster, rows)})
 
 
 def _leaves(values: Any, name: str) -> dict[str, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isotropy.data._archive import open_archive
-from isotropy.errors import MissingExtraError, SchemaError, counted
-from isotropy.storage import no_file, write_whole
+from isotropy.data._archive import archive_path, open_archive, write_archive
+from isotropy.errors import SchemaError, counted, optional_import
+from isotropy.storage import no_file
 
 _LONGEST = 2**28  # bytes of JSON, which takes some thirty times as much memory when it is read
 _HEAD = 2**20  # bytes in which the first graph names its edges
@@ -42,13 +41,11 @@ def save_graphs(path: str | Path, graphs: Any) -> Path:
     which says the graph of each node, and the other tensors by their names. Raises SchemaError for another suffix and
     for attributes that are no tensors.
     """
-    path = Path(path)
-    if path.suffix.lower() != ".npz":
-        raise SchemaError(f"the file {path.name}", "a name that ends in .npz")
+    path = archive_path(path)
     if not hasattr(graphs, "num_graphs") and not len(graphs):
         raise SchemaError("no graphs", "one or more")
     batch = graphs if hasattr(graphs, "num_graphs") else _batch().from_data_list(list(graphs))
-    arrays: dict[str, Any] = {}
+    arrays: dict[str, Tensor] = {}
     for name, value in batch.to_dict().items():
         if name == "ptr":
             continue
@@ -57,11 +54,8 @@ def save_graphs(path: str | Path, graphs: Any) -> Path:
             raise SchemaError(given, "attributes with a row for each node, edge or graph", f"leave {name!r} out")
         if not isinstance(value, Tensor):
             raise SchemaError(f"the attribute {name!r}, a {type(value).__name__}", "tensors", f"leave {name!r} out")
-        arrays[name] = value.detach().cpu().numpy()
-    archive = io.BytesIO()
-    np.savez_compressed(archive, allow_pickle=False, **arrays)
-    write_whole(path, archive.getvalue())
-    return path
+        arrays[name] = value
+    return write_archive(path, arrays)
 
 
 def read_graphs(path: str | Path) -> Any:
@@ -79,11 +73,7 @@ def read_graphs(path: str | Path) -> Any:
 
 
 def _batch() -> Any:
-    try:
-        from torch_geometric.data import Batch
-    except ImportError as missing:
-        raise MissingExtraError.of("torch_geometric", "graph") from missing
-    return Batch
+    return optional_import("torch_geometric.data", "graph").Batch
 
 
 def _of_arrays(path: Path) -> list[dict[str, Tensor]]:

@@ -10,9 +10,11 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
+from isotropy.data._archive import open_archive
 from isotropy.data._mirror import File, locate
 from isotropy.data._rows import Rows
-from isotropy.errors import MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import SchemaError, optional_import
+from isotropy.storage import no_file
 
 _FOLDER = "03-frame-averaging"
 EXP = File(
@@ -51,9 +53,7 @@ class GraphSet(Rows):
     y: Shaped[Tensor, " B"] | None = None
 
     def __post_init__(self) -> None:
-        for name, part in (("sizes", self.sizes), ("X", self.X), ("y", self.y)):
-            if part is not None and len(part) != len(self.A):
-                raise ShapeError(f"{counted(len(part), 'row')} of {name}", f"{len(self.A)}, one for each graph")
+        self._refuse_lengths({"rows": (len(self.A), "graph")})
 
     def _taken(self, rows: Tensor) -> GraphSet:
         chosen = super()._taken(rows)
@@ -69,7 +69,7 @@ def load_exp(path: Path | str | None = None, *, dtype: torch.dtype = torch.float
     checksum. Raises DataNotFoundError; SchemaError for another content. Source: Abboud et al., IJCAI 2021.
     """
     where = Path(path) if path is not None else locate(EXP, of="EXP")
-    with np.load(where) as arrays:
+    with open_archive(where) as arrays:
         missing = {"n", "m", "edges", "x", "y"} - set(arrays.files)
         if missing:
             raise SchemaError(f"{where.name} without {sorted(missing)}", "the arrays n, m, edges, x, y")
@@ -113,14 +113,14 @@ def read_graph6(path: Path | str, *, dtype: torch.dtype = torch.float64) -> Grap
     ...     read_graph6(file.name).A.sum((1, 2)).tolist()
     [6.0, 12.0]
     """
-    return _graphs(Path(path).read_bytes(), Path(path).name, dtype)
+    path = Path(path)
+    if not path.is_file():
+        raise no_file(path)
+    return _graphs(path.read_bytes(), path.name, dtype)
 
 
 def _graphs(text: bytes, name: str, dtype: torch.dtype) -> GraphSet:
-    try:
-        import networkx
-    except ImportError as missing:
-        raise MissingExtraError.of("networkx", "graph") from missing
+    networkx = optional_import("networkx", "graph")
     lines = [line for line in text.splitlines() if line.strip()]
     matrices: list[Tensor] = []
     for number, line in enumerate(lines, 1):

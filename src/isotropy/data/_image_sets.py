@@ -9,21 +9,12 @@ import numpy as np
 import torch
 
 from isotropy.data._handwriting import load_handwriting
-from isotropy.data._pictures import Pictures, read_pictures
+from isotropy.data._pictures import Pictures, drawn, pictures_as_set
 from isotropy.errors import SchemaError
 from isotropy.fields import from_text
-from isotropy.random import spawn
 
 PICTURE_SETS = ("digits", "mnist-10k")
 """Sets of labelled pictures that are known by name."""
-
-
-@dataclass(frozen=True)
-class _OfFolder:
-    size: str | None = None
-    channels: int | None = None
-    skip: bool = False
-    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,8 @@ def load_pictures(name_or_folder: str | Path, *, seed: int = 0, **settings: obje
     "digits" are the 1,797 of 8 x 8 pixels that scikit-learn ships, "mnist-10k" the 10,000 test digits of MNIST
     (28 x 28). ``most`` draws so many of them; a folder takes the settings of ``read_pictures``.
 
-    Raises SchemaError for another name, a folder that ``read_pictures`` refuses, and a file that is not there.
+    Raises SchemaError for another name, a folder that ``read_pictures`` refuses, a file that is not there, and
+    fewer than one picture.
 
     >>> digits = load_pictures("digits")
     >>> len(digits), tuple(digits.x.shape[1:]), digits.classes[:2]
@@ -47,16 +39,11 @@ def load_pictures(name_or_folder: str | Path, *, seed: int = 0, **settings: obje
     if name not in PICTURE_SETS:
         if not Path(name).exists():
             raise SchemaError(f"no folder {name}", f"a folder of pictures, or one of {', '.join(PICTURE_SETS)}")
-        asked = from_text(_OfFolder, settings, of=f"the folder {name}")
-        return read_pictures(
-            name, size=asked.size, channels=asked.channels, skip=asked.skip, most=asked.most, seed=seed
-        )
+        return pictures_as_set(name, settings, seed=seed)
     most = from_text(_OfSet, settings, of=name).most
     found = _digits() if name == "digits" else load_handwriting()
     found = replace(found, classes=found.classes or tuple(map(str, range(10))), name=name, given=len(found))
-    if most is None or most >= len(found):
-        return found
-    return found.take(torch.randperm(len(found), generator=spawn(seed, "pictures"))[:most].sort().values)
+    return found.take(drawn(len(found), most, seed))
 
 
 def _digits() -> Pictures:

@@ -27,34 +27,30 @@ def warn_of_units(frames: list[Any], labels: Labels) -> None:
     The work between two frames of the same atoms is minus the mean of their forces times the way, which is exact where
     forces are linear.
     """
-    slope = _slope(frames, labels)
+    slope, told = _slope(frames, labels), list[str]()
     ratio = _of_all_electrons(frames, labels)
     if ratio is not None and 1 / _ALL < ratio < _ALL and (slope is None or not 1 / _NEAR < slope < _NEAR):
         mean = float(labels.energies[labels.labelled[:, 0]].mean())
-        warnings.warn(
+        told.append(
             f"energies of {mean:.6g} on average, and all electrons of these atoms have some {mean / ratio:.3g} Hartree "
-            f"or {mean / ratio * _UNITS['Hartree']:.4g} eV: energies seem to be in Hartree; multiply by 27.211386",
-            LabelsWarning,
-            stacklevel=3,
+            f"or {mean / ratio * _UNITS['Hartree']:.4g} eV: energies seem to be in Hartree; multiply by 27.211386"
         )
     elif slope is not None:
         for unit, size in _UNITS.items():
             if 1 / _NEAR < slope * size < _NEAR:
-                warnings.warn(
+                told.append(
                     f"energies change by {slope:.3g} of the work that the forces do, and 1 eV is {1 / size:.3g} "
-                    f"{unit}: energies seem to be in {unit}, forces in eV/A; multiply the energies by {size:.6g}",
-                    LabelsWarning,
-                    stacklevel=3,
+                    f"{unit}: energies seem to be in {unit}, forces in eV/A; multiply the energies by {size:.6g}"
                 )
     if labels.stresses is not None:
         size = float(np.sqrt(np.square(labels.stresses[labels.labelled[:, 2]]).mean()))
         if size > _LARGE:
-            warnings.warn(
+            told.append(
                 f"stresses of {size:.3g} on average, and 1 eV/A^3 is 160.2 GPa: they seem to be in GPa or kbar; "
-                "divide by 160.2177 or 1602.177",
-                LabelsWarning,
-                stacklevel=3,
+                "divide by 160.2177 or 1602.177"
             )
+    for text in told:
+        warnings.warn(text, LabelsWarning, stacklevel=3)
 
 
 def _of_all_electrons(frames: list[Any], labels: Labels) -> float | None:

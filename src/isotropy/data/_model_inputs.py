@@ -13,7 +13,7 @@ from isotropy.data._files import x_of_file
 from isotropy.data._graph_lists import is_graph_file, read_graphs
 from isotropy.data._graphs import read_graph6
 from isotropy.data._kinds import SUFFIXES, read_schema
-from isotropy.data._pictures import Pictures, read_pictures
+from isotropy.data._pictures import Pictures, pictures_as_set
 from isotropy.data._registry import list_datasets, load
 from isotropy.data._structures import STRUCTURES, cloud_values, read_structures
 from isotropy.errors import SchemaError
@@ -43,16 +43,6 @@ class ModelInputs:
     given: int = 0
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _OfPictures:
-    """How a folder of pictures is read."""
-
-    size: str | None = None
-    channels: int | None = None
-    skip: bool = False
-    most: int = _MOST
 
 
 @dataclass(frozen=True)
@@ -92,9 +82,7 @@ def read_inputs(
     known = read_schema(schema) if isinstance(schema, str | Path) else schema
     asked = _asked(known)
     if path.is_dir():
-        how = from_text(_OfPictures, settings, of=f"the folder {path.name}")
-        pictures = read_pictures(path, size=how.size, channels=how.channels, skip=how.skip, most=how.most, seed=seed)
-        return picture_inputs(pictures, asked)
+        return picture_inputs(pictures_as_set(path, {"most": _MOST, **settings}, seed=seed), asked)
     if kind in STRUCTURES:
         flat = from_text(_OfStructures, settings, of=path.name).flat
         return _structures(path, asked, flat=flat)

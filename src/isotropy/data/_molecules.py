@@ -17,7 +17,7 @@ from isotropy.data._boxes import Boxes
 from isotropy.data._label_units import warn_of_units
 from isotropy.data._labels import Labels, free_atoms, labels_of
 from isotropy.data._rows import Rows, along
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted, optional_import
 from isotropy.linalg import Segments
 from isotropy.random import spawn
 from isotropy.storage import no_file
@@ -69,16 +69,8 @@ class Molecules(Rows):
 
     def __post_init__(self) -> None:
         atoms, count = len(self.segments.label), self.segments.count
-        given = {"numbers": len(self.numbers), "positions": len(self.positions)}
-        given |= {} if self.forces is None else {"forces": len(self.forces)}
-        for part, rows in given.items():
-            if rows != atoms:
-                raise ShapeError(f"{counted(rows, 'row')} of {part}", f"{atoms}, one for each atom")
         if len(self.energies) != count:
             raise ShapeError(counted(len(self.energies), "energy", "energies"), f"{count}, one for each configuration")
-        for part, value in self._by_row.items():
-            if value is not None and len(value) != count:
-                raise ShapeError(f"{counted(len(value), 'row')} of {part}", f"{count}, one for each configuration")
         if isinstance(self.segments, Boxes):
             object.__setattr__(self, "cell", self.segments.cell)
             object.__setattr__(self, "pbc", self.segments.pbc)
@@ -87,10 +79,7 @@ class Molecules(Rows):
             boxes = Boxes(self.segments.label, count, self.cell, pbc)
             for part, value in {"segments": boxes, "cell": boxes.cell, "pbc": boxes.pbc}.items():
                 object.__setattr__(self, part, value)
-
-    @property
-    def _by_row(self) -> dict[str, Tensor | None]:
-        return {"stresses": self.stresses, "labelled": self.labelled, "kind": self.kind, "frame": self.frame}
+        self._refuse_lengths({"parts": (atoms, "atom"), "rows": (count, "configuration")})
 
     @property
     def references(self) -> Float[Tensor, " B"]:
@@ -164,14 +153,12 @@ def read_molecules(
 
 def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
     """The configurations of a file as ase reads them; raises SchemaError for what it cannot read."""
+    ase_io = optional_import("ase.io", "molecules")
+    from ase.io.extxyz import XYZError
+    from ase.io.formats import UnknownFileTypeError
+
     try:
-        import ase.io
-        from ase.io.extxyz import XYZError
-        from ase.io.formats import UnknownFileTypeError
-    except ImportError as missing:
-        raise MissingExtraError.of("ase", "molecules") from missing
-    try:
-        found = ase.io.read(source, index=":", format=format)
+        found = ase_io.read(source, index=":", format=format)
     except (ValueError, KeyError, IndexError, StopIteration, XYZError, UnknownFileTypeError) as wrong:
         raise SchemaError(name, "configurations that ase can read", str(wrong)) from wrong
     if not found:

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import DtypeError, MissingExtraError, SchemaError, ShapeError, counted, nearest
+from isotropy.errors import DtypeError, SchemaError, ShapeError, counted, nearest, optional_import
 from isotropy.reps import Values
 
 _EXAMPLE = 'types={"x": {"position": ["x", "y", "z"]}, "y": {"energy": ["e"]}}'
@@ -85,11 +85,7 @@ def named(values: Any) -> Named | None:
             return Named(tuple(map(str, labels)), partial(_column, values, {str(label): label for label in labels}))
     if not hasattr(values, "__dataframe__"):
         return None
-    try:
-        from pyarrow.interchange import from_dataframe
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "tables") from error
-    return named(from_dataframe(values))
+    return named(optional_import("pyarrow.interchange", "tables").from_dataframe(values))
 
 
 def _column(values: Any, keys: Mapping[str, Any], name: str) -> Any:

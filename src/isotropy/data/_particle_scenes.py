@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from isotropy.data._hdf5 import array_of, group_of, open_hdf5
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._shapes import on_surface
-from isotropy.errors import DomainError, MissingExtraError, SchemaError, ShapeError, counted
+from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.groups import quaternion_to_matrix
 from isotropy.groups.parts import rotation3
 
@@ -89,8 +88,8 @@ def read_rigid_fall(folder: str | Path) -> ParticleScene:
             raise SchemaError(f"{path.name} after {t} frames in {folder}", f"{t}.h5")
     places, first = list[Tensor](), np.zeros(0)
     for path in frames:
-        with _opened(path) as file:
-            place, quats, told = (_array(file, name, path) for name in ("positions", "shape_quats", "scene_params"))
+        with open_hdf5(path) as file:
+            place, quats, told = (array_of(file, name, path) for name in ("positions", "shape_quats", "scene_params"))
         if path == frames[0]:
             first = told.reshape(-1)
         if place.ndim != 2 or place.shape[1] != 3 or (places and len(place) - len(quats) != len(places[0])):
@@ -131,18 +130,18 @@ def read_physion(path: str | Path, *, points: int = 64, seed: int = 0) -> Partic
             "the data are those of github.com/cogtoolslab/physics-benchmarking-neurips2021",
         )  # fmt: skip
     draw = torch.Generator().manual_seed(seed)
-    with _opened(Path(path)) as file:
-        ids = _array(file, "static/object_ids", path).reshape(-1)
-        told = _array(file, "static/model_names", path).reshape(-1)
+    with open_hdf5(Path(path)) as file:
+        ids = array_of(file, "static/object_ids", path).reshape(-1)
+        told = array_of(file, "static/model_names", path).reshape(-1)
         names = [name.decode() if isinstance(name, bytes) else str(name) for name in told]
-        frames = sorted(_group(file, "frames", path))
+        frames = sorted(group_of(file, "frames", path))
         if len(names) != len(ids) or not frames:
             raise SchemaError(
                 f"{path}: {counted(len(ids), 'object')}, {counted(len(names), 'name')}, "
                 f"{counted(len(frames), 'frame')}",
                 "a name for each, frames",
             )
-        own = "particles" in _group(file, f"frames/{frames[0]}", path)
+        own = "particles" in group_of(file, f"frames/{frames[0]}", path)
         read = _of_cloth if own else _of_bodies
         tracks = read(file, path, ids, frames, points, draw)
     kept = [k for k, track in enumerate(tracks) if track is not None]
@@ -159,10 +158,10 @@ def _of_bodies(
     file: Any, path: Any, ids: Any, frames: list[str], points: int, draw: torch.Generator
 ) -> list[Tensor | None]:
     """The particles of each rigid body ``(frames, points, 3)``, None of those without a mesh."""
-    scale = torch.from_numpy(_array(file, "static/scale", path)).double()
+    scale = torch.from_numpy(array_of(file, "static/scale", path)).double()
     moved = [
         tuple(
-            torch.from_numpy(_array(file, f"frames/{t}/objects/{name}", path)).double()
+            torch.from_numpy(array_of(file, f"frames/{t}/objects/{name}", path)).double()
             for name in ("positions", "rotations")
         )
         for t in frames
@@ -177,8 +176,8 @@ def _of_bodies(
     p, R = torch.stack([p for p, _ in moved]), quaternion_to_matrix(torch.stack([q for _, q in moved]))
     tracks = list[Tensor | None]()
     for k in range(n):
-        vertices = torch.from_numpy(_array(file, f"static/mesh/vertices_{k}", path)).double()
-        faces = torch.from_numpy(_array(file, f"static/mesh/faces_{k}", path)).long()
+        vertices = torch.from_numpy(array_of(file, f"static/mesh/vertices_{k}", path)).double()
+        faces = torch.from_numpy(array_of(file, f"static/mesh/faces_{k}", path)).long()
         if not len(vertices) or not len(faces):
             tracks.append(None)
             continue
@@ -193,37 +192,9 @@ def _of_cloth(
     """The simulator's own particles of each object, the same ``points`` of them in every frame."""
     tracks = list[Tensor | None]()
     for name in ids:
-        rows = [torch.from_numpy(_array(file, f"frames/{t}/particles/{int(name)}", path)).double() for t in frames]
+        rows = [torch.from_numpy(array_of(file, f"frames/{t}/particles/{int(name)}", path)).double() for t in frames]
         if any(row.dim() != 2 or row.shape[1] < 3 or len(row) != len(rows[0]) for row in rows):
             raise SchemaError(f"{path}: particles of object {int(name)} that differ from frame to frame", "(n, >= 3)")
         few = torch.randperm(len(rows[0]), generator=draw)[:points]
         tracks.append(torch.stack([row[few, :3] for row in rows]) if len(few) else None)
     return tracks
-
-
-@contextmanager
-def _opened(path: Path) -> Generator[Any, None, None]:
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise SchemaError(f"{path}, which h5py cannot open ({error})", "a whole HDF5 file") from error
-    with file:
-        yield file
-
-
-def _group(file: Any, name: str, path: Any) -> Mapping[str, Any]:
-    found = file.get(name)
-    if not isinstance(found, Mapping):
-        raise SchemaError(f"{path} without the group {name}", f"one that has it; there are {', '.join(file) or 'none'}")
-    return found
-
-
-def _array(file: Any, name: str, path: Any) -> Any:
-    found = file.get(name)
-    if found is None or isinstance(found, Mapping):
-        raise SchemaError(f"{path} without {name}", f"one that has it; there are {', '.join(file) or 'none'}")
-    return np.asarray(found)

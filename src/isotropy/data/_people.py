@@ -17,7 +17,7 @@ from torch import Tensor
 from isotropy.data._capsules import capsule_surface, depth
 from isotropy.data._motion import Body
 from isotropy.data._rows import Rows, along
-from isotropy.errors import DomainError, MissingExtraError
+from isotropy.errors import DomainError, MissingExtraError, optional_import
 from isotropy.groups import homogeneous
 from isotropy.linalg import Segments
 from isotropy.random import spawn
@@ -187,7 +187,7 @@ def _surface(
 @cache
 def _figure(subject: int) -> Figure:
     """The humanoid, or one whose bones have other sizes: the volume of the capsules is that of the humanoid."""
-    mujoco = _mujoco()
+    mujoco = optional_import("mujoco", "control")
     model = mujoco.MjModel.from_xml_path(str(_humanoid()))
     own = [int(body) - 1 for body in model.geom_bodyid]
     geoms = [g for g in range(model.ngeom) if own[g] >= 0]  # the floor belongs to the world
@@ -236,14 +236,6 @@ def _volume(model: Any, geoms: list[int]) -> float:
     """Of all capsules and balls; a ball has no half length."""
     sizes = [(float(model.geom_size[g, 0]), float(model.geom_size[g, 1]) * (model.geom_type[g] == 3)) for g in geoms]
     return sum(math.pi * r**2 * (2 * half + 4 / 3 * r) for r, half in sizes)
-
-
-def _mujoco() -> Any:
-    try:
-        import mujoco
-    except ImportError as missing:
-        raise MissingExtraError.of("mujoco", "control") from missing
-    return mujoco
 
 
 def _humanoid() -> Path:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch import Tensor
 from isotropy.data._picture_file import Bad, Seen, decoded, look, picture_suffixes
 from isotropy.data._rows import Rows
 from isotropy.errors import SchemaError, counted
+from isotropy.fields import from_text
 from isotropy.random import spawn
 
 _SHOWN = 10  # files named in a refusal
@@ -82,14 +83,10 @@ def read_pictures(
     root = Path(folder)
     if not root.is_dir():
         raise SchemaError(f"no folder {folder}", "a folder of pictures")
-    if most is not None and most < 1:
-        raise SchemaError(f"most={most}", "1 or more pictures")
     wanted, channels = _size(size), _channels(channels)
     found = _Folder.walked(root)
     paths, given = found.paths, len(found.paths)
-    if most is not None and most < given:
-        drawn = torch.randperm(given, generator=spawn(seed, "pictures"))[:most].sort().values
-        paths = [paths[i] for i in drawn.tolist()]
+    paths = [paths[i] for i in drawn(given, most, seed).tolist()]
     bad = dict(found.bad)
     seen = dict(_each(lambda path: look(root / path), paths, bad))
     if not skip:
@@ -129,6 +126,28 @@ def read_pictures(
         (*found.notes(), *([f"Pictures put upright as their cameras say: {turned}."] if turned else []))
         + ((f"Left out: {_told(bad)}.",) if bad else ()),
     )
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """Those of ``read_pictures``, as text may give them."""
+
+    size: str | None = None
+    channels: int | None = None
+    skip: bool = False
+    most: int | None = None
+
+
+def pictures_as_set(folder: str | Path, settings: Mapping[str, object], *, seed: int) -> Pictures:
+    """``read_pictures`` with settings that may be text; raises SchemaError for others."""
+    return read_pictures(folder, **asdict(from_text(_Settings, settings, of=f"the folder {folder}")), seed=seed)
+
+
+def drawn(given: int, most: int | None, seed: int) -> Int[Tensor, " drawn"]:
+    """Which of the pictures are drawn, all without ``most``; raises SchemaError for fewer than one."""
+    if most is not None and most < 1:
+        raise SchemaError(f"most={most}", "1 or more pictures")
+    return torch.randperm(given, generator=spawn(seed, "pictures"))[:most].sort().values
 
 
 @dataclass(frozen=True)

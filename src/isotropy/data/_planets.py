@@ -10,9 +10,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset, Recipe
-from isotropy.errors import DomainError, MissingExtraError
-from isotropy.reps import Schema
+from isotropy.data._dataset import Dataset, Recipe, motions
+from isotropy.errors import DomainError, optional_import
 
 INNER = ("mercury", "venus", "earth", "mars", "jupiter")
 ALL = (*INNER, "saturn", "uranus", "neptune")
@@ -51,13 +50,7 @@ class Planets(Recipe):
     source = "astropy's built-in ephemeris (ERFA epv00 and plan94; Simon et al., Astron. Astrophys. 282, 1994)"
     licence = "computed by astropy (BSD 3-clause)"
     groups = ("O(3)", "SO(3)", "SO(2)@z", "Scale(3)")
-    types = Schema(
-        x='Vector("position") + Vector("velocity")',
-        y='Vector("acceleration")',
-        dims={"space": 3},
-        cluster="planet",
-        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
-    )
+    types = motions(3, cluster="planet")
 
     def __post_init__(self) -> None:
         if self.steps < 8 or not 0 < self.days <= 36_525:
@@ -87,12 +80,10 @@ def _heliocentric(
     name: str, days: Float[Tensor, " n"], what: Literal["position", "velocity"] = "position"
 ) -> Float[Tensor, "n 3"]:
     """Positions, or velocities, relative to the Sun in the axes of the ecliptic, in AU and days."""
-    try:
-        from astropy import units
-        from astropy.coordinates import get_body_barycentric_posvel
-        from astropy.time import Time
-    except ImportError as missing:
-        raise MissingExtraError.of("astropy", "physics") from missing
+    units = optional_import("astropy.units", "physics")
+    from astropy.coordinates import get_body_barycentric_posvel
+    from astropy.time import Time
+
     # Dynamical time: no table of leap seconds is asked for.
     when: Any = Time(_J2000, days.numpy(), format="jd", scale="tdb")
     which = 0 if what == "position" else 1

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset, Recipe
+from isotropy.data._dataset import Dataset, Recipe, motions
 from isotropy.data._mirror import SHIPPED, File, locate
 from isotropy.errors import DomainError, SchemaError
 from isotropy.reps import Schema
@@ -281,13 +281,7 @@ class EthUcyMotion(Recipe):
     source = EthUcy.source
     licence = EthUcy.licence
     groups = ("O(2)", "SO(2)")
-    types = Schema(
-        x='Vector("position") + Vector("velocity")',
-        y='Vector("acceleration")',
-        dims={"space": 2},
-        cluster="track",
-        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
-    )
+    types = motions(2)
 
     def __post_init__(self) -> None:
         if self.every < 1:

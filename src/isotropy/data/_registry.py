@@ -1,7 +1,6 @@
 """One door for all data: by name (what it is, where from, under which licence, whether intact), or from a file."""
 
 import dataclasses
-import difflib
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +24,7 @@ from isotropy.data._supernovae import SUPERNOVAE
 from isotropy.data._tu import TU, is_tu_folder, read_tu
 from isotropy.data.synthetic import MOTIONS, PROBLEMS
 from isotropy.data.zoo import LAWS, Law
-from isotropy.errors import SchemaError
+from isotropy.errors import SchemaError, nearest
 from isotropy.fields import from_text
 from isotropy.reps import Schema
 
@@ -85,6 +84,13 @@ class _Drawn:
 
     n: int = 300
     noise: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """How the folds of a folder in the format of TUDataset are drawn."""
+
     seed: int = 0
 
 
@@ -186,12 +192,12 @@ def find_entry(name: str) -> Entry:
     known = {entry.name: entry for entry in _ENTRIES}
     if name in known:
         return known[name]
-    near = difflib.get_close_matches(name, known, 1)
+    near = nearest(name, known)
     shown = [one for one in known if not one.startswith("zoo/")]
     raise SchemaError(
         f"the data set {name!r}",
         f"{KINDS} or one of " + ", ".join([*shown, "zoo/LAW"]),
-        f"write {near[0]}, or the path of a file that exists" if near else "isotropy datasets list shows what there is",
+        f"{near}, or the path of a file that exists" if near else "isotropy datasets list shows what there is",
     )
 
 
@@ -218,7 +224,7 @@ def load(
         return find_entry(name).make(settings)
     path = Path(name)
     if is_tu_folder(path):
-        return read_tu(path, **{key: int(str(value)) for key, value in settings.items()})
+        return read_tu(path, seed=from_text(_Folds, settings, of=f"the folder {path.name}").seed)
     if path.is_dir():
         hint = "isotropy audit MODEL FOLDER takes pictures; in Python isotropy.data.read_pictures reads them"
         raise SchemaError(f"the folder {path}", f"a table: {KINDS}", hint)

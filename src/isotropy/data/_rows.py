@@ -1,6 +1,6 @@
 """Rows: a typed collection that is counted and taken from, dense or ragged; what trainings are fed with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from functools import cached_property, partial
 from typing import Any, ClassVar, Literal, TypeVar
@@ -118,6 +118,13 @@ class Rows:
 
     def _axis(self, each: Field[Any], value: Tensor) -> Axis:
         return each.metadata.get("axis", "rows")
+
+    def _refuse_lengths(self, lengths: Mapping[Axis, tuple[int, str]]) -> None:
+        """Raises ShapeError unless tensors along these axes are so long, one entry for each thing that is named."""
+        for name, axis, value in self._tensors():
+            length, thing = lengths.get(axis, (len(value), ""))
+            if len(value) != length:
+                raise ShapeError(f"{counted(len(value), 'row')} of {name}", f"{length}, one for each {thing}")
 
 
 @dataclass(frozen=True, eq=False)

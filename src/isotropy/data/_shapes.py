@@ -4,16 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from isotropy.data._hdf5 import array_of, open_hdf5
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Clouds
-from isotropy.errors import MissingExtraError, SchemaError, counted
+from isotropy.errors import SchemaError, counted, one_of
 from isotropy.random import spawn
 
 Part = Literal["train", "test"]
@@ -64,8 +65,10 @@ def load_particles() -> dict[str, Clouds]:
 def load_shapes(part: Part, per_class: int, points: int, seed: int) -> Clouds:
     """Clouds ``(N, points, 3)`` of one mesh per class, and the numbers of the classes ``(N,)``.
 
-    Clouds are centred and of unit root mean square radius. Raises ``DataNotFoundError`` without the file of meshes.
+    Clouds are centred and of unit root mean square radius. Raises DataNotFoundError without the file of meshes, and
+    DomainError for another part.
     """
+    one_of("part", part, get_args(Part))
     with np.load(locate(MESHES, of="the shapes"), allow_pickle=False) as file:
         arrays = {name: torch.from_numpy(file[name]) for name in file.files}
     names = sorted({name.split("__")[0] for name in arrays})
@@ -123,16 +126,11 @@ def read_modelnet(folder: str, part: Part, points: int) -> Clouds:
             "the folder modelnet40_ply_hdf5_2048 (435 MB) of PointNet's authors",
             "get it where you have a network, then --set modelnet=FOLDER",
         )
-    try:
-        import h5py  # pyright: ignore[reportMissingImports]
-    except ImportError as error:
-        raise MissingExtraError.of("h5py", "hdf5") from error
     clouds: list[Tensor] = []
     labels: list[Tensor] = []
     for path in files:
-        with h5py.File(path, "r") as opened:
-            file: Any = opened
-            data, label = np.asarray(file["data"]), np.asarray(file["label"])
+        with open_hdf5(path) as file:
+            data, label = (array_of(file, name, path) for name in ("data", "label"))
         if data.ndim != 3 or data.shape[1] < points or data.shape[2] != 3 or label.size != len(data):
             raise SchemaError(f"{path}: data {data.shape}, label {label.shape}", f"(N, >= {points}, 3) and (N, 1)")
         clouds.append(torch.from_numpy(data[:, :points]).double())
@@ -202,19 +200,23 @@ def _read_obj(path: Path) -> Surface:
     """Vertices and triangles of a Wavefront file; faces with more corners are fanned."""
     vertices: list[list[float]] = []
     faces: list[list[int]] = []
-    for line in path.read_text().splitlines():
+    for number, line in enumerate(path.read_text("utf-8", "replace").splitlines(), 1):
         kind, *values = line.split() or [""]
-        if kind == "v":
-            vertices.append([float(value) for value in values[:3]])
-        elif kind == "f":
-            corner = [int(value.split("/")[0]) for value in values]
-            corner = [c - 1 if c > 0 else c + len(vertices) for c in corner]
-            faces += [[corner[0], b, c] for b, c in pairwise(corner[1:])]
-    if not vertices or not faces:
-        raise SchemaError(
-            f"{path} with {counted(len(vertices), 'vertex', 'vertices')} and {counted(len(faces), 'face')}",
-            "a triangle mesh",
-        )
+        try:
+            if kind == "v":
+                x, y, z = (float(value) for value in values[:3])
+                vertices.append([x, y, z])
+            elif kind == "f":
+                corner = [int(value.split("/")[0]) for value in values]
+                corner = [c - 1 if c > 0 else c + len(vertices) for c in corner]
+                faces += [[corner[0], b, c] for b, c in pairwise(corner[1:])]
+        except ValueError as error:
+            expected = "three coordinates, or the numbers of vertices"
+            raise SchemaError(f"line {number} of {path.name}: {line[:40]!r}", expected) from error
+    used = {corner for face in faces for corner in face}
+    if not used or not 0 <= min(used) <= max(used) < len(vertices):
+        given = f"{counted(len(vertices), 'vertex', 'vertices')} and {counted(len(faces), 'face')}"
+        raise SchemaError(f"{path} with {given}", "a triangle mesh, its faces between vertices that are there")
     return Surface(path.stem, torch.tensor(vertices), torch.tensor(faces))
 
 

@@ -1,17 +1,20 @@
-"""Structures of atoms in files as typed clouds of points, for models that know nothing of ase."""
+"""Structures of atoms in files: as typed clouds of points, for models that know nothing of ase; molecules as text."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from isotropy.data._dataset import Dataset
 from isotropy.data._molecules import frames_of
-from isotropy.errors import SchemaError, counted
+from isotropy.errors import DomainError, SchemaError, counted
 from isotropy.reps import Cloud, Rep, Schema, Type, parse_type, written_type
 from isotropy.storage import no_file
 
@@ -31,13 +34,57 @@ def read_structures(path: str | Path) -> list[Any]:
     if not path.is_file():
         raise no_file(path)
     kind = _FORMATS[path.suffix.lower()]
-    if kind == "xyz":
-        try:
-            # A comment without columns is free text, which the extended format would try to read.
-            kind = "extxyz" if "Properties=" in path.read_text("utf-8") else "xyz"
-        except UnicodeDecodeError:
-            raise SchemaError(f"{path.name}, which is not text", "an XYZ file") from None
-    return frames_of(path, path.name, format=kind)
+    return _xyz(path)[1] if kind == "xyz" else frames_of(path, path.name, format=kind)
+
+
+@dataclass(frozen=True, eq=False)
+class Structure:
+    """Atoms by ``symbols`` and ``positions (n, 3)``, in the unit of the file (Angstrom by custom)."""
+
+    symbols: tuple[str, ...]
+    positions: Float[Tensor, "n 3"]
+    comment: str = ""
+
+
+def read_xyz(path: str | Path) -> list[Structure]:
+    """The structures of an XYZ file; where the second line names the columns (``Properties=...``), those are read.
+
+    Raises SchemaError for a file that is something else, DomainError for coordinates that are not finite,
+    MissingExtraError without ase.
+
+    >>> import tempfile
+    >>> from isotropy.data import read_xyz
+    >>> with tempfile.NamedTemporaryFile("w", suffix=".xyz") as file:
+    ...     _ = file.write("2\\nhydrogen\\nH 0 0 0\\nH 0 0 0.74\\n")
+    ...     file.flush()
+    ...     read_xyz(file.name)[0].symbols
+    ('H', 'H')
+    """
+    path = Path(path)
+    lines, frames = _xyz(path)
+    found: list[Structure] = []
+    at = 0
+    for number, atoms in enumerate(frames, 1):
+        while not lines[at].strip():
+            at += 1
+        positions = torch.from_numpy(atoms.positions.copy())
+        if not bool(torch.isfinite(positions).all()):
+            raise DomainError(f"structure {number} of {path.name}", "finite coordinates")
+        found.append(Structure(tuple(atoms.get_chemical_symbols()), positions, lines[at + 1].strip()))
+        at += 2 + len(atoms)
+    return found
+
+
+def _xyz(path: Path) -> tuple[list[str], list[Any]]:
+    """The lines of an XYZ file, and its structures as ase reads them."""
+    if not path.is_file():
+        raise no_file(path)
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise SchemaError(f"{path.name}, which is not text", "an XYZ file") from None
+    # A comment without columns is free text, which the extended format would try to read.
+    return text.splitlines(), frames_of(path, path.name, format="extxyz" if "Properties=" in text else "xyz")
 
 
 def cloud_values(type_: Any, frames: Sequence[Any], where: str, *, dense: bool) -> Any:

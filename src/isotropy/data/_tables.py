@@ -15,7 +15,7 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted, nearest
+from isotropy.errors import IsotropyError, SchemaError, counted, nearest, optional_import
 
 _PIECE = 50_000  # rows
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -206,10 +206,7 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
     Raises ``MissingExtraError`` without pyarrow, ``SchemaError`` for a damaged file, missing values and columns that
     are not numbers.
     """
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "tables") from error
+    parquet = optional_import("pyarrow.parquet", "tables")
     wanted = [*columns, *([cluster] if cluster is not None else [])]
     try:
         with parquet.ParquetFile(path) as file:
@@ -234,10 +231,7 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
 
 def parquet_head(path: Path, rows: int) -> Any:
     """The first rows of a parquet file, as a pyarrow table (extra [tables])."""
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        raise MissingExtraError.of("pyarrow", "tables") from error
+    parquet = optional_import("pyarrow.parquet", "tables")
     try:
         return parquet.read_table(path).slice(0, rows)
     except Exception as error:

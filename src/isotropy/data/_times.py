@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from isotropy.data._archive import open_archive
-from isotropy.data._dates import is_date, is_slashed, seconds
+from isotropy.data._dates import is_date, is_slashed, reads, seconds
 from isotropy.data._kinds import SUFFIXES, schema_of
 from isotropy.data._tables import Dialect, number, read_columns
 from isotropy.errors import SchemaError, ShapeError, nearest
@@ -46,12 +46,8 @@ def read_times(path: str | Path, column: str, schema: str | Path | Schema | Mapp
         raise SchemaError(
             f"the time {column!r} of {path.name}", "a column of a file", "time belongs to data of your own"
         )
-    if path.name.lower().endswith(".npz"):
-        return _of_archive(path, column, types)
     columns = types.columns or {}
     _no_target(column, columns.get("y", ()), path.name)
-    cells = read_columns(path, (), column, Dialect.of(path, types.separator, types.decimal))[1]
-    assert cells is not None
     if column in columns.get("x", ()):
         warnings.warn(
             f"the time {column!r} is an input too, and in its own order it goes on from row to row, whatever the rest "
@@ -59,10 +55,14 @@ def read_times(path: str | Path, column: str, schema: str | Path | Schema | Mapp
             TimeIsInputWarning,
             stacklevel=2,
         )
+    if path.name.lower().endswith(".npz"):
+        return _of_archive(path, column)
+    cells = read_columns(path, (), column, Dialect.of(path, types.separator, types.decimal))[1]
+    assert cells is not None
     return _numbers([str(cell) for cell in cells.tolist()], column, path.name)
 
 
-def _of_archive(path: Path, key: str, types: Schema) -> Times:
+def _of_archive(path: Path, key: str) -> Times:
     with open_archive(path) as archive:
         if key in ("x", "y"):
             raise SchemaError(f"the time {key!r} of {path.name}", "an array beside x and y", 'save it as "time"')
@@ -97,18 +97,10 @@ def _numbers(cells: Sequence[str], column: str, name: str) -> Times:
             return np.array([read(cell) for cell in cells], dtype=np.float64)
         except ValueError:
             continue
-    row = next((i for i, cell in enumerate(cells) if not _is(number, cell) and not is_date(cell)), None)
+    row = next((i for i, cell in enumerate(cells) if not reads(number, cell) and not is_date(cell)), None)
     given = "numbers mixed with dates" if row is None else f"{cells[row][:40]!r} in row {row}"
     expected = "numbers, or dates as ISO 8601 writes them"
     hint = f"rows count from 0; {_DATES}"
     if row is not None and is_slashed(cells[row]):
         hint = f"day or month first? {_DATES}"
     raise SchemaError(f"{given} of the time {column!r} of {name}", expected, hint)
-
-
-def _is(read: Any, cell: str) -> bool:
-    try:
-        read(cell)
-    except ValueError:
-        return False
-    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import DataNotFoundError, File, locate
 from isotropy.data._rows import Rows, along
-from isotropy.errors import SchemaError, ShapeError, counted
+from isotropy.errors import SchemaError, ShapeError, counted, nearest
 from isotropy.linalg import Segments
 
 TU = File(
@@ -52,15 +51,10 @@ class Graphs(Rows):
     fold: Int[Tensor, " G"] | None = None
 
     def __post_init__(self) -> None:
-        count = self.segments.count
-        for name, part, rows in (
-            ("x", self.x, len(self.segments.label)),
-            ("y", self.y, count),
-            ("edge_attr", self.edge_attr, self.edge_index.shape[1]),
-            ("fold", self.fold, count),
-        ):
-            if part is not None and len(part) != rows:
-                raise ShapeError(f"{counted(len(part), 'row')} of {name}", f"{rows}")
+        nodes, edges = len(self.segments.label), self.edge_index.shape[1]
+        self._refuse_lengths(
+            {"parts": (nodes, "node"), "edges": (edges, "edge"), "rows": (self.segments.count, "graph")}
+        )
         if not self.segments.joins(self.edge_index):
             raise ShapeError(f"edges {tuple(self.edge_index.shape)}", "(2, E) between nodes of one graph each")
 
@@ -98,8 +92,7 @@ def load_tu(name: str, *, seed: int = 0) -> Graphs:
     known = {"IMDB-B": "IMDBBINARY", "IMDB-M": "IMDBMULTI", "IMDB-BINARY": "IMDBBINARY", "IMDB-MULTI": "IMDBMULTI"}
     key = known.get(name.upper(), name.upper())
     if key not in TU_NAMES:
-        near = difflib.get_close_matches(key, TU_NAMES, 1)
-        raise SchemaError(f"the set {name!r}", f"one of {', '.join(TU_NAMES)}", f"write {near[0]}" if near else "")
+        raise SchemaError(f"the set {name!r}", f"one of {', '.join(TU_NAMES)}", nearest(key, TU_NAMES))
     with np.load(locate(TU, of=key)) as arrays:
 
         def part(field: str) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups import Affine, GLPlus, Homography, homogeneous
+from isotropy.groups.parts import rotation2
 from isotropy.random import spawn
 from isotropy.reps import Field, Scalar, act, cell_centres
 
@@ -81,11 +82,9 @@ def warped(x: Float[Tensor, "n c h w"], kind: str = "affine", *, seed: int = 0) 
 def placed(x: Float[Tensor, "n c s s"], warp: Warp, u: Float[Tensor, "n 6"]) -> Float[Tensor, "n 3 3"]:
     """The affine maps that six uniform numbers each choose: turn, shear, two scales, and a place."""
     turn = math.radians(warp.turn) * (2 * u[:, 0] - 1)
-    c, s = turn.cos(), turn.sin()
-    R = torch.stack([torch.stack([c, -s], -1), torch.stack([s, c], -1)], -2)
     shear = torch.eye(2, dtype=u.dtype).repeat(len(u), 1, 1)
     shear[:, 0, 1] = warp.shear * (2 * u[:, 1] - 1)
-    A = R @ shear @ torch.diag_embed(warp.least + (warp.most - warp.least) * u[:, 2:4])
+    A = rotation2(turn) @ shear @ torch.diag_embed(warp.least + (warp.most - warp.least) * u[:, 2:4])
     corners = boxes(x)
     moved = corners @ A.mT
     low, high = moved.amin(1), moved.amax(1)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, SchemaError
+from isotropy.errors import DomainError, SchemaError, one_of
 from isotropy.frames._batch_norm import batch_norms, counted_once
 from isotropy.frames._foreign import called
 from isotropy.frames._frame import Frame, next_draw
@@ -89,8 +89,7 @@ class FrameAveraged(Settled):
         _ = self._called  # refuses what cannot be called
         self.rep_in: Any = parse_type(rep_in)
         self.rep_out: Any = parse_type(rep_out)
-        if mode not in get_args(Mode):
-            raise DomainError(f"mode={mode!r}", f"one of {', '.join(map(repr, get_args(Mode)))}")
+        one_of("mode", mode, get_args(Mode))
         self.mode: Mode = mode
         self.chunk, self.seed = chunk, seed
         self.sees = _first(self.rep_in) if sees is None else sees

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from isotropy.errors import DegenerateError, DomainError
 from isotropy.frames._padded import TOLERANCE, dense, euclidean, log_of, no_rows, nothing, padded, placed, stacked
-from isotropy.frames._signs import complete, reflect_last, stabilizer_rule
+from isotropy.frames._signs import complete, stabilizer_rule
 from isotropy.groups import SL, DiscreteMeasure, GLPlus, Group, Lorentz, parse
+from isotropy.groups.parts import reflect_last
 from isotropy.linalg import Segments
 
 Part = tuple[Float[Tensor, "b F d d"], Float[Tensor, "b F"]]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, one_of
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, no_rows, padded
 from isotropy.frames._spectrum import size_of
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, Draws, E, Group, Haar, O, Scale, T, homogeneous, parse
@@ -116,8 +116,7 @@ class ScaleFrame:
     points: str
 
     def __init__(self, group: Group | str, points: str = "raise") -> None:
-        if points not in ("raise", "limit"):
-            raise DomainError(f"points={points!r}", "'raise' or 'limit'")
+        one_of("points", points, ("raise", "limit"))
         object.__setattr__(self, "group", _of_kind(group, Scale, "Scale(d)"))
         object.__setattr__(self, "points", points)
 

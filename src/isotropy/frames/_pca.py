@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DegenerateError, DomainError, FrameSizeError, counted
+from isotropy.errors import DegenerateError, DomainError, FrameSizeError, counted, one_of
 from isotropy.frames._padded import check_cloud, check_numbers, check_weights, log_of, stacked
 from isotropy.frames._refine import AxisBlock, Partial, Rule, TiedCloud, merged, pair_invariants, tied_frame
-from isotropy.frames._signs import ambiguity, reflect_last
+from isotropy.frames._signs import ambiguity
 from isotropy.frames._spectrum import TIES, Spectrum, largest, spectrum
 from isotropy.groups import SE, SO, Cubature, DiscreteMeasure, E, Group, O, Placed, homogeneous, parse
-from isotropy.groups.parts import axis_frame, haar_orthogonal, matrix
+from isotropy.groups.parts import axis_frame, haar_orthogonal, matrix, reflect_last
 from isotropy.linalg import Segments, eigh
 from isotropy.random import spawn
 
@@ -81,10 +81,8 @@ class PCAFrame:
         base = acting.base if isinstance(acting, Placed) else acting
         if type(base) not in (O, SO, E, SE):
             raise DomainError(f"PCAFrame({acting})", "O(d), SO(d), E(d), SE(d), or one of these about an axis")
-        if degenerate not in get_args(Degenerate):
-            raise DomainError(f"degenerate={degenerate!r}", f"one of {', '.join(get_args(Degenerate))}")
-        if grad not in ("exact", "detach"):
-            raise DomainError(f"grad={grad!r}", "'exact' or 'detach'")
+        one_of("degenerate", degenerate, get_args(Degenerate))
+        one_of("grad", grad, ("exact", "detach"))
         if max_frames < 1 or not (tol is None or 0 <= tol < 1):
             raise DomainError(f"max_frames={max_frames}, tol={tol}", "max_frames >= 1 and 0 <= tol < 1")
         settings = (acting, degenerate, tol, max_frames, grad, exact, degree, seed)

@@ -1,12 +1,12 @@
 """What axes leave open, in finite tables: signs, bases of a space without extent, and elements completed by them."""
 
-import math
 from functools import lru_cache
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.groups.parts import circle_rule
 from isotropy.random import spawn
 
 _LISTED = 14
@@ -40,8 +40,7 @@ def rotation_design(m: int) -> Float[Tensor, "F m m"]:
     if m == 1:
         return torch.ones(1, 1, 1, dtype=torch.float64)
     if m == 2:
-        angle = 2 * math.pi * torch.arange(3, dtype=torch.float64) / 3
-        return torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(3, 2, 2)
+        return circle_rule(2)[0]
     cycles = torch.stack([torch.eye(m, dtype=torch.float64).roll(k, 0) for k in range(m)])
     signed = (sign_table(m)[:, None, :, None] * cycles).flatten(0, 1)
     return signed[torch.linalg.det(signed) > 0]
@@ -57,16 +56,6 @@ def stabilizer_rule(m: int, special: bool = False) -> tuple[Float[Tensor, "K m m
     if not special:
         rule = torch.cat([rule, torch.cat([rule[..., :-1], -rule[..., -1:]], -1)])
     return rule, torch.full((len(rule),), 1 / len(rule), dtype=torch.float64)
-
-
-def reflect_last(g: Float[Tensor, "... d d"]) -> Float[Tensor, "... d d"]:
-    """The elements with negative determinant, their last axis turned round; the others as they are.
-
-    >>> reflect_last(torch.tensor([[-1.0]])).tolist()
-    [[1.0]]
-    """
-    flip = torch.where(torch.linalg.det(g.detach()) < 0, -1.0, 1.0).to(g)
-    return torch.cat([g[..., :-1], g[..., -1:] * flip[..., None, None]], -1)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,5 @@
 """What leaves a cloud alone: turns of the space that it does not span, and averages over them."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +10,7 @@ from torch import Tensor
 from isotropy.errors import DegenerateError, counted
 from isotropy.frames._padded import log_of, stacked
 from isotropy.groups import SO, Cubature, DiscreteMeasure, E, Group, LinearGroup, O, Placed, Similarity
-from isotropy.groups.parts import axis_frame, matrix
+from isotropy.groups.parts import axis_frame, circle_rule, matrix
 from isotropy.linalg import Segments
 from isotropy.reps import Cloud, Pairs, Rep, Type, leaves
 
@@ -117,8 +116,7 @@ def _rule(m: int, proper: bool, degree: int) -> tuple[Tensor, Tensor]:
     if m == 3:
         rule = Cubature(SO(3) if proper else O(3), degree).discretise()
         return matrix(rule.g), rule.weight
-    angle = 2 * math.pi * torch.arange(degree + 1, dtype=torch.float64) / (degree + 1)
-    turns = torch.stack([angle.cos(), -angle.sin(), angle.sin(), angle.cos()], 1).reshape(-1, 2, 2)
+    turns, _ = circle_rule(degree)
     if not proper:
         turns = torch.cat([turns, turns * torch.tensor([1.0, -1.0], dtype=torch.float64)])
     return turns, torch.full((len(turns),), 1 / len(turns), dtype=torch.float64)

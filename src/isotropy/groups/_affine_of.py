@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -12,13 +12,14 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._affine import T, homogeneous, is_affine, linear, translation, translation_basis
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._built import Built
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, NamedGroup, Turns, check_log, close, matrix
-from isotropy.groups._rotations import AXES, axis_frame, axis_text, canonical_axis
+from isotropy.groups._rotations import axis_frame, axis_numbers, axis_text, canonical_axis
 
 
 @dataclass(frozen=True, repr=False)
-class Affine(LinearGroup):
+class Affine(Built, LinearGroup):
     """The maps ``x -> A x + t`` of R^n with A in a group ``base`` of matrices; coordinates are those of A, then t.
 
     Left Haar measure is ``|det A|^-1 dt dA``, right Haar measure ``dt dA``, dA that of the base. Raises DomainError
@@ -31,7 +32,6 @@ class Affine(LinearGroup):
     """
 
     base: LinearGroup
-    space: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         # The annotation is a promise of the caller, which text and plain Python may break.
@@ -39,15 +39,11 @@ class Affine(LinearGroup):
         if not isinstance(base, LinearGroup) or base.affine or base.size != base.degree:
             hint = "Affine(GL+(2)); SE(n), E(n) and Similarity(n) are groups with translations already"
             raise DomainError(f"Affine({base})", "a group of linear maps", hint)
-        object.__setattr__(self, "space", base.space)
+        super().__post_init__()
 
     @property
     def name(self) -> str:
         return f"Affine({self.base})"
-
-    @property
-    def degree(self) -> int:
-        return self.base.degree
 
     @property
     def order(self) -> int | None:
@@ -158,12 +154,7 @@ class Shear(NamedGroup, symbol="Shear", compact=False):
         return f"Shear({self.n})@{axis_text(self.axis)}{space}"
 
     def __matmul__(self, axis: str | Sequence[float] | Tensor) -> Group:
-        if isinstance(axis, str):
-            if axis not in tuple(AXES[: self.n]) or self.n > 3:
-                known = " or ".join(AXES[: self.n]) if self.n <= 3 else counted(self.n, "number")
-                raise ShapeError(f"Shear({self.n})@{axis}", f"an axis of R^{self.n}: {known}", "")
-            axis = [float(i == AXES.index(axis)) for i in range(self.n)]
-        return replace(self, axis=tuple(float(a) for a in axis))
+        return replace(self, axis=axis_numbers(axis, self.n, f"Shear({self.n})"))
 
     @property
     def generator_names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, one_of
 from isotropy.groups._exponential import rotation2
 from isotropy.linalg import log_difference, once
 
@@ -46,8 +46,7 @@ def cartan(g: Tensor, side: str = "left") -> tuple[Square, Square]:
     >>> X.diagonal().exp().round(decimals=4).tolist(), torch.equal(R, torch.eye(2))
     ([1.0, 4.0], True)
     """
-    if side not in ("left", "right"):
-        raise DomainError(f"side={side!r}", "'left' or 'right'", "")
+    one_of("side", side, ("left", "right"))
     check_square(g)
     X, R = cartan_factors(g if side == "left" else g.mT)
     return X.to(g), (R if side == "left" else R.mT).to(g)

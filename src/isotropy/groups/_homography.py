@@ -1,7 +1,5 @@
 """Homographies: projective maps of space, which keep straight lines straight."""
 
-from dataclasses import replace
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -9,7 +7,6 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._general_linear import SL
-from isotropy.groups._group import Group
 from isotropy.groups._linear import NamedGroup, Turns, matrix
 
 
@@ -44,9 +41,6 @@ class Homography(NamedGroup, symbol="Homography", compact=False):
     @property
     def generator_names(self) -> tuple[str, ...]:
         return tuple(f"{name}, in homogeneous coordinates" for name in self.matrices.generator_names)
-
-    def on(self, space: str) -> Group:
-        return replace(self, space=space)
 
     def _algebra(self) -> LieAlgebra:
         return self.matrices.algebra

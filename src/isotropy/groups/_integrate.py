@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, EffectiveSampleWarning, InfeasibleError, ShapeError
+from isotropy.errors import EffectiveSampleWarning, InfeasibleError, ShapeError, one_of
 from isotropy.estimate import Estimate
 from isotropy.groups._algebra import Element
 from isotropy.groups._group import Group
@@ -71,10 +71,8 @@ def integrate(
     >>> found.measure
     Window(group=SL(2), width=0.7, shape='logistic', compact='haar')
     """
-    if weights not in ("haar", "none"):
-        raise DomainError(f"weights={weights!r}", "'haar' or 'none'", "")
-    if side not in ("left", "right"):
-        raise DomainError(f"side={side!r}", "'left' or 'right'", "")
+    one_of("weights", weights, ("haar", "none"))
+    one_of("side", side, ("left", "right"))
     measure = measure if isinstance(measure, Measure) else haar_proposal(parse(measure))
     if isinstance(measure, Window) and weights == "haar":
         count, generator = needed(n, generator)

@@ -111,8 +111,7 @@ class LinearGroup(Group):
         inside = self._on_algebra(A)
         size = A.detach().abs().amax((-2, -1))
         distance = (inside - A).detach().abs().amax((-2, -1))
-        check_log(self, exists & (distance <= (1e-9 if matrix(g).dtype == torch.float64 else 1e-4) * (1 + size)),
-                  self._instead_of_log)  # fmt: skip
+        check_log(self, exists & (distance <= tolerance(matrix(g)) * (1 + size)), self._instead_of_log)
         return inside.to(matrix(g).dtype)
 
     def _on_algebra(self, A: Tensor) -> Tensor:
@@ -132,8 +131,7 @@ class LinearGroup(Group):
         g = matrix(g)
         if g.shape[-2:] != (self.size, self.size):
             raise ShapeError(f"elements of shape {tuple(g.shape)}", f"(..., {self.size}, {self.size}) for {self}", "")
-        tol = tol if tol is not None else (1e-9 if g.dtype == torch.float64 else 1e-4)
-        return self._contains(g, tol) & g.isfinite().flatten(-2).all(-1)
+        return self._contains(g, tolerance(g, tol)) & g.isfinite().flatten(-2).all(-1)
 
     def haar_log_density(self, v: Float[Tensor, "... k"]) -> Float[Tensor, "..."]:
         """The log density of left Haar measure in the coordinates v, up to a constant unless the group fixes it.
@@ -209,6 +207,11 @@ def check_size(name: str, n: int, least: int = 1) -> None:
     """Raise DomainError unless ``n`` is an integer of at least ``least``."""
     if isinstance(n, bool) or operator.index(n) < least:
         raise DomainError(f"{name}({n})", f"an integer of at least {least}", f"e.g. {name}({max(3, least)})")
+
+
+def tolerance(g: Tensor, tol: float | None = None) -> float:
+    """What entries may be off: ``tol`` where it is given, else 1e-9 in float64 and 1e-4 in float32."""
+    return tol if tol is not None else 1e-9 if g.dtype == torch.float64 else 1e-4
 
 
 def close(A: Tensor, B: Tensor | float, tol: float) -> Bool[Tensor, "..."]:

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -12,22 +12,19 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._affine import homogeneous
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._built import Built
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, close, matrix
-from isotropy.groups._rotations import AXES, SO, O, axis_frame, axis_text, canonical_axis
+from isotropy.groups._rotations import AXES, SO, O, axis_frame, axis_numbers, axis_text, canonical_axis
 
 Matrix = tuple[tuple[float, ...], ...]
 
 
 @dataclass(frozen=True, repr=False)
-class MovedGroup(LinearGroup):
+class MovedGroup(Built, LinearGroup):
     """A group ``h (base + identity on the rest) h^-1``: what `Placed` and `Conjugate` have in common."""
 
     base: LinearGroup
-    space: str = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "space", self.base.space)
 
     @cached_property
     def frame(self) -> Float[Tensor, "m m"]:
@@ -54,20 +51,8 @@ class MovedGroup(LinearGroup):
         return inner[..., : self.base.size, : self.base.size]
 
     @property
-    def compact(self) -> bool:
-        return self.base.compact
-
-    @property
-    def unimodular(self) -> bool:
-        return self.base.unimodular
-
-    @property
     def affine(self) -> bool:
         return self.base.affine
-
-    @property
-    def order(self) -> int | None:
-        return self.base.order
 
     def on(self, space: str) -> LinearGroup:
         base = self.base.on(space)
@@ -179,10 +164,6 @@ class Conjugate(MovedGroup):
         return f"{base}.conjugate({[list(row) for row in self.by]})"
 
     @property
-    def degree(self) -> int:
-        return self.base.degree
-
-    @property
     def orthogonal(self) -> bool:
         return self.base.orthogonal and is_similarity(self.frame)
 
@@ -208,12 +189,7 @@ def place(group: Group, axis: str | Sequence[float] | Tensor) -> LinearGroup:
     if not isinstance(group, LinearGroup):
         raise DomainError(f"{group}", "a group of matrices", f'write {group}.on("space") for permutation matrices')
     d = group.degree + 1
-    if isinstance(axis, str):
-        if axis not in tuple(AXES[: min(d, 3)]) or d > 3:
-            known = " or ".join(AXES[:d]) if d <= 3 else counted(d, "number")
-            raise ShapeError(f"{group}@{axis}", f"an axis of R^{d}: {known}", f"{group} acts about an axis of R^{d}")
-        axis = [float(i == AXES.index(axis)) for i in range(d)]
-    numbers = tuple(float(a) for a in axis)
+    numbers = axis_numbers(axis, d, str(group), f"{group} acts about an axis of R^{d}")
     if len(numbers) != d:
         raise ShapeError(
             f"an axis of {counted(len(numbers), 'number')} for {group}", counted(d, "number"), "degree + 1 of them"
@@ -251,18 +227,18 @@ def conjugate(group: Group, h: Tensor | Sequence[Sequence[float]]) -> LinearGrou
     return Conjugate(group, tuple(tuple(row) for row in H.tolist()))
 
 
-def normalises(h: Float[Tensor, "m m"], group: LinearGroup, tol: float = 1e-10) -> bool:
+def normalises(h: Float[Tensor, "m m"], group: LinearGroup) -> bool:
     """Whether ``h G h^-1 = G``, decided on generators."""
     inverse = torch.linalg.inv(h)
-    size = float(torch.linalg.cond(h))
+    tol = 1e-10 * float(torch.linalg.cond(h))
     basis = h @ matrix(group.algebra.basis) @ inverse
-    if group.dim and not bool(close(group._on_algebra(basis) - basis, 0.0, tol * size).all()):
+    if group.dim and not bool(close(group._on_algebra(basis) - basis, 0.0, tol).all()):
         return False
-    return bool(group.contains(h @ matrix(group.discrete) @ inverse, tol * size).all())
+    return bool(group.contains(h @ matrix(group.discrete) @ inverse, tol).all())
 
 
-def is_similarity(h: Tensor, tol: float = 1e-12) -> bool:
+def is_similarity(h: Tensor) -> bool:
     """Whether h is a multiple of an orthogonal matrix."""
     gram = h.mT @ h
     scale = gram.diagonal().mean()
-    return bool(((gram / scale - torch.eye(len(h), dtype=h.dtype)).abs() <= tol).all())
+    return bool(((gram / scale - torch.eye(len(h), dtype=h.dtype)).abs() <= 1e-12).all())

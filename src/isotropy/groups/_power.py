@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._built import Built
 from isotropy.groups._group import Group
 from isotropy.groups._linear import LinearGroup, matrix
 from isotropy.groups._measure import Measure
@@ -17,7 +18,7 @@ from isotropy.groups._product import CommutingProduct, grid
 
 
 @dataclass(frozen=True, repr=False)
-class Power(Group):
+class Power(Built):
     """K copies of a group of matrices; elements are ``(..., K, m, m)``; written ``E(3)^5``.
 
     It acts part by part, through ``isotropy.reps.Piecewise``: which copy moves a point is no matter of the group.
@@ -25,19 +26,11 @@ class Power(Group):
 
     base: LinearGroup
     count: int
-    space: str = field(init=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "space", self.base.space)
 
     @property
     def name(self) -> str:
         base = f"({self.base})" if isinstance(self.base, CommutingProduct) else str(self.base)
         return f"{base}^{self.count}"
-
-    @property
-    def degree(self) -> int:
-        return self.base.degree
 
     @property
     def order(self) -> int | None:
@@ -46,14 +39,6 @@ class Power(Group):
     @property
     def component_count(self) -> int:
         return self.base.component_count**self.count
-
-    @property
-    def compact(self) -> bool:
-        return self.base.compact
-
-    @property
-    def unimodular(self) -> bool:
-        return self.base.unimodular
 
     @property
     def dim(self) -> int:

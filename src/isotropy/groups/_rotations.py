@@ -1,6 +1,7 @@
 """Rotations and reflections, SO and O; and axes: their simplest form, their name, the frame that goes with one."""
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import reduce
 
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.groups._algebra import Element, LieAlgebra
 from isotropy.groups._exponential import angle2, quaternion_matrix, rotation2, rotation3, rotation_vector
 from isotropy.groups._linear import NamedGroup, Turns, check_log, close, matrix
@@ -77,7 +78,7 @@ class SO(NamedGroup, symbol="SO", orthogonal=True):
         return turns, torch.linalg.eigvalsh(1j * self.algebra.ad(v)) if self.dim else turns
 
     def _haar(self, count: int, generator: torch.Generator) -> Tensor:
-        return proper(haar_orthogonal(self.n, count, generator))
+        return reflect_last(haar_orthogonal(self.n, count, generator))
 
 
 class Mirrored(NamedGroup):
@@ -181,10 +182,14 @@ def orthogonal_of(z: Float[Tensor, "count n n"]) -> Float[Tensor, "count n n"]:
     return q * r.diagonal(dim1=-2, dim2=-1).sign()[..., None, :]
 
 
-def proper(q: Float[Tensor, "count n n"]) -> Float[Tensor, "count n n"]:
-    """Rotations from orthogonal matrices: the last column turned round where the determinant is negative."""
-    flip = torch.where(torch.linalg.det(q) < 0, -1.0, 1.0)
-    return torch.cat([q[..., :-1], q[..., -1:] * flip[:, None, None]], dim=-1)
+def reflect_last(q: Float[Tensor, "... n n"]) -> Float[Tensor, "... n n"]:
+    """Matrices with their last column turned round where the determinant is negative; the others as they are.
+
+    >>> reflect_last(torch.tensor([[-1.0]])).tolist()
+    [[1.0]]
+    """
+    flip = torch.where(torch.linalg.det(q.detach()) < 0, -1.0, 1.0).to(q)
+    return torch.cat([q[..., :-1], q[..., -1:] * flip[..., None, None]], dim=-1)
 
 
 def even_rotations(n: int, u: Float[Tensor, "count r"], offset: float) -> Float[Tensor, "count n n"]:
@@ -205,7 +210,7 @@ def even_rotations(n: int, u: Float[Tensor, "count r"], offset: float) -> Float[
         return quaternion_matrix(
             torch.stack([b * second.cos(), a * first.sin(), a * first.cos(), b * second.sin()], -1)
         )
-    return proper(orthogonal_of(torch.special.ndtri(u).unflatten(-1, (n, n))))
+    return reflect_last(orthogonal_of(torch.special.ndtri(u).unflatten(-1, (n, n))))
 
 
 def even_coordinates(n: int) -> int:
@@ -236,6 +241,16 @@ def canonical_axis(axis: tuple[float, ...]) -> tuple[float, ...]:
     # A unit vector stays as it is to the last digit, so that a printed axis is read back unchanged.
     norm = 1.0 if abs(norm - 1) < 1e-14 else norm
     return tuple(sign * a / norm + 0.0 for a in axis)
+
+
+def axis_numbers(axis: str | Sequence[float] | Tensor, d: int, given: str, hint: str = "") -> tuple[float, ...]:
+    """The numbers of an axis of R^d, which may be a letter up to three dimensions; raises ShapeError for another."""
+    if isinstance(axis, str):
+        if axis not in tuple(AXES[:d]) or d > 3:
+            known = " or ".join(AXES[:d]) if d <= 3 else counted(d, "number")
+            raise ShapeError(f"{given}@{axis}", f"an axis of R^{d}: {known}", hint)
+        axis = [float(i == AXES.index(axis)) for i in range(d)]
+    return tuple(float(a) for a in axis)
 
 
 def axis_text(axis: tuple[float, ...]) -> str:

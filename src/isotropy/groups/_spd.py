@@ -10,7 +10,7 @@ from torch import Tensor
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._decompositions import check_square
 from isotropy.groups._general_linear import SL, GLPlus, log_sinhc_gaps
-from isotropy.groups._linear import check_size, matrix
+from isotropy.groups._linear import check_size, matrix, tolerance
 from isotropy.groups._window import Window
 from isotropy.linalg import sym_exp, sym_invsqrt, sym_log, sym_sqrt
 
@@ -52,10 +52,10 @@ class SPDSpace:
         """Whether S is symmetric to ``tol`` (1e-9 in float64, 1e-4 in float32) and positive definite."""
         if S.shape[-2:] != (self.n, self.n):
             raise ShapeError(f"matrices of shape {tuple(S.shape)}", f"(..., {self.n}, {self.n})", "")
-        tol = tol if tol is not None else (1e-9 if S.dtype == torch.float64 else 1e-4)
         finite = S.isfinite().flatten(-2).all(-1)
         A = torch.where(finite[..., None, None], S, torch.eye(self.n, dtype=S.dtype, device=S.device)).double()
         size = A.abs().amax((-2, -1)).clamp_min(1.0)
+        tol = tolerance(S, tol)
         good = finite & ((A - A.mT).abs().amax((-2, -1)) <= tol * size)
         w = torch.linalg.eigvalsh(A)
         good = good & (w[..., 0] > 0)

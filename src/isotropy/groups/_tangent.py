@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,20 +12,18 @@ from torch import Tensor
 
 from isotropy.errors import DomainError, ShapeError
 from isotropy.groups._algebra import Element, LieAlgebra
+from isotropy.groups._built import Built
 from isotropy.groups._diffeomorphisms import Diff
 from isotropy.groups._group import Group
-from isotropy.groups._linear import LinearGroup, matrix
+from isotropy.groups._linear import LinearGroup, matrix, tolerance
 
 
 @dataclass(frozen=True, repr=False)
-class Tangent(Group):
+class Tangent(Built):
     """Pairs of an element and a vector: ``(g, a)(h, b) = (g h, a + Ad_g b)``; elements ``(..., 2, *element)``.
 
     With e^2 = 0 the pair stands for ``(1 + e a) g``, so that every verb is the verb of G on dual numbers.
     """
-
-    base: Group
-    space: str = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "space", f"tangent {self.base.space}")
@@ -49,10 +47,6 @@ class Tangent(Group):
     @property
     def locally_compact(self) -> bool:
         return self.base.locally_compact
-
-    @property
-    def unimodular(self) -> bool:
-        return self.base.unimodular
 
     @property
     def tolerance(self) -> float:
@@ -151,8 +145,7 @@ class Tangent(Group):
             flat = torch.where(finite[..., None, None], a, 0.0).flatten(-2)
             span = inside.flatten(1).to(flat)
             off = (flat - flat @ torch.linalg.pinv(span) @ span).abs().amax(-1)
-            near = tol if tol is not None else (1e-9 if a.dtype == torch.float64 else 1e-4)
-            finite = finite & (off <= near * (1 + flat.abs().amax(-1)))
+            finite = finite & (off <= tolerance(a, tol) * (1 + flat.abs().amax(-1)))
         return self.base.contains(g0, tol) & finite
 
     def push(self, g: Element, A: Element) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError, counted
+from isotropy.errors import DomainError, ShapeError, counted, one_of
 from isotropy.groups._algebra import Element
 from isotropy.groups._exponential import rotation2
 from isotropy.groups._group import Group
@@ -77,10 +77,8 @@ class Window(Measure):
         widths = self.width if isinstance(self.width, tuple) else (self.width,)
         if not all(math.isfinite(w) and w > 0 for w in widths):
             raise DomainError(f"width={self.width}", "positive finite widths", "")
-        if self.shape not in ("normal", "uniform", "logistic"):
-            raise DomainError(f"shape={self.shape!r}", "'normal', 'uniform' or 'logistic'", "")
-        if self.compact not in ("window", "haar"):
-            raise DomainError(f"compact={self.compact!r}", "'window' or 'haar'", "")
+        one_of("shape", self.shape, ("normal", "uniform", "logistic"))
+        one_of("compact", self.compact, ("window", "haar"))
         if self.compact == "haar" and self._turns is None:
             hint = (
                 "GL+, SL, SE, E, Similarity, Lorentz and Affine(H) of these have; Haar(G) is uniform on a compact group"
@@ -133,8 +131,7 @@ class Window(Measure):
         return drawn.element(self.group), drawn.inverse(self.group), self.log_weight(drawn.v)
 
     def _drawn(self, count: int, generator: torch.Generator, rule: str) -> _Drawn:
-        if rule not in ("mc", "sobol"):
-            raise DomainError(f"rule={rule!r}", "'mc' or 'sobol'", "")
+        one_of("rule", rule, ("mc", "sobol"))
         turns, rotation = self._uniform, None
         if rule == "sobol":
             u = _sobol(self.free + (even_coordinates(turns.group.n) if turns else 0), count, generator)

@@ -24,6 +24,7 @@ _WORDS = {
     "GL+": "every linear map that keeps the orientation",
     "GL": "every linear map",
     "SL": "every linear map that keeps volumes",
+    "Similarity+": "every turn, shift and change of scale",
     "Similarity": "every turn, mirror, shift and change of scale",
     "Lorentz": "turns in space and boosts to another speed",
     "S": "every exchange of {n} things among themselves",

@@ -1,6 +1,8 @@
 """What rooms above build from: an element as one tensor, the basis that goes with an axis, Haar draws, plain names,
-whether an element is connected to the identity, rotations about a vector, and periodic functions by their samples."""
+whether an element is connected to the identity, rotations by angles and vectors, and periodic functions by samples."""
 
+from isotropy.groups._cubature import circle_rule as circle_rule
+from isotropy.groups._exponential import rotation2 as rotation2
 from isotropy.groups._exponential import rotation3 as rotation3
 from isotropy.groups._form_text import form_text as form_text
 from isotropy.groups._fourier import circle as circle
@@ -15,3 +17,4 @@ from isotropy.groups._plain import plain_algebras as plain_algebras
 from isotropy.groups._rotations import axis_frame as axis_frame
 from isotropy.groups._rotations import axis_name as axis_name
 from isotropy.groups._rotations import haar_orthogonal as haar_orthogonal
+from isotropy.groups._rotations import reflect_last as reflect_last

@@ -36,14 +36,29 @@ def eigh(C: Tensor, *, tol: float | None = None, grad: Literal["exact", "detach"
     >>> found.values.tolist(), found.cluster.tolist()
     ([3.0, 1.0, 1.0], [0, 1, 1])
     """
-    if C.ndim < 2 or C.shape[-1] != C.shape[-2]:
-        raise ShapeError(f"C of shape {tuple(C.shape)}", "(..., d, d)")
-    if C.dtype not in (torch.float32, torch.float64):
-        raise DtypeError(f"dtype {C.dtype}", "float32 or float64")
+    check_square(C)
     if tol is None:
         tol = 1e-9 if C.dtype == torch.float64 else 1e-5
     values, vectors, cluster = _Eigh.apply(C if grad == "exact" else C.detach(), tol)  # pyright: ignore[reportGeneralTypeIssues]
     return Eigen(values, vectors, cluster)
+
+
+def check_square(C: Tensor) -> None:
+    """Raises ShapeError for a matrix that is not square, DtypeError for other dtypes than float32 and float64."""
+    if C.ndim < 2 or C.shape[-1] != C.shape[-2]:
+        raise ShapeError(f"C of shape {tuple(C.shape)}", "(..., d, d)")
+    if C.dtype not in (torch.float32, torch.float64):
+        raise DtypeError(f"dtype {C.dtype}", "float32 or float64")
+
+
+def axes_of(C: Tensor) -> tuple[Tensor, Tensor]:
+    """Ascending eigenvalues and eigenvectors of the symmetric part in float64; raises DomainError for NaN, infinity."""
+    if not bool(torch.isfinite(C).all()):
+        raise DomainError("NaN or infinite entries in C", "finite ones")
+    where = torch.device("cpu") if C.device.type == "mps" else C.device
+    symmetric = C.to(where, torch.float64)
+    values, vectors = torch.linalg.eigh((symmetric + symmetric.mT) / 2)
+    return values, vectors
 
 
 class _Eigh(Function):
@@ -51,12 +66,7 @@ class _Eigh(Function):
 
     @staticmethod
     def forward(C: Tensor, tol: float) -> tuple[Tensor, Tensor, Tensor]:
-        if not bool(torch.isfinite(C).all()):
-            raise DomainError("NaN or infinite entries in C", "finite ones")
-        where = torch.device("cpu") if C.device.type == "mps" else C.device
-        symmetric = C.to(where, torch.float64)
-        values, vectors = torch.linalg.eigh((symmetric + symmetric.mT) / 2)
-        values, vectors = values.flip(-1), vectors.flip(-1)
+        values, vectors = (part.flip(-1) for part in axes_of(C))
         apart = values[..., :-1] - values[..., 1:] > tol * values.abs().amax(-1, keepdim=True)
         cluster = torch.cat([torch.zeros_like(apart[..., :1]).new_zeros((*apart.shape[:-1], 1)), apart], -1)
         return values.to(C), vectors.to(C), cluster.to(C.device, torch.int64).cumsum(-1)

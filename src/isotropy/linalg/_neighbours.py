@@ -88,7 +88,7 @@ def farthest_points(x: Tensor, k: int, segments: Segments | None = None) -> tupl
         left = free.clone()
         for rule in rules:
             key = rule()
-            best = sets.gather(_peaks(torch.where(left, key, -torch.inf), sets))
+            best = sets.gather(sets.peaks(torch.where(left, key, -torch.inf)))
             left &= key >= best - tol
             if int(sets.sum(left.long()).max()) <= 1:  # ties are rare, and their rules cost
                 break
@@ -142,8 +142,7 @@ def resolution(x: Tensor, segments: Segments | None = None) -> Float[Tensor, " N
     """
     far = torch.linalg.vector_norm(x.detach().double(), dim=1)
     sets = Segments.one(len(x), x.device) if segments is None else segments
-    reach = far.new_zeros(sets.count).scatter_reduce(0, sets.label, far, "amax")
-    return ULPS * torch.finfo(x.dtype).eps * sets.gather(reach)
+    return ULPS * torch.finfo(x.dtype).eps * sets.gather(sets.peaks(far))
 
 
 def _apart(where: Any, label: Any, gap: float) -> Any:
@@ -184,14 +183,9 @@ def _nearest(where: Any, label: Any, k: int, tol: Any) -> Any:
     return pairs[np.lexsort((pairs[:, 0], pairs[:, 1]))]
 
 
-def _peaks(key: Tensor, sets: Segments) -> Tensor:
-    """The largest of each segment; minus infinity of an empty one."""
-    return torch.full((sets.count,), -torch.inf, dtype=key.dtype).scatter_reduce(0, sets.label, key, "amax")
-
-
 def _moments_along(y: Float[Tensor, "N d"], sets: Segments) -> list[Float[Tensor, " N"]]:
     """mean_j (y_i y_j)^p for p = 3, 4, in the unit of y: numbers that no motion changes."""
-    size = sets.gather(_peaks(y.norm(dim=1), sets))[:, None]
+    size = sets.gather(sets.peaks(y.norm(dim=1)))[:, None]
     u = y / torch.where(size > 0, size, 1.0)
     pairs = (u[:, :, None] * u[:, None, :]).flatten(1)
     sizes = sets.sizes.clamp_min(1)

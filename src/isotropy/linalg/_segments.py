@@ -145,11 +145,11 @@ class Segments:
     def max(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "S ..."]:
         """Largest entries over each segment; an empty one raises DomainError."""
         self._refuse_empty("max")
-        return self._amax(x)
+        return self.peaks(x)
 
     def softmax(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "N ..."]:
         """Weights that are positive and sum to 1 over each segment."""
-        peak = self._amax(x.detach())
+        peak = self.peaks(x.detach())
         weights = (x - self.gather(torch.where(peak.isfinite(), peak, 0.0))).exp()
         return weights / self.gather(self.sum(weights))
 
@@ -173,7 +173,8 @@ class Segments:
             empty = (self.sizes == 0).nonzero().flatten()[:5].tolist()
             raise DomainError(f"empty segments {empty}", f"a {verb} of at least one row", "drop them, or use sum")
 
-    def _amax(self, x: Tensor) -> Tensor:
+    def peaks(self, x: Shaped[Tensor, "N ..."]) -> Shaped[Tensor, "S ..."]:
+        """Largest entries over each segment; the least number there is (minus infinity) over an empty one."""
         low = -torch.inf if x.is_floating_point() else torch.iinfo(x.dtype).min
         index = _like(self.label, x).expand_as(x)
         return torch.full_like(x[:1], low).expand(self.count, *x.shape[1:]).scatter_reduce(0, index, x, "amax")

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd import Function
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError
+from isotropy.linalg._eigh import axes_of, check_square
 
 Difference = Callable[[Tensor, Tensor], Tensor]
 """The divided difference ``(f(a) - f(b)) / (a - b)`` of a function, entry by entry, with its limit f'(a) at a = b."""
@@ -28,10 +29,7 @@ def spectral(C: Tensor, f: Callable[[Tensor], Tensor], difference: Difference) -
     >>> square.tolist()
     [[1.0, 0.0], [0.0, 4.0]]
     """
-    if C.ndim < 2 or C.shape[-1] != C.shape[-2]:
-        raise ShapeError(f"C of shape {tuple(C.shape)}", "(..., d, d)")
-    if C.dtype not in (torch.float32, torch.float64):
-        raise DtypeError(f"dtype {C.dtype}", "float32 or float64")
+    check_square(C)
     return _Spectral.apply(C, f, difference)[0]  # pyright: ignore[reportGeneralTypeIssues]
 
 
@@ -104,11 +102,7 @@ class _Spectral(Function):
 
     @staticmethod
     def forward(C: Tensor, f: Callable[[Tensor], Tensor], difference: Difference) -> tuple[Tensor, Tensor, Tensor]:
-        if not bool(torch.isfinite(C).all()):
-            raise DomainError("NaN or infinite entries", "finite ones")
-        where = torch.device("cpu") if C.device.type == "mps" else C.device
-        symmetric = C.to(where, torch.float64)
-        w, V = torch.linalg.eigh((symmetric + symmetric.mT) / 2)
+        w, V = axes_of(C)
         value = V @ (f(w)[..., None] * V.mT)
         return value.to(C), V.to(C.device), difference(w[..., :, None], w[..., None, :]).to(C.device)
 

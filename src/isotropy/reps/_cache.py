@@ -108,8 +108,8 @@ class Invariants:
         return Invariants(len(label), dim, math.inf, method, None, label, weight)
 
     @staticmethod
-    def all(size: int, method: str = "degrees") -> Invariants:
-        return Invariants.of_orbits(torch.arange(size), torch.ones(size, dtype=torch.float64), size, method)
+    def all(size: int) -> Invariants:
+        return Invariants.of_orbits(torch.arange(size), torch.ones(size, dtype=torch.float64), size, "degrees")
 
     @staticmethod
     def none(size: int, method: str) -> Invariants:

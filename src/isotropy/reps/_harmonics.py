@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, DtypeError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, one_of
 
 Normalization = Literal["integral", "component", "norm"]
 
@@ -71,8 +71,7 @@ def rescaling(degree: int, normalization: Normalization) -> Float[Tensor, " k"]:
     >>> rescaling(1, "norm") / rescaling(1, "component")
     tensor([1.0000, 0.5774, 0.5774, 0.5774], dtype=torch.float64)
     """
-    if normalization not in ("integral", "component", "norm"):
-        raise DomainError(f"normalization={normalization!r}", "'integral', 'component' or 'norm'")
+    one_of("normalization", normalization, ("integral", "component", "norm"))
     l = degrees(degree).to(torch.float64)
     if normalization == "integral":
         return torch.ones_like(l)

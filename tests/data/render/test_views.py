@@ -154,6 +154,11 @@ def test_the_published_layout_is_read(tmp_path: Path, both: Both) -> None:
     with pytest.raises(SchemaError, match=r"1 instance in training.*instances="):
         check_apart(read[1:2], read_3diebench(tmp_path, size=8, n_views=2)[1:])
     assert read.images[0].flatten(1).double().mean(1).round().tolist() == [40, 80]
+    larger = tmp_path / "b" / "x" / "image_1.jpg"
+    Image.new("RGB", (20, 20)).save(larger)
+    with pytest.raises(SchemaError, match=r"\(3, 16, 16\), \(3, 20, 20\).*; expected as many views of one size"):
+        read_3diebench(tmp_path)
+    Image.new("RGB", (16, 16)).save(larger)
     (tmp_path / "a" / "y" / "latent_1.npy").write_bytes(b"no array")
     with pytest.raises(SchemaError, match=r"view 1 of .*y, which cannot be read"):
         read_3diebench(tmp_path)

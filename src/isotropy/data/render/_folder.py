@@ -27,29 +27,28 @@ def read_3diebench(folder: str | Path, size: int | None = None, n_views: int | N
     if not objects:
         raise SchemaError(f"no folder <synset>/<object> in {root}", "3DIEBench, or data of the same form")
     classes = {name: number for number, name in enumerate(sorted({path.parent.name for path in objects}))}
-    images: list[Tensor] = []
-    latents: list[Tensor] = []
+    images: list[list[Tensor]] = []
+    latents: list[list[Tensor]] = []
     for path in objects:
         count = len(list(path.glob("image_*.jpg"))) if n_views is None else n_views
-        pictures: list[Tensor] = []
-        numbers: list[Tensor] = []
+        images.append([])
+        latents.append([])
         for k in range(count):
             try:
                 with Image.open(path / f"image_{k}.jpg") as opened:
                     picture = opened.convert("RGB") if size is None else opened.convert("RGB").resize((size, size))
-                pictures.append(torch.from_numpy(np.array(picture)).movedim(-1, 0))
-                numbers.append(torch.from_numpy(np.load(path / f"latent_{k}.npy", allow_pickle=False)).double()[:7])
+                images[-1].append(torch.from_numpy(np.array(picture)).movedim(-1, 0))
+                latents[-1].append(torch.from_numpy(np.load(path / f"latent_{k}.npy", allow_pickle=False)).double()[:7])
             except (OSError, ValueError) as error:
                 raise SchemaError(
                     f"view {k} of {path}, which cannot be read ({error})", "a picture and 7 numbers"
                 ) from error
-        images.append(torch.stack(pictures) if pictures else torch.empty(0, 3, 1, 1))
-        latents.append(torch.stack(numbers) if numbers else torch.empty(0, 7))
-    shapes = {tuple(picture.shape) for picture in images}
-    if len(shapes) > 1 or len({tuple(numbers.shape) for numbers in latents}) > 1:
-        raise SchemaError(
-            f"objects with pictures of shapes {sorted(shapes)}", "as many views of one size", "give size= and n_views="
-        )
+    counts = {len(pictures) for pictures in images}
+    shapes = {tuple(view.shape) for each in (*images, *latents) for view in each}
+    if len(counts) > 1 or len(shapes) != 2:  # one of pictures, and one of latents
+        given = f"objects with {sorted(counts)} views, pictures and latents of shapes {sorted(shapes)}"
+        raise SchemaError(given, "as many views of one size", "give size= and n_views=")
     labels = torch.tensor([classes[path.parent.name] for path in objects])
     instances = torch.tensor([derive(0, "instance", path.parent.name, path.name) for path in objects])
-    return MultiViewDataset(torch.stack(images), torch.stack(latents), labels, instances)
+    pictures, numbers = (torch.stack([torch.stack(each) for each in part]) for part in (images, latents))
+    return MultiViewDataset(pictures, numbers, labels, instances)

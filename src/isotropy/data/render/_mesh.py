@@ -14,7 +14,7 @@ from torch import Tensor
 
 from isotropy.data._mirror import locate
 from isotropy.data._shapes import THINGS
-from isotropy.errors import DomainError, DtypeError, MissingExtraError, ShapeError
+from isotropy.errors import DomainError, DtypeError, ShapeError, optional_import
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
 
@@ -146,13 +146,13 @@ def load_meshes() -> dict[str, Mesh]:
 
 def read_mesh(path: str | Path) -> Mesh:
     """A mesh file that trimesh reads (.obj, .ply, .stl, .off), as it is; raises MissingExtraError without it."""
-    loaded = _trimesh().load(str(path), force="mesh", process=False)
+    loaded = optional_import("trimesh", "render").load(str(path), force="mesh", process=False)
     return check_mesh((np.asarray(loaded.vertices), np.asarray(loaded.faces)))
 
 
 def _primitive(kind: str) -> Mesh:
     """A primitive of about unit size, centred; facets few enough to be drawn a thousand times a second."""
-    make = _trimesh().creation
+    make = optional_import("trimesh", "render").creation
     made = {
         "box": lambda: make.box((1.0, 1.0, 1.0)),
         "cylinder": lambda: make.cylinder(0.5, 1.0, sections=16),
@@ -186,11 +186,3 @@ def _lathe_faces(rings: int, sides: int) -> Int[Tensor, "F 3"]:
 
 def _normal(generator: torch.Generator) -> Float[Tensor, " 3"]:
     return torch.randn(3, generator=generator, dtype=torch.float64)
-
-
-def _trimesh() -> Any:
-    try:
-        import trimesh
-    except ImportError as missing:
-        raise MissingExtraError.of("trimesh", "render") from missing
-    return trimesh

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.data.render._camera import DISTANCE, FLOOR, FOCAL, camera
-from isotropy.errors import IsotropyError, MissingExtraError
+from isotropy.errors import IsotropyError, optional_import
 
 
 class NoGLError(IsotropyError, RuntimeError):
@@ -23,7 +23,7 @@ def looked(
 ) -> tuple[Bool[Tensor, "n size size"], Float[Tensor, "n size size"]]:
     """Silhouettes and depths of a mesh turned by each R; raises MissingExtraError, and NoGLError without a library."""
     os.environ.setdefault("MUJOCO_GL", "egl")
-    mujoco = _mujoco()
+    mujoco = optional_import("mujoco", "control")
     model, turned = _stage(mujoco, vertices, faces, size), np.zeros(4)
     data, geom = mujoco.MjData(model), model.geom("object").id
     try:
@@ -76,11 +76,3 @@ def _stage(mujoco: Any, vertices: Tensor, faces: Tensor, size: int) -> Any:
     model.stat.extent = DISTANCE
     model.vis.map.znear, model.vis.map.zfar = 0.01, 20.0
     return model
-
-
-def _mujoco() -> Any:
-    try:
-        import mujoco
-    except ImportError as missing:
-        raise MissingExtraError.of("mujoco", "control") from missing
-    return mujoco

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from isotropy.data.render._camera import NEAR, SUBPIXELS, projected
-from isotropy.errors import MissingExtraError
+from isotropy.errors import optional_import
 
 Raster = Callable[[Tensor, Tensor, Tensor, int], tuple[Tensor, Tensor]]
 """Corners ``(V, 2)``, 1/depth ``(V,)``, faces ``(F, 3)``, size -> face of each pixel (-1: none) and 1/depth (0)."""
@@ -101,10 +101,7 @@ def numba_raster(corners: Tensor, inverse: Tensor, faces: Tensor, size: int) -> 
 
 @lru_cache(maxsize=1)
 def _compiled() -> Any:
-    try:
-        import numba
-    except ImportError as missing:
-        raise MissingExtraError.of("numba", "render") from missing
+    numba = optional_import("numba", "render")
     # Unwrapped: a function whose annotations are checked at run time is no code that can be compiled.
     return numba.njit(inspect.unwrap(_fill), cache=True, nogil=True)
 

@@ -31,7 +31,6 @@ HIGH = (math.pi / 2, math.pi / 2, math.pi / 2, 1.0, math.pi / 4, 2 * math.pi, 1.
 STILL = (0.0, 0.0, 0.0, 0.6, math.pi / 8, math.pi / 3, 0.1)
 """Where a number stays that does not vary."""
 
-GroupInput = Literal["quat", "quat_canonical", "matrix", "irreps"]
 Pose = Literal["object", "world"]
 Colour = Literal[False, True, "raw"]
 DEGREE = 2  # of "irreps": D^0, D^1 and D^2, as many numbers as tell a rotation smoothly and without a sign

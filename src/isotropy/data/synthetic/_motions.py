@@ -13,10 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.data._dataset import Dataset, Recipe
+from isotropy.data._dataset import Dataset, Recipe, motions
 from isotropy.errors import DomainError
 from isotropy.random import spawn
-from isotropy.reps import Schema
 
 _SUBSTEP = 0.01  # of Runge-Kutta's fourth order: errors of 1e-8 of an orbit of size 1
 
@@ -37,13 +36,7 @@ class Motion(Recipe):
     source = "integrated from its equation of motion (isotropy.data.synthetic)"
     licence = "none needed: computed"
     groups: ClassVar[tuple[str, ...]] = ("O(2)", "SO(2)", "Scale(2)")
-    types = Schema(
-        x='Vector("position") + Vector("velocity")',
-        y='Vector("acceleration")',
-        dims={"space": 2},
-        cluster="track",
-        dynamics={"position": "position", "velocity": "velocity", "time": "time"},
-    )
+    types = motions(2)
 
     def __post_init__(self) -> None:
         if self.tracks < 1 or self.steps < 2 or not self.span > 0:

@@ -167,11 +167,11 @@ def mean_turned_product(width: float) -> float:
     return float(density @ mean_absolute_product(turn + (1 - turn) * u**2) @ u_weight)
 
 
-def scale_defect(width: float, degree: int = 1) -> float:
-    """E(1 - s^degree)^2 for s = exp(t), t ~ N(0, width^2): how far a homogeneous length is from invariant.
+def scale_defect(width: float) -> float:
+    """E(1 - s)^2 for s = exp(t), t ~ N(0, width^2): how far a homogeneous length is from invariant.
 
     >>> scale_defect(0.0)
     0.0
     """
-    half = (degree * width) ** 2 / 2
+    half = width**2 / 2
     return 1 - 2 * math.exp(half) + math.exp(4 * half)

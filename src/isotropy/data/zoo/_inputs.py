@@ -27,11 +27,11 @@ def uniform(width: int, low: float, high: float) -> Inputs:
     return draw
 
 
-def sizes(width: int, *, spread: float = 0.5) -> Inputs:
-    """Independent positive numbers, normal on a log scale about 1."""
+def sizes(width: int) -> Inputs:
+    """Independent positive numbers, normal about 0 on a log scale, with deviation 1/2."""
 
     def draw(n: int, generator: torch.Generator) -> Tensor:
-        return torch.exp(spread * torch.randn(n, width, generator=generator, dtype=torch.float64))
+        return torch.exp(0.5 * torch.randn(n, width, generator=generator, dtype=torch.float64))
 
     return draw
 

@@ -191,24 +191,26 @@ def law(
     inputs: Inputs,
     dims: Mapping[str, int] | None = None,
     breaks: Mapping[str, float | tuple[float, ...]] | None = None,
-    windows: Mapping[str, float] | None = None,
+    width: float | None = None,
     moved: str = "",
 ) -> Callable[[Function], Law]:
     """Makes a law of the function below it, which has its name, and its physics in the docstring.
 
-    ``inputs (n, generator)`` are rows of type ``x``; targets have type ``y``, and all else is what `Law` says.
+    ``inputs (n, generator)`` are rows of type ``x``; targets have type ``y``, ``width`` is that of the windows of all
+    candidates without a uniform law, and all else is what `Law` says.
     """
+    candidates = {group.name: group for group in parse_list(groups)}
 
     def made(function: Function) -> Law:
         return Law(
             name=function.__name__.replace("_", "-"),
             physics=(function.__doc__ or "").strip(),
             types=Schema(x=x, y=y, dims=dict(dims or {"space": 3})),
-            candidates={group.name: group for group in parse_list(groups)},
+            candidates=candidates,
             inputs=inputs,
             function=function,
             breaks={k: v if isinstance(v, tuple) else (v,) for k, v in (breaks or {}).items()},
-            windows=dict(windows or {}),
+            windows={} if width is None else {k: width for k, G in candidates.items() if not G.compact},
             moved=tuple(moved.split(",")) if moved else (),
         )
 

@@ -21,7 +21,7 @@ _T2, _T4 = (1.2**3 - 0.3**3) / 2.7, (1.2**5 - 0.3**5) / 4.5  # moments of a time
     y='Vector.weighted(-2)("acceleration")',
     groups="O(3),SO(3),Scale(3)",
     inputs=shell(0.7, 1.5),
-    windows={"Scale(3)": 0.3},
+    width=0.3,
 )
 def kepler(x: Tensor) -> Tensor:
     """A planet falls towards its sun as -r / |r|^3: the same in all directions, and with the power -2 of the size."""
@@ -60,7 +60,7 @@ def oblate(x: Tensor) -> Tensor:
     y='Vector("force")',
     groups="E(3),O(3),T(3)",
     inputs=beside(sizes(2), normal(6)),
-    windows={"E(3)": 0.5, "T(3)": 0.5},
+    width=0.5,
 )
 def two_bodies(x: Tensor) -> Tensor:
     """Two soft bodies attract each other along the line between them, wherever they are."""
@@ -74,7 +74,7 @@ def two_bodies(x: Tensor) -> Tensor:
     groups="SE(3),SO(3),O(2)@z,T(3)",
     inputs=normal(6),
     breaks=dict.fromkeys(("SE(3)", "SO(3)"), 0.25 / (7.25 - 8 / math.sqrt(math.pi))),
-    windows={"SE(3)": 0.5, "T(3)": 0.5},
+    width=0.5,
 )
 def fall(x: Tensor) -> Tensor:
     """A spring pulls a body to another while both fall: everywhere alike, and one direction is down."""
@@ -102,7 +102,7 @@ def wind_drag(x: Tensor) -> Tensor:
     groups="O(3),SO(3),Scale(3)",
     inputs=normal(3),
     breaks={"Scale(3)": 15 / 8 * scale_defect(0.5) / (27 / 4 + 8 * math.sqrt(2 / math.pi))},
-    windows={"Scale(3)": 0.5},
+    width=0.5,
 )
 def drag(x: Tensor) -> Tensor:
     """Drag that is linear when slow and quadratic when fast, -(1 + |v| / 2) v: no power of the speed."""
@@ -223,7 +223,7 @@ def handed_molecule(x: Tensor) -> Tensor:
     inputs=normal(6),
     dims=PLANE,
     breaks={"E(2)": 1.0, "O(2)": 1.0},
-    windows={"E(2)": 0.5, "SE(2)": 0.5, "T(2)": 0.5},
+    width=0.5,
 )
 def signed_area(x: Tensor) -> Tensor:
     """The area of a triangle, positive when its corners go round to the left: a mirror changes its sign."""
@@ -298,7 +298,7 @@ def ring(x: Tensor) -> Tensor:
     dims=PLANE,
     # Half of E|1.5 t|^2 over a window of 0.7, of 2 (2.5^2 + 1) about the mean.
     breaks=dict.fromkeys(("E(2)", "T(2)"), 2.25 * 0.49 / 14.5),
-    windows={"E(2)": 0.7, "T(2)": 0.7},
+    width=0.7,
 )
 def ground_friction(x: Tensor) -> Tensor:
     """Friction of a body against another, on which all who drive by agree, and against the ground."""

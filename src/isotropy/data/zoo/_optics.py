@@ -63,7 +63,7 @@ def astigmatism(x: Tensor) -> Tensor:
     groups='S(2) x Scale(1).on("length"),Scale(1).on("length"),S(2)',
     inputs=uniform(2, 0.5, 2.0),
     dims={"nodes": 2},
-    windows=dict.fromkeys(('S(2) x Scale(1).on("length")', 'Scale(1).on("length")'), 0.3),
+    width=0.3,
 )
 def lens(x: Tensor) -> Tensor:
     """1 / f = 1 / a + 1 / b: object and image may be exchanged, and twice as large a bench has twice the length."""

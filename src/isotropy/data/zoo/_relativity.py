@@ -31,7 +31,7 @@ def _momenta(count: int) -> Inputs:
     groups=f"Lorentz(4),{TURNS}",
     inputs=_momenta(2),
     dims=SPACETIME,
-    windows={"Lorentz(4)": _RAPIDITY},
+    width=_RAPIDITY,
 )
 def invariant_mass(x: Tensor) -> Tensor:
     """The squared mass of a pair, E^2 - p^2 of the sum of two four-momenta: the same for all observers."""
@@ -46,7 +46,7 @@ def invariant_mass(x: Tensor) -> Tensor:
     inputs=_momenta(2),
     dims=SPACETIME,
     breaks={"Lorentz(4)": 0.277},  # by 3 million draws, +- 0.001
-    windows={"Lorentz(4)": _RAPIDITY},
+    width=_RAPIDITY,
 )
 def laboratory_energy(x: Tensor) -> Tensor:
     """The product of two energies: every observer has another, but all that are at rest agree."""
@@ -60,7 +60,7 @@ def laboratory_energy(x: Tensor) -> Tensor:
     inputs=_momenta(2),
     dims=SPACETIME,
     breaks={"Lorentz(4)": 0.571, TURNS: 1 / 3},  # the first by 3 million draws, +- 0.0015
-    windows={"Lorentz(4)": _RAPIDITY, "boosts along the beam": _RAPIDITY},
+    width=_RAPIDITY,
 )
 def transverse_momentum(x: Tensor) -> Tensor:
     """The squared momentum of a pair across the beam: boosts along the beam leave it alone, turns do not."""

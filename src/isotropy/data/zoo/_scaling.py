@@ -20,10 +20,7 @@ def _measured(name: str, **exponents: str | int) -> str:
     return f'({"*".join(weights)})("{name}")'
 
 
-def _windows(*groups: str, width: float = 0.3) -> dict[str, float]:
-    return dict.fromkeys(groups, width)
-
-
+_WIDTH = 0.3  # of windows on log scale
 LENGTH, MASS, TIME, AMOUNT, VOLUME = map(_scale, ("length", "mass", "time", "amount", "volume"))
 
 
@@ -33,7 +30,7 @@ LENGTH, MASS, TIME, AMOUNT, VOLUME = map(_scale, ("length", "mass", "time", "amo
     groups=f"{LENGTH} x {MASS},{LENGTH},{MASS},{VOLUME}",
     inputs=sizes(2),
     breaks={VOLUME: scale_defect(0.3 * 1.5) / 2},
-    windows=_windows(f"{LENGTH} x {MASS}", LENGTH, MASS, VOLUME),
+    width=_WIDTH,
 )
 def third_law(x: Tensor) -> Tensor:
     """Kepler's third law: periods go with the power 3/2 of the axis and -1/2 of the mass; as a volume they do not."""
@@ -45,7 +42,7 @@ def third_law(x: Tensor) -> Tensor:
     y=_measured("period", time=1),
     groups=f"{LENGTH} x {TIME},{LENGTH},{TIME}",
     inputs=sizes(2),
-    windows=_windows(f"{LENGTH} x {TIME}", LENGTH, TIME),
+    width=_WIDTH,
 )
 def pendulum(x: Tensor) -> Tensor:
     """The period sqrt(l / g) of a pendulum: the units of length and time may be chosen freely."""
@@ -57,7 +54,7 @@ def pendulum(x: Tensor) -> Tensor:
     y='(Scalar.weighted(1).on("viscosity")*Scalar.weighted(1).on("length")*Vector)("force")',
     groups=f"O(3),SO(3),{LENGTH}",
     inputs=beside(sizes(2), normal(3)),
-    windows=_windows(LENGTH),
+    width=_WIDTH,
 )
 def stokes(x: Tensor) -> Tensor:
     """The drag of a small ball in a thick fluid, - viscosity x radius x v: linear in each."""
@@ -80,7 +77,7 @@ _B2 = 4 * _T2 - 2 * _T1 + 0.25  # E (2 T - 1 / 2)^2
     groups=f"{AMOUNT},{VOLUME}",
     inputs=_gas,
     breaks={VOLUME: scale_defect(0.5) / 2 * _B2 * _V4 / (_T2 * _V2 + (4 * _T2 - _T1) * _V3 + _B2 * _V4)},
-    windows=_windows(AMOUNT, VOLUME, width=0.5),
+    width=0.5,
 )
 def real_gas(x: Tensor) -> Tensor:
     """T / v + (2 T - 1/2) / v^2, v the molar volume: twice the gas in twice the volume presses alike, in half more."""

@@ -8,13 +8,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, FrameSizeError, counted
+from isotropy.errors import DomainError, FrameSizeError, counted, one_of
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers, log_of, stacked
 from isotropy.frames._pca import PCAFrame
-from isotropy.frames._signs import reflect_last, stabilizer_rule
+from isotropy.frames._signs import stabilizer_rule
 from isotropy.frames._spectrum import Scaling, size_of
 from isotropy.frames.coordinates._orientation import Oriented, oriented
 from isotropy.groups import SE, DiscreteMeasure, E, Group, Similarity, SimilarityPlus, homogeneous, linear, parse
+from isotropy.groups.parts import reflect_last
 from isotropy.linalg import Segments
 
 _MOST = 4096
@@ -69,8 +70,7 @@ class MDSFrame:
         scale = scale or ("rms" if scales else "none")
         if scale not in get_args(Scaling) or scales == (scale == "none"):
             raise DomainError(f"scale={scale!r} on {group}", "'none' on E(d) and SE(d), a size on similarities")
-        if ambiguity not in ("moment", "frame", "signnet"):
-            raise DomainError(f"ambiguity={ambiguity!r}", "'moment', 'frame' or 'signnet'")
+        one_of("ambiguity", ambiguity, ("moment", "frame", "signnet"))
         settings = (group, ambiguity, scale, tol, grad, invariant)
         for name, value in zip(self.__dataclass_fields__, settings, strict=True):
             object.__setattr__(self, name, value)

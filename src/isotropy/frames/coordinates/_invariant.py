@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, ShapeError, one_of
 from isotropy.frames._padded import DegenerateCloudError, check_cloud, check_numbers
 from isotropy.frames._spectrum import TIES, Scaling, each, size_of, total
 from isotropy.frames.coordinates._orientation import Oriented, along, oriented, reach
@@ -149,13 +149,9 @@ class InvariantCoordinates(CloudTransformer, Settled):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        for name, value, known in (
-            ("scale", scale, get_args(Scaling)),
-            ("ambiguity", ambiguity, get_args(Ambiguity)),
-            ("grad", grad, ("exact", "detach")),
-        ):
-            if value not in known:
-                raise DomainError(f"{name}={value!r}", f"one of {', '.join(known)}")
+        one_of("scale", scale, get_args(Scaling))
+        one_of("ambiguity", ambiguity, get_args(Ambiguity))
+        one_of("grad", grad, ("exact", "detach"))
         if any(n is not None and n < 1 for n in (dim, out_dim)) or not (tol is None or 0 <= tol < 1):
             raise DomainError(f"dim={dim}, out_dim={out_dim}, tol={tol}", "positive dimensions and 0 <= tol < 1")
         self.dim, self.out_dim, self.tol, self.seed = dim, out_dim, tol, seed

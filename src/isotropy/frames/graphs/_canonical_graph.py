@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import ShapeError, one_of
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, resolve, store
 from isotropy.frames.graphs._frame import widened
 from isotropy.settings import Settled
@@ -42,8 +42,7 @@ class CanonicalGraph(Settled):
         forms: CanonicalForms | None = None,
     ) -> None:
         super().__init__()
-        if output not in ("graph", "node", "pair"):
-            raise DomainError(f"output={output!r}", "'graph', 'node' or 'pair'")
+        one_of("output", output, ("graph", "node", "pair"))
         store(forms, engine, tol)
         self.backbone, self.output = backbone, output
         self.engine: Engine = engine

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, MissingExtraError
+from isotropy.errors import DomainError, MissingExtraError, one_of
 from isotropy.frames.graphs._coloured import ColouredGraph, Colours, check_graphs
 from isotropy.frames.graphs._labelling import join, label
 from isotropy.frames.graphs._nauty import available, nauty_automorphisms, nauty_order
@@ -73,8 +73,7 @@ def resolve(engine: Engine) -> Literal["nauty", "python"]:
     Both are exact, but choose different canonical forms: a process uses one, and a model trained with one should be
     loaded with the same. Raises MissingExtraError, and DomainError for other names.
     """
-    if engine not in ("auto", "nauty", "python"):
-        raise DomainError(f"engine={engine!r}", "'auto', 'nauty' or 'python'")
+    one_of("engine", engine, ("auto", "nauty", "python"))
     if engine == "nauty" and not available():
         raise MissingExtraError.of("pynauty", "graph")
     if engine == "auto":

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from isotropy.errors import DomainError, FrameSizeError
+from isotropy.errors import DomainError, FrameSizeError, one_of
 from isotropy.frames._padded import log_of, stacked
 from isotropy.frames.graphs._coloured import Colours
 from isotropy.frames.graphs._forms import CanonicalForms, Engine, Labelling, resolve, store
@@ -66,8 +66,7 @@ class CanonicalGraphFrame(GraphFrame):
     forms: CanonicalForms | None = None
 
     def __post_init__(self) -> None:
-        if self.outputs not in ("invariant", "equivariant"):
-            raise DomainError(f"outputs={self.outputs!r}", "'invariant' or 'equivariant'")
+        one_of("outputs", self.outputs, ("invariant", "equivariant"))
         resolve(self.engine)
         store(self.forms, self.engine, self.tol)
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, one_of
 from isotropy.frames.graphs._coloured import check_graphs
 from isotropy.frames.graphs._forms import CanonicalForms, store
 from isotropy.frames.graphs._frame import GraphFrame, uniform, widened
@@ -54,8 +54,7 @@ class LaplacianFrame(GraphFrame):
     forms: CanonicalForms | None = None
 
     def __post_init__(self) -> None:
-        if self.exact not in ("nauty", "key"):
-            raise DomainError(f"exact={self.exact!r}", "'nauty' or 'key'")
+        one_of("exact", self.exact, ("nauty", "key"))
         if self.num_samples < 1:
             raise DomainError(f"num_samples={self.num_samples}", "at least 1")
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from isotropy.errors import MissingExtraError
+from isotropy.errors import optional_import
 from isotropy.frames.graphs._coloured import ColouredGraph, Colours
 from isotropy.frames.graphs._refinement import Refiner
 
@@ -42,10 +42,7 @@ def _layered(graph: ColouredGraph) -> tuple[Any, Any]:
     None where refinement alone orders the vertices, as it does for almost every graph with generic weights.
     Source: nauty and Traces User's Guide, section "Variations".
     """
-    try:
-        import pynauty
-    except ImportError as missing:
-        raise MissingExtraError.of("pynauty", "graph") from missing
+    pynauty = optional_import("pynauty", "graph")
     n, vertex, pair = graph.n, graph.vertex, graph.pair
     plain = pair.min() >= 0 and pair.max() <= 1
     if not plain:

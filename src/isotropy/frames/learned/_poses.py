@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor, nn
 
-from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError
+from isotropy.errors import DegenerateError, DomainError, DtypeError, ShapeError, one_of
 from isotropy.frames._frame import next_draw
 from isotropy.frames._minimal import orthonormal
 from isotropy.frames._padded import TOLERANCE, euclidean, no_rows, nothing, padded, placed
@@ -96,8 +96,7 @@ class CanonicalizerFrame(_VectorFrame):
         self, group: Group | str, net: nn.Module | None = None, *, degenerate: Literal["raise", "keep"] = "raise"
     ) -> None:
         super().__init__(group, net, noise=0)
-        if degenerate not in ("raise", "keep"):
-            raise DomainError(f"degenerate={degenerate!r}", "'raise' or 'keep'")
+        one_of("degenerate", degenerate, ("raise", "keep"))
         self.degenerate = degenerate
 
     def forward(self, x: Shaped[Tensor, "*index d"], segments: Segments | None = None) -> DiscreteMeasure:

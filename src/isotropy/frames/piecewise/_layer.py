@@ -153,7 +153,7 @@ class PiecewiseLayer(Settled):
             hidden = torch.relu(layer(hidden))
             layers.append(hidden)
         # The mean says how much of the cell is like this; how far it reaches, the largest says at once.
-        pooled = torch.cat([cells.mean(hidden), _largest(hidden, cells)], -1)
+        pooled = torch.cat([cells.mean(hidden), cells.max(hidden)], -1)
         return self.last(torch.relu(_with_cells(self.head, torch.cat(layers, -1), pooled, cells.label)))
 
 
@@ -309,8 +309,3 @@ def _with_cells(
     """The layer on what each point has and what its cell has, the second at the cost of cells."""
     own, of_cell = layer.weight.split([each.shape[-1], pooled.shape[-1]], 1)
     return nn.functional.linear(each, own, layer.bias) + nn.functional.linear(pooled, of_cell)[label]
-
-
-def _largest(each: Float[Tensor, "N F w"], cells: Segments) -> Float[Tensor, "K F w"]:
-    place = cells.label[:, None, None].expand(each.shape)
-    return each.new_zeros(cells.count, *each.shape[1:]).scatter_reduce(0, place, each, "amax", include_self=False)

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from isotropy.errors import DomainError
-from isotropy.frames._signs import reflect_last
 from isotropy.frames._spectrum import spectrum
+from isotropy.groups.parts import reflect_last
 from isotropy.linalg import Segments
 
 _GROUPS = ("E(3)", "SE(3)", "O(3)", "SO(3)")
@@ -54,14 +54,13 @@ class RadialFrames:
         normals: Float[Tensor, "N 3"] | None = None,
         *,
         gap: float = GAP,
-        beta: float = 1.0,
         detach: bool = True,
         weights: Float[Tensor, " N"] | None = None,
         weighted: bool = False,
     ) -> RadialFrames:
         """From the second moments of the points of each cell about their mean (O and SO: about the origin).
 
-        ``normals`` count as ``beta`` times the mean squared radius; they decide most axes that points leave open.
+        ``normals`` count as the mean squared radius; they decide most axes that points leave open.
         ``weights`` are those of points, positive in sum over each cell, for frames without normals. Raises DomainError
         for another group, and for a ``gap`` from 1 on, or from 0.1 on with ``weighted`` frames.
         """
@@ -73,7 +72,7 @@ class RadialFrames:
         if normals is not None:
             mean = cells.mean(points) if affine else torch.zeros_like(points[: cells.count])
             about = points - cells.gather(mean)
-            reach = cells.gather(cells.mean(about.square().sum(1, keepdim=True))).sqrt() * beta**0.5
+            reach = cells.gather(cells.mean(about.square().sum(1, keepdim=True))).sqrt()
             # Both ends of a normal, at half the weight: their mean is the centre.
             ends = [cells.gather(mean) + side * reach * normals.detach() for side in (1, -1)]
             points = torch.cat([points, *ends])

@@ -8,7 +8,7 @@ from jaxtyping import Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isotropy.errors import DomainError, ShapeError, counted
+from isotropy.errors import DomainError, ShapeError, counted, one_of
 from isotropy.frames.scaling._distances import MDSResult, check_square, coordinates, kept, read_distances, stress
 from isotropy.frames.scaling._solvers import Centred, TopSpectrum, in_full, lanczos, least, randomized
 
@@ -65,8 +65,7 @@ def _spectrum(
     B: Centred, k: int | None, method: str, negative: str, generator: torch.Generator | None, tol: float
 ) -> tuple[TopSpectrum, float]:
     """The spectrum after what ``negative`` does about it, and the share of negative mass before."""
-    if negative not in ("clip", "lingoes", "cailliez", "raise"):
-        raise DomainError(f"negative={negative!r}", "'clip', 'lingoes', 'cailliez' or 'raise'")
+    one_of("negative", negative, ("clip", "lingoes", "cailliez", "raise"))
     if negative == "cailliez" and method != "eigh":
         raise DomainError(f"negative='cailliez' with method={method!r}", "method='eigh'", "or negative='lingoes'")
     found = _solve(B, k, method, generator)

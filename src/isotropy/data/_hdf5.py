@@ -1,0 +1,39 @@
+"""Files of HDF5, and what they hold by name."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from isotropy.errors import SchemaError, optional_import
+
+
+@contextmanager
+def open_hdf5(path: Path) -> Generator[Any, None, None]:
+    """A file to be read; raises SchemaError for what is none, MissingExtraError without h5py."""
+    h5py = optional_import("h5py", "hdf5")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise SchemaError(f"{path}, which h5py cannot open ({error})", "a whole HDF5 file") from error
+    with file:
+        yield file
+
+
+def group_of(file: Any, name: str, path: Any) -> Mapping[str, Any]:
+    """The group of that name; raises SchemaError where there is none."""
+    return _found(file, name, path, f"the group {name}", group=True)
+
+
+def array_of(file: Any, name: str, path: Any) -> Any:
+    """The array of that name; raises SchemaError where there is none."""
+    return np.asarray(_found(file, name, path, name, group=False))
+
+
+def _found(file: Any, name: str, path: Any, said: str, *, group: bool) -> Any:
+    found = file.get(name)
+    if found is None or isinstance(found, Mapping) != group:
+        raise SchemaError(f"{path} without {said}", f"one that has it; there are {', '.join(file) or 'none'}")
+    return found
