@@ -93,9 +93,7 @@ def _told(formula: str, algebra: LieAlgebra, of_action: int | None, sought: str)
     rows: list[Generator] = []
     for number, field in enumerate(fields):
         variational = None if of_action is None else number < of_action
-        current = None
-        if variational:
-            current = noether_current(formula, field)
+        current = noether_current(formula, field) if variational else None
         rows.append(
             Generator(
                 xi={x: str(expr) for x, expr in field.xi.items()},

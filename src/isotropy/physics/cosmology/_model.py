@@ -27,6 +27,7 @@ class Cosmology(ABC):
     """
 
     priors: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    hubble_times: ClassVar[float] = 1.0  # H0 times the age, of models in which it is the same for all parameters
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -145,9 +146,9 @@ class Cosmology(ABC):
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
         """``dl_hat`` without its factor 1 + z_hel."""
 
-    @abstractmethod
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
         """H0 times the age."""
+        return torch.full((1, 1), self.hubble_times, dtype=torch.float64)
 
 
 def sets(params: Tensor | None) -> int:
