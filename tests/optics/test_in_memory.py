@@ -164,7 +164,7 @@ class Fickle(nn.Module):
 
 def test_a_layer_that_changes_its_mind_is_told_as_such_and_not_as_a_wrong_example() -> None:
     net = nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), Fickle()) for _ in range(6)])
-    with pytest.raises(NonDeterministicError, match="when it ran again|differs"):
+    with pytest.raises(NonDeterministicError, match=r"when it ran again|differs"):
         fit_in_memory(net, torch.ones(16, 8))
 
 

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from isotropy.data import Pictures
 from isotropy.discovery._motions import Motion, motions_of, spelt, within
-from isotropy.discovery._picture_card import advice
 from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
 from isotropy.discovery._picture_jobs import FULL, PICTURES, QUICK, SMALL, strip
+from isotropy.discovery._picture_report import advice
 from isotropy.discovery._picture_result import PictureDiscovery
 from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, containing, judged, overlap_of, said, thirds
 from isotropy.discovery._verdicts import Verdict
@@ -102,7 +102,7 @@ def discover_pictures(
             error=float(np.mean([one["error"] for one in networks])),
             chance=1 - float(torch.bincount(pictures.y).max()) / len(pictures),
             data=_told(pictures),
-            notes=_notes(pictures, groups_found, channels, transforms),
+            notes=_notes(pictures, groups_found, channels),
             shown={m.name: _shown(pictures, m, part) for m, part in zip(motions, parts, strict=True)},
         )
         return answer.write(replace(found, **answer.stamp()))
@@ -196,13 +196,9 @@ def _told(pictures: Pictures) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(
-    pictures: Pictures, groups: Sequence[PictureFinding], channels: int, transforms: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    notes = list(pictures.notes)
-    if channels == 1 and any(f.name == "color" for f in groups):
-        notes.append("Pictures of one channel have no colour: color does nothing to them.")
-    return tuple(notes)
+def _notes(pictures: Pictures, groups: Sequence[PictureFinding], channels: int) -> tuple[str, ...]:
+    idle = channels == 1 and any(f.name == "color" for f in groups)
+    return (*pictures.notes, *(["Pictures of one channel have no colour: color does nothing to them."] if idle else []))
 
 
 def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> Shown:

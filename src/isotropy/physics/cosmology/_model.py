@@ -13,7 +13,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.physics.cosmology._units import GYR
+
+LIGHT = 299792.458
+"""km/s, exact by definition."""
+
+GYR = 3.0856775814913673e19 / (365.25 * 86400) / 1e9
+"""Gy: kilometres in a megaparsec (IAU 2015) over seconds in 10^9 Julian years; 977.792."""
 
 Values = Mapping[str, Tensor]
 """Parameters by name: free ones (P, 1), fixed ones (1, 1), so that what depends on these alone is computed once."""
