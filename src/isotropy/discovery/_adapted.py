@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -49,8 +49,8 @@ class _Function(Foreign):
         return y[:, None] if isinstance(y, Tensor) and y.ndim == 1 else y
 
 
-class OneColumn(nn.Module):
-    """A model that gives one number for each row, ``(n,)``, as one that gives a column."""
+class _Around(nn.Module):
+    """A model called in another way: its layers and weights under the names that they have."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -60,30 +60,25 @@ class OneColumn(nn.Module):
         for name, weight in model.named_parameters(recurse=False):
             self.register_parameter(name, weight)
 
-    def train(self, mode: bool = True) -> OneColumn:
+    def train(self, mode: bool = True) -> Self:
         self.run[0].train(mode)
         self.training = mode
         return self
+
+
+class OneColumn(_Around):
+    """A model that gives one number for each row, ``(n,)``, as one that gives a column."""
 
     def forward(self, *x: Any, **named: Any) -> Any:
         return self.run[0](*x, **named)[:, None]
 
 
-class OnGraphs(nn.Module):
+class OnGraphs(_Around):
     """A model of torch_geometric on the tensors of its graphs, by name, and the segments of their nodes."""
 
     def __init__(self, model: nn.Module, inputs: Inputs) -> None:
-        super().__init__()
-        self.run, self.inputs = [model], inputs  # in a list: its layers keep their names
-        for name, part in model.named_children():
-            self.add_module(name, part)
-        for name, weight in model.named_parameters(recurse=False):
-            self.register_parameter(name, weight)
-
-    def train(self, mode: bool = True) -> OnGraphs:
-        self.run[0].train(mode)
-        self.training = mode
-        return self
+        super().__init__(model)
+        self.inputs = inputs
 
     def forward(self, segments: Any = None, **values: Tensor) -> Any:
         return self.inputs.call(self.run[0], values, segments)

@@ -157,7 +157,7 @@ class Audit(Answer[GroupAudit]):
 
     def blocks(self) -> Sequence[Block]:
         errors = Bars(
-            [_bar(found.name, found.error) for found in self.groups],
+            [error_bar(found.name, found.error) for found in self.groups],
             title="Error under each group",
             xlabel="relative equivariance error",
             scale="root",
@@ -179,7 +179,7 @@ class Audit(Answer[GroupAudit]):
 
 def _directions(found: GroupAudit) -> Bars:
     return Bars(
-        [_bar(each.name, each.error) for each in found.generators],
+        [error_bar(each.name, each.error) for each in found.generators],
         title=f"Generators of {found.name}",
         xlabel="relative error per unit generator",
         scale="root",
@@ -231,7 +231,7 @@ def _label(layer: Layer) -> str:
     return f"{layer.name} ({layer.kind})" if layer.kind else layer.name
 
 
-def _bar(label: str, error: Estimate) -> Bar:
+def error_bar(label: str, error: Estimate) -> Bar:
     return Bar(label, error.mean, error.low, error.high)
 
 

@@ -204,7 +204,7 @@ def _cells(f: PictureFinding) -> tuple[Cell, ...]:
     return (
         f.name,
         Chip.of(f.verdict),
-        Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
+        Interval.of(f.breaking),
         f.overlap,
         range_text(f.range),
         f.multiplier,
