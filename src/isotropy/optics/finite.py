@@ -186,8 +186,8 @@ def components(A: int, A2: int, B: int, B2: int, M: int) -> list[list[FiniteOpti
     everything = enumerate_optics(A, A2, B, B2, M)
     place = {optic: i for i, optic in enumerate(everything)}
     steps = [(i, place[other]) for i, optic in enumerate(everything) for other in _steps(optic, M)]
-    ends = np.array(steps, dtype=np.int64).reshape(-1, 2).T
-    joined = csr_matrix((np.ones(len(steps), dtype=bool), tuple(ends)), shape=(len(everything),) * 2)
+    one, other = np.array(steps, dtype=np.int64).reshape(-1, 2).T
+    joined = csr_matrix((np.ones(len(steps)), (one, other)), shape=(len(everything), len(everything)))
     groups: dict[int, list[FiniteOptic]] = {}
     for label, optic in zip(connected_components(joined, directed=False)[1].tolist(), everything, strict=True):
         groups.setdefault(label, []).append(optic)
