@@ -20,11 +20,9 @@ from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
 from isotropy.discovery._picture_jobs import FULL, PICTURES, QUICK, SMALL, strip
 from isotropy.discovery._picture_report import advice
 from isotropy.discovery._picture_result import PictureDiscovery
-from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, containing, judged, overlap_of, said, thirds
-from isotropy.discovery._verdicts import Verdict
+from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, judged, overlap_of, said, thirds
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Group, Window
-from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
 from isotropy.study import answering, fingerprint
 
@@ -92,9 +90,7 @@ def discover_pictures(
         outcomes = mapped(jobs)
         parts = [outcomes[i : i + len(folds)] for i in range(0, len(outcomes), len(folds))]
         findings = [_finding(one, part, tolerance, seed) for one, part in zip(motions, parts, strict=True)]
-        adjusted = holm([f.p_value for f in findings])
-        groups_found = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
-        groups_found = _together(groups_found)
+        groups_found = judged(findings, tolerance, "pictures", "D(4)", "C(4)")
         found = PictureDiscovery(
             groups=groups_found,
             recommendation=advice(groups_found),
@@ -167,24 +163,6 @@ def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> Said:
     order = len(motion.strengths)
     whole = (order - 1) / order if motion.uniform and not motion.unit and 1 < order <= SMALL else 1.0
     return said(parts, motion.name, seed, exchangeable=motion.uniform, whole=whole)
-
-
-def _judged(f: PictureFinding, adjusted: float, tolerance: float) -> PictureFinding:
-    """The word for what the data say."""
-    word, left = judged(f.breaking, adjusted, (f.overlap, f.overlap_low), f.explained, tolerance, "pictures")
-    return replace(f, verdict=word, p_adjusted=adjusted, note=left)
-
-
-def _together(groups: tuple[PictureFinding, ...]) -> tuple[PictureFinding, ...]:
-    """D(4) contains C(4): where that one breaks, so does this."""
-    inner: Verdict | None = next((f.verdict for f in groups if f.name == "C(4)"), None)
-    if inner is None:
-        return groups
-    words = [containing((f.verdict, f.note), "C(4)", inner) for f in groups]
-    return tuple(
-        replace(f, verdict=word, note=note) if f.name == "D(4)" else f
-        for f, (word, note) in zip(groups, words, strict=True)
-    )
 
 
 def _told(pictures: Pictures) -> dict[str, Any]:
