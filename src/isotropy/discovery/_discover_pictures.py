@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from isotropy.data import Pictures
 from isotropy.discovery._motions import Motion, motions_of, spelt, within
@@ -183,7 +182,7 @@ def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> S
     # The picture of largest contrast among the first, so that a warp can be seen.
     few = pictures.x[:200].double()
     row = int(few.flatten(1).var(1).argmax())
-    shown = Shown(strip(_float(pictures.x[row : row + 1]), motion))
+    shown = Shown(strip(pictures.x[row : row + 1].float() / 255, motion))
     best = max(parts, key=lambda one: one["contradiction"])
     if not best["contradiction"]:
         return shown
@@ -191,7 +190,3 @@ def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> S
     names = pictures.classes or tuple(map(str, range(int(pictures.y.max()) + 1)))
     three = (pictures.x[one].numpy(), np.asarray(best["moved"]), pictures.x[twin].numpy())
     return replace(shown, contradiction=three, labels=(names[int(pictures.y[one])], names[int(pictures.y[twin])]))
-
-
-def _float(x: Tensor) -> Tensor:
-    return x.float() / 255
