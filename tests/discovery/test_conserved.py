@@ -14,7 +14,7 @@ from isotropy.data import Dataset, load, save
 from isotropy.data.synthetic import Kepler
 from isotropy.discovery import Discovery
 from isotropy.discovery._conserved_blocks import conserved_sentence
-from isotropy.errors import DomainError, SchemaError, ShapeError
+from isotropy.errors import DomainError, DtypeError, SchemaError, ShapeError
 from isotropy.report import Curves
 
 MOTION = Kepler(shear=0.5, tracks=12, steps=14)
@@ -101,6 +101,10 @@ def test_motions_need_times_and_tracks(tmp_path: Path) -> None:
         isotropy.discover(data.x, data.y, data.types, time=data.time, groups="SO(2)")
     with pytest.raises(ShapeError, match=r"time of shape \(3,\)"):
         isotropy.discover(data, groups="SO(2)", time=[0.0, 1.0, 2.0])
+    days = np.datetime64("2026-01-01") + np.arange(data.rows)
+    for dates in (days, days.astype(str), days.astype(object)):
+        with pytest.raises(DtypeError, match="numbers, in the unit of time of the velocities"):
+            isotropy.discover(data, groups="SO(2)", time=dates)
     with pytest.raises(SchemaError, match="no array 'time'"):
         load(
             save(tmp_path / "tracks.npz", data.x, data.y, data.cluster), schema={**_written(data), "cluster": "cluster"}

@@ -12,10 +12,10 @@ import torch
 from isotropy import discover, load_run
 from isotropy.data import Graphs
 from isotropy.discovery import GraphDiscovery
-from isotropy.discovery._discover_graphs import together
 from isotropy.discovery._graph_jobs import Plan
 from isotropy.discovery._graph_result import advice
-from isotropy.discovery._node_orders import WITHIN, Ordered, orders_of
+from isotropy.discovery._node_orders import ANY, WITHIN, Ordered, orders_of
+from isotropy.discovery._thirds import together
 from isotropy.errors import DomainError, SchemaError
 from isotropy.linalg import Segments
 
@@ -136,11 +136,11 @@ def test_the_order_of_all_nodes_counts_where_that_among_equal_labels_does(
 ) -> None:
     one = replace(first[0]["S(n)"], verdict="none seen", cost_low=-0.01)
     inner = replace(first[0][WITHIN], verdict="approximate")
-    whole, _ = together([one, inner])
+    whole, _ = together([one, inner], ANY, WITHIN)
     assert (whole.verdict, whole.note) == ("approximate", f"it contains {WITHIN}, which is approximate")
     assert "build in" not in advice([whole, inner])
-    assert together([replace(one, verdict="absent"), inner])[0].verdict == "absent"
-    assert together([one, replace(inner, verdict="negligible")])[0] == one
+    assert together([replace(one, verdict="absent"), inner], ANY, WITHIN)[0].verdict == "absent"
+    assert together([one, replace(inner, verdict="negligible")], ANY, WITHIN)[0] == one
 
 
 def test_an_order_that_costs_is_not_called_free(first: tuple[GraphDiscovery, Path]) -> None:

@@ -16,9 +16,8 @@ from discovery.picture_folders import arrows, write
 from isotropy.data import Pictures, load_pictures, read_pictures
 from isotropy.discovery import PictureDiscovery
 from isotropy.discovery._motions import motion_from, motions_of, spelt, within
-from isotropy.discovery._picture_card import price_text
 from isotropy.discovery._picture_jobs import strip
-from isotropy.discovery._picture_report import _elements, multipliers
+from isotropy.discovery._picture_report import _elements, multipliers, price_text
 from isotropy.discovery._thirds import thirds
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Window, parse

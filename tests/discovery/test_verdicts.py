@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from crossfit import problem_of
 
+from isotropy.data import load
 from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._recommendation import Finding, priced, recommend
 from isotropy.discovery._verdicts import Grounds, least_overlap, note, partly_seen, verdict
+from isotropy.discovery.parts import figures_so_far
 from isotropy.estimate import Estimate
+from isotropy.measure import BreakingTerms, combine
+from isotropy.runs import Run
 
 HOLDS = Grounds(
     low=0.0, high=0.004, worst=0.006, price_low=0.0, price_high=0.02, identifiable=True,
@@ -116,6 +123,21 @@ def test_what_was_read_between_the_inputs_seen_alone_says_so() -> None:
     assert recommend([held], {}) == "build in O(2) exactly (O(2) on the inputs seen)"
     assert "violates O(2) on the inputs seen; 10.0%" in note(HOLDS, "none seen", "O(2)", 0.9, None, partly=True)
     assert not note(HOLDS, "no breaking detected", "O(2)", 0.99, None)
+
+
+def test_an_interrupted_run_reads_inputs_that_cover_orbits_in_part_as_the_answer_does(tmp_path: Path) -> None:
+    problem = problem_of(load("inertia", nu=1.0, n=60), "O(2)@z")
+    names = [one.name for one in fields(BreakingTerms) if one.name != "orbit_loss"]
+    draw = torch.Generator().manual_seed(0)
+    terms = {name: torch.rand(1, 60, generator=draw, dtype=torch.float64) for name in names}
+    outcome = {"terms": {name: values.numpy() for name, values in terms.items()}, "partly": True}
+    with Run(tmp_path) as run:
+        problem.save(run)
+        (told,) = figures_so_far(run, [("isotropy.discovery._jobs:measure", {"index": 0, "split": 0}, outcome)])
+    whole = BreakingTerms(**terms, orbit_loss=torch.empty(0, 0, 0))
+    read, along = (combine([whole], problem.unit, [9], windowed=windowed)[0].share for windowed in (True, False))
+    assert (told.value, told.low, told.high) == (read.mean, read.low, read.high)
+    assert read.mean != along.mean
 
 
 def test_softly_is_said_only_where_imposing_surely_costs() -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError, NonDeterministicError, ShapeError
 from isotropy.optics import InfeasibleBudget, fit_in_memory, measure_peak
 
 
@@ -150,6 +150,22 @@ def test_what_is_no_chain_is_refused_with_advice() -> None:
             fit_in_memory(nn.Sequential(Block(4), Block(4)), wrong)
     with pytest.raises(DomainError, match=r"2 GiB\?"):
         fit_in_memory(Net(), x, "2 GiB?")
+
+
+class Fickle(nn.Module):
+    """A layer that does something else at every other call."""
+
+    calls = 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return x.sin() if self.calls % 2 else x.sin().cos().exp()
+
+
+def test_a_layer_that_changes_its_mind_is_told_as_such_and_not_as_a_wrong_example() -> None:
+    net = nn.Sequential(*[nn.Sequential(nn.Linear(8, 8), Fickle()) for _ in range(6)])
+    with pytest.raises(NonDeterministicError, match=r"when it ran again|differs"):
+        fit_in_memory(net, torch.ones(16, 8))
 
 
 def two_processes(rank: int, port: int, answers: Any) -> None:

@@ -15,8 +15,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils import _pytree as tree
 
 from isotropy.data import Dataset, ModelInputs, Pictures, Types, admitted, by_name, enough_units
-from isotropy.discovery._adapted import OnGraphs, adapted
-from isotropy.discovery._asked_on import asked_on, batched, with_columns
+from isotropy.discovery._adapted import OnGraphs, adapted, asked_on, batched, with_columns
 from isotropy.discovery._audit_pictures import WorstPicture, worst_picture
 from isotropy.discovery._audit_result import Audit, Generator, GroupAudit
 from isotropy.discovery._words import ROUNDING

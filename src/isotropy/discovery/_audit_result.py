@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from isotropy.discovery._audit_pictures import WorstPicture, shown
-from isotropy.discovery._audit_steps import audit_steps
 from isotropy.discovery._words import ROUNDING, UNRELATED, verdict
 from isotropy.errors import DomainError
 from isotropy.estimate import Estimate
 from isotropy.measure import Blame, Layer
 from isotropy.report import Bar, Bars, Block, Column, Table, Text, flatten, section
-from isotropy.study import Answer, Finding, next_block
+from isotropy.study import Answer, Finding, comparing, discovering, in_python, next_block, symmetrising
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ class Audit(Answer[GroupAudit]):
 
     def blocks(self) -> Sequence[Block]:
         errors = Bars(
-            [_bar(found.name, found.error) for found in self.groups],
+            [error_bar(found.name, found.error) for found in self.groups],
             title="Error under each group",
             xlabel="relative equivariance error",
             scale="root",
@@ -180,7 +179,7 @@ class Audit(Answer[GroupAudit]):
 
 def _directions(found: GroupAudit) -> Bars:
     return Bars(
-        [_bar(each.name, each.error) for each in found.generators],
+        [error_bar(each.name, each.error) for each in found.generators],
         title=f"Generators of {found.name}",
         xlabel="relative error per unit generator",
         scale="root",
@@ -232,5 +231,42 @@ def _label(layer: Layer) -> str:
     return f"{layer.name} ({layer.kind})" if layer.kind else layer.name
 
 
-def _bar(label: str, error: Estimate) -> Bar:
+def error_bar(label: str, error: Estimate) -> Bar:
     return Bar(label, error.mean, error.low, error.high)
+
+
+_ASSERTED = 1e-11
+"""A tenth of what ``assert_equivariant`` asks of double precision; a model that is further off is told a tolerance."""
+
+
+def audit_steps(errors: Mapping[str, Estimate], data: Mapping[str, Any], command: str) -> tuple[str, ...]:
+    """How to build in the largest group that does not hold, whether the data have it, and a test that keeps what holds.
+
+    ``errors`` are by the names of the groups, the largest first.
+    """
+    types: Mapping[str, Any] = data.get("types", {})
+    inputs, outputs = types.get("x"), types.get("y")
+    holds = next((name for name, error in errors.items() if error.mean <= ROUNDING), "")
+    broken = next((name for name, error in errors.items() if error.mean > ROUNDING), "")
+    lines: list[str] = []
+    if broken:
+        built = symmetrising(broken, inputs, outputs, net="model") if types else ""
+        lines.append(built or (comparing(command, broken) if _tabular(data) else ""))
+    if _tabular(data):
+        lines.append(discovering(command, broken or holds))
+    if holds and types:
+        lines.append(_kept(holds, errors[holds], inputs, outputs, str(data.get("dtype", ""))))
+    return tuple(line for line in lines if line)
+
+
+def _tabular(data: Mapping[str, Any]) -> bool:
+    """Whether ``discover`` and ``compare`` take such data: rows of columns, of inputs and of targets."""
+    types: Mapping[str, Any] = data.get("types", {})
+    return "columns" in data and isinstance(types.get("y"), str) and types["y"] != "None"
+
+
+def _kept(group: str, error: Estimate, inputs: Any, outputs: Any, dtype: str) -> str:
+    """The line for one's own tests."""
+    far = dtype == "float64" and (error.max or error.mean) > _ASSERTED
+    types = f"rep_in={in_python(inputs)}, rep_out={in_python(outputs)}"
+    return f"isotropy.testing.assert_equivariant(model, {in_python(group)}, x, {types}{', tol=1e-5' if far else ''})"

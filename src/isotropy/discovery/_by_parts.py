@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, ClassVar
 
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.discovery._audit_result import error_bar
 from isotropy.discovery._words import ROUNDING, verdict
 from isotropy.errors import counted
 from isotropy.estimate import Estimate
 from isotropy.frames import Certificate
 from isotropy.linalg import eigh
-from isotropy.report import Bar, Bars, Block, Column, Curve, Curves, Points, Scatter, Table, Text, flatten, section
+from isotropy.report import Bars, Block, Column, Curve, Curves, Points, Scatter, Table, Text, Tone, flatten, section
 from isotropy.study import Answer, Finding
 
 _SHOWN = 3000
@@ -146,9 +147,9 @@ class PiecewiseAudit(Answer[PartError]):
         return Table(columns, cells, title="The certificate")
 
     def blocks(self) -> Sequence[Block]:
-        whole = [] if self.whole is None else [_bar("all alike", self.whole)]
+        whole = [] if self.whole is None else [error_bar("all alike", self.whole)]
         bars = Bars(
-            [*whole, *(_bar(part.name, part.error) for part in self.parts)],
+            [*whole, *(error_bar(part.name, part.error) for part in self.parts)],
             title="Error by part",
             xlabel="relative equivariance error",
             scale="root",
@@ -185,6 +186,18 @@ other points are off by at most twice the largest output: that is the bound.
 all the way, so that cells that the model chooses anew change everywhere."""
 
 
+def cloud(label: str, flat: Float[Tensor, "n 2"], tone: Tone | None = None) -> Points:
+    """Points of the plane as a figure shows them."""
+    x, y = flat.T.round(decimals=4).tolist()
+    return Points(label, x, y, tone=tone)
+
+
+def alt_text(what: str, clouds: Sequence[Points]) -> str:
+    """A picture in words, for those who do not see it."""
+    each = (f"{one.label} ({counted(len(one.x), 'point')})" for one in clouds)
+    return f"{what}: {', '.join(each)}."
+
+
 def picture(x: Float[Tensor, "n 3"], found: Certificate) -> Scatter:
     """The cloud across the plane in which it is widest, by the error of its points under small motions."""
     y = (x - x.mean(0)).double()
@@ -193,24 +206,11 @@ def picture(x: Float[Tensor, "n 3"], found: Certificate) -> Scatter:
     flat, exact = (y @ plane)[::step], found.exact[::step]
     error = (found.error.mean(0) / (found.M or 1.0))[::step]
     edges = [0.0, *_BINS, math.inf]
-    clouds = [_points("exact", flat, exact, tone="holds")]
+    clouds = [cloud("exact", flat[exact], tone="holds")]
     for low, high in pairwise(edges):
         inside = ~exact & (error >= low) & (error < high)
         label = f"error below {high:g}" if high < math.inf else f"error {low:g} and more"
-        clouds.append(_points(label, flat, inside))
-    shown = [cloud for cloud in clouds if cloud.x]
-    alt = (
-        "The first cloud under small motions: "
-        + ", ".join(f"{c.label} ({counted(len(c.x), 'point')})" for c in shown)
-        + "."
-    )
+        clouds.append(cloud(label, flat[inside]))
+    shown = [some for some in clouds if some.x]
+    alt = alt_text("The first cloud under small motions", shown)
     return Scatter(shown, title="Where it is exact, and where not", plane=True, half=True, alt=alt)
-
-
-def _points(label: str, flat: Float[Tensor, "n 2"], some: Bool[Tensor, " n"], tone: Any = None) -> Points:
-    x, y = flat[some].T.round(decimals=4).tolist()
-    return Points(label, x, y, tone=tone)
-
-
-def _bar(label: str, error: Estimate) -> Bar:
-    return Bar(label, error.mean, error.low, error.high)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,7 +16,7 @@ from isotropy.discovery._findings import GroupFinding
 from isotropy.discovery._unlisted import Unlisted
 from isotropy.discovery._verdicts import HOLDS
 from isotropy.dynamics import Judged, Law, Laws, PointGenerator, Trajectories, laws_of
-from isotropy.errors import ShapeError
+from isotropy.errors import DtypeError, ShapeError
 from isotropy.study import Candidate
 
 SEEN = (*HOLDS, "none seen")
@@ -84,17 +85,23 @@ class Motions:
         return {name: part[back].numpy() for name, part in parts.items()}
 
 
-def timed(data: Dataset, time: Any) -> Dataset:
+def timed(data: Dataset, time: Iterable[Any] | None) -> Dataset:
     """The data set with these times, where some are given.
 
-    Raises ShapeError for another number of times than rows.
+    Raises DtypeError for what are no numbers, dates too, and ShapeError for another number of times than rows.
     """
     if time is None:
         return data
-    times = torch.as_tensor(np.asarray(time, dtype=np.float64))
+    times = np.asarray(time)
+    if times.dtype.kind not in "mM":
+        with suppress(TypeError, ValueError):
+            times = times.astype(np.float64)
+    if times.dtype.kind != "f":
+        hint = "a motion is measured in them: give seconds since its start, where velocities are per second"
+        raise DtypeError(f"time of dtype {times.dtype}", "numbers, in the unit of time of the velocities", hint)
     if times.shape != (data.rows,):
         raise ShapeError(f"time of shape {tuple(times.shape)}", f"({data.rows},), one time for each row")
-    return replace(data, time=times)
+    return replace(data, time=torch.from_numpy(times))
 
 
 def conserved_in(

@@ -84,7 +84,7 @@ def conserved_blocks(found: Sequence[Conserved], motions: Motions | None) -> lis
         Text(conserved_sentence(found), style="body"),
         Table(columns, rows, title="What belongs to each symmetry", notes=_fit(motions)),
     ]
-    return blocks if motions is None else [*blocks, *_drawn(found, motions)]
+    return blocks if motions is None else [*blocks, *_drawn(motions)]
 
 
 def _written(each: Conserved) -> str:
@@ -109,7 +109,7 @@ def _fit(motions: Motions | None) -> list[str]:
     ]
 
 
-def _drawn(found: Sequence[Conserved], motions: Motions) -> list[Block]:
+def _drawn(motions: Motions) -> list[Block]:
     """One figure for each quantity of which something is claimed, at most four."""
     asked = [law for law in motions.laws.laws if law.verdict == "conserved" or not law.generator.dilation]
     return [

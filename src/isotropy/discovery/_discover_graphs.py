@@ -16,11 +16,9 @@ import torch
 from isotropy.data import Graphs
 from isotropy.discovery._graph_jobs import FULL, GRAPHS, QUICK, kept
 from isotropy.discovery._graph_result import GraphDiscovery, GraphFinding, advice
-from isotropy.discovery._node_orders import LABELS, WITHIN, Ordered, orders_of
-from isotropy.discovery._thirds import FOLDS, containing, judged, overlap_of, said, thirds
-from isotropy.discovery._verdicts import Verdict
+from isotropy.discovery._node_orders import ANY, LABELS, WITHIN, Ordered, orders_of
+from isotropy.discovery._thirds import FOLDS, judged, overlap_of, said, thirds
 from isotropy.errors import DomainError, SchemaError, counted
-from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
 from isotropy.study import CandidateLike, answering, fingerprint
 
@@ -72,14 +70,9 @@ def discover_graphs(
         outcomes = mapped(jobs)
         parts = [outcomes[i : i + FOLDS] for i in range(0, len(outcomes), FOLDS)]
         found = [_finding(one, part, seed) for one, part in zip(named, parts, strict=True)]
-        judgements: list[GraphFinding] = []
-        for finding, p in zip(found, holm([f.p_value for f in found]), strict=True):
-            f = finding
-            word, left = judged(f.breaking, p, (f.overlap, f.overlap_low), f.explained, tolerance, "graphs")
-            judgements.append(replace(f, verdict=word, p_adjusted=p, note=left))
-        judgements = together(judgements)
+        judgements = judged(found, tolerance, "graphs", ANY, WITHIN)
         result = GraphDiscovery(
-            groups=tuple(judgements),
+            groups=judgements,
             recommendation=advice(judgements),
             tolerance=tolerance,
             error=float(np.mean([one["error"] for one in outcomes[:FOLDS]])),
@@ -88,16 +81,6 @@ def discover_graphs(
             notes=notes,
         )
         return answer.write(replace(result, **answer.stamp()))
-
-
-def together(judgements: Sequence[GraphFinding]) -> list[GraphFinding]:
-    """S(n) contains the order among equal labels: where that one counts, so does its own."""
-    inner: Verdict | None = next((f.verdict for f in judgements if f.name == WITHIN), None)
-    found: list[GraphFinding] = []
-    for f in judgements:
-        word, note = (f.verdict, f.note) if inner is None else containing((f.verdict, f.note), WITHIN, inner)
-        found.append(replace(f, verdict=word, note=note))
-    return found
 
 
 def _finding(name: str, parts: Sequence[dict[str, Any]], seed: int) -> GraphFinding:

@@ -12,19 +12,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from isotropy.data import Pictures
 from isotropy.discovery._motions import Motion, motions_of, spelt, within
-from isotropy.discovery._picture_card import advice
 from isotropy.discovery._picture_findings import PictureFinding, Range, Shown
 from isotropy.discovery._picture_jobs import FULL, PICTURES, QUICK, SMALL, strip
+from isotropy.discovery._picture_report import advice
 from isotropy.discovery._picture_result import PictureDiscovery
-from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, containing, judged, overlap_of, said, thirds
-from isotropy.discovery._verdicts import Verdict
+from isotropy.discovery._thirds import FOLDS, MOSTLY, Said, judged, overlap_of, said, thirds
 from isotropy.errors import DomainError, SchemaError
 from isotropy.groups import Group, Window
-from isotropy.measure import holm
 from isotropy.runs import Job, map_jobs
 from isotropy.study import answering, fingerprint
 
@@ -92,9 +89,7 @@ def discover_pictures(
         outcomes = mapped(jobs)
         parts = [outcomes[i : i + len(folds)] for i in range(0, len(outcomes), len(folds))]
         findings = [_finding(one, part, tolerance, seed) for one, part in zip(motions, parts, strict=True)]
-        adjusted = holm([f.p_value for f in findings])
-        groups_found = tuple(_judged(f, p, tolerance) for f, p in zip(findings, adjusted, strict=True))
-        groups_found = _together(groups_found)
+        groups_found = judged(findings, tolerance, "pictures", "D(4)", "C(4)")
         found = PictureDiscovery(
             groups=groups_found,
             recommendation=advice(groups_found),
@@ -102,7 +97,7 @@ def discover_pictures(
             error=float(np.mean([one["error"] for one in networks])),
             chance=1 - float(torch.bincount(pictures.y).max()) / len(pictures),
             data=_told(pictures),
-            notes=_notes(pictures, groups_found, channels, transforms),
+            notes=_notes(pictures, groups_found, channels),
             shown={m.name: _shown(pictures, m, part) for m, part in zip(motions, parts, strict=True)},
         )
         return answer.write(replace(found, **answer.stamp()))
@@ -169,24 +164,6 @@ def _said(motion: Motion, parts: list[dict[str, Any]], seed: int) -> Said:
     return said(parts, motion.name, seed, exchangeable=motion.uniform, whole=whole)
 
 
-def _judged(f: PictureFinding, adjusted: float, tolerance: float) -> PictureFinding:
-    """The word for what the data say."""
-    word, left = judged(f.breaking, adjusted, (f.overlap, f.overlap_low), f.explained, tolerance, "pictures")
-    return replace(f, verdict=word, p_adjusted=adjusted, note=left)
-
-
-def _together(groups: tuple[PictureFinding, ...]) -> tuple[PictureFinding, ...]:
-    """D(4) contains C(4): where that one breaks, so does this."""
-    inner: Verdict | None = next((f.verdict for f in groups if f.name == "C(4)"), None)
-    if inner is None:
-        return groups
-    words = [containing((f.verdict, f.note), "C(4)", inner) for f in groups]
-    return tuple(
-        replace(f, verdict=word, note=note) if f.name == "D(4)" else f
-        for f, (word, note) in zip(groups, words, strict=True)
-    )
-
-
 def _told(pictures: Pictures) -> dict[str, Any]:
     _, channels, height, width = pictures.x.shape
     classes = list(pictures.classes) or [str(k) for k in range(int(pictures.y.max()) + 1)]
@@ -196,20 +173,16 @@ def _told(pictures: Pictures) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _notes(
-    pictures: Pictures, groups: Sequence[PictureFinding], channels: int, transforms: str | Sequence[str] | None
-) -> tuple[str, ...]:
-    notes = list(pictures.notes)
-    if channels == 1 and any(f.name == "color" for f in groups):
-        notes.append("Pictures of one channel have no colour: color does nothing to them.")
-    return tuple(notes)
+def _notes(pictures: Pictures, groups: Sequence[PictureFinding], channels: int) -> tuple[str, ...]:
+    idle = channels == 1 and any(f.name == "color" for f in groups)
+    return (*pictures.notes, *(["Pictures of one channel have no colour: color does nothing to them."] if idle else []))
 
 
 def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> Shown:
     # The picture of largest contrast among the first, so that a warp can be seen.
     few = pictures.x[:200].double()
     row = int(few.flatten(1).var(1).argmax())
-    shown = Shown(strip(_float(pictures.x[row : row + 1]), motion))
+    shown = Shown(strip(pictures.x[row : row + 1].float() / 255, motion))
     best = max(parts, key=lambda one: one["contradiction"])
     if not best["contradiction"]:
         return shown
@@ -217,7 +190,3 @@ def _shown(pictures: Pictures, motion: Motion, parts: list[dict[str, Any]]) -> S
     names = pictures.classes or tuple(map(str, range(int(pictures.y.max()) + 1)))
     three = (pictures.x[one].numpy(), np.asarray(best["moved"]), pictures.x[twin].numpy())
     return replace(shown, contradiction=three, labels=(names[int(pictures.y[one])], names[int(pictures.y[twin])]))
-
-
-def _float(x: Tensor) -> Tensor:
-    return x.float() / 255

@@ -1,4 +1,4 @@
-"""The same engine behind scikit-learn's interface."""
+"""The same engine behind scikit-learn's interface; without a discovery, kernel ridge regression on weighted rows."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from torch import Tensor
 
 from isotropy.data import LEAST_UNITS, named
 from isotropy.discovery._discover import discover
+from isotropy.discovery._kernel import KernelRidge
 from isotropy.discovery._result import Discovery
 from isotropy.discovery._verdicts import HOLDS
-from isotropy.discovery._weighted import fitted
 from isotropy.errors import FewRowsWarning, SchemaError, ShapeError, counted
-from isotropy.groups import Cubature, parse
+from isotropy.groups import SO, Cubature, parse
 from isotropy.optics import average
+from isotropy.random import derive, spawn
 from isotropy.reps import Schema
 from isotropy.reps.parts import LEAST_ROWS
-from isotropy.study import Model, dataset_of, listed, problem_of
+from isotropy.study import Candidate, Model, Preparation, Problem, dataset_of, listed, problem_of
 
 _DEGREE = 4
 _FEWEST = 4  # rows to fit a kernel on
@@ -93,13 +96,13 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         self.discovery_: Discovery | None = None
         self.group_: str | None = None
         if self.types is None and self.groups is None:
-            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
+            self._model = _fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
             return self
         self._types = self._typed(X.shape[1], y.shape[1])
         few = self._too_few(X, y, weight, cluster)
         if few:
             warnings.warn(f"{few} say nothing about a symmetry: fitted without one", FewRowsWarning, stacklevel=2)
-            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
+            self._model = _fitted(torch.tensor(X), torch.tensor(y), weight, self.seed)
             return self
         self._discovered(X, y, weight, cluster, time)
         return self
@@ -172,7 +175,7 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
             # Proposed groups may act on other types than the given ones; the scale of each column then does.
             named = self.groups is not None
             problem = problem_of(dataset_of(*asked, cluster), self.groups, None, self.seed) if named else None
-            self._model = fitted(torch.tensor(X), torch.tensor(y), weight, self.seed, problem)
+            self._model = _fitted(torch.tensor(X), torch.tensor(y), weight, self.seed, problem)
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Predictions ``(n, q)``, or ``(n,)`` where the targets were one column."""
@@ -198,3 +201,38 @@ class SymmetricRegressor(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _fitted(
+    x: Float[Tensor, "n p"],
+    y: Float[Tensor, "n q"],
+    weight: Float[Tensor, " n"] | None,
+    seed: int,
+    problem: Problem | None = None,
+) -> Model:
+    """A model of rows that count ``weight`` times: equal rows are one that counts as often, and no order matters.
+
+    So a weight of two is a row that stands twice, and one of zero a row that is left out. Without a ``problem`` all
+    columns are Scalars, which no group moves.
+    """
+    weight = torch.ones(len(x), dtype=torch.float64) if weight is None else weight
+    kept = weight > 0
+    rows, of = torch.unique(torch.cat([x, y], 1)[kept], dim=0, return_inverse=True)
+    counts = torch.zeros(len(rows), dtype=torch.float64).index_add_(0, of, weight[kept])
+    x, y = rows[:, : x.shape[1]].contiguous(), rows[:, x.shape[1] :].contiguous()
+    unit = torch.arange(len(x))
+    if problem is None:
+        # Any group moves Scalars alike; one is named because a problem has candidates.
+        types = Schema(x=f"{x.shape[1]}*Scalar", y=f"{y.shape[1]}*Scalar")
+        problem = Problem(x, y, unit, types, (Candidate("SO(2)", SO(2)),), seed)
+    problem = replace(problem, x=x, y=y, unit=unit, series=None)
+    preparation = Preparation.fit(problem, x, y, by_part=True)
+    equal = bool((counts == counts[0]).all())
+    core = KernelRidge.fit(
+        preparation.read(x),
+        preparation.targets.apply(y),
+        bodies=problem.bodies,
+        generator=spawn(derive(seed, "weighted"), "kernel"),
+        weight=None if equal else counts / counts.mean(),
+    )
+    return Model(preparation, core)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from isotropy.discovery._jobs import fitted
+from isotropy.discovery._jobs import both_fitted
 from isotropy.groups import Draws
 from isotropy.random import spawn
 from isotropy.runs import Run
@@ -38,7 +38,7 @@ def exponents(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any
     g: Any = drawn.rows(torch.arange(len(x)))
     size = g[..., 0, 0]  # a scaling is its factor times the identity
     moved = problem.rep_in.act(candidate.group, g, x[:, None])
-    models = [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]
+    models = both_fitted(run, problem, learner, 0)
     still = [model(x)[:, None] for model in models]
     there = [model(moved.flatten(0, 1)).unflatten(0, moved.shape[:2]) for model in models]
     found: list[list[float]] = []

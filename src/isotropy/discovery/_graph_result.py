@@ -91,7 +91,7 @@ class GraphDiscovery(Answer[GraphFinding]):
         """The card: what the data say of each candidate, and what insisting costs."""
         grey = [i for i, f in enumerate(self.groups) if f.unreliable]
         rows = [
-            (f.name, Chip.of(f.verdict), Interval(f.breaking.mean, f.breaking.low, f.breaking.high), f.overlap,
+            (f.name, Chip.of(f.verdict), Interval.of(f.breaking), f.overlap,
              f.p_adjusted, Interval(f.cost_accuracy, f.cost_low, f.cost_high))
             for f in self.groups
         ]  # fmt: skip

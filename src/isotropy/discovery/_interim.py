@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import torch
 
-from isotropy.discovery._jobs import terms_of
-from isotropy.groups import Window
-from isotropy.measure import combine
+from isotropy.discovery._jobs import breaking_of
 from isotropy.runs import Run
 from isotropy.study import Problem, SoFar
 
@@ -45,14 +42,11 @@ def _breaking(problem: Problem, pieces: Sequence[Piece]) -> list[SoFar]:
     found: list[SoFar] = []
     judged = sorted(_named(pieces, "measure"), key=lambda piece: piece[0]["split"])
     for index, candidate in enumerate(problem.candidates):
-        terms = [terms_of(outcome) for arguments, outcome in judged if arguments["index"] == index]
-        if not terms or not candidate.listed:
+        own = [outcome for arguments, outcome in judged if arguments["index"] == index]
+        if not own or not candidate.listed:
             continue
-        unit = torch.unique(problem.unit[problem.measured(candidate)], return_inverse=True)[1]
-        windowed = isinstance(candidate.measured, Window)
-        outputs = [part.outputs for part in problem.parts]
-        for part, answer in zip(problem.parts, combine(terms, unit, outputs, windowed=windowed), strict=True):
-            name = candidate.name if len(outputs) == 1 else f"{candidate.name}, {part.name}"
+        for part, answer in zip(problem.parts, breaking_of(problem, candidate, own), strict=True):
+            name = candidate.name if len(problem.parts) == 1 else f"{candidate.name}, {part.name}"
             share = answer.share
-            found.append(SoFar(name, "breaking", share.mean, share.low, share.high, len(terms)))
+            found.append(SoFar(name, "breaking", share.mean, share.low, share.high, len(own)))
     return found

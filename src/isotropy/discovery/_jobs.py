@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,8 +23,11 @@ from isotropy.discovery._robust import targets_to_judge
 from isotropy.discovery._verdicts import MOSTLY_SEEN, partly_seen
 from isotropy.groups import Drawn, Draws, Window
 from isotropy.measure import (
+    Breaking,
     BreakingTerms,
+    Gram,
     breaking_terms,
+    combine,
     input_invariance_test,
     inputs_seen,
     kernel_test,
@@ -80,12 +84,17 @@ def fitted(run: Run, problem: Problem, learner: str, split: int, fold: int) -> M
     return revive(learner, problem, _state(run, problem, learner, split, fold))
 
 
+def both_fitted(run: Run, problem: Problem, learner: str, split: int) -> tuple[Model, Model]:
+    """The models that have not seen half 0, and half 1, of a split."""
+    return fitted(run, problem, learner, split, 0), fitted(run, problem, learner, split, 1)
+
+
 def measure(run: Run, *, seed: int, learner: str, index: int, split: int) -> dict[str, Any]:
     """Per-row terms of the breaking of one candidate, each row judged by the model of the other half."""
     problem = Problem.load(run)
     candidate = problem.candidates[index]
     rows, half = problem.measured(candidate), problem.half(split)
-    models = [fitted(run, problem, learner, split, fold) for fold in (0, 1)]
+    models = both_fitted(run, problem, learner, split)
     generator = spawn(seed, "measure", candidate.name, split)
     seen = _where_seen(run, problem, index)
     terms, p_values = judge(problem, candidate, models, half, rows, generator, seen)
@@ -166,6 +175,22 @@ def terms_of(outcome: Mapping[str, Any]) -> BreakingTerms:
     """The terms of a stored ``measure``; losses along the orbit are not kept."""
     tensors = {name: torch.from_numpy(values) for name, values in outcome["terms"].items()}
     return BreakingTerms(**tensors, orbit_loss=torch.empty(0, 0, 0))
+
+
+def breaking_of(problem: Problem, candidate: Candidate, outcomes: Sequence[Mapping[str, Any]]) -> tuple[Breaking, ...]:
+    """The breaking of a candidate in each part of the target, from the stored ``measure`` of some splits."""
+    unit = torch.unique(problem.unit[problem.measured(candidate)], return_inverse=True)[1]
+    # What was read between the inputs seen alone is read as along a window.
+    windowed = isinstance(candidate.measured, Window) or any(outcome.get("partly") for outcome in outcomes)
+    outputs = [part.outputs for part in problem.parts]
+    return combine([terms_of(outcome) for outcome in outcomes], unit, outputs, windowed=windowed)
+
+
+def on_rows(problem: Problem, rows: Tensor, **changed: Any) -> Problem:
+    """The problem on some rows, with their units numbered without gaps."""
+    unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
+    series = None if problem.series is None else problem.series[rows]
+    return replace(problem, x=problem.x[rows], y=problem.y[rows], unit=unit, series=series, **changed)
 
 
 def inputs(run: Run, *, seed: int, index: int) -> dict[str, Any]:
@@ -297,10 +322,9 @@ def curves(run: Run, *, seed: int, learner: str, index: int) -> dict[str, Any]:
     """
     problem = Problem.load(run)
     candidate = problem.candidates[index]
-    group, models = candidate.group, [fitted(run, problem, learner, 0, fold) for fold in (0, 1)]
+    group, models = candidate.group, [_comparable(problem, model) for model in both_fitted(run, problem, learner, 0)]
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "curves"))[:_CURVE_ROWS]
     x = problem.x[rows]
-    models = [_comparable(problem, model) for model in models]
     at = [model(x) for model in models]
     reach = math.pi if candidate.width is None else 2 * max(candidate.width)
     angles = torch.linspace(-reach, reach, _CURVE_ANGLES, dtype=x.dtype)
@@ -324,17 +348,15 @@ def gram(run: Run, *, seed: int, learner: str, index: int, splits: int) -> dict[
     problem = Problem.load(run)
     group = problem.candidates[index].group
     rows = torch.randperm(len(problem.x), generator=spawn(seed, "gram"))[:_GRAM_ROWS]
-    grams = [
-        lie_gram(
-            (
-                _comparable(problem, fitted(run, problem, learner, split, 0)),
-                _comparable(problem, fitted(run, problem, learner, split, 1)),
-            ),
-            group, problem.x[rows], problem.rep_in, problem.rep_out,
-            cluster=problem.unit[rows], replicates=_REPLICATES, seed=seed, by_row=problem.y.shape[1] <= _OUTPUTS,
-        )
-        for split in range(splits)
-    ]  # fmt: skip
+    grams: list[Gram] = []
+    for split in range(splits):
+        one, two = (_comparable(problem, model) for model in both_fitted(run, problem, learner, split))
+        grams.append(
+            lie_gram(
+                (one, two), group, problem.x[rows], problem.rep_in, problem.rep_out, cluster=problem.unit[rows],
+                replicates=_REPLICATES, seed=seed, by_row=problem.y.shape[1] <= _OUTPUTS,
+            )
+        )  # fmt: skip
     return {
         "matrices": np.stack([gram.matrix.numpy() for gram in grams]),
         "replicates": torch.cat([gram.replicates for gram in grams]).numpy(),

@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any
 
-import torch
-
 from isotropy.discovery._findings import Evidence, GroupFinding, PartFinding, Test
-from isotropy.discovery._jobs import terms_of
+from isotropy.discovery._jobs import breaking_of
 from isotropy.discovery._lattice import Interval, Reading, consistent
 from isotropy.discovery._refits import Refit
 from isotropy.discovery._verdicts import (
@@ -26,7 +24,7 @@ from isotropy.discovery._verdicts import (
 )
 from isotropy.estimate import Estimate
 from isotropy.groups import Window
-from isotropy.measure import Breaking, Noise, combine, holm
+from isotropy.measure import Breaking, Noise, holm
 from isotropy.measure.parts import CONFIDENCE, SMALLEST_ERROR, along_lattice, bonferroni
 from isotropy.study import Candidate, Problem, subgroups
 
@@ -65,24 +63,21 @@ def findings(
     says that the other one rejects anyway.
     """
     problem, below = asked.problem, subgroups(asked.problem.candidates)
-    outputs = [part.outputs for part in problem.parts]
+    every = range(len(problem.parts))
     answers: dict[str, tuple[Breaking, ...]] = {}
     partly = {name for name, outcomes in measured.items() if any(outcome.get("partly") for outcome in outcomes)}
     p_values: dict[tuple[str, int], float] = {}
     for candidate in problem.candidates:
-        rows, name = problem.measured(candidate), candidate.name
-        terms = [terms_of(outcome) for outcome in measured[name]]
-        unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
-        windowed = isinstance(candidate.measured, Window) or name in partly
-        answers[name] = combine(terms, unit, outputs, windowed=windowed)
-        for k in range(len(outputs)):
+        name = candidate.name
+        answers[name] = breaking_of(problem, candidate, measured[name])
+        for k in every:
             # Only the first split is tested: p-values of splits of the same data are too dependent to gain from more.
             own = refits[name][k].p_value if name in refits else measured[name][0]["p_values"][k]
             beside = unlearned.get(name)
             p_values[name, k] = bonferroni([own, 1.0 if beside is None else beside[k]] if name in unlearned else [own])
     adjusted = dict(zip(p_values, holm(list(p_values.values())), strict=True))
     parts: dict[str, list[_Part]] = {candidate.name: [] for candidate in problem.candidates}
-    for k in range(len(outputs)):
+    for k in every:
         readings = {
             name: _reading(each[k], refits[name][k] if name in refits else None) for name, each in answers.items()
         }
@@ -92,7 +87,7 @@ def findings(
         p = along_lattice({name: adjusted[name, k] for name in answers}, below)
         own = {
             name: _part(
-                asked, name, k, answer[k], agreed[name], (p_values[name, k], p[name]), tested[name],
+                asked, name, k, answer[k], agreed[name], (p_values[name, k], p[name]),
                 identifiable=name in seen, partly=name in partly,
             )
             for name, answer in answers.items()
@@ -138,15 +133,21 @@ class _Part:
 
     found: PartFinding
     answer: Breaking
-    breaking: Interval
     worst: float
     price: Interval
     share: Interval
     excess: Interval
     p_value: float
-    word: Verdict
     note: str
     of_variance: float
+
+    @property
+    def word(self) -> Verdict:
+        return self.found.verdict
+
+    @property
+    def breaking(self) -> Interval:
+        return Interval(self.found.breaking, self.found.low, self.found.high)
 
 
 def _part(
@@ -156,7 +157,6 @@ def _part(
     answer: Breaking,
     reading: Reading,
     p_values: tuple[float, float],
-    test: Outcome,
     *,
     identifiable: bool,
     partly: bool,
@@ -196,13 +196,11 @@ def _part(
             part, share.value, share.low, high, word, price.value, cost, p_adjusted, answer.explained.mean
         ),
         answer=answer,
-        breaking=Interval(share.value, share.low, high),
         worst=0.0 if imposed else worst,
         price=price,
         share=share,
         excess=excess,
         p_value=p_value,
-        word=word,
         note=note(grounds, word, name, answer.explained.mean, asked.noise_share(k, V), partly=partly),
         of_variance=share.value * min(signal / V, 1.0) if V > 0 else 0.0,
     )
@@ -225,7 +223,7 @@ def _with_subgroups(part: _Part, inside: Mapping[str, _Part]) -> _Part:
     )  # fmt: skip
     said = f"it contains {name}, which is broken; of its other elements these inputs cannot tell"
     return replace(
-        part, found=found, breaking=breaking, share=breaking, worst=1.0, price=price, word=worst.word, note=said,
+        part, found=found, share=breaking, worst=1.0, price=price, note=said,
         of_variance=max(p.of_variance for p in broken.values()),
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ import importlib
 import inspect
 import io
 import json
+import operator
 import re
 import sys
 import zipfile
@@ -79,9 +80,7 @@ def _imported(module: str, attribute: str) -> Any:
     if "" not in sys.path:
         sys.path.insert(0, "")  # as python does: a person's own module lies where they stand
     try:
-        found: Any = importlib.import_module(module)
-        for name in attribute.split("."):
-            found = getattr(found, name)
+        found: Any = operator.attrgetter(attribute)(importlib.import_module(module))
     except (ImportError, AttributeError) as error:
         raise SchemaError(f"{module}:{attribute}", "an importable attribute", str(error)) from error
     if isinstance(found, type) and (issubclass(found, nn.Module) or is_calculator(found)):

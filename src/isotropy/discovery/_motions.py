@@ -99,7 +99,10 @@ def _of_group(given: Any, channels: int) -> Motion:
     uniform = window is None and group.compact
     transforms = GroupTransforms(measure, type_, name=str(group))
     if group.dim > 1 and not str(group).startswith("T("):
-        return Motion(str(group), transforms, (0.0,), 0.0, "", uniform, lambda strength, n: _none_of(group, n))
+        return Motion(
+            str(group), transforms, (0.0,), 0.0, "", uniform,
+            lambda strength, n: Moved(group.from_coords(torch.zeros(n, group.dim))),
+        )  # fmt: skip
     width = measure.width if isinstance(measure, Window) else math.pi
     reach = float(width[0] if isinstance(width, tuple) else width)
     unit, to, back = _unit(str(group))
@@ -135,10 +138,6 @@ def motion_from(told: Mapping[str, Any], channels: int) -> Motion:
         return _of_group(group, channels)
     width = tuple(told["width"]) if isinstance(told["width"], list) else told["width"]
     return _of_group(Window(group, width, told["shape"], told["compact"]), channels)
-
-
-def _none_of(group: Group, n: int) -> Any:
-    return Moved(group.from_coords(torch.zeros(n, group.dim)))
 
 
 def _reach(group: Group) -> float:

@@ -14,11 +14,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.discovery._by_parts import alt_text, cloud
 from isotropy.discovery._factors import FactorFinding, check_targets, factor_table, factors_of, kept
 from isotropy.errors import counted
 from isotropy.frames import Parts, discover_parts
 from isotropy.linalg import eigh, procrustes
-from isotropy.report import Bar, Bars, Block, Column, Points, Scatter, Table, Text, section
+from isotropy.report import Bar, Bars, Block, Column, Scatter, Table, Text, section
 from isotropy.storage import write_whole
 from isotropy.study import Answer, Finding, answering, fingerprint
 
@@ -273,31 +274,18 @@ def _pictures(found: Parts, views: Float[Tensor, "V N 3"]) -> list[Scatter]:
         moved = (ended - begun).norm(dim=1) > least
         ways = torch.cat([begun, ended], 1)[moved].round(decimals=4).tolist()
         arrows = [(x, y, to_x, to_y) for x, y, to_x, to_y in ways]
-        clouds = [_cloud(f"part {k + 1}", flat[(label == k) & sure]) for k in range(len(found))]
+        clouds = [cloud(f"part {k + 1}", flat[(label == k) & sure]) for k in range(len(found))]
         if not bool(sure.all()):
-            clouds.append(_cloud("open", flat[~sure], grey=True))
+            clouds.append(cloud("open", flat[~sure], tone="silent"))
         name = "first pose" if number == 0 else f"pose {number + 1}"
-        said, caption = _words(name, clouds), _ARROWS if arrows else ""
+        said, caption = alt_text(f"The {name}, points coloured by part", clouds), _ARROWS if arrows else ""
         body = Scatter(clouds, plane=True, half=True, arrows=arrows, title=name.capitalize(), alt=said, caption=caption)
         pictures.append(body)
     return pictures
 
 
-def _cloud(label: str, flat: Float[Tensor, "n 2"], *, grey: bool = False) -> Points:
-    x, y = flat.T.round(decimals=4).tolist()
-    return Points(label, x, y, tone="silent" if grey else None)
-
-
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _words(name: str, clouds: Sequence[Points]) -> str:
-    return (
-        f"The {name}, points coloured by part: "
-        + ", ".join(f"{c.label} ({counted(len(c.x), 'point')})" for c in clouds)
-        + "."
-    )
 
 
 def _archive(**arrays: Any) -> bytes:

@@ -166,9 +166,7 @@ def _small(K: int, x: Float[Tensor, "n 3"], group: str, seed: int) -> list[tuple
     for i in range(_DRAWS // 2):
         draw = spawn(seed, "small", i)
         w, t = (_SMALL * torch.randn(2, K, 3, generator=draw, dtype=torch.float64)).unbind()
-        zero = torch.zeros_like(w[:, 0])
-        rows = [[zero, -w[:, 2], w[:, 1]], [w[:, 2], zero, -w[:, 0]], [-w[:, 1], w[:, 0], zero]]
-        hat = torch.stack([torch.stack(row, 1) for row in rows], 1)
+        hat = torch.linalg.cross(w[:, :, None], torch.eye(3).to(w)[None], dim=1)  # columns w x e_j
         found.append((torch.matrix_exp(hat).to(x), (size * t).to(x)))
     return found
 

@@ -6,9 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from isotropy.discovery._picture_card import card, small_print
 from isotropy.discovery._picture_findings import PictureFinding, Shown
-from isotropy.discovery._picture_report import contradiction, grounds, multipliers, said, selected, tolerated
+from isotropy.discovery._picture_report import (
+    card,
+    contradiction,
+    grounds,
+    multipliers,
+    said,
+    selected,
+    small_print,
+    tolerated,
+)
 from isotropy.report import Block, Table, Text, section
 from isotropy.study import Answer
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from isotropy.discovery._jobs import on_rows
 from isotropy.discovery._learners import learn, revive
 from isotropy.measure.parts import Frame, directions, split_halves
 from isotropy.random import derive
@@ -34,7 +35,7 @@ class Proposed:
     judged: Bool[Tensor, " n"]
 
 
-def propose(problem: Problem, *, learner: str = "kernel") -> Proposed:
+def propose(problem: Problem) -> Proposed:
     """What to judge for the types of a problem, whatever its candidates are, with axes found on half of its units.
 
     Raises SchemaError where the inputs are numbers alone.
@@ -47,7 +48,7 @@ def propose(problem: Problem, *, learner: str = "kernel") -> Proposed:
         return Proposed(plain, everything)
     finding = split_halves(problem.unit, derive(problem.seed, "proposals"), 0) == 0
     part = _part(problem, finding)
-    models = [_pair(part, split, learner) for split in range(_SPLITS)]
+    models = [_pair(part, split) for split in range(_SPLITS)]
     axes = {space: found_axes(part, models, space) for space in spaces}
     return Proposed(proposed(types, dims, axes), ~finding)
 
@@ -61,16 +62,8 @@ def narrowed(problem: Problem, windows: Mapping[str, float] | None = None) -> Pr
     """The problem on the rows that judge, with the candidates that were found on the others."""
     found = propose(problem)
     rows, types = found.judged, found.proposal.types
-    series = None if problem.series is None else problem.series[rows]
-    return replace(
-        problem,
-        x=problem.x[rows],
-        y=problem.y[rows],
-        unit=torch.unique(problem.unit[rows], return_inverse=True)[1],
-        series=series,
-        types=types,
-        candidates=candidates(found.proposal.groups, types, problem.x[rows], windows),
-    )
+    listed = candidates(found.proposal.groups, types, problem.x[rows], windows)
+    return on_rows(problem, rows, types=types, candidates=listed)
 
 
 def said_of_proposals(judging: int, rows: int, problem: Problem) -> str:
@@ -90,22 +83,17 @@ def _part(problem: Problem, rows: Tensor) -> Problem:
     groups = [group for group in proposed(problem.types, problem.dims).groups if group.compact]
     types = problem.types.model_copy(update={"dims": problem.dims})
     fitting = [group for group in groups if "nodes" not in group.spaces or "nodes" in problem.dims]
-    found = candidates(fitting, types, problem.x[rows])
-    unit = torch.unique(problem.unit[rows], return_inverse=True)[1]
-    series = None if problem.series is None else problem.series[rows]
-    return replace(
-        problem, x=problem.x[rows], y=problem.y[rows], unit=unit, types=types, candidates=found, series=series
-    )
+    return on_rows(problem, rows, types=types, candidates=candidates(fitting, types, problem.x[rows]))
 
 
-def _pair(problem: Problem, split: int, learner: str) -> tuple[Model, Model]:
+def _pair(problem: Problem, split: int) -> tuple[Model, Model]:
     half = problem.half(split)
 
     def fit(fold: int) -> Model:
         rows = half != fold
         x, y, unit = problem.x[rows], problem.y[rows], problem.unit[rows]
         stream = ("propose", split, fold)
-        return revive(learner, problem, learn(learner, problem, x, y, unit, seed=problem.seed, stream=stream)[0])
+        return revive("kernel", problem, learn("kernel", problem, x, y, unit, seed=problem.seed, stream=stream)[0])
 
     return fit(0), fit(1)
 

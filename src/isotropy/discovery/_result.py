@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from isotropy.discovery._blocks import by_part, fitted, head, how_to_read, lattice, levels, trusted
 from isotropy.discovery._conserved import Conserved, Motions
 from isotropy.discovery._conserved_blocks import conserved_blocks, conserved_sentence
-from isotropy.discovery._evidence import alarm, components, loud, noise, open_questions
+from isotropy.discovery._continuous import spectrum
 from isotropy.discovery._findings import (
     AngleCurve,
     Continuous,
@@ -19,14 +19,24 @@ from isotropy.discovery._findings import (
     NoiseFinding,
     TrainingCurves,
 )
-from isotropy.discovery._found_blocks import along, beyond, moved_samples, where
+from isotropy.discovery._found_blocks import (
+    alarm,
+    along,
+    beyond,
+    components,
+    loud,
+    moved_samples,
+    noise,
+    open_questions,
+    where,
+)
 from isotropy.discovery._regions import Region
-from isotropy.discovery._spectrum import spectrum
-from isotropy.discovery._steps import steps
 from isotropy.discovery._unlisted import Unlisted
+from isotropy.discovery._verdicts import HOLDS
+from isotropy.errors import counted
 from isotropy.fields import Json
 from isotropy.report import Block, Cell, Chip, Column, Interval, Meter, Table, Text, section
-from isotropy.study import Answer, Model, data_blocks, next_block
+from isotropy.study import Answer, Model, comparing, data_blocks, next_block, symmetrising
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -185,13 +195,33 @@ def _cells(f: GroupFinding) -> tuple[Cell, ...]:
     return (
         f.name,
         f.truth,
-        Interval(f.breaking.mean, f.breaking.low, f.breaking.high),
-        Interval(f.explained.mean, f.explained.low, f.explained.high),
+        Interval.of(f.breaking),
+        Interval.of(f.explained),
         f.breaking_of_variance,
         Meter(f.level, 1 - f.breaking.high, 1 - f.breaking.low, Chip.of(f.verdict).tone),
         Chip.of(f.verdict),
-        Interval(f.price.mean, f.price.low, f.price.high),
+        Interval.of(f.price),
         f.p_adjusted,
         f.overlap,
         f.inputs_invariant,
     )
+
+
+_MOST = 3
+
+
+def steps(groups: Sequence[GroupFinding], data: Mapping[str, Any], command: str) -> tuple[str, ...]:
+    """Two or three lines: how to build in what holds, what to compare, and which rows would decide."""
+    inputs, targets = str(data.get("inputs", "")), str(data.get("targets", ""))
+    holding = [f for f in groups if f.verdict in HOLDS and not f.imposed]
+    maybe = [f for f in groups if f.verdict in ("none seen", "approximate") and not f.imposed]
+    found: list[str] = []
+    if built_in := next(filter(None, (symmetrising(f.name, inputs, targets) for f in holding)), ""):
+        found.append(built_in)
+    if holding or maybe:
+        found.append(comparing(command, (holding or maybe)[0].name))
+    open_ones = [f for f in groups if f.verdict in ("undecided", "none seen") and f.rows_needed]
+    if open_ones:
+        first = min(open_ones, key=lambda f: f.rows_needed or 0)
+        found.append(f"# about {counted(first.rows_needed or 0, 'row')} like these would decide {first.name}")
+    return tuple(found[:_MOST])

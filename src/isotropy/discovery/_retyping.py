@@ -9,7 +9,8 @@ from typing import Any
 
 import torch
 
-from isotropy.discovery._jobs import fitted, judge
+from isotropy.discovery._jobs import both_fitted, judge
+from isotropy.discovery._verdicts import SHARE_TOLERANCE
 from isotropy.groups import Group, Inversion, MatrixGroup
 from isotropy.groups.parts import matrix
 from isotropy.measure import Breaking, combine
@@ -37,9 +38,7 @@ class Hint:
     types: str
 
 
-def retyping_hints(
-    problem: Problem, group: Group, rotations: str, models: Sequence[Sequence[Model]], *, tolerance: float = 0.01
-) -> list[Hint]:
+def retyping_hints(problem: Problem, group: Group, rotations: str, models: Sequence[Sequence[Model]]) -> list[Hint]:
     """Whether ``group`` would hold if one part (or two) had the other parity, where its ``rotations``, SO(3), do hold.
 
     ``models[split][fold]`` was fitted without half ``fold``. Since the rotations hold, one mirror decides: the breaking
@@ -60,7 +59,7 @@ def retyping_hints(
             retyped = _retyped(problem, [flip for flip, _ in chosen], space)
             if rests(retyped.rep_in, mirror):
                 continue  # of types that the mirror leaves alone it holds for any function
-            if _worst(retyped, mirror, models).share.high < tolerance:
+            if _worst(retyped, mirror, models).share.high < SHARE_TOLERANCE:
                 found.append((" and ".join(said for _, said in chosen), retyped))
         if found:
             return [_hint(group, rotations, before, found)]
@@ -165,7 +164,7 @@ def hints(
     ``permuted`` says that some permutation of bodies may hold, so that all are of one type.
     """
     problem = Problem.load(run)
-    models = [[fitted(run, problem, learner, split, fold) for fold in (0, 1)] for split in range(splits)]
+    models = [both_fitted(run, problem, learner, split) for split in range(splits)]
     group = problem.candidates[index].group
     problem = problem if permuted else _as_copies(problem)
     return {"hints": [hint.text for hint in retyping_hints(problem, group, rotations, models)]}

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from isotropy.discovery._jobs import judge
+from isotropy.discovery._jobs import judge, on_rows
 from isotropy.discovery._learners import learn, revive
 from isotropy.groups import Draws, Window
 from isotropy.measure import combine
@@ -26,13 +26,7 @@ def surrogate(run: Run, *, seed: int, learner: str, copy: int) -> dict[str, Any]
     """
     problem = Problem.load(run)
     order = torch.randperm(len(problem.x), generator=spawn(seed, "surrogate rows", copy))[:CALIBRATED_ROWS]
-    problem = replace(
-        problem,
-        series=None,  # copies are turned block by block, and their rows shuffled
-        x=problem.x[order],
-        y=problem.y[order],
-        unit=torch.unique(problem.unit[order], return_inverse=True)[1],
-    )
+    problem = on_rows(replace(problem, series=None), order)  # copies are turned block by block, their rows shuffled
     compact = [candidate for candidate in problem.candidates if not isinstance(candidate.measured, Window)]
     breaking: dict[str, float] = {}
     for top in compact:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import scipy
@@ -16,9 +17,11 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from isotropy.discovery._graph_result import GraphFinding
+from isotropy.discovery._picture_findings import PictureFinding
 from isotropy.discovery._verdicts import ALPHA, MINIMAL_OVERLAP, ON_SEEN, SEVERITY, Grounds, Verdict, verdict
 from isotropy.estimate import Estimate
-from isotropy.measure import randomisation_test
+from isotropy.measure import holm, randomisation_test
 from isotropy.measure.parts import bonferroni, clustered_mean
 from isotropy.random import spawn
 
@@ -28,6 +31,7 @@ MOSTLY = 0.85
 _SURE = 1.645  # standard errors to a one-sided 95 % end
 _ENOUGH = 30  # rows of which a moved one occurs; of fewer no breaking is read
 
+F = TypeVar("F", GraphFinding, PictureFinding)
 Said = tuple[Estimate, float, Literal["randomisation", "estimate"], float]
 
 
@@ -88,10 +92,21 @@ def overlap_of(parts: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
     return float(share.mean()), max(float(share.mean()) - _SURE * error, 0.0)
 
 
-def judged(
+def judged(found: Sequence[F], tolerance: float, rows: str, outer: str, inner: str) -> tuple[F, ...]:
+    """The findings with the words for what the data say, and what they leave open.
+
+    ``rows`` is what the rows are called; the group ``outer`` contains the group ``inner``.
+    """
+    words: list[F] = []
+    for f, p in zip(found, holm([f.p_value for f in found]), strict=True):
+        word, left = _word(f.breaking, p, (f.overlap, f.overlap_low), f.explained, tolerance, rows)
+        words.append(replace(f, verdict=word, p_adjusted=p, note=left))
+    return together(words, outer, inner)
+
+
+def _word(
     breaking: Estimate, adjusted: float, overlap: tuple[float, float], explained: float, tolerance: float, rows: str
 ) -> tuple[Verdict, str]:
-    """The word for what the data say, and what it leaves open. ``rows`` is what the rows are called."""
     share, surely = overlap
     grounds = Grounds(
         breaking.low, breaking.high, min(breaking.high * explained + 1 - explained, 1.0), 0.0, 0.0,
@@ -107,13 +122,14 @@ def judged(
     return word, left
 
 
-def containing(found: tuple[Verdict, str], inner: str, inner_found: Verdict) -> tuple[Verdict, str]:
-    """The word and note for a group that contains another, which it breaks at least as much as.
-
-    >>> containing(("none seen", ""), "C(4)", "absent")
-    ('absent', 'it contains C(4), which is absent')
-    """
-    word, _ = found
-    if inner_found not in ("approximate", "absent") or SEVERITY[word] >= SEVERITY[inner_found]:
-        return found
-    return inner_found, f"it contains {inner}, which is {inner_found}"
+def together(found: Sequence[F], outer: str, inner: str) -> tuple[F, ...]:
+    """A group breaks at least as much as one that it contains: where that one is broken, so is this."""
+    told: Verdict | None = next((f.verdict for f in found if f.name == inner), None)
+    if told not in ("approximate", "absent"):
+        return tuple(found)
+    return tuple(
+        replace(f, verdict=told, note=f"it contains {inner}, which is {told}")
+        if f.name == outer and SEVERITY[f.verdict] < SEVERITY[told]
+        else f
+        for f in found
+    )

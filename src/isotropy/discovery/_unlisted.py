@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from isotropy.discovery._jobs import fitted
+from isotropy.discovery._jobs import both_fitted
 from isotropy.fields import from_json, jsonable
 from isotropy.groups.parts import matrix
 from isotropy.measure.parts import Frame, directions, frame_of, null_algebra
@@ -45,7 +45,7 @@ def unlisted(run: Run, *, seed: int, learner: str, splits: int, noise: float = 0
     """The job: records of ``unlisted_algebras`` for the fitted models of a run; ``noise`` is a known share of y."""
     problem = Problem.load(run)
     learner = "kernel" if learner == "trees" else learner  # trees have no derivatives
-    models = [(fitted(run, problem, learner, s, 0), fitted(run, problem, learner, s, 1)) for s in range(splits)]
+    models = [both_fitted(run, problem, learner, split) for split in range(splits)]
     found = unlisted_algebras(problem, models, noise=noise, seed=seed)
     return {"unlisted": jsonable(found)}
 

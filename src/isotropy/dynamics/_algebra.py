@@ -5,7 +5,7 @@ And which of them of its action: v M v / 2 - V(q) asks that M A + A^T M = s M, w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,6 +30,9 @@ _NOTHING = 0.02  # a shift of place or time, beside a map of size 1, that a gene
 _FLAT = 1e-8  # a share of the largest displacement below which a direction moves nothing
 
 
+Changes = tuple[Tensor, Tensor, Tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class Directions:
     """All generators (A, b, s) as coordinates ``c (D,)``: A row by row, b in units of ``size``, s.
@@ -47,7 +50,6 @@ class Directions:
     @classmethod
     def of(cls, L: Mechanical, q: Float[Tensor, "n d"], v: Float[Tensor, "n d"]) -> Directions:
         """Of the Lagrangian, where the motions are."""
-        d = q.shape[1]
         mass, root = L.mass, sym_sqrt(L.mass)
         inverse = torch.linalg.inv(mass)
 
@@ -57,19 +59,13 @@ class Directions:
         a, twice = F(q), ((v @ mass) * v).sum(-1).clamp_min(1e-300)
         weight = weights_of(a)[:, None]
         size = float((q - q.mean(0)).square().mean().sqrt())
-        changed: list[Tensor] = []
-        moved: list[Tensor] = []
-        kinetic: list[Tensor] = []
-        for c in torch.eye(d * d + d + 1, dtype=q.dtype):
-            g = generator_of(c, d, size)
+
+        def changes(g: PointGenerator) -> Changes:
             shift = g.shift(q)
-            changed.append(((a @ g.A.mT - 2 * g.dilation * a - jvp(F, (q,), (shift,))[1]) @ root * weight).flatten())
-            moved.append(torch.cat([(shift @ root).flatten() / size, q.new_full((1,), g.dilation * len(q) ** 0.5)]))
-            kinetic.append(((v @ (mass @ g.A - g.dilation / 2 * mass)) * v).sum(-1) / twice)
-        n = len(q)
-        unit = (a @ root * weight).square().sum() / n
-        E, B, K = torch.stack(changed, 1), torch.stack(moved, 1), torch.stack(kinetic, 1)
-        return cls(d, size, E.mT @ E / (n * unit), K.mT @ K / n, B.mT @ B / n)
+            changed = (a @ g.A.mT - 2 * g.dilation * a - jvp(F, (q,), (shift,))[1]) @ root * weight
+            return changed, shift @ root, ((v @ (mass @ g.A - g.dilation / 2 * mass)) * v).sum(-1) / twice
+
+        return cls._measured(q, size, (a @ root * weight).square().sum() / len(q), changes)
 
     @classmethod
     def of_any(
@@ -77,25 +73,39 @@ class Directions:
     ) -> Directions:
         """Of a Lagrangian of any form, where the motions are, with the accelerations ``a`` of the moments dealt anew
         for the test of the action (``divergence_defect``), whose squares stand in the place of kinetic energies."""
-        d, n = q.shape[1], len(q)
+        n = len(q)
         own, by_q, by_v = _linearised(L, q, v)
         weight = weights_of(own)[:, None]
         size = float((q - q.mean(0)).square().mean().sqrt())
         mixed = a[torch.randperm(n, generator=spawn(0, "divergence"))]
         unit = terms_of(L, q, v, mixed)
-        changed: list[Tensor] = []
-        moved: list[Tensor] = []
-        action: list[Tensor] = []
-        for c in torch.eye(d * d + d + 1, dtype=q.dtype):
-            g = generator_of(c, d, size)
+
+        def changes(g: PointGenerator) -> Changes:
             shift, turned = g.shift(q), v @ g.A.mT - g.dilation * v
             # The flow of the generator carries a(q, v) along; what is left beside its own change is broken.
             along = torch.einsum("nij,nj->ni", by_q, shift) + torch.einsum("nij,nj->ni", by_v, turned)
-            changed.append(((own @ g.A.mT - 2 * g.dilation * own - along) * weight).flatten())
-            moved.append(torch.cat([shift.flatten() / size, q.new_full((1,), g.dilation * n**0.5)]))
-            action.append(euler(change_of(L, g), q, v, mixed).flatten() / unit)
-        E, B, K = (torch.stack(part, 1) for part in (changed, moved, action))
-        share = float((own * weight).square().sum()) / n
+            changed = (own @ g.A.mT - 2 * g.dilation * own - along) * weight
+            return changed, shift, euler(change_of(L, g), q, v, mixed) / unit
+
+        return cls._measured(q, size, (own * weight).square().sum() / n, changes)
+
+    @classmethod
+    def _measured(
+        cls,
+        q: Float[Tensor, "n d"],
+        size: float,
+        share: Float[Tensor, ""],
+        changes: Callable[[PointGenerator], Changes],
+    ) -> Directions:
+        """From what each generator changes of the accelerations (whose mean square is ``share``), how it moves
+        positions, and what it changes of the action."""
+        n, d = q.shape
+        rows: list[Changes] = []
+        for c in torch.eye(d * d + d + 1, dtype=q.dtype):
+            g = generator_of(c, d, size)
+            changed, shift, action = (part.flatten() for part in changes(g))
+            rows.append((changed, torch.cat([shift / size, q.new_full((1,), g.dilation * n**0.5)]), action))
+        E, B, K = (torch.stack(part, 1) for part in zip(*rows, strict=True))
         return cls(d, size, E.mT @ E / (n * share), K.mT @ K / n, B.mT @ B / n)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -40,12 +41,13 @@ def energy(L: Lagrangian, q: Rows, v: Rows) -> Float[Tensor, " B"]:
 
 def euler(L: Lagrangian, q: Rows, v: Rows, a: Rows) -> Rows:
     """E(L) = dL/dq - d/dt dL/dv along a motion that has these accelerations; zero where the equations hold."""
-
-    def momenta(q: Tensor, v: Tensor) -> Tensor:
-        return grad(lambda w: value(L, q, w).sum())(v)
-
     _, by_q, _ = slopes(L, q, v)
-    return (by_q - jvp(momenta, (q, v), (v, a))[1]).detach()
+    return (by_q - jvp(partial(_momenta, L), (q, v), (v, a))[1]).detach()
+
+
+def _momenta(L: Lagrangian, q: Rows, v: Rows) -> Rows:
+    """dL/dv, in a form that transforms of torch.func pass through."""
+    return grad(lambda w: value(L, q, w).sum())(v)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,12 +91,9 @@ def accelerations(L: Lagrangian, q: Rows, v: Rows) -> Rows:
     """
     force = grad(lambda u: value(L, u, v).sum())(q)
 
-    def momenta(q: Tensor, v: Tensor) -> Tensor:
-        return grad(lambda w: value(L, q, w).sum())(v)
-
     def column(e: Tensor) -> Tensor:
-        return jvp(lambda w: momenta(q, w), (v,), (e.expand_as(v),))[1]
+        return jvp(lambda w: _momenta(L, q, w), (v,), (e.expand_as(v),))[1]
 
     mass = vmap(column, out_dims=2)(torch.eye(q.shape[1], dtype=v.dtype, device=v.device))
-    drift = jvp(lambda u: momenta(u, v), (q,), (v,))[1]
+    drift = jvp(lambda u: _momenta(L, u, v), (q,), (v,))[1]
     return torch.linalg.solve(mass, force - drift)

@@ -99,7 +99,8 @@ def laws_of(
     [('energy', 'conserved'), ('dilation', 'symmetry of the equations only')]
     """
     check_motions(moments)
-    few = _thinned(moments, seed)
+    # As many whole tracks as a fit affords, or, of few long ones, moments at equal distances.
+    few = moments if len(moments.q) <= _MOST else moments.every(-(-len(moments.q) // _MOST))
     noise = moments.roughness_of_a()  # of the steps that there are: those of thinned moments are longer
     halves: list[tuple[Fit, Directions]] = []
     if lagrangian is None:
@@ -121,11 +122,10 @@ def laws_of(
     later = PointGenerator.later(moments.q.shape[1])
     found = [judge.law("energy", "time", later, variational=True)]
     action = directions.basis([*natural, *given], action=True)
-    for name, g in action:
-        found.append(judge.law(_titled(name, given, "symmetry"), _group(directions, g, given), g, variational=True))
     whole = directions.basis([*action, *natural, *given], action=False)
-    for name, g in whole[len(action) :]:
-        found.append(judge.law(_titled(name, given, "symmetry"), _group(directions, g, given), g, variational=False))
+    for at, (name, g) in enumerate([*action, *whole[len(action) :]]):
+        title = f"generator of {name}" if name in dict(given) else name or "symmetry"
+        found.append(judge.law(title, _group(directions, g, given), g, variational=at < len(action)))
     for group, g in given:
         if not directions.keeps(g, action=False):
             found.append(judge.law(f"generator of {group}", group, g, variational=False))
@@ -222,10 +222,6 @@ def trend(moments: Trajectories, J: Float[Tensor, " N"]) -> float:
     return float(line.sum() / y.square().sum().clamp_min(1e-300))
 
 
-def _titled(name: str, given: Sequence[tuple[str, PointGenerator]], other: str) -> str:
-    return f"generator of {name}" if name in {group for group, _ in given} else name or other
-
-
 def _group(directions: Directions, g: PointGenerator, given: Sequence[tuple[str, PointGenerator]]) -> str:
     """The first group whose algebra holds a generator, to what data can tell; else that of all affine maps."""
     for group in dict.fromkeys(group for group, _ in given):
@@ -256,20 +252,8 @@ def _independent(moments: Trajectories, laws: Sequence[Law]) -> list[Law]:
 
 
 def _gradient(J: Quantity, q: Tensor, v: Tensor, t: Tensor) -> Float[Tensor, "n k"]:
-    """The gradient of J at each row, by central differences, in units of the spreads of positions and velocities."""
-    found: list[Tensor] = []
-    for side in (0, 1):
-        for k in range(q.shape[1]):
-            both = [[q.clone(), v.clone()] for _ in range(2)]
-            spread = float((q, v)[side].std())
-            for sign, ends in zip((1, -1), both, strict=True):
-                ends[side][:, k] += sign * 1e-4 * spread
-            found.append(J(both[0][0], both[0][1], t) - J(both[1][0], both[1][1], t))
-    return torch.stack(found, -1)
-
-
-def _thinned(moments: Trajectories, seed: int) -> Trajectories:
-    """As many whole tracks as a fit affords, or, of few long ones, moments at equal distances."""
-    if len(moments.q) <= _MOST:
-        return moments
-    return moments.every(-(-len(moments.q) // _MOST))
+    """The gradient of J at each row, up to a factor, in units of the spreads of positions and velocities."""
+    each = [
+        J.difference(q, v, t, side, k, 1e-4 * float((q, v)[side].std())) for side in (0, 1) for k in range(q.shape[1])
+    ]
+    return torch.stack(each, -1)

@@ -151,21 +151,21 @@ class Quantity:
         if not any(noise):
             return torch.zeros_like(moments.t)
         total = torch.zeros_like(moments.t)
-        for side, deviation in zip((0, 1), noise, strict=True):
+        for side, (part, deviation) in enumerate(zip((moments.q, moments.v), noise, strict=True)):
+            step = 1e-3 * float(part.std())
             for k in range(moments.q.shape[1]):
-                total += (deviation * self._partial(moments, side, k)).square()
+                slope = self.difference(moments.q, moments.v, moments.t, side, k, step) / (2 * step)
+                total += (deviation * slope).square()
         return total.sqrt()
 
-    def _partial(self, moments: Trajectories, side: int, column: int) -> Float[Tensor, " N"]:
-        """The derivative of J by one column of q or v, by central differences of a thousandth of its spread."""
-        both = [moments.q, moments.v]
-        step = 1e-3 * float(both[side].std())
+    def difference(self, q: Rows, v: Rows, t: Tensor, side: int, column: int, step: float) -> Float[Tensor, " B"]:
+        """By how much J differs where one column of q (``side`` 0) or v (1) is a step more and a step less."""
         ends: list[Tensor] = []
         for sign in (1.0, -1.0):
-            moved = [part.clone() for part in both]
+            moved = [q.clone(), v.clone()]
             moved[side][:, column] += sign * step
-            ends.append(self(moved[0], moved[1], moments.t))
-        return (ends[0] - ends[1]) / (2 * step)
+            ends.append(self(moved[0], moved[1], t))
+        return ends[0] - ends[1]
 
 
 class LearnedNoether:

@@ -103,8 +103,10 @@ class Trajectories:
 
     def take(self, tracks: Int[Tensor, " m"]) -> Trajectories:
         """Some of the tracks, in this order."""
-        rows, segments = self.tracks.take(tracks)
-        return Trajectories(self.t[rows], self.q[rows], self.v[rows], self.a[rows], segments, self.order[rows])
+        return self._of(*self.tracks.take(tracks))
+
+    def _of(self, rows: Int[Tensor, " m"], tracks: Segments) -> Trajectories:
+        return Trajectories(self.t[rows], self.q[rows], self.v[rows], self.a[rows], tracks, self.order[rows])
 
     @cached_property
     def noise(self) -> tuple[float, float]:
@@ -114,10 +116,7 @@ class Trajectories:
         velocities, of velocities the accelerations), which is exact to the eighth order of the step: what steps leave
         of a smooth motion counts too, and what noise of the derivatives adds, so that this is an upper estimate.
         """
-        return (
-            _roughness(self.t, self.q, self.v, self.tracks),
-            _roughness(self.t, self.v, self.a, self.tracks),
-        )
+        return _roughness(self.t, self.q, self.v, self.tracks), _roughness(self.t, self.v, self.a, self.tracks)
 
     @cached_property
     def noise_of_rates(self) -> tuple[float, float]:
@@ -126,17 +125,14 @@ class Trajectories:
 
     def roughness_of_a(self) -> float:
         """The share of the accelerations that is not smooth in time: their noise, from above."""
-        return (
-            self.a.shape[1] * _roughness(self.t, self.a, None, self.tracks) ** 2 / float(self.a.square().sum(1).mean())
-        )
+        rough = _roughness(self.t, self.a, None, self.tracks)
+        return self.a.shape[1] * rough**2 / float(self.a.square().sum(1).mean())
 
     def every(self, k: int) -> Trajectories:
         """One moment in k of each track."""
         rows = torch.arange(len(self.t))
         rows = rows[(rows - self.first[self.tracks.label]) % k == 0]
-        label = self.tracks.label[rows]
-        kept = Segments(label, self.count)
-        return Trajectories(self.t[rows], self.q[rows], self.v[rows], self.a[rows], kept, self.order[rows])
+        return self._of(rows, Segments(self.tracks.label[rows], self.count))
 
     def moved(self, tracks: Float[Tensor, " N"]) -> Float[Tensor, " n"]:
         """The largest |f(t) - f(0)| on each track, of values ``f (N,)``."""

@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from isotropy.errors import IsotropyError
 from isotropy.measure._sample import Sample
-from isotropy.measure._views import by_place, view_of
-from isotropy.measure._watching import Passed, passing
+from isotropy.measure._watching import Passed, by_place, passing, view_of
 from isotropy.reps import Cloud, Field, Indexed, Pairs, Point, Pseudovector, Rep, Scalar, Type, Vector
 from isotropy.reps import Tensor as Matrix
 

@@ -184,7 +184,6 @@ def directions(
     dims: Mapping[str, int],
     *,
     unit: Int[Tensor, " n"],
-    replicates: int = 200,
     seed: int = 0,
 ) -> Directions | None:
     """The Gram matrix over all maps of a frame, from pairs of models fitted on disjoint halves (one pair per split).
@@ -198,9 +197,7 @@ def directions(
     matrix_in, shift_in = _moving(rep_in, A, frame, dims)
     rates = x @ matrix_in.mT + shift_in[:, None]
     moving = _moving(rep_out, A, frame, dims)
-    return directions_along(
-        models, frame, x, rates, moving, rep_out.columns(dims), unit=unit, replicates=replicates, seed=seed
-    )
+    return directions_along(models, frame, x, rates, moving, rep_out.columns(dims), unit=unit, seed=seed)
 
 
 def directions_along(

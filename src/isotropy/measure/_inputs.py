@@ -85,19 +85,10 @@ def input_invariance_test(
     >>> input_invariance_test(x, parse("SO(2)"), Vector, generator=torch.Generator().manual_seed(1)).invariant
     True
     """
-    labels = torch.arange(len(x)) if unit is None else unit
-    if len(x) > _ROWS:
-        kept = torch.randperm(len(x), generator=generator)[:_ROWS]
-        x, labels = x[kept], labels[kept]
-    rows = torch.unique(labels, return_inverse=True)[1]
+    x, moved, rows, orbit = _moved(x, candidate, rep_in, unit, draws, generator)
     units = int(rows.max()) + 1
-    orbit = Draws.of(candidate, draws).take(units, generator, dtype=x.dtype)
-    x = _jittered(x, orbit, rep_in, generator)
-    moved = rep_in.act(orbit.group, orbit.rows(rows), x[:, None, :])
     kinds, names = cosets(orbit)
-    kinds = kinds.expand(units, -1)
-    if orbit.complete:
-        moved, kinds = moved[:, 1:], kinds[:, 1:]
+    kinds = kinds.expand(units, -1)[:, int(orbit.complete) :]
     training = (torch.randperm(units, generator=generator) < units // 2)[rows]
     near = near_data(x[training], x[~training])
     found: list[_Component] = []
@@ -185,15 +176,7 @@ def inputs_seen(
     >>> seen(torch.tensor([[1.0, 0.3], [-1.0, 0.3]], dtype=torch.float64)).tolist()
     [True, False]
     """
-    labels = torch.arange(len(x)) if unit is None else unit
-    if len(x) > _ROWS:
-        kept = torch.randperm(len(x), generator=generator)[:_ROWS]
-        x, labels = x[kept], labels[kept]
-    rows = torch.unique(labels, return_inverse=True)[1]
-    orbit = Draws.of(candidate, 3).take(int(rows.max()) + 1, generator, dtype=x.dtype)
-    x = _jittered(x, orbit, rep_in, generator)
-    moved = rep_in.act(orbit.group, orbit.rows(rows), x[:, None, :])
-    moved = moved[:, 1:] if orbit.complete else moved
+    x, moved, _, orbit = _moved(x, candidate, rep_in, unit, 3, generator)
     score = classifier(x, moved.flatten(0, 1), rep_in, orbit.group, generator)
     half = torch.randperm(len(x), generator=generator) < len(x) // 2
     near, limit = near_data(x[half], x[~half]), -float(np.log(_SEEN))
@@ -206,6 +189,26 @@ def inputs_seen(
         return found.reshape(points.shape[:-1])
 
     return seen
+
+
+def _moved(
+    x: Float[Tensor, "n p"],
+    candidate: Group | Window,
+    rep_in: Rep,
+    unit: Int[Tensor, " n"] | None,
+    draws: int,
+    generator: torch.Generator,
+) -> tuple[Float[Tensor, "m p"], Float[Tensor, "m M p"], Int[Tensor, " m"], Drawn]:
+    """At most so many rows, off the grid of rounded columns; the same moved (but by no identity), the unit of each."""
+    labels = torch.arange(len(x)) if unit is None else unit
+    if len(x) > _ROWS:
+        kept = torch.randperm(len(x), generator=generator)[:_ROWS]
+        x, labels = x[kept], labels[kept]
+    rows = torch.unique(labels, return_inverse=True)[1]
+    orbit = Draws.of(candidate, draws).take(int(rows.max()) + 1, generator, dtype=x.dtype)
+    x = _jittered(x, orbit, rep_in, generator)
+    moved = rep_in.act(orbit.group, orbit.rows(rows), x[:, None, :])
+    return x, moved[:, int(orbit.complete) :], rows, orbit
 
 
 def _jittered(x: Float[Tensor, "n p"], orbit: Drawn, rep: Rep, generator: torch.Generator) -> Float[Tensor, "n p"]:

@@ -37,13 +37,9 @@ def invariant_columns(x: Float[Tensor, "n p"], rep: Rep, G: Group) -> Float[Tens
     found = [x.new_zeros(len(x), 0)]
     for space in G.spaces:
         factor = G.factor(space)
-        if factor is not None and space != "nodes" and not _permutes(factor):
+        if factor is not None and space != "nodes" and matrix(factor.identity(dtype=torch.float64)).is_floating_point():
             found.append(_on_space(x, rep, G, factor, space))
     return torch.cat(found, 1)
-
-
-def _permutes(factor: Group) -> bool:
-    return not matrix(factor.identity(dtype=torch.float64)).is_floating_point()
 
 
 def _on_space(x: Tensor, rep: Rep, G: Group, factor: Group, space: str) -> Float[Tensor, "n k"]:

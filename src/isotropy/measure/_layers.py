@@ -20,7 +20,7 @@ from isotropy.measure._defects import take
 from isotropy.measure._error import equivariance_error
 from isotropy.measure._lie import LieError, generators, lie_error, smooth
 from isotropy.measure._sample import Sample
-from isotropy.measure._views import by_place, view_of
+from isotropy.measure._watching import by_place, view_of
 from isotropy.random import spawn
 from isotropy.reps import Cloud, Field, Indexed, Pairs, Rep, Type, parse_type
 

@@ -132,14 +132,10 @@ def given_noise(given: GivenNoise, y: Float[Tensor, "n q"], parts: Mapping[str, 
         if unknown:
             expected = f"one of {', '.join(map(repr, parts))}"
             raise SchemaError(f"noise of the part {unknown[0]!r}", expected, "parts are named in the types of y")
+    if isinstance(given, Mapping | int | float):
+        named = given if isinstance(given, Mapping) else dict.fromkeys(parts, given)
         each = {
-            name: torch.full((n, _width(parts[name], q)), _deviation(s), dtype=torch.float64)
-            for name, s in given.items()
-        }
-    elif isinstance(given, int | float):
-        each = {
-            name: torch.full((n, _width(where, q)), _deviation(given), dtype=torch.float64)
-            for name, where in parts.items()
+            name: torch.full_like(y[:, parts[name]], _deviation(s), dtype=torch.float64) for name, s in named.items()
         }
     else:
         array = torch.as_tensor(np.asarray(given, dtype=np.float64))
@@ -160,10 +156,6 @@ def given_noise(given: GivenNoise, y: Float[Tensor, "n q"], parts: Mapping[str, 
                 "noise= is in the unit of the targets, a standard deviation, not a variance",
             )
     return energies
-
-
-def _width(where: slice, q: int) -> int:
-    return len(range(*where.indices(q)))
 
 
 def _deviation(value: Any) -> float:

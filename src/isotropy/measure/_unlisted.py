@@ -33,24 +33,24 @@ class UnlistedAlgebra:
     high: float
 
 
-def null_algebra(found: Directions, tolerance: float = TOLERANCE) -> UnlistedAlgebra | None:
+def null_algebra(found: Directions) -> UnlistedAlgebra | None:
     """The largest algebra among the directions that change nothing, in its simplest reading; None where there is none.
 
-    All its directions have an interval that ends below ``tolerance``, and the next direction changes twenty times more
+    All its directions have an interval that ends below two per cent, and the next direction changes twenty times more
     at least. Of the readings (whole axes, whole coefficients, what was measured) the first is taken that the
     data allow.
     """
     values, vectors = found.spectrum
-    for k in range(int((values <= tolerance).sum()), 0, -1):
+    for k in range(int((values <= TOLERANCE).sum()), 0, -1):
         span = vectors[:, :k]
         _, low, high = found.ends(span)
         rise = found.ends(vectors[:, k : k + 1])[1] if k < len(values) else float("inf")
-        limit = min(tolerance, rise / (_GAP if low <= _FLOOR else _WIDE_GAP))
+        limit = min(TOLERANCE, rise / (_GAP if low <= _FLOOR else _WIDE_GAP))
         if high > limit or _outside(found.frame.maps(span.mT), found) > _CLOSED:
             continue
         for reading in plain_algebras(found.frame.maps(span.mT), found.frame.to, affine=found.frame.affine):
             _, least, most = found.ends(found.frame.coordinates(reading.basis).mT)
-            if least <= max(_FLOOR, high) and most <= tolerance:
+            if least <= max(_FLOOR, high) and most <= TOLERANCE:
                 return UnlistedAlgebra(reading, max(least, 0.0), max(most, 0.0))
     return None
 

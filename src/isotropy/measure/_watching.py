@@ -1,4 +1,4 @@
-"""What passes between the modules of a network, and how it moves when the inputs do."""
+"""What passes between the modules of a network, how it moves when the inputs do, and where in space it stands."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
+from isotropy.errors import DomainError
 from isotropy.measure._sample import Sample
+from isotropy.reps import Cloud, Field, Indexed, Pairs, Scalar
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +116,29 @@ def _hooked(model: nn.Module, note: _Note, hooks: ExitStack) -> None:
         if module is not model:
             hooks.enter_context(module.register_forward_pre_hook(enters, with_kwargs=True))
             hooks.enter_context(module.register_forward_hook(leaves))
+
+
+def view_of(motion: Any, sample: Sample, h: Tensor) -> Indexed | None:
+    """The points or pixels that h seems to stand at: as many as those of the inputs, or any image; else None."""
+    for type_, value in sample.leaves:
+        if isinstance(type_, Field) and h.ndim == value.ndim:
+            view = Field(h.shape[1] * Scalar)
+            try:
+                motion.still(view, h)
+            except DomainError:  # the grid of h is not kept where that of x is
+                return None
+            return view
+        if isinstance(type_, Cloud | Pairs) and sample.segments is None and h.shape[1:2] == value.shape[1:2]:
+            if isinstance(type_, Pairs) and h.ndim > 3 and h.shape[2] == h.shape[1]:
+                return Pairs()
+            if h.ndim > 2:
+                return Cloud()
+    return None
+
+
+def by_place(view: Indexed | None, h: Tensor) -> Float[Tensor, "places features"]:
+    """The features of each row, or of each point, pair or pixel of it."""
+    if isinstance(view, Field):
+        return h.movedim(1, -1).flatten(0, -2)
+    places = 2 if isinstance(view, Pairs) else 1 if isinstance(view, Cloud) else 0
+    return h.flatten(0, places).flatten(1)

@@ -17,5 +17,4 @@ from isotropy.measure._neighbours import matchings as matchings
 from isotropy.measure._significance import along_lattice as along_lattice
 from isotropy.measure._significance import bonferroni as bonferroni
 from isotropy.measure._unlisted import TOLERANCE as TOLERANCE
-from isotropy.measure._unlisted import UnlistedAlgebra as UnlistedAlgebra
 from isotropy.measure._unlisted import null_algebra as null_algebra

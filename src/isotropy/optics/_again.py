@@ -210,7 +210,8 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
             continue
         movers.add(id(part))
         if copy is None:
-            _forget(modules)
+            for module in modules:
+                _MOVES.pop(module, None)
             raise NonDeterministicError(
                 f"the buffer {key} of layer {name}, which moved now and never before",
                 "buffers that each step moves, or none",
@@ -222,11 +223,6 @@ def _moved(name: str, modules: Sequence[nn.Module], before: Buffers) -> list[tup
     for module in modules:
         _MOVES.setdefault(module, {}).setdefault(mode_of(module), moved)
     return found
-
-
-def _forget(modules: Sequence[nn.Module]) -> None:
-    for module in modules:
-        _MOVES.pop(module, None)
 
 
 def mode_of(module: nn.Module) -> tuple[bool, ...]:

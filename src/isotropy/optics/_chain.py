@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils import _pytree as tree
+from torch import nn
 
 from isotropy.errors import DomainError, ShapeError, counted
 from isotropy.optics._again import Again, modules_of
-from isotropy.optics._measuring import measure_layers, watch_layers
+from isotropy.optics._measuring import measure_layers, shape_of, watch_layers
 from isotropy.optics._plan import Plan
 from isotropy.optics._profile import Profile
 from isotropy.optics._run import Rest
@@ -129,16 +128,6 @@ def everything(layers: int, names: Sequence[str]) -> Plan:
     """The plan that keeps all."""
     ones = [1.0] * layers
     return Profile(ones, ones, ones, ones, names=names).plan()
-
-
-def shape_of(x: Any) -> str:
-    """Shapes, dtypes and devices of the tensors of a value.
-
-    >>> shape_of(torch.ones(2, 3))
-    '(2, 3) float32 cpu'
-    """
-    parts = [leaf for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor)]
-    return ", ".join(f"{tuple(p.shape)} {str(p.dtype).removeprefix('torch.')} {p.device}" for p in parts)
 
 
 def _class(layer: object) -> str:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, ShapeError
-from isotropy.optics._measuring import untouched
+from isotropy.errors import DomainError
+from isotropy.optics._measuring import as_example, untouched
 
 
 def follow(model: nn.Module, path: str, args: tuple[Any, ...]) -> None:
@@ -20,14 +20,8 @@ def follow(model: nn.Module, path: str, args: tuple[Any, ...]) -> None:
     hooks = [block.register_forward_pre_hook(watch.before(i), with_kwargs=True) for i, block in enumerate(blocks)]
     hooks += [block.register_forward_hook(watch.after) for block in blocks]
     try:
-        with untouched([model], args), torch.no_grad():
+        with as_example(args), untouched([model], args), torch.no_grad():
             model(*args)
-    except DomainError:
-        raise
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-        raise ShapeError(f"an example of {type(args[0]).__name__}", "an input of the model", str(error)) from error
     finally:
         for hook in hooks:
             hook.remove()

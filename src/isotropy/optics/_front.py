@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError, ShapeError
+from isotropy.errors import DomainError
 from isotropy.optics._budget import InfeasibleBudget, in_words
 from isotropy.optics._chain import Chain
 from isotropy.optics._follow import follow
@@ -20,12 +20,14 @@ from isotropy.optics._in_memory import (
     InMemory,
     InMemoryList,
     InMemoryOrder,
+    Planned,
     Planner,
     in_order,
     read_budget,
 )
-from isotropy.optics._measuring import peak_of_a_pass, untouched
+from isotropy.optics._measuring import as_example, cut, peak_of_a_pass, untouched
 from isotropy.optics._plan import Plan
+from isotropy.optics._run import asks
 
 _ROUNDS = 6
 
@@ -111,10 +113,7 @@ class _Catch(Planner):
     caught: tuple[Chain, Any] | None = None
 
     def run(self, chain: Chain, x: Any) -> Any:
-        def cut(leaf: Any) -> Any:
-            return leaf.detach().requires_grad_(leaf.requires_grad) if isinstance(leaf, Tensor) else leaf
-
-        self.caught = chain, tree.tree_map(cut, x)
+        self.caught = chain, cut(x, asks(x))
         with torch.no_grad():
             return chain.run(x)
 
@@ -137,8 +136,7 @@ def _with(model: nn.Module | Sequence[nn.Module], blocks: str | None, planner: P
 
 def planner_of(model: nn.Module) -> Planner | None:
     """The planner of a model from ``fit_in_memory``, None for another model."""
-    parts = (part for part in model.modules() if isinstance(part, InMemory | InMemoryList | InMemoryOrder))
-    return next((part.planner for part in parts), None)
+    return next((part.planner for part in model.modules() if isinstance(part, Planned)), None)
 
 
 def the_blocks(model: nn.Module) -> str:
@@ -256,11 +254,5 @@ def _that_ran(planner: Planner) -> Plan:
 
 
 def _pass(made: nn.Module, args: tuple[Any, ...]) -> float:
-    try:
+    with as_example(args):
         return float(peak_of_a_pass(made, args))
-    except InfeasibleBudget:
-        raise
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-        raise ShapeError(f"an example of {type(args[0]).__name__}", "an input of the model", str(error)) from error

@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from isotropy.errors import ShapeError
 from isotropy.optics._again import autocast_now, mode_of
 from isotropy.optics._budget import InfeasibleBudget, in_words, read_bytes
-from isotropy.optics._chain import Chain, shape_of
+from isotropy.optics._chain import Chain
+from isotropy.optics._measuring import as_input, shape_of
 from isotropy.optics._meter import StepMeter
 from isotropy.optics._plan import Plan
 from isotropy.optics._profile import Profile
@@ -45,7 +45,8 @@ class Planner:
             return chain.run(x)
         kind = shape_of(x), tuple(asks(x)), tuple(map(mode_of, chain.modules)), tuple(autocast_now((x,)))
         if kind not in self._profiles:
-            self._profiles[kind] = _profile(chain, x)
+            with as_input(f"an input of {shape_of(x) or type(x).__name__}", "one of this model"):
+                self._profiles[kind] = chain.profile(x)
         if kind not in self._plans:
             self._plans[kind] = self._made(self._profiles[kind])
         self.plan = self._plans[kind]
@@ -76,17 +77,18 @@ class Planner:
             ) from error
 
 
-def _profile(chain: Chain, x: Any) -> Profile:
-    try:
-        return chain.profile(x)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, TypeError, IndexError, AttributeError) as error:
-        given = shape_of(x) or type(x).__name__
-        raise ShapeError(f"an input of {given}", "one of this model", str(error)) from error
+class Planned:
+    """What runs its blocks by the plans of a ``planner``."""
+
+    planner: Planner
+
+    @property
+    def plan(self) -> Plan | None:
+        """The plan by which it ran last."""
+        return self.planner.plan
 
 
-class InMemory(nn.Sequential):
+class InMemory(Planned, nn.Sequential):
     """Blocks one after the other, by a plan; parameters and their names are those of the ``nn.Sequential`` before."""
 
     def __init__(self, blocks: Mapping[str, nn.Module], planner: Planner) -> None:
@@ -95,26 +97,16 @@ class InMemory(nn.Sequential):
             self.add_module(name, block)
         self.planner = planner
 
-    @property
-    def plan(self) -> Plan | None:
-        """The plan by which it ran last."""
-        return self.planner.plan
-
     def forward(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.planner.run(chain_of(self._modules), x)
 
 
-class InMemoryList(nn.ModuleList):
+class InMemoryList(Planned, nn.ModuleList):
     """Blocks of a module that calls them in a loop: the loop has one turn, in which all run by a plan."""
 
     def __init__(self, blocks: Iterable[nn.Module], planner: Planner) -> None:
         super().__init__(blocks)
         self.planner = planner
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan by which it ran last."""
-        return self.planner.plan
 
     def __iter__(self) -> Iterator[nn.Module]:
         # Not a module of its own: it would have to be in the tree of modules, with names.
@@ -124,7 +116,7 @@ class InMemoryList(nn.ModuleList):
         return self.planner.run(chain_of(self._modules, more, named), x)
 
 
-class InMemoryOrder(nn.Module):
+class InMemoryOrder(Planned, nn.Module):
     """A module that tells by ``layers_in_order()`` what it does: the same modules under the same names, by a plan."""
 
     def __init__(self, model: nn.Module, layers: Sequence[Callable[[Any], Any]], planner: Planner) -> None:
@@ -135,11 +127,6 @@ class InMemoryOrder(nn.Module):
             self.register_parameter(name, parameter)
         self.planner, self.layers = planner, list(layers)
         self.training = model.training  # not train(): the parts are shared, and some of them may be frozen
-
-    @property
-    def plan(self) -> Plan | None:
-        """The plan by which it ran last."""
-        return self.planner.plan
 
     def forward(self, x: Any) -> Any:
         return self.planner.run(Chain(self.layers), x)

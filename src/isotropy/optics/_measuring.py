@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, fields, replace
 from statistics import median
 from typing import Any
 
@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils import _pytree as tree
 
-from isotropy.errors import DomainError
+from isotropy.errors import DomainError, IsotropyError, ShapeError
 from isotropy.optics._again import Again, buffers_as, generators_of, modules_of, random_state_as
 from isotropy.optics._meter import Meter, StepMeter
 from isotropy.optics._profile import Profile
+from isotropy.optics._run import asks
 
 
 @dataclass(frozen=True)
@@ -39,34 +40,22 @@ class _Measured:
 def measure_layers(layers: Sequence[Callable[[Any], Any]], names: Sequence[str], x: Any, repeats: int) -> Profile:
     """``Chain.profile``, where it is explained."""
     rows: list[_Measured] = []
-    value, flags = x, _flags(x)
+    value, flags = x, asks(x)
     with untouched(layers, x):
         for layer, name in zip(layers, names, strict=True):
-            value = _leaves(value, flags)
+            value = cut(value, flags)
             row = _measure(_stand_in(layer), name, value, repeats)
             rows.append(_with_inverse(row, layer, value, repeats))
             with torch.enable_grad():
                 value = layer(value)
-            flags = _flags(value)
-    tensors = [leaf for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor)]
-    shape = ", ".join(f"{tuple(p.shape)} {str(p.dtype).removeprefix('torch.')} {p.device}" for p in tensors)
+            flags = asks(value)
+    measured = {one.name: [getattr(row, one.name) for row in rows] for one in fields(_Measured)}
     return Profile(
-        forward=[row.forward for row in rows],
-        backward=[row.backward for row in rows],
-        output=[row.output for row in rows],
-        residual=[row.residual for row in rows],
-        transient_forward=[row.transient_forward for row in rows],
-        transient_backward=[row.transient_backward for row in rows],
-        transient_kept=[row.transient_kept for row in rows],
-        unmade=[row.unmade for row in rows],
-        transient_again=[row.transient_again for row in rows],
-        inverse=[row.inverse for row in rows],
-        transient_inverse=[row.transient_inverse for row in rows],
-        drift=[row.drift for row in rows],
+        **measured,
         gradient=_new_gradients(layers),
         recompute_safe=[_safe(layer) for layer in layers],
         names=names,
-        shape=shape,
+        shape=shape_of(x),
     )
 
 
@@ -77,17 +66,40 @@ def _safe(layer: Callable[[Any], Any]) -> bool:
     return all(bool(getattr(one, "recompute_safe", True)) for one in [layer, *parts, *held])
 
 
-def _flags(value: Any) -> list[bool]:
-    return [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in tree.tree_leaves(value)]
+def shape_of(x: Any) -> str:
+    """Shapes, dtypes and devices of the tensors of a value.
+
+    >>> shape_of(torch.ones(2, 3))
+    '(2, 3) float32 cpu'
+    """
+    parts = [leaf for leaf in tree.tree_leaves(x) if isinstance(leaf, Tensor)]
+    return ", ".join(f"{tuple(p.shape)} {str(p.dtype).removeprefix('torch.')} {p.device}" for p in parts)
 
 
-def _leaves(value: Any, flags: Sequence[bool]) -> Any:
+def cut(value: Any, flags: Sequence[bool]) -> Any:
+    """The value without its graph: each tensor a leaf that asks for gradients where its flag says so."""
     leaves, spec = tree.tree_flatten(value)
     cut = [
         leaf.detach().requires_grad_(flag) if isinstance(leaf, Tensor) else leaf
         for leaf, flag in zip(leaves, flags, strict=True)
     ]
     return tree.tree_unflatten(cut, spec)
+
+
+@contextmanager
+def as_input(given: str, expected: str) -> Generator[None, None, None]:
+    """What a model raises on a value that is none of its inputs, as a ShapeError; what we refuse ourselves stays."""
+    try:
+        yield
+    except (IsotropyError, torch.OutOfMemoryError):
+        raise
+    except (RuntimeError, TypeError, IndexError, AttributeError) as error:
+        raise ShapeError(given, expected, str(error)) from error
+
+
+def as_example(args: tuple[Any, ...]) -> AbstractContextManager[None]:
+    """The same of the example that ``fit_in_memory`` was given."""
+    return as_input(f"an example of {type(args[0]).__name__}", "an input of the model")
 
 
 @contextmanager

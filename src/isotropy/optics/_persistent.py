@@ -43,15 +43,12 @@ def least_memory(costs: Costs, *, store: bool = True, every: int = 0) -> tuple[f
         if len(ahead):
             ks = np.arange(first + 1, first + 1 + len(ahead))
             kept = output[ks - 1] + least[ks, last]
-            peak = np.maximum(np.maximum(ahead + waiting[last], kept), least[first, ks - 1])
-            i = int(peak.argmin())
-            if peak[i] < best:
-                best, cut = float(peak[i]), int(ks[i])
-            if every:
-                peak = np.maximum(np.maximum(ahead + waiting[last], kept), rebuilt[first, ks])
+            behind = [(1, least[first, ks - 1]), *([(-1, rebuilt[first, ks])] if every else [])]
+            for sign, taken in behind:
+                peak = np.maximum(np.maximum(ahead + waiting[last], kept), taken)
                 i = int(peak.argmin())
                 if peak[i] < best:
-                    best, cut = float(peak[i]), -int(ks[i])
+                    best, cut = float(peak[i]), sign * int(ks[i])
         least[first, last] = best
         cuts[first, last] = cut
     return (float(least[0, n - 1]) if n else 0.0), cuts
@@ -185,22 +182,18 @@ def fill(costs: Costs, unit: float, top: int, *, store: bool = True, every: int 
         ahead = up(_running(costs, first, last) + waiting[last])
         if len(ahead):
             k = slice(first + 1, first + 1 + len(ahead))
-            times = shifted[last, k] + seconds[first, k.start - 1 : k.stop - 1]
-            times += (passed[k] - passed[first])[:, None]
-            times[ahead[:, None] > slots] = math.inf
-            i = times.argmin(0)
-            least = times[i, slots]
-            better = least < best
-            best[better] = least[better]
-            how[better] = first + 1 + i[better]
+            times = shifted[last, k] + seconds[first, k.start - 1 : k.stop - 1] + (passed[k] - passed[first])[:, None]
+            ways = [(0, times, ahead)]
             if every:
                 times = shifted[last, k] + (rebuilding[first, k] + passed[k] - passed[first])[:, None]
-                times[np.maximum(ahead, room[first, k])[:, None] > slots] = math.inf
+                ways.append((_INVERT, times, np.maximum(ahead, room[first, k])))
+            for way, times, taken in ways:
+                times[taken[:, None] > slots] = math.inf
                 i = times.argmin(0)
                 least = times[i, slots]
                 better = least < best
                 best[better] = least[better]
-                how[better] = _INVERT + first + 1 + i[better]
+                how[better] = way + first + 1 + i[better]
         how[~np.isfinite(best)] = _NEVER
         if first:
             by = kept[first - 1]

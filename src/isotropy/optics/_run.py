@@ -254,9 +254,7 @@ def _compare(name: str, before: Any, after: Any) -> None:
             )
 
 
-def recomputed(
-    call: Callable[..., Any], *args: Any, modules: Sequence[Any] = (), name: str = "", twice: bool = True
-) -> Any:
+def recomputed(call: Callable[..., Any], *args: Any, modules: Sequence[Any] = ()) -> Any:
     """``call(*args)``, of which nothing is kept for the backward pass: it is run again then, with the same bits.
 
     >>> x = torch.ones(3, requires_grad=True)
@@ -266,9 +264,9 @@ def recomputed(
     """
     if not torch.is_grad_enabled():
         return call(*args)
-    once = Again(name or getattr(call, "__name__", "of a call"), lambda given: call(*given), list(modules))
+    once = Again(getattr(call, "__name__", "of a call"), lambda given: call(*given), list(modules))
     steps = [Step("forward", 0), Step("tape", 0), Step("backward", 0)]
-    rest = Rest([once], steps, twice=twice)
+    rest = Rest([once], steps, twice=True)
     rest.at = 1
     rest.flags[0] = asks(args)
     rest.values[0] = _Value(args, rest.flags[0])

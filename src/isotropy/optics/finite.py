@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -165,15 +166,8 @@ def two_cells(source: FiniteOptic, target: FiniteOptic) -> list[Row]:
         [n for n, other in enumerate(target.rows) if other == row and forced.get(m, n) == n]
         for m, row in enumerate(source.rows)
     ]
-    _refuse(_product(map(len, choices)), "2-cells", source.sets)
+    _refuse(math.prod(map(len, choices)), "2-cells", source.sets)
     return list(itertools.product(*choices))
-
-
-def _product(counts: Iterator[int]) -> int:
-    total = 1
-    for count in counts:
-        total *= count
-    return total
 
 
 def components(A: int, A2: int, B: int, B2: int, M: int) -> list[list[FiniteOptic]]:
@@ -185,22 +179,18 @@ def components(A: int, A2: int, B: int, B2: int, M: int) -> list[list[FiniteOpti
     >>> len(components(2, 2, 2, 2, 2))
     64
     """
+    import numpy as np
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
     everything = enumerate_optics(A, A2, B, B2, M)
     place = {optic: i for i, optic in enumerate(everything)}
-    parent = list(range(len(everything)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for i, optic in enumerate(everything):
-        for other in _steps(optic, M):
-            parent[root(i)] = root(place[other])
+    steps = [(i, place[other]) for i, optic in enumerate(everything) for other in _steps(optic, M)]
+    one, other = np.array(steps, dtype=np.int64).reshape(-1, 2).T
+    joined = csr_matrix((np.ones(len(steps)), (one, other)), shape=(len(everything), len(everything)))
     groups: dict[int, list[FiniteOptic]] = {}
-    for i, optic in enumerate(everything):
-        groups.setdefault(root(i), []).append(optic)
+    for label, optic in zip(connected_components(joined, directed=False)[1].tolist(), everything, strict=True):
+        groups.setdefault(label, []).append(optic)
     return list(groups.values())
 
 

@@ -11,9 +11,8 @@ import sympy as sp
 import torch
 
 from isotropy.groups import LieAlgebra
-from isotropy.linalg import rational_nullspace
 from isotropy.physics._exact import Solutions
-from isotropy.physics._expressions import expanded, rational, symbols_in, terms_of
+from isotropy.physics._expressions import combination, expanded, rational, symbols_in, terms_of
 from isotropy.physics._jets import JetSpace
 from isotropy.physics._vector_field import VectorField
 from isotropy.physics._zero import is_zero
@@ -96,13 +95,7 @@ def coordinates(fields: Sequence[VectorField], target: Components) -> list[Fract
 
 def _by_terms(fields: Sequence[VectorField], target: Components) -> list[Fraction] | None:
     """Terms compared as they are written: right whenever it answers, and enough for polynomials."""
-    columns = [*(_terms(field.components) for field in fields), _terms(target)]
-    rows: dict[tuple[int, sp.Expr], dict[int, Fraction]] = {}
-    for number, terms in enumerate(columns):
-        for key, value in terms.items():
-            rows.setdefault(key, {})[number] = value
-    solution = next((s for s in rational_nullspace(list(rows.values()), len(columns)) if s[-1]), None)
-    return None if solution is None else [-value / solution[-1] for value in solution[:-1]]
+    return combination([_terms(field.components) for field in fields], _terms(target))
 
 
 def _terms(components: Components) -> dict[tuple[int, sp.Expr], Fraction]:

@@ -11,7 +11,8 @@ import sympy as sp
 
 from isotropy.physics._ansatz import Term
 from isotropy.physics._expressions import expanded
-from isotropy.physics._jets import Index, JetSpace, below, raised
+from isotropy.physics._jets import Index, JetSpace, below, less, raised
+from isotropy.physics._vector_field import VectorField
 
 Product = tuple[int, tuple[sp.Expr, ...]]
 Column = list[list[Product]]
@@ -44,7 +45,7 @@ class Linearisation:
             if variational:
                 products += self._adjoint(term, self.space.dependent[number])
             elif term.component in self.space.independent:
-                one = raised((0,) * len(self.space.independent), self.space.independent.index(term.component))
+                one = self.space.unit(self.space.independent.index(term.component))
                 products.append((1, (term.function, derivative(self.space, self.deltas[number], one))))
             column.append(products)
         return column
@@ -64,7 +65,7 @@ class Linearisation:
         at = space.independent.index(term.component)
         products: list[Product] = []
         for part in below(index):
-            rest = raised(tuple(a - b for a, b in zip(index, part, strict=True)), at)
+            rest = raised(less(index, part), at)
             factor = derivative(space, term.function, part)
             if factor != 0:
                 products.append((-_binomial(index, part), (factor, space.symbol(name, rest))))
@@ -76,21 +77,25 @@ class Linearisation:
         delta = dict(zip(space.dependent, self.deltas, strict=True))
         if term.component in space.dependent:
             for symbol, (other, index) in space.jets_in(f).items():
-                slope = sp.diff(f, symbol)
                 if other != name:
                     continue
+                slope = sp.diff(f, symbol)
                 for part in below(index):
-                    rest = tuple(a - b for a, b in zip(index, part, strict=True))
-                    factor, moved = derivative(space, slope, rest), derivative(space, delta[term.component], part)
+                    factor = derivative(space, slope, less(index, part))
+                    moved = derivative(space, delta[term.component], part)
                     products.append(((-1) ** sum(index) * _binomial(index, part), (factor, moved)))
             return products
-        at = space.independent.index(term.component)
-        one = raised((0,) * len(space.independent), at)
+        one = space.unit(space.independent.index(term.component))
         slope = sp.diff(f, sp.Symbol(name))
         if slope != 0:
             products += [(-1, (slope, space.symbol(other, one), delta[other])) for other in space.dependent]
         products += [(1, (derivative(space, f, one), delta[name])), (1, (f, derivative(space, delta[name], one)))]
         return products
+
+
+def factors_in(columns: Sequence[Column]) -> set[sp.Expr]:
+    """All that is multiplied in some columns."""
+    return {factor for column in columns for products in column for _, factors in products for factor in factors}
 
 
 def expression(column: Column, equation: int) -> sp.Expr:
@@ -127,3 +132,22 @@ def _derivative(key: _Key, expr: sp.Expr, index: Index) -> sp.Expr:
 
 def _binomial(index: Index, part: Index) -> int:
     return math.prod(math.comb(n, k) for n, k in zip(index, part, strict=True))
+
+
+def variation(lagrangian: sp.Expr, v: VectorField) -> sp.Expr:
+    """pr v(L) + L D_i xi^i, expanded: what a field changes in the action."""
+    space = v.space
+    total = sum((lagrangian * space.D(v.xi[x], x) for x in space.independent), sp.S.Zero)
+    total += sum((v.xi[x] * space.D(lagrangian, x) for x in space.independent), sp.S.Zero)
+    for symbol, (name, index) in space.jets_in(lagrangian).items():
+        total += space.D_index(v.Q[name], index) * sp.diff(lagrangian, symbol)
+    return expanded(total)
+
+
+def strict_columns(space: JetSpace, lagrangian: sp.Expr, terms: Sequence[Term]) -> list[Column]:
+    """One column for each unknown: what its field changes in the action."""
+    columns: list[Column] = []
+    for term in terms:
+        part = {term.component: term.function}
+        columns.append([[(1, (variation(lagrangian, VectorField(space, part, part)),))]])
+    return columns

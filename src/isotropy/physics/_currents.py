@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import sympy as sp
 
 from isotropy.errors import SymmetryError
+from isotropy.physics._conditions import variation
 from isotropy.physics._divergence import integrated_by_parts, potential
 from isotropy.physics._expressions import expanded, put, symbols_in
 from isotropy.physics._jets import Index, JetSpace, raised
 from isotropy.physics._leading import Solved
-from isotropy.physics._strict import variation
+from isotropy.physics._reader import read_function
 from isotropy.physics._symmetries import Names, euler_lagrange, read_lagrangian
 from isotropy.physics._vector_field import VectorField
 from isotropy.physics._zero import is_zero
@@ -74,8 +75,6 @@ def is_trivial(P: Mapping[str, sp.Expr | str], L: str, *, independent: Names = N
     >>> is_trivial({"t": "u_x", "x": "-u_t"}, wave), is_trivial({"t": "u_t", "x": "-u_x"}, wave)
     (True, False)
     """
-    from isotropy.physics._reader import read_function
-
     formula, lagrangian = read_lagrangian(L, independent, dependent)
     space = formula.space
     solved = Solved.of(space, [(delta, sp.S.Zero) for delta in euler_lagrange(space, lagrangian)])

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from fractions import Fraction
 
 import sympy as sp
 
 from isotropy.errors import SymmetryError
-from isotropy.linalg import rational_nullspace
-from isotropy.physics._expressions import expanded, powers_in, put, rational, terms_of
-from isotropy.physics._jets import JetSpace
+from isotropy.physics._expressions import combination, expanded, powers_in, put, rational, terms_of
+from isotropy.physics._jets import JetSpace, raised
 from isotropy.physics._zero import is_zero
 
 Parts = dict[str, sp.Expr]
@@ -61,12 +60,10 @@ def _by_ansatz(space: JetSpace, f: sp.Expr) -> Parts | None:
                         moved = space.D(made, x)
                         candidates[x, made] = _coefficients(moved, lowest)
                         fresh |= set(terms_of(expanded(moved)))
-        found = _combined(candidates, goal)
+        found = combination([*candidates.values()], goal)
         if found is not None:
-            return {
-                x: sum((c * made for (name, made), c in found.items() if name == x), sp.S.Zero)
-                for x in space.independent
-            }
+            parts = [(x, rational(c) * made) for (x, made), c in zip(candidates, found, strict=True) if c]
+            return {x: sum((part for name, part in parts if name == x), sp.S.Zero) for x in space.independent}
         terms = sorted(fresh, key=str)
     return None
 
@@ -77,7 +74,7 @@ def _antiderivatives(space: JetSpace, term: sp.Expr, at: int) -> list[sp.Expr]:
     made = [sp.integrate(term, variable)] if term.has(variable) and term.is_polynomial(variable) else [term * variable]
     for symbol, (name, index) in space.jets_in(term).items():
         if index[at]:
-            lower = space.symbol(name, tuple(times - (i == at) for i, times in enumerate(index)))
+            lower = space.symbol(name, raised(index, at, -1))
             factor = term / symbol
             made.append(factor * lower)
             made += _integrals(factor, lower)
@@ -89,8 +86,8 @@ def _integrals(factor: sp.Expr, by: sp.Symbol) -> list[sp.Expr]:
     if factor.is_rational_function(by):
         return [sp.integrate(factor, by)]
     powers = [power for power in powers_in(factor) if power.base.has(by)]
-    raised = [factor / power.whole * power.base ** (power.exponent + 1) / by for power in powers]
-    return [factor * by, *raised, *([factor / sp.diff(factor, by) * factor] if factor.has(sp.exp) else [])]
+    higher = [factor / power.whole * power.base ** (power.exponent + 1) / by for power in powers]
+    return [factor * by, *higher, *([factor / sp.diff(factor, by) * factor] if factor.has(sp.exp) else [])]
 
 
 def _lowest(f: sp.Expr) -> dict[sp.Expr, sp.Expr]:
@@ -115,23 +112,6 @@ def _coefficients(expr: sp.Expr, lowest: Mapping[sp.Expr, sp.Expr]) -> dict[sp.E
                     *(term * whole for term in expanded(power.base**steps).as_ordered_terms())
                 )
     return terms_of(expanded(put(expr, lowered)))
-
-
-def _combined(
-    candidates: Mapping[tuple[str, sp.Expr], Mapping[sp.Expr, Fraction]], goal: Mapping[sp.Expr, Fraction]
-) -> dict[tuple[str, sp.Expr], sp.Expr] | None:
-    """Factors with which the derivatives of the candidates add up to the goal, as many zeros as may be."""
-    columns: Sequence[Mapping[sp.Expr, Fraction]] = [*candidates.values(), goal]
-    rows: dict[sp.Expr, dict[int, int | Fraction]] = {}
-    for number, column in enumerate(columns):
-        for term, value in column.items():
-            rows.setdefault(term, {})[number] = value
-    solutions = rational_nullspace(list(rows.values()), len(columns))
-    solution = next((s for s in solutions if s[-1]), None)  # in echelon form only the last one reaches the goal
-    if solution is None:
-        return None
-    factors = zip(candidates, solution, strict=False)
-    return {key: -rational(c) for key, c in factors if c}
 
 
 def _by_homotopy(space: JetSpace, f: sp.Expr) -> Parts | None:

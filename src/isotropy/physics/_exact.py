@@ -11,7 +11,7 @@ import sympy as sp
 from sympy.polys.rings import ring
 
 from isotropy.linalg import rational_nullspace
-from isotropy.physics._conditions import Column
+from isotropy.physics._conditions import Column, factors_in
 from isotropy.physics._expressions import expanded, symbols_in
 from isotropy.physics._leading import Solved
 
@@ -21,7 +21,7 @@ _Poly = Any  # sympy's elements of polynomial rings and rational-function fields
 
 def solve_exactly(columns: Sequence[Column], solved: Solved | None) -> Solutions:
     """The combinations of columns that vanish: on the solutions where ``solved`` is given, else everywhere."""
-    factors = {factor for column in columns for products in column for _, factor in products for factor in factor}
+    factors = factors_in(columns)
     symbols = set(symbols_in(*factors))
     closed = {} if solved is None else {s: form for s in symbols if (form := solved.closed(s)) != s}
     parametric = {*symbols_in(*closed.values()), *symbols}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple, cast
 
 import sympy as sp
+
+from isotropy.linalg import rational_nullspace
 
 
 class Power(NamedTuple):
@@ -57,6 +59,22 @@ def terms_of(expr: sp.Expr) -> dict[sp.Expr, Fraction]:
     coefficients = cast(dict[sp.Expr, Any], expr.as_coefficients_dict())
     items = sorted(coefficients.items(), key=lambda item: str(item[0]))
     return {term: Fraction(int(c.p), int(c.q)) for term, c in items if c.is_Rational and c != 0}
+
+
+def combination(columns: Sequence[Mapping[Any, Fraction]], goal: Mapping[Any, Fraction]) -> list[Fraction] | None:
+    """Factors with which columns, as terms and coefficients, add up to a goal, as many zeros as may be; else None.
+
+    >>> x, y = sp.symbols("x y")
+    >>> combination([terms_of(x + y), terms_of(x - y)], terms_of(4 * x))
+    [Fraction(2, 1), Fraction(2, 1)]
+    """
+    rows: dict[Any, dict[int, int | Fraction]] = {}
+    for number, column in enumerate([*columns, goal]):
+        for term, value in column.items():
+            rows.setdefault(term, {})[number] = value
+    solutions = rational_nullspace(list(rows.values()), len(columns) + 1)
+    solution = next((s for s in solutions if s[-1]), None)  # in echelon form only the last one reaches the goal
+    return None if solution is None else [-value / solution[-1] for value in solution[:-1]]
 
 
 def rational(value: Fraction) -> sp.Rational:

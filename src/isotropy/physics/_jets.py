@@ -72,6 +72,10 @@ class JetSpace:
         """The symbol of the derivative of ``dependent`` with this multi-index."""
         return _spelled(self.independent, dependent, index)
 
+    def unit(self, at: int) -> Index:
+        """The multi-index of the first derivative by one variable."""
+        return tuple(int(i == at) for i in range(len(self.independent)))
+
     def jet_of(self, symbol: sp.Basic) -> tuple[str, Index] | None:
         """The function and the multi-index of a symbol, None for what is no jet of this space."""
         return _jet(self.independent, self.dependent, str(symbol)) if isinstance(symbol, sp.Symbol) else None
@@ -134,9 +138,9 @@ def raised(index: Index, at: int, by: int = 1) -> Index:
     return (*index[:at], index[at] + by, *index[at + 1 :])
 
 
-def added(one: Index, other: Index) -> Index:
-    """The sum of two multi-indices."""
-    return tuple(a + b for a, b in zip(one, other, strict=True))
+def less(index: Index, other: Index) -> Index:
+    """The difference of two multi-indices."""
+    return tuple(a - b for a, b in zip(index, other, strict=True))
 
 
 def below(index: Index) -> Iterator[Index]:

@@ -10,7 +10,7 @@ import sympy as sp
 
 from isotropy.errors import SymmetryError
 from isotropy.physics._expressions import expanded, put
-from isotropy.physics._jets import Index, JetSpace
+from isotropy.physics._jets import Index, JetSpace, less, raised
 from isotropy.physics._zero import is_zero
 
 _HIGHEST = 16  # a derivative beyond this order is one that the substitutions raise again and again
@@ -68,7 +68,7 @@ class Solved:
             if first[0] != other[0]:
                 continue
             both = tuple(map(max, first[1], other[1]))
-            ways = [self.space.D_index(self.rests[n], _less(both, jet[1])) for n, jet in ((i, first), (k, other))]
+            ways = [self.space.D_index(self.rests[n], less(both, jet[1])) for n, jet in ((i, first), (k, other))]
             try:
                 agree = is_zero(self.substituted(ways[0]) - self.substituted(ways[1]))
             except SymmetryError:  # the substitutions pass the highest order: nothing is known
@@ -96,8 +96,8 @@ class Solved:
             expr = self.rests[at]
         else:  # one derivative of a simpler closed form
             first = next(i for i, times in enumerate(difference) if times)
-            lower = tuple(times - (i == first) for i, times in enumerate(jet[1]))
-            expr = self.space.D(self.closed(self.space.symbol(jet[0], lower)), self.space.independent[first])
+            lower = self.space.symbol(jet[0], raised(jet[1], first, -1))
+            expr = self.space.D(self.closed(lower), self.space.independent[first])
         self._known[symbol] = result = self.substituted(expr)
         self._open.discard(symbol)
         return result
@@ -114,21 +114,17 @@ class Solved:
         for at, leading in enumerate(self.leading):
             first = self.space.jet_of(leading)
             if jet is not None and first is not None and jet[0] == first[0]:
-                difference = _less(jet[1], first[1])
+                difference = less(jet[1], first[1])
                 if min(difference) >= 0:
                     return at, difference
         return None
-
-
-def _less(index: Index, other: Index) -> Index:
-    return tuple(a - b for a, b in zip(index, other, strict=True))
 
 
 def _raised_in(space: JetSpace, left: sp.Expr, right: sp.Expr) -> bool:
     """Whether the other side holds this derivative or one of it, as u_t = u_txx does: then it does not lead."""
     low = space.jet_of(left)
     return low is not None and any(
-        name == low[0] and min(_less(index, low[1])) >= 0 for name, index in space.jets_in(right).values()
+        name == low[0] and min(less(index, low[1])) >= 0 for name, index in space.jets_in(right).values()
     )
 
 

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from isotropy.errors import AmbiguousRankError, SymmetryError
-from isotropy.linalg import nullspace
-from isotropy.physics._conditions import Column, Product, expression
+from isotropy.linalg import nullspace, rational_nullspace
+from isotropy.physics._conditions import Column, Product, expression, factors_in
 from isotropy.physics._exact import Solutions
 from isotropy.physics._expressions import rational, symbols_in
 from isotropy.physics._leading import Solved
@@ -70,7 +70,7 @@ def _evaluated(columns: Sequence[Column], solved: Solved | None, count: int) -> 
 
     Beside them the same sums with absolute values.
     """
-    factors = sorted({f for column in columns for products in column for _, fs in products for f in fs}, key=str)
+    factors = sorted(factors_in(columns), key=str)
     symbols = set(symbols_in(*factors))
     closed = {} if solved is None else {s: form for s in symbols if (form := solved.closed(s)) != s}
     free = sorted((symbols | set(symbols_in(*closed.values()))) - set(closed), key=str)
@@ -79,7 +79,7 @@ def _evaluated(columns: Sequence[Column], solved: Solved | None, count: int) -> 
     points = points * np.repeat([1.0, 0.5, 0.25, 0.12], count)
     with np.errstate(all="ignore"):
         at = dict(zip(free, points, strict=True))
-        at |= {s: _at(form, free, points) for s, form in closed.items()}
+        at |= zip(closed, _all_at([*closed.values()], free, points), strict=True)
         names = [*at]
         stacked = np.stack([at[name] for name in names]) if names else np.zeros((0, 4 * count))
         values = dict(zip(factors, _all_at(factors, names, stacked), strict=True))
@@ -104,10 +104,6 @@ def _total(products: Sequence[Product], values: dict[sp.Expr, Array], count: int
         term = sign * math.prod((values[factor] for factor in factors), start=np.ones(count))
         total = total + np.stack([term, np.abs(term)])
     return total
-
-
-def _at(expr: sp.Expr, symbols: Sequence[sp.Symbol], points: Array) -> Array:
-    return _all_at([expr], symbols, points)[0]
 
 
 def _all_at(exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], points: Array) -> list[Array]:
@@ -140,19 +136,13 @@ def _snapped(basis: Array) -> Solutions:
     return tuple(tuple(row) for row in short)  # translations first
 
 
-def _echelon(rows: list[list[Fraction]]) -> list[list[Fraction]]:
-    """The reduced echelon form from the last column on, as ``rational_nullspace`` gives it: a 1 ends each row, and the
-    others are 0 there. It depends on the span alone."""
-    kept: list[list[Fraction]] = []
-    for column in reversed(range(len(rows[0]) if rows else 0)):
-        at = next((k for k, row in enumerate(rows) if row[column]), None)
-        if at is None:
-            continue
-        pivot = rows.pop(at)
-        pivot = [value / pivot[column] for value in pivot]
-        rows, kept = (
-            [[v - row[column] * p for v, p in zip(row, pivot, strict=True)] if row[column] else row for row in part]
-            for part in (rows, kept)
-        )
-        kept.append(pivot)
-    return kept
+def _echelon(rows: Sequence[Sequence[Fraction]]) -> list[Sequence[Fraction]]:
+    """The reduced echelon form from the last column on: a 1 ends each row, and the others are 0 there.
+
+    It depends on the span alone, as what is orthogonal to all that is orthogonal to the rows.
+    """
+    across = rows
+    for _ in range(2):
+        sparse = [{at: value for at, value in enumerate(row) if value} for row in across]
+        across = rational_nullspace(sparse, len(rows[0]) if rows else 0)
+    return list(reversed(across))

@@ -11,6 +11,7 @@ import sympy as sp
 from sympy.printing.mathml import MathMLPresentationPrinter
 
 from isotropy.errors import counted
+from isotropy.physics._reader import read_printed
 from isotropy.report import Block, Cell, Chip, Column, Formula, Matrix, Result, Table, Text, section
 
 ACTION = Chip(
@@ -155,17 +156,10 @@ def _hue(row: Sequence[str]) -> int | None:
     return next((number % 6 for number, text in enumerate(row) if Fraction(text)), None)
 
 
-def _expression(text: str) -> sp.Expr:
-    """A component as sympy wrote it; its names are jets, which a printer sets with subscripts."""
-    from isotropy.physics._reader import read_printed
-
-    return read_printed(text)
-
-
 def _field(row: Generator) -> Formula:
     mathml, latex = list[str](), list[str]()
     for number, (name, text) in enumerate(row.components):
-        factor = _expression(text)
+        factor = read_printed(text)
         plus = "<mo>+</mo>" if number else ""
         shown = "" if factor == 1 else _fenced(factor)
         mathml.append(f"{plus}<mrow>{shown}<msub><mi>∂</mi><mi>{name}</mi></msub></mrow>")
@@ -177,7 +171,7 @@ def _field(row: Generator) -> Formula:
 def _current(current: Mapping[str, str]) -> Formula:
     mathml, latex = list[str](), list[str]()
     for name, text in current.items():
-        expr = _expression(text)
+        expr = read_printed(text)  # names are jets, which a printer sets with subscripts
         head = f"<msup><mi>P</mi><mi>{name}</mi></msup><mo>=</mo>" if len(current) > 1 else ""
         mathml.append(f"<mtr><mtd><mrow>{head}{_mathml(expr)}</mrow></mtd></mtr>")
         latex.append((f"P^{{{name}}} = " if len(current) > 1 else "") + sp.latex(expr))
@@ -191,6 +185,5 @@ def _fenced(factor: sp.Expr) -> str:
 
 def _mathml(expr: sp.Expr) -> str:
     """MathML as sympy prints it, without the characters that its printer leaves as entities."""
-    return (
-        str(MathMLPresentationPrinter().doprint(expr)).replace("&InvisibleTimes;", "\u2062").replace("&nbsp;", "\u00a0")
-    )
+    shown = str(MathMLPresentationPrinter().doprint(expr))
+    return shown.replace("&InvisibleTimes;", "\u2062").replace("&nbsp;", "\u00a0")

@@ -12,14 +12,13 @@ from isotropy.errors import SchemaError
 from isotropy.groups import LieAlgebra
 from isotropy.physics._ansatz import Ansatz, Term, polynomial_terms
 from isotropy.physics._closure import bracket, fields_of, generalised_bracket, spanned
-from isotropy.physics._conditions import Column, Linearisation
+from isotropy.physics._conditions import Column, Linearisation, factors_in, strict_columns
 from isotropy.physics._exact import Solutions, solve_exactly
 from isotropy.physics._expressions import expanded
 from isotropy.physics._jets import JetSpace
 from isotropy.physics._leading import Solved
 from isotropy.physics._random import solve_at_random
 from isotropy.physics._reader import Formula, read_formulas
-from isotropy.physics._strict import strict_columns
 
 Method: TypeAlias = Literal["auto", "exact", "random"]
 Names: TypeAlias = Sequence[str] | None
@@ -160,8 +159,8 @@ def _formula(given: str | Sequence[str], independent: Names, dependent: Names) -
 
 
 def _solve(columns: Sequence[Column], solved: Solved | None, method: Method) -> tuple[Solutions, float]:
-    factors = {f for column in columns for products in column for _, fs in products for f in fs}
-    factors |= set() if solved is None else set(solved.rests)  # on the solutions these stand in their place
+    # On the solutions the rests stand in the place of leading derivatives.
+    factors = factors_in(columns) | (set() if solved is None else set(solved.rests))
     rational = all(_rational(factor) for factor in factors)
     if method == "exact" and not rational:
         raise SchemaError("functions that are not rational", 'method="random"', "sin, exp, roots and pi need it")

@@ -9,7 +9,7 @@ from functools import cached_property
 import sympy as sp
 
 from isotropy.physics._expressions import expanded
-from isotropy.physics._jets import Index, JetSpace
+from isotropy.physics._jets import JetSpace
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +36,7 @@ class VectorField:
         """The characteristic, ``phi[a] - sum_i xi[i] u_a,i``."""
         space, characteristic = self.space, dict[str, sp.Expr]()
         for name in space.dependent:
-            slopes = (self.xi[x] * space.symbol(name, _unit(space, i)) for i, x in enumerate(space.independent))
+            slopes = (self.xi[x] * space.symbol(name, space.unit(i)) for i, x in enumerate(space.independent))
             characteristic[name] = expanded(self.phi[name] - sum(slopes, sp.S.Zero))
         return characteristic
 
@@ -56,7 +56,3 @@ def _term(expr: sp.Expr, name: str) -> str:
         return f"∂_{name}"
     text = str(expr)
     return f"({text})*∂_{name}" if isinstance(expr, sp.Add) else f"{text}*∂_{name}"
-
-
-def _unit(space: JetSpace, at: int) -> Index:
-    return tuple(int(i == at) for i in range(len(space.independent)))

@@ -43,14 +43,12 @@ def symmetries(
     """
     read = read_formulas(formula, independent, dependent)
     sought = Ansatz(ansatz).words if isinstance(ansatz, int) else ansatz.words
-    if all(right is not None for _, right in read.sides):
-        algebra = point_symmetries(
-            formula, independent=independent, dependent=dependent, ansatz=ansatz, max_unknowns=max_unknowns
-        )
-        return _told(formula, algebra, None, sought)
-    algebra = variational_symmetries(
+    equations = all(right is not None for _, right in read.sides)
+    algebra = (point_symmetries if equations else variational_symmetries)(
         formula, independent=independent, dependent=dependent, ansatz=ansatz, max_unknowns=max_unknowns
     )
+    if equations:
+        return _told(formula, algebra, None, sought)
     of_action = algebra.dim
     try:
         whole = _of_equations(read.space, formula, ansatz, max_unknowns)
@@ -93,9 +91,7 @@ def _told(formula: str, algebra: LieAlgebra, of_action: int | None, sought: str)
     rows: list[Generator] = []
     for number, field in enumerate(fields):
         variational = None if of_action is None else number < of_action
-        current = None
-        if variational:
-            current = noether_current(formula, field)
+        current = noether_current(formula, field) if variational else None
         rows.append(
             Generator(
                 xi={x: str(expr) for x, expr in field.xi.items()},

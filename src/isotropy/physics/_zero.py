@@ -72,8 +72,6 @@ def _differs(expr: sp.Expr) -> bool:
         point = {symbol: sp.Rational(draw.randint(500, 1500), 1000) for symbol in symbols}
         value = sp.Abs(put(expr, point).evalf(_DIGITS))
         size = sum((sp.Abs(put(term, point).evalf(15)) for term in terms), sp.S.One)
-        if value.is_number and value > size * sp.Float(10) ** (
-            10 - _DIGITS
-        ):  # thirty digits that agree are no accident
+        if value.is_number and value > size * sp.Float(10) ** -_AGREE:
             return True
     return False

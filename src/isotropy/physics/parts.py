@@ -2,7 +2,6 @@
 
 from isotropy.physics._expressions import put as put
 from isotropy.physics._expressions import symbols_in as symbols_in
-from isotropy.physics._jets import split_suffix as split_suffix
 from isotropy.physics._leading import Solved as Solved
 from isotropy.physics._reader import Formula as Formula
 from isotropy.physics._reader import read_formulas as read_formulas

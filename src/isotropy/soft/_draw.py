@@ -64,10 +64,7 @@ def draw(
     >>> bool(hard.loss.mean() > 1.4), 0 < hard.acceptance < 1
     (True, True)
     """
-    if steps < 1:
-        raise DomainError(f"steps={steps}", "at least 1", "two states, one accepted or not, is what is published")
-    if sampler not in SAMPLERS:
-        raise DomainError(f"sampler={sampler!r}", f"one of {', '.join(map(repr, SAMPLERS))}", "")
+    check_draws(steps, sampler)
     source = _Source(generator, len(x))
     with torch.no_grad():
         t = source.sample(transforms)
@@ -95,6 +92,14 @@ def draw(
     if traced:
         moved = transforms.apply(t, x)
     return Drawn(moved, t, value, accepted if sampler == "mh" and steps > 1 else 1.0, proposals[0], values[0])
+
+
+def check_draws(steps: int, sampler: str) -> None:
+    """Raises DomainError for fewer than one step and for an unknown sampler."""
+    if steps < 1:
+        raise DomainError(f"steps={steps}", "at least 1", "two states, one accepted or not, is what is published")
+    if sampler not in SAMPLERS:
+        raise DomainError(f"sampler={sampler!r}", f"one of {', '.join(map(repr, SAMPLERS))}")
 
 
 class _Source:

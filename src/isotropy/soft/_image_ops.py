@@ -171,9 +171,15 @@ def _posterize(x: Tensor, value: Tensor) -> Tensor:
     return (x / step).floor() * step
 
 
-def _blend(plain: Tensor, x: Tensor, value: Tensor) -> Tensor:
-    # In single precision, as Pillow: the product is rounded before it is cut off.
-    return (plain.float() + _column(value.float()) * (x - plain).float()).clamp(0, 255).trunc()
+def _enhanced(plain: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
+    """A blend of pictures with their ``plain`` ones, of which a strength of 0 leaves nothing else."""
+
+    def blend(x: Tensor, value: Tensor) -> Tensor:
+        # In single precision, as Pillow: the product is rounded before it is cut off.
+        flat = plain(x)
+        return (flat.float() + _column(value.float()) * (x - flat).float()).clamp(0, 255).trunc()
+
+    return _on_bytes(blend)
 
 
 def grey(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
@@ -184,26 +190,18 @@ def grey(x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 1 h w"]:
     return ((torch.einsum("nchw,c->nhw", x, weights) + 2**15) / 2**16).floor()[:, None]
 
 
-def _color(x: Tensor, value: Tensor) -> Tensor:
-    return _blend(grey(x), x, value)
+def _even(x: Tensor) -> Tensor:
+    return (grey(x).mean((1, 2, 3), keepdim=True) + 0.5).floor()
 
 
-def _contrast(x: Tensor, value: Tensor) -> Tensor:
-    return _blend((grey(x).mean((1, 2, 3), keepdim=True) + 0.5).floor(), x, value)
-
-
-def _brightness(x: Tensor, value: Tensor) -> Tensor:
-    return _blend(torch.zeros_like(x), x, value)
-
-
-def _sharpness(x: Tensor, value: Tensor) -> Tensor:
+def _smooth(x: Tensor) -> Tensor:
     kernel = torch.ones(3, 3, dtype=x.dtype, device=x.device)
     kernel[1, 1] = 5
     smooth = x.clone()
     if min(x.shape[2:]) > 2:
         inner = torch.nn.functional.conv2d(x.flatten(0, 1)[:, None], kernel[None, None] / 13)
         smooth[:, :, 1:-1, 1:-1] = (inner.unflatten(0, x.shape[:2])[:, :, 0] + 0.5).floor()
-    return _blend(smooth, x, value)
+    return smooth
 
 
 # Places.
@@ -242,11 +240,11 @@ OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "equalize": _on_bytes(_equalize),
     "rotate": _rotate,
     "solarize": _on_bytes(_solarize),
-    "color": _on_bytes(_color),
+    "color": _enhanced(grey),
     "posterize": _on_bytes(_posterize),
-    "contrast": _on_bytes(_contrast),
-    "brightness": _on_bytes(_brightness),
-    "sharpness": _on_bytes(_sharpness),
+    "contrast": _enhanced(_even),
+    "brightness": _enhanced(torch.zeros_like),
+    "sharpness": _enhanced(_smooth),
     "shear-x": _shear(0),
     "shear-y": _shear(1),
     "translate-x": _translate(0),

@@ -17,7 +17,7 @@ from torch.nn.modules.instancenorm import _InstanceNorm  # pyright: ignore[repor
 from isotropy.errors import DomainError, SchemaError, ShapeError
 from isotropy.random import counter
 from isotropy.soft._constraint import Constraint
-from isotropy.soft._draw import SAMPLERS, Drawn, draw
+from isotropy.soft._draw import Drawn, check_draws, draw
 from isotropy.soft._rules import Rule, StepInfo
 from isotropy.soft._selections import Selections
 from isotropy.soft._transforms import TransformSet
@@ -73,10 +73,7 @@ class InvarianceConstraint(Constraint):
         if not (bound > 0 and math.isfinite(bound)):
             hint = "suggest_bound(loss without transformations, classes) is one"
             raise DomainError(f"bound={bound}", "a loss above 0, in its own unit (nats for cross entropy)", hint)
-        if steps < 1:
-            raise DomainError(f"steps={steps}", "at least 1", "two, one proposal accepted or not, is what is published")
-        if sampler not in SAMPLERS:
-            raise DomainError(f"sampler={sampler!r}", f"one of {', '.join(map(repr, SAMPLERS))}")
+        check_draws(steps, sampler)
         hard = _HardLoss(transforms, steps, sampler, loss, target, ids)
         super().__init__(hard, bound, multiplier)
         self.hard, self.transforms, self.mixture = hard, transforms, mixture
@@ -164,22 +161,21 @@ class InvarianceConstraint(Constraint):
         return drawn
 
 
+@dataclasses.dataclass(eq=False)
 class _HardLoss:
     """The penalty: the mean loss of rows moved by what is hard for the model."""
 
-    def __init__(
-        self,
-        transforms: TransformSet,
-        steps: int,
-        sampler: str,
-        loss: BatchLoss | None,
-        target: Target | None,
-        ids: Callable[[Any], Tensor] | None,
-    ) -> None:
-        self.transforms, self.steps, self.sampler = transforms, steps, sampler
-        self.loss, self.target, self.ids = loss, target, ids
-        self.names = (transforms.name,)
-        self.latest: Drawn | None = None
+    transforms: TransformSet
+    steps: int
+    sampler: str
+    loss: BatchLoss | None
+    target: Target | None
+    ids: Callable[[Any], Tensor] | None
+    latest: Drawn | None = None
+
+    @property
+    def names(self) -> tuple[str]:
+        return (self.transforms.name,)
 
     def __call__(self, model: nn.Module, batch: Any, generator: torch.Generator | None) -> Float[Tensor, ""]:
         drawn = self.latest = self.drawn(model, batch, generator)
@@ -195,13 +191,11 @@ class _HardLoss:
         with untraced(model, remembered=True):
             return draw(
                 lambda moved, y: self._rows(model, _with(batch, moved, y)), x, y, self.transforms,
-                steps=self.steps, sampler=self.sampler, generator=self._streams(batch, x, generator),
+                steps=self.steps, sampler=self.sampler, generator=self._streams(batch, generator),
                 target=self.target,
             )  # fmt: skip
 
-    def _streams(
-        self, batch: Any, x: Tensor, generator: torch.Generator | None
-    ) -> torch.Generator | list[torch.Generator]:
+    def _streams(self, batch: Any, generator: torch.Generator | None) -> torch.Generator | list[torch.Generator]:
         generator = torch.default_generator if generator is None else generator
         if self.ids is None:
             return generator

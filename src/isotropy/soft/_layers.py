@@ -5,6 +5,7 @@ One is plain with swish, one has the gates and products of the largest group.
 
 import functools
 import math
+import operator
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Literal
@@ -118,10 +119,7 @@ def hidden_rep(groups: Sequence[Group], ch: int, rule: Rule = "exact") -> Rep:
     dims = dimensions(groups)
     shares = [ch // len(dims) + (number < ch % len(dims)) for number in range(len(dims))]
     parts = [uniform_rep(max(1, share), d, rule, space) for share, (space, d) in zip(shares, dims.items(), strict=True)]
-    rep = parts[0]
-    for part in parts[1:]:
-        rep = rep + part
-    return rep
+    return functools.reduce(operator.add, parts)
 
 
 class SoftNetwork(Settled):

@@ -71,9 +71,12 @@ class ProjectionPenalty:
     def weighted(self, model: nn.Module, multiplier: Float[Tensor, " J"]) -> Float[Tensor, ""]:
         """``sum_j multiplier_j penalty_j`` at a third of the cost of the single penalties; differentiable once."""
         if self.distance != "mse":
-            values = self(model)
-            return (multiplier.to(values) * values).sum()
+            return self._summed(model, multiplier)
         return self.complement.weighted(self.weights(model), multiplier * self.scale)
+
+    def _summed(self, model: nn.Module, multiplier: Float[Tensor, " J"]) -> Float[Tensor, ""]:
+        values = self(model)
+        return (multiplier.to(values) * values).sum()
 
     @functools.cached_property
     def scale(self) -> Float[Tensor, " J"]:
@@ -218,8 +221,7 @@ class ResidualPathwayPenalty(ProjectionPenalty):
         return self.inside * whole + (self.outside - self.inside) * self.complement.squares(weights)
 
     def weighted(self, model: nn.Module, multiplier: Float[Tensor, " J"]) -> Float[Tensor, ""]:
-        values = self(model)
-        return (multiplier.to(values) * values).sum()
+        return self._summed(model, multiplier)
 
     @torch.no_grad()
     def decay(self, model: nn.Module, amounts: Float[Tensor, " J"]) -> None:

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -113,7 +113,22 @@ class Several:
     which: Int[Tensor, " n"] | None = None
 
 
-class Compose(TransformSet):
+class _Sets(TransformSet):
+    """Several sets of transformations, named with a word ``between`` them."""
+
+    between: ClassVar[str]
+
+    def __init__(self, *parts: TransformSet, name: str = "") -> None:
+        if not parts:
+            raise SchemaError("no transformations", "one set or more")
+        self.parts = parts
+        self.name = name or self.between.join(part.name for part in parts)
+
+    def _densities(self, t: Several) -> Float[Tensor, "parts n"]:
+        return torch.stack([part.log_density(one) for part, one in zip(self.parts, t.parts, strict=True)])
+
+
+class Compose(_Sets):
     """Transformations one after another, drawn independently.
 
     >>> both = Compose(GroupTransforms("SO(2)", "Vector"), GroupTransforms("O(1)@x", "Vector"))
@@ -121,9 +136,7 @@ class Compose(TransformSet):
     'SO(2) on Vector, then O(1)@x on Vector'
     """
 
-    def __init__(self, *parts: TransformSet, name: str = "") -> None:
-        self.parts = _some(parts)
-        self.name = name or ", then ".join(part.name for part in parts)
+    between = ", then "
 
     def sample(self, n: int, generator: torch.Generator) -> Several:
         return Several(tuple(part.sample(n, generator) for part in self.parts))
@@ -134,20 +147,17 @@ class Compose(TransformSet):
         return x
 
     def log_density(self, t: Several) -> Float[Tensor, " n"]:
-        densities = [part.log_density(one) for part, one in zip(self.parts, t.parts, strict=True)]
-        return torch.stack(densities).sum(0)
+        return self._densities(t).sum(0)
 
 
-class Choice(TransformSet):
+class Choice(_Sets):
     """One of several sets of transformations for each row, each as likely as the others.
 
     >>> Choice(GroupTransforms("SO(2)", "Vector"), GroupTransforms("O(1)@x", "Vector")).name
     'SO(2) on Vector or O(1)@x on Vector'
     """
 
-    def __init__(self, *parts: TransformSet, name: str = "") -> None:
-        self.parts = _some(parts)
-        self.name = name or " or ".join(part.name for part in parts)
+    between = " or "
 
     def sample(self, n: int, generator: torch.Generator) -> Several:
         which = torch.randint(len(self.parts), (n,), generator=generator, device=generator.device)
@@ -173,8 +183,7 @@ class Choice(TransformSet):
 
     def log_density(self, t: Several) -> Float[Tensor, " n"]:
         assert t.which is not None
-        densities = torch.stack([part.log_density(one) for part, one in zip(self.parts, t.parts, strict=True)])
-        return densities.gather(0, t.which[None])[0] - math.log(len(self.parts))
+        return self._densities(t).gather(0, t.which[None])[0] - math.log(len(self.parts))
 
 
 def _lengths(group: Group, g: Element, n: int) -> Float[Tensor, " n"]:
@@ -186,12 +195,6 @@ def _lengths(group: Group, g: Element, n: int) -> Float[Tensor, " n"]:
     # One without coordinates, as a mirror in O(2), says nothing of the others.
     alone = [tree.tree_map(lambda part, i=i: part[i : i + 1], g) for i in range(n)]
     return torch.cat([_lengths(group, one, 1).double() for one in alone])
-
-
-def _some(parts: Sequence[TransformSet]) -> tuple[TransformSet, ...]:
-    if not parts:
-        raise SchemaError("no transformations", "one set or more", "")
-    return tuple(parts)
 
 
 # Parameters as rows.

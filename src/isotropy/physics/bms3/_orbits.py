@@ -58,10 +58,7 @@ def _elliptic(aspects: Any, psi: Tensor, M: Tensor, trace: float, dual: float) -
     nu = math.acos(trace / 2) / math.pi
     winding = math.floor(_turns(psi, torch.tensor([1.0, 0.0]).to(M)))
     mu = winding + nu if winding % 2 == 0 else winding + 1 - nu
-    # The eigenvector whose solution turns forward: its Wronskian with its conjugate is positive.
-    _, vectors = torch.linalg.eig(M)
-    v = vectors[:, 0] if float((vectors[0, 0].conj() * vectors[1, 0]).imag) > 0 else vectors[:, 1]
-    p = _phase(psi, v, mu)
+    p = _phase(psi, _forward(M), mu)
     return _reached(aspects, "elliptic", winding, -(mu**2), dual * mu / (2 * math.pi * math.sin(math.pi * mu)), p)
 
 
@@ -77,10 +74,7 @@ def _exceptional(aspects: Any, psi: Tensor, X: Tensor) -> Orbit:
         return Orbit("exceptional", winding, None, None)
     spin = winding * math.sqrt(max(det, 0.0)) / math.pi * (1.0 if float(X[1, 0] - X[0, 1]) > 0 else -1.0)
     if size > 1e-6:  # the frame in which X is that rotation
-        eigen, vectors = torch.linalg.eig(X)
-        del eigen
-        v = vectors[:, 0] if float((vectors[0, 0].conj() * vectors[1, 0]).imag) > 0 else vectors[:, 1]
-        p = _phase(psi, v, winding)
+        p = _phase(psi, _forward(X), winding)
     return _reached(aspects, "exceptional", winding, -float(winding**2), spin if size > 1e-6 else 0.0, p)
 
 
@@ -109,6 +103,12 @@ def _parabolic(aspects: Any, psi: Tensor, M: Tensor, dual: float) -> Orbit:
         return Orbit("parabolic", winding, None, None)
     p = 2 * math.pi * (F[:-1] - F[0]) / round_once - circle(aspects.N, F)
     return _reached(aspects, "parabolic", 0, 0.0, dual / (2 * math.pi**2), p)
+
+
+def _forward(M: Float[Tensor, "2 2"]) -> Tensor:
+    """The eigenvector whose solution turns forward: its Wronskian with its conjugate is positive."""
+    vectors = torch.linalg.eig(M)[1]
+    return vectors[:, 0] if float((vectors[0, 0].conj() * vectors[1, 0]).imag) > 0 else vectors[:, 1]
 
 
 def _turns(psi: Float[Tensor, "n 2 2"], v: Float[Tensor, " 2"]) -> float:

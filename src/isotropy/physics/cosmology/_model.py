@@ -13,7 +13,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.errors import DomainError, DtypeError, ShapeError
-from isotropy.physics.cosmology._units import GYR
+
+LIGHT = 299792.458
+"""km/s, exact by definition."""
+
+GYR = 3.0856775814913673e19 / (365.25 * 86400) / 1e9
+"""Gy: kilometres in a megaparsec (IAU 2015) over seconds in 10^9 Julian years; 977.792."""
 
 Values = Mapping[str, Tensor]
 """Parameters by name: free ones (P, 1), fixed ones (1, 1), so that what depends on these alone is computed once."""
@@ -27,6 +32,7 @@ class Cosmology(ABC):
     """
 
     priors: ClassVar[Mapping[str, tuple[float, float]]] = {}
+    hubble_times: ClassVar[float] = 1.0  # H0 times the age, of models in which it is the same for all parameters
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -145,9 +151,9 @@ class Cosmology(ABC):
     def _proper(self, z: Float[Tensor, " N"], values: Values) -> Float[Tensor, "P N"]:
         """``dl_hat`` without its factor 1 + z_hel."""
 
-    @abstractmethod
     def _age(self, values: Values) -> Float[Tensor, "P one"]:
         """H0 times the age."""
+        return torch.full((1, 1), self.hubble_times, dtype=torch.float64)
 
 
 def sets(params: Tensor | None) -> int:

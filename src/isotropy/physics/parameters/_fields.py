@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from isotropy.errors import DomainError
@@ -31,7 +31,7 @@ class AffineField:
         """The direction at parameters ``(..., p)``, in their units."""
         u = coordinates(theta, self.log)
         v = u @ self.A.to(u).mT + self.b.to(u)
-        return torch.where(_mask(theta, self.log), v * theta, v)
+        return torch.where(listed(theta, self.log), v * theta, v)
 
     def flow(self, theta: Float[Tensor, "... p"], t: float | Tensor) -> Float[Tensor, "... p"]:
         """Where the field carries parameters in time ``t`` (a number, or one for each of ``...``): the orbit."""
@@ -39,7 +39,7 @@ class AffineField:
         time = torch.as_tensor(t, dtype=u.dtype)
         moved = torch.linalg.matrix_exp(time[..., None, None] * self.matrix.to(u))
         end = (moved[..., :-1, :-1] @ u[..., None])[..., 0] + moved[..., :-1, -1]
-        return torch.where(_mask(theta, self.log), end.exp(), end)
+        return torch.where(listed(theta, self.log), end.exp(), end)
 
     @property
     def matrix(self) -> Float[Tensor, "q q"]:
@@ -54,11 +54,10 @@ def coordinates(theta: Tensor, log: tuple[int, ...]) -> Tensor:
         return theta
     if bool((theta[..., list(log)] <= 0).any()):
         raise DomainError("a parameter <= 0 in logarithmic coordinates", "positive ones", "leave it out of log=")
-    mask = _mask(theta, log)
+    mask = listed(theta, log)
     return torch.where(mask, torch.where(mask, theta, 1.0).log(), theta)
 
 
-def _mask(theta: Tensor, log: tuple[int, ...]) -> Tensor:
-    mask = torch.zeros(theta.shape[-1], dtype=torch.bool)
-    mask[list(log)] = True
-    return mask
+def listed(theta: Tensor, log: tuple[int, ...]) -> Bool[Tensor, " p"]:
+    """Which of the parameters are those of ``log``."""
+    return torch.tensor([i in log for i in range(theta.shape[-1])])

@@ -12,7 +12,7 @@ from torch import Tensor
 from isotropy.errors import ShapeError, counted
 from isotropy.groups import LieAlgebra
 from isotropy.linalg import nullspace
-from isotropy.physics.parameters._fields import AffineField, coordinates
+from isotropy.physics.parameters._fields import AffineField, coordinates, listed
 from isotropy.physics.parameters._jacobian import Model, checked, jacobian, whitened
 
 
@@ -66,7 +66,7 @@ def parameter_symmetries(
     rows, independent = list[Tensor](), 0
     for theta, u in zip(thetas, standard, strict=True):
         J = whitened(jacobian(model, theta), weights)
-        J = J * torch.where(_listed(p, logs), theta, 1.0) * spread
+        J = J * torch.where(listed(theta, logs), theta, 1.0) * spread
         independent += int(torch.linalg.matrix_rank(J))
         rows.append((J[:, :, None] * u).flatten(1))
     system = torch.cat(rows)
@@ -93,10 +93,6 @@ def parameter_symmetries(
     return ParameterSymmetries(
         basis, structure, found.gap, realisation=fields, complete=None, note=note, spectrum=found.spectrum
     )
-
-
-def _listed(p: int, logs: tuple[int, ...]) -> Tensor:
-    return torch.tensor([i in logs for i in range(p)])
 
 
 def _reduced(solutions: Float[Tensor, "r q"]) -> Float[Tensor, "r q"]:

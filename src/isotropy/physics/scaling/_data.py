@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import overload
 
+import scipy
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -115,23 +116,15 @@ def _power_law(X: Tensor, y: Tensor) -> PowerLawFit:
     free = n - p - 1
     noise = float(rest.square().sum() / free) ** 0.5
     inverse = torch.linalg.solve_triangular(R, torch.eye(p, dtype=R.dtype), upper=True)
-    width = _quantile(free) * noise * torch.linalg.vector_norm(inverse, dim=1)
+    width = float(scipy.stats.t.ppf(0.975, free)) * noise * torch.linalg.vector_norm(inverse, dim=1)
     pairs = zip(exponents.tolist(), width.tolist(), strict=True)
     intervals = tuple(Estimate(mean, mean - half, mean + half, n=n) for mean, half in pairs)
     constant = math.exp(float(target.mean() - logs.mean(0) @ exponents))
     return PowerLawFit(exponents, intervals, constant, noise, _bend(centred / spread, rest, free))
 
 
-def _quantile(free: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, free))
-
-
 def _bend(logs: Tensor, rest: Tensor, free: int) -> float:
     """The p-value of an F test that squares and products of the logarithms explain nothing of the rest."""
-    from scipy.stats import f
-
     n, p = logs.shape
     products = torch.stack([logs[:, i] * logs[:, j] for i in range(p) for j in range(i + 1)], 1)
     linear = torch.cat([torch.ones(n, 1, dtype=logs.dtype), logs], 1)
@@ -146,7 +139,7 @@ def _bend(logs: Tensor, rest: Tensor, free: int) -> float:
         return 1.0
     explained = float((kept.mT @ rest).square().sum())
     ratio = explained / more / max((total - explained) / (free - more), 1e-300)
-    return float(f.sf(ratio, more, free - more))
+    return float(scipy.stats.f.sf(ratio, more, free - more))
 
 
 def _function(f: Function, X: Tensor, error: float | None) -> FunctionScaling:

@@ -102,7 +102,7 @@ class _Book:
             return self.weight(_arguments(expr)[0])
         if isinstance(expr, sp.Max | sp.Min):
             return self.one_weight(_arguments(expr))
-        if _is_unknown(expr):
+        if isinstance(expr, sp.core.function.AppliedUndef):
             for argument in _arguments(expr):
                 if not isinstance(argument, sp.Symbol):
                     raise SchemaError(f"{expr}, a function of {argument}", "functions of variables, such as u(t, x)")
@@ -143,10 +143,6 @@ def _plus(one: Weights, other: Weights, times: int = 1) -> Weights:
 
 def _arguments(expr: sp.Basic) -> tuple[sp.Expr, ...]:
     return cast(tuple[sp.Expr, ...], expr.args)
-
-
-def _is_unknown(expr: sp.Basic) -> bool:
-    return isinstance(expr, sp.core.function.AppliedUndef)
 
 
 def _terms(side: sp.Expr) -> tuple[sp.Expr, ...]:

@@ -21,6 +21,7 @@ class Likelihood(Protocol):
     """The face of ``SNLikelihood`` that its verbs work on."""
 
     sample: Any
+    offset: Any
     E: float
     one: Tensor
 
@@ -66,6 +67,11 @@ def defined(lik: Likelihood, model: Cosmology, params: Tensor, read: str, outsid
     return values
 
 
+def held(lik: Likelihood) -> float:
+    """How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly."""
+    return 0.0 if isinstance(lik.offset, str) else 1 / lik.offset.sd**2 if hasattr(lik.offset, "sd") else np.inf
+
+
 def posterior(
     lik: Likelihood, model: Cosmology, draws: Draws, random: np.random.RandomState, best: Draws | None = None
 ) -> dict[str, Draws]:
@@ -74,9 +80,6 @@ def posterior(
         distinct, where = np.unique(draws, axis=0, return_inverse=True)  # a walker that stays is computed once
         with torch.no_grad():
             best = lik.best_offset(model, torch.from_numpy(distinct)).numpy()[where.reshape(-1)]
-    prior = getattr(lik, "offset", "")
-    # How sharply a prior holds the offset: not at all, as its standard deviation says, or wholly.
-    held = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
-    spread = random.standard_normal(len(draws)) / np.sqrt(lik.E + held)
+    spread = random.standard_normal(len(draws)) / np.sqrt(lik.E + held(lik))
     columns = {name: draws[:, at] for at, name in enumerate(model.parameters)}
     return {**columns, "offset": best + spread}

@@ -16,7 +16,7 @@ from torch.autograd import forward_ad
 from isotropy.errors import DomainError, SchemaError
 from isotropy.estimate import Estimate
 from isotropy.physics.cosmology import LIGHT, Cosmology
-from isotropy.physics.supernovae._asked import Likelihood, box, defined
+from isotropy.physics.supernovae._asked import Likelihood, box, defined, held
 
 Vector = NDArray[np.float64]
 
@@ -95,13 +95,10 @@ class _Descent:
         self.count += 1
         theta = torch.from_numpy(np.array(x))[None]
         if not bool(self.model.admissible(self.lik.sample.z_cmb, theta)):
-            return np.full(len(self.lik.sample) + self.more, 1e3)  # far worse than any fit: the step is shortened
+            more = not isinstance(self.lik.offset, str)  # a prior is one residual
+            return np.full(len(self.lik.sample) + more, 1e3)  # far worse than any fit: the step is shortened
         with torch.no_grad():
             return self.lik.residuals(self.model, theta)[0].numpy()
-
-    @property
-    def more(self) -> int:
-        return 0 if isinstance(cast(Any, self.lik).offset, str) else 1
 
     def jacobian(self, x: Vector, free: Sequence[int] | None = None) -> Vector:
         """Exact derivatives of the residuals, (M, k), one forward pass for each parameter."""
@@ -232,9 +229,7 @@ def _modes(lik: Likelihood, model: Cosmology, ends: Sequence[tuple[Vector, float
 
 def _offset_error(work: _Descent, x: Vector) -> float:
     """From the information matrix of the parameters and the offset together."""
-    lik = work.lik
-    prior = cast(Any, lik).offset
-    extra = 0.0 if isinstance(prior, str) else 1 / prior.sd**2 if hasattr(prior, "sd") else np.inf
+    lik, extra = work.lik, held(work.lik)
     if extra == np.inf:
         return 0.0
     theta = torch.from_numpy(x)

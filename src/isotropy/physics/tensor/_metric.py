@@ -46,7 +46,7 @@ class Metric:
             raise DomainError(f"coordinates {symbols}", "different ones")
         self.coords, self.n = tuple(symbols), n
         self.field = FunctionField(self.coords, matrix.flat(), _CURVATURE)
-        self.components = _lifted(self.field, matrix)
+        self.components = {at: self.field.lift(entry(matrix, *at)) for at in product(range(n), repeat=2)}
         if any(self.components[i, j] != self.components[j, i] for i in range(n) for j in range(i)):
             raise DomainError("a matrix that is not symmetric", "g[i, j] = g[j, i]", "write both halves")
         if not self.determinant_element:
@@ -245,11 +245,6 @@ class Metric:
         home = home or self.field
         keys = product(range(self.n), repeat=rank)
         return sp.ImmutableDenseNDimArray([home.expr(components.get(key, home.zero)) for key in keys], (self.n,) * rank)
-
-
-def _lifted(home: FunctionField, matrix: sp.Matrix) -> Grid:
-    n = matrix.shape[0]
-    return {(i, j): home.lift(entry(matrix, i, j)) for i in range(n) for j in range(n)}
 
 
 def entry(matrix: sp.Matrix, i: int, j: int) -> sp.Expr:
