@@ -130,9 +130,9 @@ def _child(name: str, reader: Reader, space: Path, seed: int, first: int, end: f
 
 
 def keep(out: Path, name: str, number: int, folder: Path, why: str) -> None:
-    """A fault, to be looked at: the files and the traceback. Of each last line of a traceback one is enough."""
-    lines = why.strip().splitlines()
-    key = hashlib.sha256("".join([*lines[-1:], *lines[-3:-1]]).encode()).hexdigest()[:8]
+    """A fault, to be looked at: the files and the traceback, once for each place and class of error."""
+    lines = [line for line in why.strip().splitlines() if "^" not in line]
+    key = hashlib.sha256("".join([lines[-1].partition(":")[0], *lines[-3:-1]]).encode()).hexdigest()[:8]
     place = out / f"{''.join(c if c.isalnum() else '-' for c in name)}-{key}"
     if not place.exists():
         shutil.copytree(folder, place / "files")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from isotropy.errors import SchemaError, nearest
+from isotropy.errors import IsotropyError, SchemaError, nearest
 
 
 def write_whole(path: Path, content: bytes | Callable[[Path], object], partial: Path | None = None) -> None:
@@ -50,6 +51,30 @@ def cache_folder(kind: str) -> Path | None:
     if named.lower() == "off":
         return None
     return (Path(named) if named else Path(str(pooch.os_cache("isotropy")))) / kind
+
+
+@contextmanager
+def reading(given: str | Path, expected: str, hint: str = "") -> Generator[None]:
+    """What another package raises about the content of a file, as a SchemaError that says its first line.
+
+    Readers of formats fail on damaged files in ways of their own, with errors of any class, or ask for more memory than
+    there is; whatever it is, the file is refused. For calls of such readers, not for our own code.
+
+    >>> import json
+    >>> with reading("a.json", "an object"):
+    ...     json.loads("{")
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.SchemaError: given a.json, which cannot be read: Expecting property name enclosed in double \
+quotes: line 1 column 2 (char 1); expected an object
+    """
+    try:
+        yield
+    except IsotropyError:
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        raise SchemaError(f"{given}, which cannot be read: {said}", expected, hint) from error
 
 
 def no_file(path: str | Path) -> SchemaError:

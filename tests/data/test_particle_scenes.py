@@ -167,7 +167,7 @@ def test_broken_rollouts_are_refused_in_words(tmp_path: Path, write: Write) -> N
             read_rigid_fall(folder)
     (tmp_path / "text").mkdir()
     (tmp_path / "text" / "0.h5").write_text("not HDF5")
-    with pytest.raises(SchemaError, match="cannot open"):
+    with pytest.raises(SchemaError, match="cannot be read"):
         read_rigid_fall(tmp_path / "text")
 
 

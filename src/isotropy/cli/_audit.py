@@ -26,6 +26,7 @@ from isotropy.cli._options import (
     show,
 )
 from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted
+from isotropy.storage import reading
 
 
 @app.command(
@@ -241,11 +242,8 @@ def _of_calculator(calculator: Any, data: str, groups: list[str], name: str, see
 
     if not Path(data).is_file():
         raise SchemaError(f"{data!r} for a calculator", "a file of structures, such as structures.xyz")
-    try:
+    with reading(data, "structures, as in .xyz, .cif or .traj"):
         structures: Any = ase.io.read(data, ":")
-    except Exception as error:  # each format of ase fails in its own way
-        said = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SchemaError(f"{data}, which ase cannot read: {said}", "structures, as in .xyz, .cif or .traj") from error
     return audit_calculator(calculator, structures, groups=",".join(groups), name=name, seed=seed)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from isotropy.data._mirror import File, locate
 from isotropy.data._pictures import Pictures
 from isotropy.errors import SchemaError, counted
+from isotropy.storage import reading
 
 MNIST = File(
     "02-lie-decomposition/mnist_10k.npz",
@@ -135,12 +136,9 @@ def _idx(path: Path, axes: int) -> NDArray[np.uint8]:
 
 def _mat(path: str | Path) -> dict[str, Any]:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
+    with reading(path, "a MAT file up to version 7.2"):
         return loadmat(str(path), squeeze_me=True, struct_as_record=False)
-    except (OSError, ValueError, NotImplementedError, MatReadError) as error:
-        raise SchemaError(f"{path}, which cannot be read", "a MAT file up to version 7.2", str(error)) from error
 
 
 def _field(data: Any, name: str, path: str | Path) -> Any:

@@ -8,28 +8,32 @@ from typing import Any
 import numpy as np
 
 from isotropy.errors import SchemaError, optional_import
+from isotropy.storage import reading
+
+_WHOLE = "a whole HDF5 file"
 
 
 @contextmanager
 def open_hdf5(path: Path) -> Generator[Any, None, None]:
     """A file to be read; raises SchemaError for what is none, MissingExtraError without h5py."""
     h5py = optional_import("h5py", "hdf5")
-    try:
+    with reading(path, _WHOLE):
         file = h5py.File(path, "r")
-    except OSError as error:
-        raise SchemaError(f"{path}, which h5py cannot open ({error})", "a whole HDF5 file") from error
     with file:
         yield file
 
 
 def group_of(file: Any, name: str, path: Any) -> Mapping[str, Any]:
-    """The group of that name; raises SchemaError where there is none."""
-    return _found(file, name, path, f"the group {name}", group=True)
+    """The group of that name; raises SchemaError where there is none, or it is damaged."""
+    with reading(path, _WHOLE):
+        found = _found(file, name, path, f"the group {name}", group=True)
+        return {key: found[key] for key in found}
 
 
 def array_of(file: Any, name: str, path: Any) -> Any:
-    """The array of that name; raises SchemaError where there is none."""
-    return np.asarray(_found(file, name, path, name, group=False))
+    """The array of that name; raises SchemaError where there is none, or it is damaged."""
+    with reading(path, _WHOLE):
+        return np.asarray(_found(file, name, path, name, group=False))
 
 
 def _found(file: Any, name: str, path: Any, said: str, *, group: bool) -> Any:

@@ -20,7 +20,7 @@ from isotropy.data._rows import Rows, along
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted, optional_import
 from isotropy.linalg import Segments
 from isotropy.random import spawn
-from isotropy.storage import no_file
+from isotropy.storage import no_file, reading
 
 _INSIDE = 1e-6  # of a cell vector: what stands on the rim is inside
 
@@ -154,13 +154,8 @@ def read_molecules(
 def frames_of(source: Path | io.StringIO, name: str, format: str | None = None) -> list[Any]:
     """The configurations of a file as ase reads them; raises SchemaError for what it cannot read."""
     ase_io = optional_import("ase.io", "molecules")
-    from ase.io.extxyz import XYZError
-    from ase.io.formats import UnknownFileTypeError
-
-    try:
+    with reading(name, "configurations that ase can read"):
         found = ase_io.read(source, index=":", format=format)
-    except (ValueError, KeyError, IndexError, StopIteration, XYZError, UnknownFileTypeError) as wrong:
-        raise SchemaError(name, "configurations that ase can read", str(wrong)) from wrong
     if not found:
         raise SchemaError(f"{name} without a configuration", "one or more")
     return list(found)

@@ -198,14 +198,14 @@ def _table(path: Path, dtype: type, columns: int | None = None) -> NDArray[Any]:
     if not path.exists():
         raise DataNotFoundError(f"no file {path}", "a folder with NAME_A, NAME_graph_indicator and NAME_graph_labels")
     rows: list[list[float]] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
         if not line.strip():
             continue
         try:
             row = [float(word) for word in line.split(",")]
         except ValueError as error:
             raise SchemaError(f"line {number} of {path.name}: {line[:40]!r}", "numbers parted by commas") from error
-        whole = dtype is not np.int64 or all(value.is_integer() for value in row)
+        whole = dtype is not np.int64 or all(value.is_integer() and abs(value) < 2**53 for value in row)
         if len(row) != (columns or len(rows[0] if rows else row)) or not whole or not np.isfinite(row).all():
             raise SchemaError(f"line {number} of {path.name}: {line[:40]!r}", f"{columns or 'equally many'} numbers")
         rows.append(row)

@@ -110,7 +110,7 @@ def _of_file(path: Path) -> Float[Tensor, "V N 3"]:
         )  # fmt: skip
     if not poses:
         raise SchemaError(f"{path.name} with {told}", "an array (V, N, 3), or one (N, 3) for each pose")
-    return torch.from_numpy(_numbers(path, np.stack(list(poses.values()))))
+    return torch.from_numpy(np.stack([_numbers(path, pose) for pose in poses.values()]))
 
 
 def _numbers(path: Path, array: np.ndarray) -> np.ndarray:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from isotropy.data.parts import open_archive
 from isotropy.data.render import MultiViewDataset, check_images, latents
 from isotropy.data.render.latents import rotation
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted
@@ -292,7 +292,7 @@ class AnglesWarning(UserWarning):
 def _arrays(path: str | Path) -> tuple[Tensor, Tensor]:
     """Images and latents as they stand; raises SchemaError for arrays that hold no numbers."""
     found: list[Tensor] = []
-    with np.load(path, allow_pickle=False) as file:
+    with open_archive(Path(path)) as file:
         for name in ("images", "latents"):
             if name not in file.files:
                 raise SchemaError(f"no array {name} in {path}", "the arrays images and latents")

@@ -11,6 +11,7 @@ from torch import Tensor
 from isotropy.data.render._multi_view import MultiViewDataset
 from isotropy.errors import SchemaError
 from isotropy.random import derive
+from isotropy.storage import reading
 
 
 def read_3diebench(folder: str | Path, size: int | None = None, n_views: int | None = None) -> MultiViewDataset:
@@ -34,15 +35,11 @@ def read_3diebench(folder: str | Path, size: int | None = None, n_views: int | N
         images.append([])
         latents.append([])
         for k in range(count):
-            try:
+            with reading(f"view {k} of {path}", "a picture and 7 numbers"):
                 with Image.open(path / f"image_{k}.jpg") as opened:
                     picture = opened.convert("RGB") if size is None else opened.convert("RGB").resize((size, size))
                 images[-1].append(torch.from_numpy(np.array(picture)).movedim(-1, 0))
                 latents[-1].append(torch.from_numpy(np.load(path / f"latent_{k}.npy", allow_pickle=False)).double()[:7])
-            except (OSError, ValueError) as error:
-                raise SchemaError(
-                    f"view {k} of {path}, which cannot be read ({error})", "a picture and 7 numbers"
-                ) from error
     counts = {len(pictures) for pictures in images}
     shapes = {tuple(view.shape) for each in (*images, *latents) for view in each}
     if len(counts) > 1 or len(shapes) != 2:  # one of pictures, and one of latents

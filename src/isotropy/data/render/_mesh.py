@@ -17,6 +17,7 @@ from isotropy.data._shapes import THINGS
 from isotropy.errors import DomainError, DtypeError, ShapeError, optional_import
 from isotropy.groups import angles_to_matrix
 from isotropy.random import spawn
+from isotropy.storage import reading
 
 Mesh = tuple[Tensor, Tensor]
 """Vertices ``(V, 3)`` and faces ``(F, 3)``, numbers of vertices."""
@@ -145,9 +146,15 @@ def load_meshes() -> dict[str, Mesh]:
 
 
 def read_mesh(path: str | Path) -> Mesh:
-    """A mesh file that trimesh reads (.obj, .ply, .stl, .off), as it is; raises MissingExtraError without it."""
-    loaded = optional_import("trimesh", "render").load(str(path), force="mesh", process=False)
-    return check_mesh((np.asarray(loaded.vertices), np.asarray(loaded.faces)))
+    """A mesh file that trimesh reads (.obj, .ply, .stl, .off), as it is.
+
+    Raises SchemaError for what it cannot read, MissingExtraError without it.
+    """
+    trimesh = optional_import("trimesh", "render")
+    with reading(path, "a mesh, in .obj, .ply, .stl or .off"):
+        loaded = trimesh.load(str(path), force="mesh", process=False)
+        vertices, faces = np.asarray(loaded.vertices), np.asarray(loaded.faces)
+    return check_mesh((vertices, faces))
 
 
 def _primitive(kind: str) -> Mesh:
