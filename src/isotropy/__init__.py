@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from isotropy.frames import symmetrize as symmetrize
     from isotropy.study import load_run as load_run
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _ROOMS = {
     **dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery"),
