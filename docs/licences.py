@@ -51,7 +51,7 @@ def strict(text: str) -> bool:
 
 
 def closure(name: str, extra: str, found: dict[str, Distribution]) -> set[str]:
-    """All packages that ``name[extra]`` needs here, by canonical names; those that are not installed stand in it, too."""
+    """All packages that ``name[extra]`` needs here, by canonical names, those that are not installed too."""
     seen: set[tuple[str, str]] = set()
     todo = [(canonical(name), extra)]
     while todo:
@@ -103,13 +103,13 @@ def main() -> None:
 
 HEAD = """# Licences of what is installed
 
-Isotropy is under Apache-2.0. What pip brings along has licences of its own. In the core none asks more of a user than to keep
-its notice (MPL-2.0 of certifi is about that file alone). These extras hold packages, in bold below, whose licence binds
-whoever *passes on* a program together with them; nobody gets them who does not ask for the extra:
+Isotropy is under Apache-2.0. What pip brings along has licences of its own. In the core none asks more of a user than
+to keep its notice (MPL-2.0 of certifi is about its own files alone). These extras hold packages, in bold below, whose
+licence binds whoever *passes on* a program together with them; nobody gets them who does not ask for the extra:
 
 - `[graph]`: pynauty (GPL-3.0-or-later), a faster order of nodes; without it our own is taken.
 - `[molecules]` and `[peers]`: ase (LGPL-2.1-or-later); `[peers]` also matscipy (LGPL) and python-hostlist (GPL).
-- `[cmb]`: camb (LGPL-3.0).
+- `[cmb]`: camb (LGPL-3.0, and whoever publishes with it is asked to put the paper on arXiv).
 - `[dev]`: checkpoint_schedules (LGPL-3.0), for tests.
 
 Printed from the metadata of installed packages by `python docs/licences.py`; a test looks after the core

@@ -30,8 +30,9 @@ _ROOMS = {
 
 # Packages that people name after a bare import, as the lines do that answers end with.
 _WHOLE = (
-    *("data", "discovery", "frames", "groups", "linalg", "measure", "nn", "optics", "physics", "reps", "soft"),
-    *("testing", "train"),
+    *("comparison", "control", "data", "discovery", "dynamics", "errors", "experiments", "federation", "forcefield"),
+    *("frames", "groups", "linalg", "measure", "nn", "optics", "physics", "report", "represent", "reps", "runs"),
+    *("soft", "study", "testing", "train"),
 )
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -9,7 +9,9 @@ from typing import Any
 from isotropy.testing import check_group
 
 PAGE = Path(__file__).parents[2] / "docs" / "dev" / "add-a-group.md"
-BLOCKS = dict(re.findall(r'^``` \{ \.python title="([^"]+)" \}\n(.*?)^```$', PAGE.read_text(), re.MULTILINE | re.DOTALL))
+BLOCKS = dict(
+    re.findall(r'^``` \{ \.python title="([^"]+)" \}\n(.*?)^```$', PAGE.read_text(), re.MULTILINE | re.DOTALL)
+)
 
 
 def test_a_group_of_ones_own_is_asked_of_data() -> None:
