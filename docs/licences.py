@@ -16,7 +16,12 @@ from packaging.requirements import Requirement
 
 CORE = ""
 # Where the metadata are silent or vague: what the LICENSE file of the package says.
-READ = {"dynesty": "MIT", "matplotlib": "matplotlib (PSF-like)", "checkpoint-schedules": "LGPL-3.0"}
+READ = {
+    "dynesty": "MIT",
+    "matplotlib": "matplotlib (PSF-like)",
+    "checkpoint-schedules": "LGPL-3.0",
+    "matscipy": "LGPL-2.1-or-later",
+}
 _SHORT = {
     "Apache Software License": "Apache-2.0", "Apache License": "Apache-2.0", "Apache 2.0": "Apache-2.0",
     "MIT License": "MIT", "The MIT License (MIT)": "MIT", "BSD License": "BSD", "3-Clause BSD License": "BSD-3-Clause",
@@ -47,7 +52,7 @@ def licence(package: Distribution) -> str:
 
 def strict(text: str) -> bool:
     """Whether a licence asks of whoever passes on a program built with the package to do so under certain terms."""
-    return re.search(r"\bA?L?GPL", text) is not None
+    return re.search(r"\bA?L?GPL|GENERAL PUBLIC", text) is not None
 
 
 def closure(name: str, extra: str, found: dict[str, Distribution]) -> set[str]:
