@@ -24,8 +24,9 @@ HEAD, _, *ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line
 TYPED = re.findall(r"`([^`]+)`", TABLE)
 COMMANDS = sorted({text for text in TYPED if text.startswith("isotropy ")})
 PYTHON = [text for text in TYPED if text.startswith("isotropy.")]
-# What is over in a second or two, once everything is imported.
-QUICK = ("symmetries ", "--parts", "graphs cost", "schema init", "mymodels:net", "mymodels:width", "mymodels:springs")
+# What is over in a second or two; the second row brings imports of its own.
+QUICK = ("schema init", "--parts", "mymodels:net", "mymodels:width")
+SLOWER = ("symmetries ", "graphs cost", "mymodels:springs", "mymodels:limbs", "mymodels:classifier", "mymodels:gnn")
 
 
 def opened(argv: list[str]) -> click.Context:
@@ -83,8 +84,14 @@ def test_its_files_are_made_by_the_page_of_files(files: Path) -> None:
     assert [name for name in named if not (files / name).exists()] == []
 
 
-@pytest.mark.parametrize("command", [text for text in COMMANDS if any(part in text for part in QUICK)])
-def test_its_quick_commands_run(command: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def those(parts: tuple[str, ...]) -> list[str]:
+    return [text for text in COMMANDS if any(part in text for part in parts)]
+
+
+@pytest.mark.parametrize(
+    "command", [*those(QUICK), *(pytest.param(one, marks=pytest.mark.slow) for one in those(SLOWER))]
+)
+def test_its_commands_run_on_these_files(command: str, files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(files)
     if command.startswith("isotropy audit mymodels:net"):
         CliRunner().invoke(app, ["schema", "init", "data.csv", "--force"])
