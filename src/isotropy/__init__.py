@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from isotropy.frames import symmetrize as symmetrize
     from isotropy.study import load_run as load_run
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 _ROOMS = {
     **dict.fromkeys(("discover", "audit", "Discovery", "Audit", "SymmetricRegressor"), "isotropy.discovery"),
@@ -30,8 +30,9 @@ _ROOMS = {
 
 # Packages that people name after a bare import, as the lines do that answers end with.
 _WHOLE = (
-    *("data", "discovery", "frames", "groups", "linalg", "measure", "nn", "optics", "physics", "reps", "soft"),
-    *("testing", "train"),
+    *("comparison", "control", "data", "discovery", "dynamics", "errors", "experiments", "federation", "forcefield"),
+    *("frames", "groups", "linalg", "measure", "nn", "optics", "physics", "report", "represent", "reps", "runs"),
+    *("soft", "study", "testing", "train"),
 )
 
 __all__ = ["__version__", *_ROOMS]  # pyright: ignore[reportUnsupportedDunderAll]
