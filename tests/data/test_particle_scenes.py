@@ -181,9 +181,11 @@ def test_broken_trials_are_refused_in_words(tmp_path: Path, write: Write) -> Non
         ({"static/scale": np.ones((1, 3))}, r"scale \(1, 3\)"),
         ({"frames/0002/objects/rotations": np.ones((2, 3))}, "in all frames"),
         ({"static/mesh/vertices_0": np.zeros((0, 3))}, "no object has a mesh"),
+        ({"static/mesh/vertices_0": np.zeros(4)}, "mesh 0 of 4 and"),
+        ({"static/mesh/faces_0": np.array([[0, 1, 7000]])}, "vertices 0 to 7000"),
     ):
         physion(tmp_path / "b.hdf5", write, **changed)
-        with pytest.raises(SchemaError, match=said):
+        with pytest.raises((SchemaError, DomainError), match=said):
             read_physion(tmp_path / "b.hdf5")
     write(tmp_path / "c.hdf5", {"labels": np.zeros(3)})
     with pytest.raises(SchemaError, match=r"without static/object_ids.*labels"):

@@ -57,7 +57,7 @@ def read_affnist(path: str | Path) -> Pictures:
     Its columns are pictures of 40 x 40, column by column. Raises SchemaError for another file.
     """
     data = _field(_mat(path), "affNISTdata", path)
-    image, label = (np.asarray(_field(vars(data), name, path)) for name in ("image", "label_int"))
+    image, label = (np.asarray(_field(getattr(data, "__dict__", {}), name, path)) for name in ("image", "label_int"))
     if image.ndim != 2 or image.shape[0] != 1600:
         raise SchemaError(f"affNISTdata.image of shape {image.shape} in {Path(path).name}", "(1600, n)")
     x = image.T.reshape(-1, 40, 40)

@@ -158,6 +158,8 @@ def _of_bodies(
     file: Any, path: Any, ids: Any, frames: list[str], points: int, draw: torch.Generator
 ) -> list[Tensor | None]:
     """The particles of each rigid body ``(frames, points, 3)``, None of those without a mesh."""
+    from isotropy.data.render import check_mesh
+
     scale = torch.from_numpy(array_of(file, "static/scale", path)).double()
     moved = [
         tuple(
@@ -181,7 +183,11 @@ def _of_bodies(
         if not len(vertices) or not len(faces):
             tracks.append(None)
             continue
-        own = on_surface(vertices.reshape(-1, 3) * scale[k], faces.reshape(-1, 3), (1, points), draw)[0]
+        if vertices.numel() % 3 or faces.numel() % 3:
+            given = f"{path}: mesh {k} of {vertices.numel()} and {faces.numel()} numbers"
+            raise SchemaError(given, "three for each vertex and each face")
+        vertices, faces = check_mesh((vertices.reshape(-1, 3), faces.reshape(-1, 3)))
+        own = on_surface(vertices * scale[k], faces, (1, points), draw)[0]
         tracks.append(own @ R[:, k].mT + p[:, k, None])
     return tracks
 

@@ -5,6 +5,7 @@ from isotropy.data.render._camera import hsv as hsv
 from isotropy.data.render._folder import read_3diebench as read_3diebench
 from isotropy.data.render._mesh import Family as Family
 from isotropy.data.render._mesh import Mesh as Mesh
+from isotropy.data.render._mesh import check_mesh as check_mesh
 from isotropy.data.render._mesh import load_meshes as load_meshes
 from isotropy.data.render._mesh import normalised as normalised
 from isotropy.data.render._mesh import read_mesh as read_mesh
