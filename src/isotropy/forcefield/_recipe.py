@@ -32,7 +32,7 @@ class Recipe:
     order: int = 3
     interactions: int = 2
     repulsion: bool = True
-    energy: float = 1000.0
+    energy: float = 10.0
     forces: float = 1000.0
     stress: float = 1e5
     batch: int = 5

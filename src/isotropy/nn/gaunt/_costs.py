@@ -85,7 +85,9 @@ class ProductCosts:
         crossing = self._crossing(few, many, size, gradients, itemsize)
         piece = min(self.rows_in_a_piece(form, size, itemsize) or math.inf for form in FORMS)
         # Forward alone, all goes on beyond a piece as in it.
-        found = [(math.inf, few)] if crossing >= piece else [(math.floor(crossing), few), (math.inf, many)]
+        found: list[tuple[float, Method]] = (
+            [(math.inf, few)] if crossing >= piece else [(math.floor(crossing), few), (math.inf, many)]
+        )
         if gradients and piece < math.inf:
             rows = 2 * piece
             last = min(FORMS, key=lambda form: self._seconds(form, size, rows, True, itemsize, many=True))
