@@ -28,7 +28,9 @@ from isotropy.forcefield import Recipe, evaluate_force_field, train_force_field
 from isotropy.nn import ase_calculator, load_force_field
 
 A0 = 3.5898  # of EMT, in Angstrom: volumes are around that
-RECIPE = {"energy": "100"}  # of some meV/atom: forces alone would hardly see the volume
+# EMT's cutoff falls between 4.7 and 5.1 Angstrom; forces alone hardly tell the energies of one number of vacancies from
+# those of another.
+RECIPE = {"r_max": "5.5", "energy": "1000"}
 CELLS = ((3, 3, 2), (3, 3, 3), (2, 2, 2))  # of primitive cells: 18, 27 and 8 atoms
 
 

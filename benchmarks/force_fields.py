@@ -50,7 +50,7 @@ class Entry:
 
 
 ENTRIES = {
-    "ours": Entry("ours", {"channels": 32}),
+    "ours": Entry("ours"),
     "mace-small": Entry("mace", {"num_channels": 64, "max_L": 0}),
     "nequip-small": Entry("nequip", {"preset": "S"}),
     "mace-fast": Entry("mace", {"num_channels": 16, "max_L": 0}),

@@ -154,6 +154,12 @@ def test_free_atoms_beside_configurations_are_their_references(tmp_path: Path, k
         (oxygen("energy=1") + oxygen("REF_energy=2"), SchemaError, "energy in frame 0 and REF_energy in frame 1"),
         (oxygen("energy=1") + oxygen("energy=nan"), DomainError, r"configurations 1 \(counted"),
         (oxygen("energy=1").replace("-2", "inf"), DomainError, "forces that are no finite"),
+        (
+            oxygen("REF_energy=1", "REF_forces") + oxygen('REF_energy=1 REF_forces="1 2 3 4 5 6 7 8 9"', "f"),
+            SchemaError,
+            r"REF_forces of shape \(9,\) in frame 1.*\(2, 3\), a row for each atom",
+        ),
+        (oxygen("E=1", "f") * 2, SchemaError, "without an energy, forces or a stress.*--energy-key"),
     ],
 )
 def test_labels_are_not_dropped_silently(tmp_path: Path, text: str, error: type[Exception], said: str) -> None:

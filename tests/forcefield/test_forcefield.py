@@ -270,7 +270,7 @@ def test_labels_that_only_one_part_has(folder: Path, tmp_path: Path) -> None:
 
 def test_a_repulsion_begins_no_farther_than_a_bond() -> None:
     far = Seen(5.0, ("H", "O"), {"H-H": 4.0, "O-O": 1.2}, 1, 1)
-    assert repelling(far, [1, 8]) == pytest.approx({"H-H": 0.62, "H-O": 0.97, "O-O": 1.2})
+    assert repelling(far, [1, 8]) == pytest.approx({"H-H": 0.62, "H-O": 0.97, "O-O": 1.08})
 
 
 def test_all_that_is_learned_is_in_the_fingerprint(folder: Path) -> None:

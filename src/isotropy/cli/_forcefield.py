@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Resume, Seed, Settings, examples, plain_console, point, settings_of, show
+from isotropy.cli._options import Resume, Seed, Settings, examples, point, settings_of, show
 from isotropy.errors import SchemaError, counted
 
 forcefield = typer.Typer(
@@ -107,7 +107,7 @@ def evaluate(
     from isotropy.forcefield import Keys, evaluate_force_field
 
     found = evaluate_force_field(model, data, keys=Keys(energy_key, forces_key, stress_key), out=out, seed=seed)
-    show(found, found.headline(), found.notes if not plain_console().is_terminal else ())
+    show(found, found.headline())
     point(out)
 
 

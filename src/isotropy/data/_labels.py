@@ -262,7 +262,7 @@ def _refuse_unlabelled(frames: Sequence[Any], labelled: NDArray[np.bool_], where
         raise SchemaError(
             f"{where} without an energy, forces or a stress{told}",
             "energy=... in the second line of each frame, and columns forces:R:3",
-            "energy='NAME', forces='NAME' if they have other names",
+            "energy='NAME', forces='NAME' (--energy-key, --forces-key) if they have other names",
         )
     raise SchemaError(
         f"{counted(len(wrong), 'frame')} without an energy, forces or a stress: {_first(wrong)} (counted from 0)",

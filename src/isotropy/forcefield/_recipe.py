@@ -12,7 +12,7 @@ class Recipe:
     """The sizes of ``GauntForceField``, the weights of ``EnergyForceLoss``, and what ``fit`` needs.
 
     - ``r_max`` in Angstrom, ``channels``, ``L``, ``L_filter``, ``order``, ``interactions``: those of the model.
-    - ``repulsion``: whether nuclei repel each other below the smallest distances of the training data.
+    - ``repulsion``: whether nuclei repel each other below nine tenths of the smallest distances of the training data.
     - ``energy``, ``forces``, ``stress``: weights of the loss; what no configuration knows is left out.
     - ``batch`` configurations at a step, ``rate`` of Adam after ``warmup`` steps, then half a cosine to 0.
     - ``average``: the decay of a moving average of the weights; ``clip`` of the norm of gradients; ``patience``: epochs
@@ -22,11 +22,11 @@ class Recipe:
     Raises DomainError for sizes and rates that are not positive, and other precisions.
 
     >>> Recipe(rate=0.02).channels
-    16
+    32
     """
 
     r_max: float = 5.0
-    channels: int = 16
+    channels: int = 32
     L: int = 1
     L_filter: int = 3
     order: int = 3

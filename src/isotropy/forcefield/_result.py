@@ -78,7 +78,7 @@ class ForceFieldReport(Answer[SetErrors]):
             return ()
         return (
             f"isotropy forcefield evaluate {self.where} test.xyz",
-            f"isotropy forcefield md {self.where} start.xyz --steps 1000 --out {self.where}-md",
+            f"isotropy forcefield md {self.where} start.xyz --steps 1000 --out {self.where}-way.xyz",
             f"atoms.calc = isotropy.nn.ase_calculator(isotropy.nn.load_force_field({self.where!r}))",
         )
 

@@ -27,7 +27,7 @@ from isotropy.nn import (
 )
 from isotropy.nn.parts import edge_lengths, members_of, symbol
 from isotropy.random import derive
-from isotropy.runs import Run, cores, map_jobs
+from isotropy.runs import Run, cores, map_jobs, memory_kept
 from isotropy.study import answering, fingerprint, job_of
 
 _EPOCHS = 100
@@ -182,6 +182,7 @@ def run_dynamics(
     field = load_force_field(model) if isinstance(model, str | Path) else model
     atoms = _last(start) if isinstance(start, str | Path) else start
     atoms.calc = ase_calculator(copy.deepcopy(field).double())
+    memory_kept()  # a sixth of a step was the system's time, for memory that each step gave back
 
     def move(note: Callable[[Any], None] | None = None) -> Motion:
         return moving(

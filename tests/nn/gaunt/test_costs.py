@@ -6,6 +6,7 @@ import math
 import pickle
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -76,6 +77,20 @@ def test_the_order_is_that_of_the_constants() -> None:
     # A form that would win only beyond a piece never does.
     piece = costs(Prices(1.0, 1.0, 0.0), Prices(10.0, 1.0, 0.0), piece=4 * 325)
     assert [(band.method, band.piece) for band in piece.bands(size, False)] == [("grid", 1)]
+
+
+def test_what_is_kept_for_gradients_of_many_pieces_is_counted() -> None:
+    size = Size(6, 6, 12)
+    cheap = costs(Prices(1.0, 1.0, 0.0), Prices(2.0, 0.5, 0.0), piece=1 << 16)
+    assert [band.method for band in cheap.bands(size, True)] == ["grid", "grid_separable"]
+    dear = replace(cheap, kept=1e3)  # order by order more numbers are moved
+    bands = dear.bands(size, True)
+    assert [band.method for band in bands] == ["grid", "grid_separable", "grid"]
+    assert bands[1].rows == 2 * dear.rows_in_a_piece("grid", size) - 1
+    assert [band.method for band in dear.bands(size, False)] == ["grid", "grid_separable"]
+    rows = bands[1].rows + 1
+    assert dear.seconds("grid", size, rows, True) < dear.seconds("grid_separable", size, rows, True)
+    assert ProductCosts.from_json(dear.to_json()) == dear
 
 
 @pytest.mark.parametrize("gradients", [False, True])

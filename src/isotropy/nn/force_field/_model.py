@@ -41,7 +41,7 @@ class GauntForceField(Settled, Constants):
     - ``n_basis`` functions of the distance, with the power ``cutoff`` of their cutoff; ``radial``: hidden widths of the
       network that reads them; ``readout``: that of the last one.
     - ``repulsion``: the distance in Angstrom, by pairs of elements ("H-O"), below which nuclei repel each other as
-      ``Repulsion`` says, so that atoms cannot fuse; ``Seen.cutoffs`` gives the smallest distances of the training data.
+      ``Repulsion`` says, so that atoms cannot fuse; ``Seen.cutoffs`` gives such distances.
     - ``include_odd``: products of three by all paths, through pairs of a proper and a pseudofunction, beside the
       powers; the energy stays a scalar. A step takes 2.3 times as long; by default they are left out.
     - ``generator`` of the start, by default torch's global one.

@@ -26,7 +26,7 @@ class Repulsion(Settled, Constants):
     """The energy Z Z' e^2 / r phi(r / a) of each pair of atoms, faded out towards the distance ``begins`` of its kind.
 
     ``begins``: that distance in Angstrom by pairs of elements, "Cu-Zr" in alphabetical order; a pair that is not named
-    is not repelled. Where it is the smallest distance of the training data, the repulsion is exactly 0 on all of them.
+    is not repelled. Up to the smallest distance of the training data the repulsion is exactly 0 on all of them.
     phi is a sum of four exponentials, a = 0.8854 a0 / (Z^0.23 + Z'^0.23).
     Source: Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Solids (1985).
 

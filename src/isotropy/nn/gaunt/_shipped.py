@@ -13,4 +13,5 @@ SHIPPED = ProductCosts(
         "grid_separable": Prices(280e-6, 5e-6, 270e-6),
     },
     piece=640 << 10,
+    kept=450e-6,
 )
