@@ -57,10 +57,11 @@ def _clouds(file: Path) -> list[tuple[str, Any]]:
         return [(s.comment[:40] or f"{i}", s.positions) for i, s in enumerate(read_xyz(file), 1)]
     if file.suffix != ".npz":
         raise SchemaError(f"{file.name}", "a file .xyz or .npz")
-    import numpy as np
     import torch
 
-    with np.load(file, allow_pickle=False) as arrays:
+    from isotropy.data.parts import open_archive
+
+    with open_archive(file) as arrays:
         if any(arrays[name].ndim != 2 or arrays[name].dtype.kind != "f" for name in arrays.files):
             raise SchemaError(f"{file.name} with {arrays.files}", "arrays (n, d) of floating-point numbers")
         return [(name, torch.from_numpy(arrays[name])) for name in arrays.files]

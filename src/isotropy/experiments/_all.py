@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
-from isotropy.errors import MissingExtraError, counted
+from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.report import Block, Column, Result, Table, Text
 from isotropy.runs import Run
 from isotropy.study import Experiment, Verdict
@@ -97,19 +97,20 @@ def reproduce_all(
 ) -> Reproductions:
     """Runs each experiment in a folder of its own name and tells which claims held; a killed run continues.
 
-    An experiment whose extra is not installed is told and passed over. ``device`` is for those that have one.
+    An experiment that cannot run here, for want of an extra or of data that are named by hand, is told and passed over.
+    ``device`` is for those that have one.
     """
     lines: list[Reproduced] = []
     for name, experiment in experiments.items():
         path = run.path / name
+        fits = device if hasattr(experiment.small, "device") else None
+        config = experiment.configured(full=full, seed=seed, device=fits)
         try:
-            fits = device if hasattr(experiment.small, "device") else None
-            config = experiment.configured(full=full, seed=seed, device=fits)
             with Run(path, resume=path.exists()) as own:
                 own.configure({"experiment": name, "full": full, "seed": seed, **({"device": fits} if fits else {})})
                 result = reproduced(experiment, config, own)
             lines.append(Reproduced(name, tuple(result.claims), result.seconds))
-        except MissingExtraError as missing:
+        except (MissingExtraError, SchemaError) as missing:
             lines.append(Reproduced(name, missing=str(missing)))
     return _written(Reproductions(experiments=tuple(lines), seconds=sum(line.seconds for line in lines)), run)
 
