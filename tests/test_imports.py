@@ -31,7 +31,7 @@ def test_what_is_heavy_waits_for_its_use(line: str) -> None:
 
 
 def test_the_experiments_are_listed_without_any_extra_and_the_one_that_needs_it_is_refused() -> None:
-    extras = ("mujoco", "gymnasium", "networkx", "torch_geometric", "camb", "emcee", "astropy", "ase", "numba", "trimesh")
+    extras = ("mujoco", "gymnasium", "networkx", "torch_geometric", "camb", "emcee", "astropy", "ase", "trimesh")
     say = (
         f"import sys; sys.modules.update(dict.fromkeys({extras})); from isotropy.experiments import REGISTRY; "
         "print(len(REGISTRY)); list(REGISTRY['subequivariant'].trials(REGISTRY['subequivariant'].small))"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.report import Block, Column, Result, Table, Text
 from isotropy.runs import Run
 from isotropy.study import Experiment, Verdict
-
-R = TypeVar("R", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Reproductions(Result):
 
 def reproduced(experiment: Experiment[Any, Any], config: Any, run: Run) -> Any:
     """The result of a configuration of an experiment, written as ``result.json`` and ``report.html``."""
-    return _written(experiment.run(config, run), run)
+    return experiment.run(config, run).write(run.path)
 
 
 def reproduce_all(
@@ -112,10 +110,4 @@ def reproduce_all(
             lines.append(Reproduced(name, tuple(result.claims), result.seconds))
         except (MissingExtraError, SchemaError) as missing:
             lines.append(Reproduced(name, missing=str(missing)))
-    return _written(Reproductions(experiments=tuple(lines), seconds=sum(line.seconds for line in lines)), run)
-
-
-def _written(result: R, run: Run) -> R:
-    result.to_json(run.path / "result.json")
-    result.report(run.path / "report.html")
-    return result
+    return Reproductions(experiments=tuple(lines), seconds=sum(line.seconds for line in lines)).write(run.path)

@@ -1,7 +1,6 @@
 """One network of one method on one setting: a pure job, trained by the one loop of ``isotropy.train``."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -66,7 +65,7 @@ def train_job(
         "validation": history.best,
         "train": history.rows[-1]["loss"],
         "parameters": size(model),
-        "traces": [asdict(trace) for trace in _strengths(constraints, f"{Method(method, argument).name}, {where}")],
+        "traces": _strengths(constraints, f"{Method(method, argument).name}, {where}"),
     }
 
 
