@@ -6,16 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from isotropy.cli._app import app
+from isotropy.cli._app import commands
 from isotropy.cli._options import examples, print_table
 from isotropy.errors import SchemaError
 
-frames = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Axes, ties and number of poses of clouds of points.",
-)
-app.add_typer(frames, name="frames")
+frames = commands("frames", "Axes, ties and number of poses of clouds of points.")
 
 
 @frames.command(
