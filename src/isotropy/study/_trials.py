@@ -94,7 +94,7 @@ def job(function: Callable[Concatenate[Run, P], Outcome]) -> Callable[Concatenat
                 arguments[name] = from_json(dict(cast(Mapping[str, Any], value)), hints[name], name)
         found = dict(function(run, *positional, **arguments))
         if "traces" in found:
-            found["traces"] = [asdict(trace) if is_dataclass(trace) else trace for trace in found["traces"]]
+            found["traces"] = [asdict(cast(Any, one)) if is_dataclass(one) else one for one in found["traces"]]
         return {**found, "seconds": time.process_time() - began}
 
     return called
