@@ -15,7 +15,7 @@ from isotropy.comparison._fold import folds_by_method
 from isotropy.comparison._methods import Budget, Method, kinds_of, methods_of
 from isotropy.comparison._own import Own, one_hot
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import Outcomes, comparison_of
+from isotropy.comparison._table import Outcomes, comparison_of, largest_class
 from isotropy.comparison._training import folds_of, train_fold
 from isotropy.comparison._within import held_to
 from isotropy.data import Dataset, Pictures, Tabular, Types
@@ -175,16 +175,13 @@ def judged(
     Raises DomainError where the plain network, to which all are compared, did not converge.
     """
     data = {**told_of(dataset), "units": int(problem.unit.max()) + 1}
-    notes = (*_notes(dataset, problem), *([_largest_class(problem)] if own.classes else []))
+    notes = _notes(dataset, problem)
+    if own.classes:
+        notes.append(largest_class(float(problem.y.mean(0).max()), "rows"))
     fold = folds_of(problem, budget.folds)
     return comparison_of(
-        data, listed, found, fold, problem.unit, problem.candidates, budget, squared=not own.loss, notes=notes
+        data, listed, found, fold, problem.unit, problem.candidates, budget, squared=not own.loss, notes=tuple(notes)
     )
-
-
-def _largest_class(problem: Problem) -> str:
-    share = float(problem.y.mean(0).max())
-    return f"{100 * share:.1f} % of the rows are of the most frequent class: the accuracy of who always says so."
 
 
 def _notes(dataset: Dataset, problem: Problem) -> list[str]:

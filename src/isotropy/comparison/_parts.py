@@ -16,7 +16,7 @@ from isotropy.comparison._fold import folds_by_method
 from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._part_training import CLOUDS, PART_KINDS, PartKind, train_parts
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import comparison_of
+from isotropy.comparison._table import comparison_of, largest_class
 from isotropy.comparison._training import folds_of_units
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames import discover_parts
@@ -194,8 +194,5 @@ def _notes(x: Tensor, classes: Tensor | None, found: Tensor | None) -> tuple[str
         many = counted(int(found.max()) + 1, "part")
         notes.append(f"{many} were found in {min(_POSES, len(x))} of the clouds, without their targets.")
     if classes is not None:
-        share = float(torch.bincount(classes.flatten()).max()) / classes.numel()
-        notes.append(
-            f"{100 * share:.1f} % of the points are of the most frequent class: the accuracy of who always says so."
-        )
+        notes.append(largest_class(float(torch.bincount(classes.flatten()).max()) / classes.numel(), "points"))
     return tuple(notes)

@@ -21,7 +21,7 @@ from isotropy.comparison._picture_training import (
     why_missing,
 )
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import comparison_of
+from isotropy.comparison._table import comparison_of, largest_class
 from isotropy.data import Pictures
 from isotropy.errors import SchemaError, counted
 from isotropy.reps import Field, Scalar, Schema, written_type
@@ -91,13 +91,8 @@ def compare_pictures(
             "name": pictures.name, "rows": len(pictures), "units": len(pictures),
             "inputs": written_type(types.x), "targets": written_type(types.y), "pictures": f"{height} x {width}",
         }  # fmt: skip
-        share = float(counts.max()) / len(pictures)
-        said = (
-            f"{100 * share:.1f} % of the pictures are of the most frequent class: the accuracy of who says always so."
-        )
-        result = comparison_of(
-            data, listed, found, fold, torch.arange(len(pictures)), asked, budget, notes=(*pictures.notes, said)
-        )
+        notes = (*pictures.notes, largest_class(float(counts.max()) / len(pictures), "pictures"))
+        result = comparison_of(data, listed, found, fold, torch.arange(len(pictures)), asked, budget, notes=notes)
         return answer.write(replace(result, **answer.stamp()))
 
 
