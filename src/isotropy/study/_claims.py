@@ -50,7 +50,8 @@ class Claim(Generic[R]):
 class Value(Generic[R]):
     """A number that is read from a result, of the ``tasks`` named; values are divided and subtracted like numbers.
 
-    >>> abs(Value(lambda result: 2.0) - 3)(None)
+    >>> from isotropy.study import Traced
+    >>> abs(Value(lambda result: 2.0) - 3)(Traced())
     1.0
     """
 
