@@ -28,3 +28,14 @@ def test_what_is_heavy_waits_for_its_use(line: str) -> None:
     say = f"{line}; import json, sys; print(json.dumps(list(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", say], check=True, capture_output=True, text=True)
     assert not FORBIDDEN[line] & set(json.loads(found.stdout))
+
+
+def test_the_experiments_are_listed_without_any_extra_and_the_one_that_needs_it_is_refused() -> None:
+    extras = ("mujoco", "gymnasium", "networkx", "torch_geometric", "camb", "emcee", "astropy", "ase", "trimesh")
+    say = (
+        f"import sys; sys.modules.update(dict.fromkeys({extras})); from isotropy.experiments import REGISTRY; "
+        "print(len(REGISTRY)); list(REGISTRY['subequivariant'].trials(REGISTRY['subequivariant'].small))"
+    )
+    found = subprocess.run([sys.executable, "-c", say], check=False, capture_output=True, text=True)
+    assert found.stdout.strip().isdecimal(), found.stderr
+    assert "pip install 'isotropy[control]'" in found.stderr

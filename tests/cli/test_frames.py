@@ -46,6 +46,9 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     for name, word in expected.items():
         code, output = run(str(tmp_path / name))
         assert (code, word in output) == (2, True), output
+    (tmp_path / "damaged.npz").write_text("no archive")
+    code, output = run(str(tmp_path / "damaged.npz"))
+    assert (code, "damaged.npz" in output) == (2, True), output
     np.savez(tmp_path / "image.npz", image=np.zeros((2, 3, 3)))
     for args in ((str(tmp_path / "image.npz"),), (str(tmp_path / "none.xyz"),), ("points.txt",)):
         assert run(*args)[0] == 2

@@ -47,7 +47,7 @@ def test_the_direction_that_a_model_does_not_see(here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arrays", "said"),
-    [({"theta": np.ones((3, 2))}, "thetas"), ({"thetas": np.ones((3, 2), dtype=int)}, "int64"), (None, "no .npz")],
+    [({"theta": np.ones((3, 2))}, "thetas"), ({"thetas": np.ones((3, 2), dtype=int)}, "int64"), (None, "pickled")],
 )
 def test_draws_that_are_none_are_refused(here: Path, arrays: dict[str, np.ndarray] | None, said: str) -> None:
     if arrays is None:

@@ -151,7 +151,7 @@ def test_a_method_that_diverges_is_told(after: int, tmp_path: Path, monkeypatch:
         with torch.no_grad():
             next(network.parameters()).fill_(float("nan"))
 
-    monkeypatch.setattr("isotropy.comparison._picture_training.fit", spoiled)
+    monkeypatch.setattr("isotropy.comparison._fold.fit", spoiled)
     few, turned = blots(12), Candidate("C(4)", parse("C(4)")).as_json()
     with Run(tmp_path / "run") as run:
         run.write(PICTURES, {"x": few.x.contiguous(), "y": few.y, "fold": torch.arange(12) // 2 % 3})

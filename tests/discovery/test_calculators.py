@@ -145,3 +145,6 @@ def test_the_command(tmp_path: Path) -> None:
     assert kept.largest == "E(3)"
     wrong = CliRunner().invoke(app, ["audit", "ase.calculators.emt:EMT", "inertia", "--groups", "E(3)"])
     assert wrong.exit_code != 0
+    beside = CliRunner().invoke(app, [*asked, "--title", "argon", "--memory"])
+    assert beside.exit_code == 2
+    assert "--memory, --title with a calculator" in beside.output

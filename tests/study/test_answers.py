@@ -164,6 +164,17 @@ def test_an_unfinished_comparison_by_a_loss_of_ones_own_takes_no_root() -> None:
     assert (squares.quantity, squares.value) == ("error", 0.5)
 
 
+def test_an_unfinished_comparison_of_pictures_or_parts_has_its_figures() -> None:
+    moved = {"kind": "frames", "candidate": {"group": "C(4)"}, "under": {"group": "C(4)"}}
+    classes = {"diverged": "", "loss": np.full(5, 0.25), "right": np.ones(5)}
+    (pictures,) = _of_comparison([("m:train_pictures", moved, classes)])
+    (parts,) = _of_comparison(
+        [("m:train_parts", {"kind": "frames", "group": "SO(3)"}, {"diverged": "", "loss": np.ones(5)})]
+    )
+    assert (pictures.name, pictures.quantity, pictures.value) == ("frames C(4)", "loss", 0.25)
+    assert (parts.name, parts.quantity, parts.value) == ("frames", "error", 1.0)
+
+
 def test_a_damaged_record_of_what_was_asked_is_named(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("data: inertia\n")
     (tmp_path / "asked.json").write_text("{")

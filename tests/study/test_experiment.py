@@ -304,17 +304,25 @@ def test_all_experiments_run_in_one_folder_and_one_table_counts_their_claims(tmp
         raise MissingExtraError.of("nothing", "none")
         yield
 
+    def unnamed(config: Config) -> Iterator[Trial]:
+        raise SchemaError("no meshes", "a folder of them")
+        yield
+
     never = replace(ANSWERED, name="never", judge=(below("it is cold", of("speed", "step", "theirs"), 0),))
     several = {
         "invented": ANSWERED, "never": never, "lacking": replace(ANSWERED, name="lacking", trials=lacking),
+        "unnamed": replace(ANSWERED, name="unnamed", trials=unnamed),
     }  # fmt: skip
     with Run(tmp_path / "all") as run:
         result = reproduce_all(several, run, seed=0)
     assert [tuple(row.values())[:4] for row in result.rows()] == [
-        ("invented", 4, 0, 0), ("never", 0, 1, 0), ("lacking", 0, 0, 0),
+        ("invented", 4, 0, 0), ("never", 0, 1, 0), ("lacking", 0, 0, 0), ("unnamed", 0, 0, 0),
     ]  # fmt: skip
     assert [claim.text for claim in result.claims if claim.held is False] == ["never: it is cold"]
-    assert result.summary().notes == ("lacking did not run: " + str(MissingExtraError.of("nothing", "none")),)
+    assert result.summary().notes == (
+        "lacking did not run: " + str(MissingExtraError.of("nothing", "none")),
+        "unnamed did not run: given no meshes; expected a folder of them",
+    )
     assert Reproductions.from_json(tmp_path / "all") == result
     finished = {file: file.stat().st_mtime_ns for file in (tmp_path / "all").glob("*/jobs/*")}
     assert finished

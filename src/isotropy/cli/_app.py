@@ -113,6 +113,13 @@ app = typer.Typer(
 )
 
 
+def commands(name: str, what: str) -> typer.Typer:
+    """A command that has commands of its own, ``isotropy NAME ...``."""
+    made = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=what)
+    app.add_typer(made, name=name)
+    return made
+
+
 def _print_version(wanted: bool) -> bool:
     if wanted:
         print(f"isotropy {__version__}")

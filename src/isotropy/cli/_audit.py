@@ -22,8 +22,10 @@ from isotropy.cli._options import (
     check_run,
     examples,
     point,
+    refuse,
     settings_of,
     show,
+    tell,
 )
 from isotropy.errors import IsotropyError, MissingExtraError, SchemaError, counted
 from isotropy.storage import reading
@@ -84,9 +86,8 @@ def audit(
     """
     check_run(out, resume)
     if env is not None:
-        others = {"--schema": schema, "--memory": memory, "--blocks": blocks, "--piecewise": piecewise}
-        for option in (option for option, given in others.items() if given):
-            raise SchemaError(f"{option} with --env", "one of the two")
+        beside = {"--schema": schema, "--title": title, "--memory": memory, "--blocks": blocks}
+        refuse({**beside, "--piecewise": piecewise}, "with --env", "--groups, --set, --seed and --out")
         _environment(env, model, group, setting, seed, out, resume)
         return
     if model is None or data is None:
@@ -99,9 +100,8 @@ def audit(
     from isotropy.represent import is_views_file
 
     if schema is None and is_views_file(data):
-        others = {"--groups": group, "--memory": memory, "--piecewise": piecewise, "--set": setting}
-        for option in (option for option, given in others.items() if given):
-            raise SchemaError(f"{option} with views of objects", "no such option: latents say what moved")
+        beside = {"--groups": group, "--memory": memory, "--piecewise": piecewise, "--set": setting}
+        refuse(beside, "with views of objects", "no such option: latents say what moved")
         _of_encoder(model, data, title, seed, out, resume)
         return
     if not group and piecewise is None:
@@ -116,20 +116,18 @@ def audit(
     if not callable(loaded) and not is_calculator(loaded):
         loaded = loaded.predict  # an estimator
     if is_calculator(loaded):
+        beside = {"--schema": schema, "--set": setting, "--memory": memory, "--piecewise": piecewise, "--title": title}
+        refuse(beside, "with a calculator", "--groups, --seed and --out")
         asked = {"model": model, "data": data, "groups": ",".join(group), "seed": seed}
         with answering(out, resume, asked) as answer:
             found = answer.write(_asked_when(_of_calculator(loaded, data, group, model, seed), answer))
-        show(found, found.headline(), steps=found.next_steps)
-        point(out)
+        tell(found, out, steps=found.next_steps)
         return
     if piecewise is not None:
-        if memory:
-            raise SchemaError("--memory with --piecewise", "one of the two")
-        if settings:
-            raise SchemaError(f"--set {next(iter(settings))} with --piecewise", "no settings: DATA is an .npz")
+        beside = {"--memory": memory, "--set": setting, "--title": title}
+        refuse(beside, "with --piecewise", "--groups, --schema, --seed and --out")
         found = _part_by_part(loaded, data, piecewise, schema, ",".join(group) or "E(3)", model, seed, out, resume)
-        show(found, found.headline(), steps=found.next_steps)
-        point(out)
+        tell(found, out, steps=found.next_steps)
         return
     inputs = rooms.read_inputs(data, schema=schema, seed=seed, **settings)
     inputs = replace(inputs, name=title) if title else inputs
@@ -154,9 +152,7 @@ def _environment(
 
     made = environment(env, **{key: yaml.safe_load(str(value)) for key, value in settings_of(setting).items()})
     found = measure_symmetry(made, ",".join(group) or "SO(2)@z", seed=seed, out=out, resume=resume)
-    headline, *notes = found.sentences
-    show(found, headline, notes)
-    point(out)
+    tell(found, out, found.sentences[1:])
 
 
 def _asked_when(found: Any, answer: Any) -> Any:
@@ -175,8 +171,7 @@ def _of_encoder(model: str, data: str, title: str | None, seed: int, out: Path |
     with answering(out, resume, {"model": model, "data": data, "seed": seed}) as answer:
         found = audit_encoder(encoder, images, poses, seed=seed, name=title or model)
         found = answer.write(_asked_when(found, answer))
-    show(found, found.headline())
-    point(out)
+    tell(found, out)
 
 
 def _part_by_part(

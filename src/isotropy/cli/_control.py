@@ -8,14 +8,11 @@ from typing import Annotated
 
 import typer
 
-from isotropy.cli._app import app
-from isotropy.cli._options import Resume, Seed, Settings, examples, point, settings_of, show
+from isotropy.cli._app import commands
+from isotropy.cli._options import Device, ReportOut, Resume, Seed, Settings, examples, settings_of, tell
 from isotropy.errors import SchemaError
 
-control = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Train a policy for bodies of limbs, and look at it all round."
-)
-app.add_typer(control, name="control")
+control = commands("control", "Train a policy for bodies of limbs, and look at it all round.")
 
 _BODY = "hopper_3_shin, walker_7_full, ...; a family (hopper, walker, humanoid, cheetah); or an MJCF file."
 
@@ -30,11 +27,6 @@ class Policy(StrEnum):
     shared = "shared"
     transformer = "transformer"
     heading_transformer = "heading-transformer"
-
-
-@control.callback()
-def root() -> None:
-    """Train a policy for bodies of limbs, and look at it all round."""
 
 
 @control.command(
@@ -61,7 +53,7 @@ def train(
     size: Annotated[str, typer.Option("--size", help="small; of subequivariant and transformers: or paper.")] = "small",
     bearings: Annotated[int, typer.Option("--bearings", min=1, help="Directions that it is looked at in.")] = 12,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
     seed: Seed = 0,
     resume: Resume = False,
 ) -> None:
@@ -80,8 +72,7 @@ def train(
         minutes=30.0 if steps is None and minutes is None else minutes, seed=seed, resume=resume, bearings=bearings,
         recipe=from_text(Recipe, settings_of(setting), of="the recipe"), device=device,
     )  # fmt: skip
-    show(found, found.headline(), found.sentences[1:], steps=found.next_steps)
-    point(out)
+    tell(found, out, found.sentences[1:], found.next_steps)
 
 
 @control.command(
@@ -101,12 +92,10 @@ def shown(
 
     if len(runs) == 1 and out is None:
         found = Trained.from_json(runs[0])
-        show(found, found.headline(), found.sentences[1:], steps=found.next_steps)
-        point(runs[0])
+        tell(found, runs[0], found.sentences[1:], found.next_steps)
         return
     beside = compare_trained(runs, out=out)
-    show(beside, beside.headline(), beside.sentences[1:])
-    point(out)
+    tell(beside, out, beside.sentences[1:])
 
 
 @control.command(
@@ -120,12 +109,11 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="The directory of a training.")],
     bearings: Annotated[int, typer.Option("--bearings", min=1, help="Directions of the target.")] = 12,
     body: Annotated[list[str], typer.Option("--body", help="Another body than those it was trained on.")] = [],  # noqa: B006
-    out: Annotated[Path | None, typer.Option("--out", help="The directory of the report.")] = None,
+    out: ReportOut = None,
     seed: Seed = 1,
 ) -> None:
     """The returns of a policy without noise, and with the target at so many bearings: the same starts, turned."""
     from isotropy.control import evaluate_trained
 
     found = evaluate_trained(run, bearings=bearings, bodies=body, out=out, seed=seed)
-    show(found, found.headline(), found.sentences[1:])
-    point(out)
+    tell(found, out, found.sentences[1:])

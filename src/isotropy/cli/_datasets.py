@@ -6,12 +6,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from isotropy.cli._app import REFUSED, app
+from isotropy.cli._app import REFUSED, commands
 from isotropy.cli._options import examples, print_table
 from isotropy.errors import counted
 
-datasets = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The data sets that are known by name.")
-app.add_typer(datasets, name="datasets")
+datasets = commands("datasets", "The data sets that are known by name.")
 
 
 @datasets.command("list", epilog=examples("isotropy datasets list", "isotropy datasets list | grep zoo/"))

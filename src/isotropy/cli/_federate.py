@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Out, Resume, Seed, check_run, examples, point, show
+from isotropy.cli._options import Out, Resume, Seed, check_run, examples, tell
 
 
 @app.command(
@@ -33,5 +33,4 @@ def federate(
     from isotropy.federation import federate_files
 
     found = federate_files(config, seed=seed, out=out, resume=resume, engine=engine)
-    show(found, found.headline())
-    point(out)
+    tell(found, out)

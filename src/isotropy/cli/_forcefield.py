@@ -9,14 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from isotropy.cli._app import app
-from isotropy.cli._options import Resume, Seed, Settings, examples, point, settings_of, show
+from isotropy.cli._app import commands
+from isotropy.cli._options import Device, ReportOut, Resume, Seed, Settings, examples, settings_of, tell
 from isotropy.errors import SchemaError, counted
 
-forcefield = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Train a force field, look at its errors, move atoms by it."
-)
-app.add_typer(forcefield, name="forcefield")
+forcefield = commands("forcefield", "Train a force field, look at its errors, move atoms by it.")
 
 EnergyKey = Annotated[str | None, typer.Option("--energy-key", help="What the file calls energies (eV).")]
 ForcesKey = Annotated[str | None, typer.Option("--forces-key", help="What the file calls forces (eV/A).")]
@@ -30,11 +27,6 @@ class Ensemble(StrEnum):
     nve = "nve"
     nvt = "nvt"
     npt = "npt"
-
-
-@forcefield.callback()
-def root() -> None:
-    """Train a force field, look at its errors, move atoms by it."""
 
 
 @forcefield.command(
@@ -60,7 +52,7 @@ def train(
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
     setting: Settings = [],  # noqa: B006  typer copies its defaults
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
     seed: Seed = 0,
     resume: Resume = False,
 ) -> None:
@@ -86,8 +78,7 @@ def train(
         resume=resume,
         seed=seed,
     )
-    show(found, found.headline(), steps=found.next_steps)
-    point(out)
+    tell(found, out, steps=found.next_steps)
 
 
 @forcefield.command(
@@ -97,7 +88,7 @@ def train(
 def evaluate(
     model: Annotated[Path, typer.Argument(help="The directory of a training, or a file of model.save.")],
     data: Annotated[Path, typer.Argument(help="Configurations as ase reads them.")],
-    out: Annotated[Path | None, typer.Option("--out", help="The directory of the report.")] = None,
+    out: ReportOut = None,
     energy_key: EnergyKey = None,
     forces_key: ForcesKey = None,
     stress_key: StressKey = None,
@@ -107,8 +98,7 @@ def evaluate(
     from isotropy.forcefield import Keys, evaluate_force_field
 
     found = evaluate_force_field(model, data, keys=Keys(energy_key, forces_key, stress_key), out=out, seed=seed)
-    show(found, found.headline())
-    point(out)
+    tell(found, out)
 
 
 @forcefield.command(

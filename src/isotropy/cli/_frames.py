@@ -6,16 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from isotropy.cli._app import app
+from isotropy.cli._app import commands
 from isotropy.cli._options import examples, print_table
 from isotropy.errors import SchemaError
 
-frames = typer.Typer(
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    help="Axes, ties and number of poses of clouds of points.",
-)
-app.add_typer(frames, name="frames")
+frames = commands("frames", "Axes, ties and number of poses of clouds of points.")
 
 
 @frames.command(
@@ -57,10 +52,11 @@ def _clouds(file: Path) -> list[tuple[str, Any]]:
         return [(s.comment[:40] or f"{i}", s.positions) for i, s in enumerate(read_xyz(file), 1)]
     if file.suffix != ".npz":
         raise SchemaError(f"{file.name}", "a file .xyz or .npz")
-    import numpy as np
     import torch
 
-    with np.load(file, allow_pickle=False) as arrays:
+    from isotropy.data.parts import open_archive
+
+    with open_archive(file) as arrays:
         if any(arrays[name].ndim != 2 or arrays[name].dtype.kind != "f" for name in arrays.files):
             raise SchemaError(f"{file.name} with {arrays.files}", "arrays (n, d) of floating-point numbers")
         return [(name, torch.from_numpy(arrays[name])) for name in arrays.files]

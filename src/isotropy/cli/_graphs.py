@@ -6,19 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from isotropy.cli._app import app
+from isotropy.cli._app import commands
 from isotropy.cli._options import examples, print_table
 from isotropy.errors import InfeasibleError, SchemaError, counted
 
-graphs = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="What networks on the subgraphs of your graphs cost."
-)
-app.add_typer(graphs, name="graphs")
-
-
-@graphs.callback()
-def root() -> None:
-    """What networks on the subgraphs of your graphs cost."""
+graphs = commands("graphs", "What networks on the subgraphs of your graphs cost.")
 
 
 @graphs.command(

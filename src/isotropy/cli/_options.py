@@ -1,6 +1,6 @@
 """What several commands share: options, the reading of KEY=VALUE, and results on a terminal or as plain text."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -45,8 +45,8 @@ Piecewise = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Equal seeds give equal results.")]
-
-
+Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+ReportOut = Annotated[Path | None, typer.Option("--out", help="The directory of the report.")]
 Title = Annotated[str | None, typer.Option("--title", help="What the data are called in the report.")]
 
 
@@ -66,6 +66,19 @@ def check_run(out: Path | None, resume: bool, engine: Engine | None = None, addr
         raise SchemaError("--resume without --out", "the directory of the interrupted run", "--out DIR --resume")
     if address is not None and engine is not None and engine is not Engine.ray:
         raise SchemaError(f"--address with --engine {engine.value}", "--engine ray")
+
+
+def refuse(options: Mapping[str, object], beside: str, expected: str) -> None:
+    """Raises ``SchemaError`` for options that were given ``beside`` what has no use for them, "with --env" say.
+
+    >>> refuse({"--quick": False, "--noise": "0.1"}, "with graphs", "--groups and --seed")
+    Traceback (most recent call last):
+        ...
+    isotropy.errors.SchemaError: given --noise with graphs; expected --groups and --seed
+    """
+    said = [name for name, value in options.items() if value]
+    if said:
+        raise SchemaError(f"{', '.join(said)} {beside}", expected)
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, object]:
@@ -123,6 +136,12 @@ def show_claims(verdicts: Iterable[Any]) -> None:
 def point(out: Path | None) -> None:
     """Prints where the report is, or how to get one."""
     print(f"\nreport: {out / 'report.html'}" if out else "\nWith --out DIR the report is written there.")
+
+
+def tell(found: Any, out: Path | None, notes: Sequence[str] = (), steps: Sequence[str] = ()) -> None:
+    """Prints an answer with its headline, and where its report is."""
+    show(found, found.headline(), notes, steps=steps)
+    point(out)
 
 
 def print_table(table: Table) -> None:

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
-from isotropy.cli._options import point, show
+from isotropy.cli._options import tell
 from isotropy.errors import SchemaError
 
 
@@ -22,27 +21,24 @@ def unseen(model: str, data: str, out: Path | None, resume: bool) -> None:
     with answering(out, resume, {"model": model, "data": data}) as answer:
         found = which_parameters(predict, thetas, names=names, about=model)
         found = answer.write(replace(found, **{key: answer.stamp()[key] for key in ("date", "command", "settings")}))
-    show(found, found.headline())
-    point(out)
+    tell(found, out)
 
 
 def _draws(path: str) -> tuple[Any, list[str] | None]:
     """The array thetas of an .npz, float64, and the names, where it has them. No pickle is loaded."""
-    import numpy as np
     import torch
+
+    from isotropy.data.parts import open_archive
 
     wanted = "an .npz with an array thetas (K, p): draws of the parameters"
     if not Path(path).is_file():
         raise SchemaError(f"{path!r} beside --parameters", wanted)
-    try:
-        with np.load(path, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
-    except (ValueError, OSError, BadZipFile, AttributeError, TypeError) as error:
-        raise SchemaError(f"{path}, which is no .npz of plain arrays", wanted, "np.savez(path, thetas=...)") from error
+    with open_archive(Path(path)) as held:
+        arrays = {name: held[name] for name in held.files}
     if "thetas" not in arrays:
         raise SchemaError(f"{path} with {', '.join(sorted(arrays)) or 'no arrays'}", wanted)
     thetas = arrays["thetas"]
     if thetas.dtype.kind != "f":
         raise SchemaError(f"thetas of dtype {thetas.dtype}", "floats", "thetas.astype(float)")
     names = [str(name) for name in arrays["names"]] if "names" in arrays else None
-    return torch.from_numpy(thetas.astype(np.float64)), names
+    return torch.from_numpy(thetas.astype("float64")), names

@@ -12,6 +12,8 @@ from isotropy.cli._app import app
 from isotropy.cli._options import point, show, show_claims
 from isotropy.errors import SchemaError
 
+_TOLERANCE = 0.01
+
 
 @app.command(
     short_help="Which symmetries hold in my data, and how far?",
@@ -53,7 +55,7 @@ def discover(
     ] = False,
     tol: Annotated[
         float, typer.Option("--tol", min=0.0, max=1.0, help="Breaking below this share of the signal is negligible.")
-    ] = 0.01,
+    ] = _TOLERANCE,
     noise: Annotated[
         str | None,
         typer.Option(
@@ -80,37 +82,35 @@ def discover(
     task tolerates, what insisting costs. Of graphs with classes (MUTAG and its like, a folder of TUDataset) the
     question is whether the order of nodes counts.
     """
+    of_tables = {"--schema": schema, "--time": time, "--robust": robust}
     if parts:
-        others: dict[str, Any] = {"--groups": groups, "--schema": schema, "--time": time, "--robust": robust}
-        others |= {"--engine": engine, "--workers": workers, "--address": address, "--transforms": transforms}
-        said = [name for name, given in others.items() if given]
-        return _find_parts(data, said, ask.settings_of(setting), noise, out, resume, title, quick, seed)
+        ask.check_run(out, resume)
+        others = {**of_tables, "--groups": groups, "--transforms": transforms, "--tol": tol != _TOLERANCE}
+        others |= {"--engine": engine, "--workers": workers, "--address": address}
+        ask.refuse(others, "with --parts", "--set, --noise, --title and --out beside it")
+        return _find_parts(data, ask.settings_of(setting), noise, out, resume, title, quick, seed)
+    of_tables["--noise"] = noise
+    asked: dict[str, Any] = {"seed": seed, "quick": quick, "tolerance": tol}
+    run: dict[str, Any] = {"out": out, "resume": resume, "workers": workers, "address": address}
     if is_graphs(data):
-        besides: dict[str, Any] = {"--schema": schema, "--noise": noise, "--time": time, "--robust": robust}
-        besides |= {"--transforms": transforms, "--set": setting}
-        _of_graphs(
-            data, [name for name, given in besides.items() if given], title, groups=_named(groups), seed=seed,
-            tolerance=tol, quick=quick, out=out, resume=resume, engine=engine or ask.Engine.serial, workers=workers,
-            address=address,
-        )  # fmt: skip
+        others = {**of_tables, "--transforms": transforms, "--set": setting}
+        ask.refuse(others, "with graphs", "--groups, --seed, --tol, --quick and --out")
+        _of_graphs(data, title, groups=_named(groups), **asked, **run, engine=engine or ask.Engine.serial)
         return
     if is_pictures(data):
-        beside: dict[str, Any] = {"--schema": schema, "--noise": noise, "--time": time, "--robust": robust}
+        ask.refuse(of_tables, "with pictures", "--groups, --transforms, --set, --tol, --quick and --out")
         _of_pictures(
-            data, [name for name, given in beside.items() if given], ask.settings_of(setting), title,
-            groups=_named(groups), transforms=transforms, seed=seed, tolerance=tol, quick=quick, out=out, resume=resume,
-            engine=engine or ask.Engine.process, workers=workers, address=address,
+            "discover", data, ask.settings_of(setting), title, groups=_named(groups), transforms=transforms, **asked,
+            **run, engine=engine or ask.Engine.process,
         )  # fmt: skip
         return
     if transforms is not None:
         raise SchemaError(f"--transforms with {data}", "a folder of pictures, digits or mnist-10k")
     # Processes take longer to start than a quick look has to do.
     engine = engine or (ask.Engine.serial if quick else ask.Engine.process)
-    run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
-    evidence: dict[str, Any] = {"noise": noise, "time": time, "robust": robust}
     _answer(
-        "discover", data, schema, setting, _named(groups), **run, **evidence, seed=seed, quick=quick, tolerance=tol,
-        title=title,
+        "discover", data, schema, setting, title, groups=_named(groups), noise=noise, time=time, robust=robust, **asked,
+        **run, engine=engine,
     )  # fmt: skip
 
 
@@ -125,21 +125,13 @@ def _is_tu_folder(data: str) -> bool:
     return Path(data).is_dir() and any(Path(data).glob("*_A.txt"))
 
 
-def _of_graphs(
-    data: str, others: list[str], title: str | None, *, engine: ask.Engine, out: Path | None, resume: bool,
-    address: str | None, **asked: Any,
-) -> None:  # fmt: skip
-    ask.check_run(out, resume, engine, address)
-    if others:
-        raise SchemaError(f"{', '.join(others)} with graphs", "--groups, --seed, --tol, --quick and --out")
+def _of_graphs(data: str, title: str | None, **asked: Any) -> None:
+    asked = _run_of(**asked)
     from isotropy.data import load_tu, read_tu
     from isotropy.discovery import discover_graphs
 
     graphs = read_tu(data) if _is_tu_folder(data) else load_tu(data)
-    name = title or Path(data).name
-    found = discover_graphs(graphs, name=name, engine=engine.value, out=out, resume=resume, address=address, **asked)
-    show_answer(found)
-    point(out)
+    _tell(discover_graphs(graphs, name=title or Path(data).name, **asked), asked["out"])
 
 
 def is_pictures(data: str) -> bool:
@@ -153,32 +145,20 @@ def is_pictures(data: str) -> bool:
     return data in PICTURE_SETS or (data not in known and Path(data).is_dir())
 
 
-def _of_pictures(
-    data: str, others: list[str], settings: dict[str, object], title: str | None, *, verb: str = "discover",
-    engine: ask.Engine, out: Path | None, resume: bool, address: str | None, **asked: Any,
-) -> None:  # fmt: skip
-    ask.check_run(out, resume, engine, address)
-    if others:
-        own = "--transforms, --set, --tol" if verb == "discover" else "--methods, --set"
-        raise SchemaError(f"{', '.join(others)} with pictures", f"--groups, {own}, --quick and --out")
+def _of_pictures(verb: str, data: str, settings: dict[str, object], title: str | None, **asked: Any) -> None:
+    asked = _run_of(**asked)
     import isotropy
     from isotropy.data import load_pictures
 
     pictures = load_pictures(data, seed=asked["seed"], **settings)
     pictures = replace(pictures, name=title) if title else pictures
-    question = getattr(isotropy, verb)
-    found = question(pictures, engine=engine.value, out=out, resume=resume, address=address, **asked)
-    show_answer(found)
-    point(out)
+    _tell(getattr(isotropy, verb)(pictures, **asked), asked["out"])
 
 
 def _find_parts(
-    data: str, others: list[str], settings: dict[str, object], noise: str | None, out: Path | None, resume: bool,
-    title: str | None, quick: bool, seed: int,
+    data: str, settings: dict[str, object], noise: str | None, out: Path | None, resume: bool, title: str | None,
+    quick: bool, seed: int,
 ) -> None:  # fmt: skip
-    ask.check_run(out, resume)
-    if others:
-        raise SchemaError(f"{', '.join(others)} with --parts", "--set, --noise, --title and --out beside it")
     try:
         deviation = None if noise is None else float(noise)
         if deviation is not None and not math.isfinite(deviation):
@@ -197,8 +177,7 @@ def _find_parts(
     known = (body.part, body.names) if body.names else None
     name = title or Path(data).stem
     run: dict[str, Any] = {"out": out, "resume": resume, "title": name}
-    show_answer(moving_parts(body.views, noise=deviation, known=known, targets=targets, quick=quick, seed=seed, **run))
-    point(out)
+    _tell(moving_parts(body.views, noise=deviation, known=known, targets=targets, quick=quick, seed=seed, **run), out)
 
 
 @app.command(
@@ -263,44 +242,29 @@ def compare(
     of pictures, one sub-folder for each class, or digits. With --piecewise they are clouds with a target for each
     point: classes as whole numbers, or Scalars or Vectors.
     """
-    given = {"--backbone": backbone, "--rate": rate, "--memory": memory}
-    others = [name for name, value in given.items() if value is not None] + ["--loss"] * (loss != "squared")
+    of_tables = {"--backbone": backbone, "--rate": rate is not None, "--memory": memory, "--loss": loss != "squared"}
+    asked: dict[str, Any] = {"methods": methods, "seed": seed, "quick": quick, "out": out, "resume": resume}
+    asked |= {"engine": engine, "workers": workers, "address": address}
     if piecewise is not None:
-        ask.check_run(out, resume, engine, address)
-        for option in [*others, *(["--set"] if setting else [])]:
-            raise SchemaError(f"{option} with --piecewise", "--group, --methods, --quick and --seed")
-        how: dict[str, Any] = {"group": _named(group) or "E(3)", "methods": methods, "seed": seed, "quick": quick}
-        how |= {"engine": engine.value, "workers": workers, "address": address, "out": out, "resume": resume}
-        _of_parts(data, piecewise, schema, title, **how)
+        ask.refuse({**of_tables, "--set": setting}, "with --piecewise", "--groups, --methods, --quick and --seed")
+        _of_parts(data, piecewise, schema, title, group=_named(group) or "E(3)", **asked)
         return
+    if is_graphs(data):
+        instead = f"isotropy discover {data}, whether the order of nodes counts"
+        raise SchemaError(f"the graphs {data}", "rows, pictures, or clouds with --piecewise", instead)
     if is_pictures(data):
-        others += ["--schema"] * (schema is not None)
-        _of_pictures(
-            data, others, ask.settings_of(setting), title, verb="compare", engine=engine, out=out, resume=resume,
-            address=address, groups=_named(group), methods=methods, seed=seed, quick=quick, workers=workers,
-        )  # fmt: skip
+        ask.refuse({**of_tables, "--schema": schema}, "with pictures", "--groups, --methods, --set, --quick and --out")
+        _of_pictures("compare", data, ask.settings_of(setting), title, groups=_named(group), **asked)
         return
-    run: dict[str, Any] = {"out": out, "resume": resume, "engine": engine, "workers": workers, "address": address}
     _answer(
-        "compare",
-        data,
-        schema,
-        setting,
-        _named(group),
-        **run,
-        seed=seed,
-        quick=quick,
-        methods=methods,
-        backbone=backbone,
-        loss=loss,
-        rate=rate,
-        memory=memory,
-        title=title,
-    )
+        "compare", data, schema, setting, title, groups=_named(group), backbone=backbone, loss=loss, rate=rate,
+        memory=memory, **asked,
+    )  # fmt: skip
 
 
 def _of_parts(data: str, parts: str, schema: Path | None, title: str | None, **asked: Any) -> None:
     """The comparison on clouds whose parts are an array of their file, or of a partition that was found."""
+    asked = _run_of(**asked)
     from isotropy.comparison import compare_parts
     from isotropy.data import read_parts
     from isotropy.reps import Cloud
@@ -311,8 +275,8 @@ def _of_parts(data: str, parts: str, schema: Path | None, title: str | None, **a
         raise SchemaError(told, "clouds x of equally many points, and y with a target for each")
     y = clouds.types.y
     rep = (y.rep if isinstance(y, Cloud) else y) if clouds.y.is_floating_point() else None
-    show_answer(compare_parts(clouds.x, clouds.y, clouds.part, rep_out=rep, name=title or Path(data).stem, **asked))
-    point(asked["out"])
+    name = title or Path(data).stem
+    _tell(compare_parts(clouds.x, clouds.y, clouds.part, rep_out=rep, name=name, **asked), asked["out"])
 
 
 def _named(groups: list[str]) -> str | None:
@@ -322,13 +286,15 @@ def _named(groups: list[str]) -> str | None:
     return ",".join(groups) or None
 
 
-def _answer(
-    verb: str, data: str, schema: Path | None, setting: list[str], groups: str | None, *, engine: ask.Engine,
-    out: Path | None, resume: bool, address: str | None, title: str | None, **asked: Any,
-) -> None:  # fmt: skip
-    """Reads the data, puts the question, and shows the answer."""
+def _run_of(*, engine: ask.Engine, out: Path | None, resume: bool, address: str | None, **asked: Any) -> dict[str, Any]:
+    """What a verb is asked, with the options of its run, which are checked."""
     ask.check_run(out, resume, engine, address)
-    settings = ask.settings_of(setting)
+    return {"engine": engine.value, "out": out, "resume": resume, "address": address, **asked}
+
+
+def _answer(verb: str, data: str, schema: Path | None, setting: list[str], title: str | None, **asked: Any) -> None:
+    """Reads the data, puts the question, and shows the answer."""
+    asked, settings = _run_of(**asked), ask.settings_of(setting)
     import isotropy
     from isotropy.data import load, read_times
 
@@ -336,8 +302,10 @@ def _answer(
     dataset = replace(dataset, title=title) if title else dataset
     if asked.get("time") is not None:
         asked["time"] = read_times(data, asked["time"], dataset.types)
-    question = getattr(isotropy, verb)
-    found = question(dataset, groups=groups, engine=engine.value, out=out, resume=resume, address=address, **asked)
+    _tell(getattr(isotropy, verb)(dataset, **asked), asked["out"])
+
+
+def _tell(found: Any, out: Path | None) -> None:
     show_answer(found)
     point(out)
 

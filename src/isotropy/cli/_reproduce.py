@@ -15,7 +15,7 @@ from isotropy.errors import SchemaError, nearest
     short_help="Does it do what the papers say?",
     epilog=examples(
         "isotropy reproduce zoo",
-        "isotropy reproduce frame-averaging --part separation --out runs/e",
+        "isotropy reproduce frame-averaging --part graphs --out runs/e",
         "isotropy reproduce all --out runs/all",
         "isotropy reproduce all --out runs/all --resume",
     ),

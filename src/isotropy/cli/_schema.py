@@ -5,17 +5,11 @@ from typing import Annotated
 
 import typer
 
-from isotropy.cli._app import app
+from isotropy.cli._app import commands
 from isotropy.cli._options import examples
 from isotropy.errors import SchemaError
 
-schema = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="What the columns of a file mean.")
-app.add_typer(schema, name="schema")
-
-
-@schema.callback()
-def _several() -> None:  # with a callback a single command keeps its name
-    """What the columns of a file mean."""
+schema = commands("schema", "What the columns of a file mean.")
 
 
 @schema.command(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from isotropy.cli._app import app
-from isotropy.cli._options import Out, Resume, check_run, examples, point, show
+from isotropy.cli._options import Out, Resume, check_run, examples, tell
 from isotropy.cli._parameters import unseen
 
 
@@ -74,8 +74,7 @@ def symmetries(
     with answering(out, resume, asked) as answer:
         found = ask(formula, independent=_names(independent), dependent=_names(dependent), ansatz=ansatz)
         found = answer.write(replace(found, **answer.stamp()))
-    show(found, found.headline())
-    point(out)
+    tell(found, out)
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -11,17 +11,18 @@ from typing import Any
 from torch import Tensor
 
 from isotropy.comparison._duration import announce
+from isotropy.comparison._fold import folds_by_method
 from isotropy.comparison._methods import Budget, Method, kinds_of, methods_of
 from isotropy.comparison._own import Own, one_hot
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import Outcomes, comparison_of
+from isotropy.comparison._table import Outcomes, comparison_of, largest_class
 from isotropy.comparison._training import folds_of, train_fold
 from isotropy.comparison._within import held_to
 from isotropy.data import Dataset, Pictures, Tabular, Types
 from isotropy.errors import SchemaError
 from isotropy.groups import Window, is_subgroup, parse
 from isotropy.reps import Scalar
-from isotropy.runs import map_jobs
+from isotropy.runs import Job
 from isotropy.study import (
     CandidateLike,
     Problem,
@@ -114,25 +115,19 @@ def compare(
     existing, told = (existing, []) if memory is None else held_to(memory, problem, existing, budget, own)
     with answering(out, resume, settings, problem, began=began) as answer:
         tried = [method for method in existing if not method.missing]
-        jobs = [
-            problem.job(
-                train_fold, kind=method.kind, group=method.group, fold=fold, budget=budget, **own.told, **within
-            )
-            for method in tried
-            for fold in range(budget.folds)
-        ]
-        left = [method for method, job in zip(_each(tried, budget), jobs, strict=True) if not answer.run.has(job.file)]
+
+        def job(method: Method, fold: int) -> Job:
+            asked: dict[str, Any] = {"kind": method.kind, "group": method.group, "fold": fold, "budget": budget}
+            return problem.job(train_fold, **asked, **own.told, **within)
+
+        left = [one for one in tried for fold in range(budget.folds) if not answer.run.has(job(one, fold).file)]
         announce(problem, left, budget, own, engine, workers, progress)
-        outcomes = iter(
-            map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress, description="training")
-        )
-        found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
+        found = folds_by_method(
+            tried, budget.folds, job, answer.run, engine=engine, workers=workers, address=address, progress=progress,
+            description="training",
+        )  # fmt: skip
         result = judged(dataset, problem, existing, found, budget, own)
         return answer.write(replace(result, notes=(*result.notes, *told), **answer.stamp()))
-
-
-def _each(methods: Sequence[Method], budget: Budget) -> list[Method]:
-    return [method for method in methods for _ in range(budget.folds)]
 
 
 def _of_classes(problem: Problem) -> Problem:
@@ -180,16 +175,13 @@ def judged(
     Raises DomainError where the plain network, to which all are compared, did not converge.
     """
     data = {**told_of(dataset), "units": int(problem.unit.max()) + 1}
-    notes = (*_notes(dataset, problem), *([_largest_class(problem)] if own.classes else []))
+    notes = _notes(dataset, problem)
+    if own.classes:
+        notes.append(largest_class(float(problem.y.mean(0).max()), "rows"))
     fold = folds_of(problem, budget.folds)
     return comparison_of(
-        data, listed, found, fold, problem.unit, problem.candidates, budget, squared=not own.loss, notes=notes
+        data, listed, found, fold, problem.unit, problem.candidates, budget, squared=not own.loss, notes=tuple(notes)
     )
-
-
-def _largest_class(problem: Problem) -> str:
-    share = float(problem.y.mean(0).max())
-    return f"{100 * share:.1f} % of the rows are of the most frequent class: the accuracy of who always says so."
 
 
 def _notes(dataset: Dataset, problem: Problem) -> list[str]:

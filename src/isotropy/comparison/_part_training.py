@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from isotropy.comparison._fold import fold_of
 from isotropy.comparison._part_networks import OfCells, PointNetwork
 from isotropy.data import Batches, Moved
 from isotropy.frames.parts import motions_of
@@ -17,11 +18,9 @@ from isotropy.groups import parse
 from isotropy.groups.parts import matrix
 from isotropy.linalg import Segments
 from isotropy.measure import equivariance_error
-from isotropy.optics import measure_peak
 from isotropy.random import derive
 from isotropy.reps import Piecewise, Point, Vector
 from isotropy.runs import Run
-from isotropy.train import Cosine, DivergedError, fit
 
 PartKind = Literal["plain", "augmentation", "frames", "given parts", "found parts"]
 PART_KINDS: tuple[PartKind, ...] = get_args(PartKind)
@@ -56,36 +55,21 @@ def train_parts(
     batches: Any = Batches(table, size, seed=derive(seed, "batches", fold), drop_last=True)
     if kind == "augmentation":
         batches = Moved(batches, _moved(group, vectors), derive(seed, "moved", fold))
-    loss = _entropy if classes else _squares
 
-    def train(count: int) -> None:
-        fit(network, loss, batches, optimizer=torch.optim.Adam(network.parameters(), lr=3e-3), schedule=Cosine(),
-            max_steps=count, seed=derive(seed, "train", fold), progress=False)  # fmt: skip
+    def predict() -> Tensor:
+        pairs = zip(x[there].split(_AT_ONCE), part[there].split(_AT_ONCE), strict=True)
+        return torch.cat([network(*pair) for pair in pairs])
 
-    try:
-        train(budget["steps"])
-    except DivergedError as error:
-        return {"diverged": error.given}
-    trained = time.process_time()
-    network.eval()
-    pairs = zip(x[there].split(_AT_ONCE), part[there].split(_AT_ONCE), strict=True)
-    with torch.no_grad():
-        out = torch.cat([network(*pair) for pair in pairs])
-    predicted = time.process_time()
-    if not bool(out.isfinite().all()):
-        return {"diverged": f"predictions that are not finite in fold {fold + 1}"}
-    judged = _of_classes(out, y[there], y[rows]) if classes else _of_numbers(out * scale, y[there], y[rows], vectors)
-    asymmetry = _asymmetry(network, kind, group, x[there], part[there], held["given"][there], seed, classes, vectors)
-    return {
-        "diverged": "",
-        **judged,
-        "equivariance_error": asymmetry,
-        "seconds": trained - began,
-        "predict_seconds": predicted - trained,
-        "peak_mb": measure_peak(lambda: train(1), [*network.parameters(), *network.buffers()]) / 1e6,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "best_step": budget["steps"],
-    }
+    def judge(out: Tensor) -> dict[str, Any]:
+        seen, true = y[rows], y[there]
+        judged = _of_classes(out, true, seen) if classes else _of_numbers(out * scale, true, seen, vectors)
+        error = _asymmetry(network, kind, group, x[there], part[there], held["given"][there], seed, classes, vectors)
+        return {**judged, "equivariance_error": error}
+
+    return fold_of(
+        network, _entropy if classes else _squares, batches, predict, judge, began=began, rate=3e-3,
+        steps=budget["steps"], seed=seed, fold=fold,
+    )  # fmt: skip
 
 
 def _seen(kind: PartKind, held: Any) -> Int[Tensor, "n N"]:
@@ -158,9 +142,8 @@ def _asymmetry(
         out = network(rows, own)
         return (out.softmax(-1) if classes else out).flatten(0, 1)
 
-    with torch.no_grad():
-        return equivariance_error(
-            ask, parse(group) ** count, x.flatten(0, 1), Piecewise(Point, parts),
-            Piecewise("Vector" if vectors else None, parts), segments=clouds,
-            measure=motions_of(group, 1.0) ** count, n=_ERROR_DRAWS, seed=derive(seed, "asymmetry"),
-        ).mean  # fmt: skip
+    return equivariance_error(
+        ask, parse(group) ** count, x.flatten(0, 1), Piecewise(Point, parts),
+        Piecewise("Vector" if vectors else None, parts), segments=clouds, measure=motions_of(group, 1.0) ** count,
+        n=_ERROR_DRAWS, seed=derive(seed, "asymmetry"),
+    ).mean  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +12,18 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from isotropy.comparison._fold import folds_by_method
 from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._part_training import CLOUDS, PART_KINDS, PartKind, train_parts
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import comparison_of
+from isotropy.comparison._table import comparison_of, largest_class
 from isotropy.comparison._training import folds_of_units
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted
 from isotropy.frames import discover_parts
 from isotropy.frames.parts import check_group
 from isotropy.groups import parse
 from isotropy.reps import Rep, Scalar, Vector, parse_rep
-from isotropy.runs import Job, map_jobs
-from isotropy.study import Candidate, answering, fingerprint
+from isotropy.study import Candidate, answering, fingerprint, job_of
 
 _FOLDS = 3
 _POSES = 6  # more of them hardly change the parts that are found
@@ -92,14 +92,11 @@ def compare_parts(
             held = {"x": (x - x.mean((0, 1))) / size, "y": y, "given": given, "found": same, "fold": fold}
             answer.run.write(CLOUDS, {key: value.contiguous() for key, value in held.items()})
         tried = [method for method in listed if not method.missing]
-        own = {"group": group, "budget": asdict(budget), "vectors": not classes and _is_of(rep, Vector)}
-        jobs = [
-            Job(f"{train_parts.__module__}:{train_parts.__name__}", {"kind": m.kind, "fold": k, **own}, seed)
-            for m in tried
-            for k in range(_FOLDS)
-        ]
-        outcomes = iter(map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress))
-        folds = {method.name: [next(outcomes) for _ in range(_FOLDS)] for method in tried}
+        own: dict[str, Any] = {"group": group, "budget": budget, "vectors": not classes and _is_of(rep, Vector)}
+        folds = folds_by_method(
+            tried, _FOLDS, lambda method, k: job_of(train_parts, seed, kind=method.kind, fold=k, **own), answer.run,
+            engine=engine, workers=workers, address=address, progress=progress,
+        )  # fmt: skip
         count = int(y.max()) + 1 if classes else 0
         data = {
             "name": name or "clouds", "rows": len(x), "units": len(x), "inputs": "Cloud(Point)",
@@ -197,8 +194,5 @@ def _notes(x: Tensor, classes: Tensor | None, found: Tensor | None) -> tuple[str
         many = counted(int(found.max()) + 1, "part")
         notes.append(f"{many} were found in {min(_POSES, len(x))} of the clouds, without their targets.")
     if classes is not None:
-        share = float(torch.bincount(classes.flatten()).max()) / classes.numel()
-        notes.append(
-            f"{100 * share:.1f} % of the points are of the most frequent class: the accuracy of who always says so."
-        )
+        notes.append(largest_class(float(torch.bincount(classes.flatten()).max()) / classes.numel(), "points"))
     return tuple(notes)

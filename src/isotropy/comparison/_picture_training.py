@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
@@ -12,19 +11,19 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from isotropy.comparison._fold import fold_of
 from isotropy.data import Batches, Moved
-from isotropy.errors import DomainError, InfeasibleWarning, IsotropyError
+from isotropy.errors import DomainError, IsotropyError
 from isotropy.frames import MomentFrame
 from isotropy.groups import SO, Group
 from isotropy.measure import equivariance_error
 from isotropy.nn import GroupResNet
-from isotropy.optics import average, measure_peak
+from isotropy.optics import average
 from isotropy.random import derive, spawn
 from isotropy.reps import Field, Scalar
 from isotropy.runs import Run
 from isotropy.soft import Ascent, GroupTransforms, ImageOps, InvarianceConstraint, suggest_bound
 from isotropy.study import Candidate, cross_entropy, picture_network
-from isotropy.train import Cosine, DivergedError, fit
 
 PictureKind = Literal["plain", "TrivialAugment", "augmentation", "constrained", "frames", "coordinates", "layers"]
 PICTURE_KINDS: tuple[PictureKind, ...] = get_args(PictureKind)
@@ -53,8 +52,7 @@ def train_pictures(
     field = Field(x.shape[1] * Scalar)
     began = time.process_time()
     network, view = built(kind, used, x, classes, derive(seed, "fold", fold))
-    steps = budget["steps"]
-    size = min(budget["batch"], len(rows))
+    steps, size = budget["steps"], min(budget["batch"], len(rows))
     batches = _batches(kind, used, field, (x[rows], y[rows]), view, size, derive(seed, "batches", fold))
     constraints: list[Any] = []
     if kind == "constrained":
@@ -63,44 +61,26 @@ def train_pictures(
         transforms = GroupTransforms(used.measured, field)
         constraints = [InvarianceConstraint(transforms, bound, multiplier=Ascent(lr=_DRIVE / steps))]
 
-    def train(count: int) -> None:
-        fit(network, cross_entropy, batches, optimizer=torch.optim.Adam(network.parameters(), lr=2e-3),
-            constraints=constraints, schedule=Cosine(), max_steps=count, seed=derive(seed, "train", fold),
-            progress=False)  # fmt: skip
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", InfeasibleWarning)  # what is out of reach shows in the error
-        try:
-            train(steps)
-        except DivergedError as error:
-            return {"diverged": error.given}
-    trained = time.process_time()
-    network.eval().requires_grad_(False)
-
     def ask(pictures: Tensor) -> Tensor:
         return torch.cat([network(view(part)) for part in pictures.split(_AT_ONCE)])
 
-    with torch.no_grad():
-        scores = torch.cat([ask(part.float() / 255) for part in x[there].split(_AT_ONCE)])
-    predicted = time.process_time()
-    if not bool(scores.isfinite().all()):
-        return {"diverged": f"predictions that are not finite in fold {fold + 1}"}
-    loss = nn.functional.cross_entropy(scores, y[there], reduction="none").double()
-    share = torch.bincount(y[rows], minlength=classes).double() / len(rows)
-    some = x[there][:_ERROR_ROWS].float() / 255
-    network.requires_grad_(True).train()
-    return {
-        "diverged": "",
-        "loss": loss.numpy(),
-        "constant": -share.clamp_min(1e-12).log()[y[there]].numpy(),
-        "right": (scores.argmax(1) == y[there]).double().numpy(),
-        "equivariance_error": _asymmetry(ask, network, Candidate.from_json(under), some, field, classes, seed),
-        "seconds": trained - began,
-        "predict_seconds": predicted - trained,
-        "peak_mb": measure_peak(lambda: train(1), [*network.parameters(), *network.buffers()]) / 1e6,
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "best_step": steps,
-    }
+    def predict() -> Tensor:
+        return torch.cat([ask(part.float() / 255) for part in x[there].split(_AT_ONCE)])
+
+    def judge(scores: Tensor) -> dict[str, Any]:
+        share = torch.bincount(y[rows], minlength=classes).double() / len(rows)
+        some = x[there][:_ERROR_ROWS].float() / 255
+        return {
+            "loss": nn.functional.cross_entropy(scores, y[there], reduction="none").double().numpy(),
+            "constant": -share.clamp_min(1e-12).log()[y[there]].numpy(),
+            "right": (scores.argmax(1) == y[there]).double().numpy(),
+            "equivariance_error": _asymmetry(ask, Candidate.from_json(under), some, field, classes, seed),
+        }
+
+    return fold_of(
+        network, cross_entropy, batches, predict, judge, began=began, rate=2e-3, steps=steps, seed=seed, fold=fold,
+        constraints=constraints,
+    )  # fmt: skip
 
 
 View = Callable[[Tensor], Tensor]
@@ -198,15 +178,11 @@ def _batches(
     return Moved(Batches(rows, size, seed=seed, drop_last=True), seen, seed)
 
 
-def _asymmetry(
-    ask: View, network: nn.Module, under: Candidate, x: Tensor, field: Field, classes: int, seed: int
-) -> float | None:
-    network.eval()
-    with torch.no_grad():
-        return equivariance_error(
-            lambda pictures: ask(pictures).softmax(1), under.measured, x, field, classes * Scalar, n=_ERROR_DRAWS,
-            seed=derive(seed, "asymmetry"), chunk=_AT_ONCE,
-        ).mean  # fmt: skip
+def _asymmetry(ask: View, under: Candidate, x: Tensor, field: Field, classes: int, seed: int) -> float:
+    return equivariance_error(
+        lambda pictures: ask(pictures).softmax(1), under.measured, x, field, classes * Scalar, n=_ERROR_DRAWS,
+        seed=derive(seed, "asymmetry"), chunk=_AT_ONCE,
+    ).mean  # fmt: skip
 
 
 def folds_of_pictures(y: Int[Tensor, " n"], count: int, seed: int) -> Int[Tensor, " n"]:

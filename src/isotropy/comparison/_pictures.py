@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from isotropy.comparison._fold import folds_by_method
 from isotropy.comparison._methods import Budget, Method, kinds_of
 from isotropy.comparison._picture_training import (
     PICTURE_KINDS,
@@ -20,13 +21,13 @@ from isotropy.comparison._picture_training import (
     why_missing,
 )
 from isotropy.comparison._result import Comparison
-from isotropy.comparison._table import comparison_of
+from isotropy.comparison._table import comparison_of, largest_class
 from isotropy.data import Pictures
 from isotropy.errors import SchemaError, counted
 from isotropy.reps import Field, Scalar, Schema, written_type
 from isotropy.reps.parts import permutes_cells
-from isotropy.runs import Job, map_jobs
-from isotropy.study import Candidate, answering, candidates, fingerprint
+from isotropy.runs import Job
+from isotropy.study import Candidate, answering, candidates, fingerprint, job_of
 
 _FOLDS, _FEWEST = 3, 10  # and pictures of a class in each fold
 
@@ -39,18 +40,16 @@ def compare_pictures(
     seed: int = 0,
     quick: bool = False,
     windows: Mapping[str, float] | None = None,
-    engine: str = "serial",
-    workers: int | None = None,
-    address: str | None = None,
     out: str | Path | None = None,
     resume: bool = False,
-    progress: bool | None = None,
+    **how: Any,
 ) -> Comparison:
     """Which way to use a symmetry names the classes of pictures best: error (nats), accuracy, time and memory.
 
     "plain", "TrivialAugment", and for each group "augmentation" (uniform draws), "constrained" (a bound on the loss
     under hard ones), "frames" (a finite group whole, SO(2) by eight angles), "coordinates" (moments) and "layers"
-    (a convolution over the group), where these exist; the others are told with the reason.
+    (a convolution over the group), where these exist; the others are told with the reason. ``how`` is what ``map_jobs``
+    takes.
 
     Raises SchemaError for pictures without groups, of one class, or of a class too small for folds, and for methods
     that are none of these.
@@ -78,33 +77,22 @@ def compare_pictures(
         if not answer.run.has(PICTURES):
             answer.run.write(PICTURES, {"x": pictures.x.contiguous(), "y": pictures.y, "fold": fold})
         by_name = {one.name: one.as_json() for one in asked}
+
+        def job(method: Method, number: int) -> Job:
+            return job_of(
+                train_pictures, seed, kind=method.kind, candidate=by_name.get(method.group, {}), fold=number,
+                under=by_name[method.group or asked[0].name], budget=budget,
+            )  # fmt: skip
+
         tried = [method for method in listed if not method.missing]
-        jobs = [
-            Job(
-                f"{train_pictures.__module__}:{train_pictures.__name__}",
-                {
-                    "kind": method.kind, "candidate": by_name.get(method.group, {}), "fold": number,
-                    "under": by_name[method.group or asked[0].name], "budget": asdict(budget),
-                },
-                seed,
-            )
-            for method in tried
-            for number in range(budget.folds)
-        ]  # fmt: skip
-        outcomes = iter(map_jobs(jobs, answer.run, engine, workers, address=address, progress=progress))
-        found = {method.name: [next(outcomes) for _ in range(budget.folds)] for method in tried}
+        found = folds_by_method(tried, budget.folds, job, answer.run, **how)
         _, _, height, width = pictures.x.shape
         data = {
             "name": pictures.name, "rows": len(pictures), "units": len(pictures),
             "inputs": written_type(types.x), "targets": written_type(types.y), "pictures": f"{height} x {width}",
         }  # fmt: skip
-        share = float(counts.max()) / len(pictures)
-        said = (
-            f"{100 * share:.1f} % of the pictures are of the most frequent class: the accuracy of who says always so."
-        )
-        result = comparison_of(
-            data, listed, found, fold, torch.arange(len(pictures)), asked, budget, notes=(*pictures.notes, said)
-        )
+        notes = (*pictures.notes, largest_class(float(counts.max()) / len(pictures), "pictures"))
+        result = comparison_of(data, listed, found, fold, torch.arange(len(pictures)), asked, budget, notes=notes)
         return answer.write(replace(result, **answer.stamp()))
 
 

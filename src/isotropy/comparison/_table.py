@@ -146,6 +146,11 @@ class _Table:
         )
 
 
+def largest_class(share: float, what: str) -> str:
+    """What an accuracy is to be read beside."""
+    return f"{100 * share:.1f} % of the {what} are of the most frequent class: the accuracy of who always says so."
+
+
 def _divergence(outcomes: Outcomes) -> str:
     """Why a method has no errors, or nothing."""
     return next((f"it did not converge: {o['diverged']}" for o in outcomes if o["diverged"]), "")

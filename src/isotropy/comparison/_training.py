@@ -18,7 +18,7 @@ from isotropy.optics import fit_in_memory, measure_peak
 from isotropy.optics.parts import planner_of
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import Candidate, Problem
+from isotropy.study import Candidate, Problem, size
 from isotropy.train import Batches, Cosine, DivergedError, fit
 
 _VALIDATION, _MOST_VALIDATION = 0.15, 2000
@@ -95,7 +95,7 @@ def _trained(
         "seconds": trained - began,
         "predict_seconds": predicted - trained,
         "peak_mb": peak_of_a_step(kind, problem, candidate, rows[: spend.batch], spend, own, memory) / 1e6,
-        "parameters": sum(p.numel() for p in trainee.core.parameters()),
+        "parameters": size(trainee.core),
         "best_step": 0 if history.best_epoch is None else int(history.rows[history.best_epoch]["step"]),
     }
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
-from isotropy.errors import MissingExtraError, counted
+from isotropy.errors import MissingExtraError, SchemaError, counted
 from isotropy.report import Block, Column, Result, Table, Text
 from isotropy.runs import Run
 from isotropy.study import Experiment, Verdict
-
-R = TypeVar("R", bound=Result)
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,7 @@ class Reproductions(Result):
 
 def reproduced(experiment: Experiment[Any, Any], config: Any, run: Run) -> Any:
     """The result of a configuration of an experiment, written as ``result.json`` and ``report.html``."""
-    return _written(experiment.run(config, run), run)
+    return experiment.run(config, run).write(run.path)
 
 
 def reproduce_all(
@@ -97,24 +95,19 @@ def reproduce_all(
 ) -> Reproductions:
     """Runs each experiment in a folder of its own name and tells which claims held; a killed run continues.
 
-    An experiment whose extra is not installed is told and passed over. ``device`` is for those that have one.
+    An experiment that cannot run here, for want of an extra or of data that are named by hand, is told and passed over.
+    ``device`` is for those that have one.
     """
     lines: list[Reproduced] = []
     for name, experiment in experiments.items():
         path = run.path / name
+        fits = device if hasattr(experiment.small, "device") else None
+        config = experiment.configured(full=full, seed=seed, device=fits)
         try:
-            fits = device if hasattr(experiment.small, "device") else None
-            config = experiment.configured(full=full, seed=seed, device=fits)
             with Run(path, resume=path.exists()) as own:
                 own.configure({"experiment": name, "full": full, "seed": seed, **({"device": fits} if fits else {})})
                 result = reproduced(experiment, config, own)
             lines.append(Reproduced(name, tuple(result.claims), result.seconds))
-        except MissingExtraError as missing:
+        except (MissingExtraError, SchemaError) as missing:
             lines.append(Reproduced(name, missing=str(missing)))
-    return _written(Reproductions(experiments=tuple(lines), seconds=sum(line.seconds for line in lines)), run)
-
-
-def _written(result: R, run: Run) -> R:
-    result.to_json(run.path / "result.json")
-    result.report(run.path / "report.html")
-    return result
+    return Reproductions(experiments=tuple(lines), seconds=sum(line.seconds for line in lines)).write(run.path)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from graphlib import CycleError, TopologicalSorter
 from typing import Final
 
 from matplotlib.figure import Figure
@@ -156,24 +157,18 @@ def covers(edges: Sequence[Edge]) -> list[Edge]:
     for low, high in dict.fromkeys(edges):
         above.setdefault(low, []).append(high)
 
-    def reach(start: str) -> set[str]:
-        seen: set[str] = set()
-        waiting = list(above.get(start, ()))
-        while waiting:
-            node = waiting.pop()
-            if node not in seen:
-                seen.add(node)
-                waiting.extend(above.get(node, ()))
-        return seen
-
-    reachable = {node: reach(node) for node in above}
-    for node, seen in reachable.items():
-        if node in seen:
-            raise DomainError(f"a cycle of inclusions through {node!r}", "a partial order", "merge equal groups")
+    try:
+        order = list(TopologicalSorter(above).static_order())  # the largest groups first
+    except CycleError as error:
+        given = f"a cycle of inclusions through {error.args[1][0]!r}"
+        raise DomainError(given, "a partial order", "merge equal groups") from None
+    reachable: dict[str, set[str]] = {}
+    for node in order:
+        reachable[node] = set[str]().union(*({high, *reachable[high]} for high in above.get(node, ())))
     return [
         (low, high)
         for low, high in dict.fromkeys(edges)
-        if not any(high in reachable.get(other, ()) for other in above[low] if other != high)
+        if not any(high in reachable[other] for other in above[low] if other != high)
     ]
 
 

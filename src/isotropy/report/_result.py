@@ -114,6 +114,12 @@ class Result(ABC):
         kicker = f"Isotropy · {self.kind.replace('_', ' ')}"
         return write_html(self.title(), self.blocks(), path, kicker=kicker, provenance=self.provenance())
 
+    def write(self: R, folder: Path) -> R:
+        """The result itself, with ``result.json`` and the report in a folder."""
+        self.to_json(folder / "result.json")
+        self.report(folder / "report.html")
+        return self
+
 
 def _text_of(source: str | Path) -> str:
     """Text itself, or that of a file; no path is longer than a line or begins with a brace."""

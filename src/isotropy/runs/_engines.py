@@ -22,7 +22,7 @@ import torch
 from threadpoolctl import ThreadpoolController
 
 from isotropy import random
-from isotropy.errors import DomainError, MissingExtraError
+from isotropy.errors import DomainError, MissingExtraError, one_of
 from isotropy.runs._job import Job, outcome_of, store
 from isotropy.runs._progress import progress_bar
 from isotropy.runs._run import Run
@@ -60,8 +60,7 @@ def map_jobs(
     ...     map_jobs([Job("isotropy.runs:echo", {"x": 1}), Job("isotropy.runs:echo", {"x": 2})], run)
     [{'x': 1}, {'x': 2}]
     """
-    if engine not in ENGINES:
-        raise DomainError(f"engine={engine!r}", " | ".join(ENGINES))
+    one_of("engine", engine, ENGINES)
     if threads < 1 or (workers is not None and workers < 1):
         raise DomainError(f"workers={workers}, threads={threads}", "at least one of each")
     workers = max(1, cores() // threads) if workers is None else workers

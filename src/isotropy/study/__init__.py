@@ -12,6 +12,7 @@ from isotropy.study._claims import Verdict as Verdict
 from isotropy.study._claims import at_least as at_least
 from isotropy.study._claims import at_most as at_most
 from isotropy.study._claims import below as below
+from isotropy.study._claims import highest as highest
 from isotropy.study._claims import rising as rising
 from isotropy.study._compression import Compression as Compression
 from isotropy.study._door import dataset_of as dataset_of
@@ -35,6 +36,7 @@ from isotropy.study._scores import Show as Show
 from isotropy.study._scores import Trace as Trace
 from isotropy.study._scores import Traced as Traced
 from isotropy.study._scores import each as each
+from isotropy.study._scores import least as least
 from isotropy.study._scores import merged as merged
 from isotropy.study._scores import moved as moved
 from isotropy.study._scores import of as of

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from isotropy.errors import DomainError, counted
 from isotropy.report import Block, Chip, Column, Result, Table, Text
@@ -47,7 +48,12 @@ class Claim(Generic[R]):
 
 @dataclass(frozen=True)
 class Value(Generic[R]):
-    """A number that is read from a result, of the ``tasks`` named; values are divided and subtracted like numbers."""
+    """A number that is read from a result, of the ``tasks`` named; values are divided and subtracted like numbers.
+
+    >>> from isotropy.study import Traced
+    >>> abs(Value(lambda result: 2.0) - 3)(Traced())
+    1.0
+    """
 
     read: Callable[[R], float]
     tasks: frozenset[str] = frozenset()
@@ -61,8 +67,18 @@ class Value(Generic[R]):
     def __mul__(self, times: float | int) -> Value[R]:
         return Value(lambda r: self(r) * times, self.tasks)
 
-    def __sub__(self, other: Value[R]) -> Value[R]:
-        return Value(lambda r: self(r) - other(r), self.tasks | other.tasks)
+    def __sub__(self, other: Value[R] | Number) -> Value[R]:
+        less = _value(other)
+        return Value(lambda r: self(r) - less(r), self.tasks | less.tasks)
+
+    def __abs__(self) -> Value[R]:
+        return Value(lambda r: abs(self(r)), self.tasks)
+
+
+def highest(values: Iterable[Value[R]]) -> Value[R]:
+    """The largest of several numbers."""
+    all_of = tuple(values)
+    return Value(lambda r: max(value(r) for value in all_of), _tasks(all_of))
 
 
 def below(text: str, one: Value[R] | Number, other: Value[R] | Number) -> Claim[R]:
@@ -83,36 +99,43 @@ def rising(text: str, values: Iterable[Value[R] | Number], digits: int = 4) -> C
 
 def at_most(text: str, values: Value[R] | Iterable[Value[R]], bound: Number) -> Claim[R]:
     """The claim that no number is above ``bound``; raises DomainError for none, of which all would be true."""
-    all_of = _some(text, values)
-    return Claim(
-        text,
-        lambda r: all(value(r) <= bound for value in all_of),
-        lambda r: ", ".join(f"{value(r):.3g}" for value in all_of) + f" <= {bound:g}",
-        _tasks(all_of),
-    )
+    return _bounded(text, values, operator.le, "<=", bound, digits=3)
 
 
 def at_least(text: str, values: Value[R] | Iterable[Value[R]], bound: Number) -> Claim[R]:
     """The claim that no number is below ``bound``; raises DomainError for none, of which all would be true."""
+    return _bounded(text, values, operator.ge, ">=", bound, digits=4)
+
+
+def _bounded(
+    text: str,
+    values: Value[R] | Iterable[Value[R]],
+    holds: Callable[[Number, Number], bool],
+    sign: str,
+    bound: Number,
+    *,
+    digits: int,
+) -> Claim[R]:
     all_of = _some(text, values)
     return Claim(
         text,
-        lambda r: all(value(r) >= bound for value in all_of),
-        lambda r: ", ".join(f"{value(r):.4g}" for value in all_of) + f" >= {bound:g}",
+        lambda r: all(holds(value(r), bound) for value in all_of),
+        lambda r: ", ".join(f"{value(r):.{digits}g}" for value in all_of) + f" {sign} {bound:g}",
         _tasks(all_of),
     )
 
 
 def _some(text: str, values: Value[R] | Iterable[Value[R] | Number]) -> tuple[Value[R], ...]:
     some: Iterable[Value[R] | Number] = (values,) if isinstance(values, Value) else values
-    all_of = tuple(value if isinstance(value, Value) else _constant(value) for value in some)
+    all_of = tuple(map(_value, some))
     if not all_of:
         raise DomainError(f"a claim about no number: {text}", "one number or more")
     return all_of
 
 
-def _constant(number: Number) -> Value[Any]:
-    return Value(lambda result: number)
+def _value(one: Value[R] | Number) -> Value[R]:
+    """A number is the same of every result."""
+    return one if isinstance(one, Value) else Value(lambda result: one)
 
 
 def _tasks(values: Iterable[Value[R]]) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """What experiments record: one number of one method in one setting for each seed, and results that consist of those."""
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -75,6 +76,10 @@ class Scored(Result):
                 return line
         raise KeyError(f"no {method!r} in {setting!r} of {task!r}")
 
+    def lines(self, task: str, pattern: str = "") -> list[Score]:
+        """The lines of a task in whose setting the regular expression ``pattern`` is found."""
+        return [line for line in self.scores if line.task == task and re.search(pattern, line.setting)]
+
     def floor(self, line: Score) -> float | None:
         """What no line of its kind goes below, where that is known."""
         return None
@@ -131,6 +136,10 @@ class Traced(Scored):
 
     traces: tuple[Trace, ...] = ()
 
+    def traced(self, figure: str) -> list[Trace]:
+        """What trainings left for a figure."""
+        return [trace for trace in self.traces if trace.figure == figure]
+
     @classmethod
     def told(cls, config: Any, done: Sequence[tuple[Any, Mapping[str, Any]]]) -> dict[str, Any]:
         first = [outcome.get("traces", ()) for trial, outcome in done if trial.job.seed == config.seed]
@@ -161,6 +170,11 @@ def of(task: str, setting: str, method: str) -> Value[Scored]:
 def worst(task: str, setting: str, method: str) -> Value[Scored]:
     """The largest over seeds."""
     return Value(lambda result: max(result.score(task, setting, method).values), frozenset({task}))
+
+
+def least(task: str, setting: str, method: str) -> Value[Scored]:
+    """The smallest over seeds."""
+    return Value(lambda result: min(result.score(task, setting, method).values), frozenset({task}))
 
 
 def each(

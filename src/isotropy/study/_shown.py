@@ -93,8 +93,8 @@ def bars(
 
     def show(result: Scored) -> Iterator[Block]:
         found: list[Bar] = []
-        for line in result.scores:
-            if line.task != task or (unit and line.unit != unit):
+        for line in result.lines(task):
+            if unit and line.unit != unit:
                 continue
             if not setting or (not isinstance(setting, str) and line.setting in setting):
                 label = f"{line.method}, {setting[line.setting] if isinstance(setting, Mapping) else line.setting}"
@@ -128,10 +128,9 @@ def curves(
 
     def show(result: Scored) -> Iterator[Block]:
         figures: dict[str, dict[str, dict[float, float]]] = {}
-        for line in result.scores:
+        for line in result.lines(task):
             found, label = (line.setting, line.method) if over == "setting" else (line.method, line.setting)
-            match = re.fullmatch(pattern, found) if line.task == task else None
-            if match:
+            if match := re.fullmatch(pattern, found):
                 figure = figures.setdefault(title(match), {})
                 figure.setdefault(label, {})[float(match["x"])] = line.mean
         for name, methods in figures.items():
@@ -160,7 +159,7 @@ def traces(
     """
 
     def show(result: Traced) -> Iterator[Block]:
-        same = [trace for trace in result.traces if trace.figure == figure]
+        same = result.traced(figure)
         drawn = (
             [(name, called, [(trace, trace.name, name) for trace in same]) for name, called in columns.items()]
             if columns
@@ -189,10 +188,9 @@ def parity(figure: str, x: str, y: str, title: str, **block: Any) -> Show:
 
     def show(result: Traced) -> Iterator[Block]:
         trainings: dict[str, list[Points]] = {}
-        for trace in result.traces:
-            if trace.figure == figure:
-                training, _, some = trace.name.rpartition(", ")
-                trainings.setdefault(training, []).append(Points(some, trace.columns[x], trace.columns[y]))
+        for trace in result.traced(figure):
+            training, _, some = trace.name.rpartition(", ")
+            trainings.setdefault(training, []).append(Points(some, trace.columns[x], trace.columns[y]))
         for number, (training, clouds) in enumerate(trainings.items()):
             yield Scatter(clouds, title=title.format(training), diagonal=True, name=f"{figure}-{number}", **block)
 

@@ -80,9 +80,9 @@ def job_of(function: Callable[..., Outcome], seed: int, **arguments: Any) -> Job
 def job(function: Callable[Concatenate[Run, P], Outcome]) -> Callable[Concatenate[Run, P], dict[str, Any]]:
     """Makes a function ``(run, *, seed, plan, ...) -> {name: number}`` at the top of a file one that trials can name.
 
-    Dataclasses among its arguments arrive as the JSON that jobs hold, and ``seconds`` of the processor are added to
-    what it returns: those of the wall would count what else the machine does. Raises ``SchemaError`` for a plan that
-    its type does not know.
+    Dataclasses among its arguments arrive as the JSON that jobs hold, and its ``traces`` leave as such. ``seconds`` of
+    the processor are added to what it returns: those of the wall would count what else the machine does. Raises
+    ``SchemaError`` for a plan that its type does not know.
     """
 
     @functools.wraps(function)
@@ -92,7 +92,9 @@ def job(function: Callable[Concatenate[Run, P], Outcome]) -> Callable[Concatenat
         for name, value in arguments.items():
             if isinstance(value, Mapping) and is_dataclass(hints.get(name)):
                 arguments[name] = from_json(dict(cast(Mapping[str, Any], value)), hints[name], name)
-        found = function(run, *positional, **arguments)
+        found = dict(function(run, *positional, **arguments))
+        if "traces" in found:
+            found["traces"] = [asdict(cast(Any, one)) if is_dataclass(one) else one for one in found["traces"]]
         return {**found, "seconds": time.process_time() - began}
 
     return called

@@ -29,7 +29,7 @@ _WORDS = {
     "unlearned": "tests without a model",
     "curves": "curves along angles",
     "gram": "matrices of derivatives",
-    "train_fold": "networks trained on all folds but one",
+    **dict.fromkeys(("train_fold", "train_pictures", "train_parts"), "networks trained on all folds but one"),
 }
 Piece = tuple[str, dict[str, Any], Any]
 """A finished job: its function, its arguments, its outcome."""
@@ -148,12 +148,14 @@ def unfinished(folder: Path) -> Unfinished:
 def _of_comparison(pieces: Sequence[Piece]) -> list[SoFar]:
     """The held-out error of each way of using a symmetry, over the folds that are finished."""
     losses: dict[str, list[Any]] = {}
-    own = ""
-    for function, arguments, outcome in pieces:
-        if function.endswith(":train_fold") and not outcome["diverged"]:
-            name = " ".join(word for word in (arguments["kind"], arguments["group"]) if word)
-            losses.setdefault(name, []).append(outcome["loss"])
-            own = arguments.get("loss", "")
+    own = False
+    for function, told, outcome in pieces:
+        job = function.partition(":")[2]
+        if job in ("train_fold", "train_pictures", "train_parts") and not outcome["diverged"]:
+            # Of parts the group is the same for all ways.
+            group = "" if job == "train_parts" else told.get("candidate", told).get("group", "")
+            losses.setdefault(f"{told['kind']} {group}".strip(), []).append(outcome["loss"])
+            own = bool(told.get("loss")) or "right" in outcome
     means = {name: float(np.concatenate(each).mean()) for name, each in losses.items()}
     # A loss of one's own is told as it is; squares are told by their root.
     return [

@@ -147,10 +147,7 @@ class Answering:
 
     def write(self, result: R) -> R:
         """The result, with result.json and the report in a directory that is kept."""
-        if self.kept:
-            result.to_json(self.run.path / "result.json")
-            result.report(self.run.path / "report.html")
-        return result
+        return result.write(self.run.path) if self.kept else result
 
 
 @contextmanager

@@ -22,34 +22,32 @@ from isotropy.study import Claim, Scored, Value, at_least, at_most, each, of
 
 
 def _dimensions(result: Scored) -> bool:
-    lines = [line for line in result.scores if line.task == CATALOGUE and line.setting == "dimension"]
+    lines = result.lines(CATALOGUE, "^dimension$")
     return all(line.mean == result.score(CATALOGUE, "literature", line.method).mean for line in lines)
 
 
 def _deflections(result: Scored) -> bool:
-    lines = [line for line in result.scores if line.task == CONES and line.setting.startswith("deflection")]
     return all(
-        abs(line.mean - result.score(CONES, "pi / sqrt(-Theta) - pi", line.method).mean) < 1e-4 for line in lines
+        abs(line.mean - result.score(CONES, "pi / sqrt(-Theta) - pi", line.method).mean) < 1e-4
+        for line in result.lines(CONES, "^deflection")
     )
 
 
 def _cones(result: Scored) -> bool:
     """The antipode is reached without a cone and missed the more, the smaller -Theta is, up to a quarter turn."""
-    lines = [line for line in result.scores if line.task == CONES and line.setting.startswith("aspects")]
-    values = [line.mean for line in lines]
+    values = [line.mean for line in result.lines(CONES, "^aspects")]
     return values[0] < 1e-4 and all(0.05 < value <= 2.0 for value in values[1:])
 
 
 def _c2(G: str) -> Value[Scored]:
-    value = of(SOLUTION, "c2 G", f"finite action, G = {G}")
-    return Value(lambda result: abs(value(result) - 3), value.tasks)
+    return abs(of(SOLUTION, "c2 G", f"finite action, G = {G}") - 3)
 
 
 def _judged(task: str, word: str, wanted: set[str]) -> Callable[[Scored], bool]:
     """Whether these quantities, and no others, have this verdict."""
 
     def holds(result: Scored) -> bool:
-        lines = [line for line in result.scores if line.task == task and line.unit == "verdict"]
+        lines = [line for line in result.lines(task) if line.unit == "verdict"]
         return {line.method for line in lines if line.mean == VERDICTS[word]} == wanted
 
     return holds

@@ -64,7 +64,7 @@ def before_and_after(result: Any) -> Iterator[Block]:
 
 def scattering(result: Any) -> Iterator[Block]:
     """Null lines past the tip of a cone, and the angle between their ends."""
-    lines = [line for line in result.scores if line.task == CONES and line.setting.startswith("deflection")]
+    lines = result.lines(CONES, "^deflection")
     if not lines:
         return
     clouds: list[Points] = []

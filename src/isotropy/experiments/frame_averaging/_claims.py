@@ -3,7 +3,7 @@
 from functools import partial
 
 from isotropy.experiments.frame_averaging._config import GRAPHS, LEARNED, NORMALS, PARTICLES, SETS
-from isotropy.study import Claim, Scored, Value, at_least, at_most, below, each, moved, of, worst
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, each, highest, moved, of, worst
 
 EXACT_NORMALS = ("FA-PointNet", "FA-DGCNN", "FA-Local-PointNet")
 CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
@@ -11,8 +11,7 @@ CANONICAL = ("FA-MLP, canonical", "FA-GIN+ID, canonical")
 
 def _still(method: str) -> Value[Scored]:
     """The largest change of any set's graphs under relabelling."""
-    copies = [worst(GRAPHS, f"{name}, copies", method) for name in SETS]
-    return Value(lambda result: max(value(result) for value in copies), frozenset({GRAPHS}))
+    return highest(worst(GRAPHS, f"{name}, copies", method) for name in SETS)
 
 
 _apart, _learned = partial(each, GRAPHS), partial(each, LEARNED, LEARNED)

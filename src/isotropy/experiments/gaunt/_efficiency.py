@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.benchmark import Timer
 
-from isotropy.errors import DomainError, NonDeterministicError
+from isotropy.errors import NonDeterministicError, one_of
 from isotropy.experiments.gaunt._config import EfficiencyPlan
 from isotropy.experiments.gaunt._steps import clock
 from isotropy.experiments.peers import (
@@ -62,8 +62,7 @@ def efficiency_job(
 
     Raises DomainError for another operation, NonDeterministicError where methods differ.
     """
-    if operation not in OPERATIONS:
-        raise DomainError(f"operation={operation!r}", f"one of {', '.join(map(repr, OPERATIONS))}")
+    one_of("operation", operation, OPERATIONS)
     ways = dict(OPERATIONS[operation](L, plan, seed))
     check_agreement(ways)
     forward, backward = timed(ways, plan)

@@ -80,7 +80,7 @@ def forcefield_job(run: Run, *, seed: int, field: ForceField, plan: ForceFieldPl
         "validation": _errors(model, seen),
         "invariance": {"before": before, "after": invariance(model, known[:8], seed)},
         "dynamics": conserved(moving) if dynamics else {},
-        "traces": [asdict(trace) for trace in traces],
+        "traces": traces,
         "parameters": size(model),
     }
 

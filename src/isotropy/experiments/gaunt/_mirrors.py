@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from isotropy.errors import DomainError
+from isotropy.errors import one_of
 from isotropy.experiments.peers import complete_graphs
 from isotropy.nn import CompleteProduct, GauntConvolution
 from isotropy.nn.parts import DegreeLinear, Dense, ElementLinear, Interaction, RadialBasis
@@ -28,8 +28,7 @@ class ShapeNetwork(nn.Module):
 
     def __init__(self, method: str, kinds: int, classes: int, *, width: int, degree: int, generator: Generator) -> None:
         super().__init__()
-        if method not in METHODS:
-            raise DomainError(f"method={method!r}", "'Gaunt' or 'complete'")
+        one_of("method", method, METHODS)
         self.parts = 1 if method == "Gaunt" else 2
         self.kinds, self.width = kinds, width
         self.basis = RadialBasis(_REACH, _BASIS)

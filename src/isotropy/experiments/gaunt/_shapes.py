@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from isotropy.errors import DomainError
+from isotropy.errors import one_of
 from isotropy.groups import SO
 
 Task = Literal["Tetris", "tetrahedra"]
@@ -55,16 +55,15 @@ def shapes(task: str, copies: int, jitter: float, generator: Generator) -> Shape
     >>> shapes("tetrahedra", 5, 0.1, torch.Generator()).x.shape
     torch.Size([10, 4, 7])
     """
+    one_of("task", task, TASKS)
     if task == "Tetris":
         loc = torch.tensor(_PIECES, dtype=torch.get_default_dtype()).repeat(copies, 1, 1)
         kinds, y = torch.ones(*loc.shape[:2], 1), torch.arange(len(_PIECES)).repeat(copies)
-    elif task == "tetrahedra":
+    else:
         left = torch.tensor(_CORNERS, dtype=torch.get_default_dtype()).expand(copies, -1, -1)
         left = left + jitter * torch.randn(left.shape, generator=generator)
         loc = torch.stack([left, -left], 1).flatten(0, 1)
         kinds, y = torch.eye(4).expand(len(loc), -1, -1), torch.arange(2).repeat(copies)
-    else:
-        raise DomainError(f"task={task!r}", "'Tetris' or 'tetrahedra'")
     return Shapes(torch.cat([loc - loc.mean(1, keepdim=True), kinds], -1), y).turned(generator)
 
 

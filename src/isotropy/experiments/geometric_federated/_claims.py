@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from isotropy.experiments.geometric_federated._config import (
     FEDAVG,
@@ -18,7 +18,7 @@ from isotropy.experiments.geometric_federated._config import (
     POOLED_MORE,
     Config,
 )
-from isotropy.study import Claim, Scored, Value, at_least, at_most, below, of, rising
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, each, highest, of, rising
 
 DRAWN = ("matched", "gaussian")
 HEADS = (POOLED, POOLED_MORE, POOLED_FILLED)
@@ -38,12 +38,12 @@ def _of_labels(settings: list[str]) -> Iterator[Claim[Scored]]:
     if "alpha 0.1" in settings:
         yield at_least(
             "labels: matched or gaussian closes 80 % of the gap between FedAvg and the head of all rows at alpha 0.1",
-            _best(LABELS, "alpha 0.1", DRAWN, lambda r, v: _closed(r, "alpha 0.1", v)),
+            _closed("alpha 0.1", *DRAWN),
             0.80,
         )
         yield at_least(
             "labels: ggeur as published closes 25 % of it",
-            _best(LABELS, "alpha 0.1", ("ggeur",), lambda r, v: _closed(r, "alpha 0.1", v)),
+            _closed("alpha 0.1", "ggeur"),
             0.25,
         )
     for setting in settings:
@@ -93,22 +93,20 @@ def _no_leak(task: str, settings: list[str]) -> Iterator[Claim[Scored]]:
     for setting in settings:
         yield at_most(
             f"{task}, {setting}: nothing is above the heads of all training rows by more than chance (a leak would be)",
-            _best(task, setting, [m for m in METHODS if m not in HEADS], lambda r, v: v)
-            - _best(task, setting, HEADS, lambda r, v: v),
+            highest(each(task, setting, [m for m in METHODS if m not in HEADS])) - highest(each(task, setting, HEADS)),
             CHANCE,
         )
 
 
-def _best(
-    task: str, setting: str, methods: tuple[str, ...] | list[str], read: Callable[[Scored, float], float]
-) -> Value[Scored]:
-    return Value(lambda r: read(r, max(r.score(task, setting, m).mean for m in methods)), frozenset({task}))
+def _closed(setting: str, *modes: str) -> Value[Scored]:
+    """The share of the gap between FedAvg and the head of all rows that the best mode closes; NaN without a gap."""
+    best = highest(each(LABELS, setting, modes))
 
+    def share(result: Scored) -> float:
+        start, end = (result.score(LABELS, setting, method).mean for method in (FEDAVG, POOLED))
+        return (best(result) - start) / (end - start) if end > start else math.nan
 
-def _closed(result: Scored, setting: str, value: float) -> float:
-    """The share of the gap between FedAvg and the head of all rows; NaN where there is none."""
-    start, end = (result.score(LABELS, setting, method).mean for method in (FEDAVG, POOLED))
-    return (value - start) / (end - start) if end > start else math.nan
+    return Value(share, best.tasks)
 
 
 def _winner(result: Scored, task: str, setting: str) -> str:

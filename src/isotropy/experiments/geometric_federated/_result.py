@@ -20,7 +20,7 @@ _TOLD = (
 
 def _office(result: Any) -> Iterator[Block]:
     """A table for each kind of features and each alpha: mean, each domain, and how far these are apart."""
-    settings = [line.setting for line in result.scores if line.task == OFFICE]
+    settings = [line.setting for line in result.lines(OFFICE)]
     for name in dict.fromkeys(", ".join(setting.split(", ")[:2]) for setting in settings):
         columns = {name: "mean"} | {
             setting: setting.removeprefix(f"{name}, ")

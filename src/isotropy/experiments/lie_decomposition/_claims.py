@@ -33,9 +33,8 @@ def _by_samples(result: Scored) -> list[float]:
     """The shares on affine warps, by the number of samples; 8 is the usual one."""
     found = {
         int((re.search(r"\d+", line.method) or [8])[0]): line.mean
-        for line in result.scores
-        if (line.task, line.setting) == (DIGITS, "affine")
-        and re.fullmatch(rf"{CONVOLUTION}(, \d+ samples)?", line.method)
+        for line in result.lines(DIGITS, "^affine$")
+        if re.fullmatch(rf"{CONVOLUTION}(, \d+ samples)?", line.method)
     }
     return [found[n] for n in sorted(found)]
 

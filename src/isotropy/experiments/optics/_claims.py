@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 from isotropy.experiments.optics._config import FINITE, POSES, REVERSIBLE, SPECTRUM, TRANSFORMER, UNEQUAL
 from isotropy.optics.parts import extra_forwards
@@ -13,15 +12,11 @@ KNOWN = {"2,2,2,2": (2576, 64), "1,2,2,2": (456, 8), "2,1,2,2": (56, 4), "2,2,1,
 """Optics with residuals of 1 to 3 elements, and lenses, as the specification counted them."""
 
 
-def _lines(result: Scored, task: str, pattern: str = "") -> list[Score]:
-    return [line for line in result.scores if line.task == task and re.search(pattern, line.setting)]
-
-
 def _components_are_lenses(result: Scored) -> bool:
     def count(setting: str, sets: str) -> float:
         return result.score(FINITE, setting, sets).mean
 
-    methods = {line.method for line in _lines(result, FINITE)}
+    methods = {line.method for line in result.lines(FINITE)}
     return all(
         count("components", sets) == count("lenses", sets) == KNOWN[sets][1]
         and count("components of several lenses", sets) == count("optics without one 2-cell from their lens", sets) == 0
@@ -30,7 +25,7 @@ def _components_are_lenses(result: Scored) -> bool:
 
 
 def _gets_by_the_books(result: Scored) -> bool:
-    for line in _lines(result, SPECTRUM, "gets"):
+    for line in result.lines(SPECTRUM, "gets"):
         n = int(line.setting.split()[0])
         kind, _, detail = line.method.partition(", ")
         expected = {"left": n * (n - 1) // 2, "balanced": int(n * math.log2(n) / 2), "right": n - 1, "": 0}
@@ -42,9 +37,7 @@ def _gets_by_the_books(result: Scored) -> bool:
 
 def _never_worse(result: Scored) -> bool:
     """At the peak of equal segments a plan takes no more than 3 % more operations."""
-    return all(
-        _operations(result, line) >= line.mean / 1.03 for line in _lines(result, UNEQUAL, "^planned.*operations")
-    )
+    return all(_operations(result, line) >= line.mean / 1.03 for line in result.lines(UNEQUAL, "^planned.*operations"))
 
 
 def _operations(result: Scored, planned: Score) -> float:
@@ -53,21 +46,21 @@ def _operations(result: Scored, planned: Score) -> float:
 
 
 def _clearly_better(result: Scored) -> bool:
-    lines = _lines(result, UNEQUAL, "^planned.*operations")
+    lines = result.lines(UNEQUAL, "^planned.*operations")
     return sum(_operations(result, line) > 1.03 * line.mean for line in lines if line.method == "convolutions") >= 2
 
 
 def _predicted(result: Scored) -> bool:
-    return all(0.95 <= line.mean <= 1.05 for line in _lines(result, UNEQUAL, "predicted"))
+    return all(0.95 <= line.mean <= 1.05 for line in result.lines(UNEQUAL, "predicted"))
 
 
 def _same_bits(result: Scored) -> bool:
-    lines = [*_lines(result, SPECTRUM, "other bits"), *_lines(result, TRANSFORMER, "other bits")]
+    lines = [*result.lines(SPECTRUM, "other bits"), *result.lines(TRANSFORMER, "other bits")]
     return all(line.mean == 0 for line in lines)
 
 
 def _flat(result: Scored) -> bool:
-    peaks = [line.mean for line in _lines(result, REVERSIBLE, "peak$") if line.method == "float64"]
+    peaks = [line.mean for line in result.lines(REVERSIBLE, "peak$") if line.method == "float64"]
     return max(peaks) <= 1.05 * min(peaks)
 
 
@@ -75,12 +68,12 @@ def _told(result: Scored) -> bool:
     return all(
         line.mean
         <= result.score(REVERSIBLE, line.setting.split(",")[0] + ", drift that the plan tells", line.method).mean
-        for line in _lines(result, REVERSIBLE, "error")
+        for line in result.lines(REVERSIBLE, "error")
     )
 
 
 def _known_counts(result: Scored) -> bool:
-    lines = _lines(result, FINITE, "^optics$")
+    lines = result.lines(FINITE, "^optics$")
     return all(line.mean == KNOWN[line.method][0] for line in lines)
 
 

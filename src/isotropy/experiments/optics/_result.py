@@ -14,7 +14,7 @@ from isotropy.study import Published, Scored, numbers, quoted
 
 def spectrum(result: Any) -> Iterable[Block]:
     """Forwards that run again against activations at the peak, a figure for each length."""
-    lines = [line for line in result.scores if line.task == SPECTRUM]
+    lines = result.lines(SPECTRUM)
     for n in sorted({int(line.setting.split()[0]) for line in lines}):
         clouds: list[Points] = []
         for method in dict.fromkeys(line.method for line in lines):
@@ -29,7 +29,7 @@ def spectrum(result: Any) -> Iterable[Block]:
 def curves(result: Any) -> Iterable[Block]:
     """Operations against bytes: equal segments, and a plan at the bytes of each."""
     for net in NETS:
-        lines = {line.setting: line.mean for line in result.scores if line.task == UNEQUAL and line.method == net}
+        lines = {line.setting: line.mean for line in result.lines(UNEQUAL) if line.method == net}
         if not lines:
             continue
         clouds: list[Points] = []
@@ -46,7 +46,7 @@ def curves(result: Any) -> Iterable[Block]:
 
 def drifts(result: Any) -> Iterable[Block]:
     """How far inverted blocks drift with depth, and how far that puts gradients off."""
-    lines = [line for line in result.scores if line.task == REVERSIBLE]
+    lines = result.lines(REVERSIBLE)
     depths = sorted({int(line.setting.split()[0]) for line in lines})
     found: list[Curve] = []
     for precision in dict.fromkeys(line.method for line in lines):

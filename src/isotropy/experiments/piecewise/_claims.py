@@ -6,7 +6,7 @@ from functools import partial
 from isotropy.experiments.piecewise._config import Config
 from isotropy.experiments.piecewise._networks import METHODS, OURS
 from isotropy.experiments.piecewise._trials import CERTIFICATE, EXACT, GROUPS, PEOPLE, ROOMS, SOFT, SUBJECTS
-from isotropy.study import Claim, Scored, Value, at_least, at_most, below, of
+from isotropy.study import Claim, Scored, Value, at_least, at_most, below, each, highest, of
 
 _OTHERS = tuple(method for method in METHODS if method != OURS)
 _miou, _room, _who = partial(of, PEOPLE), partial(of, ROOMS), partial(of, SUBJECTS)
@@ -14,11 +14,7 @@ _miou, _room, _who = partial(of, PEOPLE), partial(of, ROOMS), partial(of, SUBJEC
 
 def _best(task: str, setting: str) -> Value[Scored]:
     """The highest mean of another method."""
-
-    def value(result: Scored) -> float:
-        return max(result.score(task, setting, method).mean for method in _OTHERS)
-
-    return Value(value, frozenset({task}))
+    return highest(each(task, setting, _OTHERS))
 
 
 def _drop(method: str) -> Value[Scored]:

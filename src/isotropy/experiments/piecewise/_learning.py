@@ -18,7 +18,7 @@ from isotropy.runs import Run
 from isotropy.study import part, train
 from isotropy.train import Batches, Moved
 
-_AT_ONCE = 8
+AT_ONCE = 8  # clouds that a network is asked about together
 
 
 def points_of(clouds: PartClouds, *, normals: bool) -> Float[Tensor, "rows n d"]:
@@ -57,7 +57,7 @@ def turned(x: Float[Tensor, "rows n d"], seed: int) -> Float[Tensor, "rows n d"]
 @torch.no_grad()
 def told(network: nn.Module, x: Float[Tensor, "rows n d"]) -> Tensor:
     """Likeliest labels."""
-    return torch.cat([network(some).argmax(-1) for some in x.split(_AT_ONCE)])
+    return torch.cat([network(some).argmax(-1) for some in x.split(AT_ONCE)])
 
 
 def overlap(said: Int[Tensor, ...], label: Int[Tensor, ...], classes: int) -> float:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from isotropy.data import NARROW, WIDE, PartClouds, load_motion, load_people
 from isotropy.experiments.piecewise._config import PeoplePlan, SubjectsPlan
-from isotropy.experiments.piecewise._learning import learn, overlap, points_of, told, turned
+from isotropy.experiments.piecewise._learning import AT_ONCE, learn, overlap, points_of, told, turned
 from isotropy.experiments.piecewise._networks import UNIT, Piecewise, network
 from isotropy.experiments.piecewise._portraits import portraits
 from isotropy.random import derive
@@ -60,7 +60,7 @@ def people_job(run: Run, *, seed: int, method: str, plan: PeoplePlan) -> dict[st
 
 def _batch(rows: int) -> int:
     """How many clouds the last call had."""
-    return rows % 8 or 8
+    return rows % AT_ONCE or AT_ONCE
 
 
 def people_sets(plan: PeoplePlan, seed: int) -> dict[str, tuple[Float[Tensor, "rows n d"], Int[Tensor, "rows n"]]]:

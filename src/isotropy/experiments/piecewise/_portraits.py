@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from jaxtyping import Float, Int
@@ -14,18 +14,17 @@ from isotropy.report import Block, Points, Scatter
 from isotropy.study import Trace, Traced
 
 SHOWN = ("PointNet", "global frames", "piecewise frames")
-Left = Mapping[str, Any]  # of a Trace
 
 
 def portraits(
     figure: str, model: nn.Module, method: str, x: Float[Tensor, "n d"], true: Int[Tensor, " n"], plane: tuple[int, int]
-) -> list[Left]:
+) -> list[Trace]:
     """What a network says of one cloud ``x``, seen along two of its axes; of ours the cells of each layer, too."""
     across, up = x[:, plane[0]], x[:, plane[1]]
     seen = {"across": _short(across), "up": _short(up)}
 
-    def left(name: str, said: Tensor, of: str = figure) -> Left:
-        return {"figure": of, "name": name, "columns": {**seen, "said": said.tolist()}}
+    def left(name: str, said: Tensor, of: str = figure) -> Trace:
+        return Trace(of, name, {**seen, "said": said.tolist()})
 
     found = [left(method, told(model, x[None])[0])] if method in SHOWN else []
     if isinstance(model, Piecewise):
@@ -44,7 +43,7 @@ def likenesses(figure: str, names: Sequence[str], title: str, **block: Any) -> C
     """The truth and what each network of ``SHOWN`` says: points coloured by their label, one of ``names``."""
 
     def show(result: Traced) -> Iterator[Block]:
-        found = {trace.name: trace for trace in result.traces if trace.figure == figure}
+        found = {trace.name: trace for trace in result.traced(figure)}
         for name in ("truth", *SHOWN):
             if name in found:
                 clouds = [_those(found[name], number, called) for number, called in enumerate(names)]
@@ -57,11 +56,10 @@ def growing_cells(figure: str, title: str, **block: Any) -> Callable[[Traced], I
     """The cells of one cloud, layer by layer, from many small ones to few."""
 
     def show(result: Traced) -> Iterator[Block]:
-        for trace in result.traces:
-            if trace.figure == f"{figure}, cells":
-                count = 1 + max(int(label) for label in trace.columns["said"])
-                clouds = [_those(trace, number, "") for number in range(count)]
-                yield _picture(clouds, title.format(f"{trace.name}: {count}"), f"{figure}-{trace.name}", **block)
+        for trace in result.traced(f"{figure}, cells"):
+            count = 1 + max(int(label) for label in trace.columns["said"])
+            clouds = [_those(trace, number, "") for number in range(count)]
+            yield _picture(clouds, title.format(f"{trace.name}: {count}"), f"{figure}-{trace.name}", **block)
 
     return show
 

@@ -1,7 +1,6 @@
 """One network of one method on one setting: a pure job, trained by the one loop of ``isotropy.train``."""
 
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -26,7 +25,7 @@ from isotropy.soft import (
     SoftLinear,
     SoftMLP,
 )
-from isotropy.study import Trace, job, size, train
+from isotropy.study import Trace, job, part, size, train
 from isotropy.train import Batches, Moved
 
 _SHOWN = 60  # points of a curve that a figure can show
@@ -47,13 +46,12 @@ def train_job(
     (x, y), held_out, test = parts
     model, constraints = built(method, argument, data, plan, spawn(seed, "network"))
     batches = Batches(x, y, batch_size=plan.batch, seed=derive(seed, "batches"))
-    name = f"training/{method}-{argument or 'plain'}-{nu}-{axis}-{seed}".replace("@", "-")
     history = train(
         model,
         squared_error,
         Moved(batches, _turning(data, argument), seed, "augmentation") if method == "augmented" else batches,
         plan,
-        run.part(name),
+        part(run, plan, method, argument or "plain", nu, axis, seed),
         seed,
         optimizer=torch.optim.Adam(decayed(model, 0.0 if method == "rpp" else plan.decay), lr=plan.rate),
         constraints=constraints,
@@ -67,7 +65,7 @@ def train_job(
         "validation": history.best,
         "train": history.rows[-1]["loss"],
         "parameters": size(model),
-        "traces": [asdict(trace) for trace in _strengths(constraints, f"{Method(method, argument).name}, {where}")],
+        "traces": _strengths(constraints, f"{Method(method, argument).name}, {where}"),
     }
 
 

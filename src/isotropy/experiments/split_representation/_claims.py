@@ -137,7 +137,7 @@ def margin(result: Scored, one: Line, other: Line) -> tuple[float, float, float]
 
 
 def _ceiling_lines(result: Scored) -> tuple[list[Score], list[Score]]:
-    lines = [line for line in result.scores if line.task == CEILINGS and line.setting == "ceiling of R2"]
+    lines = result.lines(CEILINGS, "^ceiling of R2$")
     plain = [line for line in lines if line.method.startswith("assembly")]
     return plain, [line for line in lines if line not in plain]
 

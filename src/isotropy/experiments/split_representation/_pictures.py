@@ -53,7 +53,7 @@ def objects(result: Any) -> Iterator[Block]:
 
 def simulator(result: Any) -> Iterator[Block]:
     """Ten steps of a turn: the true view, and below it the views that each predictor's W(g) y is nearest to."""
-    traces = {trace.name: trace for trace in result.traces if trace.figure == STEERED and trace.name in NAMES}
+    traces = {trace.name: trace for trace in result.traced(STEERED) if trace.name in NAMES}
     if not traces:
         return
     config, plan = result.config, result.config["pictures"]
@@ -82,8 +82,8 @@ def simulator(result: Any) -> Iterator[Block]:
 
 def halves(result: Any) -> Iterator[Block]:
     """Both halves of the features in their leading planes while an object turns: what moves, and what stays."""
-    for trace in result.traces:
-        if trace.figure != PLANES or trace.name not in (SPLIT, EXACT, "vicreg") or "rep_equi 3" not in trace.columns:
+    for trace in result.traced(PLANES):
+        if trace.name not in (SPLIT, EXACT, "vicreg") or "rep_equi 3" not in trace.columns:
             continue
         angle = np.array(trace.columns["degrees"])
         places = [("rep_equi", 0), ("rep_equi", 2), *([("rep_inv", 0)] if "rep_inv 1" in trace.columns else [])]
@@ -111,7 +111,7 @@ def scores(result: Any) -> Iterator[Block]:
         ("pooled R2", "How well poses are told", _mean(result, "floor of the pooled R2")),
         ("top-1", "How well classes are told", 1 / families),
     ):
-        lines = [line for line in result.scores if line.task == METHODS and line.setting.startswith(f"{what}, ")]
+        lines = result.lines(METHODS, f"^{what}, ")
         ceiling = next((one.mean for one in lines if one.method == "supervised" and one.setting.endswith("all")), None)
         bars = [
             Bar(
@@ -139,7 +139,7 @@ def scores(result: Any) -> Iterator[Block]:
 
 
 def _mean(result: Any, setting: str) -> float | None:
-    found = [line.mean for line in result.scores if line.task == METHODS and line.setting == setting]
+    found = [line.mean for line in result.lines(METHODS, f"^{setting}$")]
     return sum(found) / len(found) if found else None
 
 

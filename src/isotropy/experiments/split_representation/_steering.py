@@ -11,12 +11,13 @@ from isotropy.data.render import MultiViewDataset
 from isotropy.experiments.split_representation._data import TURN, asked
 from isotropy.linalg import eigh
 from isotropy.represent import Split, Trained, latents
+from isotropy.study import Trace
 
 STEERED, PLANES = "steered", "planes"
 
 
 @torch.no_grad()
-def steered(method: str, trained: Trained, turn: MultiViewDataset) -> tuple[dict[str, Any], dict[str, Any]]:
+def steered(method: str, trained: Trained, turn: MultiViewDataset) -> tuple[dict[str, float], Trace]:
     """Degrees between the view that W(g) y is nearest to and the true one, within the box and beyond; and a trace.
 
     The query is the upright view, the gallery all views of the same object. ``found`` of the trace are the views of
@@ -36,12 +37,11 @@ def steered(method: str, trained: Trained, turn: MultiViewDataset) -> tuple[dict
     degrees = 360 / TURN * off.abs().double()
     half = len(steps) // 2
     numbers = {"turn": float(degrees[:, :half].mean()), "turn beyond": float(degrees[:, half:].mean())}
-    columns = {"asked": steps.tolist(), "found": found[0].tolist()}
-    return numbers, {"figure": STEERED, "name": method, "columns": columns}
+    return numbers, Trace(STEERED, method, {"asked": steps.tolist(), "found": found[0].tolist()})
 
 
-def planes(method: str, said: Split, usual: Split, poses: Tensor) -> dict[str, Any]:
-    """A trace: the first object's features of both halves in their two leading planes, while it turns.
+def planes(method: str, said: Split, usual: Split, poses: Tensor) -> Trace:
+    """The first object's features of both halves in their two leading planes, while it turns.
 
     Each half is divided by the deviation of a feature of that half over all objects and views, so that what stays is a
     point beside what moves.
@@ -54,4 +54,4 @@ def planes(method: str, said: Split, usual: Split, poses: Tensor) -> dict[str, A
         x = (x - x.mean(0)) / (rows.std(0).square().mean().sqrt().clamp_min(1e-12) * x.shape[1] ** 0.5)
         axes = eigh(x.mT @ x).vectors[:, :4]
         columns |= {f"{half} {i}": column.tolist() for i, column in enumerate((x @ axes).mT)}
-    return {"figure": PLANES, "name": method, "columns": columns}
+    return Trace(PLANES, method, columns)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -85,7 +84,7 @@ def walk_job(run: Run, *, seed: int, method: str, task: str, plan: WalkPlan) -> 
         "flatness": float(np.min([body.flatness for body in found])),  # NaN where one is
         "updates": found.updates, "transitions": found.transitions, "cpu_s": found.cpu_seconds,
         "parameters": size(found.actor),
-        "traces": [asdict(trace) for trace in curves(found, f"{task}, seed {seed}", method)],
+        "traces": curves(found, f"{task}, seed {seed}", method),
     }  # fmt: skip
     unseen = [name for name in HELD_OUT if name.split("_")[0] in names]
     if unseen:

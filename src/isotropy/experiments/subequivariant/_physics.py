@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 import mujoco
@@ -56,7 +55,7 @@ def physics_job(run: Run, *, seed: int, method: str, plan: PhysicsPlan) -> dict[
         "higher": high,
     }
     told = {name: float(np.mean([rolled(model, scene, plan.horizon) for scene in some])) for name, some in sets.items()}
-    seen = [asdict(trace) for trace in falls(model, test[0], plan.horizon, method)]
+    seen = falls(model, test[0], plan.horizon, method)
     return {**told, "ratio": told["turned"] / told["other"], "parameters": size(model), "traces": seen}
 
 

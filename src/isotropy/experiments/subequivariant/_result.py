@@ -25,7 +25,7 @@ _LEARNING = "Every look at every training, without noise; none is smoothed away.
 
 def falling(result: Traced) -> Iterator[Block]:
     """What was predicted over what was simulated, from the side: a picture for each method and frame."""
-    places = {trace.name: trace.columns for trace in result.traces if trace.figure == PHYSICS}
+    places = {trace.name: trace.columns for trace in result.traced(PHYSICS)}
     for name, told in places.items():
         method, ahead = name.rsplit(", ", 1)
         if method != SIMULATED:

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any
 
-from isotropy.experiments.subequivariant._acting import puck_job, walk_job
 from isotropy.experiments.subequivariant._config import (
     BEARING,
     EXACT,
@@ -18,16 +17,19 @@ from isotropy.experiments.subequivariant._config import (
     SECTOR,
     Config,
 )
-from isotropy.experiments.subequivariant._invariance import exact_job
-from isotropy.experiments.subequivariant._physics import physics_job
-from isotropy.experiments.subequivariant._sector import sector_job
 from isotropy.study import Outcome, Trial
 
 CHANGE, MSE, RATIO, SHARE, RETURN, AREA = "relative change", "MSE / variance", "ratio", "share", "return", "cm^2"
 
 
 def trials(config: Config) -> Iterator[Trial]:
-    """E1 to E6 of specification 11 §4."""
+    """E1 to E6 of specification 11 §4. Raises MissingExtraError without the extra [control]."""
+    # Imported here: the register of experiments is there without MuJoCo, which these need.
+    from isotropy.experiments.subequivariant._acting import puck_job, walk_job
+    from isotropy.experiments.subequivariant._invariance import exact_job
+    from isotropy.experiments.subequivariant._physics import physics_job
+    from isotropy.experiments.subequivariant._sector import sector_job
+
     for method in EXACT_METHODS:
         numbers: Any = {("turn", CHANGE): "turn", ("mirror", CHANGE): "mirror", ("tilt", CHANGE): "tilt"}
         yield from config.trials(

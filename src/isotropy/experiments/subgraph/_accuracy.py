@@ -14,7 +14,7 @@ from isotropy.experiments.subgraph._config import Training
 from isotropy.nn import SubgraphNetwork, Subgraphs
 from isotropy.random import derive, spawn
 from isotropy.runs import Run
-from isotropy.study import accuracy, job, size
+from isotropy.study import accuracy, cross_entropy, job, size
 from isotropy.train import Batches, fit
 
 
@@ -80,16 +80,13 @@ def accuracy_job(run: Run, *, seed: int, method: str, dataset: str, plan: Traini
         for name, rows in (("test", test), ("validation", held_out)):
             curves[name].append(100 * accuracy(trained, rows, graphs.y[rows], at_once=256))
 
-    def loss(trained: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        return nn.functional.cross_entropy(trained(batch[0]), batch[1], reduction="none")
-
     def falling(step: int, total: int) -> float:
         return 0.1 ** (step // len(batches) // plan.drop)
 
+    optimizer = torch.optim.AdamW(model.parameters(), float(plan.rate), weight_decay=0.0)
     fit(
-        model, loss, batches, optimizer=torch.optim.AdamW(model.parameters(), float(plan.rate), weight_decay=0.0),
-        schedule=falling, max_epochs=plan.epochs, average=float(plan.average) or None, callbacks=[measure], seed=seed,
-        progress=False,
+        model, cross_entropy, batches, optimizer=optimizer, schedule=falling, max_epochs=plan.epochs,
+        average=float(plan.average) or None, callbacks=[measure], seed=seed, progress=False,
     )  # fmt: skip
     # The last of equals: MUTAG's folds have 19 graphs, and early epochs are lucky at times.
     best = max(range(plan.epochs), key=lambda epoch: (curves["validation"][epoch], epoch))

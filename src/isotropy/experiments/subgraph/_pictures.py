@@ -23,7 +23,7 @@ _SHORT = {
 
 def alike(result: Any) -> Iterator[Block]:
     """Pairs of graphs side by side, and which of the networks that ran tell them apart."""
-    left = {(line.setting, line.method): line.mean for line in result.scores if line.task == EXPRESSIVITY}
+    left = {(line.setting, line.method): line.mean for line in result.lines(EXPRESSIVITY)}
     sets: list[Together] = []
     for name, graphs in _hard().items():
         counts = {way: left[name, way] for way in WAYS if (name, way) in left}
@@ -91,8 +91,9 @@ def circulant(n: int, *steps: int) -> Links:
 
 def strip(result: Any) -> Iterator[Block]:
     """The commonest labelled ego networks of each set, with how often they occur."""
-    for name in dict.fromkeys(line.method for line in result.scores if line.task == CENSUS):
-        counts = {line.setting: int(line.mean) for line in result.scores if (line.task, line.method) == (CENSUS, name)}
+    lines = result.lines(CENSUS)
+    for name in dict.fromkeys(line.method for line in lines):
+        counts = {line.setting: int(line.mean) for line in lines if line.method == name}
         total, classes = counts.pop(ALL), counts.pop(CLASSES)
         found = [(read(text), count) for text, count in counts.items()]
         used = sorted({label for (labels, _), _ in found for label in labels})
@@ -116,7 +117,7 @@ def star(n: int) -> list[tuple[float, float]]:
 
 def folds(result: Any) -> Iterator[Block]:
     """A dot for each method in each fold, side by side where they are equal: how methods differ on equal graphs."""
-    lines = [line for line in result.scores if line.task == ACCURACY and line.setting.endswith("last ten epochs")]
+    lines = result.lines(ACCURACY, "last ten epochs$")
     for name in dict.fromkeys(line.setting.split(",")[0] for line in lines):
         shown = [line for line in lines if line.setting.startswith(f"{name},") and line.method in METHODS]
         count = max((len(line.values) for line in shown), default=0)
@@ -136,7 +137,7 @@ def folds(result: Any) -> Iterator[Block]:
 
 def crossing(result: Any) -> Iterable[Block]:
     """Bytes by n of both, and where they cross."""
-    methods = list(dict.fromkeys(line.method for line in result.scores if line.task == MEMORY))
+    methods = list(dict.fromkeys(line.method for line in result.lines(MEMORY)))
     if len(methods) != 2:
         return
     bytes_of = {method: peaks(result, method) for method in methods}

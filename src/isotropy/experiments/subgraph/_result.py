@@ -16,8 +16,7 @@ from isotropy.study import Published, Scored, grid, quoted
 
 def accuracies(result: Any) -> Iterable[Block]:
     """Three protocols for each method, and how the folds differ from those of ours, fold by fold."""
-    lines = [line for line in result.scores if line.task == ACCURACY]
-    names = dict.fromkeys(line.setting.split(",")[0] for line in lines)
+    names = dict.fromkeys(line.setting.split(",")[0] for line in result.lines(ACCURACY))
     rows = [row for name in names for row in _rows(result, name)]
     if rows:
         columns = (
@@ -34,11 +33,7 @@ def accuracies(result: Any) -> Iterable[Block]:
 def _rows(result: Any, name: str) -> Iterator[tuple[Any, ...]]:
     from scipy.stats import ttest_rel
 
-    last = {
-        line.method: line
-        for line in result.scores
-        if line.task == ACCURACY and line.setting == f"{name}, last ten epochs"
-    }
+    last = {line.method: line for line in result.lines(ACCURACY, f"^{name}, last ten epochs$")}
     for method, line in last.items():
         p = None
         if method != OURS and OURS in last and len(line.values) == len(last[OURS].values) > 1:

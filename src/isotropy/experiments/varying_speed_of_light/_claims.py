@@ -16,15 +16,14 @@ from isotropy.experiments.varying_speed_of_light._config import (
     Config,
 )
 from isotropy.experiments.varying_speed_of_light._peaks import available
-from isotropy.study import Claim, Scored, at_least, at_most, of
-from isotropy.study import Value as _Value
+from isotropy.study import Claim, Scored, Value, at_least, at_most, of
 
 
-def _off(setting: str, method: str, printed: float) -> _Value[Scored]:
-    return _Value(lambda r: abs(r.score(TABLE, setting, method).mean - printed), frozenset({TABLE}))
+def _off(setting: str, method: str, printed: float) -> Value[Scored]:
+    return abs(of(TABLE, setting, method) - printed)
 
 
-def _difference(method: str) -> _Value[Scored]:
+def _difference(method: str) -> Value[Scored]:
     return of(EVIDENCE, "ln Z, VSL with F(z) above flat LambdaCDM", method)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from isotropy.errors import MissingExtraError
 from isotropy.runs import Run
-from isotropy.study import Outcome, job
+from isotropy.study import Outcome, Trace, job
 
 Numbers = NDArray[np.float64]
 COUNT = 4
@@ -93,8 +93,7 @@ def peaks_job(run: Run, *, seed: int) -> Outcome:
         "apart": max(abs(one / other - 1) for one, other in zip(*found, strict=True)),
         **{f"peak {i + 1}": float(at) for i, at in enumerate(found[0])},
         "traces": [
-            {"figure": "background", "name": name,
-             "columns": {"l": ell, "D": [float(spectrum[at] / spectrum[found[i][0]]) for at in ell]}}
+            Trace("background", name, {"l": ell, "D": [float(spectrum[at] / spectrum[found[i][0]]) for at in ell]})
             for i, (name, spectrum) in enumerate(universes.items())
         ],
-    }  # fmt: skip
+    }

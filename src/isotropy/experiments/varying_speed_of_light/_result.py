@@ -35,10 +35,6 @@ def _value(result: Any, task: str, setting: str, method: str) -> float | None:
         return None
 
 
-def _of(result: Any, figure: str) -> list[Trace]:
-    return [trace for trace in result.traces if trace.figure == figure]
-
-
 def sentences(result: Any) -> Iterator[Block]:
     """What has to be said beside the table, each sentence with a number of this run."""
     read = lambda *key: _value(result, *key)  # noqa: E731
@@ -118,8 +114,8 @@ def honest(result: Any) -> Iterator[Block]:
 
 def hubble(result: Any) -> Iterator[Block]:
     """Magnitudes of models and data, and below what is left of them without F = 1: one figure for each sample."""
-    for data in _of(result, "points"):
-        lines = [t for t in _of(result, "lines") if t.name.startswith(f"{data.name}|")]
+    for data in result.traced("points"):
+        lines = [t for t in result.traced("lines") if t.name.startswith(f"{data.name}|")]
         m, sd = data.columns["m"], data.columns["sd"]
         low, high = [a - b for a, b in zip(m, sd, strict=True)], [a + b for a, b in zip(m, sd, strict=True)]
         raised = [_raised(one.columns["z"], one.columns["m"]) for one in (*lines, data)]
@@ -144,10 +140,10 @@ def _raised(z: Sequence[float], m: Sequence[float]) -> list[float]:
 
 def corner(result: Any) -> Iterator[Block]:
     """The posterior of F_inf, b1, b2 and H0 in pairs, with every mode and the published point."""
-    hand = {trace.name: trace for trace in _of(result, "by hand")}
-    modes = {trace.name: trace for trace in _of(result, "modes")}
+    hand = {trace.name: trace for trace in result.traced("by hand")}
+    modes = {trace.name: trace for trace in result.traced("modes")}
     keys = ("F_inf", "b1", "b2", "H0")
-    for draws in _of(result, "draws"):
+    for draws in result.traced("draws"):
         named, point = modes[draws.name].columns, hand[draws.name].columns
         rows = list(zip(*(named[key] for key in (*keys, "chi2")), strict=True))
         marked = [Marked(f"mode {i}: chi2 {row[-1]:+.2f}", row[:-1], "broken") for i, row in enumerate(rows, start=1)]
@@ -172,8 +168,8 @@ def corner(result: Any) -> Iterator[Block]:
 
 def rates(result: Any) -> Iterator[Block]:
     """H0 of each redshift bin, against the curve of the fitted F."""
-    for data in _of(result, "rates"):
-        line = next(trace for trace in _of(result, "H0_eff") if trace.name == data.name)
+    for data in result.traced("rates"):
+        line = next(trace for trace in result.traced("H0_eff") if trace.name == data.name)
         c = data.columns
         yield Curves(
             [Curve("H0_eff(z) of the fitted F", line.columns["z"], line.columns["h0"])],
@@ -185,7 +181,7 @@ def rates(result: Any) -> Iterator[Block]:
 
 def background(result: Any) -> Iterator[Block]:
     """Spectra of the microwave background of both universes, in units of their first peak."""
-    lines = [Curve(t.name, t.columns["l"], t.columns["D"]) for t in _of(result, "background")]
+    lines = [Curve(t.name, t.columns["l"], t.columns["D"]) for t in result.traced("background")]
     if lines:
         yield Curves(
             lines, xlabel="multipole l", ylabel="temperature spectrum over its first peak", title="Peaks",
@@ -196,14 +192,14 @@ def background(result: Any) -> Iterator[Block]:
 
 def ridge(result: Any) -> Iterator[Block]:
     """Draws of (mu, zeta) with the field that was found, and the singular values with their names."""
-    clouds = [Points(t.name, t.columns["mu"], t.columns["zeta"]) for t in _of(result, "ridge")]
-    for found in _of(result, "arrows"):
+    clouds = [Points(t.name, t.columns["mu"], t.columns["zeta"]) for t in result.traced("ridge")]
+    for found in result.traced("arrows"):
         columns: Sequence[Sequence[float]] = [found.columns[key] for key in ("x", "y", "to_x", "to_y")]  # type: ignore[misc]
         arrows = list(zip(*columns, strict=True))
         yield Scatter(clouds, arrows=arrows, xlabel="mu", ylabel="zeta", section="Symmetries of the parameters",
                       title="The ridge, and the field along it", name="ridge")  # fmt: skip
     rows: list[tuple[Any, ...]] = []
-    for trace in _of(result, "spectrum"):
+    for trace in result.traced("spectrum"):
         values = trace.columns["value"]
         top = max(values)
         kinds = ["exact" if v < 1e-6 * top else "sloppy" if v < 0.05 * top else "measured" for v in values]

@@ -27,7 +27,7 @@ from isotropy.physics.supernovae import (
     load_sample,
 )
 from isotropy.runs import Run
-from isotropy.study import Outcome, job
+from isotropy.study import Outcome, Trace, job
 
 MODELS: Mapping[str, Cosmology] = {VSL: DilatonVSL(), LCDM: FlatLambdaCDM(), PLAIN: DilatonVSL(1.0)}
 
@@ -56,7 +56,7 @@ def fit_job(run: Run, *, seed: int, sample: str, cov: str, model: str, plan: Pla
         "sd": {name: (e.high - e.low) / 2 for name, e in fit.errors.items()},
     }  # fmt: skip
     label = f"{sample}, {cov}"
-    told["traces"] = [{"figure": "lines", "name": f"{label}|{model}", "columns": curve(one, fit.params, fit.offset)}]
+    told["traces"] = [Trace("lines", f"{label}|{model}", curve(one, fit.params, fit.offset))]
     if model == PLAIN:  # the same distances but for a constant, which the offset absorbs
         told["rh_ct"] = abs(lik.fit(RhCt(), intervals=False).chi2 - fit.chi2)
     if (
@@ -64,7 +64,7 @@ def fit_job(run: Run, *, seed: int, sample: str, cov: str, model: str, plan: Pla
     ):  # elsewhere M belongs to another convention of magnitudes
         told |= {"h0": fit.h0(M=M), "h0_sd": fit.h0_error(M=M), "age": float(one.age(fit.h0(M=M), _row(fit.params))[0])}
     if model == LCDM:
-        told["traces"].append({"figure": "points", "name": label, "columns": residuals(some, cov)})
+        told["traces"].append(Trace("points", label, residuals(some, cov)))
     return told
 
 
@@ -133,9 +133,9 @@ def free_job(run: Run, *, seed: int, sample: str, cov: str, plan: Plan) -> Outco
         "rising": float((samples["F_inf"] > 1).mean()),
         "log_z": posterior.log_z, "log_z_error": posterior.error, "log_z_by_hand": lik.evidence(hand, seed=seed).log_z,
         "traces": [
-            {"figure": "draws", "name": label, "columns": draws},
-            {"figure": "modes", "name": label, "columns": {key: [m[key] for m in modes] for key in modes[0]}},
-            {"figure": "by hand", "name": label, "columns": {key: [value] for key, value in point.items()}},
+            Trace("draws", label, draws),
+            Trace("modes", label, {key: [m[key] for m in modes] for key in modes[0]}),
+            Trace("by hand", label, {key: [value] for key, value in point.items()}),
         ],
         "parameters": 3,
     }  # fmt: skip
@@ -161,8 +161,7 @@ def bins_job(run: Run, *, seed: int, sample: str, edges: Sequence[float]) -> Out
         "fall": 1 - float(told[-1] / told[0]), "measured_fall": 1 - found[-1].mean / found[0].mean,
         "chi2": sum(pull**2 for pull in pulls), "bins": len(found),
         "traces": [
-            {"figure": "rates", "name": sample, "columns": bins},
-            {"figure": "H0_eff", "name": sample, "columns": {"z": z.tolist(), "h0": told.tolist()}},
+            Trace("rates", sample, bins), Trace("H0_eff", sample, {"z": z.tolist(), "h0": told.tolist()}),
         ],
     }  # fmt: skip
 
@@ -224,20 +223,18 @@ def ridge_job(run: Run, *, seed: int, sample: str, plan: Plan) -> Outcome:
         "steps": rates["plain"]["tau"] / rates["orbits"]["tau"],
         "unseen": float(sloppy[1] / sloppy[0]),
         "traces": [
-            {"figure": "ridge", "name": name, "columns": rates[name]["draws"]} for name in rates
-        ] + [
-            {"figure": "arrows", "name": "field", "columns": {key: part.tolist() for key, part in arrows.items()}},
+            *(Trace("ridge", name, rates[name]["draws"]) for name in rates),
+            Trace("arrows", "field", {key: part.tolist() for key, part in arrows.items()}),
             _spectrum(model, ridge), _spectrum(free, ranked),
         ],
         "parameters": 2,
     }  # fmt: skip
 
 
-def _spectrum(model: Cosmology, found: Sloppy) -> dict[str, Any]:
+def _spectrum(model: Cosmology, found: Sloppy) -> Trace:
     """The trace of a spectrum: each singular value with the parts of its direction."""
     parts = {name: found.directions[:, at].tolist() for at, name in enumerate(model.parameters)}
-    columns = {"value": found.singular_values.tolist(), **parts}
-    return {"figure": "spectrum", "name": ", ".join(model.parameters), "columns": columns}
+    return Trace("spectrum", ", ".join(model.parameters), {"value": found.singular_values.tolist(), **parts})
 
 
 def _of_rates(lik: SNLikelihood, draw: torch.Generator) -> int:

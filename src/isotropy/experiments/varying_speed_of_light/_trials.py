@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from isotropy.experiments.varying_speed_of_light._config import (
@@ -70,11 +71,8 @@ def trials(config: Config) -> Iterator[Trial]:
     for sample, cov in SAMPLES:
         task, label = (TABLE, "") if (sample, cov) == SAMPLES[0] else (OTHERS, f"{sample}, {cov}")
         for model in (VSL, LCDM, PLAIN):
-
-            def numbers(outcome: Outcome, label: str = label) -> dict[tuple[str, str], Any]:
-                return told(outcome, label)
-
-            yield from config.trials(fit_job, task, model, numbers, sample=sample, cov=cov, model=model, plan=plan)
+            given: dict[str, Any] = {"sample": sample, "cov": cov, "model": model, "plan": plan}
+            yield from config.trials(fit_job, task, model, partial(told, label=label), **given)
     for sample, cov in (("pantheon", "stat"), ("pantheon-binned", "stat+sys")):
         yield from config.trials(free_job, FREE, f"{sample}, {cov}", _free, sample=sample, cov=cov, plan=plan)
     rates = {
