@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _broken_readers import XYZ, Reader, write_graphs, write_request, write_run, write_table
+from _broken_readers import Reader, write_graphs, write_request, write_run, write_table, write_xyz
 
 WORDS_OF = "argv.txt"
 
@@ -47,10 +47,6 @@ def _poses(folder: Path) -> None:
     np.savez(folder / "poses.npz", rest=body, bent=moved)
 
 
-def _xyz(folder: Path) -> None:
-    (folder / "m.xyz").write_text(XYZ)
-
-
 def _model(folder: Path) -> None:
     (folder / "model.py").write_text("def net(x):\n    return x[:, :1]\n")
 
@@ -66,10 +62,10 @@ def commands() -> dict[str, Reader]:
         "compare": _said(f"compare {table} --groups O(3) --methods plain --out out/c", write_table),
         "symmetries": _said("symmetries u_t=u_xx --out out/s"),
         "graphs cost": _said("graphs cost g.npz --k 2", write_graphs),
-        "frames check": _said("frames check m.xyz --group E(3)", _xyz),
+        "frames check": _said("frames check m.xyz --group E(3)", write_xyz),
         "show": _said("show run", write_run),
         "datasets": _said("datasets list"),
         "federate": _said("federate sites.yaml --out out/f", write_request),
-        "forcefield train": _said("forcefield train m.xyz --out out/ff --time 2s --valid 0.25", _xyz),
-        "reproduce": _said("reproduce optics --part laws --set seeds=1 --out out/r"),
+        "forcefield train": _said("forcefield train m.xyz --out out/ff --time 2s --valid 0.25", write_xyz),
+        "reproduce": _said("reproduce optics --part laws --out out/r"),
     }

@@ -100,6 +100,10 @@ REQUEST = {
 }  # fmt: skip
 
 
+def write_xyz(folder: Path) -> None:
+    (folder / "m.xyz").write_text(XYZ)
+
+
 @dataclass(frozen=True)
 class Reader:
     """``write`` puts whole files into a folder, ``read`` takes the folder; only ``targets`` are damaged, or all.
@@ -292,7 +296,7 @@ def readers() -> dict[str, Reader]:
         "poses": Reader(
             _npz("p.npz", **poses), lambda f: (data.read_views(f / "p.npz"), data.read_targets(f / "p.npz"))
         ),
-        "molecules (.xyz)": Reader(_text("m.xyz", XYZ), lambda f: data.read_molecules(f / "m.xyz")),
+        "molecules (.xyz)": Reader(write_xyz, lambda f: data.read_molecules(f / "m.xyz")),
         "structures (.cif)": Reader(_text("m.cif", CIF), lambda f: data.read_structures(f / "m.cif")),
         "structures (.pdb)": Reader(_text("m.pdb", PDB), lambda f: data.read_structures(f / "m.pdb")),
         "motion (.bvh)": Reader(

@@ -1,11 +1,14 @@
 """What happens to broken files and words: refused in a message, or a traceback, a crash, a hang, a file harmed?
 
-python benchmarks/robustness.py [--commands] --seconds 60 [--only NAME,...] [--seed 0] [--out DIR]
+python benchmarks/robustness.py [--commands | --kills 20] --seconds 60 [--only NAME,...] [--seed 0] [--out DIR]
 
 Each reader of files (``_broken_readers.py``), or each command (``_broken_commands.py``), is given small whole files,
 damaged (``_broken.py``) over and over for so many seconds, in a process of its own. What counts: input that is
 accepted, an ``IsotropyError`` or ``OSError``, which the command line turns into a message, and everything else, which
 is a fault; a command that is still at work after 20 seconds is stopped and is none. Inputs of faults are kept in DIR.
+
+With ``--kills`` each command that may take long is killed so often, at random moments, resumed, and compared with a
+run that nobody disturbed; its folder is used twice, and the disk is full (``_killed.py``).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from typing import Any
 from _broken import damaged
 from _broken_commands import commands
 from _broken_readers import Reader, readers
+from _killed import VERBS, kills
 
 PATIENCE = 20  # seconds for one small file, which takes milliseconds when it is whole
 FINE = ("accepted", "refused", "stopped")
@@ -142,6 +146,7 @@ def keep(out: Path, name: str, number: int, folder: Path, why: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commands", action="store_true", help="command lines in place of readers")
+    parser.add_argument("--kills", type=int, default=0, help="so many SIGKILLs of each long command")
     parser.add_argument("--seconds", type=float, default=60.0, help="for each reader")
     parser.add_argument("--only", default="", help="parts of readers' names, separated by commas")
     parser.add_argument("--seed", type=int, default=0)
@@ -149,6 +154,9 @@ def main() -> None:
     asked = parser.parse_args()
     os.environ["ISOTROPY_CACHE"] = "off"
     words = [word for word in asked.only.split(",") if word]
+    if asked.kills:
+        faults = [told(name, asked.kills, asked.seed) for name in VERBS if not words or name in words]
+        sys.exit(int(any(faults)))
     known = commands() if asked.commands else readers()
     chosen = {n: one for n, one in known.items() if not words or any(word in n for word in words)}
     total: Counter[str] = Counter()
@@ -160,6 +168,13 @@ def main() -> None:
         print(row(name, counts), flush=True)
     print(row("all", total))
     sys.exit(int(any(total[kind] for kind in FAULTS)))
+
+
+def told(name: str, number: int, seed: int) -> bool:
+    """Prints what went wrong with one verb, if anything did."""
+    faults = list(kills(name, number, seed))
+    print(f"{name}: {number} kills, {'; '.join(faults) or 'same answers'}", flush=True)
+    return bool(faults)
 
 
 def row(name: str, counts: Counter[str]) -> str:

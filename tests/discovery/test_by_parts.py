@@ -115,7 +115,7 @@ def test_the_command_its_report_and_its_record(tmp_path: Path, monkeypatch: pyte
         assert words in page
     for extra, said in (
         (["--piecewise", "parts"], "no array 'parts'"),
-        (["--piecewise", "part", "--set", "n=3"], "no settings"),
+        (["--piecewise", "part", "--set", "n=3"], "expected --groups, --schema, --seed and --out"),
         (["--piecewise", "part", "--group", "SL(3)"], "SL(3)"),
         ([], "no groups"),
     ):

@@ -1,5 +1,6 @@
 """The command line: what is refused is said in one message, what is interrupted says how to continue."""
 
+import errno
 import shlex
 import sys
 import warnings
@@ -44,6 +45,10 @@ class _Commands(TyperGroup):
             _say_refused(error.given, error.expected, error.hint)
             raise typer.Exit(REFUSED) from None
         except OSError as error:
+            if error.errno == errno.ENOSPC:
+                instead = "make room and go on with --resume; finished pieces are kept"
+                _say_refused("a disk without room", "room for what is written", instead)
+                raise typer.Exit(REFUSED) from None
             if error.filename is None:
                 raise
             _say_refused(f"{error.filename}: {error.strerror}", "a path that can be read or written", "")

@@ -67,11 +67,13 @@ import sys, torch
 from isotropy.nn import load_force_field
 model = load_force_field({str(path)!r})
 energy, _ = model.energy_forces(torch.tensor({PLACES.tolist()}), torch.tensor({NUMBERS.tolist()}))
+model.save({str(tmp_path / "again")!r})
 assert not {{"isotropy.train", "isotropy.soft", "isotropy.study"}} & set(sys.modules)
 print(energy.item().hex())
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert float.fromhex(said.strip()) == model.energy_forces(PLACES.float(), NUMBERS)[0].item()
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
 def test_files_of_something_else_are_refused(tmp_path: Path) -> None:

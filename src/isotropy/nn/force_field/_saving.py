@@ -40,5 +40,16 @@ def write_force_field(
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
     text = {key: json.dumps(value, sort_keys=True) for key, value in told.items()}
     header = {"format": FORMAT, "version": VERSION, **text}
-    write_whole(where, safetensors.torch.save(state, metadata=header))
+    write_whole(where, _in_order(safetensors.torch.save(state, metadata=header)))
     return where
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata by name: they come in another order in each process, and equal models have
+    equal files."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight bytes
+    return len(text).to_bytes(8, "little") + text + content[end:]
