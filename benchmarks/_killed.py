@@ -24,7 +24,7 @@ Write = Callable[[Path], Any]
 VERBS: dict[str, tuple[str, Write | None]] = {
     "discover": ("discover inertia --set nu=0.3 --set n=400 --quick --groups O(3),O(2)@z --engine serial", None),
     "compare": ("compare inertia --set n=200 --quick --methods augmentation,frames --engine serial", None),
-    "reproduce": ("reproduce lie-decomposition --part moments --set engine=serial", None),
+    "reproduce": ("reproduce piecewise --part E1 --set engine=serial", None),
     "federate": ("federate sites.yaml", write_request),
     "forcefield train": ("forcefield train m.xyz --epochs 20 --valid 0.25 --set channels=2", write_xyz),
     "control train": ("control train hopper_3_shin --policy mlp --steps 1200 --set warmup=200 --bearings 2", None),
