@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import shutil
@@ -38,7 +39,7 @@ def same(a: Path, b: Path) -> str:
     """What differs between the answers of two runs, apart from clocks; empty where nothing does."""
     for path in sorted(a.rglob("*")):
         inner = path.relative_to(a)
-        if _PIECES & set(inner.parts) or not path.is_file():
+        if _PIECES & set(inner.parts) or path.stem == "checkpoint" or not path.is_file():  # with clocks of its own
             continue
         if path.name == "result.json":
             one, other = (scrubbed(json.loads((at / inner).read_text())) for at in (a, b))
@@ -49,9 +50,10 @@ def same(a: Path, b: Path) -> str:
     return ""
 
 
-def start(words: str, folder: Path, out: Path, resume: bool) -> subprocess.Popen[str]:
-    said = [sys.executable, "-m", "isotropy", *words.split(), "--out", str(out), *(["--resume"] if resume else [])]
-    return subprocess.Popen(said, cwd=folder, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+def start(words: str, out: Path, resume: bool) -> subprocess.Popen[str]:
+    # From beside its folder, whose name an answer may say.
+    said = [sys.executable, "-m", "isotropy", *words.split(), "--out", out.name, *(["--resume"] if resume else [])]
+    return subprocess.Popen(said, cwd=out.parent, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 
 def _end(said: str) -> str:
@@ -59,8 +61,8 @@ def _end(said: str) -> str:
     return (said.strip().splitlines() or [""])[-1][:200]
 
 
-def finish(words: str, folder: Path, out: Path, resume: bool = False) -> tuple[int, str]:
-    with start(words, folder, out, resume) as process:
+def finish(words: str, out: Path, resume: bool = False) -> tuple[int, str]:
+    with start(words, out, resume) as process:
         said = process.communicate()[1]
     return process.returncode, said
 
@@ -70,21 +72,19 @@ def kills(name: str, number: int, seed: int) -> Iterator[str]:
     words, write = VERBS[name]
     rng = random.Random(f"{seed}/{name}")
     with tempfile.TemporaryDirectory() as space:
-        folder = Path(space)
-        if write is not None:
-            write(folder)
+        places = _places(Path(space), write)
+        whole = next(places)
         began = time.monotonic()
-        code, said = finish(words, folder, folder / "whole")
+        code, said = finish(words, whole)
         took = time.monotonic() - began
         if code:
             yield f"the whole run ended with {code}: {_end(said)}"
             return
-        done, round_ = 0, 0
+        done = 0
         while done < number:
-            out = folder / f"killed-{round_}"
-            round_ += 1
+            out = next(places)
             while done < number:
-                process = start(words, folder, out, out.exists())
+                process = start(words, out, out.exists())
                 try:
                     process.wait(rng.uniform(0.05, 1.0) * took)
                     break
@@ -92,37 +92,54 @@ def kills(name: str, number: int, seed: int) -> Iterator[str]:
                     process.send_signal(signal.SIGKILL)
                     process.communicate()
                     done += 1
-            code, said = finish(words, folder, out, resume=True)
-            if code:
-                yield f"resumed after {done} kills, it ended with {code}: {_end(said)}"
-            elif different := same(folder / "whole", out):
-                yield f"after {done} kills {different} differs"
-        before = sorted((path, path.stat().st_mtime_ns) for path in (folder / "whole").rglob("*"))
-        if finish(words, folder, folder / "whole")[0] != 2:
+            yield from _resumed(words, out, whole, f"after {done} kills")
+        before = _times(whole)
+        if finish(words, whole)[0] != 2:
             yield "a second run in the same folder is not refused"
-        if sorted((path, path.stat().st_mtime_ns) for path in (folder / "whole").rglob("*")) != before:
+        if _times(whole) != before:
             yield "a refused run changed the folder"
-        yield from full_disk(words, folder)
+        yield from full_disk(words, whole, places)
 
 
-def full_disk(words: str, folder: Path) -> Iterator[str]:
+def full_disk(words: str, whole: Path, places: Iterator[Path]) -> Iterator[str]:
     """Faults where the disk of ``out`` is full at a tenth, a half and nine tenths of the run."""
-    size = sum(path.stat().st_size for path in (folder / "whole").rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in whole.rglob("*") if path.is_file())
     for share in (0.1, 0.5, 0.9):
         with disk(max(int(share * size), 16384)) as small:
             if small is None:
                 yield "(no disk of a given size can be made here: needs root)"
                 return
-            code, said = finish(words, folder, small / "run")
+            out = next(places)
+            out.symlink_to(small / "run")
+            (small / "run").mkdir()
+            code, said = finish(words, out)
             if code != 2 or "Traceback" in said:
                 yield f"a disk that is full at {share:.0%} ends with {code}: {_end(said)}"
-            copy = folder / f"rescued-{share}"
-            shutil.copytree(small / "run", copy) if (small / "run").exists() else None
-        code, said = finish(words, folder, copy, resume=True)
-        if code:
-            yield f"after a full disk ({share:.0%}) it ended with {code}: {_end(said)}"
-        elif different := same(folder / "whole", copy):
-            yield f"after a full disk ({share:.0%}) {different} differs"
+            out.unlink()
+            shutil.copytree(small / "run", out)
+        yield from _resumed(words, out, whole, f"after a disk that was full at {share:.0%}")
+
+
+def _places(space: Path, write: Write | None) -> Iterator[Path]:
+    """Folders of runs, all of one name, each beside its own files."""
+    for number in itertools.count():
+        folder = space / str(number)
+        folder.mkdir()
+        if write is not None:
+            write(folder)
+        yield folder / "run"
+
+
+def _resumed(words: str, out: Path, whole: Path, when: str) -> Iterator[str]:
+    code, said = finish(words, out, resume=True)
+    if code:
+        yield f"{when} it ended with {code}: {_end(said)}"
+    elif different := same(whole, out):
+        yield f"{when} {different} differs"
+
+
+def _times(folder: Path) -> list[tuple[Path, int]]:
+    return sorted((path, path.stat().st_mtime_ns) for path in folder.rglob("*"))
 
 
 @contextmanager

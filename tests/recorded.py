@@ -22,7 +22,18 @@ import torch
 from isotropy.report import Result
 
 RECORDS = Path(__file__).parent / "records"
-_CLOCKS = {"seconds", "row_seconds", "peak_mb", "versions", "milliseconds", "date", "command", "next"}
+_CLOCKS = {
+    "seconds",
+    "cpu_seconds",
+    "cpu_s",
+    "row_seconds",
+    "peak_mb",
+    "versions",
+    "milliseconds",
+    "date",
+    "command",
+    "next",
+}
 _ELSEWHERE = 0.05  # relative: what ten steps of training make of another rounding
 
 

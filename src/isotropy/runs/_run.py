@@ -9,6 +9,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -180,7 +181,7 @@ class Run:
         """Writes the weights and buffers of ``module``."""
         # save_model knows which tensors are tied and keeps one of each.
         path, partial = self.path / safe_name(name), self.path / PARTIAL
-        write_whole(path, lambda draft: safetensors.torch.save_model(module, str(draft)), partial)
+        write_whole(path, lambda draft: _save_model(module, draft), partial)
 
     def load(self, module: nn.Module, name: str = "model.safetensors") -> None:
         """Reads weights into ``module``; raises ``SchemaError`` where the file is of another architecture."""
@@ -291,3 +292,14 @@ def safe_name(name: str) -> Path:
     if not path.parts or path.is_absolute() or ".." in path.parts or path.parts[0] == PARTIAL:
         raise SchemaError(f"the name {name!r}", "a relative path inside the run directory")
     return path
+
+
+def _save_model(module: nn.Module, draft: Path) -> None:
+    """``save_model``, which tells a full disk and the like in an error of its own."""
+    try:
+        safetensors.torch.save_model(module, str(draft))
+    except safetensors.SafetensorError as error:
+        if found := re.search(r"os error (\d+)", str(error)):
+            code = int(found[1])
+            raise OSError(code, os.strerror(code), str(draft)) from error
+        raise
