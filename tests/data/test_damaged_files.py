@@ -11,7 +11,9 @@ import pytest
 
 from isotropy import data
 from isotropy.data.render import read_3diebench, read_mesh
-from isotropy.errors import SchemaError
+from isotropy.errors import DomainError, SchemaError
+from isotropy.federation import federate_files
+from isotropy.physics.supernovae import load_pantheon_plus
 from isotropy.represent import read_views
 
 CIF = """data_cu
@@ -79,9 +81,25 @@ def poses(folder: Path) -> None:
         (views, read_3diebench, "view 0 of .*cup, which cannot be read"),
         (tu(graph_labels=b"-1\n\xe9"), data.read_tu, "line 2 of TOY_graph_labels.txt"),
         (tu(graph_labels=b"-1\n99999999999999999999"), data.read_tu, "line 2 of TOY_graph_labels.txt"),
+        (lambda f: (f / "a.csv").write_text("\n\n\n"), lambda f: data.draft(f / "a.csv"), "empty lines"),
+        (
+            lambda f: np.savez(f / "g.npz", edge_index=np.zeros((2, 0), int), batch=np.int64(0)),
+            lambda f: data.read_graphs(f / "g.npz"),
+            "for each node its graph",
+        ),
+        (
+            lambda f: (f / "s.dat").write_text("CID zHD CID zHD zHEL m_b_corr m_b_corr_err_DIAG\na 1 1 2 1\n"),
+            lambda f: load_pantheon_plus(f / "s.dat"),
+            "7 columns",
+        ),
+        (
+            lambda f: (f / "sites.yaml").write_text("classes: 2024-13-45\nclients: []\n"),
+            lambda f: federate_files(f / "sites.yaml"),
+            "a YAML file with clients",
+        ),
         (poses, lambda f: data.read_views(f / "p.npz"), "numbers"),
     ],
-    ids=["mat", "struct", "cif", "obj", "npz", "npy", "text", "huge", "mixed"],
+    ids=["mat", "struct", "cif", "obj", "npz", "npy", "text", "huge", "blank", "graphs", "twice", "date", "mixed"],
 )
 def test_what_is_damaged_is_refused_in_words(
     write: Callable[[Path], Any], read: Callable[[Path], Any], said: str, tmp_path: Path
@@ -89,3 +107,11 @@ def test_what_is_damaged_is_refused_in_words(
     write(tmp_path)
     with pytest.raises(SchemaError, match=said):
         read(tmp_path)
+
+
+def test_a_cell_that_is_not_finite_is_refused_by_its_frame(tmp_path: Path) -> None:
+    (tmp_path / "m.xyz").write_text(
+        '1\nLattice="nan 0 0 0 9 0 0 0 9" Properties=species:S:1:pos:R:3 energy=-1.5\nH 0 0 0\n'
+    )
+    with pytest.raises(DomainError, match="frame 0 with a cell"):
+        data.read_molecules(tmp_path / "m.xyz")

@@ -182,6 +182,8 @@ def _read(path: Path) -> tuple[Named, Dialect]:
         raise SchemaError(f"{path.name}, which is empty", "a header and rows")
     dialect = sniffed(lines[0], lines[1] if len(lines) > 1 else "")
     rows = [row for row in csv.reader(lines, delimiter=dialect.separator) if row]
+    if not rows:
+        raise SchemaError(f"{path.name} of empty lines", "a header and rows")
     header, body = [cell.strip() for cell in rows[0]], rows[1:]
     if unnamed([cell.replace(dialect.decimal, ".") for cell in header]):
         raise UnnamedColumnsError(

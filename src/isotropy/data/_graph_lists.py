@@ -86,7 +86,7 @@ def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
         raise SchemaError(given, "numbers, edge_index and batch among them", "isotropy.data.save_graphs writes it")
     edges, graph = arrays.pop("edge_index"), arrays.pop("batch")
     arrays.pop("ptr", None)
-    count, nodes = int(graph.max()) + 1 if graph.size else 0, len(graph)
+    count, nodes = int(graph.max()) + 1 if graph.size else 0, graph.size
     whole = edges.dtype.kind in "iu" and graph.dtype.kind in "iu" and graph.ndim == 1
     shaped = edges.ndim == 2 and len(edges) == 2 and whole and count and bool((np.diff(graph) >= 0).all())
     if not shaped or (edges.size and not 0 <= edges.min() <= edges.max() < nodes) or graph.min() < 0:

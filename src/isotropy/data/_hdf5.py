@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from isotropy.errors import SchemaError, optional_import
 from isotropy.storage import reading
@@ -34,6 +36,14 @@ def array_of(file: Any, name: str, path: Any) -> Any:
     """The array of that name; raises SchemaError where there is none, or it is damaged."""
     with reading(path, _WHOLE):
         return np.asarray(_found(file, name, path, name, group=False))
+
+
+def numbers_of(file: Any, name: str, path: Any) -> Tensor:
+    """The numbers of that name; raises SchemaError where there are none."""
+    array = array_of(file, name, path)
+    if array.dtype.kind not in "fiub":
+        raise SchemaError(f"{path}: {name} of {array.dtype}", "numbers")
+    return torch.from_numpy(array)
 
 
 def _found(file: Any, name: str, path: Any, said: str, *, group: bool) -> Any:

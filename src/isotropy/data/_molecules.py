@@ -191,6 +191,8 @@ def made_of(frames: list[Any], dtype: torch.dtype, labels: Labels | None = None,
 def _refuse_flat(frames: list[Any], numbers: list[int]) -> None:
     """Raises DomainError, as ``Boxes`` does, but by the numbers that the frames have in their file."""
     for one, number in zip(frames, numbers, strict=True):
+        if not np.isfinite(one.cell.array).all():
+            raise DomainError(f"frame {number} with a cell of {one.cell.array.tolist()}", "finite vectors")
         if one.pbc.any() and np.linalg.matrix_rank(one.cell.array[one.pbc]) < one.pbc.sum():
             raise DomainError(
                 f"frame {number} that repeats along vectors of its cell that are zero or dependent",

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from isotropy.data._hdf5 import array_of, group_of, open_hdf5
+from isotropy.data._hdf5 import array_of, group_of, numbers_of, open_hdf5
 from isotropy.data._mirror import DataNotFoundError
 from isotropy.data._shapes import on_surface
 from isotropy.errors import DomainError, SchemaError, ShapeError, counted
@@ -86,16 +85,21 @@ def read_rigid_fall(folder: str | Path) -> ParticleScene:
     for t, path in enumerate(frames):
         if path.name != f"{t}.h5":
             raise SchemaError(f"{path.name} after {t} frames in {folder}", f"{t}.h5")
-    places, first = list[Tensor](), np.zeros(0)
+    places, first = list[Tensor](), torch.zeros(0)
     for path in frames:
         with open_hdf5(path) as file:
-            place, quats, told = (array_of(file, name, path) for name in ("positions", "shape_quats", "scene_params"))
+            place, quats, told = (numbers_of(file, name, path) for name in ("positions", "shape_quats", "scene_params"))
         if path == frames[0]:
             first = told.reshape(-1)
-        if place.ndim != 2 or place.shape[1] != 3 or (places and len(place) - len(quats) != len(places[0])):
+        if (
+            place.ndim != 2
+            or place.shape[1] != 3
+            or not quats.ndim
+            or (places and len(place) - len(quats) != len(places[0]))
+        ):
             n = len(places[0]) if places else "n"
-            raise SchemaError(f"{path}: positions {place.shape}", f"({n}, 3) and those of shapes")
-        places.append(torch.from_numpy(place[: len(place) - len(quats)]).float())
+            raise SchemaError(f"{path}: positions {tuple(place.shape)}", f"({n}, 3) and those of shapes")
+        places.append(place[: len(place) - len(quats)].float())
     n, count = len(places[0]), round(float(first[0])) if len(first) > 1 else 0
     if count < 1 or n % count:
         raise SchemaError(
@@ -160,12 +164,9 @@ def _of_bodies(
     """The particles of each rigid body ``(frames, points, 3)``, None of those without a mesh."""
     from isotropy.data.render import check_mesh
 
-    scale = torch.from_numpy(array_of(file, "static/scale", path)).double()
+    scale = numbers_of(file, "static/scale", path).double()
     moved = [
-        tuple(
-            torch.from_numpy(array_of(file, f"frames/{t}/objects/{name}", path)).double()
-            for name in ("positions", "rotations")
-        )
+        tuple(numbers_of(file, f"frames/{t}/objects/{name}", path).double() for name in ("positions", "rotations"))
         for t in frames
     ]
     n = len(ids)
@@ -178,8 +179,8 @@ def _of_bodies(
     p, R = torch.stack([p for p, _ in moved]), quaternion_to_matrix(torch.stack([q for _, q in moved]))
     tracks = list[Tensor | None]()
     for k in range(n):
-        vertices = torch.from_numpy(array_of(file, f"static/mesh/vertices_{k}", path)).double()
-        faces = torch.from_numpy(array_of(file, f"static/mesh/faces_{k}", path)).long()
+        vertices = numbers_of(file, f"static/mesh/vertices_{k}", path).double()
+        faces = numbers_of(file, f"static/mesh/faces_{k}", path).long()
         if not len(vertices) or not len(faces):
             tracks.append(None)
             continue
@@ -198,7 +199,7 @@ def _of_cloth(
     """The simulator's own particles of each object, the same ``points`` of them in every frame."""
     tracks = list[Tensor | None]()
     for name in ids:
-        rows = [torch.from_numpy(array_of(file, f"frames/{t}/particles/{int(name)}", path)).double() for t in frames]
+        rows = [numbers_of(file, f"frames/{t}/particles/{int(name)}", path).double() for t in frames]
         if any(row.dim() != 2 or row.shape[1] < 3 or len(row) != len(rows[0]) for row in rows):
             raise SchemaError(f"{path}: particles of object {int(name)} that differ from frame to frame", "(n, >= 3)")
         few = torch.randperm(len(rows[0]), generator=draw)[:points]

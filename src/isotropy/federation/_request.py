@@ -16,6 +16,7 @@ from isotropy.errors import DomainError, SchemaError
 from isotropy.federation._algorithms import Plan
 from isotropy.federation._checks import checked, one_dtype, same_width
 from isotropy.fields import from_json
+from isotropy.storage import reading
 
 
 @dataclass(frozen=True)
@@ -120,12 +121,8 @@ def read_request(path: Path) -> Request:
 
     Raises SchemaError for what is no such file, DomainError for numbers outside of their range.
     """
-    try:
+    with reading(path, "a YAML file with clients and classes"):
         told: Any = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise SchemaError(f"{path}: {error.strerror}", "a YAML file with clients and classes") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{path}: {str(error)[:200]}", "a YAML file with clients and classes") from error
     if not isinstance(told, Mapping):
         raise SchemaError(f"{path}, a {type(told).__name__}", "keys such as clients, classes, algorithm")
     return from_json(dict(told), Request, path.name)

@@ -148,7 +148,8 @@ def _by_header(
     if missing:
         raise SchemaError(f"{path} without the column {missing[0]}", f"a header with {', '.join((key, *names))}")
     rows = lines[1:]
-    _alike(rows, path, len(header), f"{counted(len(header), 'column')}, as in the header")
+    width = len(lines[0][1])
+    _alike(rows, path, width, f"{counted(width, 'column')}, as in the header")
     numbers = [[_number(path, n, cells[header[name]], f"a number for {name}") for name in names] for n, cells in rows]
     if cov is None:
         warnings.warn(f"{_called(path)} {_DIAGONAL}", SampleWarning, stacklevel=3)
