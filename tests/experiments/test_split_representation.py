@@ -323,3 +323,8 @@ def test_level_0_separates_the_halves_and_a_shuffled_pose_teaches_nothing(tmp_pa
     assert found.score(METHODS, "rotation R2, equi", SPLIT).mean > found.score(METHODS, "rotation R2, inv", SPLIT).mean
     control = found.score(CONTROL, "MRR", SHUFFLED).mean - found.score(CONTROL, "chance MRR", SHUFFLED).mean
     assert control < 0.1
+
+
+def test_a_method_that_is_told_hues_is_trained_once() -> None:
+    ran = [one.method for one in SPLIT_REPRESENTATION.trials(Config(level=2, methods=("split", "split-colour")))]
+    assert ran.count("split-colour") == ran.count("split") == 1

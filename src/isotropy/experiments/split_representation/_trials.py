@@ -53,10 +53,9 @@ def trials(config: Config) -> Iterator[Trial]:
         "level": config.level, "steps": config.steps(), "pictures": config.pictures, "plan": config.training,
     }  # fmt: skip
     usual: dict[str, Any] = {**given, "seeds": config.seeds}
-    for method in config.methods:
+    # Where hues vary, one is told of them, whether it was asked for by name or not.
+    for method in dict.fromkeys([*config.methods, *(["split-colour"] if config.level == 2 else [])]):
         yield from config.trials(training_job, METHODS, method, _told, method=method, **usual)
-    if config.level == 2:
-        yield from config.trials(training_job, METHODS, "split-colour", _told, method="split-colour", **usual)
     for method in config.ablations:
         yield from config.trials(training_job, ABLATIONS, method, _told, method=method, **usual)
     for weight in config.sweep:
