@@ -70,6 +70,11 @@ def poses(folder: Path) -> None:
     np.savez(folder / "p.npz", rest=np.zeros((5, 3)), bent=np.zeros((5, 3), [("a", "f8")]))
 
 
+def number(folder: Path) -> None:
+    arrays = {"edge_index": np.zeros((2, 0), int), "batch": np.array([0]), "edge_attr": np.float64(1)}
+    np.savez(folder / "g.npz", **arrays)
+
+
 @pytest.mark.parametrize(
     ("write", "read", "said"),
     [
@@ -97,9 +102,25 @@ def poses(folder: Path) -> None:
             lambda f: federate_files(f / "sites.yaml"),
             "a YAML file with clients",
         ),
+        (number, lambda f: data.read_graphs(f / "g.npz"), "arrays of numbers"),
         (poses, lambda f: data.read_views(f / "p.npz"), "numbers"),
     ],
-    ids=["mat", "struct", "cif", "obj", "npz", "npy", "text", "huge", "blank", "graphs", "twice", "date", "mixed"],
+    ids=[
+        "mat",
+        "struct",
+        "cif",
+        "obj",
+        "npz",
+        "npy",
+        "text",
+        "huge",
+        "blank",
+        "graphs",
+        "twice",
+        "date",
+        "number",
+        "mixed",
+    ],
 )
 def test_what_is_damaged_is_refused_in_words(
     write: Callable[[Path], Any], read: Callable[[Path], Any], said: str, tmp_path: Path

@@ -80,10 +80,12 @@ def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
     _batch()
     with open_archive(path) as archive:
         arrays = {name: _plain(np.asarray(archive[name])) for name in archive.files}
-    wrong = [name for name, array in arrays.items() if array.dtype.kind not in "fiub"]
+    wrong = [name for name, array in arrays.items() if array.dtype.kind not in "fiub" or not array.ndim]
     if wrong or not {"edge_index", "batch"} <= set(arrays):
-        given = f"{path.name} with {', '.join(f'{name} {array.dtype}' for name, array in arrays.items())}"
-        raise SchemaError(given, "numbers, edge_index and batch among them", "isotropy.data.save_graphs writes it")
+        given = f"{path.name} with {', '.join(f'{name} {array.dtype} {array.shape}' for name, array in arrays.items())}"
+        raise SchemaError(
+            given, "arrays of numbers, edge_index and batch among them", "isotropy.data.save_graphs writes it"
+        )
     edges, graph = arrays.pop("edge_index"), arrays.pop("batch")
     arrays.pop("ptr", None)
     count, nodes = int(graph.max()) + 1 if graph.size else 0, graph.size

@@ -54,7 +54,8 @@ def trials(config: Config) -> Iterator[Trial]:
     }  # fmt: skip
     usual: dict[str, Any] = {**given, "seeds": config.seeds}
     # Where hues vary, one is told of them, whether it was asked for by name or not.
-    for method in dict.fromkeys([*config.methods, *(["split-colour"] if config.level == 2 else [])]):
+    methods = (*config.methods, "split-colour") if config.level == 2 else config.methods
+    for method in dict.fromkeys(methods):
         yield from config.trials(training_job, METHODS, method, _told, method=method, **usual)
     for method in config.ablations:
         yield from config.trials(training_job, ABLATIONS, method, _told, method=method, **usual)
