@@ -90,6 +90,11 @@ def test_gravity_must_be_down() -> None:
             make_locomotion(model)
 
 
+def test_time_must_go_on() -> None:
+    with pytest.raises(DomainError, match="a time step of 0"):
+        make_locomotion(mujoco.MjModel.from_xml_string(body(more='<option timestep="0"/>')))
+
+
 def test_sides_are_found_by_geometry() -> None:
     walker = LimbGraph.from_mjcf("walker_7_full")
     assert walker.left_right_permutation() is not None

@@ -90,7 +90,7 @@ def number(folder: Path) -> None:
         (
             lambda f: np.savez(f / "g.npz", edge_index=np.zeros((2, 0), int), batch=np.int64(0)),
             lambda f: data.read_graphs(f / "g.npz"),
-            "for each node its graph",
+            "arrays of numbers",
         ),
         (
             lambda f: (f / "s.dat").write_text("CID zHD CID zHD zHEL m_b_corr m_b_corr_err_DIAG\na 1 1 2 1\n"),

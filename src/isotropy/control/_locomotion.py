@@ -54,6 +54,8 @@ class Locomotion(gymnasium.Env[Any, NDArray[np.float64]]):
         self.name, self.model = model_of(body)
         self.graph = LimbGraph.from_mjcf(self.model)
         _check_gravity(self.model)
+        if not self.model.opt.timestep > 0:
+            raise DomainError(f"a time step of {self.model.opt.timestep} s", "more than nothing, such as 0.002")
         self.model.opt.cone = int(getattr(mujoco.mjtCone, _CONES[cone]))
         # Where a simulation blows up the engine would begin again from the resting pose without a word.
         self.model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)

@@ -4,8 +4,10 @@ import io
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from isotropy.errors import IsotropyError, SchemaError
@@ -50,3 +52,10 @@ def open_archive(path: Path) -> Generator[np.lib.npyio.NpzFile]:
             "an .npz archive of plain numeric arrays",
             "convert each column to float64 and save again; pickles are never loaded",
         ) from error
+
+
+def plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Numbers as torch takes them: in the order of bytes of this machine, no longer than doubles."""
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        return array.astype(np.float64)
+    return array.astype(array.dtype.newbyteorder("="))

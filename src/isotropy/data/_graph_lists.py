@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from isotropy.data._archive import archive_path, open_archive, write_archive
+from isotropy.data._archive import archive_path, open_archive, plain, write_archive
 from isotropy.errors import SchemaError, counted, optional_import
 from isotropy.storage import no_file
 
@@ -79,7 +79,7 @@ def _batch() -> Any:
 def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
     _batch()
     with open_archive(path) as archive:
-        arrays = {name: _plain(np.asarray(archive[name])) for name in archive.files}
+        arrays = {name: plain(np.asarray(archive[name])) for name in archive.files}
     wrong = [name for name, array in arrays.items() if array.dtype.kind not in "fiub" or not array.ndim]
     if wrong or not {"edge_index", "batch"} <= set(arrays):
         given = f"{path.name} with {', '.join(f'{name} {array.dtype} {array.shape}' for name, array in arrays.items())}"
@@ -110,13 +110,6 @@ def _of_arrays(path: Path) -> list[dict[str, Tensor]]:
         part = {name: torch.from_numpy(array[rows[kinds[name]]]) for name, array in arrays.items()}
         found.append({"edge_index": torch.from_numpy(edges[:, rows["edges"]]), **part})
     return found
-
-
-def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Numbers as torch takes them: in the order of bytes of this machine, no longer than doubles."""
-    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
-        return array.astype(np.float64)
-    return array.astype(array.dtype.newbyteorder("="))
 
 
 def _kind(name: str, array: NDArray[Any], nodes: int, edges: int, graphs: int, where: str) -> str:

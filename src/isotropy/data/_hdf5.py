@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from isotropy.data._archive import plain
 from isotropy.errors import SchemaError, optional_import
 from isotropy.storage import reading
 
@@ -43,7 +44,7 @@ def numbers_of(file: Any, name: str, path: Any) -> Tensor:
     array = array_of(file, name, path)
     if array.dtype.kind not in "fiub":
         raise SchemaError(f"{path}: {name} of {array.dtype}", "numbers")
-    return torch.from_numpy(array)
+    return torch.from_numpy(plain(array))
 
 
 def _found(file: Any, name: str, path: Any, said: str, *, group: bool) -> Any:
