@@ -15,7 +15,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from isotropy.errors import IsotropyError, SchemaError, counted, nearest, optional_import
+from isotropy.errors import SchemaError, counted, nearest, optional_import
+from isotropy.storage import reading
 
 _PIECE = 50_000  # rows
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -208,7 +209,7 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
     """
     parquet = optional_import("pyarrow.parquet", "tables")
     wanted = [*columns, *([cluster] if cluster is not None else [])]
-    try:
+    with reading(path.name, "a parquet file"):
         with parquet.ParquetFile(path) as file:
             _positions(list(file.schema_arrow.names), columns, cluster, path.name)
             table = file.read(columns=list(dict.fromkeys(wanted)))
@@ -219,11 +220,6 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
             if None in texts:
                 raise SchemaError(f"a missing value in the column {cluster!r} of {path.name}", "a value for each row")
             labels = np.array(texts, dtype=np.str_)
-    except IsotropyError:
-        raise
-    except Exception as error:
-        # pyarrow reports damage through many classes, some of them bare; whatever it is, the file is refused.
-        raise SchemaError(f"{path.name}: {str(error)[:200] or type(error).__name__}", "a parquet file") from error
     if table.num_rows == 0:
         raise SchemaError(f"{path.name} without rows", "at least one row")
     return np.stack(found, 1) if found else np.empty((table.num_rows, 0)), labels
@@ -232,10 +228,8 @@ def read_parquet(path: Path, columns: Sequence[str], cluster: str | None) -> Col
 def parquet_head(path: Path, rows: int) -> Any:
     """The first rows of a parquet file, as a pyarrow table (extra [tables])."""
     parquet = optional_import("pyarrow.parquet", "tables")
-    try:
+    with reading(path.name, "a parquet file"):
         return parquet.read_table(path).slice(0, rows)
-    except Exception as error:
-        raise SchemaError(f"{path.name}: {str(error)[:200] or type(error).__name__}", "a parquet file") from error
 
 
 def _column(column: Any, name: str, where: str) -> NDArray[np.float64]:
